@@ -1,0 +1,108 @@
+"""What one run was asked for and what became of it, on disk rather than in memory; written back as ``listing.csv``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from image_similarity.catalogue.columns import plain
+from image_similarity.files import replacing
+from image_similarity.types import CatalogueImage, Product
+
+LISTING = "listing.csv"
+COLUMNS = ("product_id", "image_id", "image", "title", "description", "address")
+PAGE = 500  # rows in memory at a time
+SCHEMA = """
+CREATE TABLE products (product_id TEXT PRIMARY KEY, title TEXT, description TEXT, attributes TEXT) WITHOUT ROWID;
+CREATE TABLE images (
+    position INTEGER PRIMARY KEY, image_id TEXT UNIQUE, product_id TEXT, location TEXT, attributes TEXT, file TEXT
+);
+"""
+
+
+class Ledger:
+    """The images of a catalogue in their order, each id once, in a temporary database without a name."""
+
+    def __init__(self) -> None:
+        self._attributes: dict[str, None] = {}  # an ordered set
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        # SQLite's empty name is a file of its own that goes when it is closed, or when the process is killed.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + SCHEMA + "BEGIN;")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._database.close()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add_product(self, product: Product) -> None:
+        """Keep what is known of a product; what came first stays."""
+        row = (product.product_id, product.title, product.description, self._packed(product.attributes))
+        self._database.execute("INSERT OR IGNORE INTO products VALUES (?, ?, ?, ?)", row)
+
+    def add_image(self, image: CatalogueImage) -> CatalogueImage | None:
+        """Keep an image, and return None; or, where its id is taken, the image that has it."""
+        packed = self._packed(image.attributes)
+        cursor = self._database.execute(
+            "INSERT OR IGNORE INTO images (image_id, product_id, location, attributes) VALUES (?, ?, ?, ?)",
+            (image.image_id, image.product_id, image.location, packed),
+        )
+        if cursor.rowcount:
+            self._count += 1
+            return None
+        row = self._database.execute(
+            "SELECT image_id, product_id, location FROM images WHERE image_id = ?", (image.image_id,)
+        ).fetchone()
+        return CatalogueImage(*row)
+
+    def images(self) -> Iterator[tuple[int, CatalogueImage]]:
+        """The images, each with its position for :meth:`found`."""
+        after = -1
+        # By pages, because rows are changed while they are walked.
+        while page := self._database.execute(
+            "SELECT position, image_id, product_id, location FROM images WHERE position > ? ORDER BY position LIMIT ?",
+            (after, PAGE),
+        ).fetchall():
+            for after, *row in page:
+                yield after, CatalogueImage(*row)
+
+    def found(self, position: int, file: str) -> None:
+        """Note where an image's file is: it belongs to the present catalogue."""
+        self._database.execute("UPDATE images SET file = ? WHERE position = ?", (file, position))
+
+    def write(self, path: Path) -> None:
+        """Write the images that were found, with their products, as a table that the table source reads.
+
+        Columns are :data:`COLUMNS`, then the attributes of images and products in the order of their first
+        appearance; an image's attribute hides its product's of the same name.
+
+        Raises:
+            OutputError: it cannot be written; what stood there still stands.
+        """
+        taken = {plain(name) for name in COLUMNS}
+        attributes = [name for name in self._attributes if plain(name) not in taken]
+        rows = self._database.execute(
+            "SELECT product_id, image_id, file, coalesce(title, ''), coalesce(description, ''), location,"
+            " coalesce(products.attributes, '{}'), images.attributes"
+            " FROM images LEFT JOIN products USING (product_id) WHERE file IS NOT NULL ORDER BY position"
+        )
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*COLUMNS, *attributes])
+            for *cells, location, of_product, of_image in rows:
+                address = location if CatalogueImage("", "", location).is_remote else ""
+                values = json.loads(of_product) | json.loads(of_image)
+                writer.writerow([*cells, address, *(values.get(name, "") for name in attributes)])
+
+    def _packed(self, attributes: Mapping[str, str]) -> str:
+        self._attributes |= dict.fromkeys(attributes)
+        return json.dumps(dict(attributes), ensure_ascii=False)

@@ -1,0 +1,157 @@
+"""Objects on S3, and whose keys open them. The first version's ``config.py`` is read as text and never run."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn, cast
+
+from image_similarity.errors import CatalogueError
+from image_similarity.settings import Settings
+
+KEY_NAMES = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+ASSIGNMENT = re.compile(r"^\s*(" + "|".join(KEY_NAMES) + r")\s*=\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+VALUE = re.compile(r"""(?:'([\w/+=.-]+)'|"([\w/+=.-]+)"|([\w/+=.-]+))\s*(?:[;#].*)?""", re.ASCII)
+CHUNK = 1 << 20
+TRIES = 3
+CONNECT_TIMEOUT = 3.0  # seconds
+READ_TIMEOUT = 20.0
+
+
+def open_object(location: str, settings: Settings, region: str | None = None) -> BinaryIO:
+    """Copy ``s3://bucket/key`` into an unnamed temporary file, opened at its start; closing removes it.
+
+    Raises:
+        CatalogueError: no keys, no such bucket or key, not allowed, or nobody answers.
+    """
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    if not bucket or not key:
+        raise CatalogueError(f"{location} is not s3://bucket/key")
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        IncompleteReadError,
+        ReadTimeoutError,
+        ResponseStreamingError,
+    )
+
+    cut_short = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+    try:
+        client = _client(settings, region)
+        for left in reversed(range(TRIES)):
+            try:
+                return _copy(client, bucket, key)
+            except cut_short:
+                if not left:
+                    raise
+    except ClientError as error:
+        _refused(error, location, bucket, key)
+    except BotoCoreError as error:
+        _unreachable(error, location, settings)
+    except ValueError:
+        # Python's own words would quote the request's headers, and with them a key.
+        raise CatalogueError(
+            f"cannot ask S3 for {location}: the endpoint ({_endpoint(settings)}) or the keys hold odd characters"
+        ) from None
+    raise AssertionError("unreachable: every way out above returns or raises")
+
+
+def _copy(client: Any, bucket: str, key: str) -> BinaryIO:
+    body = client.get_object(Bucket=bucket, Key=key)["Body"]
+    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  the caller closes it
+    try:
+        for chunk in body.iter_chunks(CHUNK):
+            file.write(chunk)
+    except BaseException:
+        file.close()
+        raise
+    finally:
+        body.close()
+    file.seek(0)
+    return file
+
+
+def _client(settings: Settings, region: str | None) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # Few and short attempts: an endpoint that nobody answers is reported in seconds.
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+    )
+    return boto3.session.Session().client(
+        "s3", region_name=region, endpoint_url=settings.s3_endpoint, config=config, **keys_of(settings.config_file)
+    )
+
+
+def keys_of(config_file: Path) -> dict[str, str]:
+    """The AWS keys that the first version's ``config.py`` assigns, quoted or not; none where it has none.
+
+    Raises:
+        CatalogueError: it names one key without the other, or a value that is not plain text.
+    """
+    try:
+        text = config_file.read_bytes().decode("utf-8-sig", "replace")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    except OSError as error:
+        raise CatalogueError(f"cannot read the AWS keys in {config_file}: {error.strerror}") from error
+    keys: dict[str, str] = {}
+    for name, value in ASSIGNMENT.findall(text):
+        match = VALUE.fullmatch(value)
+        if match is None:
+            raise CatalogueError(
+                f"the value of {name} in {config_file} is no AWS key. The file is read as text and never run: write "
+                f"{name}= and the key itself"
+            )
+        keys[name.lower()] = match[1] or match[2] or match[3]
+    absent = [name for name in KEY_NAMES[:2] if name not in keys]
+    if keys and absent:
+        raise CatalogueError(f"{config_file} has no {absent[0]}. Write both keys, or neither to use the AWS settings")
+    return keys
+
+
+def _refused(error: Any, location: str, bucket: str, key: str) -> NoReturn:
+    """S3 answered, and the answer was no."""
+    code = str(error.response.get("Error", {}).get("Code", "unknown"))
+    reasons = {
+        "NoSuchBucket": f"there is no bucket {bucket}",
+        "NoSuchKey": f"the bucket {bucket} has no object {key}",
+        "404": f"there is no object {key} in a bucket {bucket}",
+        "AccessDenied": "these AWS keys may not read it",
+        "403": "these AWS keys may not read it",
+        "InvalidAccessKeyId": "S3 does not know this AWS access key",
+        "SignatureDoesNotMatch": "the AWS secret key does not belong to the access key",
+        "ExpiredToken": "the AWS session has expired",
+    }
+    reason = reasons.get(code, f"S3 answered {code}")
+    raise CatalogueError(f"cannot read {location}: {reason}. Check the name and the keys") from None
+
+
+def _unreachable(error: Exception, location: str, settings: Settings) -> NoReturn:
+    """No answer, or no question: the keys are missing, the name cannot be one, or nobody listens."""
+    from botocore import exceptions as aws
+
+    if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound)):
+        raise CatalogueError(
+            f"cannot read {location}: no AWS keys. Write aws_access_key_id=... and aws_secret_access_key=... into "
+            f"{settings.config_file}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from None
+    if isinstance(error, aws.ParamValidationError):
+        raise CatalogueError(f"{location} is no name that S3 allows. Write s3://bucket/key") from None
+    if isinstance(error, (aws.HTTPClientError, aws.IncompleteReadError)):
+        raise CatalogueError(
+            f"cannot read {location}: no whole answer from {_endpoint(settings)} ({type(error).__name__}). Check the "
+            "network, or set IMAGE_SIMILARITY_S3_ENDPOINT"
+        ) from None
+    raise CatalogueError(
+        f"cannot read {location}: {type(error).__name__} at {_endpoint(settings)}. Check the AWS settings"
+    ) from None
+
+
+def _endpoint(settings: Settings) -> str:
+    """The endpoint without a user or a password that may stand in it."""
+    return re.sub(r"//.*@", "//", settings.s3_endpoint or "Amazon S3")

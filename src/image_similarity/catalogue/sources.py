@@ -1,0 +1,129 @@
+"""From a location to the source that reads it. A new kind of catalogue is one line in :data:`KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from image_similarity.catalogue.folders import FolderSource, ProductFolders, listed
+from image_similarity.catalogue.names import is_image_name
+from image_similarity.catalogue.tables import ProductTable, TableSource
+from image_similarity.errors import CatalogueError, UsageError
+from image_similarity.settings import Settings
+from image_similarity.types import CatalogueSource, Failure
+
+TABLE_ENDINGS = (
+    *(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"),
+    *(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What :func:`open_source` was asked for."""
+
+    location: str
+    products: str | None
+    settings: Settings
+
+    @property
+    def path(self) -> Path:
+        """The location as a path of this machine."""
+        return Path(self.location)
+
+    @property
+    def product_table(self) -> ProductTable | None:
+        """The separate table of products: the one that was named, or the folder's own."""
+        own = None if self.products is not None or not self.path.is_dir() else _table_in(self.path, "products")
+        location = self.products if own is None else str(own)
+        return None if location is None else ProductTable(location, self.settings)
+
+
+def open_source(location: str | Path, *, products: str | Path | None = None, settings: Settings) -> CatalogueSource:
+    """Open whatever lists products and images: a folder, a folder of folders, or a table, here or on S3.
+
+    Args:
+        location: a path, or ``s3://bucket/key`` of a table.
+        products: a table with the products' titles and descriptions, where the catalogue has them apart. A folder's
+            own ``products.csv`` is found without it.
+        settings: where S3 is, and the addresses of a department's images.
+
+    Raises:
+        CatalogueError: nothing is there, or nothing that is a catalogue.
+        UsageError: an address of another kind.
+    """
+    request = Request(str(location), None if products is None else str(products), settings)
+    return next(source for read in KINDS if (source := read(request)) is not None)
+
+
+def failures_of(source: CatalogueSource) -> list[Failure]:
+    """The rows or files that a source's last iteration could not use (stage ``list``); empty where it keeps none."""
+    return list(getattr(source, "failures", ()))
+
+
+def product_failures_of(source: CatalogueSource) -> list[Failure]:
+    """The same for the rows of a separate product table, after the last ``products()``."""
+    return list(getattr(source, "product_failures", ()))
+
+
+def _table(request: Request) -> CatalogueSource | None:
+    """A table of this machine or of S3."""
+    if not request.location.startswith("s3://") and not request.path.is_file():
+        return None
+    return TableSource(request.location, request.settings, products=request.product_table)
+
+
+def _folder_with_table(request: Request) -> CatalogueSource | None:
+    """A folder whose ``images.csv`` or ``listing.csv`` says what its images are."""
+    table = _table_in(request.path, "images", "listing")
+    if table is None:
+        return None
+    return TableSource(str(table), request.settings, products=request.product_table)
+
+
+def _flat_folder(request: Request) -> CatalogueSource | None:
+    """A folder of images in the first version's naming."""
+    if not any(is_image_name(path.name) and not path.is_dir() for path in _inside(request.path)):
+        return None
+    return FolderSource(request.path, request.product_table)
+
+
+def _folder_of_folders(request: Request) -> CatalogueSource | None:
+    """A folder that holds a folder of images for each product."""
+    folders = (path for path in _inside(request.path) if path.is_dir())
+    if not any(is_image_name(path.name) for folder in folders for path in listed(folder)):
+        return None
+    return ProductFolders(request.path, request.product_table)
+
+
+def _nothing(request: Request) -> CatalogueSource | None:
+    """Say what was wrong with a location that no line above it knew."""
+    scheme, divider, _ = request.location.partition("://")
+    if divider:
+        raise UsageError(f"a catalogue cannot be read from {scheme}://: give a path of this machine or s3://bucket/key")
+    if not request.path.is_dir():
+        raise CatalogueError(f"there is no catalogue at {request.location}: no such file or folder")
+    raise CatalogueError(
+        f"the folder {request.location} is no catalogue: it holds no images, no folders of images, and neither "
+        "images.csv nor listing.csv"
+    )
+
+
+def _inside(folder: Path) -> list[Path]:
+    return listed(folder) if folder.is_dir() else []
+
+
+def _table_in(folder: Path, *stems: str) -> Path | None:
+    names = (stem + ending for stem in stems for ending in TABLE_ENDINGS)
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+KINDS: tuple[Callable[[Request], CatalogueSource | None], ...] = (
+    _table,
+    _folder_with_table,
+    _flat_folder,
+    _folder_of_folders,
+    _nothing,
+)
+"""Each takes the locations of its kind and leaves the others to the next."""

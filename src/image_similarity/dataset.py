@@ -1,0 +1,78 @@
+"""A dataset's name, and every name that follows from it: folder, table, dictionary."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from image_similarity.errors import UsageError
+
+DEPARTMENT = re.compile(r"dpt_number_department(\d+)")
+ALLOWED_MARKS = " _-.'+&"
+LONGEST = 80  # characters: a file system's limit is 255 bytes, an alphabet takes up to 4 each, less the suffixes
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One catalogue's name inside a workspace. Make it with :meth:`named` or :meth:`department`."""
+
+    name: str
+
+    @classmethod
+    def named(cls, name: str) -> Dataset:
+        """Take a name that is safe as a folder, as a table and in a file's name.
+
+        Letters and digits of any alphabet, spaces inside, and ``_ - . ' + &``; at most 80 characters; not starting
+        with a mark. The name is kept in Unicode's composed form, so that both spellings of an accent are one dataset.
+
+        Raises:
+            UsageError: any other name, naming what is wrong with it.
+        """
+        name = unicodedata.normalize("NFC", name)
+        odd = sorted({c for c in name if not (c in ALLOWED_MARKS or unicodedata.category(c)[0] in "LMN")})
+        if not name.strip():
+            reason = "it is empty"
+        elif odd:
+            reason = f"it holds {', '.join(repr(c) for c in odd)}"
+        elif len(name) > LONGEST:
+            reason = f"it is longer than {LONGEST} characters"
+        elif unicodedata.category(name[0])[0] not in "LN" or name[-1] in " .":
+            reason = "it must start with a letter or a digit and must not end with a space or a full stop"
+        else:
+            return cls(name)
+        raise UsageError(
+            f"{name!r} is no name for a dataset: {reason}. Use letters, digits, spaces and {ALLOWED_MARKS.strip()}"
+        )
+
+    @classmethod
+    def department(cls, number: int) -> Dataset:
+        """The dataset of one of the first version's departments; 0 means all of them.
+
+        Raises:
+            UsageError: a negative number.
+        """
+        if number < 0:
+            raise UsageError(f"--dpt_number must be 0 or more, not {number}")
+        return cls(f"dpt_number_department{number}")
+
+    @property
+    def label(self) -> str:
+        """The department's number, or the name."""
+        match = DEPARTMENT.fullmatch(self.name)
+        return match[1] if match else self.name
+
+    @property
+    def is_department(self) -> bool:
+        """Whether the first version's older names apply."""
+        return DEPARTMENT.fullmatch(self.name) is not None
+
+    def table(self, kind: str = "features") -> str:
+        """The name of one of its tables in the feature store, unquoted: ``features_371``, ``features_shoes``."""
+        return f"{kind}_{self.label}"
+
+    def dictionary(self, model_key: str) -> str:
+        """The file name, without an ending, of its dictionary of most similar products under one model."""
+        if self.is_department:
+            return f"similar_models_dpt_num_department_{self.label}_model_{model_key}"
+        return f"{self.name}_model_{model_key}"

@@ -1,0 +1,1 @@
+"""The dictionary of most similar products on disk: the first version's pickle, and a table beside it."""

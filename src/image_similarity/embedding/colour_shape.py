@@ -1,0 +1,154 @@
+"""``colour-shape``: a description by hand of a picture's colours and outlines. No weights, no training, no network.
+
+It knows nothing of things: two round red objects are alike to it. It is for a first run without internet, and as the
+plain baseline that any network must beat. Pillow resamples and converts to CIELAB; the rest is counting:
+
+* shape, 576 numbers: gradient orientations of the lightness in 8 x 8 cells (Dalal and Triggs, "Histograms of oriented
+  gradients for human detection", CVPR 2005), unsigned, 9 bins, both interpolations, square roots in place of block
+  normalisation;
+* colour, 144 numbers: how much of the thing has each of 4 x 6 x 6 colours in CIELAB, background left out;
+* layout, 64 numbers: how much of each of 4 x 4 fields is covered, and its mean colour.
+
+The weights of the three were chosen on a real catalogue (docs/models.md): shape first, colour to break its ties.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from image_similarity.embedding.vectors import unit_length
+from image_similarity.types import InputSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+SIZE = 96  # pixels a side: eight cells of twelve
+CELLS, ORIENTATIONS = 8, 9
+COLOUR_BINS = (4, 6, 6)
+COLOUR_LOW = np.array([0.0, -60.0, -60.0], np.float32)
+COLOUR_HIGH = np.array([100.0, 60.0, 60.0], np.float32)
+FIELDS = 4
+COLOUR_WEIGHT, LAYOUT_WEIGHT = 0.2, 0.1
+BACKGROUND_NEAR, BACKGROUND_FAR = 4.0, 12.0  # distances in CIELAB from the border's colour: wholly, not at all it
+LAYOUT_SCALE = np.array([50.0, 40.0, 40.0], np.float32)  # brings lightness and the two colour axes to one range
+WHITE_LAB = np.array([100.0, 0.0, 0.0], np.float32)
+EPSILON = 1e-6
+
+SPEC = ModelSpec(
+    name="colour-shape",
+    key="colour-shape",
+    dimension=CELLS * CELLS * ORIENTATIONS + int(np.prod(COLOUR_BINS)) + FIELDS * FIELDS * 4,
+    input=InputSpec(SIZE, "pad", "box"),
+    preprocessing="CIELAB (D50)",
+    weights="none",
+    licence="Apache-2.0",
+)
+
+
+class ColourShape:
+    """The :class:`~image_similarity.types.EmbeddingModel` that needs nothing."""
+
+    spec = SPEC
+
+    def embed(self, pixels: NDArray[np.uint8]) -> Floats:
+        """RGB ``(n, 96, 96, 3)`` to unit vectors ``(n, 784)``."""
+        return np.stack([_describe(image) for image in pixels]) if len(pixels) else np.empty((0, SPEC.dimension), "f4")
+
+
+def _describe(pixels: NDArray[np.uint8]) -> Floats:
+    lab = _cielab(pixels)
+    foreground = _foreground(lab)
+    parts = (
+        (1.0, _shape(lab[..., 0])),
+        (COLOUR_WEIGHT, _colour(lab, foreground)),
+        (LAYOUT_WEIGHT, _layout(lab, foreground)),
+    )
+    joined = np.concatenate([weight * unit_length(part[None], SPEC.name)[0] for weight, part in parts])
+    described: Floats = unit_length(joined.astype(np.float32)[None], SPEC.name)[0]
+    return described
+
+
+def _cielab(pixels: NDArray[np.uint8]) -> Floats:
+    """RGB bytes to L 0..100 and a, b -128..127."""
+    converted = ImageCms.applyTransform(Image.fromarray(pixels), _transform())
+    encoded = np.asarray(converted)
+    lab = np.empty(encoded.shape, np.float32)
+    lab[..., 0] = encoded[..., 0] * (100 / 255)
+    lab[..., 1:] = encoded[..., 1:].view(np.int8)
+    return lab
+
+
+@cache
+def _transform() -> Any:
+    return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+
+
+def _foreground(lab: Floats) -> Floats:
+    """How surely each pixel, 0..1, is not of the colour that runs along the border. A whole picture if none is."""
+    border = np.concatenate([lab[0], lab[-1], lab[:, 0], lab[:, -1]])
+    distance = np.linalg.norm(lab - np.median(border, axis=0), axis=-1)
+    mask = np.clip((distance - BACKGROUND_NEAR) / (BACKGROUND_FAR - BACKGROUND_NEAR), 0, 1)
+    return mask if mask.any() else np.ones_like(mask)
+
+
+def _shape(lightness: Floats) -> Floats:
+    down, across = np.zeros_like(lightness), np.zeros_like(lightness)
+    down[1:-1] = lightness[2:] - lightness[:-2]
+    across[:, 1:-1] = lightness[:, 2:] - lightness[:, :-2]
+    strength = np.hypot(down, across)
+    position = (np.arctan2(down, across) % np.pi) * (ORIENTATIONS / np.pi) - 0.5
+    lower = np.floor(position).astype(np.intp)
+    share = position - lower
+    pixel = np.arange(SIZE * SIZE).reshape(SIZE, SIZE)
+    planes = _count((lower % ORIENTATIONS) * SIZE**2 + pixel, strength * (1 - share), ORIENTATIONS * SIZE**2)
+    planes += _count(((lower + 1) % ORIENTATIONS) * SIZE**2 + pixel, strength * share, ORIENTATIONS * SIZE**2)
+    cells = _cell_weights() @ planes.reshape(ORIENTATIONS, SIZE, SIZE) @ _cell_weights().T
+    return np.sqrt(cells.transpose(1, 2, 0).ravel()).astype(np.float32)
+
+
+@cache
+def _cell_weights() -> Floats:
+    """How much each of the 96 rows belongs to each of the 8 cells: a tent over two cells' width."""
+    side = SIZE // CELLS
+    centres = (np.arange(CELLS) + 0.5) * side
+    distance = np.abs(np.arange(SIZE) + 0.5 - centres[:, None]) / side
+    weights: Floats = np.maximum(0, 1 - distance).astype(np.float32)
+    return weights
+
+
+def _colour(lab: Floats, foreground: Floats) -> Floats:
+    """Square roots of the shares of 144 colours; each pixel is shared among the eight nearest bins."""
+    bins = np.array(COLOUR_BINS, np.float32)
+    position = (lab - COLOUR_LOW) / (COLOUR_HIGH - COLOUR_LOW) * bins - 0.5
+    position = np.clip(position, 0, bins - 1 - EPSILON).astype(np.float32)
+    lower = np.minimum(position.astype(np.intp), np.array(COLOUR_BINS) - 2)
+    upper_share = position - lower
+    histogram = np.zeros(int(np.prod(COLOUR_BINS)), np.float32)
+    shares = (1 - upper_share, upper_share)
+    for corner in np.ndindex(2, 2, 2):
+        light, green_red, blue_yellow = (lower[..., axis] + step for axis, step in enumerate(corner))
+        share = foreground.copy()
+        for axis, step in enumerate(corner):
+            share *= shares[step][..., axis]
+        histogram += _count((light * COLOUR_BINS[1] + green_red) * COLOUR_BINS[2] + blue_yellow, share, len(histogram))
+    roots: Floats = np.sqrt(histogram)
+    return roots
+
+
+def _layout(lab: Floats, foreground: Floats) -> Floats:
+    side = SIZE // FIELDS
+    covered = foreground.reshape(FIELDS, side, FIELDS, side).mean(axis=(1, 3))
+    weighted = (lab * foreground[..., None]).reshape(FIELDS, side, FIELDS, side, 3).mean(axis=(1, 3))
+    colour = weighted / np.maximum(covered, EPSILON)[..., None]
+    relative = (colour - WHITE_LAB) / LAYOUT_SCALE * covered[..., None]
+    return np.concatenate([relative.ravel(), covered.ravel()]).astype(np.float32)
+
+
+def _count(index: NDArray[np.intp], weights: NDArray[np.floating], length: int) -> Floats:
+    return np.bincount(index.ravel(), weights.ravel(), length).astype(np.float32)

@@ -1,0 +1,185 @@
+"""A model that the user brings: an ONNX or TFLite file with a small TOML description beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from image_similarity.errors import ModelError, UsageError
+from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
+
+if TYPE_CHECKING:
+    from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.embedding.engine import OpenVinoModel
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+FORMATS = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino"}
+LAYOUTS = ("NCHW", "NHWC")
+RESIZES = ("stretch", "pad")
+INTERPOLATIONS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
+BYTE = 255.0
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One ``.toml`` file, checked. ``mean`` and ``std`` are of RGB scaled to 0..1."""
+
+    name: str
+    file: Path
+    sha256: str
+    dimension: int
+    input_size: int
+    resize: str
+    interpolation: str
+    layout: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    output: str | None
+    licence: str
+    commercial_use: bool
+    source: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits over all that decides a vector: another file or another mean is another model."""
+        deciding = asdict(self)
+        for label in ("file", "licence", "commercial_use", "source"):
+            del deciding[label]
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The record that the rest of the project knows the model by."""
+        return ModelSpec(
+            name=self.name,
+            key=f"{self.name}@{self.fingerprint}",
+            dimension=self.dimension,
+            input=InputSpec(self.input_size, cast("Resize", self.resize), cast("Interpolation", self.interpolation)),
+            preprocessing=f"RGB 0..1, mean {list(self.mean)}, std {list(self.std)}, {self.layout}",
+            weights=f"{self.file.name} sha256:{self.sha256}",
+            licence=self.licence,
+        )
+
+
+def read_description(choice: ModelChoice) -> Description:
+    """Read and check a model's description.
+
+    Raises:
+        ModelError: the file is not there, is not TOML, or a field is missing or odd: named, with what it may be.
+    """
+    path = Path(choice.name)
+    if choice.weights_digest is not None:
+        raise UsageError(f"{path} states its own digest: leave --weights-digest out")
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}. --model takes the path of a model's .toml") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is not TOML: {error}") from error
+    return _Fields(path, fields).description(choice.weights)
+
+
+def load_described(choice: ModelChoice) -> OpenVinoModel:
+    """Load the model of a description, after checking its file against the digest that the description states.
+
+    Raises:
+        ModelError: the file is missing, altered, or not as described.
+    """
+    from image_similarity.embedding.engine import Graph, OpenVinoModel
+
+    described = read_description(choice)
+    actual = _sha256(described.file)
+    if actual != described.sha256:
+        raise ModelError(
+            f"{described.file} is not the file that {choice.name} describes: sha256 {actual}, "
+            f"expected {described.sha256}"
+        )
+    mean, std = ([BYTE * value for value in values] for values in (described.mean, described.std))
+    graph = Graph(
+        path=described.file,
+        layout=described.layout,
+        mean=(mean[0], mean[1], mean[2]),
+        std=(std[0], std[1], std[2]),
+        output=described.output,
+    )
+    return OpenVinoModel(described.spec, graph)
+
+
+class _Fields:
+    """The fields of one description, taken one by one; what is left over at the end was a misspelling."""
+
+    def __init__(self, path: Path, fields: dict[str, Any]) -> None:
+        self.path = path
+        self.fields = dict(fields)
+
+    def description(self, weights: Path | None) -> Description:
+        file = weights or self.path.parent / self.take("file", str)
+        self.fields.pop("file", None)
+        self.one_of("format", tuple(FORMATS.values()), FORMATS.get(file.suffix.lower(), ""))
+        name = self.take("name", str)
+        if not NAME.fullmatch(name):
+            raise self.wrong("name", name, "letters, digits and . _ + -, at most 64")
+        stated = self.take("sha256", str, "")
+        described = Description(
+            name=name,
+            file=file,
+            sha256=stated.lower() or _sha256(file),
+            dimension=self.positive("dimension"),
+            input_size=self.positive("input_size"),
+            resize=self.one_of("resize", RESIZES, "pad"),
+            interpolation=self.one_of("interpolation", INTERPOLATIONS, "bicubic"),
+            layout=self.one_of("layout", LAYOUTS, "NCHW"),
+            mean=self.triple("mean", 0.0),
+            std=self.triple("std", 1.0),
+            output=self.take("output", str, "") or None,
+            licence=self.take("licence", str),
+            commercial_use=self.take("commercial_use", bool, True),
+            source=self.take("source", str, ""),
+        )
+        if self.fields:
+            raise ModelError(f"{self.path}: no such field: {', '.join(sorted(self.fields))}")
+        return described
+
+    def take(self, field: str, kind: type, default: Any = None) -> Any:
+        value = self.fields.pop(field, default)
+        if value is None:
+            raise ModelError(f"{self.path}: the field {field} is missing")
+        if not isinstance(value, kind):
+            raise self.wrong(field, value, f"a {kind.__name__}")
+        return value
+
+    def positive(self, field: str) -> int:
+        value: int = self.take(field, int)
+        if isinstance(value, bool) or not 1 <= value <= 65_536:
+            raise self.wrong(field, value, "a whole number from 1 to 65536")
+        return value
+
+    def one_of(self, field: str, known: tuple[str, ...], default: str) -> str:
+        value: str = self.take(field, str, default)
+        if value not in known:
+            raise self.wrong(field, value, " or ".join(known))
+        return value
+
+    def triple(self, field: str, default: float) -> tuple[float, float, float]:
+        values = self.take(field, list, [default] * 3)
+        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+        if len(values) != 3 or not numbers or (field == "std" and 0 in values):
+            raise self.wrong(field, values, "three numbers, for red, green and blue (a std is not 0)")
+        red, green, blue = (float(value) for value in values)
+        return red, green, blue
+
+    def wrong(self, field: str, value: object, allowed: str) -> ModelError:
+        return ModelError(f"{self.path}: {field} = {value!r} must be {allowed}")
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{file}: {error.strerror or error}. It is the network that the description names") from error

@@ -1,0 +1,115 @@
+"""Runs a network on the processor: OpenVINO, with the preprocessing compiled into the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.embedding.vectors import unit_length
+from image_similarity.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from image_similarity.types import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A network's file and what its first layer expects: ``(pixel - mean) / std`` of channels 0..255."""
+
+    path: Path
+    layout: str  # NCHW or NHWC
+    mean: tuple[float, float, float]  # in the order of the channels that the network takes
+    std: tuple[float, float, float]
+    reverse_channels: bool = False  # the network takes BGR
+    output: str | None = None  # None: the first
+
+
+class OpenVinoModel:
+    """An :class:`~image_similarity.types.EmbeddingModel` over any file that OpenVINO reads.
+
+    One image an inference, as many inferences at once as the processor likes: as fast as batches on processors, and
+    an image's vector never depends on its neighbours in a batch, so that an interrupted run and an unbroken one
+    store the same bytes.
+    """
+
+    def __init__(self, spec: ModelSpec, graph: Graph) -> None:
+        self.spec = spec
+        self._compiled = _compile(spec, graph)
+
+    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """RGB ``(n, size, size, 3)`` to unit vectors ``(n, dimension)``."""
+        import openvino
+
+        vectors = np.empty((len(pixels), self.spec.dimension), np.float32)
+
+        def keep(request: Any, row: int) -> None:
+            vectors[row] = request.get_output_tensor(0).data.reshape(-1)
+
+        queue = openvino.AsyncInferQueue(self._compiled)
+        queue.set_callback(keep)
+        for row, image in enumerate(pixels):
+            queue.start_async({0: image[None]}, row)
+        queue.wait_all()
+        return unit_length(vectors, self.spec.name)
+
+
+def _compile(spec: ModelSpec, graph: Graph) -> Any:
+    import openvino
+
+    core = openvino.Core()
+    try:
+        model = _with_preprocessing(_with_one_output(core.read_model(graph.path), graph), spec, graph)
+        compiled = core.compile_model(
+            model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+        )
+    except RuntimeError as error:
+        raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {_first_line(error)}") from error
+    size = int(np.prod(compiled.output(0).shape))
+    if size != spec.dimension:
+        raise ModelError(f"{graph.path} gives {size} numbers an image, its record says {spec.dimension}")
+    return compiled
+
+
+def _with_one_output(model: Any, graph: Graph) -> Any:
+    """Only the output that is asked for: what others need is never computed."""
+    import openvino
+
+    names = [sorted(output.get_names()) for output in model.outputs]
+    if graph.output is None:
+        chosen = model.outputs[0]
+    else:
+        matching = [output for output, known in zip(model.outputs, names, strict=True) if graph.output in known]
+        if not matching:
+            raise ModelError(f"{graph.path} has no output {graph.output!r}: it has {names}")
+        chosen = matching[0]
+    return openvino.Model([chosen.node.output(chosen.index)], model.get_parameters(), model.friendly_name)
+
+
+def _with_preprocessing(model: Any, spec: ModelSpec, graph: Graph) -> Any:
+    import openvino
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    bytes_wanted = model.input(0).get_element_type() == openvino.Type.u8
+    steps = PrePostProcessor(model)
+    entry = steps.input(0)
+    entry.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC")).set_color_format(
+        ColorFormat.RGB
+    ).set_shape([1, spec.input.size, spec.input.size, 3])
+    entry.model().set_layout(openvino.Layout(graph.layout))
+    if graph.reverse_channels:
+        entry.preprocess().convert_color(ColorFormat.BGR)
+    if not bytes_wanted:  # a quantised network takes the bytes themselves
+        entry.preprocess().convert_element_type(openvino.Type.f32).mean(list(graph.mean)).scale(list(graph.std))
+    steps.output(0).tensor().set_element_type(openvino.Type.f32)
+    return steps.build()
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

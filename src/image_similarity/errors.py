@@ -1,0 +1,48 @@
+"""The errors that people see. Each says what happened, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class ImageSimilarityError(Exception):
+    """The base of every error that this package raises on purpose. ``exit_code`` is the command line's."""
+
+    exit_code = 1
+
+
+class UsageError(ImageSimilarityError):
+    """The request itself cannot be right: an unknown name, a number out of range, a dataset name that is no name."""
+
+    exit_code = 2
+
+
+class CatalogueError(ImageSimilarityError):
+    """The catalogue cannot be read: no such table, no such column, a listing out of reach."""
+
+
+class WeightsError(ImageSimilarityError):
+    """A network's weights are missing, or are not the ones that its record names."""
+
+
+class ModelError(ImageSimilarityError):
+    """An embedding model cannot be built or run as described."""
+
+
+class StoreError(ImageSimilarityError):
+    """The feature store is locked, full, damaged or holds nothing that was asked for."""
+
+
+class OutputError(ImageSimilarityError):
+    """A result could not be written; what stood there before still stands."""
+
+
+class NotFittedError(ImageSimilarityError):
+    """A question was asked before the dataset was fitted with this model."""
+
+
+class ImageError(ImageSimilarityError):
+    """One image cannot be used. ``stage`` and the message become a :class:`~image_similarity.types.Failure`."""
+
+    def __init__(self, stage: str, reason: str) -> None:
+        super().__init__(reason)
+        self.stage = stage
+        self.reason = reason

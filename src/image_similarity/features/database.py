@@ -1,0 +1,93 @@
+"""One dataset's place in the store's file: the connection, its transactions, its tables' names."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from image_similarity.errors import NotFittedError
+from image_similarity.features.schema import connect, create_dataset, explained, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from image_similarity.dataset import Dataset
+
+
+class Database:
+    """The tables of one dataset. Use it in a ``with`` block.
+
+    Args:
+        path: the file ``features.db``.
+        dataset: whose tables.
+        create: make the file and the tables when they are not there; otherwise that is an error.
+        timeout: seconds to wait for another process that writes.
+
+    Raises:
+        NotFittedError: ``create`` is off and there is no such dataset.
+        StoreError: the file is damaged, locked or full.
+        UsageError: the dataset's tables belong to a dataset of another name.
+    """
+
+    def __init__(self, path: Path, dataset: Dataset, *, create: bool = False, timeout: float = 30.0) -> None:
+        self.path, self.dataset = path, dataset
+        if not create and not path.exists():
+            raise NotFittedError(f"nothing is fitted yet: there is no {path}. Run fit first")
+        self.connection = connect(path, timeout)
+        self.features = quoted(dataset.table())
+        self.images = quoted(dataset.table("images"))
+        self.products = quoted(dataset.table("products"))
+        self.failures = quoted(dataset.table("failures"))
+        try:
+            self._claim(create)
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of the block, or nothing of it.
+
+        Raises:
+            StoreError: the file is locked, damaged, or the disk is full.
+        """
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+        finally:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Queries, with SQLite's errors explained."""
+        try:
+            yield self.connection
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+
+    def _claim(self, create: bool) -> None:
+        with self.reading() as connection:
+            names = [name for (name,) in connection.execute("SELECT name FROM datasets ORDER BY name")]
+        if self.dataset.name in names:
+            return
+        if not create:
+            raise NotFittedError(
+                f"the dataset {self.dataset.name} is not fitted (fitted: {', '.join(names) or 'none'}): run fit first"
+            )
+        with self.writing() as connection:
+            create_dataset(connection, self.dataset)

@@ -1,0 +1,108 @@
+"""What the catalogue said, kept beside the features: images, products' texts, failures of the latest runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from image_similarity.types import CatalogueImage, Failure, Product
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from image_similarity.features.database import Database
+
+Job = Literal["extract", "fit"]
+
+
+class CatalogueRecords:
+    """The catalogue's side of a dataset's tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # A catalogue may be larger than memory, so what a run has seen is kept on disk too.
+        database.connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS seen (image_id TEXT PRIMARY KEY, sound INTEGER) WITHOUT ROWID"
+        )
+
+    def claim(self, images: Iterable[CatalogueImage]) -> list[CatalogueImage | None]:
+        """Note images of this run. For each, the image that has its id already, or None."""
+        with self._database.writing() as connection:
+            return [self._claim(connection, image) for image in images]
+
+    def unsound(self, images: Iterable[CatalogueImage]) -> None:
+        """Note images of this run that could not be used; what is stored of them will be switched off."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "UPDATE temp.seen SET sound = 0 WHERE image_id = ?", ((image.image_id,) for image in images)
+            )
+
+    def forget_gone(self, products: Iterable[Product]) -> None:
+        """End a run: images that it did not see go, and the products' texts are replaced."""
+        tables = self._database
+        with tables.writing() as connection:
+            connection.execute(f"DELETE FROM {tables.images} WHERE image_id NOT IN (SELECT image_id FROM temp.seen)")
+            connection.execute(f"DELETE FROM {tables.products}")
+            connection.executemany(
+                f"INSERT OR REPLACE INTO {tables.products} VALUES (?, ?, ?, ?)",
+                ((p.product_id, p.title, p.description, _json(p.attributes)) for p in products),
+            )
+
+    def record_failures(self, job: Job, failures: Iterable[Failure]) -> None:
+        """Keep the failures of a job's latest run in place of the run's before."""
+        with self._database.writing() as connection:
+            connection.execute(f"DELETE FROM {self._database.failures} WHERE job = ?", (job,))
+            connection.executemany(
+                f"INSERT INTO {self._database.failures} VALUES (?, ?, ?, ?, ?, ?)",
+                ((job, f.stage, f.reason, f.product_id, f.image_id, f.location) for f in failures),
+            )
+
+    def product(self, product_id: str) -> Product:
+        """A product's texts; empty ones where the catalogue had none."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"SELECT title, description, attributes FROM {self._database.products} WHERE item_id = ?",
+                (product_id,),
+            ).fetchone()
+        return Product(product_id, row[0], row[1], json.loads(row[2])) if row else Product(product_id)
+
+    def image(self, image_id: str) -> CatalogueImage | None:
+        """One image of the present catalogue."""
+        return self._first("image_id = ?", image_id)
+
+    def first_image(self, product_id: str) -> CatalogueImage | None:
+        """The picture that stands for a product: its first by id."""
+        return self._first("item_id = ?", product_id)
+
+    def failures(self) -> Iterator[tuple[str, Failure]]:
+        """Each failure of the latest runs, with its job."""
+        with self._database.reading() as connection:
+            for job, stage, reason, product_id, image_id, location in connection.execute(
+                f"SELECT * FROM {self._database.failures} ORDER BY job, item_id, image_id"
+            ):
+                yield job, Failure(stage, reason, product_id, image_id, location)
+
+    def _claim(self, connection: sqlite3.Connection, image: CatalogueImage) -> CatalogueImage | None:
+        if not connection.execute("INSERT OR IGNORE INTO temp.seen VALUES (?, 1)", (image.image_id,)).rowcount:
+            return self.image(image.image_id)
+        row = (image.image_id, image.product_id, image.location, _json(image.attributes))
+        table = self._database.images
+        if not connection.execute(
+            f"SELECT 1 FROM {table} WHERE (image_id, item_id, location, attributes) = (?, ?, ?, ?)", row
+        ).fetchone():
+            connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", row)
+        return None
+
+    def _first(self, condition: str, value: str) -> CatalogueImage | None:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"SELECT image_id, item_id, location, attributes FROM {self._database.images} "
+                f"WHERE {condition} ORDER BY image_id LIMIT 1",
+                (value,),
+            ).fetchone()
+        return CatalogueImage(row[0], row[1], row[2], json.loads(row[3])) if row else None
+
+
+def _json(attributes: Mapping[str, str]) -> str:
+    return json.dumps(dict(attributes), ensure_ascii=False, sort_keys=True)

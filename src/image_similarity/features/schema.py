@@ -1,0 +1,149 @@
+"""The tables of ``features.db`` and the numbered steps that lead to them. docs/storage.md describes every byte."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from image_similarity.dataset import Dataset
+
+BUSY = "locked", "busy"
+FULL = "full", "disk i/o error"
+
+# One more step is one more entry; a database knows how many it has had (PRAGMA user_version).
+STEPS = (
+    """
+    CREATE TABLE datasets (
+        label TEXT PRIMARY KEY COLLATE NOCASE,  -- SQLite's table names do not tell capitals apart
+        name TEXT NOT NULL UNIQUE
+    );
+    CREATE TABLE models (
+        key TEXT PRIMARY KEY,
+        dimension INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        spec TEXT NOT NULL                      -- JSON
+    );
+    """,
+)
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def connect(path: Path, timeout: float) -> sqlite3.Connection:
+    """Open the store's file, made and brought up to date when necessary.
+
+    Raises:
+        StoreError: it is no database, locked, or from a later version of this package.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise explained(error, path) from error
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")  # readers go on while a fit writes
+        connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a power cut
+        _migrate(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explained(error, path) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == len(STEPS):
+        return
+    if version > len(STEPS):
+        raise StoreError(f"{path} was written by a later version of image-similarity: upgrade the package to read it")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()  # another process may have been faster
+        for step in STEPS[version:]:
+            for statement in step.split(";\n"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
+    """Make a dataset's tables, once. To be called inside a transaction.
+
+    Raises:
+        UsageError: the tables belong to a dataset of another name (``Shoes`` and ``shoes``; ``7`` and department 7).
+    """
+    row = connection.execute("SELECT name FROM datasets WHERE label = ?", (dataset.label,)).fetchone()
+    if row is not None:
+        if row[0] != dataset.name:
+            raise UsageError(
+                f"the dataset {dataset.name!r} would share the table {dataset.table()} with the dataset {row[0]!r}: "
+                "choose another name"
+            )
+        return
+    connection.execute("INSERT INTO datasets VALUES (?, ?)", (dataset.label, dataset.name))
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(
+            f"""CREATE TABLE {quoted(dataset.table())} (
+                id TEXT PRIMARY KEY,
+                item_id TEXT NOT NULL,
+                view TEXT NOT NULL,
+                white_background INTEGER NOT NULL,
+                active INTEGER NOT NULL,
+                digest BLOB NOT NULL
+            )"""
+        )
+        cursor.execute(f"CREATE INDEX {quoted(dataset.table('digest'))} ON {quoted(dataset.table())} (digest)")
+        cursor.execute(
+            f"""CREATE TABLE {quoted(dataset.table("images"))} (
+                image_id TEXT PRIMARY KEY,
+                item_id TEXT NOT NULL,
+                location TEXT NOT NULL,
+                attributes TEXT NOT NULL
+            )"""
+        )
+        cursor.execute(
+            f"""CREATE TABLE {quoted(dataset.table("products"))} (
+                item_id TEXT PRIMARY KEY,
+                title TEXT NOT NULL,
+                description TEXT NOT NULL,
+                attributes TEXT NOT NULL
+            )"""
+        )
+        cursor.execute(
+            f"""CREATE TABLE {quoted(dataset.table("failures"))} (
+                job TEXT NOT NULL,
+                stage TEXT NOT NULL,
+                reason TEXT NOT NULL,
+                item_id TEXT NOT NULL,
+                image_id TEXT NOT NULL,
+                location TEXT NOT NULL
+            )"""
+        )
+
+
+def explained(error: Exception, path: Path) -> StoreError:
+    """SQLite's error as one that says what to do."""
+    reason = str(error)
+    lowered = reason.lower()
+    if any(word in lowered for word in BUSY):
+        return StoreError(f"{path} is locked: another process writes to it. Wait for it to end, then run this again")
+    if any(word in lowered for word in FULL):
+        return StoreError(f"{path} cannot grow: the disk is full. Everything stored before is kept; free some space")
+    if "not a database" in lowered or "malformed" in lowered:
+        return StoreError(f"{path} is damaged or not a feature store: {reason}. Move it away and fit again")
+    return StoreError(f"{path}: {reason}")

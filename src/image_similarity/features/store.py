@@ -1,0 +1,201 @@
+"""The feature store: one row a view, one column a model, in the SQLite table ``features_{DATASET}``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.errors import NotFittedError
+from image_similarity.features import codec
+from image_similarity.features.schema import quoted
+from image_similarity.types import CatalogueImage, Features, ModelSpec
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from image_similarity.features.database import Database
+
+# An id is `image,view`, and no view's code has a comma.
+IMAGE_OF_ID = "substr(id, 1, length(id) - length(view) - 1)"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """One view of one image, ready to be stored."""
+
+    image: CatalogueImage
+    view: str
+    digest: bytes  # of the image file's bytes
+    white_background: bool
+    vector: bytes  # see codec
+
+
+class FeatureStore:
+    """The features of one dataset. Every method that writes is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._table = database.features
+
+    def add_model(self, spec: ModelSpec) -> None:
+        """Make sure that there is a column for a model's features."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO models VALUES (?, ?, ?, ?)",
+                (spec.key, spec.dimension, spec.name, json.dumps(asdict(spec), sort_keys=True)),
+            )
+            if spec.key not in self.models():
+                connection.execute(f"ALTER TABLE {self._table} ADD COLUMN {_column(spec.key)} BLOB")
+
+    def models(self) -> list[str]:
+        """The keys of the models that this dataset has a column for."""
+        with self._database.reading() as connection:
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({self._table})")]
+        return sorted(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
+
+    def missing(
+        self, images: Sequence[tuple[CatalogueImage, bytes]], model_key: str, views: Sequence[str]
+    ) -> list[bool]:
+        """For each image with its digest, whether any of its views has no features yet under this model.
+
+        An image whose content is known under another name gets a copy of those features: nothing is computed twice.
+        """
+        with self._database.writing() as connection:
+            return [self._is_missing(connection, image, digest, model_key, views) for image, digest in images]
+
+    def put(self, rows: Iterable[FeatureRow], model_key: str) -> None:
+        """Store features, all or none. Rows of an earlier content of the same image go."""
+        with self._database.writing() as connection:
+            for row in rows:
+                self._put(connection, row, model_key)
+
+    def switch(self) -> None:
+        """Switch on the rows of sound images that this run saw, and off all others; ids of products follow."""
+        sound = f"{IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE sound)"
+        with self._database.writing() as connection:
+            connection.execute(f"UPDATE {self._table} SET active = {sound} WHERE active != {sound}")
+            connection.execute(
+                f"UPDATE {self._table} SET item_id = images.item_id FROM {self._database.images} AS images "
+                f"WHERE images.image_id = {IMAGE_OF_ID} AND {self._table}.item_id != images.item_id"
+            )
+
+    def matrix(self, model_key: str, views: Sequence[str]) -> Features:
+        """The active features of a model, sorted by product, image and view.
+
+        Raises:
+            NotFittedError: there are none.
+            StoreError: a stored vector is damaged.
+        """
+        dimension = self._dimension(model_key)
+        condition = f"active AND {_column(model_key)} NOT NULL AND view IN ({_marks(views)})"
+        with self._database.reading() as connection:
+            (count,) = connection.execute(
+                f"SELECT count(*) FROM {self._table} WHERE {condition}", tuple(views)
+            ).fetchone()
+            if not count:
+                raise self._not_fitted(model_key)
+            features = Features([], [], [], np.empty((count, dimension), codec.DTYPE))
+            rows = connection.execute(
+                f"SELECT {IMAGE_OF_ID}, item_id, view, {_column(model_key)} FROM {self._table} "
+                f"WHERE {condition} ORDER BY 2, 1, 3 LIMIT {count}",
+                tuple(views),
+            )
+            for position, (image_id, product_id, view, blob) in enumerate(rows):
+                features.image_ids.append(image_id)
+                features.product_ids.append(product_id)
+                features.views.append(view)
+                features.vectors[position] = codec.decode(blob, dimension)
+        return features
+
+    def views(self, model_key: str) -> set[str]:
+        """The views that active images have features of under a model."""
+        if model_key not in self.models():
+            return set()
+        with self._database.reading() as connection:
+            return {
+                view
+                for (view,) in connection.execute(
+                    f"SELECT DISTINCT view FROM {self._table} WHERE active AND {_column(model_key)} NOT NULL"
+                )
+            }
+
+    def _is_missing(
+        self,
+        connection: sqlite3.Connection,
+        image: CatalogueImage,
+        digest: bytes,
+        model_key: str,
+        views: Sequence[str],
+    ) -> bool:
+        column = _column(model_key)
+        ids = [_row_id(image.image_id, view) for view in views]
+        (known,) = connection.execute(
+            f"SELECT count(*) FROM {self._table} WHERE id IN ({_marks(ids)}) AND digest = ? AND {column} NOT NULL",
+            (*ids, digest),
+        ).fetchone()
+        if known == len(views):
+            return False
+        twins = connection.execute(
+            f"SELECT view, white_background, {column} FROM {self._table} "
+            f"WHERE digest = ? AND {column} NOT NULL AND view IN ({_marks(views)}) GROUP BY view ORDER BY view",
+            (digest, *views),
+        ).fetchall()
+        if len(twins) < len(views):
+            return True
+        for view, white, vector in twins:
+            self._put(connection, FeatureRow(image, view, digest, bool(white), vector), model_key)
+        return False
+
+    def _put(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
+        image_id, column = row.image.image_id, _column(model_key)
+        # `-` is the character after `,`: the range holds the rows `image,...`, and names that go on after a comma.
+        connection.execute(
+            f"DELETE FROM {self._table} WHERE id >= ? AND id < ? AND {IMAGE_OF_ID} = ? AND digest != ?",
+            (f"{image_id},", f"{image_id}-", image_id, row.digest),
+        )
+        connection.execute(
+            f"INSERT INTO {self._table} (id, item_id, view, white_background, active, digest, {column}) "
+            f"VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO UPDATE SET item_id = excluded.item_id, active = 1, "
+            f"{column} = excluded.{column}",
+            (
+                _row_id(image_id, row.view),
+                row.image.product_id,
+                row.view,
+                int(row.white_background),
+                row.digest,
+                row.vector,
+            ),
+        )
+
+    def _dimension(self, model_key: str) -> int:
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT dimension FROM models WHERE key = ?", (model_key,)).fetchone()
+        if row is None or model_key not in self.models():
+            raise self._not_fitted(model_key)
+        return int(row[0])
+
+    def _not_fitted(self, model_key: str) -> NotFittedError:
+        known = ", ".join(self.models()) or "none yet"
+        return NotFittedError(
+            f"the dataset {self._database.dataset.name} has no features of {model_key} (of: {known}): "
+            "run fit with that model first"
+        )
+
+
+PREFIX = "features_"
+
+
+def _column(model_key: str) -> str:
+    return quoted(PREFIX + model_key)
+
+
+def _row_id(image_id: str, view: str) -> str:
+    return f"{image_id},{view}"
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))

@@ -1,0 +1,85 @@
+"""An upright picture to the square pixels that a network takes, and these to their six views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from image_similarity.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.types import InputSpec
+
+WHITE = (255, 255, 255)
+ORIGINAL = "000"
+
+# The first version's codes. Turns are counter-clockwise.
+TRANSFORMS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    ORIGINAL: lambda pixels: pixels,
+    "0001": lambda pixels: pixels[:, ::-1],
+    "0002": lambda pixels: pixels[::-1],
+    "00090": lambda pixels: np.rot90(pixels, 1),
+    "000180": lambda pixels: np.rot90(pixels, 2),
+    "000270": lambda pixels: np.rot90(pixels, 3),
+}
+"""View code to transformation of square pixels ``(size, size, 3)``."""
+
+ONE_VIEW = (ORIGINAL,)
+SIX_VIEWS = tuple(TRANSFORMS)
+
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def views_for(data_augmentation: int) -> tuple[str, ...]:
+    """The views of ``--data_augmentation``: 0 the image alone, 1 all six.
+
+    Raises:
+        UsageError: any other number.
+    """
+    if data_augmentation not in (0, 1):
+        raise UsageError(f"--data_augmentation is 0 or 1, not {data_augmentation}")
+    return SIX_VIEWS if data_augmentation else ONE_VIEW
+
+
+def at_least(spec: InputSpec) -> int | None:
+    """The side that a decoded picture must keep; None where every pixel counts.
+
+    Nearest neighbour picks single pixels, so a picture that was decoded smaller would give others.
+    """
+    return None if spec.interpolation == "nearest" else spec.size
+
+
+def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
+    """Fit a picture to a network's input: stretched, or whole on white. RGB ``(size, size, 3)``."""
+    size, resampling = spec.size, FILTERS[spec.interpolation]
+    if spec.resize == "stretch":
+        if image.size != (size, size):
+            image = image.resize((size, size), resampling)
+        return np.asarray(image)
+    scale = size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    canvas = Image.new("RGB", (size, size), WHITE)
+    canvas.paste(image.resize((width, height), resampling), ((size - width) // 2, (size - height) // 2))
+    return np.asarray(canvas)
+
+
+def stack(pixels: NDArray[np.uint8], views: Sequence[str]) -> NDArray[np.uint8]:
+    """The views of one square picture: ``(size, size, 3)`` to ``(views, size, size, 3)``."""
+    return np.stack([TRANSFORMS[view](pixels) for view in views])
+
+
+def white_background(pixels: NDArray[np.uint8]) -> bool:
+    """Whether the pixel at the top left is pure white: the first version's test of a studio shot."""
+    return bool((pixels[0, 0] == 255).all())

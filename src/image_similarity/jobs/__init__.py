@@ -1,0 +1,1 @@
+"""Each job composes the rooms above; the only place that does."""

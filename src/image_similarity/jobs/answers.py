@@ -1,0 +1,108 @@
+"""An answer as people and programs want it: products with their texts and pictures, not only ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from image_similarity.types import Product, ProductMatch
+
+if TYPE_CHECKING:
+    from image_similarity.features.records import CatalogueRecords
+    from image_similarity.pages.model import Card, Row
+
+POINTS = 1.0001  # a cosine never gets here: above it a score is the first version's points
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A product, or the photo that was asked with, and the path of the picture to show."""
+
+    product: Product
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question and its products, best first. In a notebook it shows as pictures."""
+
+    query: Shown
+    matches: list[ProductMatch]
+    shown: list[Shown]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "query": {"product_id": self.query.product.product_id, "title": self.query.product.title}
+            | {"picture": self.query.picture},
+            "matches": [
+                {
+                    "rank": match.rank,
+                    "product_id": match.product_id,
+                    "score": match.score,
+                    "title": shown.product.title,
+                    "description": shown.product.description,
+                    "image_id": match.image_id,
+                    "query_image_id": match.query_image_id,
+                    "picture": shown.picture,
+                }
+                for match, shown in zip(self.matches, self.shown, strict=True)
+            ],
+        }
+
+    def row(self, right: str | None = None) -> Row:
+        """The answer as a row of a page; ``right`` is the product that was to be found, where that is known."""
+        from image_similarity.pages.model import Row
+
+        cards = [
+            _card(shown, match, None if right is None else match.product_id == right)
+            for match, shown in zip(self.matches, self.shown, strict=True)
+        ]
+        return Row(_card(self.query), cards)
+
+    def _repr_html_(self) -> str:
+        from image_similarity.pages import fragment
+
+        return fragment([self.row()])
+
+
+def show_product(records: CatalogueRecords | None, folder: Path, product_id: str, image_id: str = "") -> Shown:
+    """A product with its texts and the picture that matched, or its first.
+
+    Args:
+        records: the catalogue's side of the store; None where there is no store.
+        folder: where downloaded images are.
+        product_id: the product.
+        image_id: the picture to show; empty for the product's first.
+    """
+    if records is None:
+        return Shown(Product(product_id), "")
+    image = (records.image(image_id) if image_id else None) or records.first_image(product_id)
+    if image is None:
+        return Shown(records.product(product_id), "")
+    path = str(folder / image.image_id) if image.is_remote else image.location
+    return Shown(records.product(product_id), path)
+
+
+def score_text(score: float | None) -> str:
+    """A score as people read it."""
+    if score is None:
+        return ""
+    return f"{score:.0f} points" if score > POINTS else f"{score:.3f}"
+
+
+def _card(shown: Shown, match: ProductMatch | None = None, right: bool | None = None) -> Card:
+    from image_similarity.pages.model import Card, Picture
+
+    product = shown.product
+    return Card(
+        product_id=product.product_id,
+        title=product.title,
+        description=product.description,
+        rank=match.rank if match else None,
+        score=match.score if match else None,
+        score_text=score_text(match.score) if match else "",
+        picture=Picture(shown.picture, product.title or product.product_id),
+        marked_right=right,
+    )

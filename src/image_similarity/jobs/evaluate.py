@@ -1,0 +1,65 @@
+"""How good are the answers? Without labels: an image has to find another image of its own product."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.embedding.choice import ModelChoice
+from image_similarity.embedding.models import model_spec
+from image_similarity.errors import NotFittedError
+from image_similarity.features.database import Database
+from image_similarity.features.store import FeatureStore
+from image_similarity.images.views import ONE_VIEW
+from image_similarity.ranking.gallery import Gallery
+from image_similarity.settings import Folders
+
+if TYPE_CHECKING:
+    from image_similarity.dataset import Dataset
+    from image_similarity.settings import Settings
+
+DEPTHS = (1, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Shares of ``questions`` whose product is among the first 1, 5, 10 images; the asking image itself left out."""
+
+    model_key: str
+    images: int
+    questions: int
+    r_at_1: float
+    r_at_5: float
+    r_at_10: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+def evaluate(dataset: Dataset, settings: Settings, model: ModelChoice) -> Evaluation:
+    """Leave one image out: each image of a product with two or more asks among all other images.
+
+    Raises:
+        NotFittedError: no features of this model, or no product has two images.
+    """
+    key = model_spec(model).key
+    with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
+        gallery = Gallery(FeatureStore(database).matrix(key, ONE_VIEW))
+    sizes = np.diff(gallery.starts)[gallery.row_product]
+    questions = np.flatnonzero(sizes > 1)
+    if not len(questions):
+        raise NotFittedError(f"no product of {dataset.name} has two images: there is nothing to ask")
+    found = gallery.index.search(gallery.features.vectors[questions], max(DEPTHS) + 1).rows
+    ranks = np.array([_rank(gallery, int(row), hits) for row, hits in zip(questions, found, strict=True)])
+    shares = (float((ranks < depth).mean()) for depth in DEPTHS)
+    return Evaluation(key, len(gallery), len(questions), *shares)
+
+
+def _rank(gallery: Gallery, asking: int, hits: np.ndarray[Any, Any]) -> int:
+    """The position, from 0, of the first other image of the same product; past the deepest when there is none."""
+    others = hits[hits != asking]  # itself out by identity: a twin with the same pixels may come before it
+    right = np.flatnonzero(gallery.row_product[others] == gallery.row_product[asking])
+    return int(right[0]) if len(right) else max(DEPTHS)

@@ -1,0 +1,161 @@
+"""The first job: a catalogue's images into the dataset's folder, and a table of them beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from image_similarity.catalogue.ledger import LISTING, Ledger
+from image_similarity.catalogue.listing import department_listing
+from image_similarity.catalogue.names import unsafe_reason
+from image_similarity.catalogue.sources import failures_of, product_failures_of
+from image_similarity.dataset import Dataset
+from image_similarity.files import TEMPORARY_SUFFIX
+from image_similarity.images.download import Outcome, Wanted, download_all, has_bytes
+from image_similarity.images.fetched import Fetched
+from image_similarity.images.waiting import DownloadOptions
+from image_similarity.settings import Folders, Settings
+from image_similarity.types import CatalogueImage, CatalogueSource, Counts, Failure, Progress, no_progress
+
+ExtractOptions = DownloadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractReport:
+    """How a run ended. ``counts.failed`` is the number of ``failures``; ``folder`` holds the images."""
+
+    counts: Counts
+    failures: list[Failure]
+    folder: Path
+
+
+def extract_department(
+    department: int,
+    domain_id: str,
+    settings: Settings,
+    *,
+    options: ExtractOptions | None = None,
+    progress: Progress = no_progress,
+) -> ExtractReport:
+    """Extract one of the first version's departments, 0 for all, from its listing on S3; see :func:`extract`.
+
+    Raises:
+        UsageError: the department or the domain cannot be right.
+    """
+    source = department_listing(department, domain_id, settings)
+    return extract(source, Dataset.department(department), settings, options=options, progress=progress)
+
+
+def extract(
+    source: CatalogueSource,
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    options: ExtractOptions | None = None,
+    progress: Progress = no_progress,
+) -> ExtractReport:
+    """Download a catalogue's images to ``data/dataset/{dataset}/{image_id}`` and write ``listing.csv`` beside them.
+
+    A file that is there is not asked for again, unless ``options.refresh``. An image of this machine is left where it
+    is, and is known when its file exists. The listing names the images whose files are there at the end, with their
+    products' titles, descriptions and attributes: a fit of the folder reads it.
+
+    However a run ends, every image in the folder is whole; the next run goes on from there. The listing is the old
+    one until a run has ended.
+
+    Raises:
+        CatalogueError: the catalogue cannot be read. It is read to its end before anything is downloaded.
+        OutputError: the folder cannot be written, or another run is writing into it.
+    """
+    folder = Folders(settings.root).dataset / dataset.name
+    with Fetched(folder) as fetched, Ledger() as ledger:
+        # Only now that no other run has the folder is a temporary file one that nobody will finish.
+        for leftover in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
+            leftover.unlink(missing_ok=True)
+        run = _Run(folder, ledger, progress)
+        run.take(source)
+        download_all(run.wanted(), run.heard, settings, options or ExtractOptions(), fetched)
+        ledger.write(folder / LISTING)
+    return ExtractReport(run.counts, run.failures, folder)
+
+
+@dataclass(slots=True)
+class _Run:
+    """The bookkeeping of one run."""
+
+    folder: Path
+    ledger: Ledger
+    progress: Progress
+    counts: Counts = field(default_factory=Counts)
+    failures: list[Failure] = field(default_factory=list)
+    total: int = 0
+
+    def take(self, source: CatalogueSource) -> None:
+        """Take the whole catalogue into the ledger: a listing that breaks off does so before anything is fetched."""
+        for image in source:
+            reason = unsafe_reason(image.image_id) if image.is_remote else None
+            if reason is None:
+                other = self.ledger.add_image(image)
+                if other is None:
+                    self.progress("list", self.counts.seen + len(self.ledger))
+                    continue
+                if (other.product_id, other.location) == (image.product_id, image.location):
+                    self.counts.known += 1  # the same line once more
+                    continue
+                reason = f"the image id already stands for {other.location} of product {other.product_id}"
+            self._fail(_failure("list", reason, image))
+        for failure in failures_of(source):
+            self._fail(failure)
+        for product in source.products():
+            self.ledger.add_product(product)
+        for failure in product_failures_of(source):
+            self._fail(failure)
+        self.total = self.counts.seen + len(self.ledger)
+
+    def wanted(self) -> Iterator[Wanted]:
+        """The images that have to come from the network; the others are settled on the way."""
+        root = self.folder.resolve()
+        for position, image in self.ledger.images():
+            path = self.folder / image.image_id if image.is_remote else Path(image.location)
+            wanted = Wanted(position, image, path)
+            if not image.is_remote:
+                missing = _failure("read", "there is no such file, or it is empty", image)
+                self.heard(wanted, "known" if has_bytes(path) else missing)
+            elif reason := _blocked(path, root):
+                self.heard(wanted, _failure("list", reason, image))
+            else:
+                yield wanted
+
+    def heard(self, wanted: Wanted, outcome: Outcome) -> None:
+        """Count what became of one image."""
+        if isinstance(outcome, Failure):
+            self._fail(outcome)
+        elif outcome == "done":
+            self.counts.done += 1
+        else:
+            self.counts.known += 1
+        # One that failed to come anew is still in the catalogue while its older file is there.
+        if has_bytes(wanted.path):
+            file = wanted.image.image_id if wanted.image.is_remote else str(wanted.path.absolute())
+            self.ledger.found(wanted.position, file)
+        self.progress("download", self.counts.seen, self.total)
+
+    def _fail(self, failure: Failure) -> None:
+        self.counts.failed += 1
+        self.failures.append(failure)
+
+
+def _blocked(path: Path, root: Path) -> str | None:
+    """Why a safe name still cannot be written: a folder has it, or a file or a link stands where its folder would."""
+    parent = path.parent.resolve()
+    if not parent.is_relative_to(root):
+        return "the image's folder is a link that leads out of the dataset's folder"
+    if path.is_dir() or next((above for above in (parent, *parent.parents) if above.exists()), root).is_file():
+        return "the image id is both a file and a folder"
+    return None
+
+
+def _failure(stage: Literal["list", "read"], reason: str, image: CatalogueImage) -> Failure:
+    return Failure(stage, reason, image.product_id, image.image_id, image.location)

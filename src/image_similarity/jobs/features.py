@@ -1,0 +1,200 @@
+"""The features of every image that is not yet known: read, look up, decode, embed, store, a few images at a time.
+
+Whatever stops a run, each batch was stored in one transaction or not at all; the next run finds it known.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from image_similarity.catalogue import failures_of, product_failures_of
+from image_similarity.errors import ImageError
+from image_similarity.features.codec import encode
+from image_similarity.features.store import FeatureRow, FeatureStore
+from image_similarity.images.decode import decode, read_bytes
+from image_similarity.images.views import at_least, square, stack, white_background
+from image_similarity.types import CatalogueImage, Counts, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.features.records import CatalogueRecords
+    from image_similarity.types import CatalogueSource, EmbeddingModel, ModelSpec, Progress
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+CHUNK = 16  # images looked up, embedded and stored together: the most that a kill can cost
+AHEAD = 16  # images read or decoded before they are wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An image's file in memory, or why not."""
+
+    image: CatalogueImage
+    data: bytes = b""
+    digest: bytes = b""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """An image's square pixels, or why not."""
+
+    image: CatalogueImage
+    digest: bytes
+    pixels: NDArray[np.uint8] | None
+    failure: Failure | None = None
+
+
+@dataclass(slots=True)
+class FeaturesRun:
+    """One run over a catalogue. :meth:`run` does it; ``counts`` and ``failures`` say how it went."""
+
+    store: FeatureStore
+    records: CatalogueRecords
+    spec: ModelSpec
+    load: Callable[[], EmbeddingModel]
+    """Loads the model; called only when an image turns up that needs it."""
+    views: Sequence[str]
+    folder: Path
+    """Where downloaded images are, for a catalogue of addresses."""
+    max_pixels: int
+    progress: Progress
+    counts: Counts = field(default_factory=Counts)
+    failures: list[Failure] = field(default_factory=list)
+    _model: EmbeddingModel | None = None
+    _total: int | None = None
+
+    def run(self, source: CatalogueSource) -> None:
+        """Embed and store what is missing, then switch off what has gone.
+
+        Raises:
+            StoreError: the store is locked, damaged or full; all that was stored before stays.
+        """
+        self.store.add_model(self.spec)
+        self._total = sum(1 for _ in source)
+        with ThreadPoolExecutor(_processors()) as pool:
+            try:
+                for chunk in _chunks(_in_order(pool, self._read, self._claimed(source)), CHUNK):
+                    self._take(pool, chunk)
+            finally:
+                pool.shutdown(cancel_futures=True)
+        for failure in failures_of(source):
+            self._fail(failure)
+        self.store.switch()
+        self.records.forget_gone(source.products())
+        for failure in product_failures_of(source):
+            self._fail(failure)
+        self.records.record_failures("fit", self.failures)
+
+    def _claimed(self, source: CatalogueSource) -> Iterator[CatalogueImage]:
+        """The catalogue's images, each id once."""
+        for chunk in _chunks(source, CHUNK):
+            for image, other in zip(chunk, self.records.claim(chunk), strict=True):
+                if other is None:
+                    yield image
+                elif (other.product_id, other.location) == (image.product_id, image.location):
+                    self._known(1)  # the same line once more
+                else:
+                    reason = f"the image id already stands for {other.location} of product {other.product_id}"
+                    self._fail(_failure("list", reason, image))
+
+    def _read(self, image: CatalogueImage) -> _Read:
+        path = self.folder / image.image_id if image.is_remote else Path(image.location)
+        try:
+            data = read_bytes(path)
+        except ImageError as error:
+            reason = f"{error.reason}; run extract first" if image.is_remote else error.reason
+            return _Read(image, failure=_failure("read", reason, image))
+        return _Read(image, data, sha256(data).digest())
+
+    def _decode(self, read: _Read) -> _Decoded:
+        try:
+            picture = decode(read.data, max_pixels=self.max_pixels, at_least=at_least(self.spec.input))
+        except ImageError as error:
+            return _Decoded(read.image, read.digest, None, _failure("decode", error.reason, read.image))
+        return _Decoded(read.image, read.digest, square(picture, self.spec.input))
+
+    def _take(self, pool: ThreadPoolExecutor, chunk: list[_Read]) -> None:
+        readable = [read for read in chunk if read.failure is None]
+        missing = self.store.missing([(read.image, read.digest) for read in readable], self.spec.key, self.views)
+        self._known(len(readable) - sum(missing))
+        wanted = [read for read, is_missing in zip(readable, missing, strict=True) if is_missing]
+        decoded = list(_in_order(pool, self._decode, wanted))
+        self._fail_all([(each.image, each.failure) for each in chunk], [(each.image, each.failure) for each in decoded])
+        self._embed([(each.image, each.digest, each.pixels) for each in decoded if each.pixels is not None])
+
+    def _embed(self, images: Sequence[tuple[CatalogueImage, bytes, NDArray[np.uint8]]]) -> None:
+        if not images:
+            return
+        if self._model is None:
+            self._model = self.load()
+        stacks = [stack(pixels, self.views) for _, _, pixels in images]
+        vectors = self._model.embed(np.concatenate(stacks)).reshape(len(images), len(self.views), -1)
+        self.store.put(
+            (
+                FeatureRow(image, view, digest, white_background(pixels), encode(vector))
+                for (image, digest, _), views, rows in zip(images, stacks, vectors, strict=True)
+                for view, pixels, vector in zip(self.views, views, rows, strict=True)
+            ),
+            self.spec.key,
+        )
+        self.counts.done += len(images)
+        self._tell()
+
+    def _known(self, number: int) -> None:
+        self.counts.known += number
+        self._tell()
+
+    def _fail_all(self, *outcomes: list[tuple[CatalogueImage, Failure | None]]) -> None:
+        failed = [(image, failure) for group in outcomes for image, failure in group if failure is not None]
+        if failed:
+            self.records.unsound(image for image, _ in failed)
+        for _, failure in failed:
+            self._fail(failure)
+
+    def _fail(self, failure: Failure) -> None:
+        self.counts.failed += 1
+        self.failures.append(failure)
+        self._tell()
+
+    def _tell(self) -> None:
+        self.progress("features", self.counts.seen, self._total)
+
+
+def _failure(stage: str, reason: str, image: CatalogueImage) -> Failure:
+    return Failure(stage, reason, image.product_id, image.image_id, image.location)  # type: ignore[arg-type]
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Results in the order of the items, a bounded number of them begun before they are asked for."""
+    begun: deque[Future[R]] = deque()
+    for item in items:
+        begun.append(pool.submit(work, item))
+        if len(begun) > AHEAD:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()

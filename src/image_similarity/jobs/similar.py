@@ -1,0 +1,68 @@
+"""The third job: the products most similar to one, out of the dictionary."""
+
+from __future__ import annotations
+
+import random
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from image_similarity.dictionary.files import Dictionary
+from image_similarity.embedding.models import DEFAULT_CHOICE, model_spec
+from image_similarity.errors import NotFittedError, UsageError
+from image_similarity.features.database import Database
+from image_similarity.features.records import CatalogueRecords
+from image_similarity.jobs.answers import Answer, show_product
+from image_similarity.settings import Folders
+
+if TYPE_CHECKING:
+    from image_similarity.embedding.choice import ModelChoice
+    from contextlib import AbstractContextManager
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.settings import Settings
+
+
+def similar(
+    dataset: Dataset,
+    settings: Settings,
+    product_id: str | None = None,
+    *,
+    model: ModelChoice = DEFAULT_CHOICE,
+    number: int | None = None,
+) -> Answer:
+    """Look a product up.
+
+    Args:
+        dataset: a fitted dataset.
+        settings: where the workspace is.
+        product_id: None picks one by chance.
+        model: the model of the dictionary.
+        number: at most so many; None: all that the dictionary has.
+
+    Raises:
+        NotFittedError: there is no such dictionary.
+        UsageError: there is no such product; the message has the nearest ids by spelling.
+    """
+    if number is not None and number < 1:
+        raise UsageError(f"--number must be 1 or more, not {number}")
+    folders = Folders(settings.root)
+    dictionary = Dictionary(folders.trained_models / dataset.dictionary(model_spec(model).key))
+    if product_id is None:
+        product_id = random.choice(dictionary.products())  # noqa: S311 (nobody's secret)
+    matches = dictionary.similar(product_id)[:number]
+    with _database(dataset, settings) as database:
+        records = CatalogueRecords(database) if database else None
+        folder = folders.dataset / dataset.name
+        return Answer(
+            query=show_product(records, folder, product_id, matches[0].query_image_id if matches else ""),
+            matches=matches,
+            shown=[show_product(records, folder, match.product_id, match.image_id) for match in matches],
+        )
+
+
+def _database(dataset: Dataset, settings: Settings) -> AbstractContextManager[Database | None]:
+    """The store, for texts and pictures; a dictionary of the first version's may come without one."""
+    try:
+        return Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout)
+    except NotFittedError:
+        return nullcontext()

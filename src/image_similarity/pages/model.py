@@ -1,0 +1,65 @@
+"""What a page shows. The job fills these in; the page only lays them out.
+
+The few things of a page are sequences, the many (rows) any iterable: a generator is taken once and never held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: a path of this machine, and the words for people who do not see it (may be empty)."""
+
+    path: str
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One product on a page: what was asked with, or one of the answers.
+
+    ``rank`` counts from 1 and is None for a query. ``score`` draws the bar, ``score_text`` stands beside it; the bar
+    is full at 1 or, where a row's scores are points above 1, at the row's best. ``marked_right`` is for searches
+    whose answers are known: True shows a check mark; False and None (not known) show nothing.
+    """
+
+    product_id: str
+    title: str
+    description: str
+    rank: int | None
+    score: float | None
+    score_text: str
+    picture: Picture
+    marked_right: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question and its answers, best first, with a remark that may be empty."""
+
+    query: Card
+    answers: Sequence[Card]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows under one heading; ``title`` and ``intro`` may be empty."""
+
+    title: str
+    intro: str
+    rows: Iterable[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole page. ``facts`` are name and value pairs for its head, ``command`` is what made it (may be empty)."""
+
+    title: str
+    subtitle: str
+    sections: Sequence[Section]
+    facts: Sequence[tuple[str, str]] = ()
+    command: str = ""

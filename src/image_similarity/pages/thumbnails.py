@@ -1,0 +1,49 @@
+"""A picture's file to a small JPEG inside the page: upright, on white, as a ``data:`` address."""
+
+from __future__ import annotations
+
+import base64
+import io
+import stat
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image
+
+from image_similarity.errors import ImageError
+from image_similarity.images.decode import decode, read_bytes
+
+SIDE = 280  # pixels of the longer side: sharp at the 160 to 210 that a card shows, on most screens
+QUALITY = 74
+MAX_PIXELS = 100_000_000  # a picture that declares more is not decoded for the sake of a thumbnail
+KEPT = 512  # about 4 MB of text; the answers of neighbouring rows overlap
+
+
+def data_address(path: str) -> str | None:
+    """The picture as a ``data:image/jpeg`` address, or None when it cannot be read. Never looks beyond this machine."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return None
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        return None
+    return _encode(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=KEPT)
+def _encode(path: str, _changed: int, _size: int) -> str | None:
+    """Time and size are part of the key: a notebook that lives for a week shows the picture of today."""
+    try:
+        small = _thumbnail(path)
+    except ImageError:
+        return None
+    jpeg = io.BytesIO()
+    small.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode("ascii")
+
+
+def _thumbnail(path: str) -> Image.Image:
+    """At most ``SIDE`` pixels a side, upright RGB."""
+    picture = decode(read_bytes(Path(path)), max_pixels=MAX_PIXELS, at_least=SIDE)
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return picture

@@ -1,0 +1,1 @@
+"""Image hits to product hits: grouping, own product out, aggregation."""

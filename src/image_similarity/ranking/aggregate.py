@@ -1,0 +1,170 @@
+"""From the scores of image pairs to products, three ways. A new one is a function here and a line in the table.
+
+Each takes questions and gives, for each, exactly ``number`` products, or all others where there are fewer: best first,
+equal scores by product id, no product twice, never the question's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.errors import UsageError
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.types import ProductMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.ranking.gallery import Gallery, Question
+
+FIRST_VERSION_IMAGES = 50  # nearest images that each image of a product may vote for (facts of the first version)
+FIRST_LOOK = 64  # rows asked for at first by `best`; four times as many while that leaves a doubt
+GROWTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A product, its score, and the pictures that gave it: the question's by position, the gallery's by row."""
+
+    product: int
+    score: float
+    picture: int
+    row: int
+
+
+def check_ranking(number: int, aggregate: str) -> None:
+    """Refuse a ranking that cannot be, before any work is done for it.
+
+    Raises:
+        UsageError: no such aggregate, or a number below 1.
+    """
+    if aggregate not in AGGREGATES:
+        raise UsageError(f"there is no aggregate {aggregate!r}: use {', '.join(AGGREGATES)}")
+    if number < 1:
+        raise UsageError(f"--number must be 1 or more, not {number}")
+
+
+def rank_products(
+    gallery: Gallery, questions: Sequence[Question], number: int, aggregate: str
+) -> list[list[ProductMatch]]:
+    """Answer questions with products.
+
+    Raises:
+        UsageError: no such aggregate, or a number below 1.
+    """
+    check_ranking(number, aggregate)
+    answers = AGGREGATES[aggregate](gallery, questions, number)
+    return [
+        [
+            ProductMatch(
+                product_id=gallery.products[hit.product],
+                rank=rank,
+                score=round(hit.score, 6),
+                image_id=gallery.features.image_ids[hit.row],
+                query_image_id=question.image_ids[hit.picture],
+            )
+            for rank, hit in enumerate(hits, start=1)
+        ]
+        for question, hits in zip(questions, answers, strict=True)
+    ]
+
+
+def _best(gallery: Gallery, questions: Sequence[Question], number: int) -> list[list[_Hit]]:
+    """By the best pair of pictures. Looks further until no unseen row could change the answer."""
+    answers: list[list[_Hit]] = [[] for _ in questions]
+    open_questions = list(range(len(questions)))
+    look = FIRST_LOOK
+    while open_questions:
+        look = min(look, len(gallery))
+        found = gallery.index.search(np.concatenate([questions[i].vectors for i in open_questions]), look)
+        doubtful, start = [], 0
+        for i in open_questions:
+            stop = start + len(questions[i].vectors)
+            rows, scores = found.rows[start:stop], found.scores[start:stop]
+            wanted = min(number, gallery.others(questions[i]))
+            answers[i] = _first_of_each_product(gallery, questions[i], rows, scores)[:wanted]
+            unseen = float(scores[:, -1].max(initial=-np.inf)) if look < len(gallery) else -np.inf
+            if len(answers[i]) < wanted or (wanted and answers[i][-1].score <= unseen):
+                doubtful.append(i)
+            start = stop
+        if look == len(gallery):
+            break
+        open_questions, look = doubtful, look * GROWTH
+    return answers
+
+
+def _first_of_each_product(
+    gallery: Gallery, question: Question, rows: NDArray[np.intp], scores: NDArray[np.float32]
+) -> list[_Hit]:
+    products = gallery.row_product[rows]
+    pictures = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)
+    keep = products != question.own
+    products, rows, scores, pictures = products[keep], rows[keep], scores[keep], pictures[keep]
+    # The last key of lexsort is the first to count: score, then product id, then the pair of pictures.
+    order = np.lexsort((rows, pictures, products, -scores))
+    _, first = np.unique(products[order], return_index=True)
+    return [
+        _Hit(int(products[at]), float(scores[at]), int(pictures[at]), int(rows[at])) for at in order[np.sort(first)]
+    ]
+
+
+def _mean(gallery: Gallery, questions: Sequence[Question], number: int) -> list[list[_Hit]]:
+    """By the mean over all pairs of pictures: the dot product of the two products' mean vectors."""
+    means = np.stack([question.vectors.astype(np.float32).mean(axis=0) for question in questions])
+    found = ExactIndex(gallery.means()).search(means, number + 1)  # one more: the own product may be among them
+    answers = []
+    for question, products, scores in zip(questions, found.rows, found.scores, strict=True):
+        others = [(int(p), float(s)) for p, s in zip(products, scores, strict=True) if p != question.own]
+        answers.append([_with_best_pair(gallery, question, p, s) for p, s in others[:number]])
+    return answers
+
+
+def _votes(gallery: Gallery, questions: Sequence[Question], number: int) -> list[list[_Hit]]:
+    """The first version's points: of each picture's 50 nearest images, those of other products, the first ``number``
+    kept, the one at position i (from 0) gives ``number - i`` points to its product. Where fewer products got points
+    than are wanted, the others follow without points, by their best pair.
+    """
+    look = min(FIRST_VERSION_IMAGES * gallery.view_count, len(gallery))
+    answers = []
+    for question in questions:
+        points: dict[int, int] = {}
+        for rows in gallery.index.search(question.vectors, look).rows:
+            for position, row in enumerate(_voted_images(gallery, question, rows, number)):
+                product = int(gallery.row_product[row])
+                points[product] = points.get(product, 0) + number - position
+        ranked = sorted(points.items(), key=lambda item: (-item[1], item[0]))[:number]
+        hits = [_with_best_pair(gallery, question, product, score) for product, score in ranked]
+        if len(hits) < min(number, gallery.others(question)):
+            (by_pair,) = _best(gallery, [question], number + len(points))
+            rest = [_Hit(hit.product, 0.0, hit.picture, hit.row) for hit in by_pair if hit.product not in points]
+            hits += rest[: number - len(hits)]
+        answers.append(hits)
+    return answers
+
+
+def _voted_images(gallery: Gallery, question: Question, rows: NDArray[np.intp], number: int) -> list[int]:
+    """The nearest view of each image, nearest first: 50 images, less the own product's, the first ``number``."""
+    _, first = np.unique(gallery.row_image[rows], return_index=True)
+    nearest = rows[np.sort(first)][:FIRST_VERSION_IMAGES]
+    return [int(row) for row in nearest[gallery.row_product[nearest] != question.own][:number]]
+
+
+def _with_best_pair(gallery: Gallery, question: Question, product: int, score: float) -> _Hit:
+    rows = gallery.rows_of(product)
+    candidates = gallery.features.vectors[rows].astype(np.float32)
+    scores = question.vectors.astype(np.float32) @ candidates.T
+    picture, offset = divmod(int(scores.argmax()), scores.shape[1])
+    return _Hit(product, score, picture, rows.start + offset)
+
+
+AGGREGATES: dict[str, Callable[[Gallery, Sequence[Question], int], list[list[_Hit]]]] = {
+    "best": _best,
+    "mean": _mean,
+    "votes": _votes,
+}
+"""Name to the way."""

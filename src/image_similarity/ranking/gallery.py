@@ -1,0 +1,77 @@
+"""The rows that answers are found among, and the questions that are put to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.images.views import ORIGINAL
+from image_similarity.neighbours.exact import ExactIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from image_similarity.types import Features, NeighbourIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One or more pictures of one thing. ``own`` is its product, never an answer; -1 for a photo from outside."""
+
+    image_ids: list[str]
+    vectors: NDArray[np.floating]  # (pictures, dimension)
+    own: int = -1
+
+
+class Gallery:
+    """The features of a catalogue, grouped by product. Products are numbered in the order of their ids."""
+
+    def __init__(self, features: Features, index: NeighbourIndex | None = None) -> None:
+        self.features = features
+        self.index = index or ExactIndex(features.vectors)
+        # Rows come sorted by product and image, so a group is a run of rows.
+        self.products, self.starts, self.row_product = _groups(features.product_ids)
+        _, _, self.row_image = _groups(features.image_ids)
+        self.view_count = len(set(features.views))
+
+    def __len__(self) -> int:
+        return len(self.features.vectors)
+
+    def rows_of(self, product: int) -> slice:
+        """The rows of one product."""
+        return slice(int(self.starts[product]), int(self.starts[product + 1]))
+
+    def question(self, product: int) -> Question:
+        """A product's own pictures, as they are: the transformed views are for being found, not for asking."""
+        rows = range(*self.rows_of(product).indices(len(self)))
+        originals = [row for row in rows if self.features.views[row] == ORIGINAL] or list(rows)
+        return Question([self.features.image_ids[row] for row in originals], self.features.vectors[originals], product)
+
+    def others(self, question: Question) -> int:
+        """How many products could be answers."""
+        return len(self.products) - (question.own >= 0)
+
+    def means(self) -> NDArray[np.float32]:
+        """The mean vector of each product, ``(products, dimension)``, not scaled to unit length."""
+        means = np.empty((len(self.products), self.features.vectors.shape[1]), np.float32)
+        for product in range(len(self.products)):
+            means[product] = self.features.vectors[self.rows_of(product)].astype(np.float32).mean(axis=0)
+        return means
+
+    def blocks(self, size: int) -> Iterator[list[Question]]:
+        """A question for each product, some at a time."""
+        for start in range(0, len(self.products), size):
+            yield [self.question(product) for product in range(start, min(start + size, len(self.products)))]
+
+
+def _groups(ids: list[str]) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
+    """Runs of equal ids: their names, their first rows with the end appended, and the run that each row is in."""
+    names = np.array(ids, dtype=object)
+    first = np.ones(len(ids), bool)
+    first[1:] = names[1:] != names[:-1]
+    starts = np.flatnonzero(first)
+    return list(names[starts]), np.append(starts, len(ids)), np.cumsum(first) - 1

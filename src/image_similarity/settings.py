@@ -1,0 +1,88 @@
+"""Where things are and how far a job may go: one frozen record, read from the environment only when asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from image_similarity.errors import UsageError
+
+ENVIRONMENT = {
+    "root": "IMAGE_SIMILARITY_WORKSPACE",
+    "image_address": "IMAGE_SIMILARITY_IMAGE_ADDRESS",
+    "weights_address": "IMAGE_SIMILARITY_WEIGHTS_ADDRESS",
+    "s3_endpoint": "IMAGE_SIMILARITY_S3_ENDPOINT",
+    "max_pixels": "IMAGE_SIMILARITY_MAX_PIXELS",
+}
+"""The environment variable behind each setting that has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a workspace. The defaults are the first version's addresses and a laptop's limits."""
+
+    root: Path = Path("data")
+    image_address: str = "https://contents.mediadecathlon.com/p{pixl_id}/"
+    """Address of one image of a department's listing; ``{pixl_id}`` is filled in."""
+    weights_address: str = "https://storage.googleapis.com/tensorflow/keras-applications/"
+    """Where Keras keeps its networks' weights; a mirror has the same folders below it."""
+    s3_endpoint: str | None = None
+    """Another S3 than Amazon's; None leaves the choice to the standard AWS settings."""
+    max_pixels: int = 100_000_000
+    """An image that declares more is refused before it is decoded."""
+    max_download_bytes: int = 50_000_000
+    """A download that grows past this is given up."""
+    lock_timeout: float = 30.0
+    """Seconds to wait for another process that writes to the feature store."""
+    config_file: Path = Path("config.py")
+    """The first version's file of AWS keys; parsed, never run."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **changes: object) -> Settings:
+        """Read the variables of :data:`ENVIRONMENT`, then apply ``changes`` that are not None.
+
+        Raises:
+            UsageError: a variable or a change does not fit its setting.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {
+            name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)
+        }
+        values |= {name: value for name, value in changes.items() if value is not None}
+        if "root" in values:
+            values["root"] = Path(str(values["root"]))
+        if "max_pixels" in values:
+            try:
+                values["max_pixels"] = int(str(values["max_pixels"]))
+            except ValueError:
+                raise UsageError(f"{ENVIRONMENT['max_pixels']} must be a whole number of pixels") from None
+        return replace(cls(), **values)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The first version's directories below the workspace's root."""
+
+    root: Path
+
+    @property
+    def dataset(self) -> Path:
+        """The images, a folder for each dataset."""
+        return self.root / "dataset"
+
+    @property
+    def database(self) -> Path:
+        """The feature store's file."""
+        return self.root / "database" / "features.db"
+
+    @property
+    def trained_models(self) -> Path:
+        """The dictionaries of most similar products."""
+        return self.root / "trained_models"
+
+    @property
+    def models(self) -> Path:
+        """Embedding models: downloaded weights and the networks built from them."""
+        return self.root / "models"

@@ -1,0 +1,177 @@
+"""The things that flow from room to room, and the joints between the rooms.
+
+Read this file first: every other module turns one of these into another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Aggregate = Literal["best", "mean", "votes"]
+Resize = Literal["stretch", "pad"]
+Clock = Callable[[], float]  # seconds, from any start
+Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
+
+
+# What a catalogue lists -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What is sold."""
+
+    product_id: str
+    title: str = ""
+    description: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueImage:
+    """One picture of one product. ``location`` is a path of this machine or an ``http(s)://`` address."""
+
+    image_id: str
+    product_id: str
+    location: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the picture must be downloaded before it can be decoded."""
+        return self.location.startswith(("http://", "https://"))
+
+
+class CatalogueSource(Protocol):
+    """Where products and images are listed. Both iterators may be taken more than once and never hold the whole."""
+
+    def __iter__(self) -> Iterator[CatalogueImage]: ...
+
+    def products(self) -> Iterator[Product]:
+        """The products, each once; a source that knows no titles yields none."""
+        ...
+
+
+# What can go wrong with one image ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One image that could not be used. A row with a stage and a reason, never a lost line in a log."""
+
+    stage: Literal["list", "download", "read", "decode"]
+    reason: str
+    product_id: str
+    image_id: str
+    location: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the images of one run: ``seen == done + known + failed``, always."""
+
+    done: int = 0
+    known: int = 0
+    failed: int = 0
+
+    @property
+    def seen(self) -> int:
+        """Every image that the run looked at."""
+        return self.done + self.known + self.failed
+
+
+# From pixels to vectors -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """The pixels that an embedding model takes: square, ``size`` pixels a side."""
+
+    size: int
+    resize: Resize
+    interpolation: Interpolation
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Everything that decides which vector an image gets. ``key`` names its features in the store."""
+
+    name: str
+    key: str
+    dimension: int
+    input: InputSpec
+    preprocessing: str
+    weights: str
+    licence: str
+
+
+class EmbeddingModel(Protocol):
+    """Turns pixels into vectors."""
+
+    spec: ModelSpec
+
+    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Upright RGB ``(n, size, size, 3)`` to unit vectors ``(n, dimension)``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The stored vectors of one model: row ``i`` is view ``views[i]`` of image ``image_ids[i]``.
+
+    Rows are sorted by product, image and view, so that runs of equal ids are adjacent.
+    """
+
+    image_ids: list[str]
+    product_ids: list[str]
+    views: list[str]
+    vectors: NDArray[np.float16]  # (n, dimension), unit length
+
+
+# From vectors to answers ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The nearest rows of each query, best first: two arrays ``(queries, k)``."""
+
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float32]  # cosine
+
+
+class NeighbourIndex(Protocol):
+    """Finds nearest vectors. Exactly ``min(k, rows allowed)`` rows for each query, always."""
+
+    def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
+        """The ``k`` best rows of each query ``(m, dimension)``; ``allowed`` is a mask over the rows, None allows all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProductMatch:
+    """One product of an answer, and the pair of images that spoke for it."""
+
+    product_id: str
+    rank: int  # from 1
+    score: (
+        float | None
+    )  # cosine; points under the aggregate "votes"; None where only the first version's pickle is left
+    image_id: str  # the answer's image
+    query_image_id: str  # the question's image
+
+
+class Progress(Protocol):
+    """Told how far a job is. ``total`` is None while nobody knows it."""
+
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        """``done`` of ``total`` things of one stage; a stage may be told of more than once a second."""
+        ...
+
+
+def no_progress(stage: str, done: int, total: int | None = None) -> None:
+    """The default listener: does not listen."""

@@ -1,0 +1,175 @@
+"""The library's front door: one object, one method a job."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image_similarity.dataset import Dataset
+from image_similarity.embedding.choice import ModelChoice
+from image_similarity.embedding.models import DEFAULT_MODEL
+from image_similarity.errors import CatalogueError
+from image_similarity.settings import Folders, Settings
+from image_similarity.types import Failure, Progress, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from image_similarity.images.waiting import DownloadOptions
+    from image_similarity.jobs.answers import Answer
+    from image_similarity.jobs.evaluate import Evaluation
+    from image_similarity.jobs.extract import ExtractReport
+    from image_similarity.jobs.fit import FitReport
+    from image_similarity.types import CatalogueSource
+
+LOOKED_AT = 1000  # images looked at to learn whether a catalogue lists addresses
+
+
+class Workspace:
+    """A ``data/`` directory and everything that can be done in it.
+
+    Args:
+        root: the directory; None takes ``IMAGE_SIMILARITY_WORKSPACE``, else ``data``. Made when first written to.
+        settings: every setting at once, in place of the environment's.
+        progress: told how far each job is.
+
+    Every method raises :class:`~image_similarity.errors.ImageSimilarityError` for anything that a person can mend.
+    """
+
+    def __init__(
+        self, root: str | Path | None = None, *, settings: Settings | None = None, progress: Progress = no_progress
+    ) -> None:
+        self.settings = settings or Settings.from_environment(root=root)
+        self.progress = progress
+
+    def extract(
+        self,
+        catalogue: str | Path,
+        dataset: str,
+        *,
+        products: str | Path | None = None,
+        options: DownloadOptions | None = None,
+    ) -> ExtractReport:
+        """Download the images that a table lists into ``data/dataset/{dataset}``.
+
+        Args:
+            catalogue: a CSV, JSON lines or Parquet table; a path or ``s3://bucket/key``.
+            dataset: the dataset's name.
+            products: a table of titles and descriptions, where the catalogue has them apart.
+            options: how many at a time, how often, whether to ask again for what is there.
+        """
+        from image_similarity.jobs.extract import extract
+
+        source = self._source(catalogue, products)
+        return extract(source, Dataset.named(dataset), self.settings, options=options, progress=self.progress)
+
+    def extract_department(
+        self, department: int, domain_id: str = "0341", *, options: DownloadOptions | None = None
+    ) -> ExtractReport:
+        """Download the images of one of the first version's departments (0: all), from its listing on S3."""
+        from image_similarity.jobs.extract import extract_department
+
+        return extract_department(department, domain_id, self.settings, options=options, progress=self.progress)
+
+    def fit(
+        self,
+        dataset: str,
+        catalogue: str | Path | None = None,
+        *,
+        products: str | Path | None = None,
+        model: str = DEFAULT_MODEL,
+        weights: str | Path | None = None,
+        weights_digest: str | None = None,
+        data_augmentation: int = 0,
+        number: int = 10,
+        aggregate: str = "best",
+    ) -> FitReport:
+        """Compute the features that are missing and write the dictionary of most similar products.
+
+        Args:
+            dataset: the dataset's name.
+            catalogue: a folder or a table; None: the folder ``data/dataset/{dataset}``. Addresses are downloaded.
+            products: a table of titles and descriptions, where the catalogue has them apart.
+            model: a name (``VGG``, ``Inception_Resnet``, ``colour-shape``) or the path of a ``.toml`` description.
+            weights: a local weights file in place of the download.
+            weights_digest: MD5 or SHA-256 of one's own weights.
+            data_augmentation: 1 for the six views of each image.
+            number: similar products for each product.
+            aggregate: ``best``, ``mean`` or ``votes``.
+        """
+        from image_similarity.jobs.extract import extract
+        from image_similarity.jobs.fit import FitOptions, fit
+
+        named = Dataset.named(dataset)
+        source = self._source(catalogue or self._folder(named), products)
+        if any(image.is_remote for image in islice(source, LOOKED_AT)):
+            extract(source, named, self.settings, progress=self.progress)
+        choice = _choice(model, weights, weights_digest)
+        return fit(
+            source, named, self.settings, FitOptions(choice, data_augmentation, number, aggregate), self.progress
+        )
+
+    def similar(
+        self,
+        dataset: str,
+        product_id: str | None = None,
+        *,
+        model: str = DEFAULT_MODEL,
+        weights_digest: str | None = None,
+        number: int | None = None,
+    ) -> Answer:
+        """The products most similar to one, or to one picked by chance."""
+        from image_similarity.jobs.similar import similar
+
+        choice = _choice(model, None, weights_digest)
+        return similar(Dataset.named(dataset), self.settings, product_id, model=choice, number=number)
+
+    def search(
+        self,
+        dataset: str,
+        photo: str | Path | bytes,
+        *,
+        model: str = DEFAULT_MODEL,
+        weights: str | Path | None = None,
+        weights_digest: str | None = None,
+        data_augmentation: int | None = None,
+        number: int = 10,
+        aggregate: str = "best",
+    ) -> Answer:
+        """The products that look most like what is on a photo: a path, or the bytes of a file.
+
+        ``data_augmentation`` None compares with the views that the dataset was fitted with.
+        """
+        from image_similarity.jobs.search import SearchOptions, search
+
+        choice = _choice(model, weights, weights_digest)
+        options = SearchOptions(choice, number, aggregate, data_augmentation)
+        return search(photo, Dataset.named(dataset), self.settings, options, self.progress)
+
+    def evaluate(self, dataset: str, *, model: str = DEFAULT_MODEL, weights_digest: str | None = None) -> Evaluation:
+        """Leave one image out: how often does an image find another image of its own product?"""
+        from image_similarity.jobs.evaluate import evaluate
+
+        return evaluate(Dataset.named(dataset), self.settings, _choice(model, None, weights_digest))
+
+    def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
+        """The images that the latest extract and fit could not use, each with its job."""
+        from image_similarity.jobs.failures import failures
+
+        return failures(Dataset.named(dataset), self.settings)
+
+    def _source(self, catalogue: str | Path, products: str | Path | None) -> CatalogueSource:
+        from image_similarity.catalogue import open_source
+
+        return open_source(catalogue, products=products, settings=self.settings)
+
+    def _folder(self, dataset: Dataset) -> Path:
+        folder = Folders(self.settings.root).dataset / dataset.name
+        if not folder.is_dir():
+            raise CatalogueError(f"there is no folder {folder}: give a catalogue, or put the images there")
+        return folder
+
+
+def _choice(model: str, weights: str | Path | None, weights_digest: str | None) -> ModelChoice:
+    return ModelChoice(model, Path(weights) if weights else None, weights_digest)
