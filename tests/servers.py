@@ -23,6 +23,7 @@ class Answer:
     modified: str | None = None  # the same for If-Modified-Since
     cut: int | None = None  # close the connection after so many bytes of the body
     hold: bool = False  # do not answer before the server is released
+    half: bool = False  # having sent half of the body, do not go on before the server is released
 
 
 class ImageServer:
@@ -32,7 +33,6 @@ class ImageServer:
         self.answers: dict[str, list[Answer]] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.released = threading.Event()
-        self.waiting = threading.Event()
         self.in_flight = self.most_in_flight = 0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -77,7 +77,6 @@ def _handler(server: ImageServer) -> type[BaseHTTPRequestHandler]:
             server.enter(+1)
             try:
                 if answer.hold:
-                    server.waiting.set()
                     server.released.wait(30)
                 self.answer(answer)
             except (BrokenPipeError, ConnectionResetError):
@@ -98,6 +97,10 @@ def _handler(server: ImageServer) -> type[BaseHTTPRequestHandler]:
                 if value is not None:
                     self.send_header(name, value)
             self.end_headers()
+            if answer.half:
+                self.wfile.write(body[: len(body) // 2])
+                body = body[len(body) // 2 :]
+                server.released.wait(30)
             self.wfile.write(body[: answer.cut])
             if answer.cut is not None:
                 self.close_connection = True

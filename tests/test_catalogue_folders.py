@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from image_similarity.catalogue import failures_of, open_source
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from image_similarity.catalogue import open_source
 from image_similarity.catalogue.ledger import PAGE, Ledger
 from image_similarity.errors import OutputError

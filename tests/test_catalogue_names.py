@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from image_similarity.catalogue.names import is_image_name, name_for_address, product_of, unsafe_reason
 
 FOLDER = Path("/somewhere/dataset")
@@ -32,7 +33,9 @@ def test_a_safe_id_stays_in_its_folder_and_is_a_visible_file(image_id: str) -> N
     str(path).encode("utf-8")
 
 
-@pytest.mark.parametrize("image_id", ["8156287_476862.jpg", "ball/1.jpg", "été 7.png", "a+b&c", "sku:1.jpg", "滑冰_1.jpg"])
+@pytest.mark.parametrize(
+    "image_id", ["8156287_476862.jpg", "ball/1.jpg", "été 7.png", "a+b&c", "sku:1.jpg", "滑冰_1.jpg"]
+)
 def test_ordinary_ids_are_safe(image_id: str) -> None:
     assert unsafe_reason(image_id) is None
 

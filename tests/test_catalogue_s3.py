@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from image_similarity.catalogue import open_source
 from image_similarity.catalogue.listing import department_listing, department_location
 from image_similarity.catalogue.s3 import keys_of
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
-
 from servers import s3_server
 
 SECRET = "sEcReT/kEy+0123456789"
 BUCKET = "preprod.datamining"
 KEY = "images/data/pixlIDs_domain_id_0341_dpt_num_department_371000.gz"
-LISTING = "product_id_model;id;title;description\n8156287;476862;Patin;Glisse\n8156287;476863;Patin;Glisse\n84;9;Bâton;\n"
+LISTING = (
+    "product_id_model;id;title;description\n8156287;476862;Patin;Glisse\n8156287;476863;Patin;Glisse\n84;9;Bâton;\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +184,7 @@ def test_an_endpoint_that_nobody_answers_is_named_without_its_password(settings:
     assert password not in str(caught.value)
 
 
-def test_keys_with_odd_characters_are_not_quoted_back(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keys_with_odd_characters_are_not_quoted_back(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.config_file.unlink()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA\nODD")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from image_similarity.catalogue import failures_of, open_source, product_failures_of
 from image_similarity.catalogue.columns import Columns, as_text
 from image_similarity.catalogue.rows import Row, reading

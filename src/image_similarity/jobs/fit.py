@@ -19,11 +19,11 @@ from image_similarity.settings import Folders
 from image_similarity.types import Counts, Failure, Progress, no_progress
 
 if TYPE_CHECKING:
-    from image_similarity.embedding.choice import ModelChoice
     from collections.abc import Iterator
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
+    from image_similarity.embedding.choice import ModelChoice
     from image_similarity.settings import Settings
     from image_similarity.types import CatalogueSource, ProductMatch
 

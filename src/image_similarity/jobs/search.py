@@ -20,10 +20,10 @@ from image_similarity.settings import Folders
 from image_similarity.types import Product, Progress, no_progress
 
 if TYPE_CHECKING:
-    from image_similarity.embedding.choice import ModelChoice
     from collections.abc import Sequence
 
     from image_similarity.dataset import Dataset
+    from image_similarity.embedding.choice import ModelChoice
     from image_similarity.settings import Settings
 
 

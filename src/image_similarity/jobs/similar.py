@@ -15,10 +15,10 @@ from image_similarity.jobs.answers import Answer, show_product
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
-    from image_similarity.embedding.choice import ModelChoice
     from contextlib import AbstractContextManager
 
     from image_similarity.dataset import Dataset
+    from image_similarity.embedding.choice import ModelChoice
     from image_similarity.settings import Settings
 
 

@@ -1,0 +1,8 @@
+"""The first version's entry point: ``python main.py --task ...``."""
+
+import sys
+
+from image_similarity.legacy import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""The commands. Each parses, calls one job, prints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from image_similarity.cli import options as o
+from image_similarity.cli.progress import Bars
+from image_similarity.errors import ImageSimilarityError, UsageError
+
+if TYPE_CHECKING:
+    from image_similarity.jobs.answers import Answer
+    from image_similarity.workspace import Workspace
+
+SOME_FAILED = 3  # the run went to its end, but not every image could be used
+DEFAULT_WORKSPACE = Path("data")
+DEFAULT_MODEL = "Inception_Resnet"
+
+app = typer.Typer(
+    name="image-similarity",
+    help="Visual product similarity: similar products for each product, and products for a photo.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: drawing it with rich takes longer than everything else
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; every expected error becomes one line and an exit code."""
+    try:
+        app()
+    except ImageSimilarityError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; what was done is kept, run the same command to go on\n")
+        sys.exit(130)
+    except BrokenPipeError:  # `... | head` has seen enough
+        sys.stderr.close()
+        sys.exit(141)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the sample shop and the page.")] = Path("demo"),
+) -> None:
+    """Draw a sample shop, fit it, search it with users' photos, and write a page with the pictures."""
+    from image_similarity.cli import show
+    from image_similarity.jobs.demo import run_demo
+
+    with Bars() as bars:
+        result = run_demo(folder, bars)
+    show.show_answer(result.similar, o.Format.table)
+    show.show_answer(result.search, o.Format.table)
+    show.say(f"{result.found} of {result.asked} users' photos find their product first.")
+    show.say(f"See the pictures: {result.page}")
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    seed: Annotated[int, typer.Option(help="Another seed draws another shop.")] = 2019,
+) -> None:
+    """Draw a sample shop: products, pictures, users' photos and the right answers."""
+    from image_similarity.cli import show
+    from image_similarity.sample import draw_sample
+
+    with Bars() as bars:
+        drawn = draw_sample(folder, seed=seed, progress=bars)
+    show.say(f"{folder}: {drawn.products} products, {drawn.images} images, {drawn.photos} users' photos")
+
+
+@app.command()
+def extract(
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="The dataset's name.")] = None,
+    catalogue: Annotated[str | None, typer.Option(help="A table with addresses; a path or s3://bucket/key.")] = None,
+    products: o.Products = None,
+    dpt_number: Annotated[
+        int | None,
+        typer.Option("--dpt-number", "--dpt_number", min=0, help="A department, 0 for all, from its listing."),
+    ] = None,
+    domain_id: Annotated[
+        str, typer.Option("--domain-id", "--domain_id", help="The domain of the department's listing.")
+    ] = "0341",
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Downloads at a time.")] = 16,
+    per_second: Annotated[float | None, typer.Option(min=0.01, help="At most so many downloads a second.")] = None,
+    tries: Annotated[int, typer.Option(min=1, max=20, help="Attempts for each image.")] = 5,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for images that are there.")] = False,
+    config: o.ConfigFile = Path("config.py"),
+    endpoint_url: o.EndpointUrl = None,
+    workspace: o.Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Download a catalogue's images, from a table or from a department's listing on S3."""
+    from image_similarity.cli import show
+    from image_similarity.images.waiting import DownloadOptions
+
+    if (dpt_number is None) == (catalogue is None) or (catalogue is not None and dataset is None):
+        raise UsageError("extract takes --dataset NAME --catalogue TABLE, or --dpt-number N")
+    choices = DownloadOptions(concurrency=concurrency, per_second=per_second, tries=tries, refresh=refresh)
+    with Bars() as bars:
+        place = _workspace(workspace, bars, config_file=config, s3_endpoint=endpoint_url)
+        if dpt_number is not None:
+            report = place.extract_department(dpt_number, domain_id, options=choices)
+        else:
+            report = place.extract(str(catalogue), str(dataset), products=products, options=choices)
+    show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
+    show.say(f"The images are in {report.folder}")
+    if report.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def fit(
+    dataset: o.Dataset,
+    catalogue: Annotated[str | None, typer.Option(help="A folder or a table; else data/dataset/NAME.")] = None,
+    products: o.Products = None,
+    model: o.Model = DEFAULT_MODEL,
+    weights: o.Weights = None,
+    weights_digest: o.WeightsDigest = None,
+    data_augmentation: Annotated[
+        int,
+        typer.Option("--data-augmentation", "--data_augmentation", min=0, max=1, help="1: six views of each image."),
+    ] = 0,
+    number: o.Number = 10,
+    aggregate: o.Ways = o.Aggregate.best,
+    workspace: o.Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Compute the features that are missing, and each product's most similar products."""
+    from image_similarity.cli import show
+
+    with Bars() as bars:
+        report = _workspace(workspace, bars).fit(
+            dataset,
+            catalogue,
+            products=products,
+            model=model,
+            weights=weights,
+            weights_digest=weights_digest,
+            data_augmentation=data_augmentation,
+            number=number,
+            aggregate=aggregate.value,
+        )
+    show.show_counts("embedded", report.counts, report.failures, dataset)
+    show.say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
+    if report.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def similar(
+    dataset: o.Dataset,
+    product: Annotated[str | None, typer.Argument(help="A product's id; without it, one by chance.")] = None,
+    model: o.Model = DEFAULT_MODEL,
+    weights_digest: o.WeightsDigest = None,
+    number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="At most so many products.")] = None,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    html: o.Html = None,
+    workspace: o.Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Show the products most similar to one."""
+    from image_similarity.cli import show
+
+    answer = _workspace(workspace).similar(dataset, product, model=model, weights_digest=weights_digest, number=number)
+    show.show_answer(answer, format)
+    _page(answer, html, f"Similar to {answer.query.product.title or answer.query.product.product_id}")
+
+
+@app.command()
+def search(
+    photo: Annotated[str, typer.Argument(help="A photo's path; - reads standard input.")],
+    dataset: o.Dataset,
+    model: o.Model = DEFAULT_MODEL,
+    weights: o.Weights = None,
+    weights_digest: o.WeightsDigest = None,
+    data_augmentation: Annotated[
+        int | None,
+        typer.Option(
+            "--data-augmentation",
+            "--data_augmentation",
+            min=0,
+            max=1,
+            help="Compare with the six views; as fitted when left out.",
+        ),
+    ] = None,
+    number: o.Number = 10,
+    aggregate: o.Ways = o.Aggregate.best,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    html: o.Html = None,
+    workspace: o.Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Find the products that look most like what is on a photo."""
+    from image_similarity.cli import show
+
+    with Bars() as bars:
+        answer = _workspace(workspace, bars).search(
+            dataset,
+            sys.stdin.buffer.read() if photo == "-" else photo,
+            model=model,
+            weights=weights,
+            weights_digest=weights_digest,
+            data_augmentation=data_augmentation,
+            number=number,
+            aggregate=aggregate.value,
+        )
+    show.show_answer(answer, format)
+    _page(answer, html, f"Products like {answer.query.product.product_id}")
+
+
+@app.command()
+def evaluate(
+    dataset: o.Dataset,
+    model: o.Model = DEFAULT_MODEL,
+    weights_digest: o.WeightsDigest = None,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    workspace: o.Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Leave one image out: how often does an image find another image of its own product?"""
+    from image_similarity.cli import show
+
+    result = _workspace(workspace).evaluate(dataset, model=model, weights_digest=weights_digest).as_dict()
+    if format is o.Format.json:
+        show.show_json(result)
+        return
+    cells = [f"{value:.3f}" if isinstance(value, float) else value for value in result.values()]
+    header = [name.replace("r_at_", "R@") for name in result]
+    show.show_rows(header, [cells], format, f"Another photo of the same product, {dataset}")
+
+
+@app.command()
+def failures(
+    dataset: o.Dataset,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    workspace: o.Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """List the images that the latest extract and fit could not use, and why."""
+    from image_similarity.cli import show
+
+    show.show_failures(_workspace(workspace).failures(dataset), format)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from image_similarity import __version__
+
+    sys.stdout.write(__version__ + "\n")
+
+
+def _workspace(root: Path, bars: Bars | None = None, **settings: object) -> Workspace:
+    from image_similarity.settings import Settings
+    from image_similarity.types import no_progress
+    from image_similarity.workspace import Workspace
+
+    return Workspace(settings=Settings.from_environment(None, root=root, **settings), progress=bars or no_progress)
+
+
+def _page(answer: Answer, html: Path | None, title: str) -> None:
+    if html is None:
+        return
+    from image_similarity.cli import show
+    from image_similarity.pages import Page, Section, write
+
+    command = "image-similarity " + " ".join(sys.argv[1:])
+    write(Page(title, "", [Section("", "", [answer.row()])], command=command), html)
+    show.say(f"See the pictures: {html}")

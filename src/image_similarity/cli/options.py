@@ -1,0 +1,45 @@
+"""The options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class Aggregate(StrEnum):
+    """How the scores of image pairs become a product's."""
+
+    best = "best"
+    mean = "mean"
+    votes = "votes"
+
+
+Workspace = Annotated[
+    Path, typer.Option("--workspace", "-w", envvar="IMAGE_SIMILARITY_WORKSPACE", help="The data directory.")
+]
+Dataset = Annotated[str, typer.Option("--dataset", "-d", help="The dataset's name.")]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="VGG, Inception_Resnet, colour-shape, or the path of a model's .toml.")
+]
+Weights = Annotated[Path | None, typer.Option(help="A local file of the network's weights.")]
+WeightsDigest = Annotated[str | None, typer.Option(help="MD5 or SHA-256 of your own weights.")]
+Number = Annotated[int, typer.Option("--number", "-n", min=1, help="How many products.")]
+Products = Annotated[
+    str | None, typer.Option(help="A table of titles and descriptions, where the catalogue has them apart.")
+]
+Ways = Annotated[Aggregate, typer.Option(help="best pair of images, mean of all pairs, or the first version's votes.")]
+Formats = Annotated[Format, typer.Option(help="How to print the results.")]
+Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
+ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file of AWS keys.")]
+EndpointUrl = Annotated[str | None, typer.Option(help="Another S3 than Amazon's.")]

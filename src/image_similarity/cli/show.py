@@ -1,0 +1,88 @@
+"""Prints results: a table for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from image_similarity.cli.options import Format
+from image_similarity.jobs.answers import score_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from image_similarity.jobs.answers import Answer
+    from image_similarity.types import Counts, Failure
+
+SHOWN_FAILURES = 20
+
+
+def say(text: str) -> None:
+    """A line for people, beside the results: standard error."""
+    sys.stderr.write(text + "\n")
+
+
+def show_answer(answer: Answer, how: Format) -> None:
+    """One question and its products."""
+    if how is Format.json:
+        show_json(answer.as_dict())
+        return
+    rows = [
+        [
+            match.rank,
+            match.product_id,
+            shown.product.title,
+            match.score if how is Format.csv else score_text(match.score),
+            match.image_id,
+        ]
+        for match, shown in zip(answer.matches, answer.shown, strict=True)
+    ]
+    title = answer.query.product.title
+    name = answer.query.product.product_id + (f", {title}" if title else "")
+    show_rows(["rank", "product", "title", "score", "image"], rows, how, f"Most like {name}")
+
+
+def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
+    """Each failure as a row."""
+    header = ["job", "stage", "product", "image", "address", "reason"]
+    rows = [[job, f.stage, f.product_id, f.image_id, f.location, f.reason] for job, f in failures]
+    if how is Format.json:
+        show_json([dict(zip(header, row, strict=True)) for row in rows])
+        return
+    show_rows(header, rows, how, "Not used")
+
+
+def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset: str) -> None:
+    """The closing lines of a run: a count that adds up, and what failed."""
+    say(f"{counts.seen} images seen: {counts.done} {verb}, {counts.known} already known, {counts.failed} failed")
+    for failure in failures[:SHOWN_FAILURES]:
+        say(f"  {failure.stage}: product {failure.product_id}, {failure.location}: {failure.reason}")
+    if len(failures) > SHOWN_FAILURES:
+        say(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
+
+
+def show_json(value: Any) -> None:
+    """One JSON document."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]], how: Format, title: str) -> None:
+    """A table, or the same as CSV."""
+    if how is Format.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    for name in header:
+        table.add_column(name, justify="right" if name in ("rank", "score") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    Console().print(table)

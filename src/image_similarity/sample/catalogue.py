@@ -1,0 +1,160 @@
+"""Writing the sample: pictures, photos and tables into a folder that is either whole or not there."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+from PIL import Image
+
+from image_similarity.errors import OutputError, UsageError
+from image_similarity.files import TEMPORARY_SUFFIX
+from image_similarity.sample import photos, shots
+from image_similarity.sample.families import FAMILIES
+from image_similarity.sample.look import Family
+from image_similarity.sample.scenes import GROUNDS
+from image_similarity.sample.stock import Article, chance, number, stock
+from image_similarity.types import Progress, no_progress
+
+MARKER = ".image-similarity-sample"
+CONTENTS = {MARKER, "images", "photos", "products.csv", "images.csv", "photos.csv"}
+QUALITY = 88
+PHOTOS_PER_FAMILY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """What was drawn, and where."""
+
+    folder: Path
+    products: int
+    images: int
+    photos: int
+
+
+def draw_sample(
+    folder: Path, *, seed: int = 2019, progress: Progress = no_progress, families: Sequence[Family] = FAMILIES
+) -> SampleSummary:
+    """Draw the catalogue of an imaginary sports shop into ``folder``; the same seed gives the same bytes.
+
+    A sample that stands there already is replaced, an empty folder is used.
+
+    Raises:
+        UsageError: ``folder`` holds something else; it stays as it was.
+        OutputError: the folder cannot be written.
+    """
+    articles = stock(seed, families)
+    with _replacing_folder(folder) as temporary:
+        (temporary / "images").mkdir()
+        (temporary / "photos").mkdir()
+        (temporary / MARKER).write_text(f"Drawn by image-similarity. Seed: {seed}\n", encoding="utf-8")
+        subjects = _subjects(seed, articles)
+        images: list[tuple[str, str, str]] = []
+        answers: list[tuple[str, str]] = []
+        for done, article in enumerate(articles):
+            progress("draw", done, len(articles))
+            board = article.family.draw(article.look, "front").image
+            piece = shots.cut_out(board)
+            for place, (shot, picture) in enumerate(_shots(seed, article, board, piece), start=1):
+                name = f"{article.product_id}_{place}.jpg"
+                picture.save(temporary / "images" / name, quality=QUALITY)
+                images.append((article.product_id, name, shot))
+            if article.product_id in subjects:
+                name, ground = subjects[article.product_id]
+                rng = np.random.default_rng(number(seed, "photo", article.product_id))
+                photo = photos.take_photo(piece, article.family, ground, rng)
+                photo.save(temporary / "photos" / name, quality=photos.QUALITY)
+                answers.append((name, article.product_id))
+        _write_tables(temporary, articles, images, answers)
+    progress("draw", len(articles), len(articles))
+    return SampleSummary(folder, len(articles), len(images), len(answers))
+
+
+def _shots(seed: int, article: Article, board: Image.Image, piece: Image.Image) -> Iterator[tuple[str, Image.Image]]:
+    """The two to four pictures of one product: its front, an angle, perhaps a close-up, perhaps on coloured paper."""
+    draw = chance(seed, "shots", article.product_id)
+    family, frame = article.family, shots.SQUARE
+    if draw.random() < 0.15:
+        frame = shots.LANDSCAPE if board.width > board.height else shots.PORTRAIT
+    yield "front", shots.front(piece, family, frame)
+    back = family.has_back and draw.random() < 0.5
+    view = shots.cut_out(family.draw(article.look, "back").image) if back else piece
+    yield ("back" if back else "angle"), shots.angle(view, family, shots.SQUARE, draw, mirrored=not family.has_back)
+    if draw.random() < 0.75:
+        yield "detail", shots.detail(board, family, draw)
+    if draw.random() < 0.35:
+        yield "styled", shots.styled(piece, family, article.look.palette, draw)
+
+
+def _subjects(seed: int, articles: Sequence[Article]) -> dict[str, tuple[str, str]]:
+    """Which products users photographed: product id to the photo's name and the ground it lies on."""
+    draw = chance(seed, "photos")
+    chosen: list[str] = []
+    for family in dict.fromkeys(article.family.name for article in articles):
+        ids = [article.product_id for article in articles if article.family.name == family]
+        chosen += draw.sample(ids, min(PHOTOS_PER_FAMILY, len(ids)))
+    draw.shuffle(chosen)  # so that a photo's number tells nothing
+    grounds = list(GROUNDS)
+    return {product_id: (f"photo{i:02d}.jpg", grounds[i % len(grounds)]) for i, product_id in enumerate(chosen, start=1)}
+
+
+def _write_tables(
+    folder: Path, articles: Sequence[Article], images: Iterable[tuple[str, ...]], answers: Iterable[tuple[str, ...]]
+) -> None:
+    rows = [
+        (a.product_id, a.title, a.description, a.family.department, a.look.palette.name, a.price) for a in articles
+    ]
+    _write(folder / "products.csv", ("product_id", "title", "description", "department", "colour", "price"), rows)
+    _write(folder / "images.csv", ("product_id", "image", "shot"), images)
+    _write(folder / "photos.csv", ("photo", "product_id"), sorted(answers))
+
+
+def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)
+
+
+@contextmanager
+def _replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give a new folder beside ``folder`` and move it there when the block ends well."""
+    folder = folder.resolve()
+    _refuse_unless_ours(folder)
+    unique = uuid4().hex[:8]
+    temporary = folder.with_name(f".{folder.name[:100]}.{unique}{TEMPORARY_SUFFIX}")
+    retired = folder.with_name(f".{folder.name[:100]}.{unique}.old")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if folder.exists():
+            folder.rename(retired)
+        temporary.rename(folder)
+    except OSError as error:
+        if retired.exists() and not folder.exists():
+            retired.rename(folder)
+        raise OutputError(f"cannot write the sample to {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(retired, ignore_errors=True)
+
+
+def _refuse_unless_ours(folder: Path) -> None:
+    """Only an empty folder or an earlier sample may be replaced: nobody's own files are ever removed."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file. Name a folder for the sample")
+    names = {entry.name for entry in folder.iterdir()}
+    strange = sorted(names - CONTENTS)
+    if names and MARKER not in names:
+        raise UsageError(f"{folder} is not empty and not a sample. Name a new folder, or empty this one")
+    if strange:
+        raise UsageError(f"{folder} is a sample, but {strange[0]} in it is not of our making. Move it away first")

@@ -1,0 +1,31 @@
+"""The table of families. A new family is one small file with a ``FAMILY``, and one line here."""
+
+from __future__ import annotations
+
+from image_similarity.sample import (
+    bags,
+    balls,
+    bottles,
+    caps,
+    helmets,
+    mats,
+    rackets,
+    shirts,
+    skates,
+    sticks,
+    weights,
+)
+
+FAMILIES = (
+    sticks.FAMILY,
+    balls.FAMILY,
+    bottles.FAMILY,
+    bags.FAMILY,
+    shirts.FAMILY,
+    skates.FAMILY,
+    helmets.FAMILY,
+    mats.FAMILY,
+    rackets.FAMILY,
+    caps.FAMILY,
+    weights.FAMILY,
+)

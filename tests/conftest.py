@@ -1,0 +1,68 @@
+"""What many tests share: real files at hand, and a model that can be computed by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from image_similarity.settings import Settings
+from image_similarity.types import InputSpec, ModelSpec
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+class MeanColour:
+    """An embedding model for arithmetic by hand: the mean red, green and blue, scaled to unit length."""
+
+    spec = ModelSpec(
+        name="mean-colour",
+        key="mean-colour",
+        dimension=3,
+        input=InputSpec(8, "stretch", "box"),
+        preprocessing="none",
+        weights="none",
+        licence="Apache-2.0",
+    )
+
+    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        means = pixels.astype(np.float32).mean(axis=(1, 2)) + 1e-3
+        unit: NDArray[np.float32] = means / np.linalg.norm(means, axis=1, keepdims=True)
+        return unit
+
+
+def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (24, 16), spot: int = 0) -> Path:
+    """A picture of one colour; ``spot`` makes its content another one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("RGB", size, colour)
+    if spot:
+        picture.putpixel((spot % size[0], spot % size[1]), (spot % 256, 0, 255))
+    picture.save(path)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A workspace of its own for each test."""
+    return Settings(root=tmp_path / "data", lock_timeout=0.2)
+
+
+@pytest.fixture
+def luma() -> Path:
+    """A real shop's catalogue, where this machine has it."""
+    folder = SHARED / "data" / "luma"
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}: the real catalogue is not at hand")
+    return folder
+
+
+@pytest.fixture
+def real_networks() -> Path:
+    """Real ImageNet networks, where this machine has them."""
+    folder = SHARED / "weights"
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}: the real networks are not at hand")
+    return folder
