@@ -34,6 +34,7 @@ class ImageServer:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.released = threading.Event()
         self.in_flight = self.most_in_flight = 0
+        self.release_at: int | None = None  # release those who wait once so many requests are in flight
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -60,6 +61,8 @@ class ImageServer:
         with self._lock:
             self.in_flight += step
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            if self.in_flight == self.release_at:
+                self.released.set()
 
     def close(self) -> None:
         self.released.set()
@@ -75,14 +78,13 @@ def _handler(server: ImageServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             answer = server.next_answer(self.path, dict(self.headers.items()))
             server.enter(+1)
+            if answer.hold:
+                server.released.wait(30)
+            server.enter(-1)  # before the answer, which may bring the client's next request at once
             try:
-                if answer.hold:
-                    server.released.wait(30)
                 self.answer(answer)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
-            finally:
-                server.enter(-1)
 
         def answer(self, answer: Answer) -> None:
             known = (answer.etag and self.headers.get("If-None-Match") == answer.etag) or (
@@ -124,12 +126,14 @@ def image_server() -> Iterator[ImageServer]:
 @contextmanager
 def s3_server() -> Iterator[str]:
     """moto's S3 on a free port of this machine; gives its endpoint."""
+    import httpx
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
+        httpx.post(f"http://{host}:{port}/moto-api/reset")  # all of moto's servers in a process share their objects
         yield f"http://{host}:{port}"
     finally:
         server.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.catalogue import failures_of, open_source
+from image_similarity.catalogue import failures_of, open_source, product_failures_of
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueSource
@@ -118,6 +118,7 @@ def test_folders_take_titles_from_a_product_table(tmp_path: Path) -> None:
     (tmp_path / "titles.jsonl").write_text('{"id": 7, "name": "Ball"}\n')
     for folder in ("flat", "deep"):
         source = opened(tmp_path / folder, tmp_path / "titles.jsonl")
+        assert product_failures_of(source) == []
         assert [(p.product_id, p.title) for p in source.products()] == [("7", "Ball")]
         assert list(opened(tmp_path / folder).products()) == []
 

@@ -18,7 +18,7 @@ from image_similarity.catalogue.listing import department_listing, department_lo
 from image_similarity.catalogue.s3 import keys_of
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
-from servers import s3_server
+from tests.servers import Answer, image_server, s3_server
 
 SECRET = "sEcReT/kEy+0123456789"
 BUCKET = "preprod.datamining"
@@ -191,6 +191,32 @@ def test_keys_with_odd_characters_are_not_quoted_back(settings: Settings, monkey
     with pytest.raises(CatalogueError) as caught:
         list(department_listing(371, "0341", settings))
     assert "AKIA" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [("AccessDenied", "may not read it"), ("InvalidAccessKeyId", "does not know"), ("Odd", "S3 answered Odd")],
+)
+def test_a_refusal_is_said_in_words(settings: Settings, code: str, says: str) -> None:
+    body = f"<Error><Code>{code}</Code><AWSAccessKeyId>AKIAKEY</AWSAccessKeyId></Error>".encode()
+    with image_server() as server:
+        server.give("/shop/t.csv", Answer(body, status=403))
+        refusing = Settings(s3_endpoint=server.address, config_file=settings.config_file)
+        with pytest.raises(CatalogueError, match=says) as caught:
+            list(open_source("s3://shop/t.csv", settings=refusing))
+    assert "AKIAKEY" not in str(caught.value)
+
+
+def test_an_object_that_breaks_off_is_asked_for_again_and_then_given_up(settings: Settings) -> None:
+    body = b"sku,url\n7,http://x/7.jpg\n"
+    with image_server() as server:
+        server.give("/shop/twice.csv", Answer(body, cut=10), Answer(body, cut=0), Answer(body))
+        server.give("/shop/never.csv", Answer(body, cut=10))
+        breaking = Settings(s3_endpoint=server.address, config_file=settings.config_file)
+        assert [image.product_id for image in open_source("s3://shop/twice.csv", settings=breaking)] == ["7"]
+        with pytest.raises(CatalogueError, match="no whole answer"):
+            list(open_source("s3://shop/never.csv", settings=breaking))
+        assert len(server.asked("/shop/never.csv")) == 3
 
 
 def test_a_table_on_s3_lists_addresses_and_not_paths(settings: Settings) -> None:

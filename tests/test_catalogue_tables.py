@@ -109,8 +109,21 @@ def test_many_rows_of_parquet_come_batch_by_batch(tmp_path: Path) -> None:
     assert [image.product_id for image in images] == [str(i) for i in range(count)]
 
 
+def test_a_parquet_file_damaged_inside_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    rows = pa.table(
+        {"sku": [f"{number}" for number in range(5000)], "url": [f"{A}?{number}" for number in range(5000)]}
+    )
+    pq.write_table(rows, path, compression="zstd")
+    data = bytearray(path.read_bytes())
+    data[100:3000] = bytes(2900)
+    path.write_bytes(data)
+    with pytest.raises(CatalogueError, match=r"rows\.parquet"):
+        list(open_source(path, settings=Settings()))
+
+
 def test_rows_are_yielded_before_the_table_is_read_to_its_end(tmp_path: Path) -> None:
-    rows = "".join(f"{i},{A}\n" for i in range(20_000))
+    rows = "".join(f"{i},{A}\n" for i in range(5_000))
     source = table(tmp_path, b"product_id,image\n" + rows.encode() + b"\xff\n")
     taken = iter(source)
     assert next(taken).product_id == "0"
@@ -189,6 +202,9 @@ def test_bad_json_lines_are_failures(tmp_path: Path) -> None:
         (b"sku,url\n1,\xe9\n", "0xe9"),
         ("sku,url\n".encode("utf-16"), "UTF-8"),
         (b'[{"sku": 1}]', "JSON array"),
+        (b'{"colour": 1, "size": 2}', "colour, size"),
+        (b"{no json\n{none at all\n", "no product column"),
+        (b'"sku"x,url\n', "header"),
         (b"PAR1 and no more", "Parquet"),
         (gzip.compress(b"sku,url\n" + b"1,x\n" * 5000)[:-20], "cut short"),
         (b"\x1f\x8bnonsense", "damaged"),
@@ -225,6 +241,26 @@ def test_a_listing_of_the_first_version_on_this_machine(tmp_path: Path) -> None:
     assert (image.image_id, image.location) == ("8156287_476862.jpg", "https://images.example/p476862/")
 
 
+def test_bad_lines_of_a_product_table_are_failures_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"sku": 7, "title": "Ball"}\n{broken\n{"title": "Nobody"}\n')
+    (tmp_path / "i.csv").write_text(f"sku,url\n7,{A}\n")
+    source = open_source(tmp_path / "i.csv", products=tmp_path / "p.jsonl", settings=Settings())
+    assert [product.title for product in source.products()] == ["Ball"]
+    assert [f.location.rpartition(":")[2] for f in product_failures_of(source)] == ["2", "3"]
+
+
+def test_a_path_too_long_for_any_disk_is_one_that_is_not_there(tmp_path: Path) -> None:
+    source = table(tmp_path, f"sku,file\n7,{'x' * 5000}.jpg\n8,/{'x' * 5000}.jpg\n")
+    assert [image.product_id for image in source] == ["7"]
+    assert [failure.product_id for failure in failures_of(source)] == ["8"]
+
+
+def test_a_product_table_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "i.csv").write_text(f"sku,url\n7,{A}\n")
+    with pytest.raises(CatalogueError, match=r"gone\.csv"):
+        list(open_source(tmp_path / "i.csv", products=tmp_path / "gone.csv", settings=Settings()).products())
+
+
 def test_an_unnamed_column_is_never_taken_for_one_that_is_missing(tmp_path: Path) -> None:
     source = table(tmp_path, f",sku,url,description\n0,7,{A},Round\n")
     assert [(p.title, p.description) for p in source.products()] == [("", "Round")]
@@ -246,6 +282,6 @@ CELLS = st.text(st.characters(codec="utf-8"), max_size=12)
 def test_what_csv_writes_is_read_back(rows: list[list[str]], mark: str) -> None:
     text = io.StringIO()
     csv.writer(text, delimiter=mark, quoting=csv.QUOTE_ALL).writerows([["a", "b", "c"], *rows])
-    stream = io.BufferedReader(io.BytesIO(text.getvalue().encode()))  # type: ignore[arg-type]
+    stream = io.BufferedReader(io.BytesIO(text.getvalue().encode()))
     with reading(stream, "here") as read:
         assert [list(row.cells.values()) if isinstance(row, Row) else row for row in read.rows] == rows

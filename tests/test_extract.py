@@ -18,10 +18,10 @@ from image_similarity.catalogue import open_source
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError, OutputError
 from image_similarity.images.fetched import FILE_NAME, Fetched
-from image_similarity.jobs.extract import ExtractOptions, ExtractReport, extract, extract_department
+from image_similarity.jobs.extract import ExtractOptions, ExtractReport, extract
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Product
-from servers import Answer, ImageServer, image_server, picture, s3_server
+from tests.servers import Answer, ImageServer, image_server, picture
 
 QUICK = ExtractOptions(base_delay=0.001, timeout=5.0, tries=2)
 RED, BLUE = picture("red"), picture("blue")
@@ -267,38 +267,3 @@ def wait_for(ready: Any, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.01)
     raise AssertionError("the run never came that far")
-
-
-def test_a_department_of_the_first_version(
-    server: ImageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import boto3
-
-    key = "images/data/pixlIDs_domain_id_0341_dpt_num_department_371000.gz"
-    rows = "product_id_model;id;title\n8156287;476862;Patin\n8156287;476863;Patin\n84;9;Bâton\n"
-    server.give("/p476862/", Answer(RED))
-    server.give("/p9/", Answer(BLUE))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    (tmp_path / "config.py").write_text("aws_access_key_id=a\naws_secret_access_key=b\n")
-    with s3_server() as endpoint:
-        client: Any = boto3.client(
-            "s3", "eu-west-1", endpoint_url=endpoint, aws_access_key_id="a", aws_secret_access_key="b"
-        )
-        client.create_bucket(Bucket="preprod.datamining", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        client.put_object(Bucket="preprod.datamining", Key=key, Body=gzip.compress(rows.encode()))
-        settings = Settings(
-            root=tmp_path / "data",
-            s3_endpoint=endpoint,
-            config_file=tmp_path / "config.py",
-            image_address=server.address + "/p{pixl_id}/",
-        )
-        report = extract_department(371, "0341", settings, options=QUICK)
-    folder = tmp_path / "data" / "dataset" / "dpt_number_department371"
-    assert report.folder == folder
-    assert counted(report) == (2, 0, 1)
-    (failure,) = report.failures
-    assert (failure.product_id, failure.image_id) == ("8156287", "8156287_476863.jpg")
-    assert failure.location == f"{server.address}/p476863/"
-    assert sorted(path.name for path in folder.glob("[!.]*")) == ["8156287_476862.jpg", "84_9.jpg", "listing.csv"]
-    titles = [product.title for product in open_source(folder, settings=settings).products()]
-    assert titles == ["Patin", "Bâton"]

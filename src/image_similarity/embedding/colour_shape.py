@@ -3,9 +3,9 @@
 It knows nothing of things: two round red objects are alike to it. It is for a first run without internet, and as the
 plain baseline that any network must beat. Pillow resamples and converts to CIELAB; the rest is counting:
 
-* shape, 576 numbers: gradient orientations of the lightness in 8 x 8 cells (Dalal and Triggs, "Histograms of oriented
-  gradients for human detection", CVPR 2005), unsigned, 9 bins, both interpolations, square roots in place of block
-  normalisation;
+* shape, 576 numbers: the thing, cut out (see ``foreground``) and brought to one size, as gradient orientations of its
+  lightness in 8 x 8 cells (Dalal and Triggs, "Histograms of oriented gradients for human detection", CVPR 2005),
+  unsigned, 9 bins, both interpolations, square roots in place of block normalisation;
 * colour, 144 numbers: how much of the thing has each of 4 x 6 x 6 colours in CIELAB, background left out;
 * layout, 64 numbers: how much of each of 4 x 4 fields is covered, and its mean colour.
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from image_similarity.embedding.foreground import cropped, thing
 from image_similarity.embedding.vectors import unit_length
 from image_similarity.types import InputSpec, ModelSpec
 
@@ -35,7 +36,6 @@ COLOUR_LOW = np.array([0.0, -60.0, -60.0], np.float32)
 COLOUR_HIGH = np.array([100.0, 60.0, 60.0], np.float32)
 FIELDS = 4
 COLOUR_WEIGHT, LAYOUT_WEIGHT = 0.2, 0.1
-BACKGROUND_NEAR, BACKGROUND_FAR = 4.0, 12.0  # distances in CIELAB from the border's colour: wholly, not at all it
 LAYOUT_SCALE = np.array([50.0, 40.0, 40.0], np.float32)  # brings lightness and the two colour axes to one range
 WHITE_LAB = np.array([100.0, 0.0, 0.0], np.float32)
 EPSILON = 1e-6
@@ -63,9 +63,9 @@ class ColourShape:
 
 def _describe(pixels: NDArray[np.uint8]) -> Floats:
     lab = _cielab(pixels)
-    foreground = _foreground(lab)
+    foreground = thing(pixels, lab)
     parts = (
-        (1.0, _shape(lab[..., 0])),
+        (1.0, _shape(cropped(lab[..., 0], foreground))),
         (COLOUR_WEIGHT, _colour(lab, foreground)),
         (LAYOUT_WEIGHT, _layout(lab, foreground)),
     )
@@ -87,14 +87,6 @@ def _cielab(pixels: NDArray[np.uint8]) -> Floats:
 @cache
 def _transform() -> Any:
     return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
-
-
-def _foreground(lab: Floats) -> Floats:
-    """How surely each pixel, 0..1, is not of the colour that runs along the border. A whole picture if none is."""
-    border = np.concatenate([lab[0], lab[-1], lab[:, 0], lab[:, -1]])
-    distance = np.linalg.norm(lab - np.median(border, axis=0), axis=-1)
-    mask = np.clip((distance - BACKGROUND_NEAR) / (BACKGROUND_FAR - BACKGROUND_NEAR), 0, 1)
-    return mask if mask.any() else np.ones_like(mask)
 
 
 def _shape(lightness: Floats) -> Floats:

@@ -162,6 +162,7 @@ FAMILY = Family(
     department="Balls",
     draw=draw,
     has_back=True,
+    depth=0.15,
     focus=((0.45, 0.45), (0.6, 0.4)),
     designs=(
         Design(

@@ -144,7 +144,7 @@ FAMILY = Family(
         ),
         Design(
             "Sip", "straw tumbler", "Fits the cup holder; the straw folds away in the kit bag.",
-            19, "tumbler", "dots", ("rose", "mint", "navy", "violet"), 2,
+            19, "tumbler", "dots", ("rose", "mint", "navy", "violet"),
         ),
     ),
 )  # fmt: skip

@@ -96,10 +96,9 @@ class Canvas:
         if opacity < 1:
             shape = shape.point([round(level * opacity) for level in range(256)])
         if isinstance(fill, Image.Image):
-            paper = fill.convert("RGBA").resize(shape.size, Image.Resampling.BILINEAR)
-            self.image.paste(paper, box, shape)
+            self.image.paste(fill.convert("RGBA").resize(shape.size, Image.Resampling.BILINEAR), box, shape)
         else:
-            self.image.paste((*fill, 255), box, shape)
+            self._lay(fill, box, shape)
         return mask
 
     def shade(self, mask: Mask, *fields: Field) -> None:
@@ -117,7 +116,7 @@ class Canvas:
             if amount.max() < 2:
                 continue
             film = Image.fromarray(amount.astype(np.uint8)).resize(shape.size, Image.Resampling.BILINEAR)
-            self.image.paste((*colour, 255), box, ImageChops.multiply(film, shape))
+            self._lay(colour, box, ImageChops.multiply(film, shape))
 
     def relief(self, mask: Mask, depth: float = 30.0, strength: float = 0.7, *fields: Field) -> None:
         """Round off a painted part like a cushion, ``depth`` design units from rim to top, and add ``fields``."""
@@ -140,11 +139,15 @@ class Canvas:
         shadow = shadow.point([round(level * opacity) for level in range(256)])
         area = (left, top, left + width, top + height)
         shadow = ImageChops.multiply(shadow, self.image.getchannel("A").crop(area))
-        self.image.paste((*SHADOW, 255), (left, top), shadow)
+        self._lay(SHADOW, area, shadow)
 
     def cut(self, mask: Mask) -> None:
         """Make a hole."""
-        self.image.paste((0, 0, 0, 0), (0, 0), mask)
+        self.image.paste(Image.new("RGBA", self.size), (0, 0), mask)
+
+    def _lay(self, colour: Colour, box: tuple[int, int, int, int], mask: Mask) -> None:
+        # Pillow pastes a picture through a mask four times as fast as it pastes a colour.
+        self.image.paste(Image.new("RGBA", mask.size, (*colour, 255)), box, mask)
 
 
 def both(a: Mask, b: Mask) -> Mask:

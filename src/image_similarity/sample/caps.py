@@ -8,7 +8,7 @@ from image_similarity.sample.canvas import Canvas, both, without
 from image_similarity.sample.colours import darker, lighter, on
 from image_similarity.sample.geometry import Points, arc, curve, symmetric
 from image_similarity.sample.look import Design, Family, Look, View
-from image_similarity.sample.marks import label, mark
+from image_similarity.sample.marks import mark
 from image_similarity.sample.patterns import print_pattern
 from image_similarity.sample.shading import cylinder, dome, fall, folds, grain
 
@@ -80,9 +80,9 @@ def _visor(canvas: Canvas, look: Look) -> None:
     canvas.paint(band, palette.main)
     print_pattern(canvas, band, look.pattern, palette, look.rng())
     canvas.relief(band, 24, 0.6, cylinder(0.15))
-    peak = curve([(170, 540), (300, 590), (X, 618), (700, 590), (830, 540)]) + curve([(900, 660), (800, 760), (X, 810), (200, 760), (100, 660)])
-    _brim(canvas, look, peak, curve([(130, 690), (260, 752), (X, 780), (740, 752), (870, 690)], steps=24))
-    canvas.paint(label(canvas, look.brand, X, 548, 56), on(palette.main, palette))
+    peak = curve([(170, 540), (300, 590), (X, 618), (700, 590), (830, 540)]) + curve([(862, 560), (880, 660), (760, 770), (X, 812), (240, 770), (120, 660), (138, 560)])
+    _brim(canvas, look, peak, curve([(150, 680), (270, 750), (X, 782), (730, 750), (850, 680)], steps=24))
+    canvas.paint(mark(canvas, look.brand, X, 545, 110), on(palette.main, palette))
 
 
 def _beanie(canvas: Canvas, look: Look) -> None:
@@ -117,9 +117,8 @@ def _beanie(canvas: Canvas, look: Look) -> None:
 
 def _bucket(canvas: Canvas, look: Look) -> None:
     palette = look.palette
-    brim = canvas.polygon(
-        curve([(250, 500), (X, 470), (750, 500), (880, 640), (950, 740)]) + curve([(900, 800), (X, 850), (100, 800), (50, 740), (120, 640)])
-    )
+    rim = curve([(X, 470), (740, 500), (860, 620), (944, 742), (900, 796), (720, 836), (X, 850)], steps=16)
+    brim = canvas.polygon(symmetric(rim, X))
     canvas.paint(brim, palette.main)
     print_pattern(canvas, brim, look.pattern, palette, look.rng())
     canvas.relief(brim, 40, 0.7, cylinder(0.1), 0.3 * folds(look.rng(), count=8))

@@ -24,7 +24,7 @@ from image_similarity.types import Progress, no_progress
 
 MARKER = ".image-similarity-sample"
 CONTENTS = {MARKER, "images", "photos", "products.csv", "images.csv", "photos.csv"}
-QUALITY = 88
+QUALITY = 87
 PHOTOS_PER_FAMILY = 3
 
 
@@ -83,7 +83,7 @@ def _shots(seed: int, article: Article, board: Image.Image, piece: Image.Image) 
     if draw.random() < 0.15:
         frame = shots.LANDSCAPE if board.width > board.height else shots.PORTRAIT
     yield "front", shots.front(piece, family, frame)
-    back = family.has_back and draw.random() < 0.5
+    back = family.has_back and (family.depth < 1 or draw.random() < 0.5)
     view = shots.cut_out(family.draw(article.look, "back").image) if back else piece
     yield ("back" if back else "angle"), shots.angle(view, family, shots.SQUARE, draw, mirrored=not family.has_back)
     if draw.random() < 0.75:

@@ -23,7 +23,7 @@ def scatter(picture: Image.Image, rng: Rng, *, count: int) -> None:
     for _ in range(count):
         layer = Image.new("RGBA", (SIDE, SIDE))
         THINGS[names[int(rng.integers(0, len(names)))]](ImageDraw.Draw(layer), SIDE / 2, rng)
-        layer = layer.rotate(float(rng.uniform(0, 360)), Image.Resampling.BICUBIC)
+        layer = layer.rotate(float(rng.uniform(0, 360)), Image.Resampling.BILINEAR)
         angle = rng.uniform(0, 2 * math.pi)
         x = int(picture.width * (0.5 + 0.46 * math.cos(angle)) - SIDE / 2)
         y = int(picture.height * (0.5 + 0.46 * math.sin(angle)) - SIDE / 2)

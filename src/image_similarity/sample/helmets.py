@@ -6,7 +6,7 @@ from image_similarity.sample.canvas import Canvas, both, either, gradient, witho
 from image_similarity.sample.colours import BLACK, RUBBER, STEEL, darker, lighter, on
 from image_similarity.sample.geometry import Point, Points, arc, curve
 from image_similarity.sample.look import Design, Family, Look, View
-from image_similarity.sample.marks import label, mark
+from image_similarity.sample.marks import mark
 from image_similarity.sample.patterns import print_pattern
 from image_similarity.sample.shading import dome
 
@@ -53,7 +53,7 @@ def _bike(canvas: Canvas, look: Look) -> None:
         canvas.paint(hole, gradient((22, 23, 28), (58, 60, 70)))
         lip = canvas.lines([[*vent, vent[0]]], 7)
         canvas.paint(both(lip, shell), lighter(palette.main, 0.4), 0.7)
-    canvas.paint(label(canvas, look.brand, 640, 566, 34, turn=6), on(palette.trim, palette))
+    canvas.paint(mark(canvas, look.brand, 640, 562, 54), on(palette.trim, palette))
 
 
 def _hockey(canvas: Canvas, look: Look) -> None:
@@ -142,7 +142,7 @@ def _ski(canvas: Canvas, look: Look) -> None:
     band = both(band, either(shell))
     canvas.paint(band, palette.trim)
     canvas.relief(band, 12, 0.7)
-    canvas.paint(label(canvas, look.brand, 380, 506, 36), on(palette.trim, palette))
+    canvas.paint(mark(canvas, look.brand, 380, 506, 50), on(palette.trim, palette))
     canvas.paint(canvas.polygon(arc(610, 560, 22, 40)), BLACK)
 
 

@@ -53,7 +53,8 @@ class Family:
 
     ``pose`` says whether it stands on the table or lies on it, ``lean`` by how many degrees it is turned for the
     picture, ``focus`` where a close-up looks, as fractions of the drawing board. ``prefix`` begins the product ids.
-    ``has_back`` says that ``draw`` draws another back; otherwise the studio mirrors the front.
+    ``has_back`` says that ``draw`` draws another back; otherwise the studio mirrors the
+    front, which then carries no lettering. ``depth`` is how far perspective changes it: a ball stays round.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Family:
     lean: float = 0.0
     focus: tuple[tuple[float, float], ...] = ((0.5, 0.5),)
     has_back: bool = False
+    depth: float = 1.0

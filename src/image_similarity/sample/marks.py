@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from image_similarity.sample.canvas import Canvas, Mask
+from image_similarity.sample.canvas import Canvas, Mask, either
 from image_similarity.sample.geometry import Points, arc, curve
 
 BRANDS = ("Tarnfell", "Ovelo", "Kaimara", "Brindlow")
@@ -20,21 +20,21 @@ def mark(canvas: Canvas, brand: str, x: float, y: float, size: float) -> Mask:
             at([(-1, 0.45), (-0.35, -0.65), (0.0, -0.05), (0.28, -0.4), (1, 0.45)]),
             at([(-0.7, 0.62), (0.7, 0.62), (0.5, 0.78), (-0.5, 0.78)]),
         )
-    if brand == "Ovelo":  # an open ring with a ball rolling out of it
-        ring = canvas.stroke(at(arc(0, 0, 0.72, 0.72, 20, 310)), size * 0.17, round_ends=False)
-        ring.paste(255, (0, 0), canvas.ellipse(x + half * 0.86, y - half * 0.2, half * 0.22, half * 0.22))
-        return ring
+    if brand == "Ovelo":  # a sun that rises
+        sky = canvas.stroke(at(arc(0, 0.4, 0.86, 0.86, 180, 360)), size * 0.13, round_ends=False)
+        return either(sky, canvas.polygon(at(arc(0, 0.4, 0.5, 0.5, 180, 360))), canvas.lines([at([(-1, 0.62), (1, 0.62)])], size * 0.08))
     if brand == "Kaimara":  # two waves
         crest = curve([(-1, 0.1), (-0.55, -0.4), (0, 0.1), (0.5, -0.4), (1, -0.05)])
         lower = [(px * 0.8, py + 0.5) for px, py in crest]
-        waves = canvas.stroke(at(crest), size * 0.16, size * 0.06)
-        waves.paste(255, (0, 0), canvas.stroke(at(lower), size * 0.06, size * 0.16))
-        return waves
-    # Brindlow: a leaf with its rib left open
-    return canvas.polygon(
-        at([*curve([(-0.9, 0.55), (-0.5, -0.35), (0.2, -0.6), (0.95, -0.6)]), (-0.75, 0.6)]),
-        at([*curve([(1.0, -0.45), (0.75, 0.2), (0.2, 0.55), (-0.6, 0.68)]), (-0.5, 0.6)]),
-    )
+        return either(
+            canvas.stroke(at(crest), size * 0.16, size * 0.06), canvas.stroke(at(lower), size * 0.06, size * 0.16)
+        )
+    # Brindlow: a leaf, its two halves left and right of the rib, and its stem
+    tip, base = (0.62, -0.9), (-0.42, 0.5)
+    upper = [*curve([tip, (-0.1, -0.72), (-0.72, -0.12), base]), (-0.05, -0.05)]
+    lower = [*curve([(0.7, -0.78), (0.74, -0.02), (0.3, 0.56), (-0.3, 0.6)]), (0.08, 0.06)]
+    stem = canvas.stroke(at([(-0.36, 0.54), (-0.78, 0.95)]), size * 0.07)
+    return either(canvas.polygon(at(upper), at(lower)), stem)
 
 
 def label(canvas: Canvas, brand: str, x: float, y: float, size: float, *, turn: float = 0.0) -> Mask:

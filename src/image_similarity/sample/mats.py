@@ -8,7 +8,7 @@ from image_similarity.sample.canvas import Canvas, both, gradient
 from image_similarity.sample.colours import RUBBER, darker, lighter, on
 from image_similarity.sample.geometry import Point, Points, curve
 from image_similarity.sample.look import Design, Family, Look, View
-from image_similarity.sample.marks import label, mark
+from image_similarity.sample.marks import mark
 from image_similarity.sample.patterns import print_pattern
 from image_similarity.sample.shading import cylinder, fall, grain
 
@@ -44,8 +44,10 @@ def _unrolled(canvas: Canvas, look: Look) -> None:
     border = [(190, 520), (130, 820), (806, 820), (822, 520)]
     canvas.paint(canvas.lines([[*border]], 4), lighter(palette.main, 0.5), 0.7)
     ink = on(palette.main, palette)
-    canvas.paint(mark(canvas, look.brand, 730, 720, 96), ink)
-    canvas.paint(label(canvas, look.brand, 730, 800, 26), ink)
+    if look.pattern != "plain":
+        canvas.paint(canvas.ellipse(720, 720, 84, 72), palette.trim)
+        ink = on(palette.trim, palette)
+    canvas.paint(mark(canvas, look.brand, 720, 720, 104), ink)
     roll = canvas.polygon([(200, 250), (880, 250), (880, 470), (200, 470)])
     canvas.cast(roll, dx=0, dy=26, blur=18)
     canvas.paint(roll, lighter(palette.main, 0.04))
@@ -89,8 +91,7 @@ def _rolled(canvas: Canvas, look: Look) -> None:
         canvas.relief(buckle, 9, 0.8)
     ink = on(palette.main, palette)
     if look.pattern == "plain":
-        canvas.paint(mark(canvas, look.brand, 515, 520, 130), ink)
-        canvas.paint(label(canvas, look.brand, 515, 630, 34), ink)
+        canvas.paint(mark(canvas, look.brand, 515, 540, 150), ink)
 
 
 def _folding(canvas: Canvas, look: Look) -> None:
@@ -117,7 +118,6 @@ def _folding(canvas: Canvas, look: Look) -> None:
     ink = on(palette.main, palette)
     canvas.paint(mark(canvas, look.brand, 392, 500, 100), ink if look.pattern == "plain" else on(palette.accent, palette))
     canvas.paint(canvas.box(820, 470, 850, 600, 12), RUBBER)
-    canvas.paint(label(canvas, look.brand, 178, 560, 30, turn=20), ink)
 
 
 def _between(a: Point, b: Point, steps: int) -> Points:
@@ -129,7 +129,7 @@ FAMILY = Family(
     prefix="mat",
     department="Fitness",
     draw=draw,
-    focus=((0.3, 0.45), (0.7, 0.72)),
+    focus=((0.3, 0.42), (0.62, 0.6)),
     designs=(
         Design(
             "Dawn", "yoga mat", "Six millimetres of closed-cell foam that grips warm hands.",

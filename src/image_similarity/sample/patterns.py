@@ -53,12 +53,11 @@ def _stripes(canvas: Canvas, part: Mask, box: Box, palette: Palette, rng: np.ran
 
 def _sash(canvas: Canvas, part: Mask, box: Box, palette: Palette, rng: np.random.Generator) -> None:
     x0, y0, x1, y1 = box
-    w, h = x1 - x0, y1 - y0
+    w = x1 - x0
     for start, width, colour in ((0.0, 0.26, palette.accent), (0.31, 0.05, palette.trim)):
         left = x0 + w * start
         outline = [(left, y0), (left + w * width, y0), (left + w * (0.62 + width), y1), (left + w * 0.62, y1)]
         canvas.paint(both(canvas.polygon([(x, y) for x, y in outline]), part), colour)
-    del h
 
 
 def _chevrons(canvas: Canvas, part: Mask, box: Box, palette: Palette, rng: np.random.Generator) -> None:

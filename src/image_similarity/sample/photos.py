@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from image_similarity.sample.clutter import hand
 from image_similarity.sample.look import Family
 from image_similarity.sample.scenes import noise, scene
-from image_similarity.sample.shots import fit, shadow, tilt, turned
+from image_similarity.sample.shots import fit, paste, shadow, tilt, turned
 
 Rng = np.random.Generator
 SIZES = ((480, 640), (640, 480), (540, 540))
@@ -21,13 +21,15 @@ def take_photo(piece: Image.Image, family: Family, ground: str, rng: Rng) -> Ima
     upright = family.pose == "standing" and rng.random() < 0.6
     picture = scene(ground, size, rng, wall=upright)
     piece = _posed(piece, family, size, rng, upright=upright)
-    left = int((size[0] - piece.width) * rng.uniform(0.3, 0.7))
+    held = rng.random() < 0.25
+    left = int((size[0] - piece.width) * (rng.uniform(0.5, 0.6) if held else rng.uniform(0.3, 0.7)))
     low = rng.uniform(0.72, 0.95) if upright else rng.uniform(0.3, 0.7)
     top = int((size[1] - piece.height) * low)
     dark = shadow(piece, (left, top), size, "standing" if upright else "lying")
-    picture.paste((10, 10, 16), (0, 0), dark.point([min(255, round(level * 1.5)) for level in range(256)]))
-    picture.paste(piece, (left, top), piece)
-    if rng.random() < 0.25:
+    dark = dark.point([min(255, round(level * 1.5)) for level in range(256)])
+    picture.paste(Image.new("RGB", size, (10, 10, 16)), (0, 0), dark)
+    paste(picture, piece, (left, top))
+    if held:
         fingers = hand(size, rng)
         picture.paste(fingers, (0, 0), fingers)
     return _through_lens(picture, rng)
@@ -36,21 +38,22 @@ def take_photo(piece: Image.Image, family: Family, ground: str, rng: Rng) -> Ima
 def _posed(piece: Image.Image, family: Family, size: tuple[int, int], rng: Rng, *, upright: bool) -> Image.Image:
     """The product in perspective: nearly straight when it stands, any way round when it was put down flat."""
     if upright:
-        degrees = rng.uniform(-5, 5)
+        degrees = rng.uniform(-2, 2)
     elif family.pose == "lying":
         degrees = family.lean + rng.choice((-1.0, 1.0)) * rng.uniform(5, 35)
     else:
         degrees = rng.uniform(-28, 28)
     piece = turned(piece, float(degrees))
-    near = rng.uniform(0.0, 0.04, 4)
-    far, side = rng.uniform(0.05, 0.16), rng.uniform(-0.1, 0.1)
+    depth = family.depth * (0.6 if upright else 1.0)
+    near = rng.uniform(0.0, 0.04, 4) * depth
+    far, side = rng.uniform(0.05, 0.16) * depth, rng.uniform(-0.1, 0.1) * depth
     corners = (
         (far + near[0], max(side, 0.0)),
         (1 - far - near[1], max(-side, 0.0)),
         (1 - near[2], 1 - max(-side, 0.0) * 0.3),
         (near[3], 1 - max(side, 0.0) * 0.3),
     )
-    return fit(tilt(piece, corners), size, fill=float(rng.uniform(0.66, 0.84)))
+    return fit(tilt(piece, corners), size, fill=float(rng.uniform(0.8, 0.96) if family.lean else rng.uniform(0.66, 0.84)))
 
 
 def _through_lens(picture: Image.Image, rng: Rng) -> Image.Image:
@@ -81,5 +84,5 @@ def _overshadowed(picture: Image.Image, rng: Rng) -> Image.Image:
     draw.ellipse((cx - head, top, cx + head, top + 2.6 * head), fill=110)
     draw.rounded_rectangle((cx - 2.6 * head, top + 2.5 * head, cx + 2.6 * head, height), head, fill=110)
     mask = mask.filter(ImageFilter.GaussianBlur(5)).resize(picture.size, Image.Resampling.BILINEAR)
-    picture.paste((12, 14, 24), (0, 0), mask)
+    picture.paste(Image.new("RGB", picture.size, (12, 14, 24)), (0, 0), mask)
     return picture

@@ -90,10 +90,10 @@ def _badminton(canvas: Canvas, look: Look, view: View) -> None:
 
 def _bat(canvas: Canvas, look: Look, view: View) -> None:
     palette = look.palette
-    blade = canvas.polygon(symmetric([(X, 90), *curve([(X + 60, 92), (X + 190, 180), (X + 214, 330), (X + 160, 500), (X + 70, 580), (X + 38, 640)]), (X, 650)], X))
+    blade = canvas.polygon(symmetric([*curve([(X, 88), (X + 110, 106), (X + 196, 196), (X + 214, 330), (X + 160, 500), (X + 70, 580), (X + 38, 640)]), (X, 650)], X))
     canvas.paint(blade, WOOD)
     canvas.shade(blade, 0.2 * grain(look.rng(), 200, 300, stretch=(1, 40)))
-    cover = canvas.polygon(symmetric([(X, 84), *curve([(X + 60, 86), (X + 200, 178), (X + 224, 330), (X + 176, 480), (X + 110, 546)]), (X, 548)], X))
+    cover = canvas.polygon(symmetric([*curve([(X, 82), (X + 114, 100), (X + 204, 192), (X + 224, 330), (X + 176, 480), (X + 110, 546)]), (X, 548)], X))
     canvas.paint(cover, palette.main if view == "front" else BLACK)
     if look.pattern == "pips":
         pips = [arc(x, y, 4, 4) for y in range(110, 540, 20) for x in range(int(X) - 220, int(X) + 221, 20)]
@@ -112,7 +112,7 @@ def _bat(canvas: Canvas, look: Look, view: View) -> None:
 
 def _padel(canvas: Canvas, look: Look, view: View) -> None:
     palette = look.palette
-    face = canvas.polygon(symmetric([(X, 50), *curve([(X + 80, 54), (X + 186, 140), (X + 206, 300), (X + 170, 440), (X + 90, 560), (X + 34, 690)]), (X, 720)], X))
+    face = canvas.polygon(symmetric([*curve([(X, 48), (X + 112, 70), (X + 194, 160), (X + 206, 300), (X + 170, 440), (X + 90, 560), (X + 34, 690)]), (X, 720)], X))
     face = without(face, canvas.polygon(symmetric([(X, 560), *curve([(X + 26, 566), (X + 34, 590), (X + 10, 650)]), (X, 660)], X)))
     canvas.paint(face, palette.main)
     split = both(face, canvas.polygon([(0, 120), (480, 380), (480, 900), (0, 900)]))
@@ -136,6 +136,7 @@ FAMILY = Family(
     prefix="racket",
     department="Racket sports",
     draw=draw,
+    has_back=True,
     pose="lying",
     lean=-30,
     focus=((0.5, 0.3), (0.5, 0.6)),

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from image_similarity.sample.clutter import scatter
 from image_similarity.sample.colours import Colour, darker, mix
-from image_similarity.sample.shots import tilt
+from image_similarity.sample.shots import paste, tilt
 
 Rng = np.random.Generator
 Size = tuple[int, int]
@@ -21,15 +21,16 @@ def scene(name: str, size: Size, rng: Rng, *, wall: bool) -> Image.Image:
     """The ground ``name`` with other things on it; with a ``wall``, the ground recedes and meets it."""
     if not wall:
         ground = GROUNDS[name](size, rng)
-        scatter(ground, rng, count=3 if name == "desk" else 2)
+        scatter(ground, rng, count=5 if name == "desk" else 3)
         return ground.filter(ImageFilter.GaussianBlur(0.7))
     width, height = size
     horizon = int(height * rng.uniform(0.38, 0.55))
-    ground = GROUNDS[name]((width * 2, (height - horizon) * 2), rng)
-    ground = tilt(ground.convert("RGBA"), ((0.2, 0), (0.8, 0), (1.25, 1), (-0.25, 1)))
+    ground = GROUNDS[name]((width * 5 // 3, (height - horizon) * 5 // 3), rng)
+    scatter(ground, rng, count=3)
+    ground = tilt(ground.convert("RGBa"), ((0.2, 0), (0.8, 0), (1.25, 1), (-0.25, 1)))
     ground = ground.crop((ground.width // 5, 0, ground.width * 4 // 5, ground.height)).resize((width, height - horizon))
     picture = _wall(size, horizon, rng)
-    picture.paste(ground, (0, horizon), ground)
+    paste(picture, ground, (0, horizon))
     return picture.filter(ImageFilter.GaussianBlur(1.4))
 
 

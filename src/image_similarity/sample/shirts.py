@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from image_similarity.sample.canvas import Canvas, both, without
-from image_similarity.sample.colours import darker, lighter, on
+from image_similarity.sample.colours import BLACK, WHITE, darker, lighter, on
 from image_similarity.sample.geometry import Points, arc, curve, mirror, symmetric
 from image_similarity.sample.look import Design, Family, Look, View
 from image_similarity.sample.marks import mark
@@ -98,8 +98,7 @@ def _badges(canvas: Canvas, look: Look, view: View) -> None:
     ink = on(palette.main, palette)
     number = str(2 + look.seed % 21)
     if view == "back":
-        ground = canvas.text(X, 470, number, 330, weight=16)
-        canvas.paint(ground, palette.trim)
+        canvas.paint(canvas.text(X, 470, number, 330, weight=16), WHITE if ink == BLACK else palette.trim)
         canvas.paint(canvas.text(X, 470, number, 330, weight=6), ink)
         canvas.paint(canvas.text(X, 250, look.brand.upper(), 52, weight=2), ink)
         return
@@ -126,7 +125,7 @@ FAMILY = Family(
         ),
         Design(
             "Sash", "match shirt", "A diagonal sash in the old club tradition, cut for today.",
-            42, "tee", "sash", ("white", "sky blue", "burgundy", "sunflower"), 2,
+            42, "tee", "sash", ("white", "sky blue", "burgundy", "sunflower"),
         ),
         Design(
             "Clubhouse", "polo shirt", "Piqué polo with a contrasting collar, at home on and off the pitch.",

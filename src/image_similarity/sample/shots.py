@@ -13,14 +13,17 @@ from image_similarity.sample.look import Family, Pose
 
 SQUARE, PORTRAIT, LANDSCAPE = (600, 600), (480, 640), (640, 480)
 PAPER: Colour = (255, 255, 255)
-SMOOTH = 720
+SMOOTH = 680
 FILL = 0.84  # the part of a frame that a product takes
 Corners = Sequence[tuple[float, float]]
 
 
 def cut_out(board: Image.Image) -> Image.Image:
-    """The drawing without its empty rim, with smooth edges, in the size from which most pictures are made."""
-    return fit(board.crop(board.getbbox()), (SMOOTH, SMOOTH), fill=1.0)
+    """The drawing without its empty rim, with smooth edges, in the size from which most pictures are made.
+
+    Cut-outs have their colours multiplied by their alpha (mode ``RGBa``), as resizing and turning need them.
+    """
+    return fit(board.crop(board.getbbox()).convert("RGBa"), (SMOOTH, SMOOTH), fill=1.0)
 
 
 def front(piece: Image.Image, family: Family, frame: tuple[int, int]) -> Image.Image:
@@ -29,16 +32,17 @@ def front(piece: Image.Image, family: Family, frame: tuple[int, int]) -> Image.I
 
 
 def angle(piece: Image.Image, family: Family, frame: tuple[int, int], chance: Random, *, mirrored: bool) -> Image.Image:
-    """Seen from one side: foreshortened, the far edge smaller, perhaps from the other side altogether."""
-    piece = turned(piece, family.lean)
-    piece = piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else piece
-    near, far = chance.uniform(0.0, 0.03), chance.uniform(0.07, 0.13)
+    """Seen from one side: foreshortened, the far edge smaller; ``mirrored`` shows its other side."""
+    piece = turned(piece, family.lean if mirrored else -family.lean)
+    piece = fit(piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else piece, frame, fill=0.92)
+    near, far = family.depth * chance.uniform(0.0, 0.03), family.depth * chance.uniform(0.07, 0.13)
     left, right = (near, far) if chance.random() < 0.5 else (far, near)
-    squeeze = chance.uniform(0.05, 0.1)
+    squeeze = family.depth * chance.uniform(0.05, 0.1)
     piece = tilt(piece, ((squeeze, left), (1 - squeeze, right), (1 - squeeze, 1 - right * 0.4), (squeeze, 1 - left * 0.4)))
-    if family.pose == "lying":
-        piece = turned(piece, chance.uniform(-14, 14))
-    return place(fit(piece, frame), frame, family.pose)
+    piece = turned(piece, chance.uniform(-14, 14) if family.pose == "lying" else 0)
+    if not 0.74 < max(piece.width / frame[0], piece.height / frame[1]) < 0.9:
+        piece = fit(piece, frame)
+    return place(piece, frame, family.pose)
 
 
 def detail(board: Image.Image, family: Family, chance: Random) -> Image.Image:
@@ -50,9 +54,9 @@ def detail(board: Image.Image, family: Family, chance: Random) -> Image.Image:
     wide = side * (1.42 if family.lean else 1.0)
     left = min(max(x * board.width - wide / 2, -wide * 0.2), board.width - wide * 0.8)
     top = min(max(y * board.height - wide / 2, -wide * 0.2), board.height - wide * 0.8)
-    crop = board.crop((round(left), round(top), round(left + wide), round(top + wide)))
+    crop = board.crop((round(left), round(top), round(left + wide), round(top + wide))).convert("RGBa")
     if family.lean:
-        crop = crop.rotate(family.lean, Image.Resampling.BICUBIC)
+        crop = crop.rotate(family.lean, Image.Resampling.BILINEAR)
         edge = (crop.width - side) / 2
         crop = crop.crop((round(edge), round(edge), round(edge + side), round(edge + side)))
     crop = crop.resize(SQUARE, Image.Resampling.BILINEAR)
@@ -104,29 +108,35 @@ def place(piece: Image.Image, frame: tuple[int, int], pose: Pose, paper: Colour 
     picture = Image.new("RGB", frame, paper)
     left, top = (frame[0] - piece.width) // 2, (frame[1] - piece.height) // 2
     shade = mix(paper, (24, 26, 40), 0.82)
-    picture.paste(shade, (0, 0), shadow(piece, (left, top), frame, pose))
-    picture.paste(piece, (left, top), piece)
+    picture.paste(Image.new("RGB", frame, shade), (0, 0), shadow(piece, (left, top), frame, pose))
+    paste(picture, piece, (left, top))
     return picture
+
+
+def paste(picture: Image.Image, piece: Image.Image, corner: tuple[int, int]) -> None:
+    """Lay a cut-out onto ``picture``."""
+    piece = piece.convert("RGBA")
+    picture.paste(piece, corner, piece)
 
 
 def shadow(piece: Image.Image, corner: tuple[int, int], frame: tuple[int, int], pose: Pose) -> Image.Image:
     """How dark the ground is, ``L`` of the frame's size: a pool under what stands, a soft rim beside what lies."""
-    alpha = piece.getchannel("A")
-    small = (frame[0] // 2, frame[1] // 2)
+    alpha = piece.getchannel(3)
+    small = (frame[0] // 4, frame[1] // 4)  # shadows are soft: a quarter of the size will do
     layers = []
-    left, top = corner
+    left, top, width = corner[0] / 4, corner[1] / 4, max(1, alpha.width // 4)
     if pose == "standing":
         foot = alpha.crop((0, alpha.height * 3 // 4, alpha.width, alpha.height))
-        for high, blur, strength in ((0.09, 9, 0.5), (0.025, 2.5, 0.75)):
-            pool = foot.resize((max(1, alpha.width // 2), max(2, round(alpha.width * high / 2))))
+        for high, blur, strength in ((0.09, 4.5, 0.5), (0.025, 1.3, 0.75)):
+            pool = foot.resize((width, max(2, round(alpha.height * high / 4))))
             layer = Image.new("L", small)
-            layer.paste(pool, (left // 2 + 3, (top + alpha.height) // 2 - pool.height * 2 // 3))
+            layer.paste(pool, (round(left + 1), round(top + alpha.height / 4 - pool.height * 0.6)))
             layers.append(layer.filter(ImageFilter.GaussianBlur(blur)).point(_times(strength)))
     else:
-        flat = alpha.resize((max(1, alpha.width // 2), max(1, alpha.height // 2)))
-        for shift, blur, strength in ((8, 9, 0.34), (2, 2, 0.34)):
+        flat = alpha.resize((width, max(1, alpha.height // 4)))
+        for shift, blur, strength in ((2.4, 4.5, 0.36), (0.6, 1.0, 0.34)):
             layer = Image.new("L", small)
-            layer.paste(flat, (left // 2 + shift // 2, top // 2 + shift))
+            layer.paste(flat, (round(left + shift * 0.6), round(top + shift)))
             layers.append(layer.filter(ImageFilter.GaussianBlur(blur)).point(_times(strength)))
     return ImageChops.lighter(*layers).resize(frame, Image.Resampling.BILINEAR)
 

@@ -55,19 +55,16 @@ def _panels(canvas: Canvas, boot: Mask, look: Look) -> None:
     if look.pattern == "flash":
         canvas.paint(both(boot, canvas.polygon([(180, 560), (440, 420), (420, 490), (640, 430), (380, 610), (410, 540), (180, 640)])), palette.accent)
     elif look.pattern == "stripes":
-        for x in (330, 390, 450):
-            canvas.paint(both(boot, canvas.polygon([(x, 640), (x + 32, 640), (x + 110, 420), (x + 78, 420)])), palette.accent)
+        for x, width in ((300, 74), (402, 20)):
+            bar = canvas.polygon([(x, 640), (x + width, 640), (x + width + 90, 420), (x + 90, 420)])
+            canvas.paint(both(boot, bar), palette.accent)
     elif look.pattern == "toe":
         canvas.paint(both(boot, canvas.polygon([*curve([(200, 470), (320, 440), (420, 520), (430, 660)]), (180, 680)])), palette.accent)
-    seam = _inset(curve([(250, 480), (360, 440), (450, 520), (470, 640)], steps=30))
+    seam = curve([(250, 480), (360, 440), (450, 520), (470, 640)], steps=30)
     canvas.paint(both(canvas.stitches(seam, width=3, dash=1), boot), lighter(palette.main, 0.45))
     canvas.paint(both(canvas.stitches(curve([(690, 420), (684, 520), (710, 640)], steps=24), width=3, dash=1), boot), lighter(palette.main, 0.45))
     ink = on(palette.trim if look.pattern not in ("plain",) else palette.main, palette)
     canvas.paint(mark(canvas, look.brand, 360, 160, 88), ink)
-
-
-def _inset(line: Points) -> Points:
-    return [(x, y) for x, y in line]
 
 
 def _laces(canvas: Canvas, look: Look) -> None:
@@ -148,11 +145,13 @@ def _quad(canvas: Canvas, look: Look) -> None:
     plate = canvas.polygon([(230, 722), (420, 722), (560, 690), (850, 680), (900, 720), (850, 770), (240, 780)])
     canvas.paint(plate, gradient((206, 210, 218), (120, 126, 138)))
     canvas.relief(plate, 14, 0.6)
-    stop = canvas.polygon(curve([(850, 700), (940, 710), (966, 770), (930, 830), (870, 800)], closed=True))
+    arm = canvas.polygon([(800, 690), (900, 700), (930, 740), (890, 770), (800, 740)])
+    canvas.paint(arm, darker(STEEL, 0.3))
+    canvas.relief(arm, 12, 0.8)
+    stop = canvas.polygon(curve([(874, 736), (936, 720), (970, 770), (944, 836), (884, 820)], closed=True))
     canvas.paint(stop, look.palette.accent)
     canvas.relief(stop, 26, 1.0)
     for x in (268.0, 404.0, 640.0, 776.0):
-        _wheel(canvas, x, 836, 80, RUBBER if x in (404.0, 640.0) else look.palette.accent)
         _wheel(canvas, x, 836, 80, look.palette.accent)
 
 

@@ -133,6 +133,7 @@ FAMILY = Family(
     prefix="stick",
     department="Hockey",
     draw=draw,
+    has_back=True,
     pose="lying",
     lean=32,
     focus=((0.4, 0.92), (0.28, 0.4)),
@@ -151,7 +152,7 @@ FAMILY = Family(
         ),
         Design(
             "Glacier", "ice hockey stick", "One-piece carbon with a quick mid kick point, blade taped and ready.",
-            159, "ice", "chevrons", ("teal", "crimson", "graphite", "royal blue"), 2,
+            159, "ice", "chevrons", ("teal", "crimson", "graphite", "royal blue"),
         ),
         Design(
             "Pond", "ice hockey stick", "A light junior stick for the frozen pond and the first league game.",

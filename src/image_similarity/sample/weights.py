@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from image_similarity.sample.canvas import Canvas, both, either, gradient, without
-from image_similarity.sample.colours import RUBBER, STEEL, darker, lighter, on
+from image_similarity.sample.colours import RUBBER, STEEL, Colour, darker, lighter, on
 from image_similarity.sample.geometry import Points, arc, curve
 from image_similarity.sample.look import Design, Family, Look, View
 from image_similarity.sample.marks import label, mark
@@ -32,30 +32,36 @@ def _bar(canvas: Canvas, x0: float, x1: float, y: float, radius: float) -> None:
 
 def _hex(canvas: Canvas, look: Look, view: View) -> None:
     palette = look.palette
-    _bar(canvas, 320, 690, 470, 40)
-    for x0, x1 in ((660, 850), (130, 340)):
-        top, bottom = 270, 690
-        rows = ((top, top + 110, 0.3), (top + 110, bottom - 110, 0.04), (bottom - 110, bottom, -0.3))
-        for y0, y1, light in rows:
-            side = canvas.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-            base = RUBBER if look.pattern == "plain" else palette.main
-            canvas.paint(side, lighter(base, light) if light > 0 else darker(base, -light))
-        whole = canvas.box(x0, top, x1, bottom, 20)
-        canvas.relief(whole, 22, 0.8)
-        edges: list[Points] = [[(x0, y), (x1, y)] for y in (top + 110, bottom - 110)]
-        canvas.paint(canvas.lines(edges, 3), (255, 255, 255), 0.25)
-    end: Points = [(130, 380), (90, 270), (60, 380), (60, 580), (90, 690), (130, 580)]
-    face = canvas.polygon(end)
-    canvas.paint(face, darker(RUBBER if look.pattern == "plain" else palette.main, 0.35))
-    canvas.relief(face, 14, 0.8)
-    for x in (345.0, 655.0):
-        ring = canvas.box(x - 16, 412, x + 16, 528, 12)
-        canvas.paint(ring, palette.accent if look.pattern != "plain" else palette.main)
-        canvas.shade(ring, cylinder(0.5, lying=True))
+    base = RUBBER if look.pattern == "plain" else palette.main
     ink = palette.main if look.pattern == "plain" else on(palette.main, palette)
-    stripe_colour = lighter(ink, 0.1)
-    canvas.paint(canvas.text(755, 480, "8" if view == "front" else "kg", 130, weight=4), stripe_colour)
-    canvas.paint(label(canvas, look.brand, 236, 480, 32, turn=90), stripe_colour)
+    _bar(canvas, 330, 700, 470, 40)
+    for x0, x1 in ((700, 930), (160, 390)):
+        _hex_head(canvas, x0, x1, base)
+        canvas.paint(mark(canvas, look.brand, (x0 + x1) / 2 - 8, 474, 110), ink)
+        if x0 == 160:
+            ring = canvas.box(x1 - 4, 412, x1 + 26, 528, 12)
+            canvas.cast(ring, dx=6, dy=0, blur=6)
+            canvas.paint(ring, ink)
+            canvas.shade(ring, cylinder(0.5, lying=True))
+    if view == "front":
+        canvas.paint(canvas.text(811, 632, "8 KG", 44, weight=2), ink)
+
+
+def _hex_head(canvas: Canvas, x0: float, x1: float, base: Colour) -> None:
+    """A hexagonal block whose left end can be seen: an edge on top, three faces towards the viewer."""
+    back, heights = 44.0, (262.0, 366.0, 580.0, 684.0)
+    corners = [(x0 - back, heights[0]), (x0, heights[1]), (x0, heights[2]), (x0 - back, heights[3])]
+    for (xa, ya), (xb, yb), tone in zip(corners, corners[1:], (0.3, 0.06, -0.34), strict=False):
+        side = canvas.polygon([(xa, ya), (xa + x1 - x0, ya), (xb + x1 - x0, yb), (xb, yb)])
+        canvas.paint(side, lighter(base, tone) if tone > 0 else darker(base, -tone))
+        canvas.relief(side, 12, 0.5)
+    end = [*corners, (x0 - 2 * back, heights[2]), (x0 - 2 * back, heights[1])]
+    face = canvas.polygon(end)
+    canvas.paint(face, darker(base, 0.4))
+    canvas.relief(face, 14, 0.8)
+    boss = canvas.ellipse(x0 - back, 473, 22, 54)
+    canvas.paint(boss, darker(STEEL, 0.2))
+    canvas.relief(boss, 10, 0.8)
 
 
 def _soft(canvas: Canvas, look: Look, view: View) -> None:
@@ -129,6 +135,7 @@ FAMILY = Family(
     prefix="weight",
     department="Fitness",
     draw=draw,
+    has_back=True,
     focus=((0.7, 0.5), (0.35, 0.5)),
     designs=(
         Design(

@@ -1,0 +1,47 @@
+"""A department, from the first version's listing on S3 to its folder."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_similarity.catalogue import open_source
+from image_similarity.jobs.extract import ExtractOptions, extract_department
+from image_similarity.settings import Settings
+from tests.servers import Answer, image_server, picture, s3_server
+
+
+def test_a_department_of_the_first_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+
+    key = "images/data/pixlIDs_domain_id_0341_dpt_num_department_371000.gz"
+    rows = "product_id_model;id;title\n8156287;476862;Patin\n8156287;476863;Patin\n84;9;Bâton\n"
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (tmp_path / "config.py").write_text("aws_access_key_id=a\naws_secret_access_key=b\n")
+    with s3_server() as endpoint, image_server() as server:
+        server.give("/p476862/", Answer(picture("red")))
+        server.give("/p9/", Answer(picture("blue")))
+        client: Any = boto3.client(
+            "s3", "eu-west-1", endpoint_url=endpoint, aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        client.create_bucket(Bucket="preprod.datamining", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        client.put_object(Bucket="preprod.datamining", Key=key, Body=gzip.compress(rows.encode()))
+        settings = Settings(
+            root=tmp_path / "data",
+            s3_endpoint=endpoint,
+            config_file=tmp_path / "config.py",
+            image_address=server.address + "/p{pixl_id}/",
+        )
+        report = extract_department(371, "0341", settings, options=ExtractOptions(base_delay=0.001))
+    folder = tmp_path / "data" / "dataset" / "dpt_number_department371"
+    assert report.folder == folder
+    assert (report.counts.done, report.counts.known, report.counts.failed) == (2, 0, 1)
+    (failure,) = report.failures
+    assert (failure.product_id, failure.image_id) == ("8156287", "8156287_476863.jpg")
+    assert failure.location == f"{server.address}/p476863/"
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["8156287_476862.jpg", "84_9.jpg", "listing.csv"]
+    titles = [product.title for product in open_source(folder, settings=settings).products()]
+    assert titles == ["Patin", "Bâton"]
