@@ -10,7 +10,7 @@ from image_similarity.errors import UsageError
 
 DEPARTMENT = re.compile(r"dpt_number_department(\d+)")
 ALLOWED_MARKS = " _-.'+&"
-LONGEST = 80  # characters: a file system's limit is 255 bytes, an alphabet takes up to 4 each, less the suffixes
+LONGEST, LONGEST_BYTES = 80, 160  # a file system's limit is 255 bytes: the rest is for what follows the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,9 @@ class Dataset:
     def named(cls, name: str) -> Dataset:
         """Take a name that is safe as a folder, as a table and in a file's name.
 
-        Letters and digits of any alphabet, spaces inside, and ``_ - . ' + &``; at most 80 characters; not starting
-        with a mark. The name is kept in Unicode's composed form, so that both spellings of an accent are one dataset.
+        Letters and digits of any alphabet, spaces inside, and ``_ - . ' + &``; at most 80 characters and 160
+        bytes; not starting with a mark. The name is kept in Unicode's composed form, so that both spellings of an
+        accent are one dataset.
 
         Raises:
             UsageError: any other name, naming what is wrong with it.
@@ -37,6 +38,8 @@ class Dataset:
             reason = f"it holds {', '.join(repr(c) for c in odd)}"
         elif len(name) > LONGEST:
             reason = f"it is longer than {LONGEST} characters"
+        elif len(name.encode()) > LONGEST_BYTES:
+            reason = f"it is longer than {LONGEST_BYTES} bytes"
         elif unicodedata.category(name[0])[0] not in "LN" or name[-1] in " .":
             reason = "it must start with a letter or a digit and must not end with a space or a full stop"
         else:
@@ -50,11 +53,11 @@ class Dataset:
         """The dataset of one of the first version's departments; 0 means all of them.
 
         Raises:
-            UsageError: a negative number.
+            UsageError: a negative number, or one that is too long for a name.
         """
         if number < 0:
             raise UsageError(f"--dpt_number must be 0 or more, not {number}")
-        return cls(f"dpt_number_department{number}")
+        return cls.named(f"dpt_number_department{number}")
 
     @property
     def label(self) -> str:

@@ -62,6 +62,11 @@ class _Call:
         return ModelChoice(self.flags.transfer_model, self.flags.weights, self.flags.weights_digest)
 
     @property
+    def number(self) -> int:
+        given: int | None = self.flags.number
+        return DEFAULT_NUMBER if given is None else given
+
+    @property
     def data_augmentation(self) -> int:
         """Off unless asked for in the older form, on in the later one."""
         given: int | None = self.flags.data_augmentation
@@ -118,7 +123,7 @@ def _fit(call: _Call) -> int:
     from image_similarity.cli.show import show_counts
     from image_similarity.jobs.fit import FitOptions, fit
 
-    options = FitOptions(call.model, call.data_augmentation, call.flags.number or DEFAULT_NUMBER, "votes")
+    options = FitOptions(call.model, call.data_augmentation, call.number, "votes")
     report = fit(_catalogue(call), call.dataset, call.settings, options, call.bars)
     show_counts("embedded", report.counts, report.failures, call.dataset.name)
     return SOME_FAILED if report.failures else 0
@@ -164,7 +169,7 @@ def _search(call: _Call) -> int:
     if call.flags.img is None:
         raise UsageError(f"{call.flags.task} takes --img, the path of a photo")
     options = SearchOptions(
-        model=call.model, number=call.flags.number or DEFAULT_NUMBER, data_augmentation=call.flags.data_augmentation
+        model=call.model, number=call.number, data_augmentation=call.flags.data_augmentation
     )
     answer = search(call.flags.img, call.dataset, call.settings, options, call.bars)
     _print_matches(answer, f"Most similar {'model' if call.older else 'item'} number")

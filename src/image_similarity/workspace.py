@@ -102,13 +102,11 @@ class Workspace:
         from image_similarity.jobs.fit import FitOptions, fit
 
         named = Dataset.named(dataset)
+        options = FitOptions(_choice(model, weights, weights_digest), data_augmentation, number, aggregate)
         source = self._source(catalogue or self._folder(named), products)
         if any(image.is_remote for image in islice(source, LOOKED_AT)):
             extract(source, named, self.settings, progress=self.progress)
-        choice = _choice(model, weights, weights_digest)
-        return fit(
-            source, named, self.settings, FitOptions(choice, data_augmentation, number, aggregate), self.progress
-        )
+        return fit(source, named, self.settings, options, self.progress)
 
     def similar(
         self,

@@ -58,7 +58,8 @@ def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset:
     """The closing lines of a run: a count that adds up, and what failed."""
     say(f"{counts.seen} images seen: {counts.done} {verb}, {counts.known} already known, {counts.failed} failed")
     for failure in failures[:SHOWN_FAILURES]:
-        say(f"  {failure.stage}: product {failure.product_id}, {failure.location}: {failure.reason}")
+        place = failure.image_id or failure.location
+        say(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")
     if len(failures) > SHOWN_FAILURES:
         say(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
 

@@ -68,7 +68,7 @@ def cropped(lightness: Floats, mask: Floats) -> Floats:
 
 def _frame(pixels: NDArray[np.uint8]) -> tuple[slice, slice]:
     """The photo inside its white padding."""
-    white = (pixels >= WHITE).all(axis=-1)
+    white = np.logical_and.reduce(pixels >= WHITE, axis=-1)
     return _unpadded(white), _unpadded(white.T)
 
 
@@ -103,21 +103,21 @@ def _cells(lab: Floats) -> NDArray[np.intp]:
 
 def _histogram(cell: NDArray[np.intp], weights: Floats) -> Floats:
     """Shares of colours, each spread to its neighbours: shades of one cloth fall into more than one cell."""
-    counted = np.bincount(cell.ravel(), weights.ravel(), int(np.prod(BINS))).reshape(BINS)
+    counted: Floats = np.bincount(cell.ravel(), weights.ravel(), int(np.prod(BINS))).astype(np.float32).reshape(BINS)
     for axis in range(3):
         counted = _smoothed(counted, axis)
-    shares: Floats = (counted / max(counted.sum(), 1e-9)).astype(np.float32).ravel()
+    shares: Floats = (counted / max(float(counted.sum()), 1e-9)).ravel()
     return shares
 
 
-def _smoothed(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
+def _smoothed(values: Floats, axis: int) -> Floats:
     """A quarter of each neighbour and a half of itself."""
     moved = np.moveaxis(values, axis, 0)
-    smooth = 0.5 * moved
-    smooth[1:] += 0.25 * moved[:-1]
-    smooth[:-1] += 0.25 * moved[1:]
+    smooth: Floats = np.float32(0.5) * moved
+    smooth[1:] += np.float32(0.25) * moved[:-1]
+    smooth[:-1] += np.float32(0.25) * moved[1:]
     return np.moveaxis(smooth, 0, axis)
 
 
 def _blurred(share: Floats) -> Floats:
-    return _smoothed(_smoothed(share, 0), 1).astype(np.float32)
+    return _smoothed(_smoothed(share, 0), 1)

@@ -80,6 +80,17 @@ class Database:
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
 
+    @contextmanager
+    def reading_one_state(self) -> Iterator[sqlite3.Connection]:
+        """Queries that all see the same state, whatever another process writes meanwhile."""
+        with self.reading() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
     def _claim(self, create: bool) -> None:
         with self.reading() as connection:
             names = [name for (name,) in connection.execute("SELECT name FROM datasets ORDER BY name")]

@@ -75,7 +75,7 @@ class FeatureStore:
 
     def switch(self) -> None:
         """Switch on the rows of sound images that this run saw, and off all others; ids of products follow."""
-        sound = f"{IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE sound)"
+        sound = f"({IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE sound))"
         with self._database.writing() as connection:
             connection.execute(f"UPDATE {self._table} SET active = {sound} WHERE active != {sound}")
             connection.execute(
@@ -92,7 +92,7 @@ class FeatureStore:
         """
         dimension = self._dimension(model_key)
         condition = f"active AND {_column(model_key)} NOT NULL AND view IN ({_marks(views)})"
-        with self._database.reading() as connection:
+        with self._database.reading_one_state() as connection:
             (count,) = connection.execute(
                 f"SELECT count(*) FROM {self._table} WHERE {condition}", tuple(views)
             ).fetchone()

@@ -32,12 +32,22 @@ QUESTIONS = 64  # products ranked together
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """What to fit with, and what the dictionary holds."""
+    """What to fit with, and what the dictionary holds.
+
+    Raises:
+        UsageError: an option is out of its range, or there is no such model.
+    """
 
     model: ModelChoice = DEFAULT_CHOICE
     data_augmentation: int = 0
     number: int = 10
     aggregate: str = "best"
+
+    def __post_init__(self) -> None:
+        # Before anything is read, downloaded or computed.
+        views_for(self.data_augmentation)
+        check_ranking(self.number, self.aggregate)
+        model_spec(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,6 @@ def fit(
         NotFittedError: not one image could be used.
     """
     views, spec = views_for(options.data_augmentation), model_spec(options.model)
-    check_ranking(options.number, options.aggregate)
     folders = Folders(settings.root)
     with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
         store = FeatureStore(database)

@@ -48,12 +48,27 @@ def _backpack(canvas: Canvas, look: Look) -> None:
     canvas.paint(handle, palette.trim)
     canvas.relief(handle, 12, 0.9)
     for flip in (-1, 1):
-        pocket = canvas.polygon([(X + flip * x, y) for x, y in curve([(270, 560), (342, 600), (346, 820), (300, 900), (240, 890)], closed=True)])
+        pocket = canvas.polygon(
+            [
+                (X + flip * x, y)
+                for x, y in curve([(270, 560), (342, 600), (346, 820), (300, 900), (240, 890)], closed=True)
+            ]
+        )
         _cloth(canvas, pocket, look, darker(palette.main, 0.25), depth=30, printed=False)
-    body = canvas.polygon(symmetric([(X, 84), *curve([(X + 90, 86), (720, 150), (782, 330), (800, 620), (790, 860), (740, 940)]), (X, 950)], X))
+    body = canvas.polygon(
+        symmetric(
+            [(X, 84), *curve([(X + 90, 86), (720, 150), (782, 330), (800, 620), (790, 860), (740, 940)]), (X, 950)], X
+        )
+    )
     _cloth(canvas, body, look, palette.main)
-    _zip(canvas, curve([(236, 470), (262, 260), (370, 160), (X, 142), (630, 160), (738, 260), (764, 470)], steps=24), palette.accent)
-    pocket = canvas.polygon(symmetric([(X, 548), *curve([(X + 150, 548), (706, 570), (728, 640), (730, 800), (704, 890)]), (X, 904)], X))
+    _zip(
+        canvas,
+        curve([(236, 470), (262, 260), (370, 160), (X, 142), (630, 160), (738, 260), (764, 470)], steps=24),
+        palette.accent,
+    )
+    pocket = canvas.polygon(
+        symmetric([(X, 548), *curve([(X + 150, 548), (706, 570), (728, 640), (730, 800), (704, 890)]), (X, 904)], X)
+    )
     canvas.cast(pocket, dx=4, dy=-4, blur=16)
     _cloth(canvas, pocket, look, palette.trim, depth=40, printed=False)
     _zip(canvas, curve([(300, 618), (400, 600), (X, 598), (600, 600), (700, 618)], steps=24), palette.accent)
@@ -69,7 +84,9 @@ def _backpack(canvas: Canvas, look: Look) -> None:
 
 def _rolltop(canvas: Canvas, look: Look) -> None:
     palette = look.palette
-    body = canvas.polygon(symmetric([(X, 240), (724, 240), *curve([(740, 300), (772, 560), (768, 850), (728, 944)]), (X, 952)], X))
+    body = canvas.polygon(
+        symmetric([(X, 240), (724, 240), *curve([(740, 300), (772, 560), (768, 850), (728, 944)]), (X, 952)], X)
+    )
     _cloth(canvas, body, look, palette.main, depth=54)
     base = both(body, canvas.box(0, 800, 1000, 1000))
     canvas.paint(base, palette.trim)
@@ -111,7 +128,10 @@ def _duffel(canvas: Canvas, look: Look) -> None:
         band = both(body, canvas.box(x - 24, 300, x + 24, 1000))
         canvas.paint(band, palette.accent)
         canvas.shade(band, fall(0.2, -0.5))
-        canvas.paint(canvas.lines([[(x - 16, 400), (x - 16, 830)], [(x + 16, 400), (x + 16, 830)]], 2), darker(palette.accent, 0.4))
+        canvas.paint(
+            canvas.lines([[(x - 16, 400), (x - 16, 830)], [(x + 16, 400), (x + 16, 830)]], 2),
+            darker(palette.accent, 0.4),
+        )
     wrap = canvas.box(X - 62, 176, X + 62, 232, 18)
     canvas.paint(wrap, palette.accent)
     canvas.relief(wrap, 14, 0.8)
@@ -132,7 +152,16 @@ def _drawstring(canvas: Canvas, look: Look) -> None:
     for flip in (-1, 1):
         cord = curve([(X, 130), (X + flip * 120, 330), (X + flip * 226, 640), (X + flip * 240, 910)], steps=16)
         canvas.paint(canvas.stroke(cord, 12), palette.accent)
-    body = canvas.polygon(symmetric([(X, 190), *curve([(X + 90, 186), (X + 120, 200), (X + 96, 250), (720, 380), (760, 600), (756, 880), (730, 944)]), (X, 952)], X))
+    body = canvas.polygon(
+        symmetric(
+            [
+                (X, 190),
+                *curve([(X + 90, 186), (X + 120, 200), (X + 96, 250), (720, 380), (760, 600), (756, 880), (730, 944)]),
+                (X, 952),
+            ],
+            X,
+        )
+    )
     _cloth(canvas, body, look, palette.main, depth=60)
     gathers: list[Points] = [curve([(X + i * 13, 196), (X + i * 12, 250), (X + i * 26, 350)]) for i in range(-7, 8)]
     canvas.paint(both(canvas.lines(gathers, 5), body), darker(palette.main, 0.6), 0.5)
@@ -141,7 +170,9 @@ def _drawstring(canvas: Canvas, look: Look) -> None:
         eye = without(canvas.ellipse(X + flip * 226, 908, 24, 24), canvas.ellipse(X + flip * 226, 908, 11, 11))
         canvas.paint(eye, STEEL)
         canvas.relief(eye, 8, 0.9)
-        canvas.paint(canvas.stroke(curve([(X + flip * 14, 244), (X + flip * 40, 330), (X + flip * 26, 410)]), 10), palette.accent)
+        canvas.paint(
+            canvas.stroke(curve([(X + flip * 14, 244), (X + flip * 40, 330), (X + flip * 26, 410)]), 10), palette.accent
+        )
     plate = canvas.ellipse(X, 640, 128, 128)
     canvas.paint(plate, palette.trim)
     canvas.paint(mark(canvas, look.brand, X, 626, 130), on(palette.trim, palette))
@@ -155,7 +186,15 @@ def _straps(canvas: Canvas, look: Look) -> None:
     canvas.paint(panel, darker(palette.trim, 0.15))
     canvas.relief(panel, 40, 0.8, 0.25 * grain(look.rng(), 120, 160))
     for flip in (-1, 1):
-        strap = canvas.stroke(curve([(X + flip * 90, 190), (X + flip * 150, 420), (X + flip * 190, 700), (X + flip * 200, 900)], steps=16), 84, 92, 60, 34)
+        strap = canvas.stroke(
+            curve(
+                [(X + flip * 90, 190), (X + flip * 150, 420), (X + flip * 190, 700), (X + flip * 200, 900)], steps=16
+            ),
+            84,
+            92,
+            60,
+            34,
+        )
         canvas.cast(strap, dx=6, dy=10, blur=14)
         canvas.paint(strap, palette.main)
         canvas.relief(strap, 30, 0.9)
@@ -171,7 +210,7 @@ FAMILY = Family(
     focus=((0.5, 0.7), (0.5, 0.35)),
     designs=(
         Design(
-            "Satchel 24", "backpack", "Twenty-four litres, a padded laptop sleeve and pockets where hands look for them.",
+            "Satchel 24", "backpack", "Twenty-four litres, a padded laptop sleeve and pockets where hands look.",
             64, "backpack", "plain", ("royal blue", "crimson", "sunflower", "teal", "graphite"), 2,
         ),
         Design(

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from image_similarity.sample.canvas import SCALE, Canvas, without
+from image_similarity.sample.canvas import Canvas, without
 from image_similarity.sample.colours import BLACK, WHITE, Colour, darker, lighter, on
 from image_similarity.sample.look import Design, Family, Look, View
 from image_similarity.sample.marks import label, mark
-from image_similarity.sample.shading import dome
+from image_similarity.sample.shading import dome, slope
 
 Array = NDArray[np.float32]
 PIXELS = 440  # the sphere is worked out at this size and then enlarged: its patterns have soft edges anyway
@@ -24,8 +24,7 @@ def draw(look: Look, view: View) -> Canvas:
     canvas = Canvas(900, 900)
     direction = _sphere(0.5 if view == "front" else 2.1, 0.35 if view == "front" else -0.5)
     colours, height = SHAPES[look.shape](direction, look)
-    dy, dx = np.gradient(height)
-    bump = np.clip((dx * 0.6 + dy * 0.8) * 0.5, -0.4, 0.4)[..., None]
+    bump = np.clip(slope(height) * 0.5, -0.4, 0.4)[..., None]
     pixels = np.where(bump > 0, colours + (255 - colours) * bump, colours * (1 + bump))
     ball = canvas.ellipse(450, 450, 400, 400)
     canvas.paint(ball, Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
@@ -45,25 +44,26 @@ def _sphere(yaw: float, pitch: float) -> Array:
     z = np.sqrt(np.clip(1 - x * x - y * y, 0, None))
     y, z = y * np.cos(pitch) - z * np.sin(pitch), y * np.sin(pitch) + z * np.cos(pitch)
     x, z = x * np.cos(yaw) + z * np.sin(yaw), -x * np.sin(yaw) + z * np.cos(yaw)
-    direction: Array = np.stack([x, y, z], axis=-1).astype(np.float32)
-    return direction / np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6)
+    direction = np.stack([x, y, z], axis=-1)
+    length = np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6)
+    return np.asarray(direction / length, dtype=np.float32)
 
 
 def _blend(amount: Array, low: Colour | Array, high: Colour) -> Array:
     """``low`` where ``amount`` is 0, ``high`` where it is 1."""
-    mixed: Array = np.float32(low) * (1 - amount[..., None]) + np.float32(high) * amount[..., None]
-    return mixed
+    start, end = np.asarray(low, dtype=np.float32), np.asarray(high, dtype=np.float32)
+    return start + (end - start) * amount[..., None]
 
 
 def _edge(value: Array, at: float, width: float = 0.012) -> Array:
     """0 below ``at``, 1 above it, smooth over ``width``."""
-    return np.clip((value - at) / width + 0.5, 0, 1)
+    return np.asarray(np.clip((value - at) / width + 0.5, 0, 1), dtype=np.float32)
 
 
 def _icosahedron() -> Array:
     corners = [(0, a, b * GOLDEN) for a in (-1, 1) for b in (-1, 1)]
     points = np.array([p[i:] + p[:i] for p in corners for i in range(3)], dtype=np.float32)
-    return points / np.linalg.norm(points, axis=1, keepdims=True)
+    return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _fibonacci(count: int) -> Array:
@@ -101,7 +101,9 @@ def _basketball(direction: Array, look: Look) -> tuple[Array, Array]:
     colour: Array | Colour = look.palette.main
     if look.pattern == "two-tone":
         colour = _blend((x * y > 0).astype(np.float32), look.palette.main, look.palette.accent)
-    colours = _blend(1 - _edge(distance.astype(np.float32), 0.018, 0.01), np.float32(colour) + np.zeros_like(direction), BLACK)
+    colours = _blend(
+        1 - _edge(distance.astype(np.float32), 0.018, 0.01), np.asarray(colour, np.float32) + 0 * direction, BLACK
+    )
     pebbles = look.rng().normal(0, 1, direction.shape[:2]).astype(np.float32)
     return colours, np.clip(distance * 40, 0, 1.5).astype(np.float32) + 0.22 * pebbles
 
@@ -110,7 +112,7 @@ def _tennis(direction: Array, look: Look) -> tuple[Array, Array]:
     x, y, z = (direction[..., i] for i in range(3))
     seam = np.abs(z - 1.1 * (x * x - y * y) * 0.75).astype(np.float32)
     fuzz = look.rng().normal(0, 1, direction.shape[:2]).astype(np.float32)
-    fuzz = (fuzz + np.roll(fuzz, 1, 0) + np.roll(fuzz, 1, 1)) / 3
+    fuzz = np.asarray((fuzz + np.roll(fuzz, 1, 0) + np.roll(fuzz, 1, 1)) / 3, dtype=np.float32)
     colours = _blend(1 - _edge(seam, 0.05, 0.03), look.palette.main, lighter(look.palette.accent, 0.5))
     return colours + 12 * fuzz[..., None], np.clip(seam * 20, 0, 1.5) + 0.5 * fuzz
 
@@ -118,7 +120,7 @@ def _tennis(direction: Array, look: Look) -> tuple[Array, Array]:
 def _dimpled(direction: Array, look: Look) -> tuple[Array, Array]:
     centres = _fibonacci(360)
     nearest = np.concatenate([(rows @ centres.T).max(axis=-1) for rows in np.array_split(direction, 8)])
-    dip = np.clip((nearest - 0.9972) / 0.0022, 0, 1)
+    dip = np.asarray(np.clip((nearest - 0.9972) / 0.0022, 0, 1), dtype=np.float32)
     return _blend(dip * 0.25, look.palette.main, darker(look.palette.main, 0.5)), -6 * dip
 
 

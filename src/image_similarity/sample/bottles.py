@@ -12,14 +12,31 @@ from image_similarity.sample.shading import cylinder, grain
 
 X = 300.0
 PROFILES: dict[str, Points] = {  # the right half, from the shoulder down
-    "flask": [(36, 205), *curve([(40, 228), (92, 275), (122, 340), (126, 420)]), (126, 900), *curve([(126, 912), (116, 940), (90, 950)])],
+    "flask": [
+        (36, 205),
+        *curve([(40, 228), (92, 275), (122, 340), (126, 420)]),
+        (126, 900),
+        *curve([(126, 912), (116, 940), (90, 950)]),
+    ],
     "squeeze": [
         (86, 232),
-        *curve([(96, 246), (132, 300), (140, 370), (128, 440), (106, 520), (110, 590), (134, 660), (140, 760), (136, 900)]),
+        *curve(
+            [(96, 246), (132, 300), (140, 370), (128, 440), (106, 520), (110, 590), (134, 660), (140, 760), (136, 900)]
+        ),
         *curve([(134, 916), (122, 944), (92, 952)]),
     ],
-    "jug": [(92, 210), *curve([(104, 226), (168, 276), (182, 340)]), (182, 890), *curve([(180, 910), (164, 942), (128, 950)])],
-    "tumbler": [(142, 236), (140, 300), *curve([(140, 320), (132, 560), (112, 900)]), *curve([(110, 920), (100, 944), (76, 950)])],
+    "jug": [
+        (92, 210),
+        *curve([(104, 226), (168, 276), (182, 340)]),
+        (182, 890),
+        *curve([(180, 910), (164, 942), (128, 950)]),
+    ],
+    "tumbler": [
+        (142, 236),
+        (140, 300),
+        *curve([(140, 320), (132, 560), (112, 900)]),
+        *curve([(110, 920), (100, 944), (76, 950)]),
+    ],
 }
 
 
@@ -83,14 +100,18 @@ def _spout(canvas: Canvas, palette: Palette) -> None:
     nozzle = canvas.polygon(symmetric([(X + 22, 66), (X + 26, 96), (X + 22, 110), (X + 36, 150), (X + 44, 176)], X))
     canvas.paint(nozzle, lighter(palette.accent, 0.2))
     canvas.shade(nozzle, cylinder(0.5))
-    lid = canvas.polygon(symmetric([(X + 60, 160), *curve([(X + 84, 172), (X + 104, 196), (X + 108, 214)]), (X + 108, 250)], X))
+    lid = canvas.polygon(
+        symmetric([(X + 60, 160), *curve([(X + 84, 172), (X + 104, 196), (X + 108, 214)]), (X + 108, 250)], X)
+    )
     canvas.paint(lid, palette.trim)
     _ridged(canvas, lid, X - 110, X + 110, 204, 250)
     canvas.shade(lid, cylinder(0.45))
 
 
 def _handle(canvas: Canvas, palette: Palette) -> None:
-    grip = curve([(X + 60, 160), (X + 130, 90), (X + 220, 150), (X + 236, 330), (X + 214, 520), (X + 150, 560)], steps=18)
+    grip = curve(
+        [(X + 60, 160), (X + 130, 90), (X + 220, 150), (X + 236, 330), (X + 214, 520), (X + 150, 560)], steps=18
+    )
     handle = canvas.stroke(grip, 44, 40, 44)
     canvas.paint(handle, palette.trim)
     canvas.relief(handle, 20, 1.0)
@@ -127,7 +148,7 @@ FAMILY = Family(
     focus=((0.5, 0.6), (0.5, 0.22)),
     designs=(
         Design(
-            "Fjord 0.75", "insulated bottle", "Double-walled steel that keeps tea hot for twelve hours and water cold for a day.",
+            "Fjord 0.75", "insulated bottle", "Double-walled steel that keeps tea hot overnight and water cold all day.",
             32, "flask", "plain", ("teal", "white", "burgundy", "graphite", "sunflower"), 2,
         ),
         Design(

@@ -43,7 +43,10 @@ def _cap(canvas: Canvas, look: Look) -> None:
     )
     canvas.paint(crown, palette.main)
     if look.pattern == "halves":
-        canvas.paint(both(crown, canvas.polygon([*curve([(410, 140), (380, 300), (370, 460), (390, 660)]), (0, 760), (0, 100)])), palette.trim)
+        canvas.paint(
+            both(crown, canvas.polygon([*curve([(410, 140), (380, 300), (370, 460), (390, 660)]), (0, 760), (0, 100)])),
+            palette.trim,
+        )
     else:
         print_pattern(canvas, crown, look.pattern, palette, look.rng())
     canvas.relief(crown, 40, 0.5, 0.07 * grain(look.rng(), 300, 240), 0.9 * dome(0.15))
@@ -54,7 +57,10 @@ def _cap(canvas: Canvas, look: Look) -> None:
     ):
         canvas.paint(both(canvas.lines([seam], 4), crown), darker(palette.main, 0.5), 0.7)
         for shift in (-11, 11):
-            canvas.paint(both(canvas.stitches([(x + shift, y) for x, y in seam], width=2.5, dash=1), crown), lighter(palette.main, 0.35))
+            canvas.paint(
+                both(canvas.stitches([(x + shift, y) for x, y in seam], width=2.5, dash=1), crown),
+                lighter(palette.main, 0.35),
+            )
     for x, y in ((270, 330), (520, 270), (660, 380)):
         eye = without(canvas.ellipse(x, y, 16, 13), canvas.ellipse(x, y, 7, 6))
         canvas.paint(eye, darker(palette.main, 0.35))
@@ -76,24 +82,40 @@ def _visor(canvas: Canvas, look: Look) -> None:
     inner = canvas.polygon(arc(X, 350, 370, 120))
     canvas.paint(inner, darker(palette.main, 0.5))
     canvas.cut(canvas.polygon(arc(X, 330, 330, 88)))
-    band = canvas.polygon(curve([(130, 340), (220, 420), (X, 470), (780, 420), (870, 340)]) + curve([(868, 480), (780, 570), (X, 630), (220, 570), (132, 480)]))
+    band = canvas.polygon(
+        curve([(130, 340), (220, 420), (X, 470), (780, 420), (870, 340)])
+        + curve([(868, 480), (780, 570), (X, 630), (220, 570), (132, 480)])
+    )
     canvas.paint(band, palette.main)
     print_pattern(canvas, band, look.pattern, palette, look.rng())
     canvas.relief(band, 24, 0.6, cylinder(0.15))
-    peak = curve([(170, 540), (300, 590), (X, 618), (700, 590), (830, 540)]) + curve([(862, 560), (880, 660), (760, 770), (X, 812), (240, 770), (120, 660), (138, 560)])
+    peak = curve([(170, 540), (300, 590), (X, 618), (700, 590), (830, 540)]) + curve(
+        [(862, 560), (880, 660), (760, 770), (X, 812), (240, 770), (120, 660), (138, 560)]
+    )
     _brim(canvas, look, peak, curve([(150, 680), (270, 750), (X, 782), (730, 750), (850, 680)], steps=24))
     canvas.paint(mark(canvas, look.brand, X, 545, 110), on(palette.main, palette))
 
 
 def _beanie(canvas: Canvas, look: Look) -> None:
     palette = look.palette
-    body = canvas.polygon(symmetric([(X, 160), *curve([(X + 90, 166), (690, 240), (772, 420), (790, 640)]), (X, 680)], X))
+    body = canvas.polygon(
+        symmetric([(X, 160), *curve([(X + 90, 166), (690, 240), (772, 420), (790, 640)]), (X, 680)], X)
+    )
     canvas.paint(body, palette.main)
     print_pattern(canvas, body, look.pattern, palette, look.rng())
     ribs: list[Points] = [curve([(X + i * 6, 170), (X + i * 24, 330), (X + i * 29, 660)]) for i in range(-10, 11)]
     canvas.paint(both(canvas.lines(ribs, 7), body), darker(palette.main, 0.6), 0.28)
     canvas.shade(body, 0.2 * grain(look.rng(), 150, 150), 0.9 * dome(0.1))
-    cuff = canvas.polygon(symmetric([(X, 600), *curve([(X + 100, 600), (790, 580), (812, 640), (806, 780)]), *curve([(806, 784), (700, 806), (X, 812)])], X))
+    cuff = canvas.polygon(
+        symmetric(
+            [
+                (X, 600),
+                *curve([(X + 100, 600), (790, 580), (812, 640), (806, 780)]),
+                *curve([(806, 784), (700, 806), (X, 812)]),
+            ],
+            X,
+        )
+    )
     canvas.cast(cuff, dx=0, dy=-10, blur=12)
     canvas.paint(cuff, palette.accent if look.pattern == "plain" else palette.trim)
     knit: list[Points] = [curve([(X + i * 22, 596), (X + i * 22.5, 700), (X + i * 22, 812)]) for i in range(-14, 15)]
@@ -125,14 +147,19 @@ def _bucket(canvas: Canvas, look: Look) -> None:
     for i in range(5):
         row = curve([(90 + i * 26, 766 - i * 42), (X, 812 - i * 46), (910 - i * 26, 766 - i * 42)], steps=50)
         canvas.paint(both(canvas.stitches(row, width=2.5, dash=1), brim), lighter(palette.main, 0.35))
-    crown = canvas.polygon(curve([(232, 560), (262, 380), (310, 230), (X, 190), (690, 230), (738, 380), (768, 560)]) + curve([(700, 600), (X, 616), (300, 600)]))
+    crown = canvas.polygon(
+        curve([(232, 560), (262, 380), (310, 230), (X, 190), (690, 230), (738, 380), (768, 560)])
+        + curve([(700, 600), (X, 616), (300, 600)])
+    )
     canvas.paint(crown, palette.main)
     print_pattern(canvas, crown, look.pattern, palette, look.rng())
     canvas.relief(crown, 40, 0.7, cylinder(0.12))
     top = canvas.polygon(arc(X, 236, 190, 44))
     canvas.paint(top, lighter(palette.main, 0.12), 0.9)
     canvas.relief(top, 14, 0.5)
-    band = both(crown, canvas.polygon(curve([(200, 520), (X, 556), (800, 520)]) + curve([(800, 600), (X, 640), (200, 600)])))
+    band = both(
+        crown, canvas.polygon(curve([(200, 520), (X, 556), (800, 520)]) + curve([(800, 600), (X, 640), (200, 600)]))
+    )
     canvas.paint(band, palette.trim)
     canvas.shade(band, cylinder(0.1))
     tag = canvas.box(X - 60, 380, X + 60, 470, 12)

@@ -101,15 +101,15 @@ def _subjects(seed: int, articles: Sequence[Article]) -> dict[str, tuple[str, st
         chosen += draw.sample(ids, min(PHOTOS_PER_FAMILY, len(ids)))
     draw.shuffle(chosen)  # so that a photo's number tells nothing
     grounds = list(GROUNDS)
-    return {product_id: (f"photo{i:02d}.jpg", grounds[i % len(grounds)]) for i, product_id in enumerate(chosen, start=1)}
+    return {
+        product_id: (f"photo{i:02d}.jpg", grounds[i % len(grounds)]) for i, product_id in enumerate(chosen, start=1)
+    }
 
 
 def _write_tables(
     folder: Path, articles: Sequence[Article], images: Iterable[tuple[str, ...]], answers: Iterable[tuple[str, ...]]
 ) -> None:
-    rows = [
-        (a.product_id, a.title, a.description, a.family.department, a.look.palette.name, a.price) for a in articles
-    ]
+    rows = [(a.product_id, a.title, a.description, a.family.department, a.look.palette.name, a.price) for a in articles]
     _write(folder / "products.csv", ("product_id", "title", "description", "department", "colour", "price"), rows)
     _write(folder / "images.csv", ("product_id", "image", "shot"), images)
     _write(folder / "photos.csv", ("photo", "product_id"), sorted(answers))

@@ -14,7 +14,7 @@ from image_similarity.sample.geometry import Points, arc, curve, ribbon
 
 Rng = np.random.Generator
 Thing = Callable[[ImageDraw.ImageDraw, float, Rng], None]
-SIDE = 300  # a thing is drawn on a square of this many pixels, round its middle
+SIDE = 256  # a thing is drawn on a square of this many pixels, round its middle
 
 
 def scatter(picture: Image.Image, rng: Rng, *, count: int) -> None:
@@ -27,7 +27,7 @@ def scatter(picture: Image.Image, rng: Rng, *, count: int) -> None:
         angle = rng.uniform(0, 2 * math.pi)
         x = int(picture.width * (0.5 + 0.46 * math.cos(angle)) - SIDE / 2)
         y = int(picture.height * (0.5 + 0.46 * math.sin(angle)) - SIDE / 2)
-        dark = layer.getchannel("A").filter(ImageFilter.GaussianBlur(7)).point([level // 2 for level in range(256)])
+        dark = layer.getchannel("A").filter(ImageFilter.BoxBlur(7)).point([level // 2 for level in range(256)])
         picture.paste((12, 12, 20), (x + 6, y + 9), dark)
         picture.paste(layer, (x, y), layer)
 
@@ -36,7 +36,9 @@ def hand(size: tuple[int, int], rng: Rng) -> Image.Image:
     """Three or four fingers and a thumb's ball that reach in from the bottom right corner, ``RGBA`` of ``size``."""
     skin = mix((246, 208, 178), (96, 62, 46), float(rng.random()) ** 1.3)
     canvas = Canvas()
-    palm = canvas.polygon(curve([(1010, 640), (880, 690), (790, 820), (800, 1010), (1100, 1100), (1100, 600)], closed=True))
+    palm = canvas.polygon(
+        curve([(1010, 640), (880, 690), (790, 820), (800, 1010), (1100, 1100), (1100, 600)], closed=True)
+    )
     canvas.paint(palm, skin)
     canvas.relief(palm, 90, 0.8)
     for i, reach in enumerate((250, 300, 290, 230)):
@@ -49,7 +51,11 @@ def hand(size: tuple[int, int], rng: Rng) -> Image.Image:
         tip = line[-1]
         nail = canvas.ellipse(tip[0] - 4, tip[1] - 6, 24, 17)
         canvas.paint(both(nail, finger), lighter(mix(skin, (240, 170, 170), 0.4), 0.25))
-        canvas.paint(canvas.lines([curve([(tip[0] + 92, tip[1] - 18), (tip[0] + 98, tip[1]), (tip[0] + 92, tip[1] + 18)])], 3), darker(skin, 0.3), 0.6)
+        canvas.paint(
+            canvas.lines([curve([(tip[0] + 92, tip[1] - 18), (tip[0] + 98, tip[1]), (tip[0] + 92, tip[1] + 18)])], 3),
+            darker(skin, 0.3),
+            0.6,
+        )
     return canvas.image.resize(size, Image.Resampling.BILINEAR)
 
 

@@ -31,7 +31,9 @@ def curve(points: Sequence[Point], *, closed: bool = False, steps: int = 12) -> 
     return line
 
 
-def arc(cx: float, cy: float, rx: float, ry: float, start: float = 0.0, end: float = 360.0, *, turn: float = 0.0) -> Points:
+def arc(
+    cx: float, cy: float, rx: float, ry: float, start: float = 0.0, end: float = 360.0, *, turn: float = 0.0
+) -> Points:
     """Points of an ellipse from ``start`` to ``end`` degrees (0 is to the right, 90 is down), turned by ``turn``."""
     steps = max(8, int(abs(end - start) / 4))
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))

@@ -39,7 +39,10 @@ def _bike(canvas: Canvas, look: Look) -> None:
     )
     canvas.paint(shell, palette.main)
     print_pattern(canvas, shell, look.pattern, palette, look.rng())
-    rim = both(shell, canvas.stroke(curve([(940, 566), (760, 566), (600, 606), (420, 636), (260, 686), (90, 690)], steps=16), 70))
+    rim = both(
+        shell,
+        canvas.stroke(curve([(940, 566), (760, 566), (600, 606), (420, 636), (260, 686), (90, 690)], steps=16), 70),
+    )
     canvas.paint(rim, palette.trim)
     canvas.relief(shell, 44, 0.7, 0.9 * dome(0.5))
     vents: list[Points] = [
@@ -60,12 +63,21 @@ def _hockey(canvas: Canvas, look: Look) -> None:
     palette = look.palette
     _strap(canvas, look, ((420, 700), (520, 830), (640, 900)))
     shell = canvas.polygon(
-        curve([(120, 640), (110, 440), (210, 230), (430, 130), (660, 160), (800, 290), (850, 450), (850, 490)])
-        + [(600, 500), (560, 560), (560, 720)]
-        + curve([(520, 750), (380, 740), (220, 720), (140, 690)])
+        [
+            *curve([(120, 640), (110, 440), (210, 230), (430, 130), (660, 160), (800, 290), (850, 450), (850, 490)]),
+            (600, 500),
+            (560, 560),
+            (560, 720),
+            *curve([(520, 750), (380, 740), (220, 720), (140, 690)]),
+        ]
     )
     canvas.paint(shell, palette.main)
-    band = both(shell, canvas.polygon(curve([(100, 480), (300, 400), (600, 390), (900, 420)]) + [(900, 350), (600, 318), (300, 330), (100, 420)]))
+    band = both(
+        shell,
+        canvas.polygon(
+            [*curve([(100, 480), (300, 400), (600, 390), (900, 420)]), (900, 350), (600, 318), (300, 330), (100, 420)]
+        ),
+    )
     canvas.paint(band, palette.accent if look.pattern == "band" else darker(palette.main, 0.25))
     canvas.relief(shell, 40, 0.7, 0.95 * dome(0.6))
     slots: list[Points] = [[(300 + i * 90, 230 - i * 8), (350 + i * 90, 214 - i * 4)] for i in range(4)]
@@ -78,16 +90,28 @@ def _hockey(canvas: Canvas, look: Look) -> None:
         canvas.paint(screw, STEEL)
         canvas.relief(screw, 7, 1.0)
     if look.pattern == "band":
-        bars = [curve([(830, 470), (930, 560), (920, 720), (800, 850)], steps=16), curve([(600, 500), (620, 700), (690, 840)], steps=16)]
+        bars = [
+            curve([(830, 470), (930, 560), (920, 720), (800, 850)], steps=16),
+            curve([(600, 500), (620, 700), (690, 840)], steps=16),
+        ]
         bars += [[(605 + i * 9, 560 + i * 75), (925 - i * 22, 560 + i * 75)] for i in range(4)]
         bars += [curve([(700 + i * 80, 480), (740 + i * 74, 660), (740 + i * 34, 850)], steps=12) for i in range(2)]
         cage = canvas.lines(bars, 14)
         canvas.paint(cage, STEEL)
         canvas.relief(cage, 6, 0.9)
     else:
-        visor = canvas.polygon([(590, 480), (860, 470), *curve([(880, 540), (880, 640), (850, 690)]), *curve([(760, 690), (660, 660), (600, 620)])])
+        visor = canvas.polygon(
+            [
+                (590, 480),
+                (860, 470),
+                *curve([(880, 540), (880, 640), (850, 690)]),
+                *curve([(760, 690), (660, 660), (600, 620)]),
+            ]
+        )
         canvas.paint(visor, gradient((150, 196, 226), (206, 228, 240)), 0.8)
-        canvas.paint(both(canvas.polygon([(660, 460), (720, 460), (680, 700), (620, 700)]), visor), (255, 255, 255), 0.55)
+        canvas.paint(
+            both(canvas.polygon([(660, 460), (720, 460), (680, 700), (620, 700)]), visor), (255, 255, 255), 0.55
+        )
     canvas.paint(mark(canvas, look.brand, 300, 520, 110), on(palette.main, palette))
 
 
@@ -104,7 +128,9 @@ def _skate(canvas: Canvas, look: Look) -> None:
     for cx, cy, rx in ((360, 250, 34), (500, 214, 38), (640, 236, 34)):
         hole = canvas.ellipse(cx, cy, rx, 20, turn=(cx - 500) / 9)
         canvas.paint(hole, (24, 25, 30))
-    lip = canvas.stroke(curve([(890, 584), (740, 606), (640, 626), (560, 706), (420, 744), (240, 734), (130, 690)], steps=16), 20)
+    lip = canvas.stroke(
+        curve([(890, 584), (740, 606), (640, 626), (560, 706), (420, 744), (240, 734), (130, 690)], steps=16), 20
+    )
     canvas.paint(lip, BLACK)
     canvas.relief(lip, 9, 0.8)
     plate = canvas.ellipse(350, 520, 96, 96)
@@ -131,11 +157,23 @@ def _ski(canvas: Canvas, look: Look) -> None:
     print_pattern(canvas, shell, look.pattern, palette, look.rng())
     canvas.relief(shell, 36, 0.6, 0.95 * dome(0.7))
     for i in range(3):
-        slot = canvas.stroke(curve([(300 + i * 150, 270 - i * 24), (350 + i * 150, 236 - i * 12), (410 + i * 150, 230)]), 24)
+        slot = canvas.stroke(
+            curve([(300 + i * 150, 270 - i * 24), (350 + i * 150, 236 - i * 12), (410 + i * 150, 230)]), 24
+        )
         canvas.paint(slot, (24, 25, 30))
-    frame = canvas.polygon(curve([(610, 470), (760, 440), (910, 450), (950, 540), (920, 680), (800, 720), (650, 690), (600, 580)], closed=True))
+    frame = canvas.polygon(
+        curve(
+            [(610, 470), (760, 440), (910, 450), (950, 540), (920, 680), (800, 720), (650, 690), (600, 580)],
+            closed=True,
+        )
+    )
     canvas.paint(frame, BLACK)
-    lens = canvas.polygon(curve([(640, 500), (770, 472), (890, 482), (918, 550), (892, 654), (800, 684), (676, 660), (634, 580)], closed=True))
+    lens = canvas.polygon(
+        curve(
+            [(640, 500), (770, 472), (890, 482), (918, 550), (892, 654), (800, 684), (676, 660), (634, 580)],
+            closed=True,
+        )
+    )
     canvas.paint(lens, gradient(palette.accent, darker(palette.accent, 0.2), (60, 70, 120), sideways=True))
     canvas.paint(both(canvas.polygon([(700, 440), (760, 440), (720, 720), (660, 720)]), lens), (255, 255, 255), 0.4)
     band = canvas.stroke(curve([(620, 540), (400, 500), (130, 520)], steps=16), 60)
@@ -166,7 +204,7 @@ FAMILY = Family(
             95, "hockey", "band", ("navy", "crimson", "black", "forest green"),
         ),
         Design(
-            "Clearview", "ice hockey helmet with visor", "A curved, scratch-resistant visor that keeps the puck in sight.",
+            "Clearview", "ice hockey helmet with visor", "A curved, hard-coated visor that keeps the puck in sight.",
             109, "hockey", "plain", ("white", "royal blue", "burgundy"),
         ),
         Design(

@@ -22,7 +22,11 @@ def mark(canvas: Canvas, brand: str, x: float, y: float, size: float) -> Mask:
         )
     if brand == "Ovelo":  # a sun that rises
         sky = canvas.stroke(at(arc(0, 0.4, 0.86, 0.86, 180, 360)), size * 0.13, round_ends=False)
-        return either(sky, canvas.polygon(at(arc(0, 0.4, 0.5, 0.5, 180, 360))), canvas.lines([at([(-1, 0.62), (1, 0.62)])], size * 0.08))
+        return either(
+            sky,
+            canvas.polygon(at(arc(0, 0.4, 0.5, 0.5, 180, 360))),
+            canvas.lines([at([(-1, 0.62), (1, 0.62)])], size * 0.08),
+        )
     if brand == "Kaimara":  # two waves
         crest = curve([(-1, 0.1), (-0.55, -0.4), (0, 0.1), (0.5, -0.4), (1, -0.05)])
         lower = [(px * 0.8, py + 0.5) for px, py in crest]

@@ -80,7 +80,12 @@ def _rolled(canvas: Canvas, look: Look) -> None:
     canvas.paint(end, darker(palette.main, 0.2) if look.pattern == "plain" else palette.trim)
     canvas.paint(canvas.lines([_spiral(150, 540, 76, 184, 5)], 5), lighter(palette.main, 0.4))
     for x in (330.0, 690.0):
-        band: list[Point] = [(x - 20, 342), (x + 20, 342), *curve([(x + 34, 440), (x + 38, 640), (x + 20, 738)]), (x - 20, 738)]
+        band: list[Point] = [
+            (x - 20, 342),
+            (x + 20, 342),
+            *curve([(x + 34, 440), (x + 38, 640), (x + 20, 738)]),
+            (x - 20, 738),
+        ]
         band += curve([(x - 2, 640), (x - 6, 440), (x - 20, 344)])
         strap = canvas.polygon(band)
         canvas.cast(strap, dx=6, dy=4, blur=6)
@@ -116,7 +121,9 @@ def _folding(canvas: Canvas, look: Look) -> None:
         dense = [p for a, b in zip(inner, [*inner[1:], inner[0]], strict=True) for p in _between(a, b, 36)]
         canvas.paint(canvas.stitches(dense, width=3, dash=1), lighter(colour, 0.45))
     ink = on(palette.main, palette)
-    canvas.paint(mark(canvas, look.brand, 392, 500, 100), ink if look.pattern == "plain" else on(palette.accent, palette))
+    canvas.paint(
+        mark(canvas, look.brand, 392, 500, 100), ink if look.pattern == "plain" else on(palette.accent, palette)
+    )
     canvas.paint(canvas.box(820, 470, 850, 600, 12), RUBBER)
 
 

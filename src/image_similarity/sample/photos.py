@@ -53,7 +53,9 @@ def _posed(piece: Image.Image, family: Family, size: tuple[int, int], rng: Rng, 
         (1 - near[2], 1 - max(-side, 0.0) * 0.3),
         (near[3], 1 - max(side, 0.0) * 0.3),
     )
-    return fit(tilt(piece, corners), size, fill=float(rng.uniform(0.8, 0.96) if family.lean else rng.uniform(0.66, 0.84)))
+    return fit(
+        tilt(piece, corners), size, fill=float(rng.uniform(0.8, 0.96) if family.lean else rng.uniform(0.66, 0.84))
+    )
 
 
 def _through_lens(picture: Image.Image, rng: Rng) -> Image.Image:
@@ -62,15 +64,14 @@ def _through_lens(picture: Image.Image, rng: Rng) -> Image.Image:
     if rng.random() < 0.4:
         picture = _overshadowed(picture, rng)
     picture = picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.1))))
-    values = np.asarray(picture, dtype=np.float32)
+    pixels = np.asarray(picture, dtype=np.float32)
     slope = np.linspace(-1, 1, size[0], dtype=np.float32)[None, :, None] * rng.uniform(-0.18, 0.18)
     slope = slope + np.linspace(-1, 1, size[1], dtype=np.float32)[:, None, None] * rng.uniform(-0.18, 0.12)
     light = rng.uniform(0.82, 1.08) * (1 + slope + 0.1 * noise(size, rng, (200, 200)))
     warmth = rng.uniform(-0.09, 0.12)
     cast = np.array([1 + warmth, 1 + rng.uniform(-0.02, 0.03), 1 - warmth], dtype=np.float32)
-    values = values * light * cast
-    values = 128 + (values - 128) * rng.uniform(0.85, 1.02) + rng.uniform(-4, 8)
-    values += rng.normal(0, rng.uniform(2.0, 4.5), (*values.shape[:2], 1))
+    values = 128 + (pixels * light * cast - 128) * rng.uniform(0.85, 1.02) + rng.uniform(-4, 8)
+    values += rng.normal(0, rng.uniform(2.0, 4.5), (*pixels.shape[:2], 1))
     return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
 

@@ -36,7 +36,9 @@ def _handle(canvas: Canvas, top: float, bottom: float, width: float, colour: Col
 def _strings(canvas: Canvas, rx: float, ry: float, cy: float, step: float, colour: Colour) -> None:
     bed = canvas.ellipse(X, cy, rx, ry)
     down = parallels(X - rx, X + rx, step, cy - ry, cy + ry)
-    across: list[Points] = [[(X - rx, y), (X + rx, y)] for y in (cy - ry + i * step for i in range(int(2 * ry / step) + 1))]
+    across: list[Points] = [
+        [(X - rx, y), (X + rx, y)] for y in (cy - ry + i * step for i in range(int(2 * ry / step) + 1))
+    ]
     canvas.paint(both(canvas.lines([*down, *across], 2.6), bed), colour)
 
 
@@ -55,9 +57,14 @@ def _tennis(canvas: Canvas, look: Look, view: View) -> None:
     palette = look.palette
     _strings(canvas, 178, 222, 270, 17, (214, 216, 206) if palette.name != "white" else (120, 124, 130))
     if view == "front":
-        canvas.paint(both(mark(canvas, look.brand, X, 290, 190), canvas.ellipse(X, 270, 170, 216)), palette.accent, 0.55)
+        canvas.paint(
+            both(mark(canvas, look.brand, X, 290, 190), canvas.ellipse(X, 270, 170, 216)), palette.accent, 0.55
+        )
     for flip in (-1, 1):
-        arm = canvas.stroke(curve([(X + flip * 118, 452), (X + flip * 70, 560), (X + flip * 22, 670), (X + flip * 10, 740)], steps=16), 27)
+        arm = canvas.stroke(
+            curve([(X + flip * 118, 452), (X + flip * 70, 560), (X + flip * 22, 670), (X + flip * 10, 740)], steps=16),
+            27,
+        )
         canvas.paint(arm, palette.trim if look.pattern == "flash" else palette.main)
         canvas.relief(arm, 12, 1.0)
     bridge = canvas.stroke(curve([(X - 104, 470), (X, 498), (X + 104, 470)], steps=14), 22)
@@ -90,10 +97,36 @@ def _badminton(canvas: Canvas, look: Look, view: View) -> None:
 
 def _bat(canvas: Canvas, look: Look, view: View) -> None:
     palette = look.palette
-    blade = canvas.polygon(symmetric([*curve([(X, 88), (X + 110, 106), (X + 196, 196), (X + 214, 330), (X + 160, 500), (X + 70, 580), (X + 38, 640)]), (X, 650)], X))
+    blade = canvas.polygon(
+        symmetric(
+            [
+                *curve(
+                    [
+                        (X, 88),
+                        (X + 110, 106),
+                        (X + 196, 196),
+                        (X + 214, 330),
+                        (X + 160, 500),
+                        (X + 70, 580),
+                        (X + 38, 640),
+                    ]
+                ),
+                (X, 650),
+            ],
+            X,
+        )
+    )
     canvas.paint(blade, WOOD)
     canvas.shade(blade, 0.2 * grain(look.rng(), 200, 300, stretch=(1, 40)))
-    cover = canvas.polygon(symmetric([*curve([(X, 82), (X + 114, 100), (X + 204, 192), (X + 224, 330), (X + 176, 480), (X + 110, 546)]), (X, 548)], X))
+    cover = canvas.polygon(
+        symmetric(
+            [
+                *curve([(X, 82), (X + 114, 100), (X + 204, 192), (X + 224, 330), (X + 176, 480), (X + 110, 546)]),
+                (X, 548),
+            ],
+            X,
+        )
+    )
     canvas.paint(cover, palette.main if view == "front" else BLACK)
     if look.pattern == "pips":
         pips = [arc(x, y, 4, 4) for y in range(110, 540, 20) for x in range(int(X) - 220, int(X) + 221, 20)]
@@ -101,7 +134,19 @@ def _bat(canvas: Canvas, look: Look, view: View) -> None:
     canvas.relief(cover, 12, 0.6, 0.05 * grain(look.rng(), 220, 240))
     canvas.paint(both(canvas.stroke(arc(X, 320, 222, 250, 200, 340), 12, round_ends=False), blade), palette.accent)
     canvas.paint(mark(canvas, look.brand, X, 490, 60), on(palette.main, palette))
-    handle = canvas.polygon(symmetric([(X, 560), (X + 36, 590), (X + 36, 640), (X + 40, 760), *curve([(X + 44, 860), (X + 56, 910), (X + 50, 930)]), (X, 934)], X))
+    handle = canvas.polygon(
+        symmetric(
+            [
+                (X, 560),
+                (X + 36, 590),
+                (X + 36, 640),
+                (X + 40, 760),
+                *curve([(X + 44, 860), (X + 56, 910), (X + 50, 930)]),
+                (X, 934),
+            ],
+            X,
+        )
+    )
     canvas.paint(handle, WOOD)
     canvas.paint(both(canvas.box(X - 17, 0, X + 17, 1000), handle), palette.trim)
     canvas.paint(both(canvas.box(X - 5, 0, X + 5, 1000), handle), palette.accent)
@@ -112,8 +157,28 @@ def _bat(canvas: Canvas, look: Look, view: View) -> None:
 
 def _padel(canvas: Canvas, look: Look, view: View) -> None:
     palette = look.palette
-    face = canvas.polygon(symmetric([*curve([(X, 48), (X + 112, 70), (X + 194, 160), (X + 206, 300), (X + 170, 440), (X + 90, 560), (X + 34, 690)]), (X, 720)], X))
-    face = without(face, canvas.polygon(symmetric([(X, 560), *curve([(X + 26, 566), (X + 34, 590), (X + 10, 650)]), (X, 660)], X)))
+    face = canvas.polygon(
+        symmetric(
+            [
+                *curve(
+                    [
+                        (X, 48),
+                        (X + 112, 70),
+                        (X + 194, 160),
+                        (X + 206, 300),
+                        (X + 170, 440),
+                        (X + 90, 560),
+                        (X + 34, 690),
+                    ]
+                ),
+                (X, 720),
+            ],
+            X,
+        )
+    )
+    face = without(
+        face, canvas.polygon(symmetric([(X, 560), *curve([(X + 26, 566), (X + 34, 590), (X + 10, 650)]), (X, 660)], X))
+    )
     canvas.paint(face, palette.main)
     split = both(face, canvas.polygon([(0, 120), (480, 380), (480, 900), (0, 900)]))
     canvas.paint(split, palette.trim if view == "front" else palette.accent)
@@ -127,7 +192,9 @@ def _padel(canvas: Canvas, look: Look, view: View) -> None:
     ]
     canvas.cut(canvas.polygon(*holes))
     canvas.paint(canvas.lines(holes, 2), BLACK, 0.7)
-    canvas.paint(label(canvas, look.brand, X, 500, 32), on(palette.trim if view == "front" else palette.accent, palette))
+    canvas.paint(
+        label(canvas, look.brand, X, 500, 32), on(palette.trim if view == "front" else palette.accent, palette)
+    )
     _handle(canvas, 700, 950, 50, RUBBER, palette.accent)
 
 

@@ -91,7 +91,9 @@ def _grass(size: Size, rng: Rng) -> Image.Image:
     leans = rng.normal(0, 7, count)
     lengths = rng.uniform(8, 24, count)
     tones = rng.uniform(0, 1, count)
-    for (x, y), lean, length, tone in zip(starts.tolist(), leans.tolist(), lengths.tolist(), tones.tolist(), strict=True):
+    for (x, y), lean, length, tone in zip(
+        starts.tolist(), leans.tolist(), lengths.tolist(), tones.tolist(), strict=True
+    ):
         colour = mix((42, 82, 30), (150, 186, 84), tone)
         draw.line((x, y, x + lean, y - length), fill=colour, width=2 if tone > 0.4 else 1)
     return picture
@@ -118,11 +120,11 @@ def _carpet(size: Size, rng: Rng) -> Image.Image:
     base, other = [((126, 52, 56), (206, 178, 140)), ((66, 82, 108), (190, 196, 204)), ((150, 140, 124), (96, 88, 78))][
         int(rng.integers(0, 3))
     ]
-    y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
+    x, y = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
     cell = float(rng.uniform(70, 120))
     diamond = np.abs((x / cell) % 1 - 0.5) + np.abs((y / cell) % 1 - 0.5)
     motif = ((diamond > 0.42) & (diamond < 0.52)) | (diamond < 0.12)
-    values = np.where(motif[..., None], np.float32(other), np.float32(base)).astype(np.float32)
+    values = np.where(motif[..., None], np.asarray(other, np.float32), np.asarray(base, np.float32))
     return _picture(values * (1 + 0.22 * noise(size, rng, (2, 2)) + 0.08 * noise(size, rng, (60, 60))))
 
 
@@ -140,7 +142,7 @@ def _concrete(size: Size, rng: Rng) -> Image.Image:
 
 def _blanket(size: Size, rng: Rng) -> Image.Image:
     base = [(176, 60, 58), (60, 96, 140), (84, 120, 88), (222, 214, 200)][int(rng.integers(0, 4))]
-    y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
+    x, y = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
     cell = float(rng.uniform(46, 80))
     weave = ((x % (2 * cell)) < cell).astype(np.float32) + ((y % (2 * cell)) < cell).astype(np.float32)
     values = _plain(size, base) * (1.1 - 0.24 * weave[..., None])

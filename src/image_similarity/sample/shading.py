@@ -14,18 +14,18 @@ def cylinder(gloss: float = 0.5, *, lying: bool = False) -> Field:
     x = np.linspace(-1, 1, 160, dtype=np.float32)
     body = 0.18 - 0.62 * np.abs(x + 0.12) ** 2.6
     shine = gloss * (np.exp(-(((x + 0.48) / 0.13) ** 2)) + 0.45 * np.exp(-(((x - 0.74) / 0.08) ** 2)))
-    field = (body + shine)[None, :].astype(np.float32)
+    field = np.asarray((body + shine)[None, :], dtype=np.float32)
     return field.T.copy() if lying else field
 
 
-def dome(gloss: float = 0.5, *, top_only: bool = False) -> Field:
-    """A ball, or its upper half: for helmets, caps and pom-poms."""
+def dome(gloss: float = 0.5) -> Field:
+    """A ball: for helmets, caps and pom-poms too."""
     side = np.linspace(-1, 1, 96, dtype=np.float32)
-    x, y = np.meshgrid(side, np.linspace(-1, 0.15, 96, dtype=np.float32) if top_only else side)
+    x, y = np.meshgrid(side, side)
     z = np.sqrt(np.clip(1.06 - x * x - y * y, 0, None))
     light = -0.45 * x - 0.62 * y + 0.64 * z
     shine = gloss * np.exp(-(((x + 0.36) ** 2 + (y + 0.5) ** 2) / 0.045))
-    return ((light - 0.52) * 0.85 + shine).astype(np.float32)
+    return np.asarray((light - 0.52) * 0.85 + shine, dtype=np.float32)
 
 
 def fall(top: float = 0.2, bottom: float = -0.3, *, sideways: bool = False) -> Field:
@@ -41,23 +41,28 @@ def relief(mask: Image.Image, depth: float) -> Field:
     padded = Image.new("L", (small.width + 2 * margin, small.height + 2 * margin))
     padded.paste(small, (margin, margin))
     height = np.asarray(padded.filter(ImageFilter.GaussianBlur(depth / 4)), dtype=np.float32) / 255
-    dy, dx = np.gradient(height)
-    light = (dx * 0.6 + dy * 0.8) * depth / 4 * 1.6
-    inner = light[margin:-margin, margin:-margin]
-    return np.clip(inner, -1, 1).astype(np.float32)
+    light = slope(height) * np.float32(depth / 4 * 1.6)
+    return np.clip(light[margin:-margin, margin:-margin], -1, 1)
+
+
+def slope(height: Field) -> Field:
+    """How far a surface of this ``height`` turns towards the light, for each pixel."""
+    down, across = (np.asarray(change, dtype=np.float32) for change in np.gradient(height))
+    return across * np.float32(0.6) + down * np.float32(0.8)
 
 
 def folds(rng: np.random.Generator, *, count: int = 9, lean: float = 0.35) -> Field:
     """Soft creases of cloth: smooth waves that lean, fade and meet."""
-    y, x = np.mgrid[0:1:96j, 0:1:96j].astype(np.float32)
-    field = np.zeros_like(x)
+    side = np.linspace(0, 1, 96, dtype=np.float32)
+    x, y = np.meshgrid(side, side)
+    field = np.zeros((96, 96), dtype=np.float32)
     for _ in range(count):
         angle = rng.uniform(-lean, lean) + np.pi / 2 * (rng.random() < 0.2)
         u = (x - rng.random()) * np.cos(angle) + (y - rng.random()) * np.sin(angle)
         v = (y - rng.uniform(0.2, 1.0)) * np.cos(angle) - (x - 0.5) * np.sin(angle)
         width = rng.uniform(0.02, 0.06)
         field += np.sign(rng.random() - 0.5) * (u / width) * np.exp(-((u / width) ** 2)) * np.exp(-((v / 0.35) ** 2))
-    return (np.clip(field, -1.2, 1.2) * 0.55).astype(np.float32)
+    return np.asarray(np.clip(field, -1.2, 1.2) * 0.55, dtype=np.float32)
 
 
 def grain(rng: np.random.Generator, width: int, height: int, *, stretch: tuple[int, int] = (1, 1)) -> Field:

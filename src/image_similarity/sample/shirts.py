@@ -12,8 +12,18 @@ from image_similarity.sample.shading import fall, folds, grain
 
 X = 500.0
 SLEEVES: dict[str, Points] = {  # the right sleeve
-    "tee": [(690, 130), *curve([(740, 160), (830, 260), (900, 400)]), *curve([(860, 430), (790, 455), (748, 462)]), (705, 350)],
-    "long": [(690, 130), *curve([(750, 170), (840, 330), (900, 560), (930, 800)]), (850, 822), *curve([(800, 620), (745, 480), (705, 370)])],
+    "tee": [
+        (690, 130),
+        *curve([(740, 160), (830, 260), (900, 400)]),
+        *curve([(860, 430), (790, 455), (748, 462)]),
+        (705, 350),
+    ],
+    "long": [
+        (690, 130),
+        *curve([(750, 170), (840, 330), (900, 560), (930, 800)]),
+        (850, 822),
+        *curve([(800, 620), (745, 480), (705, 370)]),
+    ],
     "singlet": [],
 }
 SLEEVES["polo"] = SLEEVES["tee"]
@@ -69,10 +79,17 @@ def _collar(canvas: Canvas, look: Look, view: View, neck: float, dip: float) -> 
     colour = palette.accent if look.pattern != "plain" else palette.trim
     if look.shape == "polo":
         for flap in (
-            [(X - neck - 4, 92), *curve([(X - neck - 34, 120), (X - 70, 178), (X - 46, 214)]), (X - 4, 156), (X - 40, 118)],
+            [
+                (X - neck - 4, 92),
+                *curve([(X - neck - 34, 120), (X - 70, 178), (X - 46, 214)]),
+                (X - 4, 156),
+                (X - 40, 118),
+            ],
             None,
         ):
-            outline = flap or mirror([(X - neck - 4, 92), (X - neck - 26, 136), (X - 46, 214), (X - 4, 156), (X - 40, 118)], X)
+            outline = flap or mirror(
+                [(X - neck - 4, 92), (X - neck - 26, 136), (X - 46, 214), (X - 4, 156), (X - 40, 118)], X
+            )
             part = canvas.polygon(outline)
             canvas.cast(part, dx=2, dy=6, blur=6)
             canvas.paint(part, colour)

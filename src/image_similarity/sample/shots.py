@@ -13,7 +13,6 @@ from image_similarity.sample.look import Family, Pose
 
 SQUARE, PORTRAIT, LANDSCAPE = (600, 600), (480, 640), (640, 480)
 PAPER: Colour = (255, 255, 255)
-SMOOTH = 680
 FILL = 0.84  # the part of a frame that a product takes
 Corners = Sequence[tuple[float, float]]
 
@@ -23,7 +22,7 @@ def cut_out(board: Image.Image) -> Image.Image:
 
     Cut-outs have their colours multiplied by their alpha (mode ``RGBa``), as resizing and turning need them.
     """
-    return fit(board.crop(board.getbbox()).convert("RGBa"), (SMOOTH, SMOOTH), fill=1.0)
+    return board.crop(board.getbbox()).convert("RGBa").reduce(2)
 
 
 def front(piece: Image.Image, family: Family, frame: tuple[int, int]) -> Image.Image:
@@ -38,7 +37,9 @@ def angle(piece: Image.Image, family: Family, frame: tuple[int, int], chance: Ra
     near, far = family.depth * chance.uniform(0.0, 0.03), family.depth * chance.uniform(0.07, 0.13)
     left, right = (near, far) if chance.random() < 0.5 else (far, near)
     squeeze = family.depth * chance.uniform(0.05, 0.1)
-    piece = tilt(piece, ((squeeze, left), (1 - squeeze, right), (1 - squeeze, 1 - right * 0.4), (squeeze, 1 - left * 0.4)))
+    piece = tilt(
+        piece, ((squeeze, left), (1 - squeeze, right), (1 - squeeze, 1 - right * 0.4), (squeeze, 1 - left * 0.4))
+    )
     piece = turned(piece, chance.uniform(-14, 14) if family.pose == "lying" else 0)
     if not 0.74 < max(piece.width / frame[0], piece.height / frame[1]) < 0.9:
         piece = fit(piece, frame)

@@ -3,22 +3,70 @@
 from __future__ import annotations
 
 from image_similarity.sample.canvas import Canvas, Mask, both, gradient, without
-from image_similarity.sample.colours import BLACK, RUBBER, STEEL, WHITE, Colour, darker, lighter, on
+from image_similarity.sample.colours import BLACK, STEEL, WHITE, Colour, darker, lighter, on
 from image_similarity.sample.geometry import Points, curve
 from image_similarity.sample.look import Design, Family, Look, View
 from image_similarity.sample.marks import mark
 from image_similarity.sample.shading import cylinder, dome, fall
 
 BOOTS: dict[str, Points] = {
-    "ice": curve([(250, 130), (360, 100), (480, 120), (520, 170), (545, 330), (600, 430), (730, 480), (850, 520), (885, 590), (870, 660)])
-    + [(840, 672), (230, 672)]
-    + curve([(205, 640), (196, 540), (232, 420), (240, 280), (236, 180)]),
-    "figure": curve([(270, 60), (360, 48), (470, 62), (490, 120), (510, 330), (580, 430), (700, 490), (830, 530), (872, 590), (866, 660)])
-    + [(840, 672), (240, 672)]
-    + curve([(222, 640), (214, 540), (250, 420), (258, 260), (256, 120)]),
-    "inline": curve([(262, 100), (370, 74), (486, 96), (520, 160), (548, 330), (610, 420), (740, 470), (850, 530), (880, 600), (870, 650)])
-    + [(840, 664), (220, 664)]
-    + curve([(196, 620), (190, 530), (226, 420), (240, 270), (244, 160)]),
+    "ice": [
+        *curve(
+            [
+                (250, 130),
+                (360, 100),
+                (480, 120),
+                (520, 170),
+                (545, 330),
+                (600, 430),
+                (730, 480),
+                (850, 520),
+                (885, 590),
+                (870, 660),
+            ]
+        ),
+        (840, 672),
+        (230, 672),
+        *curve([(205, 640), (196, 540), (232, 420), (240, 280), (236, 180)]),
+    ],
+    "figure": [
+        *curve(
+            [
+                (270, 60),
+                (360, 48),
+                (470, 62),
+                (490, 120),
+                (510, 330),
+                (580, 430),
+                (700, 490),
+                (830, 530),
+                (872, 590),
+                (866, 660),
+            ]
+        ),
+        (840, 672),
+        (240, 672),
+        *curve([(222, 640), (214, 540), (250, 420), (258, 260), (256, 120)]),
+    ],
+    "inline": [
+        *curve(
+            [
+                (262, 100),
+                (370, 74),
+                (486, 96),
+                (520, 160),
+                (548, 330),
+                (610, 420),
+                (740, 470),
+                (850, 530),
+                (880, 600),
+                (870, 650),
+            ]
+        ),
+        (840, 664),
+        (220, 664),
+        *curve([(196, 620), (190, 530), (226, 420), (240, 270), (244, 160)]),
+    ],
 }
 BOOTS["quad"] = BOOTS["figure"]
 
@@ -29,7 +77,9 @@ def draw(look: Look, view: View) -> Canvas:
     canvas = Canvas()
     palette = look.palette
     UNDERCARRIAGE[look.shape](canvas, look)
-    tongue = canvas.polygon(curve([(380, 110), (470, 40), (560, 60), (570, 130), (600, 330), (640, 440), (520, 420)], closed=True))
+    tongue = canvas.polygon(
+        curve([(380, 110), (470, 40), (560, 60), (570, 130), (600, 330), (640, 440), (520, 420)], closed=True)
+    )
     canvas.paint(tongue, palette.trim)
     canvas.relief(tongue, 30, 0.9)
     boot = canvas.polygon(BOOTS[look.shape])
@@ -48,21 +98,35 @@ def _panels(canvas: Canvas, boot: Mask, look: Look) -> None:
     palette = look.palette
     collar = both(boot, canvas.polygon([(150, 0), (600, 0), (600, 170), (400, 200), (150, 230)]))
     canvas.paint(collar, palette.trim if look.pattern != "plain" else darker(palette.main, 0.12))
-    toe = both(boot, canvas.polygon(curve([(690, 400), (680, 520), (710, 620), (770, 700)]) + [(1000, 720), (1000, 400)]))
+    toe = both(
+        boot, canvas.polygon([*curve([(690, 400), (680, 520), (710, 620), (770, 700)]), (1000, 720), (1000, 400)])
+    )
     if look.pattern in ("toe", "flash"):
         canvas.paint(toe, palette.trim)
         canvas.shade(toe, 0.7 * dome(0.5))
     if look.pattern == "flash":
-        canvas.paint(both(boot, canvas.polygon([(180, 560), (440, 420), (420, 490), (640, 430), (380, 610), (410, 540), (180, 640)])), palette.accent)
+        canvas.paint(
+            both(
+                boot,
+                canvas.polygon([(180, 560), (440, 420), (420, 490), (640, 430), (380, 610), (410, 540), (180, 640)]),
+            ),
+            palette.accent,
+        )
     elif look.pattern == "stripes":
         for x, width in ((300, 74), (402, 20)):
             bar = canvas.polygon([(x, 640), (x + width, 640), (x + width + 90, 420), (x + 90, 420)])
             canvas.paint(both(boot, bar), palette.accent)
     elif look.pattern == "toe":
-        canvas.paint(both(boot, canvas.polygon([*curve([(200, 470), (320, 440), (420, 520), (430, 660)]), (180, 680)])), palette.accent)
+        canvas.paint(
+            both(boot, canvas.polygon([*curve([(200, 470), (320, 440), (420, 520), (430, 660)]), (180, 680)])),
+            palette.accent,
+        )
     seam = curve([(250, 480), (360, 440), (450, 520), (470, 640)], steps=30)
     canvas.paint(both(canvas.stitches(seam, width=3, dash=1), boot), lighter(palette.main, 0.45))
-    canvas.paint(both(canvas.stitches(curve([(690, 420), (684, 520), (710, 640)], steps=24), width=3, dash=1), boot), lighter(palette.main, 0.45))
+    canvas.paint(
+        both(canvas.stitches(curve([(690, 420), (684, 520), (710, 640)], steps=24), width=3, dash=1), boot),
+        lighter(palette.main, 0.45),
+    )
     ink = on(palette.trim if look.pattern not in ("plain",) else palette.main, palette)
     canvas.paint(mark(canvas, look.brand, 360, 160, 88), ink)
 
@@ -89,11 +153,29 @@ def _laces(canvas: Canvas, look: Look) -> None:
 
 def _blade(canvas: Canvas, look: Look) -> None:
     holder = canvas.polygon(
-        [(236, 670), (410, 670), (372, 770), (690, 770), (660, 670), (836, 670), (800, 800), (816, 836), (226, 836), (262, 790)]
+        [
+            (236, 670),
+            (410, 670),
+            (372, 770),
+            (690, 770),
+            (660, 670),
+            (836, 670),
+            (800, 800),
+            (816, 836),
+            (226, 836),
+            (262, 790),
+        ]
     )
     canvas.paint(holder, lighter(look.palette.accent, 0.1) if look.pattern == "flash" else (226, 229, 234))
     canvas.relief(holder, 20, 0.9)
-    steel = canvas.polygon(curve([(176, 818), (190, 872), (240, 888), (500, 892), (800, 888), (880, 862), (912, 806)]) + [(884, 800), (846, 830), (220, 830)])
+    steel = canvas.polygon(
+        [
+            *curve([(176, 818), (190, 872), (240, 888), (500, 892), (800, 888), (880, 862), (912, 806)]),
+            (884, 800),
+            (846, 830),
+            (220, 830),
+        ]
+    )
     canvas.paint(steel, gradient((232, 236, 240), (150, 158, 168), (225, 230, 236)))
     canvas.paint(canvas.lines([[(220, 832), (846, 832)]], 3), (110, 116, 126))
 
@@ -101,12 +183,25 @@ def _blade(canvas: Canvas, look: Look) -> None:
 def _figure_blade(canvas: Canvas, look: Look) -> None:
     heel = canvas.polygon([(230, 666), (420, 666), (400, 740), (250, 740)])
     canvas.paint(heel, darker(look.palette.trim, 0.4))
-    posts = canvas.polygon([(280, 736), (370, 736), (350, 850), (300, 850)], [(600, 660), (810, 660), (760, 850), (640, 850)])
+    posts = canvas.polygon(
+        [(280, 736), (370, 736), (350, 850), (300, 850)], [(600, 660), (810, 660), (760, 850), (640, 850)]
+    )
     canvas.paint(posts, STEEL)
     canvas.relief(posts, 16, 1.0)
     steel = canvas.polygon(
-        [(200, 836), (840, 836), (868, 800), (892, 806), (884, 826), (898, 836), (882, 850), (888, 866), (868, 872), (840, 884)]
-        + curve([(830, 886), (500, 894), (220, 880), (180, 850)])
+        [
+            (200, 836),
+            (840, 836),
+            (868, 800),
+            (892, 806),
+            (884, 826),
+            (898, 836),
+            (882, 850),
+            (888, 866),
+            (868, 872),
+            (840, 884),
+            *curve([(830, 886), (500, 894), (220, 880), (180, 850)]),
+        ]
     )
     canvas.paint(steel, gradient((236, 240, 244), (150, 158, 168), (228, 232, 238)))
 
@@ -117,7 +212,10 @@ def _wheel(canvas: Canvas, x: float, y: float, radius: float, colour: Colour) ->
     canvas.shade(tyre, 0.9 * dome(0.35))
     hub = canvas.ellipse(x, y, radius * 0.56, radius * 0.56)
     canvas.paint(hub, lighter(BLACK, 0.12))
-    spokes: list[Points] = [curve([(x, y), (x + dx * radius * 0.5, y + dy * radius * 0.5)]) for dx, dy in ((0.87, 0.5), (-0.87, 0.5), (0, -1))]
+    spokes: list[Points] = [
+        curve([(x, y), (x + dx * radius * 0.5, y + dy * radius * 0.5)])
+        for dx, dy in ((0.87, 0.5), (-0.87, 0.5), (0, -1))
+    ]
     canvas.paint(canvas.lines(spokes, 9), STEEL)
     cap = canvas.ellipse(x, y, radius * 0.24, radius * 0.24)
     canvas.paint(cap, STEEL)
@@ -127,7 +225,23 @@ def _wheel(canvas: Canvas, x: float, y: float, radius: float, colour: Colour) ->
 def _inline(canvas: Canvas, look: Look) -> None:
     for x in (235.0, 415.0, 595.0, 775.0):
         _wheel(canvas, x, 854, 86, look.palette.accent)
-    frame = canvas.polygon([(200, 656), (840, 656), (860, 720), (830, 850), (770, 790), (690, 860), (600, 790), (505, 860), (415, 790), (320, 860), (240, 790), (190, 840), (180, 720)])
+    frame = canvas.polygon(
+        [
+            (200, 656),
+            (840, 656),
+            (860, 720),
+            (830, 850),
+            (770, 790),
+            (690, 860),
+            (600, 790),
+            (505, 860),
+            (415, 790),
+            (320, 860),
+            (240, 790),
+            (190, 840),
+            (180, 720),
+        ]
+    )
     frame = without(frame, canvas.box(300, 710, 480, 750, 18))
     frame = without(frame, canvas.box(540, 710, 720, 750, 18))
     canvas.cast(frame, dx=2, dy=8, blur=8)

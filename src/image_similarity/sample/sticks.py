@@ -90,7 +90,17 @@ def _ice(canvas: Canvas, look: Look) -> None:
     canvas.paint(bevel, WHITE, 0.35)
     blade = canvas.polygon(
         curve([(X - 26, 872), (X + 20, 878), (X + 130, 884), (X + 250, 862), (X + 306, 846)])
-        + curve([(X + 318, 866), (X + 314, 908), (X + 280, 936), (X + 120, 966), (X - 20, 966), (X - 42, 940), (X - 34, 890)])
+        + curve(
+            [
+                (X + 318, 866),
+                (X + 314, 908),
+                (X + 280, 936),
+                (X + 120, 966),
+                (X - 20, 966),
+                (X - 42, 940),
+                (X - 34, 890),
+            ]
+        )
     )
     canvas.paint(blade, darker(palette.main, 0.55))
     tape = both(canvas.polygon([(X + 70, 830), (X + 330, 800), (X + 330, 1000), (X + 50, 1000)]), blade)

@@ -25,7 +25,10 @@ def _bar(canvas: Canvas, x0: float, x1: float, y: float, radius: float) -> None:
     canvas.paint(bar, STEEL)
     knurls: list[Points] = []
     for x in range(int(x0), int(x1) + 60, 11):
-        knurls += [[(x, y - radius * 1.2), (x + 44, y + radius * 1.2)], [(x + 44, y - radius * 1.2), (x, y + radius * 1.2)]]
+        knurls += [
+            [(x, y - radius * 1.2), (x + 44, y + radius * 1.2)],
+            [(x + 44, y - radius * 1.2), (x, y + radius * 1.2)],
+        ]
     canvas.paint(both(canvas.lines(knurls, 1.8), bar), (92, 98, 108), 0.7)
     canvas.shade(bar, cylinder(0.8, lying=True))
 
@@ -72,7 +75,21 @@ def _soft(canvas: Canvas, look: Look, view: View) -> None:
     canvas.paint(bar, darker(palette.main, 0.12))
     canvas.shade(bar, cylinder(0.2, lying=True))
     for cx in (720.0, 280.0):
-        head = canvas.polygon(curve([(cx - 110, 300), (cx, 250), (cx + 110, 300), (cx + 130, 465), (cx + 110, 630), (cx, 680), (cx - 110, 630), (cx - 130, 465)], closed=True))
+        head = canvas.polygon(
+            curve(
+                [
+                    (cx - 110, 300),
+                    (cx, 250),
+                    (cx + 110, 300),
+                    (cx + 130, 465),
+                    (cx + 110, 630),
+                    (cx, 680),
+                    (cx - 110, 630),
+                    (cx - 130, 465),
+                ],
+                closed=True,
+            )
+        )
         canvas.cast(head, dx=8, dy=4, blur=14)
         canvas.paint(head, palette.main)
         canvas.relief(head, 60, 0.8, cylinder(0.18, lying=True))
@@ -110,14 +127,36 @@ def _plates(canvas: Canvas, look: Look, view: View) -> None:
 
 def _kettlebell(canvas: Canvas, look: Look, view: View) -> None:
     palette = look.palette
-    handle = without(canvas.polygon(curve([(330, 430), (300, 180), (390, 80), (500, 66), (610, 80), (700, 180), (670, 430)])), canvas.polygon(curve([(402, 430), (376, 230), (430, 154), (500, 144), (570, 154), (624, 230), (598, 430)])))
+    handle = without(
+        canvas.polygon(curve([(330, 430), (300, 180), (390, 80), (500, 66), (610, 80), (700, 180), (670, 430)])),
+        canvas.polygon(curve([(402, 430), (376, 230), (430, 154), (500, 144), (570, 154), (624, 230), (598, 430)])),
+    )
     canvas.paint(handle, darker(palette.main, 0.35) if look.pattern != "plain" else RUBBER)
     canvas.relief(handle, 30, 1.0)
-    body = canvas.polygon(curve([(500, 330), (680, 380), (770, 540), (740, 740), (640, 846), (500, 852), (360, 846), (260, 740), (230, 540), (320, 380)], closed=True))
+    body = canvas.polygon(
+        curve(
+            [
+                (500, 330),
+                (680, 380),
+                (770, 540),
+                (740, 740),
+                (640, 846),
+                (500, 852),
+                (360, 846),
+                (260, 740),
+                (230, 540),
+                (320, 380),
+            ],
+            closed=True,
+        )
+    )
     canvas.cast(body, dx=0, dy=-10, blur=20)
     canvas.paint(body, gradient(lighter(palette.main, 0.05), palette.main, darker(palette.main, 0.1)))
     if look.pattern == "band":
-        ring = both(body, canvas.polygon(curve([(200, 420), (500, 470), (800, 420)]) + curve([(800, 480), (500, 530), (200, 480)])))
+        ring = both(
+            body,
+            canvas.polygon(curve([(200, 420), (500, 470), (800, 420)]) + curve([(800, 480), (500, 530), (200, 480)])),
+        )
         canvas.paint(ring, palette.accent)
     canvas.relief(body, 40, 0.5, dome(0.35))
     ink = on(palette.main, palette)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from image_similarity.errors import OutputError, UsageError
+from image_similarity.sample import SampleSummary, draw_sample
+from image_similarity.sample.families import FAMILIES
+from image_similarity.sample.patterns import PATTERNS
+from image_similarity.sample.stock import stock
+
+FEW = FAMILIES[1:3]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> SampleSummary:
+    return draw_sample(tmp_path_factory.mktemp("shop") / "sample")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "sample"
+    draw_sample(folder, families=FEW)
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_shop_is_large_enough_to_try_things_with(drawn: SampleSummary) -> None:
+    assert drawn.products >= 64
+    assert len(FAMILIES) >= 8
+    assert drawn.photos >= 24
+    assert sum(path.stat().st_size for path in drawn.folder.rglob("*") if path.is_file()) < 8_000_000
+
+
+def test_the_summary_counts_what_is_on_the_disk(drawn: SampleSummary) -> None:
+    assert drawn.products == len(rows(drawn.folder / "products.csv"))
+    assert drawn.images == len(rows(drawn.folder / "images.csv")) == len(list((drawn.folder / "images").iterdir()))
+    assert drawn.photos == len(rows(drawn.folder / "photos.csv")) == len(list((drawn.folder / "photos").iterdir()))
+
+
+def test_every_picture_decodes(drawn: SampleSummary) -> None:
+    for path in drawn.folder.rglob("*.jpg"):
+        with Image.open(path) as picture:
+            picture.load()
+            assert picture.mode == "RGB"
+            assert min(picture.size) >= 400
+
+
+def test_every_product_has_two_to_four_pictures_named_after_it(drawn: SampleSummary) -> None:
+    images = rows(drawn.folder / "images.csv")
+    products = {row["product_id"] for row in rows(drawn.folder / "products.csv")}
+    assert all((drawn.folder / "images" / row["image"]).is_file() for row in images)
+    assert all(row["image"].split("_")[0] == row["product_id"] for row in images)
+    counts = Counter(row["product_id"] for row in images)
+    assert counts.keys() == products
+    assert set(counts.values()) <= {2, 3, 4}
+
+
+def test_every_product_is_described(drawn: SampleSummary) -> None:
+    products = rows(drawn.folder / "products.csv")
+    assert list(products[0]) == ["product_id", "title", "description", "department", "colour", "price"]
+    assert all(all(row.values()) for row in products)
+    assert all(float(row["price"]) > 0 for row in products)
+    assert len({row["title"] for row in products}) == len(products)
+
+
+def test_every_family_sells_one_shape_in_two_colours(drawn: SampleSummary) -> None:
+    for family in FAMILIES:
+        looks = [article.look for article in stock(2019, [family])]
+        shapes = Counter((look.shape, look.pattern, look.brand, look.seed) for look in looks)
+        assert max(shapes.values()) >= 2, family.name
+        assert len(shapes) >= 4, family.name
+
+
+def test_every_photo_has_its_answer_and_does_not_tell_it(drawn: SampleSummary) -> None:
+    products = {row["product_id"] for row in rows(drawn.folder / "products.csv")}
+    answers = rows(drawn.folder / "photos.csv")
+    for row in answers:
+        assert row["product_id"] in products
+        assert (drawn.folder / "photos" / row["photo"]).is_file()
+        assert row["product_id"].rstrip("0123456789") not in row["photo"]
+    families = {row["product_id"].rstrip("0123456789") for row in answers}
+    assert families == {family.prefix for family in FAMILIES}
+
+
+def test_the_same_seed_gives_the_same_bytes(small: Path, tmp_path: Path) -> None:
+    draw_sample(tmp_path / "again", families=FEW)
+    assert digests(tmp_path / "again") == digests(small)
+
+
+def test_another_seed_gives_another_shop() -> None:
+    ours, theirs = ([(a.title, a.look) for a in stock(seed)] for seed in (2019, 2020))
+    assert ours != theirs
+
+
+def test_a_folder_with_other_things_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "diary.txt").write_text("dear diary", encoding="utf-8")
+    with pytest.raises(UsageError, match="not a sample"):
+        draw_sample(folder, families=FEW)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert (folder / "diary.txt").read_text(encoding="utf-8") == "dear diary"
+
+
+def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sample").write_text("a file", encoding="utf-8")
+    with pytest.raises(UsageError, match="is a file"):
+        draw_sample(tmp_path / "sample", families=FEW)
+
+
+def test_a_sample_that_somebody_added_files_to_is_refused(tmp_path: Path) -> None:
+    draw_sample(tmp_path / "sample", families=())
+    (tmp_path / "sample" / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"notes\.txt"):
+        draw_sample(tmp_path / "sample", families=())
+
+
+def test_an_earlier_sample_is_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    draw_sample(folder, families=())
+    (folder / "images" / "old_1.jpg").write_bytes(b"old")
+    draw_sample(folder, families=(), seed=7)
+    assert not (folder / "images" / "old_1.jpg").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["sample"]
+
+
+def test_an_empty_folder_is_used(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    draw_sample(tmp_path / "empty", families=())
+    assert (tmp_path / "empty" / "products.csv").is_file()
+
+
+def test_a_stop_half_way_leaves_the_earlier_sample(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    draw_sample(folder, families=())
+    before = digests(folder)
+
+    def stop(stage: str, done: int, total: int | None = None) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        draw_sample(folder, families=FEW, progress=stop)
+    assert digests(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["sample"]
+
+
+def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    with pytest.raises(OutputError, match="cannot write the sample"):
+        draw_sample(tmp_path / "file" / "sample", families=())
+
+
+def test_progress_runs_to_its_end(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    summary = draw_sample(
+        tmp_path / "sample",
+        families=FEW[1:],
+        progress=lambda stage, done, total=None: told.append((stage, done, total)),
+    )
+    assert [done for _, done, _ in told] == list(range(summary.products + 1))
+    assert {total for _, _, total in told} == {summary.products}
+
+
+def test_every_pattern_is_printed_somewhere() -> None:
+    used = {design.pattern for family in FAMILIES for design in family.designs}
+    assert set(PATTERNS) <= used
