@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,11 @@ def test_keys_with_odd_characters_are_not_quoted_back(settings: Settings, monkey
     with pytest.raises(CatalogueError) as caught:
         list(department_listing(371, "0341", settings))
     assert "AKIA" not in str(caught.value)
+
+
+def test_an_endpoint_that_is_no_address_is_quoted(settings: Settings) -> None:
+    with pytest.raises(CatalogueError, match="localhost-without-scheme"):
+        list(open_source("s3://shop/t.csv", settings=replace(settings, s3_endpoint="localhost-without-scheme")))
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def test_so_many_at_a_time_and_no_more_and_none_ahead(tmp_path: Path, server: Im
         nonlocal ended
         assert outcome == "done"
         ended += 1
-        assert len(asked) - ended <= 4
+        assert len(asked) - ended < 4  # this one has ended: at most three others are on their way
 
     with Fetched(tmp_path) as fetched:
         download_all(endless(), heard, Settings(), replace(QUICK, concurrency=4), fetched)

@@ -99,7 +99,7 @@ class Dictionary:
         try:
             rows = pq.read_table(path, filters=[("product", "=", product_id)]).to_pylist()
             return [
-                ProductMatch(row["similar_product"], row["rank"], row["score"], row["similar_image"], row["image"])
+                ProductMatch(row["similar_product"], row["rank"], round(row["score"], 6), row["similar_image"], row["image"])
                 for row in rows
             ]
         except (pa.ArrowException, OSError, KeyError) as error:

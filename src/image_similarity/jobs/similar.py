@@ -54,9 +54,9 @@ def similar(
         records = CatalogueRecords(database) if database else None
         folder = folders.dataset / dataset.name
         return Answer(
-            query=show_product(records, folder, product_id, matches[0].query_image_id if matches else ""),
+            query=show_product(records, folder, product_id),
             matches=matches,
-            shown=[show_product(records, folder, match.product_id, match.image_id) for match in matches],
+            shown=[show_product(records, folder, match.product_id) for match in matches],
         )
 
 

@@ -77,6 +77,7 @@ def _score(keys: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def _largest(keys: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    if keys.shape[1] <= k:
+    surplus = keys.shape[1] - k
+    if surplus <= 0:
         return keys
-    return np.partition(keys, keys.shape[1] - k, axis=1)[:, -k:]
+    return np.partition(keys, surplus - 1, axis=1)[:, surplus:]

@@ -119,7 +119,6 @@ def _duffel(canvas: Canvas, look: Look) -> None:
     for x0, x1 in ((60, 200), (800, 940)):
         end = both(body, canvas.box(x0, 0, x1, 1000))
         canvas.paint(end, palette.trim)
-        canvas.relief(body, 2, 0.0)
         canvas.shade(end, fall(0.15, -0.55))
     canvas.paint(canvas.stitches([(210, y) for y in range(390, 836, 6)], width=3, dash=1), lighter(palette.trim, 0.3))
     canvas.paint(canvas.stitches([(790, y) for y in range(390, 836, 6)], width=3, dash=1), lighter(palette.trim, 0.3))

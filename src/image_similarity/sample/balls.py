@@ -29,8 +29,9 @@ def draw(look: Look, view: View) -> Canvas:
     ball = canvas.ellipse(450, 450, 400, 400)
     canvas.paint(ball, Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
     if look.shape in ("hockey", "dimpled") and view == "front":
-        canvas.paint(mark(canvas, look.brand, 450, 440, 170), on(look.palette.main, look.palette), 0.95)
-        canvas.paint(label(canvas, look.brand, 450, 560, 50), on(look.palette.main, look.palette), 0.95)
+        ink, y = on(look.palette.main, look.palette), 510 if look.pattern == "band" else 430
+        canvas.paint(mark(canvas, look.brand, 450, y, 170), ink, 0.95)
+        canvas.paint(label(canvas, look.brand, 450, y + 124, 50), ink, 0.95)
     canvas.shade(ball, dome(0.12 if look.shape == "tennis" else 0.5))
     rim = without(ball, canvas.ellipse(442, 440, 396, 396))
     canvas.shade(rim, np.full((2, 2), -0.25, np.float32))

@@ -148,7 +148,7 @@ FAMILY = Family(
     focus=((0.5, 0.6), (0.5, 0.22)),
     designs=(
         Design(
-            "Fjord 0.75", "insulated bottle", "Double-walled steel that keeps tea hot overnight and water cold all day.",
+            "Fjord 0.75", "insulated bottle", "Double-walled steel: tea stays hot overnight, water cold all day.",
             32, "flask", "plain", ("teal", "white", "burgundy", "graphite", "sunflower"), 2,
         ),
         Design(

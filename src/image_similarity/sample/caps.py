@@ -38,13 +38,13 @@ def _cap(canvas: Canvas, look: Look) -> None:
     """Seen from the front right, the peak towards the viewer's right."""
     palette = look.palette
     crown = canvas.polygon(
-        curve([(110, 620), (112, 440), (200, 250), (400, 150), (580, 170), (730, 300), (790, 470), (800, 590)])
-        + curve([(780, 640), (600, 600), (400, 640), (240, 690), (140, 690)])
+        curve([(106, 690), (110, 460), (200, 256), (400, 150), (580, 170), (730, 300), (790, 470), (800, 600)])
+        + curve([(780, 650), (600, 650), (400, 700), (260, 752), (160, 756), (112, 720)])
     )
     canvas.paint(crown, palette.main)
     if look.pattern == "halves":
         canvas.paint(
-            both(crown, canvas.polygon([*curve([(410, 140), (380, 300), (370, 460), (390, 660)]), (0, 760), (0, 100)])),
+            both(crown, canvas.polygon([*curve([(410, 140), (380, 300), (370, 460), (396, 800)]), (0, 800), (0, 100)])),
             palette.trim,
         )
     else:
@@ -67,11 +67,23 @@ def _cap(canvas: Canvas, look: Look) -> None:
     button = canvas.ellipse(422, 152, 34, 18)
     canvas.paint(button, palette.accent)
     canvas.relief(button, 12, 0.9)
-    peak = curve([(380, 640), (560, 590), (700, 580), (800, 580), (900, 630), (962, 720), (940, 770)]) + curve(
-        [(860, 790), (720, 770), (560, 740), (430, 720), (380, 680)]
+    peak = curve(
+        [
+            (384, 668),
+            (560, 596),
+            (720, 574),
+            (860, 606),
+            (946, 690),
+            (950, 752),
+            (880, 776),
+            (720, 760),
+            (540, 734),
+            (420, 716),
+        ],
+        closed=True,
     )
     canvas.cast(canvas.polygon(peak), dx=0, dy=-6, blur=12, opacity=0.35)
-    _brim(canvas, look, peak, curve([(390, 700), (560, 722), (720, 752), (860, 770), (960, 740)], steps=24))
+    _brim(canvas, look, peak, curve([(392, 692), (550, 716), (720, 742), (870, 758), (950, 726)], steps=24))
     badge = mark(canvas, look.brand, 556, 430, 150)
     canvas.cast(badge, dx=2, dy=4, blur=4)
     canvas.paint(badge, on(palette.main, palette))

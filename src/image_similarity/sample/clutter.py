@@ -14,7 +14,7 @@ from image_similarity.sample.geometry import Points, arc, curve, ribbon
 
 Rng = np.random.Generator
 Thing = Callable[[ImageDraw.ImageDraw, float, Rng], None]
-SIDE = 256  # a thing is drawn on a square of this many pixels, round its middle
+SIDE = 260  # a thing is drawn on a square of this many pixels, round its middle
 
 
 def scatter(picture: Image.Image, rng: Rng, *, count: int) -> None:
@@ -60,17 +60,17 @@ def hand(size: tuple[int, int], rng: Rng) -> Image.Image:
 
 
 def _paper(draw: ImageDraw.ImageDraw, at: float, rng: Rng) -> None:
-    draw.rectangle((at - 95, at - 125, at + 95, at + 125), fill=(244, 242, 236))
+    draw.rectangle((at - 76, at - 98, at + 76, at + 98), fill=(244, 242, 236))
     for i in range(11):
-        y = at - 95 + i * 19
-        draw.line((at - 75, y, at - 75 + float(rng.uniform(60, 150)), y), fill=(120, 124, 136), width=3)
+        y = at - 78 + i * 15
+        draw.line((at - 62, y, at - 62 + float(rng.uniform(50, 124)), y), fill=(120, 124, 136), width=3)
 
 
 def _notebook(draw: ImageDraw.ImageDraw, at: float, rng: Rng) -> None:
     cover: Colour = [(36, 60, 96), (150, 40, 48), (46, 100, 80), (40, 40, 44)][int(rng.integers(0, 4))]
-    draw.rounded_rectangle((at - 85, at - 115, at + 85, at + 115), 8, fill=cover)
-    draw.rectangle((at + 52, at - 115, at + 62, at + 115), fill=darker(cover, 0.5))
-    draw.rectangle((at - 50, at - 80, at + 30, at - 40), fill=(236, 232, 222))
+    draw.rounded_rectangle((at - 72, at - 98, at + 72, at + 98), 8, fill=cover)
+    draw.rectangle((at + 44, at - 98, at + 54, at + 98), fill=darker(cover, 0.5))
+    draw.rectangle((at - 46, at - 68, at + 22, at - 34), fill=(236, 232, 222))
 
 
 def _mug(draw: ImageDraw.ImageDraw, at: float, rng: Rng) -> None:

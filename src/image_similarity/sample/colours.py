@@ -64,7 +64,8 @@ def lighter(colour: Colour, t: float = 0.3) -> Colour:
 
 def on(colour: Colour, palette: Palette) -> Colour:
     """A colour of the palette that can be read on ``colour``: for marks and lettering."""
-    return max((palette.accent, WHITE, BLACK), key=lambda other: _contrast(colour, other))
+    candidates = (palette.accent, WHITE, BLACK)
+    return max(candidates, key=lambda other: _contrast(colour, other))
 
 
 def _contrast(a: Colour, b: Colour) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from image_similarity.sample.canvas import Canvas, both, either, gradient, without
+from image_similarity.sample.canvas import Canvas, both, gradient, without
 from image_similarity.sample.colours import BLACK, RUBBER, STEEL, darker, lighter, on
 from image_similarity.sample.geometry import Point, Points, arc, curve
 from image_similarity.sample.look import Design, Family, Look, View
@@ -177,7 +177,7 @@ def _ski(canvas: Canvas, look: Look) -> None:
     canvas.paint(lens, gradient(palette.accent, darker(palette.accent, 0.2), (60, 70, 120), sideways=True))
     canvas.paint(both(canvas.polygon([(700, 440), (760, 440), (720, 720), (660, 720)]), lens), (255, 255, 255), 0.4)
     band = canvas.stroke(curve([(620, 540), (400, 500), (130, 520)], steps=16), 60)
-    band = both(band, either(shell))
+    band = both(band, shell)
     canvas.paint(band, palette.trim)
     canvas.relief(band, 12, 0.7)
     canvas.paint(mark(canvas, look.brand, 380, 506, 50), on(palette.trim, palette))

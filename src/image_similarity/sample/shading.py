@@ -40,9 +40,9 @@ def relief(mask: Image.Image, depth: float) -> Field:
     margin = max(2, int(depth / 2))
     padded = Image.new("L", (small.width + 2 * margin, small.height + 2 * margin))
     padded.paste(small, (margin, margin))
-    height = np.asarray(padded.filter(ImageFilter.GaussianBlur(depth / 4)), dtype=np.float32) / 255
+    height = np.asarray(padded.filter(ImageFilter.GaussianBlur(depth / 4)), dtype=np.float32) / np.float32(255)
     light = slope(height) * np.float32(depth / 4 * 1.6)
-    return np.clip(light[margin:-margin, margin:-margin], -1, 1)
+    return np.asarray(np.clip(light[margin:-margin, margin:-margin], -1, 1), dtype=np.float32)
 
 
 def slope(height: Field) -> Field:

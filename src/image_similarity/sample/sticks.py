@@ -76,7 +76,8 @@ def _field(canvas: Canvas, look: Look) -> None:
     canvas.relief(head, 26, 0.9)
     toe = both(canvas.stroke(hook[-26:], 22, 3), head)
     canvas.paint(toe, lighter(palette.main, 0.5), 0.25)
-    canvas.paint(mark(canvas, look.brand, X + 92, 962, 46), on(palette.main, palette))
+    ink = on(palette.accent if look.pattern == "fade" else palette.main, palette)
+    canvas.paint(mark(canvas, look.brand, X + 92, 962, 46), ink)
     _grip(canvas, 40, 330, 52, look)
 
 

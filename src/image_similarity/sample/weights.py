@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from image_similarity.sample.canvas import Canvas, both, either, gradient, without
+from image_similarity.sample.canvas import Canvas, both, gradient, without
 from image_similarity.sample.colours import RUBBER, STEEL, Colour, darker, lighter, on
 from image_similarity.sample.geometry import Points, arc, curve
 from image_similarity.sample.look import Design, Family, Look, View
@@ -161,7 +161,7 @@ def _kettlebell(canvas: Canvas, look: Look, view: View) -> None:
     canvas.relief(body, 40, 0.5, dome(0.35))
     ink = on(palette.main, palette)
     if view == "front":
-        ring = either(without(canvas.polygon(arc(500, 640, 124, 124)), canvas.polygon(arc(500, 640, 112, 112))))
+        ring = without(canvas.polygon(arc(500, 640, 124, 124)), canvas.polygon(arc(500, 640, 112, 112)))
         canvas.paint(ring, ink)
         canvas.paint(mark(canvas, look.brand, 500, 606, 100), ink)
         canvas.paint(canvas.text(500, 694, "12 KG", 44, weight=2), ink)

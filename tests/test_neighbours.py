@@ -1,0 +1,146 @@
+"""One suite for every index of nearest vectors. A new index is one line in INDEXES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from image_similarity.neighbours import exact
+from image_similarity.types import NeighbourIndex
+
+Vectors = NDArray[np.floating]
+Build = Callable[[Vectors], NeighbourIndex]
+
+INDEXES: list[Build] = [exact.ExactIndex]
+# Of unit length in any precision, with many equal scores: all products of two are halves.
+HALVES = np.array(
+    [*product((-0.5, 0.5), repeat=4), *np.eye(4), *-np.eye(4)],
+    np.float16,
+)
+
+
+@pytest.fixture(params=INDEXES, ids=lambda build: build.__name__)
+def build(request: pytest.FixtureRequest) -> Build:
+    chosen: Build = request.param
+    return chosen
+
+
+def unit(count: int, dimension: int, seed: int) -> NDArray[np.float32]:
+    drawn = np.random.default_rng(seed).standard_normal((count, dimension)).astype(np.float32)
+    scaled: NDArray[np.float32] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return scaled
+
+
+def nearest(vectors: Vectors, queries: Vectors, k: int, allowed: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """By the definition: every score, then a stable sort, so that equal scores stay in the order of the rows."""
+    scores = np.round(queries.astype(float) @ vectors.astype(float).T, 6)
+    scores[:, ~allowed] = -np.inf
+    return np.argsort(-scores, axis=1, kind="stable")[:, : min(k, int(allowed.sum()))]
+
+
+def test_rows_and_scores_are_those_of_scikit_learn(build: Build) -> None:
+    vectors, queries = unit(400, 16, seed=1), unit(30, 16, seed=2)
+    judge = NearestNeighbors(n_neighbors=12, metric="cosine", algorithm="brute").fit(vectors)
+    distances, rows = judge.kneighbors(queries)
+    found = build(vectors).search(queries, 12)
+    np.testing.assert_array_equal(found.rows, rows)
+    np.testing.assert_allclose(found.scores, 1 - distances, atol=2e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_stored_halves_score_as_scikit_learn_scores_them(build: Build, dtype: type[np.floating]) -> None:
+    vectors = HALVES.astype(dtype)
+    judge = NearestNeighbors(n_neighbors=9, metric="cosine", algorithm="brute").fit(vectors.astype(np.float32))
+    distances, _ = judge.kneighbors(vectors.astype(np.float32))
+    found = build(vectors).search(vectors, 9)
+    np.testing.assert_allclose(found.scores, 1 - distances, atol=2e-6)
+    np.testing.assert_array_equal(found.rows, nearest(vectors, vectors, 9, np.ones(len(vectors), bool)))
+
+
+def test_equal_scores_come_in_the_order_of_the_rows(build: Build) -> None:
+    vectors = np.array([[0, 1], [1, 0], [0, 1], [1, 0], [1, 0]], np.float16)
+    found = build(vectors).search(np.array([[1, 0]], np.float32), 4)
+    assert found.rows.tolist() == [[1, 3, 4, 0]]
+    assert found.scores.tolist() == [[1, 1, 1, 0]]
+
+
+def test_rounding_of_stored_vectors_never_makes_a_score_above_one(build: Build) -> None:
+    vectors = unit(50, 512, seed=3).astype(np.float16)
+    scores = build(vectors).search(vectors, 1).scores
+    assert scores.max() <= 1
+
+
+@pytest.mark.parametrize(("k", "wanted"), [(0, 0), (1, 1), (24, 24), (25, 24), (1000, 24)])
+def test_as_many_rows_as_asked_for_or_all(build: Build, k: int, wanted: int) -> None:
+    found = build(HALVES).search(HALVES[:3], k)
+    assert found.rows.shape == found.scores.shape == (3, wanted)
+    assert all(len(set(rows)) == wanted for rows in found.rows.tolist())
+
+
+@pytest.mark.parametrize("chosen", [[], [0], [23], [3, 4, 5], [0, 7, 8, 20, 23], list(range(24))])
+def test_only_allowed_rows_are_found_and_none_of_them_is_missed(build: Build, chosen: list[int]) -> None:
+    allowed = np.isin(np.arange(24), chosen)
+    found = build(HALVES).search(HALVES, 30, allowed)
+    assert found.rows.shape == (24, len(chosen))
+    assert all(sorted(rows) == chosen for rows in found.rows.tolist())
+    few = build(HALVES).search(HALVES, 2, allowed)
+    np.testing.assert_array_equal(few.rows, nearest(HALVES, HALVES, 2, allowed))
+
+
+def test_nothing_asked_and_nothing_there(build: Build) -> None:
+    assert build(HALVES).search(HALVES[:0], 5).rows.shape == (0, 5)
+    assert build(HALVES[:0]).search(HALVES[:2], 5).rows.shape == (2, 0)
+
+
+def test_the_stored_vectors_are_not_changed(build: Build) -> None:
+    vectors = HALVES.copy()
+    vectors.flags.writeable = False
+    build(vectors).search(vectors, 3)
+    assert (vectors == HALVES).all()
+
+
+@given(
+    rows=st.lists(st.integers(0, 23), max_size=40),
+    queries=st.lists(st.integers(0, 23), min_size=1, max_size=9),
+    k=st.integers(1, 12),
+    mask=st.randoms(use_true_random=False),
+    blocks=st.tuples(st.integers(1, 5), st.integers(1, 7)),
+    dtype=st.sampled_from([np.float16, np.float32]),
+)
+@settings(deadline=None)
+@pytest.mark.parametrize("build", INDEXES, ids=lambda build: build.__name__)
+def test_whatever_the_blocks_the_answer_is_the_definition(
+    build: Build,
+    rows: list[int],
+    queries: list[int],
+    k: int,
+    mask: Random,
+    blocks: tuple[int, int],
+    dtype: type[np.floating],
+) -> None:
+    vectors, asked = HALVES[rows].astype(dtype), HALVES[queries].astype(dtype)
+    allowed = np.array([mask.random() < 0.7 for _ in rows], bool)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "QUERY_BLOCK", blocks[0])
+        patch.setattr(exact, "ROW_BLOCK", blocks[1])
+        found = build(vectors).search(asked, k, allowed)
+        everywhere = build(vectors).search(asked, k)
+    np.testing.assert_array_equal(found.rows, nearest(vectors, asked, k, allowed))
+    np.testing.assert_array_equal(everywhere.rows, nearest(vectors, asked, k, np.ones(len(rows), bool)))
+    exactly = np.einsum("qd,qkd->qk", asked.astype(float), vectors[found.rows].astype(float))
+    np.testing.assert_allclose(found.scores, exactly, atol=1e-6)
+
+
+def test_a_catalogue_of_several_blocks_at_their_real_size(build: Build) -> None:
+    vectors = HALVES[np.arange(exact.ROW_BLOCK * 2 + 100) % 24]
+    found = build(vectors).search(HALVES[:1], 3, np.arange(len(vectors)) >= exact.ROW_BLOCK)
+    first = exact.ROW_BLOCK + (-exact.ROW_BLOCK % 24)  # the first allowed row that equals the query
+    assert found.rows.tolist() == [[first, first + 24, first + 48]]
