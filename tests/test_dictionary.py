@@ -67,7 +67,9 @@ def test_the_table_has_every_pair_with_its_pictures(stem: Path) -> None:
 
 
 def test_the_same_answers_give_the_same_bytes(stem: Path) -> None:
-    copies = [(product_id, [match(m.product_id, m.rank, m.score or 0) for m in matches]) for product_id, matches in SHOP]
+    copies = [
+        (product_id, [match(m.product_id, m.rank, m.score or 0) for m in matches]) for product_id, matches in SHOP
+    ]
     again = stem.with_name("again")
     shared = {"helmet1": "".join(["hel", "met1"])}  # an equal text that is another object
     files.write(again, [(shared.get(product_id, product_id), matches) for product_id, matches in copies])

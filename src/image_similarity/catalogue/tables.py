@@ -140,25 +140,25 @@ class TableSource:
                     raise RowError("the row names no product")
                 if not text:
                     raise RowError("the row names no image")
-                made_id, location = self._place(product_id, text, pixl=columns.image is None)
+                known_id, location = self._place(product_id, text, image_id, pixl=columns.image is None)
             except RowError as error:
                 self.failures.append(_failure(self.location, number, str(error), product_id, image_id or text))
             else:
-                yield CatalogueImage(image_id or made_id, product_id, location, attributes)
+                yield CatalogueImage(known_id, product_id, location, attributes)
 
-    def _place(self, product_id: str, text: str, *, pixl: bool) -> tuple[str, str]:
-        """The image id to use where the table gives none, and the location, of one image's cell."""
+    def _place(self, product_id: str, text: str, image_id: str, *, pixl: bool) -> tuple[str, str]:
+        """The image id, made up where the table gives none, and the location, of one image's cell."""
         if pixl:
-            return f"{product_id}_{text}.jpg", pixl_address(text, self._settings)
+            return image_id or f"{product_id}_{text}.jpg", pixl_address(text, self._settings)
         scheme, divider, rest = text.partition("://")
         if divider and scheme.lower() in ("http", "https"):
             address = f"{scheme.lower()}://{rest}"
-            return name_for_address(address, product_id), address
+            return image_id or name_for_address(address, product_id), address
         if divider:
             raise RowError(f"a picture cannot be read from {scheme}://; use a path or an http(s) address")
         if not self._bases:
             raise RowError("a table on S3 can list http(s) addresses only, not paths")
-        return text, str(self._path(text))
+        return image_id or text, str(self._path(text))
 
     def _path(self, text: str) -> Path:
         path = PurePath(text)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COLUMNS = ("product", "similar_product", "rank", "score", "image", "similar_image")
+DECIMALS = 6  # of a score: what a ranking gives, and all that float32 keeps
 ROW_GROUP = 50_000  # rows written at a time: memory stays flat, and a reader skips what it does not look for
 
 
@@ -102,7 +103,7 @@ class Dictionary:
                 ProductMatch(row["similar_product"], row["rank"], round(row["score"], 6), row["similar_image"], row["image"])
                 for row in rows
             ]
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except (pa.ArrowException, OSError, KeyError, TypeError) as error:
             raise StoreError(f"{path} is damaged: {error}. Run fit again") from error
 
     def _hint(self, product_id: str) -> str:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
+from stat import S_ISREG
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -235,6 +236,7 @@ class Downloader:
 def has_bytes(path: Path) -> bool:
     """Whether a file is there and not empty."""
     try:
-        return path.is_file() and path.stat().st_size > 0
-    except OSError:
+        state = path.stat()
+    except (OSError, ValueError):  # ValueError: a path with a NUL
         return False
+    return S_ISREG(state.st_mode) and state.st_size > 0

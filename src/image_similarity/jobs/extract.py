@@ -123,7 +123,7 @@ class _Run:
             if not image.is_remote:
                 missing = _failure("read", "there is no such file, or it is empty", image)
                 self.heard(wanted, "known" if has_bytes(path) else missing)
-            elif reason := _blocked(path, root):
+            elif reason := _blocked(path, self.folder, root):
                 self.heard(wanted, _failure("list", reason, image))
             else:
                 yield wanted
@@ -147,12 +147,19 @@ class _Run:
         self.failures.append(failure)
 
 
-def _blocked(path: Path, root: Path) -> str | None:
-    """Why a safe name still cannot be written: a folder has it, or a file or a link stands where its folder would."""
+def _blocked(path: Path, folder: Path, root: Path) -> str | None:
+    """Why a safe name still cannot be written: a folder has it, or a file or a link stands where its folder would.
+
+    ``root`` is ``folder`` with all links followed.
+    """
+    if path.is_dir():
+        return "the image id is both a file and a folder"
+    if path.parent == folder:
+        return None
     parent = path.parent.resolve()
     if not parent.is_relative_to(root):
         return "the image's folder is a link that leads out of the dataset's folder"
-    if path.is_dir() or next((above for above in (parent, *parent.parents) if above.exists()), root).is_file():
+    if next((above for above in (parent, *parent.parents) if above.exists()), root).is_file():
         return "the image id is both a file and a folder"
     return None
 

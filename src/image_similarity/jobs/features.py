@@ -129,13 +129,22 @@ class FeaturesRun:
         return _Decoded(read.image, read.digest, square(picture, self.spec.input))
 
     def _take(self, pool: ThreadPoolExecutor, chunk: list[_Read]) -> None:
-        readable = [read for read in chunk if read.failure is None]
-        missing = self.store.missing([(read.image, read.digest) for read in readable], self.spec.key, self.views)
-        self._known(len(readable) - sum(missing))
-        wanted = [read for read, is_missing in zip(readable, missing, strict=True) if is_missing]
-        decoded = list(_in_order(pool, self._decode, wanted))
-        self._fail_all([(each.image, each.failure) for each in chunk], [(each.image, each.failure) for each in decoded])
+        self._fail_all([(each.image, each.failure) for each in chunk])
+        self._look_up(pool, [read for read in chunk if read.failure is None])
+
+    def _look_up(self, pool: ThreadPoolExecutor, reads: list[_Read]) -> None:
+        flags = self.store.missing([(read.image, read.digest) for read in reads], self.spec.key, self.views)
+        missing = [read for read, is_missing in zip(reads, flags, strict=True) if is_missing]
+        self._known(len(reads) - len(missing))
+        first: dict[bytes, _Read] = {}
+        for read in missing:
+            first.setdefault(read.digest, read)
+        decoded = list(_in_order(pool, self._decode, first.values()))
+        self._fail_all([(each.image, each.failure) for each in decoded])
         self._embed([(each.image, each.digest, each.pixels) for each in decoded if each.pixels is not None])
+        twins = [read for read in missing if first[read.digest] is not read]
+        if twins:  # the same content under another name: by now the store knows it
+            self._look_up(pool, twins)
 
     def _embed(self, images: Sequence[tuple[CatalogueImage, bytes, NDArray[np.uint8]]]) -> None:
         if not images:
@@ -159,8 +168,8 @@ class FeaturesRun:
         self.counts.known += number
         self._tell()
 
-    def _fail_all(self, *outcomes: list[tuple[CatalogueImage, Failure | None]]) -> None:
-        failed = [(image, failure) for group in outcomes for image, failure in group if failure is not None]
+    def _fail_all(self, outcomes: Iterable[tuple[CatalogueImage, Failure | None]]) -> None:
+        failed = [(image, failure) for image, failure in outcomes if failure is not None]
         if failed:
             self.records.unsound(image for image, _ in failed)
         for _, failure in failed:
