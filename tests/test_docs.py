@@ -15,6 +15,7 @@ import typer
 
 from image_similarity.cli.app import app
 from image_similarity.sample import draw_sample
+from image_similarity.sample.families import FAMILIES
 from image_similarity.settings import Settings
 from tests.conftest import SHARED
 from tests.networks import put_small_network
@@ -31,7 +32,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def little_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample") / "little-shop"
-    draw_sample(folder)
+    draw_sample(folder, families=FAMILIES[:3])
     return folder
 
 
@@ -86,16 +87,10 @@ def test_every_block_runs_as_written(page: Path, desk: Path) -> None:
         command = ["bash", "-euo", "pipefail", "-c", text] if kind == "sh" else [sys.executable, "-c", text]
         done = run(command, desk)
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
-
-
-def test_the_readme_makes_the_pages_that_it_promises(desk: Path) -> None:
-    installed, own, *_ = (text for kind, text in blocks(ROOT / "README.md") if kind == "sh")
-    assert run(["bash", "-ec", installed], desk).returncode == 0
-    assert (desk / "installed" / "image_similarity" / "pages" / "style.css").exists()
-    assert "data:image/jpeg" in (desk / "demo" / "index.html").read_text()
-    assert run(["bash", "-ec", own], desk).returncode == 0
-    for page in ("similar.html", "found.html"):
-        assert "data:image/jpeg" in (desk / page).read_text()
+    if page.name == "README.md":
+        assert (desk / "installed" / "image_similarity" / "pages" / "style.css").exists()
+        for made in ("demo/index.html", "similar.html", "found.html"):
+            assert "data:image/jpeg" in (desk / made).read_text()
 
 
 def test_every_command_is_documented() -> None:

@@ -87,7 +87,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; what was done is kept, run the same command to go on\n")
         return 130
 
 
@@ -168,9 +167,7 @@ def _search(call: _Call) -> int:
 
     if call.flags.img is None:
         raise UsageError(f"{call.flags.task} takes --img, the path of a photo")
-    options = SearchOptions(
-        model=call.model, number=call.number, data_augmentation=call.flags.data_augmentation
-    )
+    options = SearchOptions(model=call.model, number=call.number, data_augmentation=call.flags.data_augmentation)
     answer = search(call.flags.img, call.dataset, call.settings, options, call.bars)
     _print_matches(answer, f"Most similar {'model' if call.older else 'item'} number")
     return 0

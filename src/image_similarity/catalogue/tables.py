@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path, PurePath
 from typing import BinaryIO
 from urllib.parse import quote
@@ -185,7 +186,8 @@ def pixl_address(pixl_id: str, settings: Settings) -> str:
 
 
 def _product(product_id: str, columns: Columns, cells: Mapping[str, object]) -> Product:
-    title, description = (as_text(_cell(cells, name)) for name in (columns.title, columns.description))
+    # Shops export texts from their pages: `HeatTech&trade;` is meant to be read.
+    title, description = (unescape(as_text(_cell(cells, name))) for name in (columns.title, columns.description))
     return Product(product_id, title, description, columns.attributes_of(cells))
 
 

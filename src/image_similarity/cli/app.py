@@ -38,9 +38,6 @@ def main() -> None:
     except ImageSimilarityError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; what was done is kept, run the same command to go on\n")
-        sys.exit(130)
     except BrokenPipeError:  # `... | head` has seen enough
         sys.stderr.close()
         sys.exit(141)

@@ -31,6 +31,8 @@ class Bars:
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
+        if kind is KeyboardInterrupt:
+            sys.stderr.write("stopped; what was done is kept, run the same command to go on\n")
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         """Show how far a stage is."""

@@ -39,17 +39,18 @@ def write(stem: Path, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:
     schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
     similar: dict[str, list[str]] = {}
     rows: list[tuple[object, ...]] = []
-    with replacing(_file(stem, ".parquet")) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for product_id, matches in answers:
-            similar[product_id] = [match.product_id for match in matches]
-            rows += [(product_id, m.product_id, m.rank, m.score, m.query_image_id, m.image_id) for m in matches]
-            if len(rows) >= ROW_GROUP:
+    # Neither file takes its place before both are whole.
+    with replacing(_file(stem, ".pickle")) as plain, replacing(_file(stem, ".parquet")) as table:
+        with pq.ParquetWriter(table, schema) as writer:
+            for product_id, matches in answers:
+                similar[product_id] = [match.product_id for match in matches]
+                rows += [(product_id, m.product_id, m.rank, m.score, m.query_image_id, m.image_id) for m in matches]
+                if len(rows) >= ROW_GROUP:
+                    writer.write_batch(_batch(rows, schema), row_group_size=len(rows))
+                    rows = []
+            if rows:
                 writer.write_batch(_batch(rows, schema), row_group_size=len(rows))
-                rows = []
-        if rows:
-            writer.write_batch(_batch(rows, schema), row_group_size=len(rows))
-    with replacing(_file(stem, ".pickle")) as temporary:
-        temporary.write_bytes(safe_pickle.dumps(similar))
+        plain.write_bytes(safe_pickle.dumps(similar))
     return len(similar)
 
 
@@ -100,7 +101,9 @@ class Dictionary:
         try:
             rows = pq.read_table(path, filters=[("product", "=", product_id)]).to_pylist()
             return [
-                ProductMatch(row["similar_product"], row["rank"], round(row["score"], 6), row["similar_image"], row["image"])
+                ProductMatch(
+                    row["similar_product"], row["rank"], round(row["score"], 6), row["similar_image"], row["image"]
+                )
                 for row in rows
             ]
         except (pa.ArrowException, OSError, KeyError, TypeError) as error:

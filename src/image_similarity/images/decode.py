@@ -7,13 +7,13 @@ dealt with here, once, so that no other module ever sees anything but upright RG
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from image_similarity.errors import ImageError
+from image_similarity.images.quiet import quiet
 
 WHITE = (255, 255, 255)
 DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
@@ -50,8 +50,7 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None) -> Imag
     """
     try:
         # A damaged tag is worth a warning to Pillow; to us a picture either decodes or does not.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             return _decode(data, max_pixels, at_least)
     except UnidentifiedImageError:
         raise ImageError("decode", _not_a_picture(data)) from None

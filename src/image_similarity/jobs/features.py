@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -100,7 +100,7 @@ class FeaturesRun:
             self._fail(failure)
         self.records.record_failures("fit", self.failures)
 
-    def _claimed(self, source: CatalogueSource) -> Iterator[CatalogueImage]:
+    def _claimed(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
         """The catalogue's images, each id once."""
         for chunk in _chunks(source, CHUNK):
             for image, other in zip(chunk, self.records.claim(chunk), strict=True):
@@ -108,6 +108,8 @@ class FeaturesRun:
                     yield image
                 elif (other.product_id, other.location) == (image.product_id, image.location):
                     self._known(1)  # the same line once more
+                elif other.location == image.location:
+                    yield from self._claimed([_of_its_own(image)])  # one photo on two products
                 else:
                     reason = f"the image id already stands for {other.location} of product {other.product_id}"
                     self._fail(_failure("list", reason, image))
@@ -182,6 +184,11 @@ class FeaturesRun:
 
     def _tell(self) -> None:
         self.progress("features", self.counts.seen, self._total)
+
+
+def _of_its_own(image: CatalogueImage) -> CatalogueImage:
+    """The same picture under an id that no other product's has."""
+    return replace(image, image_id=f"{image.image_id}#{image.product_id}")
 
 
 def _failure(stage: str, reason: str, image: CatalogueImage) -> Failure:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,24 +58,34 @@ def draw_sample(
         (temporary / MARKER).write_text(f"Drawn by image-similarity. Seed: {seed}\n", encoding="utf-8")
         subjects = _subjects(seed, articles)
         images: list[tuple[str, str, str]] = []
-        answers: list[tuple[str, str]] = []
-        for done, article in enumerate(articles):
-            progress("draw", done, len(articles))
-            board = article.family.draw(article.look, "front").image
-            piece = shots.cut_out(board)
-            for place, (shot, picture) in enumerate(_shots(seed, article, board, piece), start=1):
-                name = f"{article.product_id}_{place}.jpg"
-                picture.save(temporary / "images" / name, quality=QUALITY)
-                images.append((article.product_id, name, shot))
-            if article.product_id in subjects:
-                name, ground = subjects[article.product_id]
-                rng = np.random.default_rng(number(seed, "photo", article.product_id))
-                photo = photos.take_photo(piece, article.family, ground, rng)
-                photo.save(temporary / "photos" / name, quality=photos.QUALITY)
-                answers.append((name, article.product_id))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow lets go of the interpreter while it resamples
+            drawn = pool.map(
+                lambda article: _draw(seed, article, temporary, subjects.get(article.product_id)), articles
+            )
+            for done, (article, shots_taken) in enumerate(zip(articles, drawn, strict=True)):
+                progress("draw", done, len(articles))
+                images += [(article.product_id, name, shot) for name, shot in shots_taken]
+        answers = [(name, product_id) for product_id, (name, _) in subjects.items()]
         _write_tables(temporary, articles, images, answers)
     progress("draw", len(articles), len(articles))
     return SampleSummary(folder, len(articles), len(images), len(answers))
+
+
+def _draw(seed: int, article: Article, folder: Path, subject: tuple[str, str] | None) -> list[tuple[str, str]]:
+    """Draw one product's pictures, and the photo of it where a user took one. Names and shots of the pictures."""
+    board = article.family.draw(article.look, "front").image
+    piece = shots.cut_out(board)
+    names = []
+    for place, (shot, picture) in enumerate(_shots(seed, article, board, piece), start=1):
+        name = f"{article.product_id}_{place}.jpg"
+        picture.save(folder / "images" / name, quality=QUALITY)
+        names.append((name, shot))
+    if subject is not None:
+        name, ground = subject
+        rng = np.random.default_rng(number(seed, "photo", article.product_id))
+        photo = photos.take_photo(piece, article.family, ground, rng)
+        photo.save(folder / "photos" / name, quality=photos.QUALITY)
+    return names
 
 
 def _shots(seed: int, article: Article, board: Image.Image, piece: Image.Image) -> Iterator[tuple[str, Image.Image]]:
