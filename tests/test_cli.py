@@ -127,6 +127,10 @@ def test_a_table_of_addresses_is_extracted_and_fitted(
         err = capsys.readouterr().err
         assert "3 images seen: 2 downloaded, 0 already known, 1 failed" in err
         assert "gone.jpg" in err
+        assert run(monkeypatch, "failures", "-d", "net", "--format", "csv") == 0
+        (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+        assert (row["job"], row["product"], row["address"]) == ("extract", "3", f"{server.address}/gone.jpg")
+        assert "404" in row["reason"]
         assert run(monkeypatch, *asked) == 3
         assert "3 images seen: 0 downloaded, 2 already known, 1 failed" in capsys.readouterr().err
     assert run(monkeypatch, "fit", "-d", "net", "-m", "colour-shape") == 0

@@ -126,7 +126,7 @@ def test_nothing_is_written_outside_the_folder_nor_over_its_own_files(
     assert counted(report) == (1, 0, 1)
     assert [(f.stage, f.image_id) for f in report.failures] == [("list", bad)]
     assert server.asked("/x") == []
-    assert sorted(path.name for path in settings.root.rglob("*") if path.is_file()) == sorted(
+    assert sorted(path.name for path in (settings.root / "dataset").rglob("*") if path.is_file()) == sorted(
         ["7_1.jpg", FILE_NAME, "listing.csv"]
     )
 

@@ -20,11 +20,12 @@ from image_similarity.cli import main
 from image_similarity.errors import ImageSimilarityError, OutputError, StoreError
 from image_similarity.jobs.features import CHUNK
 from tests.conftest import paint
-from tests.interrupted import START, Moment, counts, disk_full_at, fit_command, run, run_into
+from tests.interrupted import NOBODY, START, Moment, counts, disk_full_at, fit_command, run, run_into
 from tests.shop import MODEL, CountingModel, paint_shop, register, rows
 
 COUNT = "SELECT count(*) FROM features_shop"
 IMAGES = 60
+OPENING = Moment("image_similarity.features.database", "connect")
 
 
 @pytest.fixture
@@ -40,7 +41,9 @@ def workspace(model: CountingModel, settings: Settings) -> Workspace:
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     for number in range(IMAGES):
-        paint(tmp_path / "pictures" / f"p{number // 2:02}_{number}.png", (4 * number, 255 - 4 * number, 99), spot=number)
+        paint(
+            tmp_path / "pictures" / f"p{number // 2:02}_{number}.png", (4 * number, 255 - 4 * number, 99), spot=number
+        )
     return tmp_path / "pictures"
 
 
@@ -131,16 +134,17 @@ def test_at_the_command_line_a_lock_is_one_line_and_exit_code_1(
 # Full -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 2_000, 40_000, 70_000])
+@pytest.mark.parametrize("size", [0, 2_000, 40_000, 260_000])
 def test_a_full_disk_is_one_line_and_the_next_run_goes_on(many: Path, tmp_path: Path, size: int) -> None:
     command = fit_command(tmp_path / "data", many)
     failed = run_into(disk_full_at(size), START, command)
     assert failed.returncode == 1
     assert "features.db cannot grow: the disk is full. Everything stored before is kept" in one_line(failed.stderr)
     settings = Settings(root=tmp_path / "data")
-    before = rows(settings, COUNT)[0][0] if size > 40_000 else 0
-    assert bool(before) == (size > 40_000)
-    assert counts(run(command)) == (IMAGES - before, before, 0)  # type: ignore[operator]
+    kept = rows(settings, "SELECT digest FROM features_shop") if size > 100_000 else []
+    assert len(kept) % CHUNK == 0
+    assert bool(kept) == (size > 100_000)
+    assert counts(run(command)) == (IMAGES - len(kept), len(kept), 0)
     assert rows(settings, "PRAGMA integrity_check") == [("ok",)]
 
 
@@ -211,16 +215,32 @@ def test_something_else_stands_where_the_store_belongs(workspace: Workspace, tmp
 
 
 def test_something_else_stands_where_the_dictionary_belongs(workspace: Workspace, tmp_path: Path) -> None:
-    folder = paint_shop(tmp_path / "pictures")
-    blocker = paint(workspace.settings.root / "trained_models", (1, 1, 1)) if False else workspace.settings.root
-    blocker.mkdir()
-    (blocker / "trained_models").write_bytes(b"a file")
+    folder, blocker = paint_shop(tmp_path / "pictures"), workspace.settings.root / "trained_models"
+    blocker.parent.mkdir()
+    blocker.write_bytes(b"a file")
     with pytest.raises(OutputError, match=r"cannot write .*trained_models/shop_model_mean-colour\.p"):
         workspace.fit("shop", folder, model=MODEL)
     assert rows(workspace.settings, COUNT) == [(6,)]  # the features are safe
-    (blocker / "trained_models").unlink()
+    blocker.unlink()
     assert workspace.fit("shop", folder, model=MODEL).counts.known == 6
 
 
-def test_a_workspace_that_may_only_be_read_is_named(many: Path) -> None:
-    pass
+def test_a_workspace_that_may_only_be_read_is_named() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder, data = paint_shop(Path(place) / "pictures"), Path(place) / "data"
+        command = fit_command(data, folder)
+        counts(run(command))
+        read_only = [Path(place), *Path(place).rglob("*")]
+        for path in read_only:
+            path.chmod(0o555)
+        try:
+            asked = ["similar", "red", "--dataset", "shop", "--model", "colour-shape", "--workspace", str(data)]
+            for each in (command, fit_command(data / "new", folder), asked):
+                failed = run_into(NOBODY, OPENING, each)
+                assert failed.returncode == 1
+                assert "features.db cannot be opened: " in one_line(failed.stderr)
+                assert "may not be read-only" in failed.stderr
+        finally:
+            for path in read_only:
+                path.chmod(0o755)
+        assert counts(run(command)) == (0, 6, 0)

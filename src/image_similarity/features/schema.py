@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BUSY = "locked", "busy"
 FULL = "full", "disk i/o error"
+OUT_OF_REACH = "unable to open", "readonly"
 
 # One more step is one more entry; a database knows how many it has had (PRAGMA user_version).
 STEPS = (
@@ -77,7 +78,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {len(STEPS)}")
         connection.execute("COMMIT")
     except sqlite3.Error:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise
 
 
@@ -137,13 +139,15 @@ def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
 
 
 def explained(error: Exception, path: Path) -> StoreError:
-    """SQLite's error as one that says what to do."""
-    reason = str(error)
+    """SQLite's or the system's error as one that says what to do."""
+    reason = (isinstance(error, OSError) and error.strerror) or str(error)
     lowered = reason.lower()
     if any(word in lowered for word in BUSY):
         return StoreError(f"{path} is locked: another process writes to it. Wait for it to end, then run this again")
     if any(word in lowered for word in FULL):
         return StoreError(f"{path} cannot grow: the disk is full. Everything stored before is kept; free some space")
+    if isinstance(error, OSError) or any(word in lowered for word in OUT_OF_REACH):
+        return StoreError(f"{path} cannot be opened: {reason}. Its folder must be one, and may not be read-only")
     if "not a database" in lowered or "malformed" in lowered:
         return StoreError(f"{path} is damaged or not a feature store: {reason}. Move it away and fit again")
     return StoreError(f"{path}: {reason}")

@@ -12,6 +12,8 @@ from image_similarity.catalogue.listing import department_listing
 from image_similarity.catalogue.names import unsafe_reason
 from image_similarity.catalogue.sources import failures_of, product_failures_of
 from image_similarity.dataset import Dataset
+from image_similarity.features.database import Database
+from image_similarity.features.records import CatalogueRecords
 from image_similarity.files import TEMPORARY_SUFFIX
 from image_similarity.images.download import Outcome, Wanted, download_all, has_bytes
 from image_similarity.images.fetched import Fetched
@@ -65,6 +67,8 @@ def extract(
     However a run ends, every image in the folder is whole; the next run goes on from there. The listing is the old
     one until a run has ended.
 
+    The failures are kept in the store too (``failures_{DATASET}``).
+
     Raises:
         CatalogueError: the catalogue cannot be read. It is read to its end before anything is downloaded.
         OutputError: the folder cannot be written, or another run is writing into it.
@@ -78,6 +82,8 @@ def extract(
         run.take(source)
         download_all(run.wanted(), run.heard, settings, options or ExtractOptions(), fetched)
         ledger.write(folder / LISTING)
+    with Database(Folders(settings.root).database, dataset, create=True, timeout=settings.lock_timeout) as database:
+        CatalogueRecords(database).record_failures("extract", run.failures)
     return ExtractReport(run.counts, run.failures, folder)
 
 
