@@ -139,7 +139,7 @@ def test_what_stood_there_stays_when_ranking_fails_half_way(stem: Path) -> None:
 
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match=r"cannot write .*shop\.parquet: .*What stood there is unchanged"):
+    with pytest.raises(OutputError, match=r"cannot write .*shop\.pickle: .*What stood there is unchanged"):
         files.write(tmp_path / "file" / "shop", SHOP)
 
 

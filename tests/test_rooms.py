@@ -1,0 +1,140 @@
+"""The architecture, enforced: a room imports only rooms above it, and heavy packages are imported where they are used."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import image_similarity
+
+PACKAGE = Path(image_similarity.__file__).parent
+SHARED = ["types", "errors", "settings", "dataset", "files"]
+# From top to bottom, as data flows (docs/architecture.md). Rooms on one line do not know each other.
+ROOMS = [
+    *(["catalogue"], ["images"], ["embedding"], ["features"], ["neighbours"], ["ranking"], ["dictionary"]),
+    *(["pages", "sample"], ["jobs"], ["workspace"], ["cli"], ["legacy"]),
+]
+DOORS = ["__init__", "__main__"]  # open to whatever stands behind them
+HEAVY = {"keras", "openvino", "boto3", "botocore", "httpx", "pyarrow", "fastapi", "rich", "pillow_heif", "sklearn"}
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+
+def room_of(module: Path) -> str:
+    return module.parts[0].removesuffix(".py")
+
+
+def above(room: str) -> set[str]:
+    """Where a room may import from: itself, what is shared, and all that stands above."""
+    if room in SHARED:
+        return set(SHARED)
+    place = next(at for at, rooms in enumerate(ROOMS) if room in rooms)
+    return {room, *SHARED, *(each for rooms in ROOMS[:place] for each in rooms)}
+
+
+def own_imports(module: Path) -> Iterator[tuple[int, str]]:
+    """The rooms that a module names, anywhere in it, with their lines."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno} is a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "image_similarity" and rest != "__version__":
+                yield node.lineno, rest.partition(".")[0]
+
+
+def loading_imports(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
+    """The packages that are imported when a module is: not those inside functions or for type checkers only."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, (node.module or "").partition(".")[0]
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            yield from loading_imports(node.orelse)
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for part in ("body", "orelse", "finalbody", "handlers"):
+                inner = getattr(node, part, [])
+                yield from loading_imports([each for each in inner if isinstance(each, ast.stmt)])
+                for handler in inner:
+                    if isinstance(handler, ast.ExceptHandler):
+                        yield from loading_imports(handler.body)
+
+
+def tree(module: Path) -> ast.Module:
+    return ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level packages, neither ours nor Python's, that a statement brings into a fresh Python."""
+    script = (
+        f"import json, sys; before = set(sys.modules); {statement}; print(json.dumps(list(set(sys.modules) - before)))"
+    )
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    names = {name.partition(".")[0] for name in json.loads(output.stdout.splitlines()[-1])}
+    return names - set(sys.stdlib_module_names) - {"image_similarity"}
+
+
+def test_every_module_stands_in_a_room() -> None:
+    known = {*SHARED, *DOORS, *(room for rooms in ROOMS for room in rooms)}
+    assert {room_of(module) for module in MODULES} == known
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) not in DOORS], ids=str)
+def test_a_room_imports_only_rooms_above_it(module: Path) -> None:
+    allowed = above(room_of(module))
+    wrong = [f"{module}:{line} imports {room}" for line, room in own_imports(module) if room not in allowed]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_heavy_packages_are_imported_where_they_are_used(module: Path) -> None:
+    found = [f"{module}:{line} imports {name}" for line, name in loading_imports(tree(module).body) if name in HEAVY]
+    assert found == []
+
+
+def test_the_checks_see_what_they_should() -> None:
+    source = """
+import os, httpx
+try:
+    import keras.layers
+except ImportError:
+    from rich import table
+if TYPE_CHECKING:
+    import boto3
+else:
+    import openvino
+class A:
+    import pyarrow.parquet
+    def f(self):
+        import fastapi
+"""
+    names = {name for _, name in loading_imports(ast.parse(source).body)}
+    assert names == {"os", "httpx", "keras", "rich", "openvino", "pyarrow"}
+    assert "jobs" not in above("ranking")
+    assert "sample" not in above("pages")
+    assert above("errors") == set(SHARED)
+    assert {room for _, room in own_imports(Path("jobs/answers.py"))} >= {"types", "features", "pages"}
+
+
+def test_importing_the_package_loads_nothing_but_itself() -> None:
+    assert loaded_by("import image_similarity") == set()
+
+
+def test_the_workspace_is_there_without_a_third_party_package() -> None:
+    assert loaded_by("from image_similarity import Workspace; Workspace('data')") == set()
+
+
+def test_the_command_line_loads_typer_and_its_needs_only() -> None:
+    assert loaded_by("import image_similarity.cli") <= loaded_by("import typer")
+    assert loaded_by("import image_similarity.legacy") == loaded_by("import image_similarity.cli")
