@@ -6,11 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from numpy.typing import NDArray
 from PIL import Image
 
 from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, ModelSpec
+
+# The same examples on every run and machine, however slow it is.
+hypothesis_settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("steady")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image_similarity.dictionary import files, safe_pickle
@@ -56,13 +56,21 @@ def test_the_pickle_is_the_first_versions_plain_dict(stem: Path) -> None:
 def test_the_table_has_every_pair_with_its_pictures(stem: Path) -> None:
     table = pq.read_table(beside(stem, ".parquet"))
     assert {field.name: str(field.type) for field in table.schema} == {
-        **{"product": "string", "similar_product": "string", "rank": "int32", "score": "float"},
-        **{"image": "string", "similar_image": "string"},
+        "product": "string",
+        "similar_product": "string",
+        "rank": "int32",
+        "score": "float",
+        "image": "string",
+        "similar_image": "string",
     }
     assert table.num_rows == 6
     assert table.to_pylist()[1] == {
-        **{"product": "helmet1", "similar_product": "bâton", "rank": 2, "score": 0.25},
-        **{"image": "asked_1.jpg", "similar_image": "bâton_1.jpg"},
+        "product": "helmet1",
+        "similar_product": "bâton",
+        "rank": 2,
+        "score": 0.25,
+        "image": "asked_1.jpg",
+        "similar_image": "bâton_1.jpg",
     }
 
 
@@ -144,7 +152,6 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
 
 
 @given(similar=st.dictionaries(st.text(), st.lists(st.text(), max_size=4), max_size=5))
-@settings(deadline=None)
 def test_any_dictionary_comes_back(similar: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "any.pickle"
     path.write_bytes(safe_pickle.dumps(similar))

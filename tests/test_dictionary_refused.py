@@ -140,7 +140,7 @@ def test_a_file_that_was_cut_short_is_refused(length: int, tmp_path: Path) -> No
 
 
 @given(at=st.integers(0, len(GOOD) - 1), byte=st.integers(0, 255).filter(lambda byte: byte != LONG_BINPUT))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_changed_byte_is_refused_or_still_text_to_lists_of_text(
     at: int, byte: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -38,8 +38,13 @@ def shares(colours: dict[str, tuple[int, int, int]]) -> list[float]:
 
 def test_an_image_that_finds_its_own_product_counts(workspace: Workspace, tmp_path: Path) -> None:
     colours = {
-        **{"red_1": RED, "red_2": (240, 20, 10), "green_1": GREEN, "green_2": (20, 230, 0)},
-        **{"odd_1": (245, 10, 0), "odd_2": BLUE, "alone_1": (0, 30, 250)},
+        "red_1": RED,
+        "red_2": (240, 20, 10),
+        "green_1": GREEN,
+        "green_2": (20, 230, 0),
+        "odd_1": (245, 10, 0),
+        "odd_2": BLUE,
+        "alone_1": (0, 30, 250),
     }
     for name, colour in colours.items():
         paint(tmp_path / "pictures" / f"{name}.png", colour)

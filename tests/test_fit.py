@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,7 @@ def test_a_fit_ends_with_each_products_most_similar_ones(workspace: Workspace, f
 
 def test_what_is_stored_can_be_computed_by_hand(workspace: Workspace, folder: Path) -> None:
     paint(folder / "white_1.png", WHITE)
+    paint(folder / "yellow_1.png", (255, 255, 0))
     workspace.fit("shop", folder, model=MODEL)
     stored = rows(workspace.settings, ALL_ROWS)
     assert [row[:5] for row in stored] == [
@@ -77,8 +79,9 @@ def test_what_is_stored_can_be_computed_by_hand(workspace: Workspace, folder: Pa
         ("red_1.png,000", "red", "000", 0, 1),
         ("red_2.png,000", "red", "000", 0, 1),
         ("white_1.png,000", "white", "000", 1, 1),
+        ("yellow_1.png,000", "yellow", "000", 0, 1),
     ]
-    blue, white = (np.frombuffer(stored[at][6], "<f2") for at in (0, -1))  # type: ignore[call-overload]
+    blue, white = (np.frombuffer(stored[at][6], "<f2") for at in (0, -2))  # type: ignore[call-overload]
     np.testing.assert_allclose(blue, [0, 0, 1], atol=1e-3)
     np.testing.assert_allclose(white, [3**-0.5] * 3, atol=1e-3)
 
@@ -229,6 +232,25 @@ def test_lines_of_a_table_that_repeat_or_contradict(workspace: Workspace, folder
     assert reasons["read", "green"] == "No such file or directory"
 
 
+def test_one_photo_on_two_products_counts_for_both(workspace: Workspace, model: CountingModel, folder: Path) -> None:
+    table = folder / "images.csv"
+    lines = ["product_id,image_id,image", "red,1,red_1.png", "scarlet,1,red_1.png", "scarlet,1,red_1.png"]
+    table.write_text("\n".join(lines))
+    report = workspace.fit("shop", table, model=MODEL)
+    assert counted(report) == (1, 2, 0)
+    assert model.embedded == 1
+    assert similar(report) == {"red": ["scarlet"], "scarlet": ["red"]}
+
+
+def test_an_image_id_that_the_store_cannot_hold_is_a_failure(workspace: Workspace, folder: Path) -> None:
+    table = folder / "images.jsonl"
+    lines = [{"product_id": "red", "image_id": name, "image": "red_1.png"} for name in ("1\0a", "1\0b", "1")]
+    table.write_text("\n".join(map(json.dumps, lines)))
+    report = workspace.fit("shop", table, model=MODEL)
+    assert counted(report) == (1, 0, 2)
+    assert {each.reason for each in report.failures} == {"the image id holds a NUL character"}
+
+
 def test_the_model_is_not_loaded_when_everything_is_known(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,7 +276,7 @@ def test_the_datasets_own_folder_is_the_catalogue_when_none_is_named(workspace: 
 def test_requests_that_cannot_be_are_refused_before_any_work(workspace: Workspace, folder: Path) -> None:
     for options in ({"number": 0}, {"aggregate": "median"}, {"data_augmentation": 2}, {"model": "VGG-16"}):
         with pytest.raises(UsageError):
-            workspace.fit("shop", folder, **({"model": MODEL} | options))  # type: ignore[arg-type]
+            workspace.fit("shop", folder, **({"model": MODEL} | options))
     assert not workspace.settings.root.exists()
 
 

@@ -92,7 +92,8 @@ def test_the_readme_of_the_first_version_from_listing_to_answers(
     capsys.readouterr()
     assert (
         run(
-            "python main.py --task show_similar_models --model_id 8401523 --dpt_number 371 --transfer_model Inception_Resnet"
+            "python main.py --task show_similar_models --model_id 8401523 --dpt_number 371 "
+            "--transfer_model Inception_Resnet"
         )
         == 0
     )

@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
@@ -115,7 +115,6 @@ def test_the_stored_vectors_are_not_changed(build: Build) -> None:
     blocks=st.tuples(st.integers(1, 5), st.integers(1, 7)),
     dtype=st.sampled_from([np.float16, np.float32]),
 )
-@settings(deadline=None)
 @pytest.mark.parametrize("build", INDEXES, ids=lambda build: build.__name__)
 def test_whatever_the_blocks_the_answer_is_the_definition(
     build: Build,

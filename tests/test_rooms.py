@@ -1,4 +1,4 @@
-"""The architecture, enforced: a room imports only rooms above it, and heavy packages are imported where they are used."""
+"""The architecture, enforced: a room imports only rooms above it, and heavy packages only where they are used."""
 
 from __future__ import annotations
 

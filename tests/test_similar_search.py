@@ -62,10 +62,9 @@ def test_fewer_may_be_asked_for_than_were_fitted(fitted: Workspace) -> None:
 
 
 def test_without_a_product_one_is_picked_by_chance(fitted: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    offered: list[list[str]] = []
-    monkeypatch.setattr("random.choice", lambda products: offered.append(products) or "blue")
-    assert fitted.similar("shop", model=MODEL).query.product.product_id == "blue"
-    assert offered == [["blue", "green", "orange", "red"]]
+    for at, product_id in enumerate(["blue", "green", "orange", "red"]):
+        monkeypatch.setattr("random.choice", lambda products, at=at: products[at])
+        assert fitted.similar("shop", model=MODEL).query.product.product_id == product_id
 
 
 def test_an_unknown_product_is_met_with_the_nearest_ids(fitted: Workspace) -> None:

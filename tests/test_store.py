@@ -129,12 +129,13 @@ def test_put_is_all_or_nothing(store: FeatureStore, database: Database) -> None:
 
 
 def test_the_matrix_is_sorted_by_product_image_and_view(store: FeatureStore) -> None:
-    store.put([row("2.jpg", b"2", product_id="a"), row("1.jpg", b"1", product_id="b")], KEY)
+    store.put([row("1.jpg", b"1", product_id="b")], KEY)
+    store.put([row("2.jpg", b"2", view=view, product_id="a") for view in ("00090", "000")], KEY)
     store.put([row("3.jpg", b"3", view=view, product_id="a") for view in reversed(SIX_VIEWS)], KEY)
     features = store.matrix(KEY, SIX_VIEWS)
-    assert features.product_ids == ["a"] * 7 + ["b"]
-    assert features.image_ids == ["2.jpg"] + ["3.jpg"] * 6 + ["1.jpg"]
-    assert features.views == ["000", *sorted(SIX_VIEWS), "000"]
+    assert features.product_ids == ["a"] * 8 + ["b"]
+    assert features.image_ids == ["2.jpg"] * 2 + ["3.jpg"] * 6 + ["1.jpg"]
+    assert features.views == ["000", "00090", *sorted(SIX_VIEWS), "000"]
     assert store.views(KEY) == set(SIX_VIEWS)
     assert store.matrix(KEY, ONE_VIEW).image_ids == ["2.jpg", "3.jpg", "1.jpg"]
 
@@ -147,6 +148,13 @@ def test_what_a_run_did_not_see_or_could_not_use_is_switched_off(store: FeatureS
     store.switch()
     assert set(store.matrix(KEY, SIX_VIEWS).image_ids) == {"a"}
     assert len(ids(database)) == 18  # kept: an image that returns is not computed again
+
+
+def test_what_is_put_is_on_and_its_products(store: FeatureStore, database: Database) -> None:
+    store.put([row("a", b"A", product_id="p")], KEY)
+    database.connection.execute("UPDATE features_shop SET active = 0")
+    store.put([row("a", b"A", product_id="q")], KEY)
+    assert store.matrix(KEY, ONE_VIEW).product_ids == ["q"]
 
 
 def test_what_returns_is_switched_on_again(store: FeatureStore, path: Path) -> None:

@@ -107,7 +107,7 @@ def read_store(path: Path, key: str) -> list[tuple[str, str, str, bytes]]:
 
 
 @given(runs=RUNS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 def test_any_history_of_runs_leaves_what_the_rules_say(
     runs: list[tuple[dict[str, tuple[str, int, bool]], str, tuple[str, ...]]],
 ) -> None:
@@ -122,8 +122,9 @@ def test_any_history_of_runs_leaves_what_the_rules_say(
                 assert read_store(path, each) == model.matrix(each)
 
 
+# Any but NUL, which the fit job refuses.
 @given(name=st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 def test_an_image_id_is_any_text(name: str) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "features.db"

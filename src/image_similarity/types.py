@@ -148,7 +148,7 @@ class NeighbourIndex(Protocol):
     """Finds nearest vectors. Exactly ``min(k, rows allowed)`` rows for each query, always."""
 
     def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
-        """The ``k`` best rows of each query ``(m, dimension)``; ``allowed`` is a mask over the rows, None allows all."""
+        """The ``k`` best rows of each query ``(m, dimension)``; ``allowed`` is a mask over the rows, None: all."""
         ...
 
 

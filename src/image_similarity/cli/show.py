@@ -51,6 +51,9 @@ def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
     if how is Format.json:
         show_json([dict(zip(header, row, strict=True)) for row in rows])
         return
+    if how is Format.table and not rows:
+        say("every image could be used")
+        return
     show_rows(header, rows, how, "Not used")
 
 

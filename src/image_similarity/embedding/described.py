@@ -22,6 +22,7 @@ FORMATS = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino"}
 LAYOUTS = ("NCHW", "NHWC")
 RESIZES = ("stretch", "pad")
 INTERPOLATIONS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
+KINDS = {str: "text", bool: "true or false", int: "a whole number from 1 to 65536", list: "a list of three numbers"}
 BYTE = 255.0
 
 
@@ -79,7 +80,7 @@ def read_description(choice: ModelChoice) -> Description:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}. --model takes the path of a model's .toml") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
         raise ModelError(f"{path} is not TOML: {error}") from error
     return _Fields(path, fields).description(choice.weights)
 
@@ -150,7 +151,7 @@ class _Fields:
         if value is None:
             raise ModelError(f"{self.path}: the field {field} is missing")
         if not isinstance(value, kind):
-            raise self.wrong(field, value, f"a {kind.__name__}")
+            raise self.wrong(field, value, KINDS[kind])
         return value
 
     def positive(self, field: str) -> int:
@@ -167,14 +168,18 @@ class _Fields:
 
     def triple(self, field: str, default: float) -> tuple[float, float, float]:
         values = self.take(field, list, [default] * 3)
-        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        if len(values) != 3 or not numbers or (field == "std" and 0 in values):
+        if len(values) != 3 or not all(_is_number(value) for value in values) or (field == "std" and 0 in values):
             raise self.wrong(field, values, "three numbers, for red, green and blue (a std is not 0)")
         red, green, blue = (float(value) for value in values)
         return red, green, blue
 
     def wrong(self, field: str, value: object, allowed: str) -> ModelError:
         return ModelError(f"{self.path}: {field} = {value!r} must be {allowed}")
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number of ordinary size: TOML has ``nan``, ``inf`` and whole numbers without end."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
 def _sha256(file: Path) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from image_similarity.types import ModelSpec
 
 
+NOT_SCALED = (255.0, 255.0, 255.0)  # the std of a network that takes 0..1, which is what a description starts from
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """A network's file and what its first layer expects: ``(pixel - mean) / std`` of channels 0..255."""
@@ -41,22 +44,27 @@ class OpenVinoModel:
     def __init__(self, spec: ModelSpec, graph: Graph) -> None:
         self.spec = spec
         self._compiled = _compile(spec, graph)
+        self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB ``(n, size, size, 3)`` to unit vectors ``(n, dimension)``."""
-        import openvino
-
         vectors = np.empty((len(pixels), self.spec.dimension), np.float32)
-
-        def keep(request: Any, row: int) -> None:
-            vectors[row] = request.get_output_tensor(0).data.reshape(-1)
-
-        queue = openvino.AsyncInferQueue(self._compiled)
-        queue.set_callback(keep)
+        # Requests in a ring and no callbacks: OpenVINO's threads would wait for Python's lock to call back, while the
+        # thread that frees the model holds that lock and waits for them, for ever.
+        requests = [self._compiled.create_infer_request() for _ in range(min(self._at_once, len(pixels)))]
         for row, image in enumerate(pixels):
-            queue.start_async({0: image[None]}, row)
-        queue.wait_all()
+            request = requests[row % len(requests)]
+            if row >= len(requests):
+                _take(request, vectors[row - len(requests)])
+            request.start_async({0: image[None]})
+        for row in range(len(pixels) - len(requests), len(pixels)):
+            _take(requests[row % len(requests)], vectors[row])
         return unit_length(vectors, self.spec.name)
+
+
+def _take(request: Any, vector: NDArray[np.float32]) -> None:
+    request.wait()
+    vector[:] = request.get_output_tensor(0).data.reshape(-1)
 
 
 def _compile(spec: ModelSpec, graph: Graph) -> Any:
@@ -70,7 +78,13 @@ def _compile(spec: ModelSpec, graph: Graph) -> Any:
         )
     except RuntimeError as error:
         raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {_first_line(error)}") from error
-    size = int(np.prod(compiled.output(0).shape))
+    shape = compiled.output(0).get_partial_shape()
+    if len(compiled.inputs) != 1 or shape.is_dynamic:
+        raise ModelError(
+            f"{graph.path} cannot be run as {spec.name}: it takes {len(compiled.inputs)} inputs and gives numbers of "
+            f"shape {shape}; one picture in and a fixed shape out are needed"
+        )
+    size = int(np.prod(shape.to_shape()))
     if size != spec.dimension:
         raise ModelError(f"{graph.path} gives {size} numbers an image, its record says {spec.dimension}")
     return compiled
@@ -95,7 +109,9 @@ def _with_preprocessing(model: Any, spec: ModelSpec, graph: Graph) -> Any:
     import openvino
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
-    bytes_wanted = model.input(0).get_element_type() == openvino.Type.u8
+    bytes_wanted = model.inputs[0].get_element_type() == openvino.Type.u8
+    if bytes_wanted and (any(graph.mean) or graph.std != NOT_SCALED):
+        raise ModelError(f"{graph.path} takes bytes, not numbers: {spec.name} can have no mean and no std")
     steps = PrePostProcessor(model)
     entry = steps.input(0)
     entry.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC")).set_color_format(

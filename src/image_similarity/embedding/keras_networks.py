@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from image_similarity.embedding.weights import WeightsFile, check_digest, fetch, verify
-from image_similarity.errors import ModelError, OutputError
+from image_similarity.errors import ModelError, OutputError, WeightsError
 from image_similarity.settings import Folders
 from image_similarity.types import InputSpec, ModelSpec
 
@@ -106,6 +106,11 @@ def load_network(choice: ModelChoice, settings: Settings, progress: Progress) ->
     if choice.weights is not None:
         verify(choice.weights, digest, network.weights.size if choice.weights_digest is None else None, choice.name)
     if not (built / "model.xml").exists():
+        if choice.weights is None and digest != network.weights.digest:
+            raise WeightsError(
+                f"{built} is not there: {choice.name} was never built from the weights {digest}. "
+                "Give their file with --weights FILE"
+            )
         weights = choice.weights or fetch(
             network.weights, choice.name, settings.weights_address, cache / "weights", progress
         )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
+WAYS_OUT = "Give the file with --weights FILE, or use --model colour-shape, which needs none"
 ALGORITHMS = {32: "md5", 64: "sha256"}
 
 
@@ -95,7 +96,7 @@ def _verify_download(temporary: Path, record: WeightsFile, name: str, source: st
         verify(temporary, record.digest, record.size, name)
     except WeightsError as error:
         message = str(error).replace(str(temporary), source)
-        raise WeightsError(f"{message} Nothing was kept") from None
+        raise WeightsError(f"{message} Nothing was kept. {WAYS_OUT}") from None
 
 
 def _download(source: str, target: Path, record: WeightsFile, progress: Progress) -> None:
@@ -117,12 +118,11 @@ def _download(source: str, target: Path, record: WeightsFile, progress: Progress
                 progress(stage, file.tell(), record.size)
     except httpx.HTTPStatusError as error:
         raise _no_weights(source, record, f"the server answers {error.response.status_code}") from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _no_weights(source, record, str(error) or type(error).__name__) from error
 
 
 def _no_weights(source: str, record: WeightsFile, reason: str) -> WeightsError:
     return WeightsError(
-        f"cannot download {record.file} ({record.size / 1e6:.0f} MB) from {source}: {reason}. "
-        "Give the file with --weights FILE, or use --model colour-shape, which needs none"
+        f"cannot download {record.file} ({record.size / 1e6:.0f} MB) from {source}: {reason}. {WAYS_OUT}"
     )

@@ -7,6 +7,7 @@ dealt with here, once, so that no other module ever sees anything but upright RG
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from image_similarity.errors import ImageError
 from image_similarity.images.quiet import quiet
 
 WHITE = (255, 255, 255)
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF")
+"""What is read. Pillow knows forty more; some run other programs, some declare one size and decode another."""
 DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded, and is an error, not a warning
@@ -31,6 +34,8 @@ def read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError("read", error.strerror or str(error)) from error
+    except ValueError as error:  # a name that no file can have
+        raise ImageError("read", str(error)) from error
     if not data:
         raise ImageError("read", "the file is empty")
     return data
@@ -57,16 +62,15 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None) -> Imag
     except ImageError:
         raise
     except Exception as error:  # a codec may raise anything at all on hostile bytes
-        raise ImageError("decode", f"damaged picture: {error}") from error
+        raise ImageError("decode", f"damaged picture: {error or type(error).__name__}") from error
 
 
 def _decode(data: bytes, max_pixels: int, at_least: int | None) -> Image.Image:
-    _register_plugins()
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=_formats()) as image:
         width, height = image.size
         if width * height > max_pixels:
             raise ImageError("decode", f"{width} x {height} pixels are more than the limit of {max_pixels}")
-        if at_least is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
+        if at_least is not None and image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
             image.draft(None, (at_least * DRAFT_MARGIN, at_least * DRAFT_MARGIN))
         image.load()
         profile = image.info.get("icc_profile")
@@ -76,13 +80,17 @@ def _decode(data: bytes, max_pixels: int, at_least: int | None) -> Image.Image:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Bring sixteen and thirty-two bits a channel down to eight by scale, where Pillow would clip."""
+    clear = image.info.get("transparency")  # of a PNG without alpha: one shade or colour, in the file's own bits
     if image.mode.startswith(("I;16", "I")):
         values = np.asarray(image).astype(np.int64)
-        return Image.fromarray((np.clip(values, 0, 65535) // 257).astype(np.uint8))
+        grey = Image.fromarray((np.clip(values, 0, 65535) // 257).astype(np.uint8))
+        return grey if clear is None else Image.merge("LA", (grey, Image.fromarray(values != clear).convert("L")))
     if image.mode == "F":
         values = np.nan_to_num(np.asarray(image))
         top = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
         return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
+    if image.mode == "RGB" and isinstance(clear, tuple) and max(clear) > 255:  # of its pixels Pillow keeps a byte
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
     return image
 
 
@@ -94,6 +102,8 @@ def _flatten(image: Image.Image, profile: bytes | None) -> Image.Image:
         flat = Image.new("RGB", image.size, WHITE)
         flat.paste(_to_srgb(colours.convert("RGB"), profile), mask=alpha)
         return flat
+    if image.mode == "P":
+        image = image.convert("RGB")
     if image.mode in ("RGB", "CMYK"):
         image = _to_srgb(image, profile)
     return image if image.mode == "RGB" else image.convert("RGB")
@@ -120,21 +130,20 @@ def _not_a_picture(data: bytes) -> str:
     if start.startswith((b"\xff\xd8", b"\x89png")):
         return "damaged picture: its header cannot be read"
     if b"ftyp" in start[:12] and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc"):
+        if "HEIF" in _formats():
+            return "damaged picture: its header cannot be read"
         return "a HEIC picture: install image-similarity[heif] to read it"
     return "not a picture in any known format"
 
 
-_plugins_registered = False
-
-
-def _register_plugins() -> None:
-    """HEIC needs a plugin of Pillow's, an extra; AVIF comes with Pillow."""
-    global _plugins_registered
-    if _plugins_registered:
-        return
-    _plugins_registered = True
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of :data:`FORMATS` that can be read here. HEIC needs a plugin of Pillow's, an extra; AVIF comes with it."""
+    Image.init()
     try:
         import pillow_heif
     except ImportError:
-        return
-    pillow_heif.register_heif_opener()
+        pass
+    else:
+        pillow_heif.register_heif_opener()
+    return tuple(name for name in FORMATS if name in Image.OPEN)

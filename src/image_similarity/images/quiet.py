@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 _lock = threading.Lock()
 _inside = 0
-_outer: warnings.catch_warnings | None = None  # type: ignore[type-arg]
+_outer: warnings.catch_warnings | None = None
 
 
 @contextmanager

@@ -102,7 +102,7 @@ class FeaturesRun:
 
     def _claimed(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
         """The catalogue's images, each id once."""
-        for chunk in _chunks(source, CHUNK):
+        for chunk in _chunks(self._nameable(source), CHUNK):
             for image, other in zip(chunk, self.records.claim(chunk), strict=True):
                 if other is None:
                     yield image
@@ -113,6 +113,14 @@ class FeaturesRun:
                 else:
                     reason = f"the image id already stands for {other.location} of product {other.product_id}"
                     self._fail(_failure("list", reason, image))
+
+    def _nameable(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
+        """The images whose ids the store can tell apart."""
+        for image in source:
+            if "\0" in image.image_id:  # where SQLite's text functions take a text to end
+                self._fail(_failure("list", "the image id holds a NUL character", image))
+            else:
+                yield image
 
     def _read(self, image: CatalogueImage) -> _Read:
         path = self.folder / image.image_id if image.is_remote else Path(image.location)
