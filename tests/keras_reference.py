@@ -75,9 +75,7 @@ def loaded(path: Path, size: int) -> list[NDArray[np.uint8]]:
 def main(name: str, folder: Path) -> None:
     application, module, layer, size = NETWORKS[name]
     keras.utils.set_random_seed(SEED)
-    network = getattr(keras.applications, application)(
-        weights=None, include_top=False, input_shape=(size, size, 3)
-    )
+    network = getattr(keras.applications, application)(weights=None, include_top=False, input_shape=(size, size, 3))
     seed_weights(network)
     with h5py.File(folder / f"{name}.h5", "w") as file:
         save_weights_to_hdf5_group(file, network)

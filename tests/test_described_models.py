@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import load_model, model_spec
@@ -32,7 +33,7 @@ def field(colour: tuple[int, int, int] = ORANGE) -> NDArray[np.uint8]:
 
 
 def unit(*numbers: float) -> NDArray[np.float64]:
-    return np.array([numbers]) / np.linalg.norm(numbers)
+    return np.array([numbers], np.float64) / float(np.linalg.norm(numbers))
 
 
 def refused(description: Path) -> str:
@@ -211,11 +212,9 @@ def photos(luma: Path, model: EmbeddingModel) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("name", ["mobilenetv2", "googlenet", "inception_v3_mixed9"])
 def test_real_networks_agree_with_onnx_runtime(real_networks: Path, luma: Path, name: str) -> None:
-    import onnxruntime
-
     model = load(real_networks / f"{name}.toml")
     pixels = photos(luma, model)
-    session = onnxruntime.InferenceSession(real_networks / f"{name}.onnx", providers=["CPUExecutionProvider"])
+    session = InferenceSession(real_networks / f"{name}.onnx", providers=["CPUExecutionProvider"])
     planes = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
     entry = session.get_inputs()[0].name
     expected = np.concatenate([session.run(["features"], {entry: plane[None]})[0] for plane in planes])

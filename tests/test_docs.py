@@ -83,10 +83,17 @@ def test_every_block_runs_as_written(page: Path, desk: Path) -> None:
     elif page.name == "storage.md":
         fitted = "image-similarity fit --dataset shop --catalogue little-shop --model colour-shape"
         assert run(["bash", "-ec", fitted], desk).returncode == 0
+    printed = ""
     for kind, text in blocks(page):
         command = ["bash", "-euo", "pipefail", "-c", text] if kind == "sh" else [sys.executable, "-c", text]
         done = run(command, desk)
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        printed += done.stdout
+    if page.name == "first-results.md":
+        # The page's figures are those that its commands give: R@1, R@5 and R@10 of two models.
+        shares = re.findall(r"\b0\.\d{3}\b(?= +[│┃])", printed.split("Most like")[0])
+        assert len(shares) == 6
+        assert all(share in page.read_text(encoding="utf-8") for share in shares)
     if page.name == "README.md":
         assert (desk / "installed" / "image_similarity" / "pages" / "style.css").exists()
         for made in ("demo/index.html", "similar.html", "found.html"):

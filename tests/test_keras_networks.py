@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
     """Row by row."""
     one, other = one.astype(np.float64), other.astype(np.float64)
     products: NDArray[np.float64] = (one * other).sum(axis=-1)
-    return products / np.linalg.norm(one, axis=-1) / np.linalg.norm(other, axis=-1)
+    products /= np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return products
 
 
 def refused(choice: ModelChoice, settings: Settings) -> str:
@@ -120,7 +122,7 @@ def test_a_built_network_needs_neither_its_weights_nor_keras(
 def test_vgg_carries_no_block5(seeded: Networks, seeded_model: Models, seeded_settings: Settings) -> None:
     network, _ = seeded("VGG"), seeded_model("VGG")
     widths = [3, 64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512]  # of the layers up to block4's last
-    numbers = sum((9 * wide + 1) * then for wide, then in zip(widths, widths[1:], strict=False))
+    numbers = sum((9 * wide + 1) * then for wide, then in pairwise(widths))
     built = Folders(seeded_settings.root).models / f"VGG-{network.digest[:8]}"
     assert sorted(path.name for path in built.iterdir()) == ["model.bin", "model.xml"]
     assert 0 <= (built / "model.bin").stat().st_size - 4 * numbers < 1000

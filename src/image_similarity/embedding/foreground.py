@@ -23,9 +23,13 @@ LOW = np.array([0, -60, -60], np.float32)
 STEP = np.array([100 / 8, 10, 10], np.float32)
 RING = 0.1  # of the shorter side
 MIDDLE = 0.33  # standard deviation of the middle's weights, of each side
-SURELY_NOT, SURELY = 0.3, 0.5  # shares below which a pixel is background and above which it is the thing
+# Shares below which a pixel is surely background, and above which it is surely the thing. A plain background's own
+# colour gets a half at most; elsewhere a share is also weighed by how near the middle it is.
+ON_PLAIN, ON_ANYTHING = (0.5, 0.75), (0.3, 0.5)
 LEAST = 20  # pixels; a picture with less of a thing than this is taken whole
 REACH = 2.2  # half the crop's side, in standard deviations of the thing's extent
+ONE_COLOUR = 5.0  # distance in CIELAB
+PLAIN = 0.9  # of the border
 WHITE = 254
 PADDED = 0.4  # of a side: a photo fills the side of its frame, a thing on white touches it here and there
 LIGHT = 100.0
@@ -43,9 +47,12 @@ def thing(pixels: NDArray[np.uint8], lab: Floats) -> Floats:
     ring, middle = _weights(*framed.shape[:2])
     cell = _cells(framed)
     beside, within = _histogram(cell, ring)[cell], _histogram(cell, middle**2)[cell]
+    likely = within / (within + beside + 1e-9)
     share = np.zeros(lab.shape[:2], np.float32)
-    share[rows, columns] = _blurred(within / (within + beside + 1e-9) * middle)
-    mask: Floats = np.clip((share - SURELY_NOT) / (SURELY - SURELY_NOT), 0, 1).astype(np.float32)
+    plain = _is_plain(framed[ring > 0])
+    share[rows, columns] = _blurred(likely if plain else likely * middle)
+    surely_not, surely = ON_PLAIN if plain else ON_ANYTHING
+    mask: Floats = np.clip((share - surely_not) / (surely - surely_not), 0, 1).astype(np.float32)
     return mask if mask.sum() >= LEAST else np.ones_like(mask)
 
 
@@ -64,6 +71,12 @@ def cropped(lightness: Floats, mask: Floats) -> Floats:
     alone = Image.fromarray(lightness * mask + LIGHT * (1 - mask))
     crop = alone.transform((size, size), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR, fillcolor=LIGHT)
     return np.asarray(crop)
+
+
+def _is_plain(border: Floats) -> bool:
+    """Whether the border is of one colour, as in a studio: then colour alone tells, wherever in the picture."""
+    distance = np.linalg.norm(border - np.median(border, axis=0), axis=-1)
+    return bool((distance < ONE_COLOUR).mean() > PLAIN)
 
 
 def _frame(pixels: NDArray[np.uint8]) -> tuple[slice, slice]:
