@@ -1,7 +1,7 @@
 """What Keras itself makes of some pictures; run as ``python keras_reference.py NAME FOLDER``, in a process of its own.
 
-Writes the weights of a whole network from a seed, as Keras' official files are laid out (``NAME.h5``), two pictures,
-and for each of the six views of each picture the pixels that Keras loads and the vector that ``predict`` gives
+Writes the weights of a whole network from a seed, as Keras' official files are laid out (``NAME.h5``), a picture
+(``photo.jpg``), and of each of its six views the pixels that Keras loads and the vector that ``predict`` gives
 (``NAME.npz``). Nothing of our package is imported: it is the package that is being judged.
 """
 
@@ -54,16 +54,14 @@ def seed_weights(network: Any) -> None:
         layer.set_weights(values)
 
 
-def pictures(folder: Path) -> list[Path]:
-    """Two pictures that are neither square nor the same after any turn: a photo's format, and one without loss."""
+def photo(path: Path) -> Path:
+    """A picture that is neither square nor the same after any turn."""
     down, across = np.mgrid[:260, :340] / 260
     waves = np.stack([np.sin(40 * across**2) * 127 + 128, 255 * down, 255 * down * across], axis=-1)
-    fields = np.kron(np.random.default_rng(SEED).integers(0, 256, (10, 8, 3)), np.ones((40, 25, 1)))
-    fields *= np.linspace(0.2, 1, 400)[:, None, None]
-    paths = [folder / "waves.jpg", folder / "fields.png"]
-    for path, pixels in zip(paths, (waves, fields), strict=True):
-        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
-    return paths
+    fields = np.kron(np.random.default_rng(SEED).integers(0, 256, (13, 17, 3)), np.ones((20, 20, 1)))
+    pixels = np.where((down + across < 1)[..., None], fields * down[..., None], waves)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, quality=95)
+    return path
 
 
 def loaded(path: Path, size: int) -> list[NDArray[np.uint8]]:
@@ -81,10 +79,9 @@ def main(name: str, folder: Path) -> None:
         save_weights_to_hdf5_group(file, network)
     maps = network.output if layer is None else network.get_layer(layer).output
     features = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(maps))
-    pixels = np.stack([loaded(path, size) for path in pictures(folder)])
-    prepared = getattr(keras.applications, module).preprocess_input(pixels.reshape(-1, size, size, 3).astype("f4"))
-    vectors = features.predict(prepared, batch_size=4, verbose=0)
-    np.savez(folder / f"{name}.npz", pixels=pixels, vectors=vectors.reshape(*pixels.shape[:2], -1))
+    pixels = np.stack(loaded(photo(folder / "photo.jpg"), size))
+    prepared = getattr(keras.applications, module).preprocess_input(pixels.astype(np.float32))
+    np.savez(folder / f"{name}.npz", pixels=pixels, vectors=features.predict(prepared, verbose=0))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,14 +27,14 @@ from image_similarity.types import EmbeddingModel, no_progress
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """One network's weights in Keras' own layout, and Keras' vectors of the six views of two pictures."""
+    """One network's weights in Keras' own layout, and Keras' vectors of the six views of a picture."""
 
     name: str
     weights: Path
     digest: str  # MD5
-    pictures: tuple[Path, Path]
-    pixels: NDArray[np.uint8]  # (pictures, views, size, size, 3)
-    vectors: NDArray[np.float32]  # (pictures, views, dimension), as ``predict`` gives them
+    photo: Path
+    pixels: NDArray[np.uint8]  # (6, size, size, 3)
+    vectors: NDArray[np.float32]  # (6, dimension), as ``predict`` gives them
 
     @property
     def choice(self) -> ModelChoice:
@@ -42,7 +43,7 @@ class Seeded:
 
 
 @pytest.fixture(scope="session")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Seeded]:
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Seeded]]:
     """Gives a network by name."""
     folder = tmp_path_factory.mktemp("seeded")
 
@@ -58,18 +59,21 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Seeded]:
             name=name,
             weights=weights,
             digest=hashlib.md5(weights.read_bytes()).hexdigest(),
-            pictures=(folder / "waves.jpg", folder / "fields.png"),
+            photo=folder / "photo.jpg",
             pixels=arrays["pixels"],
             vectors=arrays["vectors"],
         )
 
-    return network
+    yield network
+    shutil.rmtree(folder)  # pytest would keep three sessions' 300 MB
 
 
 @pytest.fixture(scope="session")
-def seeded_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def seeded_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A workspace that keeps the built graphs for the whole session; no address to download anything from."""
-    return Settings(root=tmp_path_factory.mktemp("built"), weights_address="http://127.0.0.1:9/")
+    settings = Settings(root=tmp_path_factory.mktemp("built"), weights_address="http://127.0.0.1:9/")
+    yield settings
+    shutil.rmtree(settings.root)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.cli.options import Format
-from image_similarity.jobs.answers import score_text
+from image_similarity.jobs.answers import score_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +34,10 @@ def show_answer(answer: Answer, how: Format) -> None:
             match.rank,
             match.product_id,
             shown.product.title,
-            match.score if how is Format.csv else score_text(match.score),
+            match.score if how is Format.csv else score,
             match.image_id,
         ]
-        for match, shown in zip(answer.matches, answer.shown, strict=True)
+        for match, shown, score in zip(answer.matches, answer.shown, score_texts(answer.matches), strict=True)
     ]
     title = answer.query.product.title
     name = answer.query.product.product_id + (f", {title}" if title else "")

@@ -56,8 +56,8 @@ class Answer:
         from image_similarity.pages.model import Row
 
         cards = [
-            _card(shown, match, None if right is None else match.product_id == right)
-            for match, shown in zip(self.matches, self.shown, strict=True)
+            _card(shown, match, score, None if right is None else match.product_id == right)
+            for match, shown, score in zip(self.matches, self.shown, score_texts(self.matches), strict=True)
         ]
         return Row(_card(self.query), cards)
 
@@ -85,14 +85,16 @@ def show_product(records: CatalogueRecords | None, folder: Path, product_id: str
     return Shown(records.product(product_id), path)
 
 
-def score_text(score: float | None) -> str:
-    """A score as people read it."""
-    if score is None:
-        return ""
-    return f"{score:.0f} points" if score > POINTS else f"{score:.3f}"
+def score_texts(matches: list[ProductMatch]) -> list[str]:
+    """The scores of one answer as people read them: cosines, or where one is above 1, the first version's points."""
+    points = any(match.score is not None and match.score > POINTS for match in matches)
+    return [
+        "" if match.score is None else f"{match.score:.0f} points" if points else f"{match.score:.3f}"
+        for match in matches
+    ]
 
 
-def _card(shown: Shown, match: ProductMatch | None = None, right: bool | None = None) -> Card:
+def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", right: bool | None = None) -> Card:
     from image_similarity.pages.model import Card, Picture
 
     product = shown.product
@@ -102,7 +104,7 @@ def _card(shown: Shown, match: ProductMatch | None = None, right: bool | None = 
         description=product.description,
         rank=match.rank if match else None,
         score=match.score if match else None,
-        score_text=score_text(match.score) if match else "",
+        score_text=score,
         picture=Picture(shown.picture, product.title or product.product_id),
         marked_right=right,
     )
