@@ -9,7 +9,7 @@ demo: $(VENV)/.installed
 	$(BIN)/image-similarity demo demo
 
 test: $(VENV)/.developed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .

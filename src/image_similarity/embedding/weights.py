@@ -118,7 +118,7 @@ def _download(source: str, target: Path, record: WeightsFile, progress: Progress
                 progress(stage, file.tell(), record.size)
     except httpx.HTTPStatusError as error:
         raise _no_weights(source, record, f"the server answers {error.response.status_code}") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last two: an address that is none
         raise _no_weights(source, record, str(error) or type(error).__name__) from error
 
 
