@@ -206,7 +206,7 @@ def test_bad_json_lines_are_failures(tmp_path: Path) -> None:
         (b"{no json\n{none at all\n", "no product column"),
         (b'"sku"x,url\n', "header"),
         (b"PAR1 and no more", "Parquet"),
-        (gzip.compress(b"sku,url\n" + b"1,x\n" * 5000)[:-20], "cut short"),
+        (gzip.compress(b"sku,url\n" + b"1,x\n" * 5000, mtime=0)[:-20], "cut short"),
         (b"\x1f\x8bnonsense", "damaged"),
     ],
 )

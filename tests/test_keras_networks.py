@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.seeded"]
 
 BOTH = ["VGG", "Inception_Resnet"]
+SAME = 1 - 1e-8  # 0.99999 is asked for; the cosine falls short of 1 by 1e-13, and with a mean off by 0.1 by 1e-7
 OTHERS = "0123456789abcdef" * 2  # a digest of nothing here
 
 
@@ -84,7 +85,7 @@ def test_our_pixels_are_those_that_keras_loads(seeded: Networks, name: str) -> N
 @pytest.mark.parametrize("name", BOTH)
 def test_our_vectors_are_those_of_keras_for_all_six_views(seeded: Networks, seeded_model: Models, name: str) -> None:
     network, model = seeded(name), seeded_model(name)
-    assert cosines(model.embed(network.pixels), network.vectors).min() >= 0.99999
+    assert cosines(model.embed(network.pixels), network.vectors).min() >= SAME
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -153,7 +154,7 @@ def test_official_weights_are_downloaded_once_and_built_where_no_other_framework
     assert model.spec.key == "VGG"
     assert list(dict.fromkeys(told)) == [f"download {record.file}", "build VGG"]
     vector = model.embed(network.pixels[:1])
-    assert cosines(vector, network.vectors[:1]).min() >= 0.99999
+    assert cosines(vector, network.vectors[:1]).min() >= SAME
     assert np.array_equal(vector, again.embed(network.pixels[:1]))
 
 
@@ -175,7 +176,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_taken_for_a_network(
     network, _ = seeded("VGG"), seeded_model("VGG")
     models = Folders(settings.root).models
     command = [sys.executable, "-c", START, str(settings.root), str(network.weights), network.digest]
-    process = subprocess.Popen(command, start_new_session=True)
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         for _ in range(6000):
             if list(models.glob(".VGG-*")) or process.poll() is not None:
