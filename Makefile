@@ -20,7 +20,7 @@ types: $(VENV)/.developed
 
 coverage: $(VENV)/.developed
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/python -m coverage combine
 	$(BIN)/python -m coverage report --fail-under=90
 
