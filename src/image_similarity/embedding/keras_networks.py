@@ -149,7 +149,8 @@ def _build(name: str, weights: Path, folder: Path) -> None:
             reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise ModelError(f"Keras could not build {name} from {weights}: {reason}")
         shutil.rmtree(temporary / "keras", ignore_errors=True)
-        if not folder.exists():
+        if not (folder / "model.xml").exists():  # another process may have been faster
+            shutil.rmtree(folder, ignore_errors=True)
             temporary.rename(folder)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}. Nothing was kept") from error
