@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from image_similarity.cli.progress import Bars
 from image_similarity.dataset import Dataset
-from image_similarity.errors import CatalogueError, ImageSimilarityError, UsageError
+from image_similarity.errors import SOME_FAILED, CatalogueError, ImageSimilarityError, UsageError
 
 if TYPE_CHECKING:
     from image_similarity.embedding.choice import ModelChoice
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import CatalogueSource
 
-SOME_FAILED = 3
 TRANSFER_MODELS = ("VGG", "Inception_Resnet")
 DEFAULT_NUMBER = 10
 

@@ -10,15 +10,14 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.errors import ImageSimilarityError, UsageError
+from image_similarity.embedding.models import DEFAULT_MODEL
+from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageError
 
 if TYPE_CHECKING:
     from image_similarity.jobs.answers import Answer
     from image_similarity.workspace import Workspace
 
-SOME_FAILED = 3  # the run went to its end, but not every image could be used
 DEFAULT_WORKSPACE = Path("data")
-DEFAULT_MODEL = "Inception_Resnet"
 
 app = typer.Typer(
     name="image-similarity",
