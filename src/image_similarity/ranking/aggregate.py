@@ -13,6 +13,7 @@ import numpy as np
 
 from image_similarity.errors import UsageError
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.ranking.best import first_of_each_product
 from image_similarity.types import ProductMatch
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.ranking.gallery import Gallery, Question
+    from image_similarity.types import Neighbours
 
 FIRST_VERSION_IMAGES = 50  # nearest images that each image of a product may vote for (facts of the first version)
 FIRST_LOOK = 64  # rows asked for at first by `best`; four times as many while that leaves a doubt
@@ -82,13 +84,13 @@ def _best(gallery: Gallery, questions: Sequence[Question], number: int) -> list[
     while open_questions:
         look = min(look, len(gallery))
         found = gallery.index.search(np.concatenate([questions[i].vectors for i in open_questions]), look)
+        hits = _first_hits(gallery, [questions[i] for i in open_questions], found, number)
         doubtful, start = [], 0
-        for i in open_questions:
+        for i, answer in zip(open_questions, hits, strict=True):
             stop = start + len(questions[i].vectors)
-            rows, scores = found.rows[start:stop], found.scores[start:stop]
             wanted = min(number, gallery.others(questions[i]))
-            answers[i] = _first_of_each_product(gallery, questions[i], rows, scores)[:wanted]
-            unseen = float(scores[:, -1].max(initial=-np.inf)) if look < len(gallery) else -np.inf
+            answers[i] = answer[:wanted]
+            unseen = float(found.scores[start:stop, -1].max(initial=-np.inf)) if look < len(gallery) else -np.inf
             if len(answers[i]) < wanted or (wanted and answers[i][-1].score <= unseen):
                 doubtful.append(i)
             start = stop
@@ -98,18 +100,25 @@ def _best(gallery: Gallery, questions: Sequence[Question], number: int) -> list[
     return answers
 
 
-def _first_of_each_product(
-    gallery: Gallery, question: Question, rows: NDArray[np.intp], scores: NDArray[np.float32]
-) -> list[_Hit]:
-    products = gallery.row_product[rows]
-    pictures = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)
-    keep = products != question.own
-    products, rows, scores, pictures = products[keep], rows[keep], scores[keep], pictures[keep]
-    # The last key of lexsort is the first to count: score, then product id, then the pair of pictures.
-    order = np.lexsort((rows, pictures, products, -scores))
-    _, first = np.unique(products[order], return_index=True)
+def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbours, number: int) -> list[list[_Hit]]:
+    """Of each question's hits the best of each product, best first; ``found`` has a line for each of its pictures."""
+    pictures = [len(question.vectors) for question in questions]
+    look = found.rows.shape[1]
+    # One line a question: its pictures' hits one after another.
+    rows = np.full((len(questions), max(pictures) * look), -1, np.intp)
+    scores = np.zeros(rows.shape, np.float32)
+    within = np.arange(rows.shape[1]) < look * np.array(pictures)[:, None]
+    rows[within], scores[within] = found.rows.reshape(-1), found.scores.reshape(-1)
+    products = np.where(within, gallery.row_product[rows], -1)
+    products[products == np.array([question.own for question in questions])[:, None]] = -1
+    places = first_of_each_product(products, scores, number)
     return [
-        _Hit(int(products[at]), float(scores[at]), int(pictures[at]), int(rows[at])) for at in order[np.sort(first)]
+        [
+            _Hit(int(products[line, at]), float(scores[line, at]), int(at // look), int(rows[line, at]))
+            for at in places[line].tolist()
+            if at >= 0
+        ]
+        for line in range(len(questions))
     ]
 
 

@@ -1,0 +1,227 @@
+"""The nearest rows of every row, exact: each pair of rows is multiplied once, in low precision, for both of its rows.
+
+A sample of the columns tells for each row a score that some hundred others are sure to reach. What reaches it, less
+what low precision can be off by, is a candidate; candidates are multiplied again in float32. A row with too few
+candidates is searched for by itself, so the answer is :class:`ExactIndex`'s.
+
+The work is done in units of rows. A unit's answer, and what it found for the units after it, are files: a run that was
+broken off goes on after its last whole unit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.files import replacing
+from image_similarity.neighbours.candidates import best_of, packed
+from image_similarity.neighbours.close import closest
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.keys import keys_of, neighbours_of
+from image_similarity.neighbours.tiles import SIDE, Tiles
+from image_similarity.processors import processors
+from image_similarity.types import Neighbours, no_progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from image_similarity.types import Progress
+
+UNIT = 8  # tiles: what a broken-off run does again at most
+SAMPLE_TILES = 2  # columns that tell each row's floor
+SURE = 0.005  # of the rows may have too few above their floor, and are searched for by themselves
+CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
+SEED = 20_26
+FACTS = "pairs.json"
+
+
+def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Progress = no_progress) -> Neighbours:
+    """The ``k`` nearest rows of every row, itself among them: as ``ExactIndex(vectors).search(vectors, k)``.
+
+    Args:
+        vectors: ``(n, dimension)``, about unit length; a memory map is read by parts.
+        k: rows wanted; all, where there are fewer.
+        folder: for what is done so far; the answers are memory maps of files in it.
+        progress: told how many rows are done.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    work = _Work(vectors, min(k, len(vectors)), folder)
+    for unit in range(work.units):
+        progress("nearest", min(unit * UNIT * SIDE, len(vectors)), len(vectors))
+        if not work.is_done(unit):
+            work.do(unit)
+    progress("nearest", len(vectors), len(vectors))
+    return work.answers()
+
+
+class _Work:
+    """One run's plan: units of ``UNIT`` tiles, each multiplied with itself and all tiles after it."""
+
+    def __init__(self, vectors: NDArray[np.float16], k: int, folder: Path) -> None:
+        self.vectors, self.k, self.folder = np.asarray(vectors), k, folder
+        self.tiles = Tiles(vectors)
+        self.units = -(-self.tiles.count // UNIT)
+        self.pool = ThreadPoolExecutor(processors())
+        self._begin()
+        self.floors = self._floors()
+        # Two scores of one row are each off by so much; their order tells nothing within twice that.
+        self.reach = np.full(self.tiles.count * SIDE, np.inf, np.float32)
+        self.reach[: len(vectors)] = self.floors - 2 * self.tiles.error
+
+    def _begin(self) -> None:
+        """Keep what an earlier run of the same work left, and nothing else."""
+        facts = {"rows": len(self.vectors), "k": self.k, "error": self.tiles.error, "digest": _digest(self.vectors)}
+        path = self.folder / FACTS
+        if path.exists() and path.read_text(encoding="utf-8") == json.dumps(facts):
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
+
+    def is_done(self, unit: int) -> bool:
+        """Whether an earlier run ended this unit."""
+        return self._path(unit, "nearest").exists()
+
+    def do(self, unit: int) -> None:
+        """Find a unit's nearest rows, and what it has found for later units on the way."""
+        tiles = range(unit * UNIT, min((unit + 1) * UNIT, self.tiles.count))
+        found: list[list[NDArray[np.int64]]] = [[] for _ in range(self.units)]
+        for pairs in self.pool.map(self._column, range(tiles.start, self.tiles.count), [tiles] * self.tiles.count):
+            for target, keys in pairs:
+                found[target].append(keys)
+        mine = [*found[unit], *(self._earlier(before, unit) for before in range(unit))]
+        later = [np.concatenate(keys) if keys else np.empty(0, np.int64) for keys in found[unit + 1 :]]
+        self._save(unit, "later", np.concatenate(later) if later else np.empty(0, np.int64))
+        self._save(unit, "ends", np.cumsum([0, *map(len, later)]))
+        self._save(unit, "nearest", self._nearest(unit, np.concatenate(mine)))
+
+    def answers(self) -> Neighbours:
+        """The units' answers in one piece, as memory maps."""
+        shape = (len(self.vectors), self.k)
+        with replacing(self.folder / "rows.npy") as rows_path, replacing(self.folder / "scores.npy") as scores_path:
+            rows = np.lib.format.open_memmap(rows_path, "w+", np.int32, shape)
+            scores = np.lib.format.open_memmap(scores_path, "w+", np.float32, shape)
+            start = 0
+            for unit in range(self.units):
+                found = neighbours_of(np.load(self._path(unit, "nearest")))
+                rows[start : start + len(found.rows)] = found.rows
+                scores[start : start + len(found.rows)] = found.scores
+                start += len(found.rows)
+            rows.flush()
+            scores.flush()
+            del rows, scores
+        self.pool.shutdown()
+        return Neighbours(
+            rows=np.load(self.folder / "rows.npy", mmap_mode="r"),
+            scores=np.load(self.folder / "scores.npy", mmap_mode="r"),
+        )
+
+    def _floors(self) -> NDArray[np.float32]:
+        """For each row a score that, going by a sample of the columns, more than ``k`` columns reach."""
+        count = min(len(self.vectors), SAMPLE_TILES * SIDE)
+        sample = np.sort(np.random.default_rng(SEED).choice(len(self.vectors), count, replace=False))
+        columns = [self.vectors[part] for part in np.array_split(sample, -(-count // SIDE))]
+        place = _place(self.k * count / len(self.vectors))
+
+        def of_tile(tile: int) -> NDArray[np.float32]:
+            rows = self.vectors[self.tiles.rows(tile)]
+            scores = np.concatenate([self.tiles.against(rows, part) for part in columns], axis=1)
+            if place > count:
+                return np.full(len(rows), -np.inf, np.float32)
+            lowest: NDArray[np.float32] = np.partition(scores, count - place, axis=1)[:, count - place]
+            return lowest
+
+        return np.concatenate(list(self.pool.map(of_tile, range(self.tiles.count))))
+
+    def _column(self, column: int, tiles: range) -> list[tuple[int, NDArray[np.int64]]]:
+        """The candidates of a unit's tiles and one tile not before them, by the unit whose rows they are for."""
+        found = []
+        for tile in tiles:
+            if tile > column:
+                break
+            scores = self.tiles.scores(tile, column)
+            found.append(self._candidates(tile, column, scores))
+            if tile != column:
+                found.append(self._candidates(column, tile, scores.T))
+        return found
+
+    def _candidates(self, tile: int, other: int, scores: NDArray[np.float32]) -> tuple[int, NDArray[np.int64]]:
+        """The pairs of a tile's rows that reach their floor, for the tile's unit. ``scores`` has a row for each."""
+        unit, within = divmod(tile, UNIT)
+        floor = self.reach[tile * SIDE : tile * SIDE + len(scores)]
+        # The mask is made in the order that the scores lie in: the other way round each would be fetched from afar.
+        if scores.strides[1] == scores.itemsize:
+            rows, others = np.divmod(np.flatnonzero(scores >= floor[:, None]), scores.shape[1])
+        else:
+            others, rows = np.divmod(np.flatnonzero(np.greater_equal(scores.T, floor)), scores.shape[0])
+        if len(rows) > CROWDED * len(scores) and len(rows) > self.k * len(scores):
+            rows, others, values = self._thinned(tile, other)
+        else:
+            values = scores[rows, others]
+        return unit, packed(rows + within * SIDE, others + other * SIDE, values)
+
+    def _thinned(self, tile: int, other: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
+        """The ``k`` best of another tile for each row of one: as exact as the last word."""
+        mine, theirs = self.tiles.rows(tile), self.tiles.rows(other)
+        scores = ExactIndex(self.vectors[theirs]).search(self.vectors[mine], self.k)
+        rows = np.repeat(np.arange(mine.stop - mine.start), scores.rows.shape[1])
+        return rows, scores.rows.reshape(-1), scores.scores.reshape(-1)
+
+    def _nearest(self, unit: int, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The keys of the ``k`` nearest of a unit's rows, out of its candidates."""
+        start = unit * UNIT * SIDE
+        mine = self.vectors[start : start + UNIT * SIDE]
+        floors = self.floors[start : start + len(mine)]
+        others, short = best_of(keys, len(mine), self.k, floors, 2 * self.tiles.error)
+        others[short, : self.k] = np.arange(self.k)  # anything: they are searched for below
+        parts = np.array_split(np.arange(len(mine)), 4 * processors())
+        nearest = np.concatenate(
+            list(self.pool.map(lambda part: closest(self.vectors, mine[part], others[part], self.k), parts))
+        )
+        if short.any():
+            found = ExactIndex(self.vectors).search(mine[short], self.k)
+            nearest[short] = keys_of(found.scores.astype(np.float64), found.rows)
+        return nearest
+
+    def _earlier(self, before: int, unit: int) -> NDArray[np.int64]:
+        """What an earlier unit found for a later one."""
+        ends = np.load(self._path(before, "ends"))
+        start, stop = ends[unit - before - 1 : unit - before + 1]
+        return np.asarray(np.load(self._path(before, "later"), mmap_mode="r")[start:stop])
+
+    def _path(self, unit: int, what: str) -> Path:
+        return self.folder / f"{unit:05}.{what}.npy"
+
+    def _save(self, unit: int, what: str, values: NDArray[np.int64]) -> None:
+        with replacing(self._path(unit, what)) as path, path.open("wb") as file:
+            np.save(file, values)
+
+
+def _place(expected: float) -> int:
+    """How far down a row's sampled scores its floor lies, when so many of its nearest are expected in the sample.
+
+    The number of them that are in it is Poisson distributed; it exceeds the place in ``SURE`` of the rows.
+    """
+    place, chance, total = 0, float(np.exp(-expected)), 0.0
+    while True:
+        total += chance
+        place += 1
+        if 1 - total <= SURE:
+            return place
+        chance *= expected / place
+
+
+def _digest(vectors: NDArray[np.float16]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for start in range(0, len(vectors), SIDE):
+        digest.update(np.ascontiguousarray(vectors[start : start + SIDE]))
+    return digest.hexdigest()

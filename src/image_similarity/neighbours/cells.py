@@ -1,0 +1,154 @@
+"""Large catalogues: the space is cut into cells, and a query looks into the cells that it is nearest to.
+
+Two looks: first at the rows of the nearest cells, as 4-bit codes of their principal components (16 to 128 bytes a
+row), then at the best of them as they are stored, float16, multiplied in float32. A filter that few rows pass skips the
+cells: all its rows are looked at. How many cells and how many close looks it takes is measured on the catalogue's own
+rows when the cells are made.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from image_similarity.files import replacing
+from image_similarity.neighbours.close import closest
+from image_similarity.neighbours.codes import CellCodes
+from image_similarity.neighbours.halves import single
+from image_similarity.neighbours.keys import neighbours_of
+from image_similarity.processors import processors
+from image_similarity.types import no_progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from image_similarity.types import Neighbours, Progress
+
+SLOTS = "slots.npy"
+QUERY_BLOCK = 1024  # queries looked up together
+CLOSE_BLOCK = 64  # queries that one thread looks at closely
+FEW = 30_000  # rows: as quick to look at all of them as to search the cells for those that are allowed
+DEEPER = 0.25  # of a filter: one row in sixteen allowed, twice as many cells
+GROWN, GONE = 1.5, 0.2  # rows for each one the cells were made for, and of those the share that has gone: made afresh
+GROWTH = 4  # times as many cells, where too few allowed rows were found in those looked at
+
+
+class CellsIndex:
+    """A :class:`~image_similarity.types.NeighbourIndex` that is approximate, and says how far.
+
+    Made with :meth:`build`, :meth:`update` or :meth:`open`. Rows may be renumbered, and rows may go, without a change
+    to the codes: ``slots`` is the row that each coded row has now, -1 where it has gone.
+    """
+
+    def __init__(self, vectors: NDArray[np.float16], codes: CellCodes, slots: NDArray[np.int32]) -> None:
+        self._vectors, self._codes, self._slots = np.asarray(vectors), codes, slots
+        self._moved = len(slots) != len(vectors) or not np.array_equal(slots, np.arange(len(slots), dtype=np.int32))
+        self.facts = codes.facts
+        self.effort = codes.facts.query
+
+    @classmethod
+    def build(cls, vectors: NDArray[np.float16], folder: Path, progress: Progress = no_progress) -> Self:
+        """Make the cells of a matrix ``(n, dimension)`` and write their files into a folder.
+
+        Raises:
+            OutputError: the files cannot be written.
+        """
+        from image_similarity.neighbours.training import trained_codes
+
+        return cls(vectors, trained_codes(vectors, progress), np.arange(len(vectors), dtype=np.int32))._write(folder)
+
+    @classmethod
+    def open(cls, vectors: NDArray[np.float16], folder: Path) -> Self:
+        """The cells of a folder; ``vectors`` is the matrix that they were made of or updated to."""
+        return cls(vectors, CellCodes.read(folder), np.load(folder / SLOTS))
+
+    @classmethod
+    def update(
+        cls,
+        old: Path,
+        folder: Path,
+        vectors: NDArray[np.float16],
+        rows: NDArray[np.int64],
+        progress: Progress = no_progress,
+    ) -> Self:
+        """The cells of a matrix that differs little from the one that ``old`` was made for.
+
+        Args:
+            old: the folder of the former cells.
+            folder: where the new ones are written.
+            vectors: ``(n, dimension)``, the matrix as it is now.
+            rows: the row that each row of the former matrix has now, -1 where it has gone.
+            progress: told how far it is.
+        """
+        codes, former = CellCodes.read(old), np.load(old / SLOTS)
+        slots = np.where(former >= 0, rows[former], -1).astype(np.int32)
+        is_new = np.ones(len(vectors), bool)
+        is_new[slots[slots >= 0]] = False
+        added = np.flatnonzero(is_new).astype(np.int32)
+        if len(slots) + len(added) > GROWN * codes.facts.rows or (slots < 0).sum() > GONE * len(slots):
+            return cls.build(vectors, folder, progress)
+        codes.add(vectors, added, progress)
+        return cls(vectors, codes, np.concatenate([slots, added]))._write(folder)
+
+    def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
+        """As :meth:`ExactIndex.search`, but a row that is among the nearest may be missing, another in its place."""
+        count = len(self._vectors) if allowed is None else int(np.count_nonzero(allowed))
+        k = min(k, count)
+        alive = None if allowed is None and not self._moved else self._alive(allowed)
+        keys = np.empty((len(queries), k), np.int64)
+        for start in range(0, len(queries) if k else 0, QUERY_BLOCK):
+            asked = single(queries[start : start + QUERY_BLOCK])
+            if count <= max(FEW, 4 * k):
+                few = np.arange(count) if alive is None else np.flatnonzero(alive)
+                slots = self._codes.among(asked, self._close(k), few)
+            else:
+                slots = self._nearest(asked, k, alive, count)
+            keys[start : start + QUERY_BLOCK] = self._closest(asked, slots, k)
+        return neighbours_of(keys)
+
+    def _close(self, k: int) -> int:
+        """How many rows to look at closely."""
+        return max(self.effort.close, 2 * k)
+
+    def _alive(self, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """The slots that may be found."""
+        if allowed is not None and not self._moved:
+            return allowed
+        alive = self._slots >= 0
+        if allowed is not None:
+            alive[alive] = allowed[self._slots[alive]]
+        return alive
+
+    def _nearest(
+        self, queries: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None, count: int
+    ) -> NDArray[np.int64]:
+        """The slots that look nearest by their codes. Looks further until there are enough to choose from."""
+        close, probes = min(self._close(k), count), self.effort.probes
+        # The nearest that are allowed lie further away.
+        probes = min(self.facts.cells, int(probes * (len(self._vectors) / count) ** DEEPER))
+        slots = self._codes.nearest(queries, close, probes, alive)
+        while probes < self.facts.cells and (missing := (slots < 0).any(axis=1)).any():
+            probes = min(self.facts.cells, probes * GROWTH)
+            slots[missing] = self._codes.nearest(queries[missing], close, probes, alive)
+        return slots
+
+    def _closest(self, queries: NDArray[np.float32], slots: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+        """The keys of the ``k`` best of each line of slots, by the float32 scores of the rows as they are stored."""
+        rows = self._slots[slots] if self._moved else slots
+        if len(queries) <= CLOSE_BLOCK:
+            return closest(self._vectors, queries, rows, k)
+        parts = np.array_split(np.arange(len(queries)), len(queries) // CLOSE_BLOCK)
+        with ThreadPoolExecutor(processors()) as pool:
+            return np.concatenate(
+                list(pool.map(lambda part: closest(self._vectors, queries[part], rows[part], k), parts))
+            )
+
+    def _write(self, folder: Path) -> Self:
+        self._codes.write(folder)
+        with replacing(folder / SLOTS) as path, path.open("wb") as file:
+            np.save(file, self._slots)
+        return self

@@ -1,0 +1,26 @@
+"""float16 to float32, several times as fast as NumPy's own conversion: by shifting bits rather than value by value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# IEEE 754: a half has 1 + 5 + 10 bits, a single 1 + 8 + 23. Shifted by 13, a half's exponent and mantissa stand where a
+# single's do; the exponents' biases differ by 127 - 15 = 112.
+SHIFT, BIAS = 13, np.float32(2.0**112)
+SIGN_AND_VALUE = np.array([0x8FFFE000], np.uint32).view(np.int32)[0]
+
+
+def single(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Finite ``float16`` values as ``float32``, exactly; ``float32`` values as they are."""
+    if values.dtype != np.float16:
+        return values.astype(np.float32, copy=False)
+    bits = np.ascontiguousarray(values).view(np.int16).astype(np.int32)
+    np.left_shift(bits, SHIFT, out=bits)
+    np.bitwise_and(bits, SIGN_AND_VALUE, out=bits)
+    singles = bits.view(np.float32)
+    return np.multiply(singles, BIAS, out=singles)

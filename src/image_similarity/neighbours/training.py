@@ -1,0 +1,101 @@
+"""Making cells: components, centres, codes, and how far one has to look, measured on the catalogue's own rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.neighbours.codes import CellCodes, CellsFacts, Effort
+from image_similarity.neighbours.components import principal_components, projected
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.halves import single
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from image_similarity.types import Progress
+
+SEED = 20_26
+CELLS_PER_ROOT = 4  # cells for each square root of the rows
+ROWS_PER_CENTRE = 32  # rows that each centre is the mean of, while they are looked for
+ROUNDS = 8  # of k-means
+CODE_BITS = 4  # what FAISS' fast scan takes
+CODE_ROWS = 65_536  # rows that the codes are fitted to
+COMPONENT_ROWS = 50_000
+TEST_ROWS, TEST_NEAREST = 256, 10
+CLOSE = (32, 64, 128, 256)
+QUERY_RECALL, CATALOGUE_RECALL = 0.995, 0.965  # wanted on the test rows; photos from outside are a little harder
+SLACK = 0.002  # of the wanted recall, how much the codes alone may cost
+
+
+def trained_codes(vectors: NDArray[np.float16], progress: Progress) -> CellCodes:
+    """Cells for a matrix ``(n, dimension)``, with all its rows in them: the slot of each row is its number."""
+    rows = len(vectors)
+    cells = max(1, min(int(CELLS_PER_ROOT * rows**0.5), rows // ROWS_PER_CENTRE))
+    components = principal_components(vectors[_some(rows, COMPONENT_ROWS)])
+    untested = Effort(cells, CLOSE[-1], 0.0)
+    facts = CellsFacts(rows, cells, untested, untested)
+    codes = CellCodes(
+        _empty(vectors, components, cells), components, np.empty((0, components.shape[1]), np.int8), facts
+    )
+    codes.add(vectors, np.arange(rows), progress)
+    query, catalogue = _efforts(vectors, codes)
+    codes.facts = CellsFacts(rows, cells, query, catalogue)
+    return codes
+
+
+def _some(rows: int, count: int) -> NDArray[np.intp]:
+    """Rows by chance, always the same ones, in their order."""
+    if rows <= count:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(SEED).choice(rows, count, replace=False))
+
+
+def _empty(vectors: NDArray[np.float16], components: NDArray[np.float32], cells: int) -> Any:
+    """FAISS' index, trained and without rows."""
+    import faiss
+
+    sample = projected(vectors[_some(len(vectors), cells * ROWS_PER_CENTRE)], components)
+    dimension = sample.shape[1]
+    rows_per_centre = {"min_points_per_centroid": 1, "max_points_per_centroid": ROWS_PER_CENTRE}
+    means = faiss.Kmeans(dimension, cells, niter=ROUNDS, seed=SEED, spherical=True, **rows_per_centre)
+    means.train(sample)
+    centres = faiss.IndexFlatIP(dimension)
+    centres.add(means.centroids)
+    codes = faiss.IndexIVFPQFastScan(centres, dimension, cells, dimension, CODE_BITS, faiss.METRIC_INNER_PRODUCT)
+    codes.own_fields = True
+    centres.this.disown()
+    codes.by_residual = True
+    codes.train(sample[:CODE_ROWS])
+    return codes
+
+
+def _efforts(vectors: NDArray[np.float16], codes: CellCodes) -> tuple[Effort, Effort]:
+    """How far to look so that enough of the ten nearest other rows of some test rows are found."""
+    tests = _some(len(vectors), TEST_ROWS)
+    truth = ExactIndex(vectors).search(vectors[tests], TEST_NEAREST + 1).rows
+    queries = single(vectors[tests])
+
+    def recall(probes: int, close: int) -> float:
+        found = codes.nearest(queries, close, probes)
+        right = [np.isin(near[near != own], rows) for near, rows, own in zip(truth, found, tests, strict=True)]
+        return float(np.concatenate(right).mean())
+
+    cells = codes.facts.cells
+    close = next((close for close in CLOSE if recall(cells, close) >= QUERY_RECALL + SLACK), CLOSE[-1])
+    return _least(recall, cells, close, QUERY_RECALL), _least(recall, cells, close, CATALOGUE_RECALL)
+
+
+def _least(recall: Callable[[int, int], float], cells: int, close: int, wanted: float) -> Effort:
+    """The smallest number of cells that gives the wanted recall, found by halving; all of them where none does."""
+    low, high = 1, cells
+    while low < high:
+        middle = (low + high) // 2
+        if recall(middle, close) >= wanted:
+            high = middle
+        else:
+            low = middle + 1
+    return Effort(high, close, round(recall(high, close), 4))
