@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
 UNIT = 8  # tiles: what a broken-off run does again at most
 SAMPLE_TILES = 2  # columns that tell each row's floor
-SURE = 0.005  # of the rows may have too few above their floor, and are searched for by themselves
+ONE_IN_200 = 2.58  # standard deviations; so many rows have too few above their floor and are searched for by themselves
 CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
+LOWEST = -1.1  # every score reaches it
 SEED = 20_26
 FACTS = "pairs.json"
 
@@ -136,7 +137,7 @@ class _Work:
             rows = self.vectors[self.tiles.rows(tile)]
             scores = np.concatenate([self.tiles.against(rows, part) for part in columns], axis=1)
             if place > count:
-                return np.full(len(rows), -np.inf, np.float32)
+                return np.full(len(rows), LOWEST, np.float32)
             lowest: NDArray[np.float32] = np.partition(scores, count - place, axis=1)[:, count - place]
             return lowest
 
@@ -209,15 +210,10 @@ class _Work:
 def _place(expected: float) -> int:
     """How far down a row's sampled scores its floor lies, when so many of its nearest are expected in the sample.
 
-    The number of them that are in it is Poisson distributed; it exceeds the place in ``SURE`` of the rows.
+    The number of them that are in it is Poisson distributed: in one row of 200 it exceeds the mean by more than 2.58
+    standard deviations (rounded up by what the normal distribution is wrong by where the mean is small).
     """
-    place, chance, total = 0, float(np.exp(-expected)), 0.0
-    while True:
-        total += chance
-        place += 1
-        if 1 - total <= SURE:
-            return place
-        chance *= expected / place
+    return int(expected + ONE_IN_200 * expected**0.5 + 1.5) + 1
 
 
 def _digest(vectors: NDArray[np.float16]) -> str:

@@ -1,0 +1,113 @@
+"""The nearest of every row: the judge is the index that computes every score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from image_similarity.neighbours import allpairs
+from image_similarity.neighbours.allpairs import all_pairs
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.tiles import SIDE, Tiles
+from image_similarity.types import Neighbours
+
+ROWS = 2 * SIDE + 300  # three tiles, the last one not full
+
+
+def unit(count: int, dimension: int = 24, seed: int = 1) -> NDArray[np.float16]:
+    drawn = np.random.default_rng(seed).standard_normal((count, dimension))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float16)
+
+
+@pytest.fixture(autouse=True)
+def one_tile_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allpairs, "UNIT", 1)
+
+
+def same(found: Neighbours, wanted: Neighbours) -> None:
+    np.testing.assert_array_equal(found.rows, wanted.rows)
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=2e-6)
+
+
+def test_the_rows_are_those_of_the_exact_index(tmp_path: Path) -> None:
+    vectors = unit(ROWS)
+    same(all_pairs(vectors, 20, tmp_path / "work"), ExactIndex(vectors).search(vectors, 20))
+
+
+def test_a_memory_map_is_read_as_it_lies(tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", unit(SIDE + 5))
+    vectors = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    same(all_pairs(vectors, 4, tmp_path / "work"), ExactIndex(vectors).search(vectors, 4))
+
+
+def test_hundreds_of_twins_come_in_the_order_of_their_rows(tmp_path: Path) -> None:
+    vectors = np.repeat(np.eye(8, dtype=np.float16)[[0, 1, 0, 2]], [900, 3, 900, 300], axis=0)
+    same(all_pairs(vectors, 30, tmp_path / "work"), ExactIndex(vectors).search(vectors, 30))
+
+
+def test_rows_whose_sample_misled_are_searched_for_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = unit(ROWS)
+    monkeypatch.setattr(allpairs, "_place", lambda expected: 1)  # floors that hardly any row reaches
+    same(all_pairs(vectors, 20, tmp_path / "work"), ExactIndex(vectors).search(vectors, 20))
+
+
+@pytest.mark.parametrize("rows", [1, 7, SIDE])
+def test_all_rows_where_there_are_fewer_than_wanted(tmp_path: Path, rows: int) -> None:
+    vectors = unit(rows)
+    found = all_pairs(vectors, 2000, tmp_path / "work")
+    assert found.rows.shape == (rows, rows)
+    same(found, ExactIndex(vectors).search(vectors, rows))
+
+
+def test_a_score_is_off_by_no_more_than_the_tiles_say() -> None:
+    vectors = np.concatenate([unit(SIDE, 512, seed=2), np.abs(unit(SIDE, 512, seed=3))])
+    tiles = Tiles(vectors)
+    exact = vectors[:SIDE].astype(float) @ vectors[SIDE:].astype(float).T
+    assert np.abs(tiles.scores(0, 1) - exact).max() < tiles.error
+
+
+class BrokenOffError(Exception):
+    pass
+
+
+def test_a_run_that_was_broken_off_goes_on_after_its_last_whole_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, begun = unit(ROWS), list[int]()
+    do = allpairs._Work.do
+
+    def counted(work: allpairs._Work, unit: int) -> None:
+        begun.append(unit)
+        if begun == [0, 1]:
+            raise BrokenOffError
+        do(work, unit)
+
+    monkeypatch.setattr(allpairs._Work, "do", counted)
+    with pytest.raises(BrokenOffError):
+        all_pairs(vectors, 9, tmp_path / "work")
+    same(all_pairs(vectors, 9, tmp_path / "work"), ExactIndex(vectors).search(vectors, 9))
+    assert begun == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("change", ["vectors", "k"])
+def test_what_other_work_left_is_not_taken_for_this(tmp_path: Path, change: str) -> None:
+    vectors, k = unit(ROWS), 5
+    all_pairs(vectors, k, tmp_path / "work")
+    if change == "vectors":
+        vectors = unit(ROWS, seed=7)
+    else:
+        k = 6
+    same(all_pairs(vectors, k, tmp_path / "work"), ExactIndex(vectors).search(vectors, k))
+
+
+def test_progress_ends_at_all_rows(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    all_pairs(unit(ROWS), 3, tmp_path / "work", lambda *step: told.append(step))
+    assert told[0] == ("nearest", 0, ROWS)
+    assert told[-1] == ("nearest", ROWS, ROWS)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)

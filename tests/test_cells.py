@@ -1,0 +1,121 @@
+"""The approximate index: how much it finds, and that filters, additions and deletions cost no answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from image_similarity.neighbours import cells
+from image_similarity.neighbours.cells import CellsIndex
+from image_similarity.neighbours.exact import ExactIndex
+
+ROWS, DIMENSION, K = 6000, 48, 10
+
+
+def drawn(count: int, seed: int) -> NDArray[np.float16]:
+    """Vectors in clusters, of fewer degrees of freedom than numbers: as features of pictures are."""
+    fixed, chance = np.random.default_rng(0), np.random.default_rng(seed)
+    centres, spread = fixed.standard_normal((60, 12)), fixed.standard_normal((12, DIMENSION))
+    vectors = np.tanh((centres[chance.integers(0, 60, count)] + 0.4 * chance.standard_normal((count, 12))) @ spread)
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+
+
+VECTORS, QUERIES = drawn(ROWS, 1), drawn(200, 2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cells")
+    CellsIndex.build(VECTORS, folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "FEW", 100)  # or these small matrices would never be looked up by cells
+
+
+def recall(index: CellsIndex, vectors: NDArray[np.float16], allowed: NDArray[np.bool_] | None = None) -> float:
+    found = index.search(QUERIES, K, allowed).rows
+    truth = ExactIndex(vectors).search(QUERIES, K, allowed).rows
+    return float(np.mean([np.isin(near, rows).mean() for near, rows in zip(truth, found, strict=True)]))
+
+
+def test_nearly_all_of_the_nearest_are_found_and_the_cells_say_how_many(folder: Path) -> None:
+    index = CellsIndex.open(VECTORS, folder)
+    assert recall(index, VECTORS) > 0.97
+    assert 0.99 < index.facts.query.recall <= 1
+    assert index.facts.catalogue.probes <= index.facts.query.probes < index.facts.cells
+
+
+def test_scores_are_exact_and_the_best_come_first(folder: Path) -> None:
+    found = CellsIndex.open(VECTORS, folder).search(QUERIES, K)
+    exact = np.einsum("qd,qkd->qk", QUERIES.astype(float), VECTORS[found.rows].astype(float))
+    np.testing.assert_allclose(found.scores, np.clip(exact, -1, 1), atol=2e-6)
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_one_query_and_many_give_the_same(folder: Path) -> None:
+    index = CellsIndex.open(VECTORS, folder)
+    many = index.search(QUERIES, K).rows
+    np.testing.assert_array_equal(np.concatenate([index.search(query[None], K).rows for query in QUERIES]), many)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.1, 0.01, 0.002, 0.0])
+def test_a_filter_costs_neither_rows_nor_recall(folder: Path, share: float) -> None:
+    allowed = np.random.default_rng(3).random(ROWS) < share
+    index = CellsIndex.open(VECTORS, folder)
+    found = index.search(QUERIES, K, allowed)
+    assert found.rows.shape == (len(QUERIES), min(K, allowed.sum()))
+    assert allowed[found.rows].all()
+    assert not share or recall(index, VECTORS, allowed) > 0.97
+
+
+def test_a_filter_that_only_rows_far_away_pass(folder: Path) -> None:
+    nearness = ExactIndex(VECTORS).search(QUERIES[:1], ROWS).rows[0]
+    allowed = np.isin(np.arange(ROWS), nearness[-1500:])
+    found = CellsIndex.open(VECTORS, folder).search(QUERIES[:1], K, allowed)
+    assert allowed[found.rows].all()
+    assert len(set(found.rows[0].tolist())) == K
+
+
+@pytest.mark.parametrize("k", [0, 1, 700, ROWS, ROWS + 1])
+def test_as_many_rows_as_asked_for_or_all(folder: Path, k: int) -> None:
+    found = CellsIndex.open(VECTORS, folder).search(QUERIES[:3], k)
+    assert found.rows.shape == (3, min(k, ROWS))
+    assert all(len(set(rows)) == min(k, ROWS) for rows in found.rows.tolist())
+
+
+def test_rows_that_come_and_go_need_no_new_cells(folder: Path, tmp_path: Path) -> None:
+    kept = np.random.default_rng(4).random(ROWS) < 0.95
+    added = drawn(200, 5)
+    vectors = np.concatenate([added, VECTORS[kept]])  # every row has another number now
+    rows = np.where(kept, len(added) + np.cumsum(kept) - 1, -1)
+    index = CellsIndex.update(folder, tmp_path, vectors, rows)
+    assert index.facts == CellsIndex.open(VECTORS, folder).facts  # the same cells, not made afresh
+    for same in (index, CellsIndex.open(vectors, tmp_path)):
+        assert recall(same, vectors) > 0.97
+        assert recall(same, vectors, np.arange(len(vectors)) % 3 == 0) > 0.97
+        np.testing.assert_array_equal(same.search(added[:50], 1).rows[:, 0], np.arange(50))
+
+
+def test_a_second_update_goes_on_from_the_first(folder: Path, tmp_path: Path) -> None:
+    gone = np.arange(ROWS) - 1  # row 0 goes: the others move up
+    CellsIndex.update(folder, tmp_path / "first", VECTORS[1:], gone)
+    index = CellsIndex.update(tmp_path / "first", tmp_path / "second", VECTORS[2:], gone[: ROWS - 1])
+    assert recall(index, VECTORS[2:]) > 0.97
+
+
+def test_when_much_has_changed_the_cells_are_made_afresh(folder: Path, tmp_path: Path) -> None:
+    half = VECTORS[: ROWS // 2]
+    rows = np.where(np.arange(ROWS) < len(half), np.arange(ROWS), -1)
+    assert CellsIndex.update(folder, tmp_path, half, rows).facts.rows == len(half)
+
+
+def test_the_same_rows_make_the_same_cells(folder: Path, tmp_path: Path) -> None:
+    CellsIndex.build(VECTORS, tmp_path)
+    for path in folder.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
