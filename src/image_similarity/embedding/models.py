@@ -22,7 +22,7 @@ OFFLINE_MODEL = "colour-shape"
 
 
 def _colour_shape_spec(choice: ModelChoice) -> ModelSpec:
-    from image_similarity.embedding.colour_shape import SPEC
+    from image_similarity.embedding.colour_shape_record import SPEC
 
     if choice.weights is not None or choice.weights_digest is not None:
         raise UsageError(f"{choice.name} has no weights: leave --weights out")
