@@ -91,8 +91,12 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
     )
 
 
-def load_network(choice: ModelChoice, settings: Settings, progress: Progress) -> OpenVinoModel:
+def load_network(
+    choice: ModelChoice, settings: Settings, progress: Progress, ready: Path | None = None
+) -> OpenVinoModel:
     """Load one of the two; the first time its weights are fetched and its graph is built and cached.
+
+    ``ready``: see :class:`~image_similarity.embedding.engine.OpenVinoModel`.
 
     Raises:
         WeightsError: the weights cannot be had or are not the right ones.
@@ -124,7 +128,7 @@ def load_network(choice: ModelChoice, settings: Settings, progress: Progress) ->
         std=(network.std,) * 3,
         reverse_channels=network.reverse_channels,
     )
-    return OpenVinoModel(spec_of(choice), graph)
+    return OpenVinoModel(spec_of(choice), graph, ready)
 
 
 def _digest(choice: ModelChoice) -> str:
