@@ -20,7 +20,7 @@ HEAVY = (
     *("numpy", "PIL", "openvino", "pyarrow", "keras", "httpx", "boto3", "botocore", "rich"),
     *("pillow_heif", "openvino_telemetry", "urllib3", "asyncio", "concurrent"),
 )
-PICTURES = {"numpy", "PIL", "concurrent", "pillow_heif"}
+PICTURES = {"numpy", "PIL", "concurrent"}
 TABLE = [
     ("--help", set()),
     ("similar --help", set()),
@@ -36,7 +36,7 @@ TABLE = [
     ("search {photo} {shop} --format json", PICTURES),
     ("search {photo} {shop}", PICTURES | {"rich"}),
     ("search {photo} {networked} --format json", PICTURES | {"openvino"}),
-    ("fit {shop}", {"numpy", "PIL", "concurrent", "pyarrow"}),  # nothing is new: no picture is decoded
+    ("fit {shop}", PICTURES | {"pyarrow"}),
 ]
 SCRIPT = """
 import sys
@@ -88,16 +88,7 @@ def test_a_command_imports_what_it_uses_and_no_more(
     command: str, expected: set[str], places: dict[str, str], tmp_path: Path
 ) -> None:
     packages = loaded_by(SCRIPT, command.format_map(places).split(), tmp_path)
-    assert packages & set(HEAVY) == _installed(expected)
-
-
-def _installed(expected: set[str]) -> set[str]:
-    """Pillow's plugin for HEIC is an extra."""
-    try:
-        import pillow_heif  # noqa: F401
-    except ImportError:
-        return expected - {"pillow_heif"}
-    return expected
+    assert packages & set(HEAVY) == expected
 
 
 def test_the_first_versions_look_up_is_as_light(places: dict[str, str], tmp_path: Path) -> None:
