@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from image_similarity.embedding.runtime import import_openvino
 from image_similarity.embedding.weights import WeightsFile, check_digest, fetch, verify
 from image_similarity.errors import ModelError, OutputError, WeightsError
 from image_similarity.settings import Folders
@@ -170,6 +171,7 @@ def build_graph(name: str, weights: Path, target: Path) -> None:
         weights: a file in Keras' ``.h5`` layout, of the whole network without its classifier.
         target: where to write; ends in ``.xml``.
     """
+    import_openvino()  # before Keras imports it whole
     import keras
 
     network = NETWORKS[name]
