@@ -1,4 +1,4 @@
-"""The dictionary's two files: the first version's pickle, and the Parquet table beside it."""
+"""The dictionary's two public files: the first version's pickle, and the Parquet table beside it."""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ def test_the_same_answers_give_the_same_bytes(stem: Path) -> None:
 def test_more_rows_than_are_held_at_a_time(stem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "ROW_GROUP", 3)
     files.write(stem, SHOP)
+    beside(stem, ".lookup").unlink()
     assert pq.ParquetFile(beside(stem, ".parquet")).num_row_groups == 2
     assert [each.product_id for each in Dictionary(stem).similar("bâton")] == ["helmet1", "helmet2"]
 
@@ -126,6 +127,7 @@ def test_a_table_of_another_run_is_not_mixed_in(stem: Path) -> None:
 
 
 def test_a_damaged_table_is_named(stem: Path) -> None:
+    beside(stem, ".lookup").unlink()
     path = beside(stem, ".parquet")
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(StoreError, match=r"VGG\.parquet is damaged: .*Run fit again"):
@@ -133,7 +135,7 @@ def test_a_damaged_table_is_named(stem: Path) -> None:
 
 
 def test_what_stood_there_stays_when_ranking_fails_half_way(stem: Path) -> None:
-    before = {ending: beside(stem, ending).read_bytes() for ending in (".pickle", ".parquet")}
+    before = {ending: beside(stem, ending).read_bytes() for ending in (".pickle", ".parquet", ".lookup")}
 
     def broken() -> object:
         yield SHOP[0]
@@ -142,7 +144,7 @@ def test_what_stood_there_stays_when_ranking_fails_half_way(stem: Path) -> None:
     with pytest.raises(StoreError):
         files.write(stem, broken())  # type: ignore[arg-type]
     assert {ending: beside(stem, ending).read_bytes() for ending in before} == before
-    assert len(list(stem.parent.iterdir())) == 2
+    assert len(list(stem.parent.iterdir())) == 3
 
 
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import pickle
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +18,9 @@ from image_similarity import Workspace
 from image_similarity.embedding.models import MODELS
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.jobs.answers import Answer
-from image_similarity.settings import Settings
+from image_similarity.settings import Folders, Settings
 from tests.conftest import MeanColour, paint
-from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register
+from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register, rows
 
 
 @pytest.fixture
@@ -62,8 +64,8 @@ def test_fewer_may_be_asked_for_than_were_fitted(fitted: Workspace) -> None:
 
 
 def test_without_a_product_one_is_picked_by_chance(fitted: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    for at, product_id in enumerate(["blue", "green", "orange", "red"]):
-        monkeypatch.setattr("random.choice", lambda products, at=at: products[at])
+    for number, product_id in enumerate(["blue", "green", "orange", "red"], start=1):
+        monkeypatch.setattr("random.randint", lambda low, high, number=number: number)
         assert fitted.similar("shop", model=MODEL).query.product.product_id == product_id
 
 
@@ -185,3 +187,18 @@ def test_in_a_notebook_an_answer_shows_as_pictures(fitted: Workspace, tmp_path: 
     assert "Red &lt;ball&gt;" in html
     photo = paint(tmp_path / "photo.png", RED)
     assert fitted.search("shop", photo, model=MODEL, number=2)._repr_html_().count("data:image/") == 3
+
+
+def test_a_store_of_before_the_index_of_pictures_gets_it_at_the_next_fit(fitted: Workspace, tmp_path: Path) -> None:
+    path = Folders(fitted.settings.root).database
+
+    def indices() -> set[str]:
+        return {str(name) for (name,) in rows(fitted.settings, "SELECT name FROM sqlite_master WHERE type = 'index'")}
+
+    assert "pictures_shop" in indices()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP INDEX pictures_shop")
+    assert found(fitted.similar("shop", "red", model=MODEL))  # as before, only slower
+    assert "pictures_shop" not in indices()
+    fitted.fit("shop", tmp_path / "pictures", model=MODEL)
+    assert "pictures_shop" in indices()

@@ -98,13 +98,14 @@ class Workspace:
             number: similar products for each product.
             aggregate: ``best``, ``mean`` or ``votes``.
         """
-        from image_similarity.jobs.extract import extract
         from image_similarity.jobs.fit import FitOptions, fit
 
         named = Dataset.named(dataset)
         options = FitOptions(_choice(model, weights, weights_digest), data_augmentation, number, aggregate)
         source = self._source(catalogue or self._folder(named), products)
         if any(image.is_remote for image in islice(source, LOOKED_AT)):
+            from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
+
             extract(source, named, self.settings, progress=self.progress)
         return fit(source, named, self.settings, options, self.progress)
 

@@ -1,25 +1,29 @@
-"""Writes and reads one dictionary's two files: ``NAME.pickle`` and, with scores and pictures, ``NAME.parquet``."""
+"""Writes and reads one dictionary: ``NAME.pickle``, ``NAME.parquet`` with scores and pictures, ``NAME.lookup``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from image_similarity.dictionary import safe_pickle
-from image_similarity.errors import NotFittedError, StoreError, UsageError
+from image_similarity.dictionary import lookup, safe_pickle
+from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.files import replacing
-from image_similarity.types import ProductMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+    from typing import TypeVar
 
+    from image_similarity.types import ProductMatch
+
+    T = TypeVar("T")
+
+PICKLE, TABLE = ".pickle", ".parquet"
 COLUMNS = ("product", "similar_product", "rank", "score", "image", "similar_image")
-DECIMALS = 6  # of a score: what a ranking gives, and all that float32 keeps
 ROW_GROUP = 50_000  # rows written at a time: memory stays flat, and a reader skips what it does not look for
 
 
 def write(stem: Path, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:
-    """Write both files, each whole or not at all; the pickle last.
+    """Write all three files, each whole or not at all; the pickle last, for the other two are believed only with it.
 
     Args:
         stem: the path without an ending.
@@ -39,11 +43,17 @@ def write(stem: Path, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:
     schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
     similar: dict[str, list[str]] = {}
     rows: list[tuple[object, ...]] = []
-    # Neither file takes its place before both are whole.
-    with replacing(_file(stem, ".pickle")) as plain, replacing(_file(stem, ".parquet")) as table:
+    # No file takes its place before all are whole.
+    with (
+        replacing(_file(stem, PICKLE)) as plain,
+        replacing(_file(stem, lookup.ENDING)) as found,
+        replacing(_file(stem, TABLE)) as table,
+        lookup.writing(found) as finder,
+    ):
         with pq.ParquetWriter(table, schema) as writer:
             for product_id, matches in answers:
                 similar[product_id] = [match.product_id for match in matches]
+                finder.add(product_id, matches)
                 rows += [(product_id, m.product_id, m.rank, m.score, m.query_image_id, m.image_id) for m in matches]
                 if len(rows) >= ROW_GROUP:
                     writer.write_batch(_batch(rows, schema), row_group_size=len(rows))
@@ -51,68 +61,79 @@ def write(stem: Path, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:
             if rows:
                 writer.write_batch(_batch(rows, schema), row_group_size=len(rows))
         plain.write_bytes(safe_pickle.dumps(similar))
+        finder.finish(plain)
     return len(similar)
 
 
+class _Answers(Protocol):
+    """One of the ways to read a dictionary."""
+
+    def products(self) -> Iterable[str]: ...
+
+    def by_chance(self) -> str | None: ...
+
+    def similar(self, product_id: str) -> list[ProductMatch] | None: ...
+
+
 class Dictionary:
-    """A dictionary that was written before.
+    """A dictionary that was written before: by its look-up file where that fits, else by its older files.
 
     Raises:
-        NotFittedError: it was not.
-        StoreError: the file is damaged.
+        NotFittedError: it was not written.
+        StoreError: its file is damaged.
     """
 
     def __init__(self, stem: Path) -> None:
+        pickle, table = _file(stem, PICKLE), _file(stem, TABLE)
+        self._path = table if table.exists() and not pickle.exists() else pickle
+        if not self._path.exists():
+            raise NotFittedError(f"there is no dictionary {pickle}: run fit first")
         self._stem = stem
-        path = _file(stem, ".pickle")
-        if not path.exists():
-            raise NotFittedError(f"there is no dictionary {path}: run fit first")
-        self._similar = safe_pickle.load(path)
+        self._answers: _Answers = lookup.find(_file(stem, lookup.ENDING), pickle) or self._older()
 
     def products(self) -> list[str]:
         """Every product that it knows, by id."""
-        return sorted(self._similar)
+        return self._ask(lambda answers: sorted(answers.products()))
+
+    def by_chance(self) -> str:
+        """One product that it knows.
+
+        Raises:
+            NotFittedError: it knows none.
+        """
+        product_id = self._ask(lambda answers: answers.by_chance())
+        if product_id is None:
+            raise NotFittedError(f"{self._path} holds no product: run fit first")
+        return product_id
 
     def similar(self, product_id: str) -> list[ProductMatch]:
         """The products most similar to one.
 
-        The pickle says which; scores and pictures come from the Parquet file, where it is there and agrees.
-
         Raises:
             UsageError: there is no such product; the message has the nearest ids by spelling.
         """
-        if product_id not in self._similar:
-            raise UsageError(
-                f"there is no product {product_id!r} in {_file(self._stem, '.pickle')}{self._hint(product_id)}"
-            )
-        wanted = self._similar[product_id]
-        matches = self._details(product_id)
-        if [match.product_id for match in matches] == wanted:
-            return matches
-        return [ProductMatch(other, rank, None, "", "") for rank, other in enumerate(wanted, start=1)]
+        matches = self._ask(lambda answers: answers.similar(product_id))
+        if matches is None:
+            raise UsageError(f"there is no product {product_id!r} in {self._path}{self._hint(product_id)}")
+        return matches
 
-    def _details(self, product_id: str) -> list[ProductMatch]:
-        path = _file(self._stem, ".parquet")
-        if not path.exists():
-            return []
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
+    def _ask(self, question: Callable[[_Answers], T]) -> T:
         try:
-            rows = pq.read_table(path, filters=[("product", "=", product_id)]).to_pylist()
-            return [
-                ProductMatch(
-                    row["similar_product"], row["rank"], round(row["score"], 6), row["similar_image"], row["image"]
-                )
-                for row in rows
-            ]
-        except (pa.ArrowException, OSError, KeyError, TypeError) as error:
-            raise StoreError(f"{path} is damaged: {error}. Run fit again") from error
+            return question(self._answers)
+        except lookup.UnusableError:
+            self._answers = self._older()
+            return question(self._answers)
+
+    def _older(self) -> _Answers:
+        from image_similarity.dictionary.older import Pickled, Tabled
+
+        table = _file(self._stem, TABLE)
+        return Tabled(table) if self._path == table else Pickled(self._path, table)
 
     def _hint(self, product_id: str) -> str:
         import difflib
 
-        near = difflib.get_close_matches(product_id, self._similar, n=5, cutoff=0.5)
+        near = self._ask(lambda answers: difflib.get_close_matches(product_id, answers.products(), n=5, cutoff=0.5))
         return f". Did you mean {', '.join(near)}?" if near else ""
 
 

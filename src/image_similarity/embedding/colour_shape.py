@@ -20,35 +20,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from image_similarity.embedding.colour_shape_record import CELLS, COLOUR_BINS, FIELDS, ORIENTATIONS, SIZE, SPEC
 from image_similarity.embedding.foreground import cropped, thing
 from image_similarity.embedding.vectors import unit_length
-from image_similarity.types import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
 
-SIZE = 96  # pixels a side: eight cells of twelve
-CELLS, ORIENTATIONS = 8, 9
-COLOUR_BINS = (4, 6, 6)
 COLOUR_LOW = np.array([0.0, -60.0, -60.0], np.float32)
 COLOUR_HIGH = np.array([100.0, 60.0, 60.0], np.float32)
-FIELDS = 4
 COLOUR_WEIGHT, LAYOUT_WEIGHT = 0.2, 0.1
 LAYOUT_SCALE = np.array([50.0, 40.0, 40.0], np.float32)  # brings lightness and the two colour axes to one range
 WHITE_LAB = np.array([100.0, 0.0, 0.0], np.float32)
 EPSILON = 1e-6
-
-SPEC = ModelSpec(
-    name="colour-shape",
-    key="colour-shape",
-    dimension=CELLS * CELLS * ORIENTATIONS + int(np.prod(COLOUR_BINS)) + FIELDS * FIELDS * 4,
-    input=InputSpec(SIZE, "pad", "box"),
-    preprocessing="CIELAB (D50)",
-    weights="none",
-    licence="Apache-2.0",
-)
 
 
 class ColourShape:

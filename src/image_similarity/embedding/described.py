@@ -85,8 +85,10 @@ def read_description(choice: ModelChoice) -> Description:
     return _Fields(path, fields).description(choice.weights)
 
 
-def load_described(choice: ModelChoice) -> OpenVinoModel:
+def load_described(choice: ModelChoice, ready: Path | None = None) -> OpenVinoModel:
     """Load the model of a description, after checking its file against the digest that the description states.
+
+    ``ready``: see :class:`~image_similarity.embedding.engine.OpenVinoModel`.
 
     Raises:
         ModelError: the file is missing, altered, or not as described.
@@ -108,7 +110,7 @@ def load_described(choice: ModelChoice) -> OpenVinoModel:
         std=(std[0], std[1], std[2]),
         output=described.output,
     )
-    return OpenVinoModel(described.spec, graph)
+    return OpenVinoModel(described.spec, graph, ready)
 
 
 class _Fields:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from image_similarity.embedding.ready import load_or_compile
+from image_similarity.embedding.runtime import import_openvino
 from image_similarity.embedding.vectors import unit_length
 from image_similarity.errors import ModelError
 
@@ -41,9 +43,14 @@ class OpenVinoModel:
     store the same bytes.
     """
 
-    def __init__(self, spec: ModelSpec, graph: Graph) -> None:
+    def __init__(self, spec: ModelSpec, graph: Graph, ready: Path | None = None) -> None:
+        """``ready``: for one picture as soon as may be, kept in that folder for the next time; None: for many."""
         self.spec = spec
-        self._compiled = _compile(spec, graph)
+        if ready is None:
+            self._compiled = _compile(spec, graph, configuration("THROUGHPUT"))
+        else:
+            quick = configuration("LATENCY")
+            self._compiled = load_or_compile(ready, spec, graph, quick, lambda: _compile(spec, graph, quick))
         self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -67,15 +74,16 @@ def _take(request: Any, vector: NDArray[np.float32]) -> None:
     vector[:] = request.get_output_tensor(0).data.reshape(-1)
 
 
-def _compile(spec: ModelSpec, graph: Graph) -> Any:
-    import openvino
+def configuration(hint: str) -> dict[str, str]:
+    """What OpenVINO is told: many pictures at once (``THROUGHPUT``) or one at once (``LATENCY``)."""
+    return {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
 
-    core = openvino.Core()
+
+def _compile(spec: ModelSpec, graph: Graph, settings: dict[str, str]) -> Any:
+    core = import_openvino().Core()
     try:
         model = _with_preprocessing(_with_one_output(core.read_model(graph.path), graph), spec, graph)
-        compiled = core.compile_model(
-            model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-        )
+        compiled = core.compile_model(model, "CPU", settings)
     except RuntimeError as error:
         raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {_first_line(error)}") from error
     shape = compiled.output(0).get_partial_shape()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from image_similarity.embedding.runtime import import_openvino
 from image_similarity.embedding.weights import WeightsFile, check_digest, fetch, verify
 from image_similarity.errors import ModelError, OutputError, WeightsError
 from image_similarity.settings import Folders
@@ -91,8 +92,12 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
     )
 
 
-def load_network(choice: ModelChoice, settings: Settings, progress: Progress) -> OpenVinoModel:
+def load_network(
+    choice: ModelChoice, settings: Settings, progress: Progress, ready: Path | None = None
+) -> OpenVinoModel:
     """Load one of the two; the first time its weights are fetched and its graph is built and cached.
+
+    ``ready``: see :class:`~image_similarity.embedding.engine.OpenVinoModel`.
 
     Raises:
         WeightsError: the weights cannot be had or are not the right ones.
@@ -124,7 +129,7 @@ def load_network(choice: ModelChoice, settings: Settings, progress: Progress) ->
         std=(network.std,) * 3,
         reverse_channels=network.reverse_channels,
     )
-    return OpenVinoModel(spec_of(choice), graph)
+    return OpenVinoModel(spec_of(choice), graph, ready)
 
 
 def _digest(choice: ModelChoice) -> str:
@@ -166,6 +171,7 @@ def build_graph(name: str, weights: Path, target: Path) -> None:
         weights: a file in Keras' ``.h5`` layout, of the whole network without its classifier.
         target: where to write; ends in ``.xml``.
     """
+    import_openvino()  # before Keras imports it whole
     import keras
 
     network = NETWORKS[name]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import UsageError
+from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,14 +23,14 @@ OFFLINE_MODEL = "colour-shape"
 
 
 def _colour_shape_spec(choice: ModelChoice) -> ModelSpec:
-    from image_similarity.embedding.colour_shape import SPEC
+    from image_similarity.embedding.colour_shape_record import SPEC
 
     if choice.weights is not None or choice.weights_digest is not None:
         raise UsageError(f"{choice.name} has no weights: leave --weights out")
     return SPEC
 
 
-def _colour_shape(choice: ModelChoice, settings: Settings, progress: Progress) -> EmbeddingModel:  # noqa: ARG001
+def _colour_shape(choice: ModelChoice, *_: object) -> EmbeddingModel:
     from image_similarity.embedding.colour_shape import ColourShape
 
     _colour_shape_spec(choice)
@@ -42,10 +43,10 @@ def _keras_spec(choice: ModelChoice) -> ModelSpec:
     return spec_of(choice)
 
 
-def _keras(choice: ModelChoice, settings: Settings, progress: Progress) -> EmbeddingModel:
+def _keras(choice: ModelChoice, settings: Settings, progress: Progress, one: bool) -> EmbeddingModel:
     from image_similarity.embedding.keras_networks import load_network
 
-    return load_network(choice, settings, progress)
+    return load_network(choice, settings, progress, Folders(settings.root).models if one else None)
 
 
 def _described_spec(choice: ModelChoice) -> ModelSpec:
@@ -54,10 +55,10 @@ def _described_spec(choice: ModelChoice) -> ModelSpec:
     return read_description(choice).spec
 
 
-def _described(choice: ModelChoice, settings: Settings, progress: Progress) -> EmbeddingModel:  # noqa: ARG001
+def _described(choice: ModelChoice, settings: Settings, progress: Progress, one: bool) -> EmbeddingModel:  # noqa: ARG001
     from image_similarity.embedding.described import load_described
 
-    return load_described(choice)
+    return load_described(choice, Folders(settings.root).models if one else None)
 
 
 MODELS: dict[str, tuple[Callable[[ModelChoice], ModelSpec], Callable[..., EmbeddingModel]]] = {
@@ -78,15 +79,15 @@ def model_spec(choice: ModelChoice) -> ModelSpec:
     return _entry(choice)[0](choice)
 
 
-def load_model(choice: ModelChoice, settings: Settings, progress: Progress) -> EmbeddingModel:
-    """Load a model, ready to embed.
+def load_model(choice: ModelChoice, settings: Settings, progress: Progress, one: bool = False) -> EmbeddingModel:
+    """Load a model, ready to embed. ``one``: a single picture, soon; a network is then kept ready in the workspace.
 
     Raises:
         UsageError: there is no such model.
         WeightsError: its weights cannot be had or are not the ones its record names.
         ModelError: it cannot be built or compiled.
     """
-    return _entry(choice)[1](choice, settings, progress)
+    return _entry(choice)[1](choice, settings, progress, one)
 
 
 def _entry(choice: ModelChoice) -> tuple[Callable[[ModelChoice], ModelSpec], Callable[..., EmbeddingModel]]:

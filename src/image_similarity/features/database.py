@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from image_similarity.errors import NotFittedError
-from image_similarity.features.schema import connect, create_dataset, explained, quoted
+from image_similarity.features.schema import connect, create_dataset, explained, index_images, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +95,9 @@ class Database:
         with self.reading() as connection:
             names = [name for (name,) in connection.execute("SELECT name FROM datasets ORDER BY name")]
         if self.dataset.name in names:
+            if create:
+                with self.reading() as connection:
+                    index_images(connection, self.dataset)
             return
         if not create:
             raise NotFittedError(

@@ -7,7 +7,9 @@ dealt with here, once, so that no other module ever sees anything but upright RG
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,9 @@ from image_similarity.errors import ImageError
 from image_similarity.images.quiet import quiet
 
 WHITE = (255, 255, 255)
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF")
-"""What is read. Pillow knows forty more; some run other programs, some declare one size and decode another."""
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+"""What is read, beside HEIC. Of the forty others some run programs, some declare one size and decode another."""
+PLUGINS = ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif")
 DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded, and is an error, not a warning
@@ -66,7 +69,10 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None) -> Imag
 
 
 def _decode(data: bytes, max_pixels: int, at_least: int | None) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=_formats()) as image:
+    formats = _formats()
+    if data[4:8] == b"ftyp" and _reads_heif():
+        formats += ("HEIF",)
+    with Image.open(io.BytesIO(data), formats=formats) as image:
         width, height = image.size
         if width * height > max_pixels:
             raise ImageError("decode", f"{width} x {height} pixels are more than the limit of {max_pixels}")
@@ -130,7 +136,7 @@ def _not_a_picture(data: bytes) -> str:
     if start.startswith((b"\xff\xd8", b"\x89png")):
         return "damaged picture: its header cannot be read"
     if b"ftyp" in start[:12] and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc"):
-        if "HEIF" in _formats():
+        if _reads_heif():
             return "damaged picture: its header cannot be read"
         return "a HEIC picture: install image-similarity[heif] to read it"
     return "not a picture in any known format"
@@ -138,12 +144,19 @@ def _not_a_picture(data: bytes) -> str:
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Those of :data:`FORMATS` that can be read here. HEIC needs a plugin of Pillow's, an extra; AVIF comes with it."""
-    Image.init()
+    """Those of :data:`FORMATS` that Pillow itself reads here. Its forty other plugins are not even imported."""
+    for name in PLUGINS:
+        with suppress(ImportError):
+            import_module(f"PIL.{name}ImagePlugin")
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@cache
+def _reads_heif() -> bool:
+    """Whether HEIC can be read: it needs a plugin of Pillow's, an extra, which takes longer to import than Pillow."""
     try:
         import pillow_heif
     except ImportError:
-        pass
-    else:
-        pillow_heif.register_heif_opener()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
+        return False
+    pillow_heif.register_heif_opener()
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +22,15 @@ from image_similarity.types import Product, Progress, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.settings import Settings
+    from image_similarity.types import EmbeddingModel, InputSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +78,14 @@ def search_many(
     """
     check_ranking(options.number, options.aggregate)
     spec, folders = model_spec(options.model), Folders(settings.root)
-    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
+    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database, ThreadPoolExecutor(1) as pool:
         store, records = FeatureStore(database), CatalogueRecords(database)
+        loading: Future[EmbeddingModel] | None = None
+        if spec.key in store.models():  # otherwise what follows says so, and nothing need be fetched or compiled
+            loading = pool.submit(load_model, options.model, settings, progress, len(photos) == 1)
         gallery = Gallery(store.matrix(spec.key, _views(store, spec.key, options)))
-        squares = []
-        for photo in photos:
-            try:
-                data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
-                picture = decode(data, max_pixels=settings.max_pixels, at_least=at_least(spec.input))
-            except ImageError as error:
-                raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
-            squares.append(square(picture, spec.input))
-        model = load_model(options.model, settings, progress)
+        squares = [_square(photo, spec.input, settings.max_pixels) for photo in photos]
+        model = loading.result() if loading else load_model(options.model, settings, progress)
         answers = []
         for done, (photo, pixels) in enumerate(zip(photos, squares, strict=True), start=1):
             question = Question([_name(photo)], model.embed(pixels[None]))
@@ -94,6 +96,14 @@ def search_many(
             answers.append(Answer(Shown(Product(_name(photo)), path), matches, shown))
             progress("search", done, len(photos))
         return answers
+
+
+def _square(photo: str | Path | bytes, wanted: InputSpec, max_pixels: int) -> NDArray[np.uint8]:
+    try:
+        data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
+        return square(decode(data, max_pixels=max_pixels, at_least=at_least(wanted)), wanted)
+    except ImageError as error:
+        raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
 
 
 def _views(store: FeatureStore, key: str, options: SearchOptions) -> tuple[str, ...]:

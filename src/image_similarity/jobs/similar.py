@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,7 @@ def similar(
     folders = Folders(settings.root)
     dictionary = Dictionary(folders.trained_models / dataset.dictionary(model_spec(model).key))
     if product_id is None:
-        product_id = random.choice(dictionary.products())  # noqa: S311 (nobody's secret)
+        product_id = dictionary.by_chance()
     matches = dictionary.similar(product_id)[:number]
     with _database(dataset, settings) as database:
         records = CatalogueRecords(database) if database else None

@@ -1,0 +1,22 @@
+"""The record of ``colour-shape``, apart from what computes it: to look a product up takes neither numpy nor Pillow."""
+
+from __future__ import annotations
+
+from math import prod
+
+from image_similarity.types import InputSpec, ModelSpec
+
+SIZE = 96  # pixels a side: eight cells of twelve
+CELLS, ORIENTATIONS = 8, 9
+COLOUR_BINS = (4, 6, 6)
+FIELDS = 4
+
+SPEC = ModelSpec(
+    name="colour-shape",
+    key="colour-shape",
+    dimension=CELLS * CELLS * ORIENTATIONS + prod(COLOUR_BINS) + FIELDS * FIELDS * 4,
+    input=InputSpec(SIZE, "pad", "box"),
+    preprocessing="CIELAB (D50)",
+    weights="none",
+    licence="Apache-2.0",
+)
