@@ -21,7 +21,19 @@ ROOMS = [
     *(["pages", "sample"], ["jobs"], ["workspace"], ["cli"], ["legacy"]),
 ]
 DOORS = ["__init__", "__main__"]  # open to whatever stands behind them
-HEAVY = {"keras", "openvino", "boto3", "botocore", "httpx", "pyarrow", "fastapi", "rich", "pillow_heif", "sklearn"}
+HEAVY = {
+    "keras",
+    "openvino",
+    "nncf",
+    "boto3",
+    "botocore",
+    "httpx",
+    "pyarrow",
+    "fastapi",
+    "rich",
+    "pillow_heif",
+    "sklearn",
+}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 

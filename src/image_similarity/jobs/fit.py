@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity.dictionary import files
-from image_similarity.embedding.models import DEFAULT_CHOICE, load_model, model_spec
+from image_similarity.embedding.models import DEFAULT_CHOICE, base_spec, load_model, model_spec
 from image_similarity.errors import NotFittedError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import views_for
 from image_similarity.jobs.features import FeaturesRun
+from image_similarity.jobs.precision import for_fit
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
@@ -47,7 +48,7 @@ class FitOptions:
         # Before anything is read, downloaded or computed.
         views_for(self.data_augmentation)
         check_ranking(self.number, self.aggregate)
-        model_spec(self.model)
+        base_spec(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,17 @@ def fit(
         StoreError, OutputError: something cannot be written; all that was stored before stays.
         NotFittedError: not one image could be used.
     """
-    views, spec = views_for(options.data_augmentation), model_spec(options.model)
+    views = views_for(options.data_augmentation)
     folders = Folders(settings.root)
     with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
         store = FeatureStore(database)
+        choice = for_fit(options.model, dataset, settings, store.has)
+        spec = model_spec(choice)
         run = FeaturesRun(
             store=store,
             records=CatalogueRecords(database),
             spec=spec,
-            load=lambda: load_model(options.model, settings, progress),
+            load=lambda: load_model(choice, settings, progress),
             views=views,
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,
