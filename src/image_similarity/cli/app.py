@@ -121,6 +121,7 @@ def fit(
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
+    force_int8: o.ForceInt8 = False,
     data_augmentation: Annotated[
         int,
         typer.Option("--data-augmentation", "--data_augmentation", min=0, max=1, help="1: six views of each image."),
@@ -137,11 +138,13 @@ def fit(
             dataset,
             catalogue,
             products=products,
-            model=ModelChoice(model, weights, weights_digest, precision.value),
+            model=ModelChoice(model, weights, weights_digest, precision.value, force_int8),
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
         )
+    if report.int8 is not None:
+        show.say(str(report.int8))
     show.show_counts("embedded", report.counts, report.failures, dataset)
     show.say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
     if report.failures:

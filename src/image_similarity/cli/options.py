@@ -47,6 +47,9 @@ Precisions = Annotated[
     Precision,
     typer.Option("--precision", help="auto: as fitted, else bf16 where the processor has it, else fp32."),
 ]
+ForceInt8 = Annotated[
+    bool, typer.Option("--force-int8", help="Use int8 although its check finds it too far from fp32.")
+]
 Number = Annotated[int, typer.Option("--number", "-n", min=1, help="How many products.")]
 Products = Annotated[
     str | None, typer.Option(help="A table of titles and descriptions, where the catalogue has them apart.")
