@@ -42,7 +42,7 @@ class OpenVinoModel:
     store the same bytes.
 
     A record of bf16 or int8 multiplies in bf16 where the processor does so by itself, and in fp32 where it does not:
-    the vectors are the same to a cosine of 0.9999.
+    finer, never coarser, so that photos asked on one machine find what was fitted on another.
     """
 
     def __init__(self, spec: ModelSpec, graph: Graph) -> None:
