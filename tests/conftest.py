@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ hypothesis_settings.register_profile(
     "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("steady")
+
+# The same keys on every processor, here and in the processes that tests start.
+os.environ["IMAGE_SIMILARITY_PRECISION"] = "fp32"
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -55,7 +59,7 @@ def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (24,
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A workspace of its own for each test."""
-    return Settings(root=tmp_path / "data", lock_timeout=0.2)
+    return Settings(root=tmp_path / "data", lock_timeout=0.2, precision="fp32")
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ ROWS = 2 * SIDE + 300  # three tiles, the last one not full
 
 def unit(count: int, dimension: int = 24, seed: int = 1) -> NDArray[np.float16]:
     drawn = np.random.default_rng(seed).standard_normal((count, dimension))
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float16)
+    scaled: NDArray[np.float16] = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float16)
+    return scaled
 
 
 @pytest.fixture(autouse=True)

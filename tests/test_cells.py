@@ -20,7 +20,8 @@ def drawn(count: int, seed: int) -> NDArray[np.float16]:
     fixed, chance = np.random.default_rng(0), np.random.default_rng(seed)
     centres, spread = fixed.standard_normal((60, 12)), fixed.standard_normal((12, DIMENSION))
     vectors = np.tanh((centres[chance.integers(0, 60, count)] + 0.4 * chance.standard_normal((count, 12))) @ spread)
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    scaled: NDArray[np.float16] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    return scaled
 
 
 VECTORS, QUERIES = drawn(ROWS, 1), drawn(200, 2)

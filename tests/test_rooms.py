@@ -14,14 +14,27 @@ import pytest
 import image_similarity
 
 PACKAGE = Path(image_similarity.__file__).parent
-SHARED = ["types", "errors", "settings", "dataset", "files"]
+SHARED = ["types", "errors", "settings", "dataset", "files", "processors"]
 # From top to bottom, as data flows (docs/architecture.md). Rooms on one line do not know each other.
 ROOMS = [
     *(["catalogue"], ["images"], ["embedding"], ["features"], ["neighbours"], ["ranking"], ["dictionary"]),
     *(["pages", "sample"], ["jobs"], ["workspace"], ["cli"], ["legacy"]),
 ]
 DOORS = ["__init__", "__main__"]  # open to whatever stands behind them
-HEAVY = {"keras", "openvino", "boto3", "botocore", "httpx", "pyarrow", "fastapi", "rich", "pillow_heif", "sklearn"}
+HEAVY = {
+    "faiss",
+    "keras",
+    "openvino",
+    "nncf",
+    "boto3",
+    "botocore",
+    "httpx",
+    "pyarrow",
+    "fastapi",
+    "rich",
+    "pillow_heif",
+    "sklearn",
+}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 

@@ -58,7 +58,8 @@ class _Call:
     def model(self) -> ModelChoice:
         from image_similarity.embedding.choice import ModelChoice
 
-        return ModelChoice(self.flags.transfer_model, self.flags.weights, self.flags.weights_digest)
+        # The first version's column is `features_VGG`, and holds what Keras computes.
+        return ModelChoice(self.flags.transfer_model, self.flags.weights, self.flags.weights_digest, "fp32")
 
     @property
     def number(self) -> int:

@@ -15,8 +15,10 @@ ENVIRONMENT = {
     "weights_address": "IMAGE_SIMILARITY_WEIGHTS_ADDRESS",
     "s3_endpoint": "IMAGE_SIMILARITY_S3_ENDPOINT",
     "max_pixels": "IMAGE_SIMILARITY_MAX_PIXELS",
+    "precision": "IMAGE_SIMILARITY_PRECISION",
 }
 """The environment variable behind each setting that has one."""
+WISHES = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and checked, and so asked for each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Settings:
     """A download that grows past this is given up."""
     lock_timeout: float = 30.0
     """Seconds to wait for another process that writes to the feature store."""
+    precision: str = "auto"
+    """What a dataset without features is computed in where nobody asks: ``fp32``, ``bf16``, or ``auto``: bf16 where
+    the processor has it."""
     config_file: Path = Path("config.py")
     """The first version's file of AWS keys; parsed, never run."""
 
@@ -58,6 +63,8 @@ class Settings:
                 values["max_pixels"] = int(str(values["max_pixels"]))
             except ValueError:
                 raise UsageError(f"{ENVIRONMENT['max_pixels']} must be a whole number of pixels") from None
+        if values.get("precision", "auto") not in WISHES:
+            raise UsageError(f"{ENVIRONMENT['precision']} must be one of {', '.join(WISHES)}")
         return replace(cls(), **values)  # type: ignore[arg-type]
 
 

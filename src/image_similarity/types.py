@@ -108,6 +108,8 @@ class ModelSpec:
     preprocessing: str
     weights: str
     licence: str
+    precision: str = ""
+    """``fp32``, ``bf16`` or ``int8`` for a network; empty for a model that is code."""
 
 
 class EmbeddingModel(Protocol):

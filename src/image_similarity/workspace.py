@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from image_similarity.dataset import Dataset
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import DEFAULT_MODEL
-from image_similarity.errors import CatalogueError
+from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import Failure, Progress, no_progress
 
@@ -78,7 +78,7 @@ class Workspace:
         catalogue: str | Path | None = None,
         *,
         products: str | Path | None = None,
-        model: str = DEFAULT_MODEL,
+        model: str | ModelChoice = DEFAULT_MODEL,
         weights: str | Path | None = None,
         weights_digest: str | None = None,
         data_augmentation: int = 0,
@@ -91,7 +91,8 @@ class Workspace:
             dataset: the dataset's name.
             catalogue: a folder or a table; None: the folder ``data/dataset/{dataset}``. Addresses are downloaded.
             products: a table of titles and descriptions, where the catalogue has them apart.
-            model: a name (``VGG``, ``Inception_Resnet``, ``colour-shape``) or the path of a ``.toml`` description.
+            model: a name (``VGG``, ``Inception_Resnet``, ``colour-shape``), the path of a ``.toml`` description, or a
+                :class:`~image_similarity.embedding.choice.ModelChoice`, which says a precision too.
             weights: a local weights file in place of the download.
             weights_digest: MD5 or SHA-256 of one's own weights.
             data_augmentation: 1 for the six views of each image.
@@ -114,7 +115,7 @@ class Workspace:
         dataset: str,
         product_id: str | None = None,
         *,
-        model: str = DEFAULT_MODEL,
+        model: str | ModelChoice = DEFAULT_MODEL,
         weights_digest: str | None = None,
         number: int | None = None,
     ) -> Answer:
@@ -129,7 +130,7 @@ class Workspace:
         dataset: str,
         photo: str | Path | bytes,
         *,
-        model: str = DEFAULT_MODEL,
+        model: str | ModelChoice = DEFAULT_MODEL,
         weights: str | Path | None = None,
         weights_digest: str | None = None,
         data_augmentation: int | None = None,
@@ -146,7 +147,9 @@ class Workspace:
         options = SearchOptions(choice, number, aggregate, data_augmentation)
         return search(photo, Dataset.named(dataset), self.settings, options, self.progress)
 
-    def evaluate(self, dataset: str, *, model: str = DEFAULT_MODEL, weights_digest: str | None = None) -> Evaluation:
+    def evaluate(
+        self, dataset: str, *, model: str | ModelChoice = DEFAULT_MODEL, weights_digest: str | None = None
+    ) -> Evaluation:
         """Leave one image out: how often does an image find another image of its own product?"""
         from image_similarity.jobs.evaluate import evaluate
 
@@ -170,5 +173,9 @@ class Workspace:
         return folder
 
 
-def _choice(model: str, weights: str | Path | None, weights_digest: str | None) -> ModelChoice:
-    return ModelChoice(model, Path(weights) if weights else None, weights_digest)
+def _choice(model: str | ModelChoice, weights: str | Path | None, weights_digest: str | None) -> ModelChoice:
+    if isinstance(model, str):
+        return ModelChoice(model, Path(weights) if weights else None, weights_digest)
+    if weights is not None or weights_digest is not None:
+        raise UsageError("a ModelChoice names its own weights: leave weights and weights_digest out")
+    return model

@@ -10,6 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
+from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import DEFAULT_MODEL
 from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageError
 
@@ -119,6 +120,8 @@ def fit(
     model: o.Model = DEFAULT_MODEL,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
+    precision: o.Precisions = o.Precision.auto,
+    force_int8: o.ForceInt8 = False,
     data_augmentation: Annotated[
         int,
         typer.Option("--data-augmentation", "--data_augmentation", min=0, max=1, help="1: six views of each image."),
@@ -135,13 +138,13 @@ def fit(
             dataset,
             catalogue,
             products=products,
-            model=model,
-            weights=weights,
-            weights_digest=weights_digest,
+            model=ModelChoice(model, weights, weights_digest, precision.value, force_int8),
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
         )
+    if report.int8 is not None:
+        show.say(str(report.int8))
     show.show_counts("embedded", report.counts, report.failures, dataset)
     show.say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
     if report.failures:
@@ -154,6 +157,7 @@ def similar(
     product: Annotated[str | None, typer.Argument(help="A product's id; without it, one by chance.")] = None,
     model: o.Model = DEFAULT_MODEL,
     weights_digest: o.WeightsDigest = None,
+    precision: o.Precisions = o.Precision.auto,
     number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="At most so many products.")] = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
@@ -162,7 +166,8 @@ def similar(
     """Show the products most similar to one."""
     from image_similarity.cli import show
 
-    answer = _workspace(workspace).similar(dataset, product, model=model, weights_digest=weights_digest, number=number)
+    choice = ModelChoice(model, None, weights_digest, precision.value)
+    answer = _workspace(workspace).similar(dataset, product, model=choice, number=number)
     show.show_answer(answer, format)
     _page(answer, html, f"Similar to {answer.query.product.title or answer.query.product.product_id}")
 
@@ -174,6 +179,7 @@ def search(
     model: o.Model = DEFAULT_MODEL,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
+    precision: o.Precisions = o.Precision.auto,
     data_augmentation: Annotated[
         int | None,
         typer.Option(
@@ -197,9 +203,7 @@ def search(
         answer = _workspace(workspace, bars).search(
             dataset,
             sys.stdin.buffer.read() if photo == "-" else photo,
-            model=model,
-            weights=weights,
-            weights_digest=weights_digest,
+            model=ModelChoice(model, weights, weights_digest, precision.value),
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
@@ -213,13 +217,15 @@ def evaluate(
     dataset: o.Dataset,
     model: o.Model = DEFAULT_MODEL,
     weights_digest: o.WeightsDigest = None,
+    precision: o.Precisions = o.Precision.auto,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Leave one image out: how often does an image find another image of its own product?"""
     from image_similarity.cli import show
 
-    result = _workspace(workspace).evaluate(dataset, model=model, weights_digest=weights_digest).as_dict()
+    choice = ModelChoice(model, None, weights_digest, precision.value)
+    result = _workspace(workspace).evaluate(dataset, model=choice).as_dict()
     if format is o.Format.json:
         show.show_json(result)
         return

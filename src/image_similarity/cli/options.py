@@ -17,6 +17,15 @@ class Format(StrEnum):
     csv = "csv"
 
 
+class Precision(StrEnum):
+    """How finely a network computes."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+    int8 = "int8"
+
+
 class Aggregate(StrEnum):
     """How the scores of image pairs become a product's."""
 
@@ -34,6 +43,13 @@ Model = Annotated[
 ]
 Weights = Annotated[Path | None, typer.Option(help="A local file of the network's weights.")]
 WeightsDigest = Annotated[str | None, typer.Option(help="MD5 or SHA-256 of your own weights.")]
+Precisions = Annotated[
+    Precision,
+    typer.Option("--precision", help="auto: as fitted, else bf16 where the processor has it, else fp32."),
+]
+ForceInt8 = Annotated[
+    bool, typer.Option("--force-int8", help="Use int8 although its check finds it too far from fp32.")
+]
 Number = Annotated[int, typer.Option("--number", "-n", min=1, help="How many products.")]
 Products = Annotated[
     str | None, typer.Option(help="A table of titles and descriptions, where the catalogue has them apart.")

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
+
+from image_similarity.errors import UsageError
+
+Precision = Literal["auto", "fp32", "bf16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A name from the table or the path of a description, and where its weights come from."""
+    """A name from the table or the path of a description, where its weights come from, and how finely it computes.
+
+    Raises:
+        UsageError: there is no such precision.
+    """
 
     name: str
     weights: Path | None = None
     """A local file in place of the download."""
     weights_digest: str | None = None
     """MD5 or SHA-256 of one's own weights in place of the official ones."""
+    precision: Precision = "auto"
+    """``auto`` is what the dataset has, else what the processor likes; until a job has decided, it is ``fp32``."""
+    force_int8: bool = False
+    """Use an int8 network although its check says that it is too far from fp32."""
+    quantised: Path | None = None
+    """The folder of the int8 network. Filled in by the jobs: it belongs to a dataset."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"there is no precision {self.precision!r}: use {', '.join(PRECISIONS)}")
+        if self.force_int8 and self.precision != "int8":
+            raise UsageError("--force-int8 goes with --precision int8")
 
     @property
     def is_description(self) -> bool:

@@ -15,7 +15,7 @@ from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
 
 if TYPE_CHECKING:
     from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.embedding.engine import OpenVinoModel
+    from image_similarity.embedding.engine import Graph
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 FORMATS = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino"}
@@ -64,6 +64,7 @@ class Description:
             preprocessing=f"RGB 0..1, mean {list(self.mean)}, std {list(self.std)}, {self.layout}",
             weights=f"{self.file.name} sha256:{self.sha256}",
             licence=self.licence,
+            precision="fp32",
         )
 
 
@@ -85,15 +86,13 @@ def read_description(choice: ModelChoice) -> Description:
     return _Fields(path, fields).description(choice.weights)
 
 
-def load_described(choice: ModelChoice, ready: Path | None = None) -> OpenVinoModel:
-    """Load the model of a description, after checking its file against the digest that the description states.
-
-    ``ready``: see :class:`~image_similarity.embedding.engine.OpenVinoModel`.
+def load_described(choice: ModelChoice) -> Graph:
+    """The graph of a description, after checking its file against the digest that the description states.
 
     Raises:
-        ModelError: the file is missing, altered, or not as described.
+        ModelError: the file is missing or altered.
     """
-    from image_similarity.embedding.engine import Graph, OpenVinoModel
+    from image_similarity.embedding.engine import Graph
 
     described = read_description(choice)
     actual = _sha256(described.file)
@@ -103,14 +102,13 @@ def load_described(choice: ModelChoice, ready: Path | None = None) -> OpenVinoMo
             f"expected {described.sha256}"
         )
     mean, std = ([BYTE * value for value in values] for values in (described.mean, described.std))
-    graph = Graph(
+    return Graph(
         path=described.file,
         layout=described.layout,
         mean=(mean[0], mean[1], mean[2]),
         std=(std[0], std[1], std[2]),
         output=described.output,
     )
-    return OpenVinoModel(described.spec, graph, ready)
 
 
 class _Fields:

@@ -33,6 +33,7 @@ class Graph:
     std: tuple[float, float, float]
     reverse_channels: bool = False  # the network takes BGR
     output: str | None = None  # None: the first
+    prepared: bool = False  # the file takes bytes ``(1, size, size, 3)`` as they are: all of the above is in it
 
 
 class OpenVinoModel:
@@ -41,15 +42,18 @@ class OpenVinoModel:
     One image an inference, as many inferences at once as the processor likes: as fast as batches on processors, and
     an image's vector never depends on its neighbours in a batch, so that an interrupted run and an unbroken one
     store the same bytes.
+
+    A record of bf16 or int8 multiplies in bf16 where the processor does so by itself, and in fp32 where it does not:
+    finer, never coarser, so that photos asked on one machine find what was fitted on another.
     """
 
     def __init__(self, spec: ModelSpec, graph: Graph, ready: Path | None = None) -> None:
         """``ready``: for one picture as soon as may be, kept in that folder for the next time; None: for many."""
         self.spec = spec
         if ready is None:
-            self._compiled = _compile(spec, graph, configuration("THROUGHPUT"))
+            self._compiled = _compile(spec, graph, configuration(spec, "THROUGHPUT"))
         else:
-            quick = configuration("LATENCY")
+            quick = configuration(spec, "LATENCY")
             self._compiled = load_or_compile(ready, spec, graph, quick, lambda: _compile(spec, graph, quick))
         self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
@@ -74,16 +78,38 @@ def _take(request: Any, vector: NDArray[np.float32]) -> None:
     vector[:] = request.get_output_tensor(0).data.reshape(-1)
 
 
-def configuration(hint: str) -> dict[str, str]:
-    """What OpenVINO is told: many pictures at once (``THROUGHPUT``) or one at once (``LATENCY``)."""
-    return {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
+def computes_bf16() -> bool:
+    """Whether OpenVINO multiplies bf16 numbers on this processor without pretending."""
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def configuration(spec: ModelSpec, hint: str) -> dict[str, str]:
+    """What OpenVINO is told: many pictures at once (``THROUGHPUT``) or one at once (``LATENCY``), and how finely."""
+    precision = "bf16" if spec.precision in ("bf16", "int8") and computes_bf16() else "f32"
+    return {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
+
+
+def prepared_network(spec: ModelSpec, graph: Graph) -> Any:
+    """A network as OpenVINO's model, with the preprocessing in it: bytes ``(1, size, size, 3)`` in, one output.
+
+    Raises:
+        ModelError: the file is no network, or not as its record says.
+    """
+    try:
+        return _read(import_openvino().Core(), spec, graph)
+    except RuntimeError as error:
+        raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {_first_line(error)}") from error
+
+
+def _read(core: Any, spec: ModelSpec, graph: Graph) -> Any:
+    model = core.read_model(graph.path)
+    return model if graph.prepared else _with_preprocessing(_with_one_output(model, graph), spec, graph)
 
 
 def _compile(spec: ModelSpec, graph: Graph, settings: dict[str, str]) -> Any:
     core = import_openvino().Core()
     try:
-        model = _with_preprocessing(_with_one_output(core.read_model(graph.path), graph), spec, graph)
-        compiled = core.compile_model(model, "CPU", settings)
+        compiled = core.compile_model(_read(core, spec, graph), "CPU", settings)
     except RuntimeError as error:
         raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {_first_line(error)}") from error
     shape = compiled.output(0).get_partial_shape()

@@ -20,7 +20,7 @@ from image_similarity.types import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.embedding.engine import OpenVinoModel
+    from image_similarity.embedding.engine import Graph
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
 
@@ -89,21 +89,18 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
         preprocessing=f"mean {list(network.mean)}, std {network.std}, {'BGR' if network.reverse_channels else 'RGB'}",
         weights=f"{network.weights.file} {digest}",
         licence=LICENCE,
+        precision="fp32",
     )
 
 
-def load_network(
-    choice: ModelChoice, settings: Settings, progress: Progress, ready: Path | None = None
-) -> OpenVinoModel:
-    """Load one of the two; the first time its weights are fetched and its graph is built and cached.
-
-    ``ready``: see :class:`~image_similarity.embedding.engine.OpenVinoModel`.
+def load_network(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:
+    """The graph of one of the two; the first time its weights are fetched and its graph is built and cached.
 
     Raises:
         WeightsError: the weights cannot be had or are not the right ones.
         ModelError: Keras could not build the graph.
     """
-    from image_similarity.embedding.engine import Graph, OpenVinoModel
+    from image_similarity.embedding.engine import Graph
 
     network, digest = NETWORKS[choice.name], _digest(choice)
     cache = Folders(settings.root).models
@@ -122,14 +119,13 @@ def load_network(
         progress(f"build {choice.name}", 0, 1)
         _build(choice.name, weights, built)
         progress(f"build {choice.name}", 1, 1)
-    graph = Graph(
+    return Graph(
         path=built / "model.xml",
         layout="NHWC",
         mean=network.mean,
         std=(network.std,) * 3,
         reverse_channels=network.reverse_channels,
     )
-    return OpenVinoModel(spec_of(choice), graph, ready)
 
 
 def _digest(choice: ModelChoice) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from image_similarity.embedding.choice import ModelChoice
-from image_similarity.errors import UsageError
+from image_similarity.embedding.precision import at_precision
+from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from image_similarity.embedding.engine import Graph
     from image_similarity.settings import Settings
     from image_similarity.types import EmbeddingModel, ModelSpec, Progress
 
 DEFAULT_MODEL = "Inception_Resnet"
 DEFAULT_CHOICE = ModelChoice(DEFAULT_MODEL)
 OFFLINE_MODEL = "colour-shape"
+
+Entry: TypeAlias = "tuple[Callable[[ModelChoice], ModelSpec], Callable[..., Graph | EmbeddingModel]]"
 
 
 # Each kind of model is imported where it is chosen: --help and `similar` need none of them.
@@ -30,10 +35,9 @@ def _colour_shape_spec(choice: ModelChoice) -> ModelSpec:
     return SPEC
 
 
-def _colour_shape(choice: ModelChoice, *_: object) -> EmbeddingModel:
+def _colour_shape(*_: object) -> EmbeddingModel:
     from image_similarity.embedding.colour_shape import ColourShape
 
-    _colour_shape_spec(choice)
     return ColourShape()
 
 
@@ -43,10 +47,10 @@ def _keras_spec(choice: ModelChoice) -> ModelSpec:
     return spec_of(choice)
 
 
-def _keras(choice: ModelChoice, settings: Settings, progress: Progress, one: bool) -> EmbeddingModel:
+def _keras(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:
     from image_similarity.embedding.keras_networks import load_network
 
-    return load_network(choice, settings, progress, Folders(settings.root).models if one else None)
+    return load_network(choice, settings, progress)
 
 
 def _described_spec(choice: ModelChoice) -> ModelSpec:
@@ -55,42 +59,91 @@ def _described_spec(choice: ModelChoice) -> ModelSpec:
     return read_description(choice).spec
 
 
-def _described(choice: ModelChoice, settings: Settings, progress: Progress, one: bool) -> EmbeddingModel:  # noqa: ARG001
+def _described(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:  # noqa: ARG001
     from image_similarity.embedding.described import load_described
 
-    return load_described(choice, Folders(settings.root).models if one else None)
+    return load_described(choice)
 
 
-MODELS: dict[str, tuple[Callable[[ModelChoice], ModelSpec], Callable[..., EmbeddingModel]]] = {
+MODELS: dict[str, Entry] = {
     "VGG": (_keras_spec, _keras),
     "Inception_Resnet": (_keras_spec, _keras),
     "colour-shape": (_colour_shape_spec, _colour_shape),
 }
-"""Name to (its record, the thing itself). The record is cheap; the thing may download, build and compile."""
+"""Name to (its record at fp32, its graph or the thing itself). The record is cheap; the rest may download and build."""
+
+
+def base_spec(choice: ModelChoice) -> ModelSpec:
+    """The record of a model at fp32, whatever precision is asked for; without loading it.
+
+    Raises:
+        UsageError: there is no such model, or it has no such precision.
+        ModelError: its description cannot be read.
+    """
+    spec = _entry(choice)[0](choice)
+    if not spec.precision and choice.precision not in ("auto", "fp32"):
+        raise UsageError(f"{choice.name} is no network and has no precision: leave --precision out")
+    return spec
 
 
 def model_spec(choice: ModelChoice) -> ModelSpec:
-    """The record of a model, without loading it.
+    """The record of a model at the precision asked for, without loading it; ``auto`` is fp32 here.
 
     Raises:
-        UsageError: there is no such model.
-        ModelError: its description cannot be read.
+        UsageError: there is no such model, or it has no such precision.
+        ModelError: its description or its int8 network cannot be read.
+        NotFittedError: int8 is asked for and there is no int8 network yet.
     """
-    return _entry(choice)[0](choice)
+    spec = base_spec(choice)
+    if choice.precision != "int8":
+        return at_precision(spec, "bf16") if choice.precision == "bf16" else spec
+    from image_similarity.embedding.quantised import digest_of
+
+    return at_precision(spec, "int8", digest_of(_quantised(choice)))
 
 
 def load_model(choice: ModelChoice, settings: Settings, progress: Progress, one: bool = False) -> EmbeddingModel:
     """Load a model, ready to embed. ``one``: a single picture, soon; a network is then kept ready in the workspace.
 
     Raises:
-        UsageError: there is no such model.
+        UsageError: there is no such model, or it has no such precision.
         WeightsError: its weights cannot be had or are not the ones its record names.
         ModelError: it cannot be built or compiled.
+        NotFittedError: int8 is asked for and there is no int8 network yet.
     """
-    return _entry(choice)[1](choice, settings, progress, one)
+    spec = model_spec(choice)
+    if choice.precision == "int8":
+        from image_similarity.embedding.quantised import quantised_graph
+
+        loaded: Graph | EmbeddingModel = quantised_graph(_quantised(choice))
+    else:
+        loaded = _entry(choice)[1](choice, settings, progress)
+    if not spec.precision:
+        return cast("EmbeddingModel", loaded)
+    from image_similarity.embedding.engine import OpenVinoModel
+
+    return OpenVinoModel(spec, cast("Graph", loaded), Folders(settings.root).models if one else None)
 
 
-def _entry(choice: ModelChoice) -> tuple[Callable[[ModelChoice], ModelSpec], Callable[..., EmbeddingModel]]:
+def load_graph(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:
+    """The file of a network, verified, and what its first layer expects; built where it must be.
+
+    Raises:
+        UsageError: there is no such network.
+        WeightsError, ModelError: as for :func:`load_model`.
+    """
+    if not base_spec(choice).precision:
+        raise UsageError(f"{choice.name} is no network")
+    return cast("Graph", _entry(choice)[1](choice, settings, progress))
+
+
+def _quantised(choice: ModelChoice) -> Path:
+    if choice.quantised is None:
+        raise NotFittedError(f"{choice.name} has no int8 network for this dataset: run fit with --precision int8 first")
+    return choice.quantised
+
+
+def _entry(choice: ModelChoice) -> Entry:
     if choice.is_description:
         return _described_spec, _described
     if choice.name in MODELS:

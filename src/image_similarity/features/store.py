@@ -111,6 +111,14 @@ class FeatureStore:
                 features.vectors[position] = codec.decode(blob, dimension)
         return features
 
+    def has(self, model_key: str) -> bool:
+        """Whether any active image has features of a model."""
+        if model_key not in self.models():
+            return False
+        with self._database.reading() as connection:
+            condition = f"active AND {_column(model_key)} NOT NULL"
+            return connection.execute(f"SELECT 1 FROM {self._table} WHERE {condition} LIMIT 1").fetchone() is not None
+
     def views(self, model_key: str) -> set[str]:
         """The views that active images have features of under a model."""
         if model_key not in self.models():

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity.dictionary import files
-from image_similarity.embedding.models import DEFAULT_CHOICE, load_model, model_spec
+from image_similarity.embedding.models import DEFAULT_CHOICE, base_spec, load_model, model_spec
 from image_similarity.errors import NotFittedError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import views_for
 from image_similarity.jobs.features import FeaturesRun
+from image_similarity.jobs.int8 import with_int8
+from image_similarity.jobs.precision import for_fit
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.jobs.int8 import Int8Check
     from image_similarity.settings import Settings
     from image_similarity.types import CatalogueSource, ProductMatch
 
@@ -47,7 +50,7 @@ class FitOptions:
         # Before anything is read, downloaded or computed.
         views_for(self.data_augmentation)
         check_ranking(self.number, self.aggregate)
-        model_spec(self.model)
+        base_spec(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class FitReport:
     failures: list[Failure]
     products: int
     dictionary: Path
+    int8: Int8Check | None = None
+    """How the int8 network compares with fp32, where it was asked for."""
 
 
 def fit(
@@ -73,19 +78,23 @@ def fit(
     Raises:
         UsageError: an option is out of its range.
         CatalogueError: the catalogue cannot be read.
-        WeightsError, ModelError: the model cannot be had.
+        WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
         StoreError, OutputError: something cannot be written; all that was stored before stays.
         NotFittedError: not one image could be used.
     """
-    views, spec = views_for(options.data_augmentation), model_spec(options.model)
+    views = views_for(options.data_augmentation)
     folders = Folders(settings.root)
     with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
         store = FeatureStore(database)
+        choice, check = for_fit(options.model, dataset, settings, store.has), None
+        if choice.precision == "int8":
+            choice, check = with_int8(choice, source, dataset, settings, progress)
+        spec = model_spec(choice)
         run = FeaturesRun(
             store=store,
             records=CatalogueRecords(database),
             spec=spec,
-            load=lambda: load_model(options.model, settings, progress),
+            load=lambda: load_model(choice, settings, progress),
             views=views,
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,
@@ -97,7 +106,7 @@ def fit(
         gallery = Gallery(store.matrix(spec.key, views))
     stem = folders.trained_models / dataset.dictionary(spec.key)
     products = files.write(stem, _similar(gallery, options, progress))
-    return FitReport(spec.key, run.counts, run.failures, products, stem)
+    return FitReport(spec.key, run.counts, run.failures, products, stem, check)
 
 
 def _similar(gallery: Gallery, options: FitOptions, progress: Progress) -> Iterator[tuple[str, list[ProductMatch]]]:

@@ -15,6 +15,7 @@ from image_similarity.features.store import FeatureStore
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square
 from image_similarity.jobs.answers import Answer, Shown, show_product
+from image_similarity.jobs.precision import for_question
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
 from image_similarity.settings import Folders
@@ -77,15 +78,17 @@ def search_many(
         WeightsError, ModelError: the model cannot be had.
     """
     check_ranking(options.number, options.aggregate)
-    spec, folders = model_spec(options.model), Folders(settings.root)
+    folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database, ThreadPoolExecutor(1) as pool:
         store, records = FeatureStore(database), CatalogueRecords(database)
+        choice = for_question(options.model, dataset, settings, store.has)
+        spec = model_spec(choice)
         loading: Future[EmbeddingModel] | None = None
         if spec.key in store.models():  # otherwise what follows says so, and nothing need be fetched or compiled
-            loading = pool.submit(load_model, options.model, settings, progress, len(photos) == 1)
+            loading = pool.submit(load_model, choice, settings, progress, len(photos) == 1)
         gallery = Gallery(store.matrix(spec.key, _views(store, spec.key, options)))
         squares = [_square(photo, spec.input, settings.max_pixels) for photo in photos]
-        model = loading.result() if loading else load_model(options.model, settings, progress)
+        model = loading.result() if loading else load_model(choice, settings, progress)
         answers = []
         for done, (photo, pixels) in enumerate(zip(photos, squares, strict=True), start=1):
             question = Question([_name(photo)], model.embed(pixels[None]))

@@ -11,10 +11,12 @@ from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.jobs.answers import Answer, show_product
+from image_similarity.jobs.precision import for_question
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
@@ -45,7 +47,8 @@ def similar(
     if number is not None and number < 1:
         raise UsageError(f"--number must be 1 or more, not {number}")
     folders = Folders(settings.root)
-    dictionary = Dictionary(folders.trained_models / dataset.dictionary(model_spec(model).key))
+    chosen = for_question(model, dataset, settings, lambda key: _is_there(folders.trained_models, dataset, key))
+    dictionary = Dictionary(folders.trained_models / dataset.dictionary(model_spec(chosen).key))
     if product_id is None:
         product_id = dictionary.by_chance()
     matches = dictionary.similar(product_id)[:number]
@@ -57,6 +60,10 @@ def similar(
             matches=matches,
             shown=[show_product(records, folder, match.product_id) for match in matches],
         )
+
+
+def _is_there(folder: Path, dataset: Dataset, key: str) -> bool:
+    return any(folder.joinpath(f"{dataset.dictionary(key)}{ending}").exists() for ending in (".parquet", ".pickle"))
 
 
 def _database(dataset: Dataset, settings: Settings) -> AbstractContextManager[Database | None]:

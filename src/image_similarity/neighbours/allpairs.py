@@ -219,5 +219,5 @@ def _place(expected: float) -> int:
 def _digest(vectors: NDArray[np.float16]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for start in range(0, len(vectors), SIDE):
-        digest.update(np.ascontiguousarray(vectors[start : start + SIDE]))
+        digest.update(np.ascontiguousarray(vectors[start : start + SIDE]).data)
     return digest.hexdigest()

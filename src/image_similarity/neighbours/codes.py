@@ -58,10 +58,10 @@ class CellCodes:
         import faiss
 
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        efforts = {name: Effort(**facts.pop(name)) for name in ("query", "catalogue")}
+        query, catalogue = (Effort(**facts.pop(name)) for name in ("query", "catalogue"))
         codes = faiss.read_index(str(folder / CODES))
         small = np.asarray(np.load(folder / BYTES, mmap_mode="r"))
-        return cls(codes, np.load(folder / COMPONENTS), small, CellsFacts(**facts, **efforts))
+        return cls(codes, np.load(folder / COMPONENTS), small, CellsFacts(**facts, query=query, catalogue=catalogue))
 
     def write(self, folder: Path) -> None:
         """Write the codes into a folder, file by file, each whole or not at all.

@@ -1,0 +1,74 @@
+"""A sample of a catalogue: the same on every run, spread over its products, of bounded size however large it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from image_similarity.types import CatalogueImage
+
+CALIBRATION, CHECKED = 300, 500  # images
+SMALL = 100  # a catalogue of fewer images gives all of them to both
+PRODUCTS, OF_EACH = 1000, 20  # that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Images to calibrate with and images to check with: others, if ``held_out``."""
+
+    calibration: list[CatalogueImage]
+    check: list[CatalogueImage]
+    held_out: bool
+
+
+def sample(source: Iterable[CatalogueImage]) -> Sample:
+    """Choose by the digests of the ids, so that the order of the catalogue does not matter.
+
+    The check takes whole products, those of several images first: an image has to find another of its own product.
+    The calibration takes one image of each remaining product, then a second, and so on.
+    """
+    products = _products(source)
+    total = sum(len(images) for images in products)
+    if total < SMALL:
+        everything = _one_of_each_in_turn(products)
+        return Sample(everything, everything, held_out=False)
+    wanted = min(CHECKED, total - min(CALIBRATION, total // 2))
+    check: list[CatalogueImage] = []
+    rest: list[list[CatalogueImage]] = []
+    for images in sorted(products, key=lambda images: len(images) == 1):  # stable: by digest within each
+        if len(check) + len(images) <= wanted:
+            check += images
+        else:
+            rest.append(images)
+    return Sample(_one_of_each_in_turn(rest)[:CALIBRATION], check, held_out=True)
+
+
+def _products(source: Iterable[CatalogueImage]) -> list[list[CatalogueImage]]:
+    """The images of the first products by digest, in the order of digests."""
+    kept: dict[str, dict[str, CatalogueImage]] = {}
+    last = ""
+    for image in source:
+        digest = _digest(image.product_id)
+        if last and digest > last:
+            continue
+        images = kept.setdefault(digest, {})
+        images[_digest(image.image_id)] = image
+        if len(images) > OF_EACH:
+            del images[max(images)]
+        if len(kept) > 2 * PRODUCTS:  # a catalogue may be larger than memory
+            kept = {each: kept[each] for each in sorted(kept)[:PRODUCTS]}
+            last = max(kept)
+    return [[images[each] for each in sorted(images)] for _, images in sorted(kept.items())][:PRODUCTS]
+
+
+def _one_of_each_in_turn(products: list[list[CatalogueImage]]) -> list[CatalogueImage]:
+    return [image for turn in zip_longest(*products) for image in turn if image is not None]
+
+
+def _digest(name: str) -> str:
+    return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
