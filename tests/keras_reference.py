@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import keras
 import numpy as np
-from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
-from numpy.typing import NDArray
-from PIL import Image
+import openvino
+
+
+def _in_single_precision(model: Any, device: str = "CPU", *_: Any) -> Any:
+    return openvino.Core().compile_model(model, device, {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+openvino.compile_model = _in_single_precision  # or Keras' backend would compute in bf16 where the processor has it
+
+import keras  # noqa: E402
+from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from PIL import Image  # noqa: E402
 
 NETWORKS = {
     "VGG": ("VGG19", "vgg19", "block4_pool", 224),

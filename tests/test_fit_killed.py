@@ -102,7 +102,7 @@ def test_killed_while_the_tables_are_made_and_in_the_middle_of_a_batch(
         (Moment("image_similarity.features.database", "create_dataset"), 0),
         (Moment(STORE, "_put", CHUNK // 2), 0),
         (Moment(STORE, "_put", CHUNK + CHUNK // 2), CHUNK),
-        (Moment("image_similarity.features.records:CatalogueRecords", "claim", 4), 2 * CHUNK),
+        (Moment("image_similarity.features.records:CatalogueRecords", "claim", 4), CHUNK),
     ):
         assert run_into(KILLED, moment, fit_command(tmp_path, catalogue)).returncode == -signal.SIGKILL
         assert stored(tmp_path) >= rows

@@ -59,6 +59,18 @@ class _Decoded:
     failure: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Images that are being decoded, and those that are to be looked up when these are stored: of the same content."""
+
+    decoding: list[Future[_Decoded]]
+    digests: frozenset[bytes]
+    twins: list[_Read]
+
+
+NOTHING = _Begun([], frozenset(), [])
+
+
 @dataclass(slots=True)
 class FeaturesRun:
     """One run over a catalogue. :meth:`run` does it; ``counts`` and ``failures`` say how it went."""
@@ -88,8 +100,13 @@ class FeaturesRun:
         self._total = sum(1 for _ in source)
         with ThreadPoolExecutor(_processors()) as pool:
             try:
+                before = NOTHING
                 for chunk in _chunks(_in_order(pool, self._read, self._claimed(source)), CHUNK):
-                    self._take(pool, chunk)
+                    # Decoded while the chunk before is embedded: no processor waits.
+                    begun = self._begin(pool, self._readable(chunk), before.digests)
+                    self._finish(pool, before)
+                    before = begun
+                self._finish(pool, before)
             finally:
                 pool.shutdown(cancel_futures=True)
         for failure in failures_of(source):
@@ -138,23 +155,29 @@ class FeaturesRun:
             return _Decoded(read.image, read.digest, None, _failure("decode", error.reason, read.image))
         return _Decoded(read.image, read.digest, square(picture, self.spec.input))
 
-    def _take(self, pool: ThreadPoolExecutor, chunk: list[_Read]) -> None:
+    def _readable(self, chunk: list[_Read]) -> list[_Read]:
         self._fail_all([(each.image, each.failure) for each in chunk])
-        self._look_up(pool, [read for read in chunk if read.failure is None])
+        return [read for read in chunk if read.failure is None]
 
-    def _look_up(self, pool: ThreadPoolExecutor, reads: list[_Read]) -> None:
+    def _begin(self, pool: ThreadPoolExecutor, reads: list[_Read], begun: frozenset[bytes] = frozenset()) -> _Begun:
+        """Look images up and begin to decode those that are missing; ``begun`` are being embedded already."""
         flags = self.store.missing([(read.image, read.digest) for read in reads], self.spec.key, self.views)
         missing = [read for read, is_missing in zip(reads, flags, strict=True) if is_missing]
         self._known(len(reads) - len(missing))
         first: dict[bytes, _Read] = {}
         for read in missing:
-            first.setdefault(read.digest, read)
-        decoded = list(_in_order(pool, self._decode, first.values()))
+            if read.digest not in begun:
+                first.setdefault(read.digest, read)
+        twins = [read for read in missing if first.get(read.digest) is not read]
+        return _Begun([pool.submit(self._decode, read) for read in first.values()], frozenset(first), twins)
+
+    def _finish(self, pool: ThreadPoolExecutor, begun: _Begun) -> None:
+        """Embed and store what was begun; by then the store knows what its twins need."""
+        decoded = [each.result() for each in begun.decoding]
         self._fail_all([(each.image, each.failure) for each in decoded])
         self._embed([(each.image, each.digest, each.pixels) for each in decoded if each.pixels is not None])
-        twins = [read for read in missing if first[read.digest] is not read]
-        if twins:  # the same content under another name: by now the store knows it
-            self._look_up(pool, twins)
+        if begun.twins:
+            self._finish(pool, self._begin(pool, begun.twins))
 
     def _embed(self, images: Sequence[tuple[CatalogueImage, bytes, NDArray[np.uint8]]]) -> None:
         if not images:
