@@ -1,4 +1,4 @@
-"""How every bench measures: the same threads for all, the sides in turn (A B A B), medians, one table, one JSON file."""
+"""How every bench measures: the same threads for all, sides in turn (A B A B), medians, one table, one JSON file."""
 
 from __future__ import annotations
 

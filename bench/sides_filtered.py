@@ -23,35 +23,36 @@ if TYPE_CHECKING:
 
 def filtered(bench: Bench, sides: Sequence[Built]) -> tuple[dict[str, Any], list[str]]:
     """Two tables: at the effort that each side needs without a condition, and at what it needs with each."""
-    right = bench.right(bench.sample)
-    for side in sides:
-        print(f"{side.name}: sweep without a condition", file=sys.stderr, flush=True)
-        free = tune(side.peer, bench.chosen.recall, lambda s=side: recall(s.peer.search(bench.sample, bench.k), right))
-        side.note["effort"] = str(free.effort)
+    free = _sweep(bench, sides, bench.asked, None)
     asked = bench.asked[: max(bench.chosen.queries // 5, 20)]
     figures: dict[str, Any] = {}
     for share, where in filters.ready(bench.data.attributes).items():
-        passing = float(filters.mask(where, bench.data.attributes).mean())
         print(f"condition {share}", file=sys.stderr, flush=True)
-        figures[share] = {"passing": passing, "condition": filters.sql(where)}
-        figures[share]["as_without"] = _measure(bench, sides, where, asked, {s.name: int(s.note["effort"]) for s in sides})
-        sample = bench.sample[:100]
-        right = bench.right(sample, where)
-        efforts = {}
-        for side in sides:
-            low = max(side.peer.effort[0], int(side.note["effort"]))
-            if figures[share]["as_without"][side.name]["recall"] >= bench.chosen.recall:
-                efforts[side.name] = low
-                continue
-            judge = lambda s=side, r=right, w=where: recall(s.peer.search(sample, bench.k, w), r)  # noqa: E731
-            efforts[side.name] = tune(side.peer, bench.chosen.recall, judge).effort
-        figures[share]["swept"] = _measure(bench, sides, where, asked, efforts)
+        without = _measure(bench, sides, where, asked, free)
+        lacking = [side for side in sides if without[side.name]["recall"] < bench.chosen.recall]
+        figures[share] = {
+            "passing": float(filters.mask(where, bench.data.attributes).mean()),
+            "condition": filters.sql(where),
+            "as_without": without,
+            "swept": _measure(bench, sides, where, asked, free | _sweep(bench, lacking, asked, where)),
+        }
     rows = len(bench.data.vectors)
     notes = {side.name: side.note | {"build_s": side.seconds} for side in sides}
     return {"rows": rows, "sides": notes, "conditions": figures}, [
         f"Filtered, {rows} x {bench.chosen.dimension}, {title}\n\n{_table(figures, key, bench.k)}"
         for key, title in (("as_without", "the effort needed without a condition"), ("swept", "effort swept for each"))
     ]
+
+
+def _sweep(bench: Bench, sides: Sequence[Built], asked: NDArray[np.float32], where: Condition | None) -> dict[str, int]:
+    right = bench.right(asked, where)
+
+    def sweep(side: Built) -> int:
+        print(f"{side.name}: sweep", file=sys.stderr, flush=True)
+        judge = lambda: recall(side.peer.search(asked, bench.k, where), right)  # noqa: E731
+        return tune(side.peer, bench.chosen.recall, judge).effort
+
+    return {side.name: sweep(side) for side in sides}
 
 
 def _measure(

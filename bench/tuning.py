@@ -40,7 +40,7 @@ def tune(peer: Peer, wanted: float, judge: Callable[[], float]) -> Tuned:
         return seen[effort] >= wanted
 
     high = low
-    while not reaches(high) and high < most:
+    while not reaches(high) and high < most and (high == low or seen[high] > seen[low]):  # more of it still helps
         low, high = high, min(high * 2, most)
     if seen[high] < wanted:
         high = max(seen, key=lambda effort: (seen[effort], -effort))

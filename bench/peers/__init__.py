@@ -37,7 +37,7 @@ class Peer:
 
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions are stated
     settings: ClassVar[str] = ""  # how it is built, for the table
-    effort: ClassVar[tuple[int, int]] = (8, 4096)  # the least and the most that :meth:`try_harder` may be given
+    effort: ClassVar[tuple[int, int]] = (10, 5120)  # the least and the most that :meth:`try_harder` may be given
     filters: ClassVar[bool] = False  # whether it can be asked with a condition
 
     def __init__(self, folder: Path, threads: int) -> None:
@@ -85,7 +85,7 @@ def padded(rows: list[list[int]], k: int) -> NDArray[np.int64]:
     return found
 
 
-def blocks(vectors: NDArray[np.float16], rows: int = BLOCK):  # noqa: ANN201
+def blocks(vectors: NDArray[np.float16], rows: int = BLOCK):
     """The rows piece by piece in float32: the first row's number, and the piece."""
     for start in range(0, len(vectors), rows):
         yield start, vectors[start : start + rows].astype(np.float32)

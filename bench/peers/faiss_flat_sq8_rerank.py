@@ -28,7 +28,7 @@ class FaissFlatSq8Rerank(Peer):
     settings: ClassVar = "QT_8bit flat, one shard a thread, re-ranked in float16"
     effort: ClassVar = (10, 640)
 
-    def build(self, vectors: NDArray[np.float16], attributes: Mapping[str, NDArray] | None = None) -> None:  # noqa: ARG002
+    def build(self, vectors: NDArray[np.float16], attributes: Mapping[str, NDArray] | None = None) -> None:
         """Train the ranges on a sample of rows, then encode."""
         faiss.omp_set_num_threads(1)
         dimension, product = vectors.shape[1], faiss.METRIC_INNER_PRODUCT
@@ -51,7 +51,7 @@ class FaissFlatSq8Rerank(Peer):
         """More rows looked at again, counted for ten wanted."""
         self._index.k_factor = effort / 10
 
-    def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:  # noqa: ARG002
+    def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:
         """One call; each shard on its own thread."""
         rows: NDArray[np.int64] = self._index.search(queries, k)[1]
         return rows

@@ -24,7 +24,7 @@ class FaissHnsw(Peer):
     packages: ClassVar = ("faiss-cpu",)
     settings: ClassVar = f"M {LINKS}, efConstruction {CONSTRUCTION}, float32"
 
-    def build(self, vectors: NDArray[np.float16], attributes: Mapping[str, NDArray] | None = None) -> None:  # noqa: ARG002
+    def build(self, vectors: NDArray[np.float16], attributes: Mapping[str, NDArray] | None = None) -> None:
         """Insert block by block: what is held twice is a block."""
         faiss.omp_set_num_threads(self.threads)
         self._index = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
@@ -36,7 +36,7 @@ class FaissHnsw(Peer):
         """More candidates kept while walking the graph."""
         self._index.hnsw.efSearch = effort
 
-    def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:  # noqa: ARG002
+    def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:
         """One call; FAISS spreads the queries over its threads."""
         rows: NDArray[np.int64] = self._index.search(queries, k)[1]
         return rows

@@ -24,7 +24,7 @@ class UsearchIndex(Peer):
     packages: ClassVar = ("usearch",)
     settings: ClassVar = f"bf16, M {LINKS}, efConstruction {CONSTRUCTION}"
 
-    def build(self, vectors: NDArray[np.float16], attributes: Mapping[str, NDArray] | None = None) -> None:  # noqa: ARG002
+    def build(self, vectors: NDArray[np.float16], attributes: Mapping[str, NDArray] | None = None) -> None:
         """Insert block by block: what is held twice is a block."""
         self._index = Index(
             ndim=vectors.shape[1], metric="ip", dtype="bf16", connectivity=LINKS, expansion_add=CONSTRUCTION
@@ -36,7 +36,7 @@ class UsearchIndex(Peer):
         """More candidates kept while walking the graph."""
         self._index.expansion_search = effort
 
-    def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:  # noqa: ARG002
+    def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:
         """One call; USearch spreads the queries over its threads."""
         if len(queries) == 1:
             keys = self._index.search(queries[0], k, threads=1).keys[None]
