@@ -1,0 +1,18 @@
+"""``faiss.knn``, every score; a side of allpairs.py only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import faiss
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def all_pairs(vectors: NDArray[np.float16], k: int) -> NDArray[np.integer]:
+    """The ``k`` nearest rows of every row, itself among them: ``(n, k)``."""
+    wide = vectors.astype("float32")
+    found: NDArray[np.integer] = faiss.knn(wide, wide, k, metric=faiss.METRIC_INNER_PRODUCT)[1]
+    return found
