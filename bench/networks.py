@@ -21,7 +21,7 @@ def weights(name: str) -> tuple[Path, str]:
     if not file.exists():
         MADE.mkdir(parents=True, exist_ok=True)
         script = str(ROOT / "tests" / "keras_reference.py")
-        subprocess.run([sys.executable, script, name, str(MADE)], env=_keras("openvino"), check=True)  # noqa: S603 (our own)
+        subprocess.run([sys.executable, script, name, str(MADE)], env=_keras("openvino"), check=True)
     return file, hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 
@@ -30,7 +30,7 @@ def onnx_file(name: str) -> Path:
     file = MADE / f"{name}.onnx"
     if not file.exists():
         weights(name)
-        subprocess.run([sys.executable, __file__, name], env=_keras("torch"), check=True)  # noqa: S603 (our own)
+        subprocess.run([sys.executable, __file__, name], env=_keras("torch"), check=True)
     return file
 
 

@@ -37,7 +37,7 @@ class Command:
 
     def run(self) -> None:
         """Run it to its end."""
-        with subprocess.Popen([sys.executable, *self.arguments], stdout=subprocess.DEVNULL) as process:  # noqa: S603
+        with subprocess.Popen([sys.executable, *self.arguments], stdout=subprocess.DEVNULL) as process:
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
@@ -47,9 +47,7 @@ class Command:
     def imports(self) -> dict[str, float]:
         """The packages that took longest to import, in milliseconds of their own; ``python -X importtime``."""
         command = [sys.executable, "-X", "importtime", *self.arguments]
-        ended = subprocess.run(  # noqa: S603
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True
-        )
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
         spent: dict[str, float] = {}
         for microseconds, module in IMPORT.findall(ended.stderr):
             package = module.partition(".")[0]
@@ -72,7 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         # Elsewhere: Linux counts the memory of whoever starts a process as the process's own.
-        subprocess.run([sys.executable, *sys.argv, "--prepare", folder], check=True)  # noqa: S603 (ourselves)
+        subprocess.run([sys.executable, *sys.argv, "--prepare", folder], check=True)
         commands = [
             Command("python -c pass", ["-c", "pass"]),
             Command("python -c 'import numpy'", ["-c", "import numpy"]),
@@ -137,7 +135,7 @@ def _put_dictionary(root: Path, products: int) -> None:
     from image_similarity.settings import Folders
     from image_similarity.types import CatalogueImage, Product, ProductMatch
 
-    dataset, chance = Dataset.named("shop"), random.Random(SEED)  # noqa: S311
+    dataset, chance = Dataset.named("shop"), random.Random(SEED)
 
     def answers() -> Iterator[tuple[str, list[ProductMatch]]]:
         for number in range(products):

@@ -80,15 +80,15 @@ def test_a_run_that_was_broken_off_goes_on_after_its_last_whole_unit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors, begun = unit(ROWS), list[int]()
-    do = allpairs._Work.do
+    candidates = allpairs._Work.candidates
 
-    def counted(work: allpairs._Work, unit: int) -> None:
+    def counted(work: allpairs._Work, unit: int) -> NDArray[np.int64]:
         begun.append(unit)
         if begun == [0, 1]:
             raise BrokenOffError
-        do(work, unit)
+        return candidates(work, unit)
 
-    monkeypatch.setattr(allpairs._Work, "do", counted)
+    monkeypatch.setattr(allpairs._Work, "candidates", counted)
     with pytest.raises(BrokenOffError):
         all_pairs(vectors, 9, tmp_path / "work")
     same(all_pairs(vectors, 9, tmp_path / "work"), ExactIndex(vectors).search(vectors, 9))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,10 +56,16 @@ def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Prog
         OutputError: the folder cannot be written to.
     """
     work = _Work(vectors, min(k, len(vectors)), folder)
-    for unit in range(work.units):
-        progress("nearest", min(unit * UNIT * SIDE, len(vectors)), len(vectors))
-        if not work.is_done(unit):
-            work.do(unit)
+    with ThreadPoolExecutor(1) as finisher:  # the last word on one unit is said while the next is multiplied
+        finishing: list[Future[None]] = []
+        for unit in range(work.units):
+            if not work.is_done(unit):
+                finishing.append(finisher.submit(work.finish, unit, work.candidates(unit)))
+            for done in finishing[:-1]:
+                done.result()  # at most one waits, so that candidates do not pile up
+            progress("nearest", min(unit * UNIT * SIDE, len(vectors)), len(vectors))
+        for done in finishing:
+            done.result()
     progress("nearest", len(vectors), len(vectors))
     return work.answers()
 
@@ -92,8 +98,8 @@ class _Work:
         """Whether an earlier run ended this unit."""
         return self._path(unit, "nearest").exists()
 
-    def do(self, unit: int) -> None:
-        """Find a unit's nearest rows, and what it has found for later units on the way."""
+    def candidates(self, unit: int) -> NDArray[np.int64]:
+        """What may be nearest to a unit's rows; what was found for later units on the way is put by for them."""
         tiles = range(unit * UNIT, min((unit + 1) * UNIT, self.tiles.count))
         found: list[list[NDArray[np.int64]]] = [[] for _ in range(self.units)]
         for pairs in self.pool.map(self._column, range(tiles.start, self.tiles.count), [tiles] * self.tiles.count):
@@ -103,7 +109,11 @@ class _Work:
         later = [np.concatenate(keys) if keys else np.empty(0, np.int64) for keys in found[unit + 1 :]]
         self._save(unit, "later", np.concatenate(later) if later else np.empty(0, np.int64))
         self._save(unit, "ends", np.cumsum([0, *map(len, later)]))
-        self._save(unit, "nearest", self._nearest(unit, np.concatenate(mine)))
+        return np.concatenate(mine)
+
+    def finish(self, unit: int, candidates: NDArray[np.int64]) -> None:
+        """Find a unit's nearest rows among its candidates. With that it is done."""
+        self._save(unit, "nearest", self._nearest(unit, candidates))
 
     def answers(self) -> Neighbours:
         """The units' answers in one piece, as memory maps."""
@@ -138,8 +148,7 @@ class _Work:
             scores = np.concatenate([self.tiles.against(rows, part) for part in columns], axis=1)
             if place > count:
                 return np.full(len(rows), LOWEST, np.float32)
-            lowest: NDArray[np.float32] = np.partition(scores, count - place, axis=1)[:, count - place]
-            return lowest
+            return np.partition(scores, count - place, axis=1)[:, count - place].copy()  # not the whole that it is of
 
         return np.concatenate(list(self.pool.map(of_tile, range(self.tiles.count))))
 
@@ -184,10 +193,7 @@ class _Work:
         floors = self.floors[start : start + len(mine)]
         others, short = best_of(keys, len(mine), self.k, floors, 2 * self.tiles.error)
         others[short, : self.k] = np.arange(self.k)  # anything: they are searched for below
-        parts = np.array_split(np.arange(len(mine)), 4 * processors())
-        nearest = np.concatenate(
-            list(self.pool.map(lambda part: closest(self.vectors, mine[part], others[part], self.k), parts))
-        )
+        nearest = closest(self.vectors, mine, others, self.k)
         if short.any():
             found = ExactIndex(self.vectors).search(mine[short], self.k)
             nearest[short] = keys_of(found.scores.astype(np.float64), found.rows)
@@ -213,7 +219,7 @@ def _place(expected: float) -> int:
     The number of them that are in it is Poisson distributed: in one row of 200 it exceeds the mean by more than 2.58
     standard deviations (rounded up by what the normal distribution is wrong by where the mean is small).
     """
-    return int(expected + ONE_IN_200 * expected**0.5 + 1.5) + 1
+    return int(expected + ONE_IN_200 * expected**0.5 + 2.5)
 
 
 def _digest(vectors: NDArray[np.float16]) -> str:

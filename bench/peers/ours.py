@@ -1,0 +1,55 @@
+"""Ours: cells for large catalogues, every pair once for exact answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, ClassVar
+
+import filters
+import numpy as np
+
+from image_similarity.neighbours.allpairs import all_pairs as every_pair
+from image_similarity.neighbours.cells import CellsIndex
+from peers import Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from filters import Condition
+    from numpy.typing import NDArray
+
+
+class Ours(Peer):
+    """:class:`CellsIndex` over the memory-mapped matrix. Effort: cells looked into."""
+
+    settings: ClassVar = "cells, 4-bit codes, float16 re-ranked"
+    effort: ClassVar = (8, 4096)
+    filters: ClassVar = True
+
+    def build(self, vectors: NDArray[np.float16], attributes: Mapping[str, NDArray] | None = None) -> None:
+        """Make the cells, write them, open them again as a reader does."""
+        CellsIndex.build(vectors, self.folder)
+        self._index = CellsIndex.open(vectors, self.folder)
+        self._attributes = attributes
+
+    def try_harder(self, effort: int) -> None:
+        """More cells."""
+        self._index.effort = replace(self._index.effort, probes=min(effort, self._index.facts.cells))
+
+    def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:
+        """One call."""
+        allowed = None if where is None else filters.mask(where, self._attributes)
+        found = self._index.search(queries, k, allowed).rows
+        if found.shape[1] == k:
+            return found
+        return np.pad(found, ((0, 0), (0, k - found.shape[1])), constant_values=-1)
+
+    search_all = search
+
+
+def all_pairs(vectors: NDArray[np.float16], k: int) -> NDArray[np.integer]:
+    """The ``k`` nearest rows of every row."""
+    with TemporaryDirectory() as folder:
+        return np.array(every_pair(vectors, k, Path(folder) / "work").rows)
