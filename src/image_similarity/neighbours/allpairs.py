@@ -145,7 +145,7 @@ class _Work:
 
         def of_tile(tile: int) -> NDArray[np.float32]:
             rows = self.vectors[self.tiles.rows(tile)]
-            scores = np.concatenate([self.tiles.against(rows, part) for part in columns], axis=1)
+            scores = np.concatenate([self.tiles.against(rows, part).copy() for part in columns], axis=1)
             if place > count:
                 return np.full(len(rows), LOWEST, np.float32)
             return np.partition(scores, count - place, axis=1)[:, count - place].copy()  # not the whole that it is of
@@ -219,7 +219,7 @@ def _place(expected: float) -> int:
     The number of them that are in it is Poisson distributed: in one row of 200 it exceeds the mean by more than 2.58
     standard deviations (rounded up by what the normal distribution is wrong by where the mean is small).
     """
-    return int(expected + ONE_IN_200 * expected**0.5 + 2.5)
+    return int(expected + ONE_IN_200 * expected**0.5 + 1.5)
 
 
 def _digest(vectors: NDArray[np.float16]) -> str:

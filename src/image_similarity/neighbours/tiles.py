@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import local
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Tiles:
             "CPU",
             {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores},
         )
-        self._mine = local()
+        self._mine, self._making = local(), Lock()
 
     def rows(self, tile: int) -> slice:
         """The rows of a tile; the last may have fewer."""
@@ -60,18 +60,19 @@ class Tiles:
 
     def against(self, first: NDArray[np.float16], second: NDArray[np.float16]) -> NDArray[np.float32]:
         """As :meth:`scores`, of any two blocks of at most ``SIDE`` rows."""
-        request: Any = getattr(self._mine, "request", None)
-        if request is None:
-            request = self._mine.request = self._compiled.create_infer_request()
-        request.infer({0: _whole(first), 1: _whole(second)}, share_inputs=True)
-        scores: NDArray[np.float32] = request.get_output_tensor(0).data
+        mine = self._mine
+        if not hasattr(mine, "request"):
+            # One at a time: two threads that each make a tensor of OpenVINO can wait for each other for ever.
+            with self._making:
+                mine.request, mine.sides, mine.scores = self._made()
+        for side, block in zip(mine.sides, (first, second), strict=True):
+            side[: len(block)] = block
+            side[len(block) :] = 0
+        mine.request.infer()
+        scores: NDArray[np.float32] = mine.scores
         return scores[: len(first), : len(second)]
 
-
-def _whole(block: NDArray[np.float16]) -> NDArray[np.float16]:
-    """A block filled up with zeros to a whole tile."""
-    if len(block) == SIDE:
-        return block
-    whole = np.zeros((SIDE, block.shape[1]), np.float16)
-    whole[: len(block)] = block
-    return whole
+    def _made(self) -> tuple[Any, list[NDArray[np.float16]], NDArray[np.float32]]:
+        """A request, and its inputs and its output as arrays."""
+        request = self._compiled.create_infer_request()
+        return request, [request.get_input_tensor(i).data for i in range(2)], request.get_output_tensor(0).data
