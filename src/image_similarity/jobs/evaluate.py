@@ -11,8 +11,8 @@ from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import model_spec
 from image_similarity.errors import NotFittedError
 from image_similarity.features.database import Database
-from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import ONE_VIEW
+from image_similarity.index.build import fresh_index
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
 
@@ -46,8 +46,9 @@ def evaluate(dataset: Dataset, settings: Settings, model: ModelChoice) -> Evalua
         NotFittedError: no features of this model, or no product has two images.
     """
     key = model_spec(model).key
-    with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
-        gallery = Gallery(FeatureStore(database).matrix(key, ONE_VIEW))
+    folders = Folders(settings.root)
+    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
+        gallery = Gallery.of(fresh_index(database, folders.index, key, ONE_VIEW))
     sizes = np.diff(gallery.starts)[gallery.row_product]
     questions = np.flatnonzero(sizes > 1)
     if not len(questions):

@@ -12,6 +12,7 @@ from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import views_for
+from image_similarity.index.build import fresh_index
 from image_similarity.jobs.features import FeaturesRun
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery
@@ -94,7 +95,7 @@ def fit(
         run.run(source)
         if not run.counts.done + run.counts.known:
             raise NotFittedError(_nothing_usable(run))
-        gallery = Gallery(store.matrix(spec.key, views))
+        gallery = Gallery.of(fresh_index(database, folders.index, spec.key, views, progress=progress))
     stem = folders.trained_models / dataset.dictionary(spec.key)
     products = files.write(stem, _similar(gallery, options, progress))
     return FitReport(spec.key, run.counts, run.failures, products, stem)

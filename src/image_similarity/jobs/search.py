@@ -10,9 +10,9 @@ from image_similarity.embedding.models import DEFAULT_CHOICE, load_model, model_
 from image_similarity.errors import ImageError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
-from image_similarity.features.store import FeatureStore
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square
+from image_similarity.index.build import fitted_views, fresh_index
 from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
@@ -73,8 +73,9 @@ def search_many(
     check_ranking(options.number, options.aggregate)
     spec, folders = model_spec(options.model), Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        store, records = FeatureStore(database), CatalogueRecords(database)
-        gallery = Gallery(store.matrix(spec.key, _views(store, spec.key, options)))
+        records = CatalogueRecords(database)
+        views = _views(database, folders.index, spec.key, options)
+        gallery = Gallery.of(fresh_index(database, folders.index, spec.key, views, progress=progress))
         squares = []
         for photo in photos:
             try:
@@ -96,11 +97,10 @@ def search_many(
         return answers
 
 
-def _views(store: FeatureStore, key: str, options: SearchOptions) -> tuple[str, ...]:
+def _views(database: Database, indexes: Path, key: str, options: SearchOptions) -> tuple[str, ...]:
     if options.data_augmentation == 0:
         return ONE_VIEW
-    available = store.views(key)
-    views = tuple(view for view in SIX_VIEWS if view in available) or ONE_VIEW
+    views = fitted_views(database, indexes, key)
     if options.data_augmentation == 1 and len(views) < len(SIX_VIEWS):
         raise UsageError("the dataset has no features of the six views: run fit with --data_augmentation 1 first")
     return views

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.images.views import ORIGINAL
+from image_similarity.index.opened import Grouping
 from image_similarity.neighbours.exact import ExactIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from image_similarity.index.opened import StoredIndex
     from image_similarity.types import Features, NeighbourIndex
 
 
@@ -30,13 +32,20 @@ class Question:
 class Gallery:
     """The features of a catalogue, grouped by product. Products are numbered in the order of their ids."""
 
-    def __init__(self, features: Features, index: NeighbourIndex | None = None) -> None:
+    def __init__(
+        self, features: Features, index: NeighbourIndex | None = None, grouping: Grouping | None = None
+    ) -> None:
         self.features = features
         self.index = index or ExactIndex(features.vectors)
-        # Rows come sorted by product and image, so a group is a run of rows.
-        self.products, self.starts, self.row_product = _groups(features.product_ids)
-        _, _, self.row_image = _groups(features.image_ids)
-        self.view_count = len(set(features.views))
+        grouping = grouping or grouped(features)
+        self.products, self.starts = grouping.products, grouping.starts
+        self.row_product, self.row_image = grouping.row_product, grouping.row_image
+        self.view_count = grouping.view_count
+
+    @classmethod
+    def of(cls, stored: StoredIndex) -> Gallery:
+        """The rows of an index on the disk: nothing is read before it is needed."""
+        return cls(stored.features, stored.index, stored.grouping)
 
     def __len__(self) -> int:
         return len(self.features.vectors)
@@ -68,7 +77,14 @@ class Gallery:
             yield [self.question(product) for product in range(start, min(start + size, len(self.products)))]
 
 
-def _groups(ids: list[str]) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
+def grouped(features: Features) -> Grouping:
+    """The groups of rows in memory, which are sorted by product and image: a group is a run of rows."""
+    products, starts, row_product = _groups(features.product_ids)
+    _, _, row_image = _groups(features.image_ids)
+    return Grouping(products, starts, row_product, row_image, len(set(features.views)))
+
+
+def _groups(ids: Sequence[str]) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
     """Runs of equal ids: their names, their first rows with the end appended, and the run that each row is in."""
     names = np.array(ids, dtype=object)
     first = np.ones(len(ids), bool)

@@ -1,0 +1,136 @@
+"""One state of a dataset's features, read in blocks: what an index is built from, however large it is."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.features import codec
+from image_similarity.features.store import IMAGE_OF_ID, FeatureStore, column_of, marks
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.features.database import Database
+
+BLOCK = 4096  # rows read together: 4 MB of vectors of 512 numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Adjacent rows, a sequence a column, and their vectors ``(rows, dimension)``.
+
+    ``attributes`` are the product's, and over them the image's.
+    """
+
+    image_ids: Sequence[str]
+    product_ids: Sequence[str]
+    views: Sequence[str]
+    digests: Sequence[bytes]
+    attributes: Sequence[Mapping[str, str]]
+    vectors: NDArray[np.float16]
+
+
+class Snapshot:
+    """The active features of a model in some views, at one moment. Made by :func:`snapshot`."""
+
+    def __init__(self, database: Database, model_key: str, views: Sequence[str]) -> None:
+        store = FeatureStore(database)
+        self._database, self._connection = database, database.connection
+        self._column = column_of(model_key)
+        self.model_key, self.views = model_key, tuple(views)
+        self.generation = database.generation()
+        self.dimension = store.dimension(model_key)
+        active = f"active AND {self._column} NOT NULL"
+        counts = dict(
+            self._connection.execute(
+                f"SELECT view, count(*) FROM {database.features} WHERE {active} GROUP BY view"
+            ).fetchall()
+        )
+        self.available = frozenset(counts)
+        """Every view that there are features of, asked for or not."""
+        self.count = sum(counts.get(view, 0) for view in self.views)
+        if not self.count:
+            raise store.not_fitted(model_key)
+        self._condition = f"{active} AND view IN ({marks(self.views)})"
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows, sorted by product, image and view as :meth:`FeatureStore.matrix` has them.
+
+        Raises:
+            StoreError: a stored vector is damaged, or the file is.
+        """
+        with self._database.reading():
+            # Sorted without the vectors: those are fetched a block at a time, in the order that the file has them.
+            rows = self._sorted()
+            while found := rows.fetchmany(BLOCK):
+                places, image_ids, product_ids, views, digests, *attributes = zip(*found, strict=True)
+                merged = [_merged(*both) for both in zip(*attributes, strict=True)]
+                yield Block(image_ids, product_ids, views, digests, merged, self._vectors(places))
+
+    def _sorted(self) -> sqlite3.Cursor:
+        tables = self._database
+        rows = (
+            f"SELECT rowid AS place, {IMAGE_OF_ID} AS image_id, item_id, view, digest FROM {tables.features} "
+            f"WHERE {self._condition} ORDER BY item_id, image_id, view LIMIT {self.count}"
+        )
+        if not self._has_attributes():
+            return self._connection.execute(f"SELECT *, '{{}}', '{{}}' FROM ({rows})", self.views)
+        return self._connection.execute(
+            f"SELECT rows.*, coalesce(products.attributes, '{{}}'), coalesce(images.attributes, '{{}}') "
+            f"FROM ({rows}) AS rows "
+            f"LEFT JOIN {tables.products} AS products ON products.item_id = rows.item_id "
+            f"LEFT JOIN {tables.images} AS images ON images.image_id = rows.image_id "
+            "ORDER BY rows.item_id, rows.image_id, rows.view",
+            self.views,
+        )
+
+    def _has_attributes(self) -> bool:
+        """Whether anything has attributes: where nothing has, nothing need be looked up."""
+        places = (self._database.products, self._database.images)
+        return any(
+            self._connection.execute(f"SELECT 1 FROM {place} WHERE attributes != '{{}}' LIMIT 1").fetchone()
+            for place in places
+        )
+
+    def _vectors(self, places: Sequence[int]) -> NDArray[np.float16]:
+        vectors = np.empty((len(places), self.dimension), codec.DTYPE)
+        at = {place: position for position, place in enumerate(places)}
+        for place, blob in self._connection.execute(
+            f"SELECT rowid, {self._column} FROM {self._database.features} "
+            "WHERE rowid IN (SELECT value FROM json_each(?))",
+            (json.dumps(places),),
+        ):
+            vectors[at[place]] = codec.decode(blob, self.dimension)
+        return vectors
+
+
+@contextmanager
+def snapshot(database: Database, model_key: str, views: Sequence[str]) -> Iterator[Snapshot]:
+    """The present state of a dataset's features; what other processes write meanwhile is not seen.
+
+    Raises:
+        NotFittedError: there are no active features of this model in these views.
+    """
+    with database.reading_one_state():
+        yield Snapshot(database, model_key, views)
+
+
+@lru_cache(maxsize=256)  # rows of one product come one after the other
+def _parsed(attributes: str) -> Mapping[str, str]:
+    loaded: dict[str, str] = json.loads(attributes)
+    return loaded
+
+
+def _merged(of_product: str, of_image: str) -> Mapping[str, str]:
+    if of_image == "{}":
+        return _parsed(of_product)
+    return {**_parsed(of_product), **_parsed(of_image)}

@@ -1,0 +1,158 @@
+"""A generation of an index out of the store: streamed, so that memory does not grow with the catalogue."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.features.codec import DTYPE
+from image_similarity.images.views import SIX_VIEWS
+from image_similarity.index.arrays import ArrayWriter, TextsWriter, map_array
+from image_similarity.index.columns import ColumnsWriter
+from image_similarity.index.files import write_manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from image_similarity.features.snapshot import Block, Snapshot
+    from image_similarity.index.opened import StoredIndex
+    from image_similarity.neighbours.large import Choice
+    from image_similarity.types import Progress
+
+GONE = -1
+
+
+def write_generation(
+    state: Snapshot, folder: Path, previous: StoredIndex | None, choice: Choice, progress: Progress
+) -> None:
+    """Write all of a generation's files.
+
+    Args:
+        state: what the store holds.
+        folder: empty; the files go there.
+        previous: the generation before; its approximate index is brought up to date, not built anew.
+        choice: which approximate index from how many rows on.
+        progress: told only where there are enough rows for an approximate index.
+    """
+    large = choice.for_rows(state.count)
+    columns = ColumnsWriter(folder)
+    with _RowsWriter(folder, state.dimension) as rows:
+        for block in state.blocks():
+            rows.write(block)
+            columns.write(block.attributes)
+            if large:
+                progress("index", rows.count, state.count)
+    parts = columns.finish()
+    if large:
+        vectors = map_array(folder / "vectors.npy", DTYPE, (rows.count, state.dimension))
+        (folder / "large").mkdir()
+        if previous and previous.manifest.large and previous.manifest.dimension == state.dimension:
+            identities = map_array(folder / "identities.npy", "<u8", (rows.count,))
+            moved = moved_rows(previous.identities, identities)
+            large.update(previous.folder / "large", folder / "large", vectors, moved, progress)
+        else:
+            large.build(vectors, folder / "large", progress)
+    write_manifest(
+        folder,
+        generation=state.generation,
+        model=state.model_key,
+        dimension=state.dimension,
+        views=list(state.views),
+        available=sorted(state.available),
+        rows=rows.count,
+        products=rows.products,
+        images=rows.images,
+        large=large is not None,
+        columns=parts,
+        left_out=columns.left_out,
+    )
+
+
+class _RowsWriter:
+    """The files with one entry a row, a product or an image."""
+
+    def __init__(self, folder: Path, dimension: int) -> None:
+        with ExitStack() as files:  # those that are open, should one not open
+            self._vectors = files.enter_context(ArrayWriter(folder / "vectors.npy", DTYPE, (dimension,)))
+            self._row_product = files.enter_context(ArrayWriter(folder / "row_product.npy", "<i4"))
+            self._row_image = files.enter_context(ArrayWriter(folder / "row_image.npy", "<i4"))
+            self._views = files.enter_context(ArrayWriter(folder / "views.npy", "u1"))
+            self._identities = files.enter_context(ArrayWriter(folder / "identities.npy", "<u8"))
+            self._starts = files.enter_context(ArrayWriter(folder / "product_starts.npy", "<i8"))
+            self._product_ids = files.enter_context(TextsWriter(folder, "product_ids"))
+            self._image_ids = files.enter_context(TextsWriter(folder, "image_ids"))
+            self._files = files.pop_all()
+        self._last: tuple[str, str] | None = None
+
+    def __enter__(self) -> _RowsWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._starts.write([self.count])
+        self._files.__exit__(*error)  # type: ignore[arg-type]
+
+    @property
+    def count(self) -> int:
+        """Rows so far."""
+        return self._views.count
+
+    @property
+    def products(self) -> int:
+        """Products so far."""
+        return len(self._product_ids)
+
+    @property
+    def images(self) -> int:
+        """Images so far."""
+        return len(self._image_ids)
+
+    def write(self, block: Block) -> None:
+        """Append a block."""
+        product, image = self.products - 1, self.images - 1
+        product_ids, image_ids, starts = list[str](), list[str](), list[int]()
+        row_product, row_image = [], []
+        for row, pair in enumerate(zip(block.product_ids, block.image_ids, strict=True), start=self.count):
+            if pair != self._last:
+                if self._last is None or pair[0] != self._last[0]:
+                    product += 1
+                    product_ids.append(pair[0])
+                    starts.append(row)
+                image += 1
+                image_ids.append(pair[1])
+                self._last = pair
+            row_product.append(product)
+            row_image.append(image)
+        self._product_ids.write(product_ids)
+        self._image_ids.write(image_ids)
+        self._starts.write(starts)
+        self._row_product.write(row_product)
+        self._row_image.write(row_image)
+        self._identities.write(_identities(block))
+        self._vectors.write(block.vectors)
+        self._views.write([SIX_VIEWS.index(view) for view in block.views])
+
+
+def _identities(block: Block) -> list[int]:
+    """A number for each row that another image, view or content would change, whatever product it is of."""
+    return [
+        int.from_bytes(blake2b(f"{image_id}\0{view}\0".encode() + digest, digest_size=8).digest(), "little")
+        for image_id, view, digest in zip(block.image_ids, block.views, block.digests, strict=True)
+    ]
+
+
+def moved_rows(old: NDArray[np.uint64], new: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """For each old row the new row of the same identity, -1 where there is none. No new row is named twice."""
+    order = np.argsort(new, kind="stable")
+    at = np.minimum(np.searchsorted(new[order], old), len(new) - 1)
+    candidates = order[at]
+    rows = np.where(new[candidates] == old, candidates, GONE).astype(np.int64)
+    # Two images of one number, once in many thousand catalogues: neither is taken over.
+    twice = np.bincount(rows[rows >= 0], minlength=len(new)) > 1
+    rows[(rows >= 0) & twice[rows]] = GONE
+    return rows
