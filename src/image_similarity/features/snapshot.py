@@ -14,14 +14,14 @@ from image_similarity.features import codec
 from image_similarity.features.store import IMAGE_OF_ID, FeatureStore, column_of, marks
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from image_similarity.features.database import Database
 
 BLOCK = 4096  # rows read together: 4 MB of vectors of 512 numbers
+NONE = "{}"  # no attributes, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +69,33 @@ class Snapshot:
             StoreError: a stored vector is damaged, or the file is.
         """
         with self._database.reading():
-            # Sorted without the vectors: those are fetched a block at a time, in the order that the file has them.
-            rows = self._sorted()
+            # Sorted by their names alone; the rest is fetched a block at a time, in the order that the file has it.
+            rows = self._connection.execute(
+                f"SELECT rowid, {IMAGE_OF_ID}, item_id, view, digest FROM {self._database.features} "
+                f"WHERE {self._condition} ORDER BY 3, 2, 4",
+                self.views,
+            )
+            of_product, of_image = (
+                self._attributes(*place)
+                for place in ((self._database.products, "item_id"), (self._database.images, "image_id"))
+            )
             while found := rows.fetchmany(BLOCK):
-                places, image_ids, product_ids, views, digests, *attributes = zip(*found, strict=True)
-                merged = [_merged(*both) for both in zip(*attributes, strict=True)]
-                yield Block(image_ids, product_ids, views, digests, merged, self._vectors(places))
+                places, image_ids, product_ids, views, digests = zip(*found, strict=True)
+                attributes = [_merged(*both) for both in zip(of_product(product_ids), of_image(image_ids), strict=True)]
+                yield Block(image_ids, product_ids, views, digests, attributes, self._vectors(places))
 
-    def _sorted(self) -> sqlite3.Cursor:
-        tables = self._database
-        rows = (
-            f"SELECT rowid AS place, {IMAGE_OF_ID} AS image_id, item_id, view, digest FROM {tables.features} "
-            f"WHERE {self._condition} ORDER BY item_id, image_id, view LIMIT {self.count}"
-        )
-        if not self._has_attributes():
-            return self._connection.execute(f"SELECT *, '{{}}', '{{}}' FROM ({rows})", self.views)
-        return self._connection.execute(
-            f"SELECT rows.*, coalesce(products.attributes, '{{}}'), coalesce(images.attributes, '{{}}') "
-            f"FROM ({rows}) AS rows "
-            f"LEFT JOIN {tables.products} AS products ON products.item_id = rows.item_id "
-            f"LEFT JOIN {tables.images} AS images ON images.image_id = rows.image_id "
-            "ORDER BY rows.item_id, rows.image_id, rows.view",
-            self.views,
-        )
+    def _attributes(self, table: str, key: str) -> Callable[[Sequence[str]], Iterable[str]]:
+        """What looks up the attributes of ids; where nothing has any, it need not look."""
+        if not self._connection.execute(f"SELECT 1 FROM {table} WHERE attributes != '{NONE}' LIMIT 1").fetchone():
+            return lambda ids: [NONE] * len(ids)
+        query = f"SELECT {key}, attributes FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))"
 
-    def _has_attributes(self) -> bool:
-        """Whether anything has attributes: where nothing has, nothing need be looked up."""
-        places = (self._database.products, self._database.images)
-        return any(
-            self._connection.execute(f"SELECT 1 FROM {place} WHERE attributes != '{{}}' LIMIT 1").fetchone()
-            for place in places
-        )
+        def look_up(ids: Sequence[str]) -> Iterable[str]:
+            wanted = json.dumps(list(dict.fromkeys(ids)), ensure_ascii=False)
+            found = dict(self._connection.execute(query, (wanted,)).fetchall())
+            return (found.get(each, NONE) for each in ids)
+
+        return look_up
 
     def _vectors(self, places: Sequence[int]) -> NDArray[np.float16]:
         vectors = np.empty((len(places), self.dimension), codec.DTYPE)
@@ -131,6 +127,6 @@ def _parsed(attributes: str) -> Mapping[str, str]:
 
 
 def _merged(of_product: str, of_image: str) -> Mapping[str, str]:
-    if of_image == "{}":
+    if of_image == NONE:
         return _parsed(of_product)
     return {**_parsed(of_product), **_parsed(of_image)}
