@@ -186,6 +186,7 @@ def search(
     ] = None,
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
+    filter: o.Filter = None,  # noqa: A002 (the flag's name)
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -203,6 +204,7 @@ def search(
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
+            filter=filter,
         )
     show.show_answer(answer, format)
     _page(answer, html, f"Products like {answer.query.product.product_id}")

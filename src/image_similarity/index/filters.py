@@ -149,8 +149,10 @@ def _among(codes: NDArray[np.unsignedinteger], wanted: set[int]) -> NDArray[np.b
 def _in_range(column: Column, condition: Range) -> NDArray[np.bool_]:
     bounds = [bound for bound in (condition.low, condition.high) if bound is not None]
     numeric = [bound for bound in bounds if not isinstance(bound, str)]
-    if numeric and (column.numbers is None or len(numeric) < len(bounds)):
-        where = _where(condition.at)
+    where = _where(condition.at)
+    if numeric and len(numeric) < len(bounds):
+        raise UsageError(f"{where}{condition.attribute} cannot be between a number and a text")
+    if numeric and column.numbers is None:
         raise UsageError(
             f"{where}{condition.attribute} is compared with the number {plain(numeric[0])}, but not all of its values "
             'are numbers: write texts in quotes, as in size >= "M"'
@@ -172,9 +174,9 @@ def _in_range(column: Column, condition: Range) -> NDArray[np.bool_]:
 def _span_of_numbers(numbers: NDArray[np.float64], condition: Range) -> tuple[int, int]:
     low, high = 0, len(numbers)
     if condition.low is not None:
-        low = int(np.searchsorted(numbers, condition.low, "left" if condition.low_included else "right"))  # type: ignore[arg-type]
+        low = int(np.searchsorted(numbers, condition.low, "left" if condition.low_included else "right"))
     if condition.high is not None:
-        high = int(np.searchsorted(numbers, condition.high, "right" if condition.high_included else "left"))  # type: ignore[arg-type]
+        high = int(np.searchsorted(numbers, condition.high, "right" if condition.high_included else "left"))
     return low, high
 
 

@@ -56,7 +56,7 @@ def _tokens(text: str) -> list[_Token]:
         match = TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
             at += len(text[at:]) - len(text[at:].lstrip())
-            what = f"{text[at]} that does not end" if text[at] in "\"'[" else text[at : at + 20]
+            what = f"{text[at]} that does not end" if text[at] in "\"'[" else text[at : at + 20].split()[0]
             raise UsageError(f"the filter at character {at + 1}: cannot read {what}")
         kind = match.lastgroup
         word = match[kind]
@@ -97,7 +97,7 @@ class _Parser:
 
     def _one(self, depth: int) -> Filter:
         if depth <= 2:  # a condition inside `and` inside `or` is two deeper
-            raise UsageError(f"the filter at character {self._next.at + 1}: more than {MOST_DEPTH} levels of brackets")
+            raise UsageError(f"the filter at character {self._next.at + 1}: more than {MOST_DEPTH} levels")
         if self._took("not"):
             return Not(self._one(depth - 1))
         if self._took("("):
@@ -168,4 +168,6 @@ class _Parser:
 
     def _fail(self, expected: str) -> NoReturn:
         found = self._next
-        raise UsageError(f"the filter at character {found.at + 1}: expected {expected}, not {found.text[:40]}")
+        raise UsageError(
+            f"the filter at character {found.at + 1}: expected {expected}, not {' '.join(found.text[:40].split())}"
+        )

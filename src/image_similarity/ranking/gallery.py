@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from image_similarity.images.views import ORIGINAL
 from image_similarity.index.opened import Grouping
@@ -14,10 +15,11 @@ from image_similarity.neighbours.exact import ExactIndex
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from image_similarity.index.opened import StoredIndex
     from image_similarity.types import Features, NeighbourIndex
+
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +62,36 @@ class Gallery:
         originals = [row for row in rows if self.features.views[row] == ORIGINAL] or list(rows)
         return Question([self.features.image_ids[row] for row in originals], self.features.vectors[originals], product)
 
-    def others(self, question: Question) -> int:
-        """How many products could be answers."""
-        return len(self.products) - (question.own >= 0)
+    def others(self, question: Question, allowed: Mask | None = None) -> int:
+        """How many products could be answers: those with a row that is allowed, the question's own left out."""
+        if allowed is None:
+            return len(self.products) - (question.own >= 0)
+        passing = self.passing(allowed)
+        return int(passing.sum()) - bool(question.own >= 0 and passing[question.own])
 
-    def means(self) -> NDArray[np.float32]:
-        """The mean vector of each product, ``(products, dimension)``, not scaled to unit length."""
-        means = np.empty((len(self.products), self.features.vectors.shape[1]), np.float32)
+    def passing(self, allowed: Mask) -> Mask:
+        """The products that have a row that is allowed, ``(products,)``."""
+        passing: Mask = np.logical_or.reduceat(allowed, self.starts[:-1])
+        return passing
+
+    def means(self, allowed: Mask | None = None) -> NDArray[np.float32]:
+        """The mean vector of each product, ``(products, dimension)``, not scaled to unit length.
+
+        Only of the rows that are allowed; zeros for a product that has none.
+        """
+        means = np.zeros((len(self.products), self.features.vectors.shape[1]), np.float32)
         for product in range(len(self.products)):
-            means[product] = self.features.vectors[self.rows_of(product)].astype(np.float32).mean(axis=0)
+            rows = self.rows_of(product) if allowed is None else self.allowed_rows(product, allowed)
+            vectors = self.features.vectors[rows]
+            if len(vectors):
+                means[product] = vectors.astype(np.float32).mean(axis=0)
         return means
+
+    def allowed_rows(self, product: int, allowed: Mask | None) -> NDArray[np.intp]:
+        """The rows of one product that are allowed."""
+        rows = self.rows_of(product)
+        numbers = np.arange(rows.start, rows.stop)
+        return numbers if allowed is None else numbers[allowed[rows]]
 
     def blocks(self, size: int) -> Iterator[list[Question]]:
         """A question for each product, some at a time."""
