@@ -18,7 +18,7 @@ LONGEST = 10_000
 WORDS = {"and", "or", "not", "in", "between"}
 TOKEN = re.compile(
     r"""\s*(?:
-        (?P<text>"(?:[^"]|"")*"|'(?:[^']|'')*')      # a quote inside is written twice
+        (?P<text>"(?:[^"]|"")*"(?!")|'(?:[^']|'')*'(?!'))  # a quote inside is written twice
       | (?P<name>\[(?:[^\]]|\]\])*\])                # any name, in brackets
       | (?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
       | (?P<word>[^\W\d][\w.-]*)
@@ -58,13 +58,12 @@ def _tokens(text: str) -> list[_Token]:
             at += len(text[at:]) - len(text[at:].lstrip())
             what = f"{text[at]} that does not end" if text[at] in "\"'[" else text[at : at + 20].split()[0]
             raise UsageError(f"the filter at character {at + 1}: cannot read {what}")
-        kind = match.lastgroup
-        word = match[kind]
+        kind, word, start = match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)
         if kind == "word" and word.lower() in WORDS:
             kind, word = "sign", word.lower()
-        tokens.append(_Token(kind, word, match.start(kind)))
+        tokens.append(_Token(kind, word, start))
         at = match.end()
-    return [*tokens, _Token("end", "its end", len(text))]
+    return [*tokens, _Token("end", "its end", end)]
 
 
 class _Parser:
