@@ -15,7 +15,7 @@ import pytest
 
 from image_similarity.errors import IndexDamagedError, OutputError
 from image_similarity.images.views import ONE_VIEW
-from image_similarity.index import opened as opened_module
+from image_similarity.index import arrays
 from image_similarity.index.build import place_of
 from image_similarity.index.files import Place
 from image_similarity.index.filters import Equals, mask
@@ -106,8 +106,8 @@ def test_a_reader_whose_generation_goes_meanwhile_takes_the_next(
 ) -> None:
     stock(tmp_path, many(4).values())
     opened(tmp_path)
-    whole: Callable[..., object] = opened_module.map_array
-    replaced = []
+    whole: Callable[..., object] = arrays.map_array
+    replaced: list[Path] = []
 
     def slow(path: Path, *expected: object) -> object:
         if not replaced and path.name == "row_image.npy":  # some files are mapped already
@@ -116,7 +116,7 @@ def test_a_reader_whose_generation_goes_meanwhile_takes_the_next(
             opened(tmp_path)
         return whole(path, *expected)
 
-    monkeypatch.setattr(opened_module, "map_array", slow)
+    monkeypatch.setattr("image_similarity.index.opened.map_array", slow)
     index = StoredIndex.open(place(tmp_path))
     assert replaced
     assert index is not None

@@ -177,8 +177,10 @@ def test_what_is_not_allowed_might_as_well_not_be_there(shop: Shop, number: int,
 def only(whole: Gallery, allowed: NDArray[np.bool_]) -> Gallery:
     """A gallery of some of another's rows; as many views, since those are the index's and not the rows'."""
     features, rows = whole.features, np.flatnonzero(allowed)
-    columns = ([column[row] for row in rows] for column in (features.image_ids, features.product_ids, features.views))
-    rest = Gallery(Features(*columns, features.vectors[rows]))
+    image_ids, owners, views = (
+        [column[row] for row in rows.tolist()] for column in (features.image_ids, features.product_ids, features.views)
+    )
+    rest = Gallery(Features(image_ids, owners, views, features.vectors[rows]))
     rest.view_count = whole.view_count
     return rest
 

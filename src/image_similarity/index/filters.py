@@ -105,10 +105,12 @@ def _mask(condition: Filter, columns: Mapping[str, Column], rows: int, depth: in
         return np.logical_not(passing, out=passing)
     if isinstance(condition, And | Or):
         join = np.logical_and if isinstance(condition, And) else np.logical_or
-        passing = np.full(rows, isinstance(condition, And))
-        for place, part in enumerate(condition.parts):
-            found = _mask(part, columns, rows, depth - 1)
-            passing = join(passing, found, out=found) if place else found
+        if not condition.parts:
+            return np.full(rows, isinstance(condition, And))
+        found = (_mask(part, columns, rows, depth - 1) for part in condition.parts)
+        passing = next(found)
+        for each in found:
+            join(passing, each, out=passing)
         return passing
     column = columns.get(condition.attribute)
     if column is None:

@@ -71,7 +71,8 @@ class Gallery:
 
     def passing(self, allowed: Mask) -> Mask:
         """The products that have a row that is allowed, ``(products,)``."""
-        passing: Mask = np.logical_or.reduceat(allowed, self.starts[:-1])
+        passing = np.zeros(len(self.products), bool)
+        passing[self.row_product[np.flatnonzero(allowed)]] = True
         return passing
 
     def means(self, allowed: Mask | None = None) -> NDArray[np.float32]:
