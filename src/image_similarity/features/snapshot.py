@@ -98,14 +98,18 @@ class Snapshot:
         return look_up
 
     def _vectors(self, places: Sequence[int]) -> NDArray[np.float16]:
-        vectors = np.empty((len(places), self.dimension), codec.DTYPE)
-        at = {place: position for position, place in enumerate(places)}
-        for place, blob in self._connection.execute(
+        rows = self._connection.execute(
             f"SELECT rowid, {self._column} FROM {self._database.features} "
             "WHERE rowid IN (SELECT value FROM json_each(?))",
             (json.dumps(places),),
-        ):
-            vectors[at[place]] = codec.decode(blob, self.dimension)
+        )
+        found, blobs = zip(*rows, strict=True)
+        for blob in blobs:
+            if len(blob) != codec.DTYPE.itemsize * self.dimension:
+                codec.decode(blob, self.dimension)  # says what is wrong
+        read = np.frombuffer(b"".join(blobs), codec.DTYPE).reshape(len(blobs), self.dimension)
+        vectors = np.empty_like(read)
+        vectors[np.argsort(places)] = read[np.argsort(found)]
         return vectors
 
 

@@ -87,7 +87,7 @@ class _RowsWriter:
             self._product_ids = files.enter_context(TextsWriter(folder, "product_ids"))
             self._image_ids = files.enter_context(TextsWriter(folder, "image_ids"))
             self._files = files.pop_all()
-        self._last: tuple[str, str] | None = None
+        self._last: tuple[str | None, str | None] = (None, None)  # product and image of the row before
 
     def __enter__(self) -> _RowsWriter:
         return self
@@ -114,28 +114,26 @@ class _RowsWriter:
 
     def write(self, block: Block) -> None:
         """Append a block."""
-        product, image = self.products - 1, self.images - 1
-        product_ids, image_ids, starts = list[str](), list[str](), list[int]()
-        row_product, row_image = [], []
-        for row, pair in enumerate(zip(block.product_ids, block.image_ids, strict=True), start=self.count):
-            if pair != self._last:
-                if self._last is None or pair[0] != self._last[0]:
-                    product += 1
-                    product_ids.append(pair[0])
-                    starts.append(row)
-                image += 1
-                image_ids.append(pair[1])
-                self._last = pair
-            row_product.append(product)
-            row_image.append(image)
-        self._product_ids.write(product_ids)
-        self._image_ids.write(image_ids)
-        self._starts.write(starts)
-        self._row_product.write(row_product)
-        self._row_image.write(row_image)
+        products, images = np.array(block.product_ids, object), np.array(block.image_ids, object)
+        new_product = _changes(products, self._last[0])
+        new_image = new_product | _changes(images, self._last[1])
+        self._last = products[-1], images[-1]
+        self._row_product.write(self.products - 1 + np.cumsum(new_product))
+        self._row_image.write(self.images - 1 + np.cumsum(new_image))
+        self._starts.write(self.count + np.flatnonzero(new_product))
+        self._product_ids.write(products[new_product])
+        self._image_ids.write(images[new_image])
         self._identities.write(_identities(block))
         self._vectors.write(block.vectors)
         self._views.write([SIX_VIEWS.index(view) for view in block.views])
+
+
+def _changes(texts: NDArray[np.object_], before: str | None) -> NDArray[np.bool_]:
+    """Where a text is another than the one before it; ``before`` stands before the first."""
+    changes = np.empty(len(texts), bool)
+    changes[0] = texts[0] != before
+    changes[1:] = texts[1:] != texts[:-1]
+    return changes
 
 
 def _identities(block: Block) -> list[int]:
