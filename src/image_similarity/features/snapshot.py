@@ -26,17 +26,18 @@ NONE = "{}"  # no attributes, as JSON
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Adjacent rows, a sequence a column, and their vectors ``(rows, dimension)``.
+    """Adjacent rows, a sequence a column.
 
-    ``attributes`` are the product's, and over them the image's.
+    ``places`` are where :meth:`Snapshot.vectors` finds their vectors; ``attributes`` the product's, and over them the
+    image's.
     """
 
+    places: NDArray[np.int64]
     image_ids: Sequence[str]
     product_ids: Sequence[str]
     views: Sequence[str]
     digests: Sequence[bytes]
     attributes: Sequence[Mapping[str, str]]
-    vectors: NDArray[np.float16]
 
 
 class Snapshot:
@@ -66,10 +67,10 @@ class Snapshot:
         """All rows, sorted by product, image and view as :meth:`FeatureStore.matrix` has them.
 
         Raises:
-            StoreError: a stored vector is damaged, or the file is.
+            StoreError: the file is damaged.
         """
         with self._database.reading():
-            # Sorted by their names alone; the rest is fetched a block at a time, in the order that the file has it.
+            # Sorted by their names alone: the rest is looked up a block at a time.
             rows = self._connection.execute(
                 f"SELECT rowid, {IMAGE_OF_ID}, item_id, view, digest FROM {self._database.features} "
                 f"WHERE {self._condition} ORDER BY 3, 2, 4",
@@ -82,7 +83,28 @@ class Snapshot:
             while found := rows.fetchmany(BLOCK):
                 places, image_ids, product_ids, views, digests = zip(*found, strict=True)
                 attributes = [_merged(*both) for both in zip(of_product(product_ids), of_image(image_ids), strict=True)]
-                yield Block(image_ids, product_ids, views, digests, attributes, self._vectors(places))
+                yield Block(np.array(places), image_ids, product_ids, views, digests, attributes)
+
+    def vectors(self, places: NDArray[np.int64]) -> NDArray[np.float16]:
+        """The vectors ``(places, dimension)`` of some rows of a block.
+
+        Raises:
+            StoreError: a stored vector is damaged, or the file is.
+        """
+        query = (
+            f"SELECT rowid, {self._column} FROM {self._database.features} "
+            "WHERE rowid IN (SELECT value FROM json_each(?))"
+        )
+        with self._database.reading():
+            rows = self._connection.execute(query, (json.dumps(places.tolist()),)).fetchall()
+        blobs = [blob for _, blob in rows]
+        for blob in blobs:
+            if len(blob) != codec.DTYPE.itemsize * self.dimension:
+                codec.decode(blob, self.dimension)  # says what is wrong
+        read = np.frombuffer(b"".join(blobs), codec.DTYPE).reshape(len(places), self.dimension)
+        vectors = np.empty_like(read)
+        vectors[np.argsort(places)] = read[np.argsort([place for place, _ in rows])]
+        return vectors
 
     def _attributes(self, table: str, key: str) -> Callable[[Sequence[str]], Iterable[str]]:
         """What looks up the attributes of ids; where nothing has any, it need not look."""
@@ -96,21 +118,6 @@ class Snapshot:
             return (found.get(each, NONE) for each in ids)
 
         return look_up
-
-    def _vectors(self, places: Sequence[int]) -> NDArray[np.float16]:
-        rows = self._connection.execute(
-            f"SELECT rowid, {self._column} FROM {self._database.features} "
-            "WHERE rowid IN (SELECT value FROM json_each(?))",
-            (json.dumps(places),),
-        )
-        found, blobs = zip(*rows, strict=True)
-        for blob in blobs:
-            if len(blob) != codec.DTYPE.itemsize * self.dimension:
-                codec.decode(blob, self.dimension)  # says what is wrong
-        read = np.frombuffer(b"".join(blobs), codec.DTYPE).reshape(len(blobs), self.dimension)
-        vectors = np.empty_like(read)
-        vectors[np.argsort(places)] = read[np.argsort(found)]
-        return vectors
 
 
 @contextmanager

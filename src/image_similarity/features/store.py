@@ -68,7 +68,10 @@ class FeatureStore:
             return [self._is_missing(connection, image, digest, model_key, views) for image, digest in images]
 
     def put(self, rows: Iterable[FeatureRow], model_key: str) -> None:
-        """Store features, all or none. Rows of an earlier content of the same image go."""
+        """Store features, all or none. Rows of an earlier content of the same image go.
+
+        A vector that is there already stays: one content has one vector, and an index may carry it over.
+        """
         with self._database.writing() as connection:
             self._database.changed()
             for row in rows:
@@ -165,7 +168,7 @@ class FeatureStore:
         connection.execute(
             f"INSERT INTO {self._table} (id, item_id, view, white_background, active, digest, {column}) "
             f"VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO UPDATE SET item_id = excluded.item_id, active = 1, "
-            f"{column} = excluded.{column}",
+            f"{column} = coalesce({self._table}.{column}, excluded.{column})",
             (
                 _row_id(image_id, row.view),
                 row.image.product_id,

@@ -13,6 +13,8 @@ from image_similarity.images.views import SIX_VIEWS
 from image_similarity.index.arrays import map_array, map_bytes, map_texts
 from image_similarity.index.columns import Columns
 from image_similarity.index.files import Manifest, Place
+from image_similarity.index.identities import DTYPE as IDENTITY
+from image_similarity.index.identities import WIDTH
 from image_similarity.index.texts import TextsOfRows
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.types import Features
@@ -48,7 +50,7 @@ class StoredIndex:
     manifest: Manifest
     features: Features
     grouping: Grouping
-    identities: NDArray[np.uint64]  # (rows,): see build.py
+    identities: NDArray[np.uint64]  # (rows, 2)
     columns: Columns
     index: NeighbourIndex
 
@@ -99,7 +101,7 @@ class StoredIndex:
             manifest=manifest,
             features=features,
             grouping=grouping,
-            identities=map_array(folder / "identities.npy", "<u8", (rows,)),
+            identities=map_array(folder / "identities.npy", IDENTITY, (rows, WIDTH)),
             columns=Columns(map_bytes(folder / "columns.bin"), manifest.columns, rows),
             index=large.open(vectors, folder / "large") if large and approximate else ExactIndex(vectors),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,8 @@ from image_similarity.images.views import SIX_VIEWS
 from image_similarity.index.arrays import ArrayWriter, TextsWriter, map_array
 from image_similarity.index.columns import ColumnsWriter
 from image_similarity.index.files import write_manifest
+from image_similarity.index.identities import DTYPE as IDENTITY
+from image_similarity.index.identities import GONE, WIDTH, Known, identities
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from image_similarity.index.opened import StoredIndex
     from image_similarity.neighbours.large import Choice
     from image_similarity.types import Progress
-
-GONE = -1
 
 
 def write_generation(
@@ -40,10 +39,15 @@ def write_generation(
         progress: told only where there are enough rows for an approximate index.
     """
     large = choice.for_rows(state.count)
+    if previous and previous.manifest.dimension != state.dimension:  # of another store
+        previous = None
+    known = Known(previous.identities) if previous else None
     columns = ColumnsWriter(folder)
     with _RowsWriter(folder, state.dimension) as rows:
         for block in state.blocks():
-            rows.write(block)
+            named = identities(block)
+            old = known.find(named, rows.count) if known else np.full(len(named), GONE)
+            rows.write(block, named, _vectors(state, block, old, previous))
             columns.write(block.attributes)
             if large:
                 progress("index", rows.count, state.count)
@@ -51,10 +55,8 @@ def write_generation(
     if large:
         vectors = map_array(folder / "vectors.npy", DTYPE, (rows.count, state.dimension))
         (folder / "large").mkdir()
-        if previous and previous.manifest.large and previous.manifest.dimension == state.dimension:
-            identities = map_array(folder / "identities.npy", "<u8", (rows.count,))
-            moved = moved_rows(previous.identities, identities)
-            large.update(previous.folder / "large", folder / "large", vectors, moved, progress)
+        if previous and known and previous.manifest.large:
+            large.update(previous.folder / "large", folder / "large", vectors, known.moved, progress)
         else:
             large.build(vectors, folder / "large", progress)
     write_manifest(
@@ -73,6 +75,19 @@ def write_generation(
     )
 
 
+def _vectors(
+    state: Snapshot, block: Block, old: NDArray[np.int64], previous: StoredIndex | None
+) -> NDArray[np.float16]:
+    """The vectors of a block's rows: copied from the generation before where it has them, read where not."""
+    if previous is None:
+        return state.vectors(block.places)
+    vectors, new = np.empty((len(old), state.dimension), DTYPE), old == GONE
+    vectors[~new] = previous.features.vectors[old[~new]]
+    if new.any():
+        vectors[new] = state.vectors(block.places[new])
+    return vectors
+
+
 class _RowsWriter:
     """The files with one entry a row, a product or an image."""
 
@@ -82,7 +97,7 @@ class _RowsWriter:
             self._row_product = files.enter_context(ArrayWriter(folder / "row_product.npy", "<i4"))
             self._row_image = files.enter_context(ArrayWriter(folder / "row_image.npy", "<i4"))
             self._views = files.enter_context(ArrayWriter(folder / "views.npy", "u1"))
-            self._identities = files.enter_context(ArrayWriter(folder / "identities.npy", "<u8"))
+            self._identities = files.enter_context(ArrayWriter(folder / "identities.npy", IDENTITY, (WIDTH,)))
             self._starts = files.enter_context(ArrayWriter(folder / "product_starts.npy", "<i8"))
             self._product_ids = files.enter_context(TextsWriter(folder, "product_ids"))
             self._image_ids = files.enter_context(TextsWriter(folder, "image_ids"))
@@ -112,7 +127,7 @@ class _RowsWriter:
         """Images so far."""
         return len(self._image_ids)
 
-    def write(self, block: Block) -> None:
+    def write(self, block: Block, identities: NDArray[np.uint64], vectors: NDArray[np.float16]) -> None:
         """Append a block."""
         products, images = np.array(block.product_ids, object), np.array(block.image_ids, object)
         new_product = _changes(products, self._last[0])
@@ -123,8 +138,8 @@ class _RowsWriter:
         self._starts.write(self.count + np.flatnonzero(new_product))
         self._product_ids.write(products[new_product])
         self._image_ids.write(images[new_image])
-        self._identities.write(_identities(block))
-        self._vectors.write(block.vectors)
+        self._identities.write(identities)
+        self._vectors.write(vectors)
         self._views.write([SIX_VIEWS.index(view) for view in block.views])
 
 
@@ -134,23 +149,3 @@ def _changes(texts: NDArray[np.object_], before: str | None) -> NDArray[np.bool_
     changes[0] = texts[0] != before
     changes[1:] = texts[1:] != texts[:-1]
     return changes
-
-
-def _identities(block: Block) -> list[int]:
-    """A number for each row that another image, view or content would change, whatever product it is of."""
-    return [
-        int.from_bytes(blake2b(f"{image_id}\0{view}\0".encode() + digest, digest_size=8).digest(), "little")
-        for image_id, view, digest in zip(block.image_ids, block.views, block.digests, strict=True)
-    ]
-
-
-def moved_rows(old: NDArray[np.uint64], new: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """For each old row the new row of the same identity, -1 where there is none. No new row is named twice."""
-    order = np.argsort(new, kind="stable")
-    at = np.minimum(np.searchsorted(new[order], old), len(new) - 1)
-    candidates = order[at]
-    rows = np.where(new[candidates] == old, candidates, GONE).astype(np.int64)
-    # Two images of one number, once in many thousand catalogues: neither is taken over.
-    twice = np.bincount(rows[rows >= 0], minlength=len(new)) > 1
-    rows[(rows >= 0) & twice[rows]] = GONE
-    return rows
