@@ -119,6 +119,23 @@ def test_the_rows_that_pass_are_those_that_python_says(rows: Rows, condition: Fi
         assert found.tolist() == [passes(condition, row, rows) for row in rows]
 
 
+def test_both_ends_of_a_range_count_or_do_not_as_it_says(tmp_path: Path) -> None:
+    values = ["", "1", "2", "3", "4"]
+    columns = stored([{"number": value, "text": value and f"n{value}"} for value in values], tmp_path)
+
+    def found(text: str) -> str:
+        return "".join(values[row] for row in np.flatnonzero(mask(parse_filter(text), columns, len(values))))
+
+    for name, low, high in (("number", "2", "3"), ("text", '"n2"', '"n3"'), ("number", '"2"', '"3"')):
+        assert found(f"{name} between {low} and {high}") == "23"
+        assert found(f"{name} > {low}") == "34"
+        assert found(f"{name} >= {low}") == "234"
+        assert found(f"{name} < {high}") == "12"
+        assert found(f"{name} <= {high}") == "123"
+        assert found(f"{name} between {high} and {low}") == ""
+        assert found(f"not {name} >= {low}") == "1"  # and the one without a value
+
+
 @pytest.mark.parametrize(("count", "dtype"), [(255, "u1"), (256, "<u2"), (65_536, "<u4")])
 def test_codes_are_as_narrow_as_they_can_be(count: int, dtype: str, tmp_path: Path) -> None:
     rows = [{"number": str(number), "name": f"n{number}"} for number in range(count)]

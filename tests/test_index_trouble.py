@@ -9,17 +9,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
 
 from image_similarity.errors import IndexDamagedError, OutputError
+from image_similarity.features.snapshot import Snapshot
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index import arrays
 from image_similarity.index.build import place_of
 from image_similarity.index.files import Place
 from image_similarity.index.filters import Equals, mask
 from image_similarity.index.opened import StoredIndex
+from image_similarity.index.writer import write_generation
 from tests.conftest import paint
 from tests.interrupted import KILLED, Moment, counts, disk_full_at, fit_command, run, run_into
 from tests.stock import KEY, SHOP, CopyIndex, Picture, stock
@@ -155,13 +159,22 @@ def test_one_process_reads_while_another_replaces(tmp_path: Path) -> None:
     assert len(seen) > 2
 
 
-def test_two_processes_that_both_want_it_build_it_once(tmp_path: Path) -> None:
-    stock(tmp_path, many(400).values())
-    script = "import sys; from pathlib import Path; from tests.test_index import opened; opened(Path(sys.argv[1]))"
-    command = [sys.executable, "-c", script, str(tmp_path)]
-    both = [subprocess.Popen(command, cwd=Path(__file__).parents[1]) for _ in range(2)]
-    assert [process.wait(60) for process in both] == [0, 0]
-    assert [path.name for path in place(tmp_path).folder.glob("g*")] == ["g000001"]
+def test_two_that_want_it_at_once_build_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock(tmp_path, many(40).values())
+    built: list[Path] = []
+    second = Thread(target=lambda: opened(tmp_path))
+
+    def slow(state: Snapshot, folder: Path, *rest: Any) -> None:
+        built.append(folder)
+        if len(built) == 1:
+            second.start()
+            second.join(0.3)  # it cannot end before this one does
+        write_generation(state, folder, *rest)
+
+    monkeypatch.setattr("image_similarity.index.build.write_generation", slow)
+    same(opened(tmp_path), in_store(tmp_path, ONE_VIEW))
+    second.join(60)
+    assert [folder.name for folder in built] == ["g000001"]
 
 
 # Killed, full, out of reach ---------------------------------------------------------------------------------------
