@@ -74,6 +74,8 @@ class StoredIndex:
             except FileNotFoundError as error:
                 if place.current() == folder:  # else it was replaced just now
                     raise IndexDamagedError(f"the index in {folder} lacks a file: {error.filename}") from error
+            except OSError as error:
+                raise IndexDamagedError(f"the index in {folder} cannot be read: {error}") from error
         raise IndexDamagedError(f"the index in {place.folder} is replaced faster than it can be opened")
 
     @classmethod
