@@ -101,9 +101,7 @@ def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
                 "choose another name"
             )
         return
-    connection.execute(
-        "INSERT INTO datasets (label, name, generation) VALUES (?, ?, random())", (dataset.label, dataset.name)
-    )
+    connection.execute("INSERT INTO datasets VALUES (?, ?, random())", (dataset.label, dataset.name))
     with closing(connection.cursor()) as cursor:
         cursor.execute(
             f"""CREATE TABLE {quoted(dataset.table())} (
