@@ -6,14 +6,17 @@ The vectors are of unit length with products that are halves, so that scores are
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
+from random import Random
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from image_similarity.errors import UsageError
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
@@ -146,6 +149,44 @@ def test_every_way_answers_by_its_definition(shop: Shop, number: int, look: int,
         others = [other for other, *_ in said[asker]]
         assert len(others) == len(set(others)) == min(number, len(shop) - 1)
         assert asker not in others
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 9), chosen=st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_what_is_not_allowed_might_as_well_not_be_there(shop: Shop, number: int, chosen: Random, way: str) -> None:
+    everything = gallery(shop)
+    allowed = np.array([chosen.random() < 0.6 for _ in range(len(everything))])
+    questions = [question for block in everything.blocks(3) for question in block]
+    questions.append(Question(["photo.jpg"], np.array([VECTORS[3]], np.float32)))
+    with patch.object(aggregate, "FIRST_LOOK", 2), patch.object(aggregate, "FIRST_VERSION_IMAGES", 3):
+        found = rank_products(everything, questions, number, way, allowed)
+        if not allowed.any():
+            assert found == [[]] * len(questions)
+            return
+        rest = only(everything, allowed)
+        asked = [
+            replace(q, own=rest.products.index(everything.products[q.own]) if known(rest, everything, q) else -1)
+            for q in questions
+        ]
+        assert found == rank_products(rest, asked, number, way)
+    for question, matches in zip(asked, found, strict=True):
+        assert len(matches) == min(number, rest.others(question))
+
+
+def only(whole: Gallery, allowed: NDArray[np.bool_]) -> Gallery:
+    """A gallery of some of another's rows; as many views, since those are the index's and not the rows'."""
+    features, rows = whole.features, np.flatnonzero(allowed)
+    image_ids, owners, views = (
+        [column[row] for row in rows.tolist()] for column in (features.image_ids, features.product_ids, features.views)
+    )
+    rest = Gallery(Features(image_ids, owners, views, features.vectors[rows]))
+    rest.view_count = whole.view_count
+    return rest
+
+
+def known(rest: Gallery, whole: Gallery, question: Question) -> bool:
+    return question.own >= 0 and whole.products[question.own] in rest.products
 
 
 @given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 4), nearest=st.integers(1, 6))

@@ -157,6 +157,14 @@ def test_what_is_put_is_on_and_its_products(store: FeatureStore, database: Datab
     assert store.matrix(KEY, ONE_VIEW).product_ids == ["q"]
 
 
+def test_a_content_keeps_the_vector_that_it_has(store: FeatureStore) -> None:
+    store.put([row("a", b"A", 1, 0, 0)], KEY)
+    store.put([row("a", b"A", 0, 1, 0, view=view) for view in SIX_VIEWS], KEY)  # five of them are missing
+    assert store.matrix(KEY, SIX_VIEWS).vectors.tolist() == [[1, 0, 0]] + [[0, 1, 0]] * 5
+    store.put([row("a", b"B", 0, 0, 1)], KEY)
+    assert store.matrix(KEY, SIX_VIEWS).vectors.tolist() == [[0, 0, 1]]
+
+
 def test_what_returns_is_switched_on_again(store: FeatureStore, path: Path) -> None:
     store.put([row("a", b"A"), row("b", b"B")], KEY)
     for seen in (["a"], ["a", "b"]):

@@ -34,6 +34,10 @@ class StoreError(ImageSimilarityError):
     """The feature store is locked, full, damaged or holds nothing that was asked for."""
 
 
+class IndexDamagedError(StoreError):
+    """An index's files are not what its manifest says. Nothing is lost: it is built again from the feature store."""
+
+
 class OutputError(ImageSimilarityError):
     """A result could not be written; what stood there before still stands."""
 

@@ -85,6 +85,11 @@ class Folders:
         return self.root / "database" / "features.db"
 
     @property
+    def index(self) -> Path:
+        """The indexes, a folder for each dataset."""
+        return self.root / "index"
+
+    @property
     def trained_models(self) -> Path:
         """The dictionaries of most similar products."""
         return self.root / "trained_models"

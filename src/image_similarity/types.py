@@ -5,7 +5,7 @@ Read this file first: every other module turns one of these into another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -129,9 +129,9 @@ class Features:
     Rows are sorted by product, image and view, so that runs of equal ids are adjacent.
     """
 
-    image_ids: list[str]
-    product_ids: list[str]
-    views: list[str]
+    image_ids: Sequence[str]
+    product_ids: Sequence[str]
+    views: Sequence[str]
     vectors: NDArray[np.float16]  # (n, dimension), unit length
 
 

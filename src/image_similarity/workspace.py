@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.images.waiting import DownloadOptions
+    from image_similarity.index.filters import Filter
     from image_similarity.jobs.answers import Answer
     from image_similarity.jobs.evaluate import Evaluation
     from image_similarity.jobs.extract import ExtractReport
@@ -136,15 +137,17 @@ class Workspace:
         data_augmentation: int | None = None,
         number: int = 10,
         aggregate: str = "best",
+        filter: str | Filter | None = None,  # noqa: A002 (the flag's name)
     ) -> Answer:
         """The products that look most like what is on a photo: a path, or the bytes of a file.
 
-        ``data_augmentation`` None compares with the views that the dataset was fitted with.
+        ``data_augmentation`` None compares with the views that the dataset was fitted with. ``filter`` lets only
+        products with certain attributes be found: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md.
         """
         from image_similarity.jobs.search import SearchOptions, search
 
         choice = _choice(model, weights, weights_digest)
-        options = SearchOptions(choice, number, aggregate, data_augmentation)
+        options = SearchOptions(choice, number, aggregate, data_augmentation, filter)
         return search(photo, Dataset.named(dataset), self.settings, options, self.progress)
 
     def evaluate(

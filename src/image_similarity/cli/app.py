@@ -145,6 +145,11 @@ def fit(
         )
     if report.int8 is not None:
         show.say(str(report.int8))
+    if report.recall is not None:
+        from image_similarity.neighbours.large import EXACT_UP_TO
+
+        several = f"{report.rows} images and views, more than {EXACT_UP_TO}"
+        show.say(f"{several}: compared by cells, {report.recall:.1%} of the nearest found (on a sample)")
     show.show_counts("embedded", report.counts, report.failures, dataset)
     show.say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
     if report.failures:
@@ -192,6 +197,7 @@ def search(
     ] = None,
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
+    filter: o.Filter = None,  # noqa: A002 (the flag's name)
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -207,6 +213,7 @@ def search(
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
+            filter=filter,
         )
     show.show_answer(answer, format)
     _page(answer, html, f"Products like {answer.query.product.product_id}")

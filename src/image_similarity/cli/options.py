@@ -55,6 +55,7 @@ Products = Annotated[
     str | None, typer.Option(help="A table of titles and descriptions, where the catalogue has them apart.")
 ]
 Ways = Annotated[Aggregate, typer.Option(help="best pair of images, mean of all pairs, or the first version's votes.")]
+Filter = Annotated[str | None, typer.Option(help="Only such products, as in 'price < 50 and brand = \"Kipsta\"'.")]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
 ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file of AWS keys.")]

@@ -91,6 +91,25 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
+    def generation(self) -> int:
+        """The number of the dataset's present state: whatever was derived from another one is out of date."""
+        with self.reading() as connection:
+            (generation,) = connection.execute(
+                "SELECT generation FROM datasets WHERE name = ?", (self.dataset.name,)
+            ).fetchone()
+        return int(generation)
+
+    def changed(self) -> None:
+        """Say, inside a transaction, that what answers are made of is no longer what it was.
+
+        The number is drawn, not counted: a store that was put back from a copy, or made anew, and changed as often as
+        the one before it, must not pass for that one.
+        """
+        self.connection.execute(
+            "UPDATE datasets SET generation = random() WHERE name = ?",
+            (self.dataset.name,),
+        )
+
     def _claim(self, create: bool) -> None:
         with self.reading() as connection:
             names = [name for (name,) in connection.execute("SELECT name FROM datasets ORDER BY name")]

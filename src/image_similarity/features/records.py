@@ -25,6 +25,10 @@ class CatalogueRecords:
         database.connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS seen (image_id TEXT PRIMARY KEY, sound INTEGER) WITHOUT ROWID"
         )
+        database.connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS listed "
+            "(item_id TEXT PRIMARY KEY, title TEXT, description TEXT, attributes TEXT)"
+        )
 
     def claim(self, images: Iterable[CatalogueImage]) -> list[CatalogueImage | None]:
         """Note images of this run. For each, the image that has its id already, or None."""
@@ -43,11 +47,18 @@ class CatalogueRecords:
         tables = self._database
         with tables.writing() as connection:
             connection.execute(f"DELETE FROM {tables.images} WHERE image_id NOT IN (SELECT image_id FROM temp.seen)")
-            connection.execute(f"DELETE FROM {tables.products}")
+            connection.execute("DELETE FROM temp.listed")
             connection.executemany(
-                f"INSERT OR REPLACE INTO {tables.products} VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO temp.listed VALUES (?, ?, ?, ?)",
                 ((p.product_id, p.title, p.description, _json(p.attributes)) for p in products),
             )
+            if self._attributes_differ(connection):
+                tables.changed()
+            connection.execute(
+                f"DELETE FROM {tables.products} WHERE (item_id, title, description, attributes) NOT IN "
+                "(SELECT item_id, title, description, attributes FROM temp.listed)"
+            )
+            connection.execute(f"INSERT OR IGNORE INTO {tables.products} SELECT * FROM temp.listed")
 
     def record_failures(self, job: Job, failures: Iterable[Failure]) -> None:
         """Keep the failures of a job's latest run in place of the run's before."""
@@ -88,11 +99,23 @@ class CatalogueRecords:
             return self.image(image.image_id)
         row = (image.image_id, image.product_id, image.location, _json(image.attributes))
         table = self._database.images
-        if not connection.execute(
-            f"SELECT 1 FROM {table} WHERE (image_id, item_id, location, attributes) = (?, ?, ?, ?)", row
-        ).fetchone():
+        known = connection.execute(f"SELECT * FROM {table} WHERE image_id = ?", (image.image_id,)).fetchone()
+        if known != row:
             connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", row)
+            if row[-1] != (known[-1] if known else _json({})):
+                self._database.changed()
         return None
+
+    def _attributes_differ(self, connection: sqlite3.Connection) -> bool:
+        """Whether the products that are listed have other attributes than those that are stored."""
+        stored, listed = (
+            f"SELECT item_id, attributes FROM {table} WHERE attributes != '{_json({})}'"
+            for table in (self._database.products, "temp.listed")
+        )
+        (differ,) = connection.execute(
+            f"SELECT EXISTS ({stored} EXCEPT {listed}) OR EXISTS ({listed} EXCEPT {stored})"
+        ).fetchone()
+        return bool(differ)
 
     def _first(self, condition: str, value: str) -> CatalogueImage | None:
         with self._database.reading() as connection:

@@ -31,6 +31,10 @@ STEPS = (
         spec TEXT NOT NULL                      -- JSON
     );
     """,
+    """
+    ALTER TABLE datasets ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+    UPDATE datasets SET generation = random();
+    """,
 )
 
 
@@ -97,7 +101,7 @@ def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
                 "choose another name"
             )
         return
-    connection.execute("INSERT INTO datasets VALUES (?, ?)", (dataset.label, dataset.name))
+    connection.execute("INSERT INTO datasets VALUES (?, ?, random())", (dataset.label, dataset.name))
     with closing(connection.cursor()) as cursor:
         cursor.execute(
             f"""CREATE TABLE {quoted(dataset.table())} (

@@ -49,7 +49,7 @@ class FeatureStore:
                 (spec.key, spec.dimension, spec.name, json.dumps(asdict(spec), sort_keys=True)),
             )
             if spec.key not in self.models():
-                connection.execute(f"ALTER TABLE {self._table} ADD COLUMN {_column(spec.key)} BLOB")
+                connection.execute(f"ALTER TABLE {self._table} ADD COLUMN {column_of(spec.key)} BLOB")
 
     def models(self) -> list[str]:
         """The keys of the models that this dataset has a column for."""
@@ -68,8 +68,12 @@ class FeatureStore:
             return [self._is_missing(connection, image, digest, model_key, views) for image, digest in images]
 
     def put(self, rows: Iterable[FeatureRow], model_key: str) -> None:
-        """Store features, all or none. Rows of an earlier content of the same image go."""
+        """Store features, all or none. Rows of an earlier content of the same image go.
+
+        A vector that is there already stays: one content has one vector, and an index may carry it over.
+        """
         with self._database.writing() as connection:
+            self._database.changed()
             for row in rows:
                 self._put(connection, row, model_key)
 
@@ -77,11 +81,13 @@ class FeatureStore:
         """Switch on the rows of sound images that this run saw, and off all others; ids of products follow."""
         sound = f"({IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE sound))"
         with self._database.writing() as connection:
-            connection.execute(f"UPDATE {self._table} SET active = {sound} WHERE active != {sound}")
-            connection.execute(
+            switched = connection.execute(f"UPDATE {self._table} SET active = {sound} WHERE active != {sound}")
+            moved = connection.execute(
                 f"UPDATE {self._table} SET item_id = images.item_id FROM {self._database.images} AS images "
                 f"WHERE images.image_id = {IMAGE_OF_ID} AND {self._table}.item_id != images.item_id"
             )
+            if switched.rowcount or moved.rowcount:
+                self._database.changed()
 
     def matrix(self, model_key: str, views: Sequence[str]) -> Features:
         """The active features of a model, sorted by product, image and view.
@@ -90,33 +96,34 @@ class FeatureStore:
             NotFittedError: there are none.
             StoreError: a stored vector is damaged.
         """
-        dimension = self._dimension(model_key)
-        condition = f"active AND {_column(model_key)} NOT NULL AND view IN ({_marks(views)})"
+        dimension = self.dimension(model_key)
+        condition = f"active AND {column_of(model_key)} NOT NULL AND view IN ({marks(views)})"
         with self._database.reading_one_state() as connection:
             (count,) = connection.execute(
                 f"SELECT count(*) FROM {self._table} WHERE {condition}", tuple(views)
             ).fetchone()
             if not count:
-                raise self._not_fitted(model_key)
-            features = Features([], [], [], np.empty((count, dimension), codec.DTYPE))
+                raise self.not_fitted(model_key)
+            image_ids, product_ids, codes = list[str](), list[str](), list[str]()
+            vectors = np.empty((count, dimension), codec.DTYPE)
             rows = connection.execute(
-                f"SELECT {IMAGE_OF_ID}, item_id, view, {_column(model_key)} FROM {self._table} "
+                f"SELECT {IMAGE_OF_ID}, item_id, view, {column_of(model_key)} FROM {self._table} "
                 f"WHERE {condition} ORDER BY 2, 1, 3 LIMIT {count}",
                 tuple(views),
             )
             for position, (image_id, product_id, view, blob) in enumerate(rows):
-                features.image_ids.append(image_id)
-                features.product_ids.append(product_id)
-                features.views.append(view)
-                features.vectors[position] = codec.decode(blob, dimension)
-        return features
+                image_ids.append(image_id)
+                product_ids.append(product_id)
+                codes.append(view)
+                vectors[position] = codec.decode(blob, dimension)
+        return Features(image_ids, product_ids, codes, vectors)
 
     def has(self, model_key: str) -> bool:
         """Whether any active image has features of a model."""
         if model_key not in self.models():
             return False
         with self._database.reading() as connection:
-            condition = f"active AND {_column(model_key)} NOT NULL"
+            condition = f"active AND {column_of(model_key)} NOT NULL"
             return connection.execute(f"SELECT 1 FROM {self._table} WHERE {condition} LIMIT 1").fetchone() is not None
 
     def views(self, model_key: str) -> set[str]:
@@ -127,7 +134,7 @@ class FeatureStore:
             return {
                 view
                 for (view,) in connection.execute(
-                    f"SELECT DISTINCT view FROM {self._table} WHERE active AND {_column(model_key)} NOT NULL"
+                    f"SELECT DISTINCT view FROM {self._table} WHERE active AND {column_of(model_key)} NOT NULL"
                 )
             }
 
@@ -139,27 +146,28 @@ class FeatureStore:
         model_key: str,
         views: Sequence[str],
     ) -> bool:
-        column = _column(model_key)
+        column = column_of(model_key)
         ids = [_row_id(image.image_id, view) for view in views]
         (known,) = connection.execute(
-            f"SELECT count(*) FROM {self._table} WHERE id IN ({_marks(ids)}) AND digest = ? AND {column} NOT NULL",
+            f"SELECT count(*) FROM {self._table} WHERE id IN ({marks(ids)}) AND digest = ? AND {column} NOT NULL",
             (*ids, digest),
         ).fetchone()
         if known == len(views):
             return False
         twins = connection.execute(
             f"SELECT view, white_background, {column} FROM {self._table} "
-            f"WHERE digest = ? AND {column} NOT NULL AND view IN ({_marks(views)}) GROUP BY view ORDER BY view",
+            f"WHERE digest = ? AND {column} NOT NULL AND view IN ({marks(views)}) GROUP BY view ORDER BY view",
             (digest, *views),
         ).fetchall()
         if len(twins) < len(views):
             return True
+        self._database.changed()
         for view, white, vector in twins:
             self._put(connection, FeatureRow(image, view, digest, bool(white), vector), model_key)
         return False
 
     def _put(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
-        image_id, column = row.image.image_id, _column(model_key)
+        image_id, column = row.image.image_id, column_of(model_key)
         # `-` is the character after `,`: the range holds the rows `image,...`, and names that go on after a comma.
         connection.execute(
             f"DELETE FROM {self._table} WHERE id >= ? AND id < ? AND {IMAGE_OF_ID} = ? AND digest != ?",
@@ -168,7 +176,7 @@ class FeatureStore:
         connection.execute(
             f"INSERT INTO {self._table} (id, item_id, view, white_background, active, digest, {column}) "
             f"VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO UPDATE SET item_id = excluded.item_id, active = 1, "
-            f"{column} = excluded.{column}",
+            f"{column} = coalesce({self._table}.{column}, excluded.{column})",
             (
                 _row_id(image_id, row.view),
                 row.image.product_id,
@@ -179,14 +187,20 @@ class FeatureStore:
             ),
         )
 
-    def _dimension(self, model_key: str) -> int:
+    def dimension(self, model_key: str) -> int:
+        """How many numbers a vector of a model has.
+
+        Raises:
+            NotFittedError: this dataset has no features of the model.
+        """
         with self._database.reading() as connection:
             row = connection.execute("SELECT dimension FROM models WHERE key = ?", (model_key,)).fetchone()
         if row is None or model_key not in self.models():
-            raise self._not_fitted(model_key)
+            raise self.not_fitted(model_key)
         return int(row[0])
 
-    def _not_fitted(self, model_key: str) -> NotFittedError:
+    def not_fitted(self, model_key: str) -> NotFittedError:
+        """The error of a model that this dataset has no features of."""
         known = ", ".join(self.models()) or "none yet"
         return NotFittedError(
             f"the dataset {self._database.dataset.name} has no features of {model_key} (of: {known}): "
@@ -197,7 +211,8 @@ class FeatureStore:
 PREFIX = "features_"
 
 
-def _column(model_key: str) -> str:
+def column_of(model_key: str) -> str:
+    """The column of a model's features, quoted."""
     return quoted(PREFIX + model_key)
 
 
@@ -205,5 +220,6 @@ def _row_id(image_id: str, view: str) -> str:
     return f"{image_id},{view}"
 
 
-def _marks(values: Sequence[object]) -> str:
+def marks(values: Sequence[object]) -> str:
+    """As many question marks as there are values."""
     return ", ".join("?" * len(values))

@@ -13,6 +13,7 @@ from image_similarity.errors import NotFittedError
 from image_similarity.features.database import Database
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import ONE_VIEW
+from image_similarity.index.build import fresh_index
 from image_similarity.jobs.precision import for_question
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
@@ -46,10 +47,10 @@ def evaluate(dataset: Dataset, settings: Settings, model: ModelChoice) -> Evalua
     Raises:
         NotFittedError: no features of this model, or no product has two images.
     """
-    with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
-        store = FeatureStore(database)
-        key = model_spec(for_question(model, dataset, settings, store.has)).key
-        gallery = Gallery(store.matrix(key, ONE_VIEW))
+    folders = Folders(settings.root)
+    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
+        key = model_spec(for_question(model, dataset, settings, FeatureStore(database).has)).key
+        gallery = Gallery.of(fresh_index(database, folders.index, key, ONE_VIEW))
     sizes = np.diff(gallery.starts)[gallery.row_product]
     questions = np.flatnonzero(sizes > 1)
     if not len(questions):

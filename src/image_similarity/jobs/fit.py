@@ -12,25 +12,23 @@ from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import views_for
+from image_similarity.index.build import fresh_index, place_of
 from image_similarity.jobs.features import FeaturesRun
 from image_similarity.jobs.int8 import with_int8
 from image_similarity.jobs.precision import for_fit
-from image_similarity.ranking.aggregate import check_ranking, rank_products
-from image_similarity.ranking.gallery import Gallery
+from image_similarity.jobs.recommend import prepared, recall_of, recommendations
+from image_similarity.ranking.aggregate import check_ranking
 from image_similarity.settings import Folders
 from image_similarity.types import Counts, Failure, Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.jobs.int8 import Int8Check
     from image_similarity.settings import Settings
-    from image_similarity.types import CatalogueSource, ProductMatch
-
-QUESTIONS = 64  # products ranked together
+    from image_similarity.types import CatalogueSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,10 @@ class FitReport:
     failures: list[Failure]
     products: int
     dictionary: Path
+    rows: int
+    """Images and views that were compared."""
+    recall: float | None = None
+    """Of the ten nearest images of an image, the share that was found, measured on a sample; None: all, exactly."""
     int8: Int8Check | None = None
     """How the int8 network compares with fp32, where it was asked for."""
 
@@ -103,20 +105,13 @@ def fit(
         run.run(source)
         if not run.counts.done + run.counts.known:
             raise NotFittedError(_nothing_usable(run))
-        gallery = Gallery(store.matrix(spec.key, views))
+        stored = fresh_index(database, folders.index, spec.key, views, progress=progress)
+        index = place_of(folders.index, dataset, spec.key, views).folder
+        pairs = index.with_name(f"{index.name}.pairs")
     stem = folders.trained_models / dataset.dictionary(spec.key)
-    products = files.write(stem, _similar(gallery, options, progress))
-    return FitReport(spec.key, run.counts, run.failures, products, stem, check)
-
-
-def _similar(gallery: Gallery, options: FitOptions, progress: Progress) -> Iterator[tuple[str, list[ProductMatch]]]:
-    done, total = 0, len(gallery.products)
-    for questions in gallery.blocks(QUESTIONS):
-        answers = rank_products(gallery, questions, options.number, options.aggregate)
-        for question, matches in zip(questions, answers, strict=True):
-            yield gallery.products[question.own], matches
-        done += len(questions)
-        progress("similar products", done, total)
+    with prepared(stored, options.aggregate, pairs, progress) as gallery:
+        products = files.write(stem, recommendations(gallery, options.number, options.aggregate, progress))
+        return FitReport(spec.key, run.counts, run.failures, products, stem, len(gallery), recall_of(gallery), check)
 
 
 def _nothing_usable(run: FeaturesRun) -> str:

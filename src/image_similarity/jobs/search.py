@@ -14,6 +14,9 @@ from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square
+from image_similarity.index.build import fitted_views, fresh_index
+from image_similarity.index.filters import mask
+from image_similarity.index.language import parse_filter
 from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.jobs.precision import for_question
 from image_similarity.ranking.aggregate import check_ranking, rank_products
@@ -30,18 +33,24 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.index.filters import Filter
     from image_similarity.settings import Settings
     from image_similarity.types import EmbeddingModel, InputSpec
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How to search. ``data_augmentation``: 1 compares with the six views, 0 with the images; None: as fitted."""
+    """How to search.
+
+    ``data_augmentation``: 1 compares with the six views, 0 with the images; None: as fitted. ``filter``: what the
+    answers must be, as docs/answers.md has it; None: anything.
+    """
 
     model: ModelChoice = DEFAULT_CHOICE
     number: int = 10
     aggregate: str = "best"
     data_augmentation: int | None = None
+    filter: str | Filter | None = None
 
 
 def search(
@@ -69,15 +78,16 @@ def search_many(
         photos: paths, or the bytes of files.
         dataset: a dataset that was fitted with the model.
         settings: where the workspace is.
-        options: model, number, aggregate, views.
+        options: model, number, aggregate, views, filter.
         progress: told how far it is.
 
     Raises:
-        UsageError: a photo cannot be read, or an option is out of its range.
+        UsageError: a photo cannot be read, an option is out of its range, or the filter cannot be used.
         NotFittedError: the dataset has no features of the model.
         WeightsError, ModelError: the model cannot be had.
     """
     check_ranking(options.number, options.aggregate)
+    wanted = parse_filter(options.filter) if isinstance(options.filter, str) else options.filter
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database, ThreadPoolExecutor(1) as pool:
         store, records = FeatureStore(database), CatalogueRecords(database)
@@ -86,13 +96,16 @@ def search_many(
         loading: Future[EmbeddingModel] | None = None
         if spec.key in store.models():  # otherwise what follows says so, and nothing need be fetched or compiled
             loading = pool.submit(load_model, choice, settings, progress, len(photos) == 1)
-        gallery = Gallery(store.matrix(spec.key, _views(store, spec.key, options)))
+        views = _views(database, folders.index, spec.key, options)
+        stored = fresh_index(database, folders.index, spec.key, views, progress=progress)
+        gallery = Gallery.of(stored)
+        allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
         squares = [_square(photo, spec.input, settings.max_pixels) for photo in photos]
         model = loading.result() if loading else load_model(choice, settings, progress)
         answers = []
         for done, (photo, pixels) in enumerate(zip(photos, squares, strict=True), start=1):
             question = Question([_name(photo)], model.embed(pixels[None]))
-            (matches,) = rank_products(gallery, [question], options.number, options.aggregate)
+            (matches,) = rank_products(gallery, [question], options.number, options.aggregate, allowed)
             folder = folders.dataset / dataset.name
             shown = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
             path = "" if isinstance(photo, bytes) else str(photo)
@@ -109,11 +122,10 @@ def _square(photo: str | Path | bytes, wanted: InputSpec, max_pixels: int) -> ND
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
 
 
-def _views(store: FeatureStore, key: str, options: SearchOptions) -> tuple[str, ...]:
+def _views(database: Database, indexes: Path, key: str, options: SearchOptions) -> tuple[str, ...]:
     if options.data_augmentation == 0:
         return ONE_VIEW
-    available = store.views(key)
-    views = tuple(view for view in SIX_VIEWS if view in available) or ONE_VIEW
+    views = fitted_views(database, indexes, key)
     if options.data_augmentation == 1 and len(views) < len(SIX_VIEWS):
         raise UsageError("the dataset has no features of the six views: run fit with --data_augmentation 1 first")
     return views

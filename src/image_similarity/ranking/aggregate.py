@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.ranking.gallery import Gallery, Question
+    from image_similarity.ranking.gallery import Gallery, Mask, Question
     from image_similarity.types import Neighbours
 
 FIRST_VERSION_IMAGES = 50  # nearest images that each image of a product may vote for (facts of the first version)
@@ -52,15 +52,22 @@ def check_ranking(number: int, aggregate: str) -> None:
 
 
 def rank_products(
-    gallery: Gallery, questions: Sequence[Question], number: int, aggregate: str
+    gallery: Gallery, questions: Sequence[Question], number: int, aggregate: str, allowed: Mask | None = None
 ) -> list[list[ProductMatch]]:
     """Answer questions with products.
+
+    Args:
+        gallery: the rows to find them among.
+        questions: what is asked.
+        number: products wanted for each.
+        aggregate: which way, a key of :data:`AGGREGATES`.
+        allowed: ``(rows,)``: answer as if the gallery had no other rows; None: all.
 
     Raises:
         UsageError: no such aggregate, or a number below 1.
     """
     check_ranking(number, aggregate)
-    answers = AGGREGATES[aggregate](gallery, questions, number)
+    answers = AGGREGATES[aggregate](gallery, questions, number, allowed)
     return [
         [
             ProductMatch(
@@ -76,25 +83,26 @@ def rank_products(
     ]
 
 
-def _best(gallery: Gallery, questions: Sequence[Question], number: int) -> list[list[_Hit]]:
+def _best(gallery: Gallery, questions: Sequence[Question], number: int, allowed: Mask | None) -> list[list[_Hit]]:
     """By the best pair of pictures. Looks further until no unseen row could change the answer."""
     answers: list[list[_Hit]] = [[] for _ in questions]
     open_questions = list(range(len(questions)))
-    look = FIRST_LOOK
+    look, everything = FIRST_LOOK, _count(gallery, allowed)
     while open_questions:
-        look = min(look, len(gallery))
-        found = gallery.index.search(np.concatenate([questions[i].vectors for i in open_questions]), look)
-        hits = _first_hits(gallery, [questions[i] for i in open_questions], found, number)
+        look = min(look, everything)
+        asked = [questions[i] for i in open_questions]
+        found = gallery.nearest(asked, look, allowed)
+        hits = _first_hits(gallery, asked, found, number)
         doubtful, start = [], 0
         for i, answer in zip(open_questions, hits, strict=True):
             stop = start + len(questions[i].vectors)
-            wanted = min(number, gallery.others(questions[i]))
+            wanted = min(number, gallery.others(questions[i], allowed))
             answers[i] = answer[:wanted]
-            unseen = float(found.scores[start:stop, -1].max(initial=-np.inf)) if look < len(gallery) else -np.inf
+            unseen = float(found.scores[start:stop, -1].max(initial=-np.inf)) if look < everything else -np.inf
             if len(answers[i]) < wanted or (wanted and answers[i][-1].score <= unseen):
                 doubtful.append(i)
             start = stop
-        if look == len(gallery):
+        if look == everything:
             break
         open_questions, look = doubtful, look * GROWTH
     return answers
@@ -122,34 +130,36 @@ def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbou
     ]
 
 
-def _mean(gallery: Gallery, questions: Sequence[Question], number: int) -> list[list[_Hit]]:
+def _mean(gallery: Gallery, questions: Sequence[Question], number: int, allowed: Mask | None) -> list[list[_Hit]]:
     """By the mean over all pairs of pictures: the dot product of the two products' mean vectors."""
     means = np.stack([question.vectors.astype(np.float32).mean(axis=0) for question in questions])
-    found = ExactIndex(gallery.means()).search(means, number + 1)  # one more: the own product may be among them
+    passing = None if allowed is None else gallery.passing(allowed)
+    # One more than wanted: the own product may be among them.
+    found = ExactIndex(gallery.means(allowed)).search(means, number + 1, passing)
     answers = []
     for question, products, scores in zip(questions, found.rows, found.scores, strict=True):
         others = [(int(p), float(s)) for p, s in zip(products, scores, strict=True) if p != question.own]
-        answers.append([_with_best_pair(gallery, question, p, s) for p, s in others[:number]])
+        answers.append([_with_best_pair(gallery, question, p, s, allowed) for p, s in others[:number]])
     return answers
 
 
-def _votes(gallery: Gallery, questions: Sequence[Question], number: int) -> list[list[_Hit]]:
+def _votes(gallery: Gallery, questions: Sequence[Question], number: int, allowed: Mask | None) -> list[list[_Hit]]:
     """The first version's points: of each picture's 50 nearest images, those of other products, the first ``number``
     kept, the one at position i (from 0) gives ``number - i`` points to its product. Where fewer products got points
     than are wanted, the others follow without points, by their best pair.
     """
-    look = min(FIRST_VERSION_IMAGES * gallery.view_count, len(gallery))
+    look = min(FIRST_VERSION_IMAGES * gallery.view_count, _count(gallery, allowed))
     answers = []
     for question in questions:
         points: dict[int, int] = {}
-        for rows in gallery.index.search(question.vectors, look).rows:
+        for rows in gallery.index.search(question.vectors, look, allowed).rows:
             for position, row in enumerate(_voted_images(gallery, question, rows, number)):
                 product = int(gallery.row_product[row])
                 points[product] = points.get(product, 0) + number - position
         ranked = sorted(points.items(), key=lambda item: (-item[1], item[0]))[:number]
-        hits = [_with_best_pair(gallery, question, product, score) for product, score in ranked]
-        if len(hits) < min(number, gallery.others(question)):
-            (by_pair,) = _best(gallery, [question], number + len(points))
+        hits = [_with_best_pair(gallery, question, product, score, allowed) for product, score in ranked]
+        if len(hits) < min(number, gallery.others(question, allowed)):
+            (by_pair,) = _best(gallery, [question], number + len(points), allowed)
             rest = [_Hit(hit.product, 0.0, hit.picture, hit.row) for hit in by_pair if hit.product not in points]
             hits += rest[: number - len(hits)]
         answers.append(hits)
@@ -163,15 +173,19 @@ def _voted_images(gallery: Gallery, question: Question, rows: NDArray[np.intp], 
     return [int(row) for row in nearest[gallery.row_product[nearest] != question.own][:number]]
 
 
-def _with_best_pair(gallery: Gallery, question: Question, product: int, score: float) -> _Hit:
-    rows = gallery.rows_of(product)
+def _count(gallery: Gallery, allowed: Mask | None) -> int:
+    return len(gallery) if allowed is None else int(np.count_nonzero(allowed))
+
+
+def _with_best_pair(gallery: Gallery, question: Question, product: int, score: float, allowed: Mask | None) -> _Hit:
+    rows = gallery.allowed_rows(product, allowed)
     candidates = gallery.features.vectors[rows].astype(np.float32)
     scores = question.vectors.astype(np.float32) @ candidates.T
     picture, offset = divmod(int(scores.argmax()), scores.shape[1])
-    return _Hit(product, score, picture, rows.start + offset)
+    return _Hit(product, score, picture, int(rows[offset]))
 
 
-AGGREGATES: dict[str, Callable[[Gallery, Sequence[Question], int], list[list[_Hit]]]] = {
+AGGREGATES: dict[str, Callable[[Gallery, Sequence[Question], int, Mask | None], list[list[_Hit]]]] = {
     "best": _best,
     "mean": _mean,
     "votes": _votes,

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from image_similarity.images.views import ORIGINAL
+from image_similarity.index.opened import Grouping
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.halves import single
+from image_similarity.types import Neighbours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
+    from image_similarity.index.opened import StoredIndex
     from image_similarity.types import Features, NeighbourIndex
+
+
+Mask = NDArray[np.bool_]
+PRODUCTS = 1024  # whose means are taken together
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +33,28 @@ class Question:
     image_ids: list[str]
     vectors: NDArray[np.floating]  # (pictures, dimension)
     own: int = -1
+    rows: NDArray[np.intp] | None = None  # (pictures,), those of the gallery that the pictures are
 
 
 class Gallery:
     """The features of a catalogue, grouped by product. Products are numbered in the order of their ids."""
 
-    def __init__(self, features: Features, index: NeighbourIndex | None = None) -> None:
+    def __init__(
+        self, features: Features, index: NeighbourIndex | None = None, grouping: Grouping | None = None
+    ) -> None:
         self.features = features
         self.index = index or ExactIndex(features.vectors)
-        # Rows come sorted by product and image, so a group is a run of rows.
-        self.products, self.starts, self.row_product = _groups(features.product_ids)
-        _, _, self.row_image = _groups(features.image_ids)
-        self.view_count = len(set(features.views))
+        grouping = grouping or grouped(features)
+        self.products, self.starts = grouping.products, grouping.starts
+        self.row_product, self.row_image = grouping.row_product, grouping.row_image
+        self.view_count = grouping.view_count
+        self.known: Neighbours | None = None
+        """The nearest rows of every row, where they were found beforehand."""
+
+    @classmethod
+    def of(cls, stored: StoredIndex) -> Gallery:
+        """The rows of an index on the disk: nothing is read before it is needed."""
+        return cls(stored.features, stored.index, stored.grouping)
 
     def __len__(self) -> int:
         return len(self.features.vectors)
@@ -49,18 +67,61 @@ class Gallery:
         """A product's own pictures, as they are: the transformed views are for being found, not for asking."""
         rows = range(*self.rows_of(product).indices(len(self)))
         originals = [row for row in rows if self.features.views[row] == ORIGINAL] or list(rows)
-        return Question([self.features.image_ids[row] for row in originals], self.features.vectors[originals], product)
+        names = [self.features.image_ids[row] for row in originals]
+        return Question(names, self.features.vectors[originals], product, np.array(originals, np.intp))
 
-    def others(self, question: Question) -> int:
-        """How many products could be answers."""
-        return len(self.products) - (question.own >= 0)
+    def nearest(self, questions: Sequence[Question], look: int, allowed: Mask | None = None) -> Neighbours:
+        """The ``look`` nearest rows of the questions' pictures, one line for each."""
+        rows = [question.rows for question in questions if question.rows is not None]
+        known, are_rows = self.known, len(rows) == len(questions)
+        if known is not None and allowed is None and are_rows and look <= known.rows.shape[1]:
+            asked = np.concatenate(rows)
+            return Neighbours(known.rows[asked, :look].astype(np.intp), known.scores[asked, :look])
+        return self.index.search(np.concatenate([question.vectors for question in questions]), look, allowed)
 
-    def means(self) -> NDArray[np.float32]:
-        """The mean vector of each product, ``(products, dimension)``, not scaled to unit length."""
-        means = np.empty((len(self.products), self.features.vectors.shape[1]), np.float32)
+    def others(self, question: Question, allowed: Mask | None = None) -> int:
+        """How many products could be answers: those with a row that is allowed, the question's own left out."""
+        if allowed is None:
+            return len(self.products) - (question.own >= 0)
+        passing = self.passing(allowed)
+        return int(passing.sum()) - bool(question.own >= 0 and passing[question.own])
+
+    def passing(self, allowed: Mask) -> Mask:
+        """The products that have a row that is allowed, ``(products,)``."""
+        passing = np.zeros(len(self.products), bool)
+        passing[self.row_product[np.flatnonzero(allowed)]] = True
+        return passing
+
+    def means(self, allowed: Mask | None = None) -> NDArray[np.float32]:
+        """The mean vector of each product, ``(products, dimension)``, not scaled to unit length.
+
+        Only of the rows that are allowed; zeros for a product that has none.
+        """
+        if allowed is None:
+            return self._all_means
+        means = np.zeros((len(self.products), self.features.vectors.shape[1]), np.float32)
         for product in range(len(self.products)):
-            means[product] = self.features.vectors[self.rows_of(product)].astype(np.float32).mean(axis=0)
+            vectors = self.features.vectors[self.allowed_rows(product, allowed)]
+            if len(vectors):
+                means[product] = vectors.astype(np.float32).mean(axis=0)
         return means
+
+    @cached_property
+    def _all_means(self) -> NDArray[np.float32]:
+        starts = np.asarray(self.starts)
+        means = np.empty((len(self.products), self.features.vectors.shape[1]), np.float32)
+        for first in range(0, len(means), PRODUCTS):
+            bounds = starts[first : first + PRODUCTS + 1]
+            vectors = single(self.features.vectors[bounds[0] : bounds[-1]])
+            sums = np.add.reduceat(vectors, bounds[:-1] - bounds[0], axis=0)
+            means[first : first + PRODUCTS] = sums / np.diff(bounds)[:, None]
+        return means
+
+    def allowed_rows(self, product: int, allowed: Mask | None) -> NDArray[np.intp]:
+        """The rows of one product that are allowed."""
+        rows = self.rows_of(product)
+        numbers = np.arange(rows.start, rows.stop)
+        return numbers if allowed is None else numbers[allowed[rows]]
 
     def blocks(self, size: int) -> Iterator[list[Question]]:
         """A question for each product, some at a time."""
@@ -68,7 +129,14 @@ class Gallery:
             yield [self.question(product) for product in range(start, min(start + size, len(self.products)))]
 
 
-def _groups(ids: list[str]) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
+def grouped(features: Features) -> Grouping:
+    """The groups of rows in memory, which are sorted by product and image: a group is a run of rows."""
+    products, starts, row_product = _groups(features.product_ids)
+    _, _, row_image = _groups(features.image_ids)
+    return Grouping(products, starts, row_product, row_image, len(set(features.views)))
+
+
+def _groups(ids: Sequence[str]) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
     """Runs of equal ids: their names, their first rows with the end appended, and the run that each row is in."""
     names = np.array(ids, dtype=object)
     first = np.ones(len(ids), bool)

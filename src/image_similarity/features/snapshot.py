@@ -1,0 +1,143 @@
+"""One state of a dataset's features, read in blocks: what an index is built from, however large it is."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.features import codec
+from image_similarity.features.store import IMAGE_OF_ID, FeatureStore, column_of, marks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.features.database import Database
+
+BLOCK = 4096  # rows read together: 4 MB of vectors of 512 numbers
+NONE = "{}"  # no attributes, as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Adjacent rows, a sequence a column.
+
+    ``places`` are where :meth:`Snapshot.vectors` finds their vectors; ``attributes`` the product's, and over them the
+    image's.
+    """
+
+    places: NDArray[np.int64]
+    image_ids: Sequence[str]
+    product_ids: Sequence[str]
+    views: Sequence[str]
+    digests: Sequence[bytes]
+    attributes: Sequence[Mapping[str, str]]
+
+
+class Snapshot:
+    """The active features of a model in some views, at one moment. Made by :func:`snapshot`."""
+
+    def __init__(self, database: Database, model_key: str, views: Sequence[str]) -> None:
+        store = FeatureStore(database)
+        self._database, self._connection = database, database.connection
+        self._column = column_of(model_key)
+        self.model_key, self.views = model_key, tuple(views)
+        self.generation = database.generation()
+        self.dimension = store.dimension(model_key)
+        active = f"active AND {self._column} NOT NULL"
+        counts = dict(
+            self._connection.execute(
+                f"SELECT view, count(*) FROM {database.features} WHERE {active} GROUP BY view"
+            ).fetchall()
+        )
+        self.available = frozenset(counts)
+        """Every view that there are features of, asked for or not."""
+        self.count = sum(counts.get(view, 0) for view in self.views)
+        if not self.count:
+            raise store.not_fitted(model_key)
+        self._condition = f"{active} AND view IN ({marks(self.views)})"
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows, sorted by product, image and view as :meth:`FeatureStore.matrix` has them.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        with self._database.reading():
+            # Sorted by their names alone: the rest is looked up a block at a time.
+            rows = self._connection.execute(
+                f"SELECT rowid, {IMAGE_OF_ID}, item_id, view, digest FROM {self._database.features} "
+                f"WHERE {self._condition} ORDER BY 3, 2, 4",
+                self.views,
+            )
+            of_product, of_image = (
+                self._attributes(*place)
+                for place in ((self._database.products, "item_id"), (self._database.images, "image_id"))
+            )
+            while found := rows.fetchmany(BLOCK):
+                places, image_ids, product_ids, views, digests = zip(*found, strict=True)
+                attributes = [_merged(*both) for both in zip(of_product(product_ids), of_image(image_ids), strict=True)]
+                yield Block(np.array(places), image_ids, product_ids, views, digests, attributes)
+
+    def vectors(self, places: NDArray[np.int64]) -> NDArray[np.float16]:
+        """The vectors ``(places, dimension)`` of some rows of a block.
+
+        Raises:
+            StoreError: a stored vector is damaged, or the file is.
+        """
+        query = (
+            f"SELECT rowid, {self._column} FROM {self._database.features} "
+            "WHERE rowid IN (SELECT value FROM json_each(?))"
+        )
+        with self._database.reading():
+            rows = self._connection.execute(query, (json.dumps(places.tolist()),)).fetchall()
+        blobs = [blob for _, blob in rows]
+        for blob in blobs:
+            if len(blob) != codec.DTYPE.itemsize * self.dimension:
+                codec.decode(blob, self.dimension)  # says what is wrong
+        read = np.frombuffer(b"".join(blobs), codec.DTYPE).reshape(len(places), self.dimension)
+        vectors = np.empty_like(read)
+        vectors[np.argsort(places)] = read[np.argsort([place for place, _ in rows])]
+        return vectors
+
+    def _attributes(self, table: str, key: str) -> Callable[[Sequence[str]], Iterable[str]]:
+        """What looks up the attributes of ids; where nothing has any, it need not look."""
+        if not self._connection.execute(f"SELECT 1 FROM {table} WHERE attributes != '{NONE}' LIMIT 1").fetchone():
+            return lambda ids: [NONE] * len(ids)
+        query = f"SELECT {key}, attributes FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))"
+
+        def look_up(ids: Sequence[str]) -> Iterable[str]:
+            wanted = json.dumps(list(dict.fromkeys(ids)), ensure_ascii=False)
+            found = dict(self._connection.execute(query, (wanted,)).fetchall())
+            return (found.get(each, NONE) for each in ids)
+
+        return look_up
+
+
+@contextmanager
+def snapshot(database: Database, model_key: str, views: Sequence[str]) -> Iterator[Snapshot]:
+    """The present state of a dataset's features; what other processes write meanwhile is not seen.
+
+    Raises:
+        NotFittedError: there are no active features of this model in these views.
+    """
+    with database.reading_one_state():
+        yield Snapshot(database, model_key, views)
+
+
+@lru_cache(maxsize=256)  # rows of one product come one after the other
+def _parsed(attributes: str) -> Mapping[str, str]:
+    loaded: dict[str, str] = json.loads(attributes)
+    return loaded
+
+
+def _merged(of_product: str, of_image: str) -> Mapping[str, str]:
+    if of_image == NONE:
+        return _parsed(of_product)
+    return {**_parsed(of_product), **_parsed(of_image)}

@@ -1,0 +1,91 @@
+"""Opening an index that is up to date with the store, or bringing it up to date first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import IndexDamagedError
+from image_similarity.features.snapshot import snapshot
+from image_similarity.features.store import FeatureStore
+from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
+from image_similarity.index.files import Manifest, Place
+from image_similarity.index.opened import StoredIndex
+from image_similarity.index.writer import write_generation
+from image_similarity.neighbours.large import STANDARD, Choice
+from image_similarity.types import Progress, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.features.database import Database
+
+
+def place_of(folder: Path, dataset: Dataset, model_key: str, views: Sequence[str]) -> Place:
+    """Where an index is, inside the folder of all of them."""
+    return Place(folder / dataset.label / f"{model_key}-{len(views)}")
+
+
+def fitted_views(database: Database, folder: Path, model_key: str) -> tuple[str, ...]:
+    """The views that a dataset's present features are of: one or six. An index that is up to date knows it already."""
+    available: set[str] | list[str] | None = None
+    for views in (SIX_VIEWS, ONE_VIEW):
+        try:
+            current = place_of(folder, database.dataset, model_key, views).current()
+            manifest = Manifest.read(current) if current else None
+        except (FileNotFoundError, IndexDamagedError):
+            continue
+        if manifest and manifest.generation == database.generation():
+            available = manifest.available
+            break
+    if available is None:
+        available = FeatureStore(database).views(model_key)
+    return SIX_VIEWS if set(available) - set(ONE_VIEW) else ONE_VIEW
+
+
+def fresh_index(
+    database: Database,
+    folder: Path,
+    model_key: str,
+    views: Sequence[str],
+    choice: Choice = STANDARD,
+    progress: Progress = no_progress,
+) -> StoredIndex:
+    """The index of the store's present state: opened where it is up to date, brought up to date first where not.
+
+    Args:
+        database: the dataset's.
+        folder: of all indexes.
+        model_key: the model.
+        views: ``ONE_VIEW`` or ``SIX_VIEWS``.
+        choice: which approximate index from how many rows on.
+        progress: told of builds that take long.
+
+    Raises:
+        NotFittedError: there are no active features of this model in these views.
+        OutputError: it cannot be written.
+    """
+    place = place_of(folder, database.dataset, model_key, views)
+    opened = _opened(place, choice)
+    if opened and opened.manifest.generation == database.generation():
+        return opened
+    FeatureStore(database).dimension(model_key)  # before a folder is made for what is not there
+    with place.locked():
+        opened = _opened(place, choice)  # another process may have been faster
+        if opened and opened.manifest.generation == database.generation():
+            return opened
+        with snapshot(database, model_key, views) as state, place.replacing() as new:
+            write_generation(state, new, opened, choice, progress)
+        opened = _opened(place, choice)
+    if opened is None:
+        raise IndexDamagedError(f"the index in {place.folder} was damaged as soon as it was written: look at the disk")
+    return opened
+
+
+def _opened(place: Place, choice: Choice) -> StoredIndex | None:
+    """The present generation; None where there is none that is whole."""
+    try:
+        return StoredIndex.open(place, choice.large)
+    except IndexDamagedError:
+        return None

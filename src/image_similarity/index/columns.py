@@ -1,0 +1,207 @@
+"""The catalogue's attributes, a column each: what a row has is a small number that stands for a text.
+
+A column's texts are sorted, and so are its numbers where all of its texts are numbers. So whatever a filter asks for is
+a run of codes, and comparing codes in their narrow type is all that it costs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.errors import IndexDamagedError
+from image_similarity.index.texts import Texts, packed
+
+if TYPE_CHECKING:
+    from io import BufferedRandom
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+MISSING = 0  # the code of a row that has no value
+MOST_ATTRIBUTES = 256  # a catalogue of more gets columns for those that were met first
+ALIGNMENT = 64
+PROVISIONAL = np.dtype("<u4")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+Part = list[Any]  # where in the file an array is: dtype, offset in bytes, length
+Parts = dict[str, dict[str, Part]]  # attribute -> kind of part -> where
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One attribute of each row.
+
+    Attributes:
+        codes: ``(rows,)`` unsigned; 0 where the row has no value, else 1 + the place of its text in ``texts``.
+        texts: every value once, sorted.
+        ranks: like ``codes`` for ``numbers``; None where not every value is a number.
+        numbers: every number once, sorted, float64.
+    """
+
+    codes: NDArray[np.unsignedinteger]
+    texts: Texts
+    ranks: NDArray[np.unsignedinteger] | None = None
+    numbers: NDArray[np.float64] | None = None
+
+
+class Columns(Mapping[str, Column]):
+    """The columns of one file, by attribute.
+
+    Args:
+        mapped: the file's bytes.
+        parts: where each column's arrays are.
+        rows: how many rows each column has.
+    """
+
+    def __init__(self, mapped: NDArray[np.uint8], parts: Parts, rows: int) -> None:
+        self._mapped, self._parts, self.rows = mapped, parts, rows
+
+    def __getitem__(self, attribute: str) -> Column:
+        """A column.
+
+        Raises:
+            KeyError: no row has this attribute.
+            IndexDamagedError: the file is not what its directory says.
+        """
+        parts = self._parts[attribute]
+        try:
+            arrays = {kind: self._array(*where) for kind, where in parts.items()}
+            column = Column(
+                arrays["codes"], Texts(arrays["offsets"], arrays["blob"]), arrays.get("ranks"), arrays.get("numbers")
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise IndexDamagedError(f"the column of {attribute} is damaged") from error
+        if len(column.codes) != self.rows:
+            raise IndexDamagedError(f"the column of {attribute} has {len(column.codes)} rows, not {self.rows}")
+        return column
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def _array(self, dtype: str, offset: int, length: int) -> NDArray[Any]:
+        size = np.dtype(dtype).itemsize * length
+        return self._mapped[offset : offset + size].view(dtype)
+
+
+class ColumnsWriter:
+    """Takes the rows' attributes a block at a time, then writes ``columns.bin``.
+
+    In memory are the different values of each attribute, and one block; the rows wait in a file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting = folder / "columns.part"
+        self._blocks: list[tuple[int, int, int]] = []  # offset in the waiting file, attributes, rows
+        self._codes: dict[str, dict[str, int]] = {}  # attribute -> value -> code, in the order they are met
+        self._places: dict[str, int] = {}
+        self._left_out: set[str] = set()
+
+    @property
+    def left_out(self) -> int:
+        """How many attributes got no column."""
+        return len(self._left_out)
+
+    def write(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Append rows: the attributes of each."""
+        known: dict[int, list[tuple[int, int]]] = {}  # most rows share their attributes with the row before
+        coded = []
+        for attributes in rows:
+            pairs = known.get(id(attributes))
+            if pairs is None:
+                pairs = known[id(attributes)] = self._coded(attributes)
+            coded.append(pairs)
+        block = np.zeros((len(self._codes), len(rows)), PROVISIONAL)
+        for row, pairs in enumerate(coded):
+            for place, code in pairs:
+                block[place, row] = code
+        with self._waiting.open("ab") as file:
+            self._blocks.append((file.tell(), *block.shape))
+            file.write(block.tobytes())
+
+    def finish(self) -> Parts:
+        """Write the file; where each column is in it."""
+        parts: Parts = {}
+        with (self._folder / "columns.bin").open("w+b") as file:
+            for place, (attribute, codes) in enumerate(self._codes.items()):
+                parts[attribute] = self._column(file, place, codes)
+                codes.clear()
+        self._waiting.unlink(missing_ok=True)
+        return dict(sorted(parts.items()))
+
+    def _coded(self, attributes: Mapping[str, str]) -> list[tuple[int, int]]:
+        pairs = []
+        for attribute, value in attributes.items():
+            if not value or attribute in self._left_out:
+                continue
+            if attribute not in self._codes:
+                if len(self._codes) == MOST_ATTRIBUTES:
+                    self._left_out.add(attribute)
+                    continue
+                self._places[attribute] = len(self._codes)
+                self._codes[attribute] = {}
+            codes = self._codes[attribute]
+            pairs.append((self._places[attribute], codes.setdefault(value, len(codes) + 1)))
+        return pairs
+
+    def _column(self, file: BufferedRandom, place: int, codes: dict[str, int]) -> dict[str, Part]:
+        texts = sorted(codes)
+        met = np.array([codes[text] for text in texts])
+        of_text = np.zeros(len(texts) + 1, np.int64)
+        of_text[met] = np.arange(1, len(texts) + 1)
+        offsets, blob = packed(texts)
+        parts = {
+            "codes": self._recoded(file, place, of_text),
+            "offsets": _put(file, offsets),
+            "blob": _put(file, np.frombuffer(blob, np.uint8)),
+        }
+        if all(is_number(text) for text in texts):
+            numbers, rank = np.unique(np.array([float(text) for text in texts]), return_inverse=True)
+            of_number = np.zeros(len(texts) + 1, np.int64)
+            of_number[met] = rank + 1
+            parts["ranks"] = self._recoded(file, place, of_number)
+            parts["numbers"] = _put(file, numbers.astype("<f8"))
+        return parts
+
+    def _recoded(self, file: BufferedRandom, place: int, codes: NDArray[np.int64]) -> Part:
+        """A row's provisional code is the place of its final one in ``codes``."""
+        narrow = codes.astype(_narrowest(int(codes.max())))
+        offset, rows = _aligned(file), 0
+        with self._waiting.open("rb") as waiting:
+            for start, attributes, length in self._blocks:
+                block = np.zeros(length, PROVISIONAL)
+                if place < attributes:  # an attribute that was first met later is missing here
+                    waiting.seek(start + place * length * PROVISIONAL.itemsize)
+                    block = np.frombuffer(waiting.read(length * PROVISIONAL.itemsize), PROVISIONAL)
+                file.write(narrow[block].tobytes())
+                rows += length
+        return [narrow.dtype.str, offset, rows]
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a finite decimal number, written plainly."""
+    return NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
+
+
+def _narrowest(largest: int) -> np.dtype[Any]:
+    return np.dtype("u1" if largest < 1 << 8 else "<u2" if largest < 1 << 16 else "<u4")
+
+
+def _aligned(file: BufferedRandom) -> int:
+    file.write(bytes(-file.tell() % ALIGNMENT))
+    return file.tell()
+
+
+def _put(file: BufferedRandom, array: NDArray[Any]) -> Part:
+    offset = _aligned(file)
+    file.write(array.tobytes())
+    return [array.dtype.str, offset, len(array)]

@@ -1,0 +1,181 @@
+"""An index's place on the disk: generations in folders of their own, and one line that says which is meant.
+
+A generation is whole, and on the disk, before ``current`` names it; ``current`` is replaced in one step. So a reader
+sees one generation or the next, never half of one, and a build that is killed leaves a folder that nothing names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from image_similarity.errors import IndexDamagedError, OutputError
+from image_similarity.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FORMAT = 1
+GENERATION = re.compile(r"g(\d{6,})")
+WAIT = 3600.0  # seconds at a time; a process that dies lets go of the lock
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation holds, in ``manifest.json``."""
+
+    format: int
+    generation: int  # the store's
+    model: str
+    dimension: int
+    views: list[str]  # that it holds rows of
+    available: list[str]  # that the store has, asked for or not
+    rows: int
+    products: int
+    images: int
+    large: bool  # whether there is an approximate index too
+    columns: dict[str, dict[str, list[Any]]]
+    left_out: int  # attributes without a column
+    files: dict[str, int]  # size of each file, by its path inside the folder
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read a generation's manifest, and compare the files' sizes with it.
+
+        Raises:
+            IndexDamagedError: it is not to be read, or a file has not the size that it should have.
+            FileNotFoundError: the folder or one of its files is not there.
+        """
+        path = folder / "manifest.json"
+        try:
+            manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
+            sizes = dict(manifest.files)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, TypeError) as error:
+            raise IndexDamagedError(f"{path} is damaged: {error}") from error
+        if manifest.format != FORMAT:
+            raise IndexDamagedError(f"{path} is of format {manifest.format}, not {FORMAT}")
+        for name, size in sizes.items():
+            found = (folder / name).stat().st_size
+            if found != size:
+                raise IndexDamagedError(f"{folder / name} has {found} bytes, {size} were expected")
+        return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder of one index: a dataset's, under one model, of one or six views."""
+
+    folder: Path
+
+    def current(self) -> Path | None:
+        """The folder of the generation that is meant; None where there is none yet.
+
+        Raises:
+            IndexDamagedError: the line names no generation.
+        """
+        path = self.folder / "current"
+        try:
+            name = path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise IndexDamagedError(f"{path} cannot be read: {error}") from error
+        if not GENERATION.fullmatch(name):
+            raise IndexDamagedError(f"{path} names no generation")
+        return self.folder / name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """The right to build, for one process at a time; waits for another that has it.
+
+        SQLite keeps the lock because it does so on every system, and lets go of it when the process dies.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
+        path = self.folder / "lock"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(path, timeout=WAIT, isolation_level=None)) as lock:
+                lock.execute("BEGIN EXCLUSIVE")
+                yield
+        except (OSError, sqlite3.Error) as error:
+            raise OutputError(f"the index in {self.folder} cannot be written: {_reason(error)}") from error
+
+    @contextmanager
+    def replacing(self) -> Iterator[Path]:
+        """Give a new generation's folder; it is the one that is meant once the block ends well. Under the lock only.
+
+        Raises:
+            OutputError: it cannot be written; the present generation stays.
+        """
+        self._clean()
+        numbers = [int(match[1]) for each in self.folder.iterdir() if (match := GENERATION.fullmatch(each.name))]
+        folder = self.folder / f"g{max(numbers, default=0) + 1:06}"
+        try:
+            folder.mkdir()
+            yield folder
+            _flush(folder)
+            with replacing(self.folder / "current") as path:
+                path.write_text(f"{folder.name}\n", encoding="utf-8")
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        _flush_folder(self.folder)
+        self._clean()
+
+    def _clean(self) -> None:
+        """Remove what `current` does not name. Where that fails, a file is in use: the next build tries again."""
+        try:
+            current = self.current()
+        except IndexDamagedError:
+            current = None
+        for each in self.folder.iterdir():
+            if GENERATION.fullmatch(each.name) and each != current:
+                shutil.rmtree(each, ignore_errors=True)
+
+
+def write_manifest(folder: Path, **known: Any) -> None:
+    """Write a generation's manifest, last of its files."""
+    files = {
+        path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    manifest = Manifest(format=FORMAT, files=files, **known)
+    (folder / "manifest.json").write_text(json.dumps(asdict(manifest), ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        else:
+            _flush_folder(path)
+    _flush_folder(folder)
+
+
+def _flush_folder(folder: Path) -> None:
+    """A folder's names to the disk, where the system has that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

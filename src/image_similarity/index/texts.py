@@ -1,0 +1,99 @@
+"""A column of texts in two files that are mapped, so that a million of them cost nothing until one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from image_similarity.errors import IndexDamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+OFFSETS = np.dtype("<i8")
+
+
+class Texts(Sequence[str]):
+    """Texts one after the other as UTF-8: text ``i`` is ``blob[offsets[i]:offsets[i + 1]]``.
+
+    Args:
+        offsets: ``(n + 1,)`` int64.
+        blob: ``(bytes,)`` uint8.
+    """
+
+    def __init__(self, offsets: NDArray[np.int64], blob: NDArray[np.uint8]) -> None:
+        if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(blob):
+            raise IndexDamagedError("a column of texts does not end where its file ends")
+        self._offsets, self._blob = offsets, blob
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        """A text, or some: as a list has them.
+
+        Raises:
+            IndexDamagedError: the bytes there are no text.
+        """
+        if isinstance(at, slice):
+            return [self[position] for position in range(*at.indices(len(self)))]
+        try:
+            return self._bytes(range(len(self))[at]).decode()
+        except UnicodeDecodeError as error:
+            raise IndexDamagedError(f"text {at} of a column of texts is not UTF-8") from error
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[position] for position in range(len(self)))
+
+    def find(self, text: str) -> int:
+        """The position of a text among sorted ones; -1 where it is not among them."""
+        at = self.place(text)
+        return at if at < len(self) and self._bytes(at) == text.encode(errors="surrogatepass") else -1
+
+    def place(self, text: str, *, after: bool = False) -> int:
+        """Where a text would stand among sorted ones: before those that equal it, or ``after`` them."""
+        wanted, low, high = text.encode(errors="surrogatepass"), 0, len(self)
+        while low < high:  # UTF-8 sorts as code points do, and so as Python and SQLite do
+            middle = (low + high) // 2
+            there = self._bytes(middle)
+            low, high = (middle + 1, high) if there < wanted or (after and there == wanted) else (low, middle)
+        return low
+
+    def _bytes(self, at: int) -> bytes:
+        return self._blob[self._offsets[at] : self._offsets[at + 1]].tobytes()
+
+
+class TextsOfRows(Sequence[str]):
+    """A text for each row, where many rows share one: row ``i`` has ``texts[of_row[i]]``."""
+
+    def __init__(self, texts: Sequence[str], of_row: NDArray[np.integer]) -> None:
+        self._texts, self._of_row = texts, of_row
+
+    def __len__(self) -> int:
+        return len(self._of_row)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        """The text of a row, or of some."""
+        if isinstance(at, slice):
+            return [self._texts[int(which)] for which in self._of_row[at]]
+        return self._texts[int(self._of_row[at])]
+
+
+def packed(texts: Iterable[str]) -> tuple[NDArray[np.int64], bytes]:
+    """Offsets and bytes of texts."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.zeros(len(encoded) + 1, OFFSETS)
+    np.cumsum([len(each) for each in encoded], out=offsets[1:])
+    return offsets, b"".join(encoded)

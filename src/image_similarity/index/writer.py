@@ -1,0 +1,151 @@
+"""A generation of an index out of the store: streamed, so that memory does not grow with the catalogue."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.features.codec import DTYPE
+from image_similarity.images.views import SIX_VIEWS
+from image_similarity.index.arrays import ArrayWriter, TextsWriter, map_array
+from image_similarity.index.columns import ColumnsWriter
+from image_similarity.index.files import write_manifest
+from image_similarity.index.identities import DTYPE as IDENTITY
+from image_similarity.index.identities import GONE, WIDTH, Known, identities
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from image_similarity.features.snapshot import Block, Snapshot
+    from image_similarity.index.opened import StoredIndex
+    from image_similarity.neighbours.large import Choice
+    from image_similarity.types import Progress
+
+
+def write_generation(
+    state: Snapshot, folder: Path, previous: StoredIndex | None, choice: Choice, progress: Progress
+) -> None:
+    """Write all of a generation's files.
+
+    Args:
+        state: what the store holds.
+        folder: empty; the files go there.
+        previous: the generation before; its approximate index is brought up to date, not built anew.
+        choice: which approximate index from how many rows on.
+        progress: told only where there are enough rows for an approximate index.
+    """
+    large = choice.for_rows(state.count)
+    if previous and previous.manifest.dimension != state.dimension:  # of another store
+        previous = None
+    known = Known(previous.identities) if previous else None
+    columns = ColumnsWriter(folder)
+    with _RowsWriter(folder, state.dimension) as rows:
+        for block in state.blocks():
+            named = identities(block)
+            old = known.find(named, rows.count) if known else np.full(len(named), GONE)
+            rows.write(block, named, _vectors(state, block, old, previous))
+            columns.write(block.attributes)
+            if large:
+                progress("index", rows.count, state.count)
+    parts = columns.finish()
+    if large:
+        vectors = map_array(folder / "vectors.npy", DTYPE, (rows.count, state.dimension))
+        (folder / "large").mkdir()
+        if previous and known and previous.manifest.large:
+            large.update(previous.folder / "large", folder / "large", vectors, known.moved, progress)
+        else:
+            large.build(vectors, folder / "large", progress)
+    write_manifest(
+        folder,
+        generation=state.generation,
+        model=state.model_key,
+        dimension=state.dimension,
+        views=list(state.views),
+        available=sorted(state.available),
+        rows=rows.count,
+        products=rows.products,
+        images=rows.images,
+        large=large is not None,
+        columns=parts,
+        left_out=columns.left_out,
+    )
+
+
+def _vectors(
+    state: Snapshot, block: Block, old: NDArray[np.int64], previous: StoredIndex | None
+) -> NDArray[np.float16]:
+    """The vectors of a block's rows: copied from the generation before where it has them, read where not."""
+    if previous is None:
+        return state.vectors(block.places)
+    vectors, new = np.empty((len(old), state.dimension), DTYPE), old == GONE
+    vectors[~new] = previous.features.vectors[old[~new]]
+    if new.any():
+        vectors[new] = state.vectors(block.places[new])
+    return vectors
+
+
+class _RowsWriter:
+    """The files with one entry a row, a product or an image."""
+
+    def __init__(self, folder: Path, dimension: int) -> None:
+        with ExitStack() as files:  # those that are open, should one not open
+            self._vectors = files.enter_context(ArrayWriter(folder / "vectors.npy", DTYPE, (dimension,)))
+            self._row_product = files.enter_context(ArrayWriter(folder / "row_product.npy", "<i4"))
+            self._row_image = files.enter_context(ArrayWriter(folder / "row_image.npy", "<i4"))
+            self._views = files.enter_context(ArrayWriter(folder / "views.npy", "u1"))
+            self._identities = files.enter_context(ArrayWriter(folder / "identities.npy", IDENTITY, (WIDTH,)))
+            self._starts = files.enter_context(ArrayWriter(folder / "product_starts.npy", "<i8"))
+            self._product_ids = files.enter_context(TextsWriter(folder, "product_ids"))
+            self._image_ids = files.enter_context(TextsWriter(folder, "image_ids"))
+            self._files = files.pop_all()
+        self._last: tuple[str | None, str | None] = (None, None)  # product and image of the row before
+
+    def __enter__(self) -> _RowsWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._starts.write([self.count])
+        self._files.__exit__(*error)  # type: ignore[arg-type]
+
+    @property
+    def count(self) -> int:
+        """Rows so far."""
+        return self._views.count
+
+    @property
+    def products(self) -> int:
+        """Products so far."""
+        return len(self._product_ids)
+
+    @property
+    def images(self) -> int:
+        """Images so far."""
+        return len(self._image_ids)
+
+    def write(self, block: Block, identities: NDArray[np.uint64], vectors: NDArray[np.float16]) -> None:
+        """Append a block."""
+        products, images = np.array(block.product_ids, object), np.array(block.image_ids, object)
+        new_product = _changes(products, self._last[0])
+        new_image = new_product | _changes(images, self._last[1])
+        self._last = products[-1], images[-1]
+        self._row_product.write(self.products - 1 + np.cumsum(new_product))
+        self._row_image.write(self.images - 1 + np.cumsum(new_image))
+        self._starts.write(self.count + np.flatnonzero(new_product))
+        self._product_ids.write(products[new_product])
+        self._image_ids.write(images[new_image])
+        self._identities.write(identities)
+        self._vectors.write(vectors)
+        self._views.write([SIX_VIEWS.index(view) for view in block.views])
+
+
+def _changes(texts: NDArray[np.object_], before: str | None) -> NDArray[np.bool_]:
+    """Where a text is another than the one before it; ``before`` stands before the first."""
+    changes = np.empty(len(texts), bool)
+    changes[0] = texts[0] != before
+    changes[1:] = texts[1:] != texts[:-1]
+    return changes

@@ -1,0 +1,60 @@
+"""Every product's most similar products: the nearest rows of all rows at once, then products out of them."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from image_similarity.neighbours.allpairs import all_pairs
+from image_similarity.neighbours.cells import CellsIndex
+from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
+from image_similarity.ranking.gallery import Gallery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from image_similarity.index.opened import StoredIndex
+    from image_similarity.types import ProductMatch, Progress
+
+QUESTIONS = 256  # products ranked together
+PAIRS_FROM = 8192  # rows: before that, the nearest of each are found sooner than the work is set up
+
+
+@contextmanager
+def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progress) -> Iterator[Gallery]:
+    """The rows of an index, made ready for all of its products to ask.
+
+    Args:
+        stored: the index.
+        aggregate: how products are ranked; only ``best`` asks for the nearest rows of all rows.
+        folder: for the work on all pairs, which goes on there after a kill; removed at the end.
+        progress: told how far it is.
+    """
+    gallery = Gallery.of(stored)
+    if isinstance(gallery.index, CellsIndex):
+        gallery.index.effort = gallery.index.facts.catalogue
+    elif aggregate == "best" and len(gallery) >= PAIRS_FROM:
+        gallery.known = all_pairs(stored.features.vectors, FIRST_LOOK, folder, progress)
+    yield gallery
+    gallery.known = None
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def recall_of(gallery: Gallery) -> float | None:
+    """The share of the truly nearest that the gallery's index finds, measured on a sample; None for all of them."""
+    return gallery.index.effort.recall if isinstance(gallery.index, CellsIndex) else None
+
+
+def recommendations(
+    gallery: Gallery, number: int, aggregate: str, progress: Progress
+) -> Iterator[tuple[str, list[ProductMatch]]]:
+    """Each product with the ``number`` products most similar to it, in the order of their ids."""
+    done, total = 0, len(gallery.products)
+    for questions in gallery.blocks(QUESTIONS):
+        answers = rank_products(gallery, questions, number, aggregate)
+        for question, matches in zip(questions, answers, strict=True):
+            yield gallery.products[question.own], matches
+        done += len(questions)
+        progress("similar products", done, total)

@@ -1,0 +1,58 @@
+"""Which index answers for how many rows: all of them compared up to a number, an approximate one from there on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from image_similarity.neighbours.cells import CellsIndex
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from image_similarity.types import NeighbourIndex, Progress
+
+EXACT_UP_TO = 100_000
+"""Below so many rows every row is compared with every question."""
+
+
+class LargeIndex(Protocol):
+    """What makes a :class:`~image_similarity.types.NeighbourIndex` with files of its own; ``vectors``: ``(n, d)``."""
+
+    @classmethod
+    def build(cls, vectors: NDArray[np.float16], folder: Path, progress: Progress) -> NeighbourIndex:
+        """Write its files into a folder."""
+        ...
+
+    @classmethod
+    def open(cls, vectors: NDArray[np.float16], folder: Path) -> NeighbourIndex:
+        """Map what was written before."""
+        ...
+
+    @classmethod
+    def update(
+        cls, old: Path, folder: Path, vectors: NDArray[np.float16], rows: NDArray[np.int64], progress: Progress
+    ) -> NeighbourIndex:
+        """Write its files into ``folder`` out of those in ``old``.
+
+        ``rows[i]`` is the new row of old row ``i``, -1 where it has gone; rows that none leads to are new.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """From how many rows on which approximate index answers; None: never one."""
+
+    large: type[LargeIndex] | None = None
+    exact_up_to: int = EXACT_UP_TO
+
+    def for_rows(self, rows: int) -> type[LargeIndex] | None:
+        """The approximate index for so many rows, or None where the exact one is to answer."""
+        return self.large if rows > self.exact_up_to else None
+
+
+STANDARD = Choice(CellsIndex)
