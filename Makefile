@@ -3,13 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types coverage clean
+.PHONY: demo test bench lint types coverage clean
 
 demo: $(VENV)/.installed
 	$(BIN)/image-similarity demo demo
 
 test: $(VENV)/.developed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# Under half an hour on two processors; `make bench SCALE=full` takes hours and gives the tables of docs/performance.md.
+SCALE ?= quick
+PHOTOS ?= ../shared/data/luma/images
+bench: $(VENV)/.benched
+	$(BIN)/python bench/startup.py --rounds 5
+	$(BIN)/python bench/search.py --scale $(SCALE)
+	$(BIN)/python bench/allpairs.py --scale $(SCALE)
+	$(BIN)/python bench/embed.py
+	$(BIN)/python bench/first_version.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
+	$(BIN)/python bench/pipeline.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .
@@ -32,6 +43,11 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)/.developed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.benched: bench/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --requirement bench/requirements.txt
 	touch $@ $(VENV)/.installed
 
 clean:
