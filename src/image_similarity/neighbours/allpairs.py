@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from image_similarity.types import Progress
 
-UNIT = 8  # tiles: what a broken-off run does again at most
+UNIT = 4  # tiles: what a broken-off run does again at most
 SAMPLE_TILES = 2  # columns that tell each row's floor
 ONE_IN_200 = 2.58  # standard deviations; so many rows have too few above their floor and are searched for by themselves
 CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
@@ -145,10 +145,14 @@ class _Work:
 
         def of_tile(tile: int) -> NDArray[np.float32]:
             rows = self.vectors[self.tiles.rows(tile)]
-            scores = np.concatenate([self.tiles.against(rows, part).copy() for part in columns], axis=1)
             if place > count:
                 return np.full(len(rows), LOWEST, np.float32)
-            return np.partition(scores, count - place, axis=1)[:, count - place].copy()  # not the whole that it is of
+            scores, start = np.empty((len(rows), count), np.float32), 0
+            for part in columns:
+                scores[:, start : start + len(part)] = self.tiles.against(rows, part)
+                start += len(part)
+            scores.partition(count - place, axis=1)
+            return scores[:, count - place].copy()  # not the whole that it is of
 
         return np.concatenate(list(self.pool.map(of_tile, range(self.tiles.count))))
 
