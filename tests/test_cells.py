@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.neighbours import cells
+from image_similarity.neighbours import cellpairs, cells
+from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
 from image_similarity.neighbours.exact import ExactIndex
 
@@ -120,3 +121,29 @@ def test_the_same_rows_make_the_same_cells(folder: Path, tmp_path: Path) -> None
     CellsIndex.build(VECTORS, tmp_path)
     for path in folder.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_all_rows_cell_by_cell_are_what_a_search_for_each_finds(folder: Path, tmp_path: Path) -> None:
+    index = CellsIndex.open(VECTORS, folder)
+    found = cell_pairs(index, K, tmp_path / "work")
+    wanted = index.with_effort(index.facts.catalogue).search(VECTORS, K)
+    np.testing.assert_array_equal(found.rows, wanted.rows)
+    np.testing.assert_array_equal(found.scores, wanted.scores)
+
+
+def test_all_rows_go_on_after_the_last_whole_block(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cellpairs, "BLOCK", 2500)
+    index, told = CellsIndex.open(VECTORS, folder), list[int]()
+
+    def stop_at_the_third(stage: str, done: int, total: int | None = None) -> None:
+        told.append(done)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cell_pairs(index, K, tmp_path / "work", stop_at_the_third)
+    found = cell_pairs(index, K, tmp_path / "work", stop_at_the_third)
+    assert told == [0, 2500, 5000, 5000, ROWS]
+    np.testing.assert_array_equal(found.rows, cell_pairs(index, K, tmp_path / "whole").rows)

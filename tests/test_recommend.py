@@ -65,7 +65,7 @@ def test_work_on_all_pairs_stays_where_it_was_when_broken_off(
     stored = opened(root, tmp_path / "index")
     with pytest.raises(KeyboardInterrupt), prepared(stored, "best", tmp_path / "pairs", no_progress):
         raise KeyboardInterrupt
-    assert list((tmp_path / "pairs").glob("*.nearest.npy"))
+    assert list((tmp_path / "pairs").glob("*.npy"))
     assert answers(stored, tmp_path / "pairs") == one_by_one(stored)
 
 

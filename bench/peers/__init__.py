@@ -13,6 +13,7 @@ import numpy as np
 from filters import Condition
 from numpy.typing import NDArray
 
+AT_ONCE = 32_768  # queries a call
 BLOCK = 16_384  # rows turned into float32 at a time
 
 # name -> module:class. Ours is one of them: nothing here knows which.
@@ -38,6 +39,7 @@ class Peer:
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions are stated
     settings: ClassVar[str] = ""  # how it is built, for the table
     effort: ClassVar[tuple[int, int]] = (10, 5120)  # the least and the most that :meth:`try_harder` may be given
+    tuned: ClassVar[bool] = False  # whether it finds for itself how far to look for all rows
     filters: ClassVar[bool] = False  # whether it can be asked with a condition
 
     def __init__(self, folder: Path, threads: int) -> None:
@@ -61,6 +63,11 @@ class Peer:
         with ThreadPoolExecutor(self.threads) as pool:
             parts = pool.map(lambda edge: self.search(queries[edge[0] : edge[1]], k), pairwise(edges))
             return np.concatenate(list(parts))
+
+    def search_rows(self, vectors: NDArray[np.float16], k: int) -> NDArray[np.int64]:
+        """The ``k`` rows nearest to each row that was built on. Here: as so many queries."""
+        parts = (vectors[start : start + AT_ONCE].astype(np.float32) for start in range(0, len(vectors), AT_ONCE))
+        return np.concatenate([self.search_all(part, k) for part in parts])
 
     def close(self) -> None:
         """Give back memory, files and processes."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from image_similarity.neighbours.allpairs import all_pairs
+from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
 from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
 from image_similarity.ranking.gallery import Gallery
@@ -34,7 +35,9 @@ def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progre
     """
     gallery = Gallery.of(stored)
     if isinstance(gallery.index, CellsIndex):
-        gallery.index.effort = gallery.index.facts.catalogue
+        gallery.index = gallery.index.with_effort(gallery.index.facts.catalogue)
+        if aggregate == "best":
+            gallery.known = cell_pairs(gallery.index, FIRST_LOOK, folder, progress)
     elif aggregate == "best" and len(gallery) >= PAIRS_FROM:
         gallery.known = all_pairs(stored.features.vectors, FIRST_LOOK, folder, progress)
     yield gallery

@@ -10,9 +10,6 @@ broken off goes on after its last whole unit.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -24,6 +21,7 @@ from image_similarity.neighbours.close import closest
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.keys import keys_of, neighbours_of
 from image_similarity.neighbours.tiles import SIDE, Tiles
+from image_similarity.neighbours.work import take_up
 from image_similarity.processors import processors
 from image_similarity.types import Neighbours, no_progress
 
@@ -40,7 +38,6 @@ ONE_IN_200 = 2.58  # standard deviations; so many rows have too few above their 
 CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
 LOWEST = -1.1  # every score reaches it
 SEED = 20_26
-FACTS = "pairs.json"
 
 
 def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Progress = no_progress) -> Neighbours:
@@ -78,21 +75,11 @@ class _Work:
         self.tiles = Tiles(vectors)
         self.units = -(-self.tiles.count // UNIT)
         self.pool = ThreadPoolExecutor(processors())
-        self._begin()
+        take_up(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": UNIT})
         self.floors = self._floors()
         # Two scores of one row are each off by so much; their order tells nothing within twice that.
         self.reach = np.full(self.tiles.count * SIDE, np.inf, np.float32)
         self.reach[: len(vectors)] = self.floors - 2 * self.tiles.error
-
-    def _begin(self) -> None:
-        """Keep what an earlier run of the same work left, and nothing else."""
-        facts = {"rows": len(self.vectors), "k": self.k, "error": self.tiles.error, "digest": _digest(self.vectors)}
-        path = self.folder / FACTS
-        if path.exists() and path.read_text(encoding="utf-8") == json.dumps(facts):
-            return
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(facts), encoding="utf-8")
 
     def is_done(self, unit: int) -> bool:
         """Whether an earlier run ended this unit."""
@@ -224,10 +211,3 @@ def _place(expected: float) -> int:
     standard deviations (rounded up by what the normal distribution is wrong by where the mean is small).
     """
     return int(expected + ONE_IN_200 * expected**0.5 + 1.5)
-
-
-def _digest(vectors: NDArray[np.float16]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for start in range(0, len(vectors), SIDE):
-        digest.update(np.ascontiguousarray(vectors[start : start + SIDE]).data)
-    return digest.hexdigest()

@@ -9,6 +9,7 @@ rows when the cells are made.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from image_similarity.neighbours.codes import Effort
     from image_similarity.types import Neighbours, Progress
 
 SLOTS = "slots.npy"
@@ -45,7 +47,7 @@ class CellsIndex:
     """
 
     def __init__(self, vectors: NDArray[np.float16], codes: CellCodes, slots: NDArray[np.int32]) -> None:
-        self._vectors, self._codes, self._slots = np.asarray(vectors), codes, slots
+        self.vectors, self._codes, self._slots = np.asarray(vectors), codes, slots
         self._moved = len(slots) != len(vectors) or not np.array_equal(slots, np.arange(len(slots), dtype=np.int32))
         self.facts = codes.facts
         self.effort = codes.facts.query
@@ -96,7 +98,7 @@ class CellsIndex:
 
     def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
         """As :meth:`ExactIndex.search`, but a row that is among the nearest may be missing, another in its place."""
-        count = len(self._vectors) if allowed is None else int(np.count_nonzero(allowed))
+        count = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
         k = min(k, count)
         alive = None if allowed is None and not self._moved else self._alive(allowed)
         keys = np.empty((len(queries), k), np.int64)
@@ -110,9 +112,20 @@ class CellsIndex:
             keys[start : start + QUERY_BLOCK] = self._closest(asked, slots, k)
         return neighbours_of(keys)
 
+    def with_effort(self, effort: Effort) -> CellsIndex:
+        """The same cells, looked into as far as this."""
+        other = copy(self)
+        other.effort = effort
+        return other
+
+    def order(self) -> NDArray[np.intp]:
+        """All rows, cell by cell."""
+        rows = self._slots[self._codes.order()]
+        return rows[rows >= 0].astype(np.intp)
+
     def _close(self, k: int) -> int:
         """How many rows to look at closely."""
-        return max(self.effort.close, 2 * k)
+        return max(self.effort.close, k + k // 2)
 
     def _alive(self, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         """The slots that may be found."""
@@ -129,7 +142,7 @@ class CellsIndex:
         """The slots that look nearest by their codes. Looks further until there are enough to choose from."""
         close, probes = min(self._close(k), count), self.effort.probes
         # The nearest that are allowed lie further away.
-        probes = min(self.facts.cells, int(probes * (len(self._vectors) / count) ** DEEPER))
+        probes = min(self.facts.cells, int(probes * (len(self.vectors) / count) ** DEEPER))
         slots = self._codes.nearest(queries, close, probes, alive)
         while probes < self.facts.cells and (missing := (slots < 0).any(axis=1)).any():
             probes = min(self.facts.cells, probes * GROWTH)
@@ -140,11 +153,11 @@ class CellsIndex:
         """The keys of the ``k`` best of each line of slots, by the float32 scores of the rows as they are stored."""
         rows = self._slots[slots] if self._moved else slots
         if len(queries) <= CLOSE_BLOCK:
-            return closest(self._vectors, queries, rows, k)
+            return closest(self.vectors, queries, rows, k)
         parts = np.array_split(np.arange(len(queries)), len(queries) // CLOSE_BLOCK)
         with ThreadPoolExecutor(processors()) as pool:
             return np.concatenate(
-                list(pool.map(lambda part: closest(self._vectors, queries[part], rows[part], k), parts))
+                list(pool.map(lambda part: closest(self.vectors, queries[part], rows[part], k), parts))
             )
 
     def _write(self, folder: Path) -> Self:

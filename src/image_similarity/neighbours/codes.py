@@ -89,6 +89,14 @@ class CellCodes:
             progress("cells", min(len(rows), start + ADD_BLOCK), len(rows))
         self._small = np.concatenate(small)
 
+    def order(self) -> NDArray[np.int64]:
+        """All slots, cell by cell."""
+        import faiss
+
+        lists = self._codes.invlists
+        cells = (faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)) for cell in range(lists.nlist))
+        return np.concatenate([np.array(cell, np.int64) for cell in cells])
+
     def nearest(
         self, queries: NDArray[np.float32], close: int, probes: int, alive: NDArray[np.bool_] | None = None
     ) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.neighbours.halves import single
-from image_similarity.neighbours.keys import keys_of, largest, neighbours_of
+from image_similarity.neighbours.keys import keys_of, largest, lowest_of, neighbours_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +47,9 @@ class ExactIndex:
         for start in range(0, len(rows), ROW_BLOCK):
             chosen = rows[start : start + ROW_BLOCK]
             scores = queries @ single(self._rows(chosen)).T
+            if best.shape[1] == k:  # nearly all rows are too far from all queries: they need no keys
+                reach = (scores >= lowest_of(best)[:, None]).any(axis=0)
+                scores, chosen = scores[:, reach], chosen[reach]
             best = largest(np.concatenate([best, keys_of(scores, chosen)], axis=1), k)
         return best
 

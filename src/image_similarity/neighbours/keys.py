@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SCORE_STEPS = 1_000_000  # scores count to six decimals: below that, float16 vectors and the order of sums decide
 ROW_BITS = 32
 LAST_ROW = (1 << ROW_BITS) - 1
+LARGEST = np.iinfo(np.int64).max
 
 
 def keys_of(scores: NDArray[np.floating], rows: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -29,6 +30,13 @@ def largest(keys: NDArray[np.int64], k: int) -> NDArray[np.int64]:
     """The ``k`` largest keys of each line, in no order; all where there are fewer."""
     surplus = keys.shape[1] - k
     return keys if surplus <= 0 else np.partition(keys, surplus - 1, axis=1)[:, surplus:]
+
+
+def lowest_of(keys: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The score of each line's smallest key, less two steps: no lower score can have a larger key."""
+    steps = keys.min(axis=1, initial=LARGEST) >> ROW_BITS
+    scores: NDArray[np.float32] = ((steps - 2) / SCORE_STEPS).astype(np.float32)
+    return scores
 
 
 def neighbours_of(keys: NDArray[np.int64]) -> Neighbours:

@@ -26,7 +26,7 @@ CODE_BITS = 4  # what FAISS' fast scan takes
 CODE_ROWS = 65_536  # rows that the codes are fitted to
 COMPONENT_ROWS = 50_000
 TEST_ROWS, TEST_NEAREST = 256, 10
-CLOSE = (32, 64, 128, 256)
+CLOSE = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 QUERY_RECALL, CATALOGUE_RECALL = 0.995, 0.965  # wanted on the test rows; photos from outside are a little harder
 SLACK = 0.002  # of the wanted recall, how much the codes alone may cost
 
@@ -84,9 +84,12 @@ def _efforts(vectors: NDArray[np.float16], codes: CellCodes) -> tuple[Effort, Ef
         right = [np.isin(near[near != own], rows) for near, rows, own in zip(truth, found, tests, strict=True)]
         return float(np.concatenate(right).mean())
 
-    cells = codes.facts.cells
-    close = next((close for close in CLOSE if recall(cells, close) >= QUERY_RECALL + SLACK), CLOSE[-1])
-    return _least(recall, cells, close, QUERY_RECALL), _least(recall, cells, close, CATALOGUE_RECALL)
+    def effort(wanted: float) -> Effort:
+        cells = codes.facts.cells
+        close = next((close for close in CLOSE if recall(cells, close) >= wanted + SLACK), CLOSE[-1])
+        return _least(recall, cells, close, wanted)
+
+    return effort(QUERY_RECALL), effort(CATALOGUE_RECALL)
 
 
 def _least(recall: Callable[[int, int], float], cells: int, close: int, wanted: float) -> Effort:

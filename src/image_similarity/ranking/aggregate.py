@@ -120,13 +120,10 @@ def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbou
     products = np.where(within, gallery.row_product[rows], -1)
     products[products == np.array([question.own for question in questions])[:, None]] = -1
     places = first_of_each_product(products, scores, number)
+    taken = [np.take_along_axis(values, places, axis=1).tolist() for values in (products, scores, rows)]
     return [
-        [
-            _Hit(int(products[line, at]), float(scores[line, at]), int(at // look), int(rows[line, at]))
-            for at in places[line].tolist()
-            if at >= 0
-        ]
-        for line in range(len(questions))
+        [_Hit(product, score, at // look, row) for at, product, score, row in zip(*line, strict=True) if at >= 0]
+        for line in zip(places.tolist(), *taken, strict=True)
     ]
 
 

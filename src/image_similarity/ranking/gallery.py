@@ -43,7 +43,7 @@ class Gallery:
         self, features: Features, index: NeighbourIndex | None = None, grouping: Grouping | None = None
     ) -> None:
         self.features = features
-        self.index = index or ExactIndex(features.vectors)
+        self.index: NeighbourIndex = index or ExactIndex(features.vectors)
         grouping = grouping or grouped(features)
         self.products, self.starts = grouping.products, grouping.starts
         self.row_product, self.row_image = grouping.row_product, grouping.row_image
