@@ -16,7 +16,7 @@ def test_a_cache_folder_that_has_lost_its_graph_is_built_again(tmp_path: Path, m
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", build)
-    folder = tmp_path / "VGG-253f8cb5"
+    folder = tmp_path / "VGG-253f8cb5-nchw"
     folder.mkdir()
     (folder / "model.bin").write_text("left over")
     keras_networks._build("VGG", tmp_path / "weights.h5", folder)
