@@ -129,7 +129,7 @@ def test_vgg_carries_no_block5(seeded: Networks, seeded_model: Models, seeded_se
     network, _ = seeded("VGG"), seeded_model("VGG")
     widths = [3, 64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512]  # of the layers up to block4's last
     numbers = sum((9 * wide + 1) * then for wide, then in pairwise(widths))
-    built = Folders(seeded_settings.root).models / f"VGG-{network.digest[:8]}"
+    built = Folders(seeded_settings.root).models / f"VGG-{network.digest[:8]}-nchw"
     assert sorted(path.name for path in built.iterdir()) == ["model.bin", "model.xml"]
     assert 0 <= (built / "model.bin").stat().st_size - 4 * numbers < 1000
 
@@ -186,7 +186,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_taken_for_a_network(
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     (left,) = models.iterdir()
-    for file in (Folders(seeded_settings.root).models / f"VGG-{network.digest[:8]}").iterdir():
+    for file in (Folders(seeded_settings.root).models / f"VGG-{network.digest[:8]}-nchw").iterdir():
         shutil.copy(file, left)  # the worst moment: all was written, and then the name was not
     assert "was never built" in refused(ModelChoice("VGG", None, network.digest), settings)
 
