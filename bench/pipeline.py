@@ -98,7 +98,7 @@ def whole(paths: list[Path], model: EmbeddingModel, views: tuple[str, ...], root
             max_pixels=10**8,
             progress=no_progress,
         )
-        run.run(open_source(paths[0].parent))
+        run.run(open_source(paths[0].parent, settings=SETTINGS))
         if run.counts.done != len(paths):
             raise SystemExit(f"{run.counts} of {len(paths)}: {run.failures[:1]}")
 
