@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from image_similarity.embedding.keras_networks import NETWORKS
+from image_similarity.embedding.keras_networks import LAYOUT, NETWORKS
 from image_similarity.settings import Folders, Settings
 
 
@@ -22,12 +22,11 @@ def put_small_network(settings: Settings, name: str) -> Path:
     fields = 8
     pool = network.size // fields
     generator = np.random.default_rng(7)
-    image = ops.parameter([1, network.size, network.size, 3], np.float32, "image")
-    channels_first = ops.transpose(image, ops.constant(np.array([0, 3, 1, 2])))
-    pooled = ops.avg_pool(channels_first, [pool, pool], [0, 0], [0, 0], [pool, pool], True)
+    image = ops.parameter([1, 3, network.size, network.size], np.float32, "image")
+    pooled = ops.avg_pool(image, [pool, pool], [0, 0], [0, 0], [pool, pool], True)
     flat = ops.reshape(pooled, ops.constant(np.array([1, 3 * fields * fields])), False)
     matrix = generator.normal(size=(3 * fields * fields, network.dimension)).astype(np.float32)
-    folder = Folders(settings.root).models / f"{name}-{network.weights.digest[:8]}"
+    folder = Folders(settings.root).models / f"{name}-{network.weights.digest[:8]}-{LAYOUT.lower()}"
     folder.mkdir(parents=True)
     model = openvino.Model([ops.matmul(flat, ops.constant(matrix), False, False)], [image], name)
     openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)

@@ -8,7 +8,6 @@ rows when the cells are made.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import TYPE_CHECKING, Self
 
@@ -154,6 +153,8 @@ class CellsIndex:
         rows = self._slots[slots] if self._moved else slots
         if len(queries) <= CLOSE_BLOCK:
             return closest(self.vectors, queries, rows, k)
+        from concurrent.futures import ThreadPoolExecutor
+
         parts = np.array_split(np.arange(len(queries)), len(queries) // CLOSE_BLOCK)
         with ThreadPoolExecutor(processors()) as pool:
             return np.concatenate(

@@ -112,6 +112,8 @@ def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbou
     """Of each question's hits the best of each product, best first; ``found`` has a line for each of its pictures."""
     pictures = [len(question.vectors) for question in questions]
     look = found.rows.shape[1]
+    if not look:
+        return [[] for _ in questions]
     # One line a question: its pictures' hits one after another.
     rows = np.full((len(questions), max(pictures) * look), -1, np.intp)
     scores = np.zeros(rows.shape, np.float32)
