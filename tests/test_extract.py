@@ -214,6 +214,8 @@ def test_two_runs_never_write_into_one_folder(server: ImageServer, settings: Set
 
 
 SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start deaf to it
 import sys
 from pathlib import Path
 from image_similarity.catalogue import open_source
