@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.developed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-# Under half an hour on two processors; `make bench SCALE=full` takes hours and gives the tables of docs/performance.md.
+# Small sizes; `make bench SCALE=full` has those of docs/performance.md and takes hours.
 SCALE ?= quick
 PHOTOS ?= ../shared/data/luma/images
 bench: $(VENV)/.benched

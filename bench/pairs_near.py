@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from harness import table, versions
-from peers import load
+from peers import installed
 from truth import exact, recall
 from tuning import Tuned, tune
 from vectors import catalogue
@@ -33,12 +33,7 @@ def near_pairs(
     sample = np.sort(np.random.default_rng(1).choice(rows, min(chosen.queries, rows), replace=False))
     right = _others(exact(vectors, vectors[sample].astype(np.float32), K + 1), sample)
     figures: dict[str, Any] = {}
-    for name in names:
-        try:
-            kind = load(name)
-        except ImportError as error:
-            print(f"{name}: left out, {error}", file=sys.stderr, flush=True)
-            continue
+    for name, kind in installed(names):
         (folder / name).mkdir()
         peer = kind(folder / name, threads)
         figures[name] = _side(peer, vectors, sample, right, chosen.recall) | versions(*kind.packages)

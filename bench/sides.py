@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import filters
 import numpy as np
 from harness import versions
-from peers import Peer, load
+from peers import Peer, installed
 from truth import exact
 from vectors import catalogue
 
@@ -56,17 +56,8 @@ class Bench:
 
     def build(self, names: Sequence[str], section: str) -> list[Built]:
         """Build every side that is installed; say which are not and go on."""
-        built = []
-        for name in names:
-            try:
-                kind = load(name)
-            except ImportError as error:
-                print(f"{name}: left out, {error}", file=sys.stderr, flush=True)
-                continue
-            if section == "filtered" and not kind.filters:
-                continue
-            built.append(self._build(name, kind, section == "filtered"))
-        return built
+        filtered = section == "filtered"
+        return [self._build(name, kind, filtered) for name, kind in installed(names) if kind.filters or not filtered]
 
     def _build(self, name: str, kind: type[Peer], with_attributes: bool) -> Built:
         folder = self.folder / name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -82,6 +83,15 @@ def load(name: str) -> type[Peer]:
     module, _, attribute = PEERS[name].partition(":")
     peer: type[Peer] = getattr(importlib.import_module(module), attribute)
     return peer
+
+
+def installed(names: Sequence[str]) -> Iterator[tuple[str, type[Peer]]]:
+    """Those of the peers that are installed; says which are not."""
+    for name in names:
+        try:
+            yield name, load(name)
+        except ImportError as error:
+            print(f"{name}: left out, {error}", file=sys.stderr, flush=True)
 
 
 def padded(rows: list[list[int]], k: int) -> NDArray[np.int64]:

@@ -5,7 +5,6 @@ Whatever stops a run, each batch was stored in one transaction or not at all; th
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from image_similarity.features.codec import encode
 from image_similarity.features.store import FeatureRow, FeatureStore
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.views import at_least, square, stack, white_background
+from image_similarity.processors import processors
 from image_similarity.types import CatalogueImage, Counts, Failure
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class FeaturesRun:
         """
         self.store.add_model(self.spec)
         self._total = sum(1 for _ in source)
-        with ThreadPoolExecutor(_processors()) as pool:
+        with ThreadPoolExecutor(processors()) as pool:
             try:
                 before = NOTHING
                 for chunk in _chunks(_in_order(pool, self._read, self._claimed(source)), CHUNK):
@@ -224,10 +224,6 @@ def _of_its_own(image: CatalogueImage) -> CatalogueImage:
 
 def _failure(stage: str, reason: str, image: CatalogueImage) -> Failure:
     return Failure(stage, reason, image.product_id, image.image_id, image.location)  # type: ignore[arg-type]
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from image_similarity.images.views import at_least, square
 from image_similarity.jobs.precision import int8_folder
 from image_similarity.jobs.sampling import Sample, sample
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.processors import processors
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _pixels(
         except ImageError:
             return None
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         decoded = list(zip(pool.map(loaded, images), images, strict=True))
     pixels = [array for array, _ in decoded if array is not None]
     if not pixels:

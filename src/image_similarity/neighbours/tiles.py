@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from image_similarity.embedding.runtime import import_openvino
 from image_similarity.processors import processors
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Tiles:
     """
 
     def __init__(self, vectors: NDArray[np.float16]) -> None:
-        import openvino
+        openvino = import_openvino()
         from openvino import opset13 as ops
 
         self._vectors = np.asarray(vectors)

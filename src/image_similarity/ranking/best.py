@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SCORE_STEPS = 1_000_000  # scores count to six decimals
+from image_similarity.neighbours.keys import SCORE_STEPS
+
 NOTHING = np.iinfo(np.int64).max
 
 
