@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.developed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-# Small sizes; `make bench SCALE=full` has those of docs/performance.md and takes hours.
+# Small sizes; `make bench SCALE=full` has those of docs/performance.md and takes far longer.
 SCALE ?= quick
 PHOTOS ?= ../shared/data/luma/images
 bench: $(VENV)/.benched
