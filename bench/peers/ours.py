@@ -1,4 +1,4 @@
-"""Ours: cells for large catalogues, every pair once for exact answers."""
+"""Ours: cells for large catalogues, every pair once for exact answers, attributes in the index's own columns."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 import filters
 import numpy as np
 
+from image_similarity.index.columns import Columns, ColumnsWriter
+from image_similarity.index.filters import And, Equals, In, Not, Or, Range, mask
 from image_similarity.neighbours.allpairs import all_pairs as every_pair
 from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
     from filters import Condition
     from numpy.typing import NDArray
+
+    from image_similarity.index.filters import Filter
+
+ROWS = 16_384  # whose attributes are written together
 
 
 class Ours(Peer):
@@ -34,7 +40,8 @@ class Ours(Peer):
         """Make the cells, write them, open them again as a reader does."""
         CellsIndex.build(vectors, self.folder)
         self._index = CellsIndex.open(vectors, self.folder)
-        self._attributes = attributes
+        if attributes is not None:
+            self._columns = _columns(attributes, self.folder)
 
     def try_harder(self, effort: int) -> None:
         """More cells."""
@@ -42,7 +49,7 @@ class Ours(Peer):
 
     def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:
         """One call."""
-        allowed = None if where is None else filters.mask(where, self._attributes)
+        allowed = None if where is None else mask(_filter(where), self._columns, self._columns.rows)
         found = self._index.search(queries, k, allowed).rows
         if found.shape[1] == k:
             return found
@@ -60,3 +67,38 @@ def all_pairs(vectors: NDArray[np.float16], k: int) -> NDArray[np.integer]:
     """The ``k`` nearest rows of every row."""
     with TemporaryDirectory() as folder:
         return np.array(every_pair(vectors, k, Path(folder) / "work").rows)
+
+
+def _columns(attributes: Mapping[str, NDArray], folder: Path) -> Columns:
+    """What the rows' attributes are in an index: texts, as a catalogue has them."""
+    writer, rows = ColumnsWriter(folder), len(next(iter(attributes.values())))
+    for start in range(0, rows, ROWS):
+        texts = [[_text(value) for value in values[start : start + ROWS].tolist()] for values in attributes.values()]
+        writer.write([dict(zip(attributes, row, strict=True)) for row in zip(*texts, strict=True)])
+    parts = writer.finish()
+    return Columns(np.memmap(folder / "columns.bin", np.uint8, "r"), parts, rows)
+
+
+def _filter(where: Condition) -> Filter:
+    """The condition as `search --filter` understands it."""
+    match where:
+        case filters.In(name, (value,)):
+            return Equals(name, _value(value))
+        case filters.In(name, values):
+            return In(name, tuple(_value(value) for value in values))
+        case filters.Between(name, low, high):
+            return Range(name, low, high, high_included=False)
+        case filters.All(parts):
+            return And(tuple(_filter(part) for part in parts))
+        case filters.Either(parts):
+            return Or(tuple(_filter(part) for part in parts))
+        case filters.Not(part):
+            return Not(_filter(part))
+
+
+def _value(value: filters.Value) -> str | float:
+    return _text(value) if isinstance(value, bool) else value
+
+
+def _text(value: filters.Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
