@@ -48,6 +48,8 @@ def _sweep(bench: Bench, sides: Sequence[Built], asked: NDArray[np.float32], whe
     right = bench.right(asked, where)
 
     def sweep(side: Built) -> int:
+        if side.peer.tuned:
+            return 0  # what its users get
         print(f"{side.name}: sweep", file=sys.stderr, flush=True)
         judge = lambda: recall(side.peer.search(asked, bench.k, where), right)  # noqa: E731
         return tune(side.peer, bench.chosen.recall, judge).effort

@@ -123,12 +123,41 @@ def test_the_same_rows_make_the_same_cells(folder: Path, tmp_path: Path) -> None
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_all_rows_cell_by_cell_are_what_a_search_for_each_finds(folder: Path, tmp_path: Path) -> None:
-    index = CellsIndex.open(VECTORS, folder)
-    found = cell_pairs(index, K, tmp_path / "work")
-    wanted = index.with_effort(index.facts.catalogue).search(VECTORS, K)
-    np.testing.assert_array_equal(found.rows, wanted.rows)
-    np.testing.assert_array_equal(found.scores, wanted.scores)
+def test_of_all_rows_nearly_all_of_the_nearest_are_found_and_it_is_known_how_many(folder: Path, tmp_path: Path) -> None:
+    pairs = cell_pairs(CellsIndex.open(VECTORS, folder), K, tmp_path / "work")
+    wanted = ExactIndex(VECTORS).search(VECTORS, K)
+    assert pairs.effort.recall >= 0.96
+    right = [np.isin(one, two).mean() for one, two in zip(pairs.nearest.rows, wanted.rows, strict=True)]
+    assert np.mean(right) == pytest.approx(pairs.effort.recall, abs=0.02)
+
+
+def test_scores_of_all_rows_are_exact_and_the_best_come_first(folder: Path, tmp_path: Path) -> None:
+    found = cell_pairs(CellsIndex.open(VECTORS, folder), K, tmp_path / "work").nearest
+    singles = VECTORS.astype(np.float32)
+    scores = np.einsum("nd,nkd->nk", singles, singles[found.rows]).clip(-1, 1)
+    np.testing.assert_allclose(found.scores, scores, atol=2e-6)
+    assert (np.diff(found.scores, axis=1) <= 0).all()
+    assert (np.diff(np.sort(found.rows, axis=1), axis=1) > 0).all()  # no row twice
+
+
+def test_rows_that_have_gone_are_nobodys_neighbours(folder: Path, tmp_path: Path) -> None:
+    kept = np.flatnonzero(np.random.default_rng(4).random(ROWS) < 0.95)
+    rows = np.full(ROWS, -1)
+    rows[kept] = np.arange(len(kept))
+    updated = CellsIndex.update(folder, tmp_path, VECTORS[kept], rows)
+    found = cell_pairs(updated, K, tmp_path / "work").nearest
+    assert found.rows.shape == (len(kept), K)
+    assert found.rows.max() < len(kept)
+    assert np.mean(found.rows[:, 0] == np.arange(len(kept))) > 0.99
+
+
+@pytest.mark.parametrize("k", [1, 700, ROWS + 1])
+def test_all_rows_get_as_many_neighbours_as_asked_for_or_all(folder: Path, tmp_path: Path, k: int) -> None:
+    few = VECTORS[:900]
+    CellsIndex.build(few, tmp_path)
+    found = cell_pairs(CellsIndex.open(few, tmp_path), k, tmp_path / "work").nearest
+    assert found.rows.shape == (900, min(k, 900))
+    assert all(len(set(rows)) == min(k, 900) for rows in found.rows.tolist())
 
 
 def test_all_rows_go_on_after_the_last_whole_block(
@@ -145,5 +174,6 @@ def test_all_rows_go_on_after_the_last_whole_block(
     with pytest.raises(KeyboardInterrupt):
         cell_pairs(index, K, tmp_path / "work", stop_at_the_third)
     found = cell_pairs(index, K, tmp_path / "work", stop_at_the_third)
-    assert told == [0, 2500, 5000, 5000, ROWS]
-    np.testing.assert_array_equal(found.rows, cell_pairs(index, K, tmp_path / "whole").rows)
+    assert told[3] == told[2] > told[1] > told[0] == 0
+    assert told[-1] == ROWS
+    np.testing.assert_array_equal(found.nearest.rows, cell_pairs(index, K, tmp_path / "whole").nearest.rows)

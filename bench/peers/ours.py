@@ -44,8 +44,10 @@ class Ours(Peer):
             self._columns = _columns(attributes, self.folder)
 
     def try_harder(self, effort: int) -> None:
-        """More cells."""
-        self._index.effort = replace(self._index.effort, probes=min(effort, self._index.facts.cells))
+        """More cells; 0 for as many as the index found that it needs."""
+        own = self._index.facts.query
+        probes = min(effort, self._index.facts.cells)
+        self._index.effort = replace(own, probes=probes) if probes else own
 
     def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:
         """One call."""
@@ -60,7 +62,7 @@ class Ours(Peer):
     def search_rows(self, vectors: NDArray[np.float16], k: int) -> NDArray[np.int64]:
         """Cell by cell, as a fit of a large catalogue does it."""
         with TemporaryDirectory(dir=self.folder) as folder:
-            return np.array(cell_pairs(self._index, k, Path(folder)).rows)
+            return np.array(cell_pairs(self._index, k, Path(folder)).nearest.rows)
 
 
 def all_pairs(vectors: NDArray[np.float16], k: int) -> NDArray[np.integer]:
@@ -76,7 +78,7 @@ def _columns(attributes: Mapping[str, NDArray], folder: Path) -> Columns:
         texts = [[_text(value) for value in values[start : start + ROWS].tolist()] for values in attributes.values()]
         writer.write([dict(zip(attributes, row, strict=True)) for row in zip(*texts, strict=True)])
     parts = writer.finish()
-    return Columns(np.memmap(folder / "columns.bin", np.uint8, "r"), parts, rows)
+    return Columns(np.asarray(np.memmap(folder / "columns.bin", np.uint8, "r")), parts, rows)
 
 
 def _filter(where: Condition) -> Filter:

@@ -61,6 +61,7 @@ class Columns(Mapping[str, Column]):
 
     def __init__(self, mapped: NDArray[np.uint8], parts: Parts, rows: int) -> None:
         self._mapped, self._parts, self.rows = mapped, parts, rows
+        self._opened: dict[str, Column] = {}
 
     def __getitem__(self, attribute: str) -> Column:
         """A column.
@@ -69,7 +70,11 @@ class Columns(Mapping[str, Column]):
             KeyError: no row has this attribute.
             IndexDamagedError: the file is not what its directory says.
         """
-        parts = self._parts[attribute]
+        if attribute not in self._opened:
+            self._opened[attribute] = self._open(attribute, self._parts[attribute])
+        return self._opened[attribute]
+
+    def _open(self, attribute: str, parts: dict[str, Part]) -> Column:
         try:
             arrays = {kind: self._array(*where) for kind, where in parts.items()}
             column = Column(

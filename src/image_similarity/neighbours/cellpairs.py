@@ -1,32 +1,51 @@
-"""The nearest rows of every row of a large catalogue, cell after cell: neighbours look at the same rows, which are then
-still in the processor's cache.
+"""The nearest rows of every row of a large catalogue: a cell's rows are compared with all rows of the cells near it.
+
+A first look at dot products of principal components, computed for a whole cell at once, then a close look at the best
+of them as they are stored. Rows of one cell are asked together, and what they are compared with stays in the
+processor's cache. How many cells and how many close looks is measured on the catalogue's own rows beforehand.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from image_similarity.files import replacing
+from image_similarity.neighbours.celleffort import effort_for
+from image_similarity.neighbours.cellrows import CellRows
+from image_similarity.neighbours.close import closest
+from image_similarity.neighbours.keys import neighbours_of
 from image_similarity.neighbours.work import take_up
+from image_similarity.processors import processors
 from image_similarity.types import Neighbours, no_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from image_similarity.neighbours.cells import CellsIndex
+    from image_similarity.neighbours.codes import Effort
     from image_similarity.types import Progress
 
 BLOCK = 32_768  # rows: what a broken-off run does again at most
 DONE, ROWS, SCORES = "done.txt", "rows.npy", "scores.npy"
 
 
-def cell_pairs(index: CellsIndex, k: int, folder: Path, progress: Progress = no_progress) -> Neighbours:
-    """The ``k`` nearest rows of every row, itself among them, as far as the index finds them.
+@dataclass(frozen=True, slots=True)
+class CellPairs:
+    """The answer, and how far was looked for it."""
+
+    nearest: Neighbours
+    effort: Effort
+
+
+def cell_pairs(index: CellsIndex, k: int, folder: Path, progress: Progress = no_progress) -> CellPairs:
+    """The ``k`` nearest rows of every row, itself among them, as far as they are found in the cells near its own.
 
     Args:
-        index: the cells; how far they are looked into is what they need for all products at once.
+        index: the cells.
         k: rows wanted; all, where there are fewer.
         folder: for what is done so far; the answers are memory maps of files in it.
         progress: told how many rows are done.
@@ -35,21 +54,36 @@ def cell_pairs(index: CellsIndex, k: int, folder: Path, progress: Progress = no_
         OutputError: the folder cannot be written to.
     """
     vectors, count = index.vectors, min(k, len(index.vectors))
-    index = index.with_effort(index.facts.catalogue)
-    take_up(folder, vectors, {"k": count, "probes": index.effort.probes, "close": index.effort.close})
+    take_up(folder, vectors, {"k": count, "cells": index.facts.cells, "way": "cells"})
+    rows = CellRows.of(index, folder)
+    effort = effort_for(rows, vectors, count)
     done = int((folder / DONE).read_text()) if (folder / DONE).exists() else 0
     mode = "r+" if done else "w+"
-    rows = np.lib.format.open_memmap(folder / ROWS, mode, np.int32, (len(vectors), count))
-    scores = np.lib.format.open_memmap(folder / SCORES, mode, np.float32, (len(vectors), count))
-    order = index.order()
-    for start in range(done, len(order), BLOCK):
-        progress("nearest", start, len(order))
-        asked = order[start : start + BLOCK]
-        found = index.search(vectors[asked], count)
-        rows[asked], scores[asked] = found.rows, found.scores
-        rows.flush()
-        scores.flush()
-        with replacing(folder / DONE) as path:
-            path.write_text(str(start + len(asked)))
-    progress("nearest", len(order), len(order))
-    return Neighbours(rows=np.load(folder / ROWS, mmap_mode="r"), scores=np.load(folder / SCORES, mmap_mode="r"))
+    found_rows = np.lib.format.open_memmap(folder / ROWS, mode, np.int32, (len(vectors), count))
+    found_scores = np.lib.format.open_memmap(folder / SCORES, mode, np.float32, (len(vectors), count))
+
+    def look(cell: int) -> None:
+        asked = rows.of_cell(cell)
+        if len(asked):
+            candidates = rows.look_alikes(cell, effort.probes, max(effort.close, count))
+            found = neighbours_of(closest(vectors, vectors[asked], candidates, count))
+            found_rows[asked], found_scores[asked] = found.rows, found.scores
+
+    with ThreadPoolExecutor(processors(), initializer=_one_thread) as pool:
+        for cells in rows.blocks(done, BLOCK):
+            progress("nearest", rows.before(cells.start), len(vectors))
+            list(pool.map(look, cells))
+            found_rows.flush()
+            found_scores.flush()
+            with replacing(folder / DONE) as path:
+                path.write_text(str(cells.stop))
+    progress("nearest", len(vectors), len(vectors))
+    answers = Neighbours(rows=np.load(folder / ROWS, mmap_mode="r"), scores=np.load(folder / SCORES, mmap_mode="r"))
+    return CellPairs(answers, effort)
+
+
+def _one_thread() -> None:
+    """FAISS is to use the thread that calls it: the cells are spread over the processors by us."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 SLOTS = "slots.npy"
 QUERY_BLOCK = 1024  # queries looked up together
 CLOSE_BLOCK = 64  # queries that one thread looks at closely
-FEW = 30_000  # rows: as quick to look at all of them as to search the cells for those that are allowed
-DEEPER = 0.25  # of a filter: one row in sixteen allowed, twice as many cells
+FEW = 2000  # allowed rows: sooner looked at one by one than the nearest cells are found
+BYTES_OR_CODES = 10  # times as long to look at a row's bytes as at its code, measured
+DEEPER = 1.0  # of a filter: one row in four allowed, four times as many cells; less lost recall where it is lopsided
 GROWN, GONE = 1.5, 0.2  # rows for each one the cells were made for, and of those the share that has gone: made afresh
 GROWTH = 4  # times as many cells, where too few allowed rows were found in those looked at
 
@@ -100,14 +101,16 @@ class CellsIndex:
         count = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
         k = min(k, count)
         alive = None if allowed is None and not self._moved else self._alive(allowed)
+        probes = self._probes(max(1, count))
+        looked = probes * len(self.vectors) / self.facts.cells
         keys = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries) if k else 0, QUERY_BLOCK):
             asked = single(queries[start : start + QUERY_BLOCK])
-            if count <= max(FEW, 4 * k):
+            if count <= max(FEW, 4 * k, looked / BYTES_OR_CODES):
                 few = np.arange(count) if alive is None else np.flatnonzero(alive)
                 slots = self._codes.among(asked, self._close(k), few)
             else:
-                slots = self._nearest(asked, k, alive, count)
+                slots = self._nearest(asked, min(self._close(k), count), probes, alive)
             keys[start : start + QUERY_BLOCK] = self._closest(asked, slots, k)
         return neighbours_of(keys)
 
@@ -117,10 +120,19 @@ class CellsIndex:
         other.effort = effort
         return other
 
-    def order(self) -> NDArray[np.intp]:
-        """All rows, cell by cell."""
-        rows = self._slots[self._codes.order()]
-        return rows[rows >= 0].astype(np.intp)
+    @property
+    def components(self) -> NDArray[np.float32]:
+        """The principal components that cells are made of, as columns ``(dimension, m)``."""
+        return self._codes.components
+
+    def cells(self) -> list[NDArray[np.intp]]:
+        """The rows of each cell."""
+        rows = (self._slots[slots] for slots in self._codes.cells())
+        return [cell[cell >= 0].astype(np.intp) for cell in rows]
+
+    def centres(self) -> NDArray[np.float32]:
+        """The centre of each cell, by its components ``(cells, m)``."""
+        return self._codes.centres()
 
     def _close(self, k: int) -> int:
         """How many rows to look at closely."""
@@ -135,13 +147,14 @@ class CellsIndex:
             alive[alive] = allowed[self._slots[alive]]
         return alive
 
+    def _probes(self, count: int) -> int:
+        """How many cells to look into for so many rows: the nearest that are allowed lie further away."""
+        return min(self.facts.cells, int(self.effort.probes * (len(self.vectors) / count) ** DEEPER))
+
     def _nearest(
-        self, queries: NDArray[np.float32], k: int, alive: NDArray[np.bool_] | None, count: int
+        self, queries: NDArray[np.float32], close: int, probes: int, alive: NDArray[np.bool_] | None
     ) -> NDArray[np.int64]:
         """The slots that look nearest by their codes. Looks further until there are enough to choose from."""
-        close, probes = min(self._close(k), count), self.effort.probes
-        # The nearest that are allowed lie further away.
-        probes = min(self.facts.cells, int(probes * (len(self.vectors) / count) ** DEEPER))
         slots = self._codes.nearest(queries, close, probes, alive)
         while probes < self.facts.cells and (missing := (slots < 0).any(axis=1)).any():
             probes = min(self.facts.cells, probes * GROWTH)

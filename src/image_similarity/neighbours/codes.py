@@ -50,7 +50,7 @@ class CellCodes:
     """The coded rows of an index. A row's number here is its slot: the order in which rows were added."""
 
     def __init__(self, codes: Any, components: NDArray[np.float32], small: NDArray[np.int8], facts: CellsFacts) -> None:
-        self._codes, self._components, self._small, self.facts = codes, components, small, facts
+        self._codes, self.components, self._small, self.facts = codes, components, small, facts
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -73,7 +73,7 @@ class CellCodes:
 
         with replacing(folder / CODES) as path:
             faiss.write_index(self._codes, str(path))
-        for name, values in ((COMPONENTS, self._components), (BYTES, self._small)):
+        for name, values in ((COMPONENTS, self.components), (BYTES, self._small)):
             with replacing(folder / name) as path, path.open("wb") as file:
                 np.save(file, values)
         with replacing(folder / FACTS) as path:
@@ -83,19 +83,26 @@ class CellCodes:
         """Code some rows of a matrix; their slots follow those that there are."""
         small = [self._small]
         for start in range(0, len(rows), ADD_BLOCK):
-            components = projected(vectors[rows[start : start + ADD_BLOCK]], self._components)
+            components = projected(vectors[rows[start : start + ADD_BLOCK]], self.components)
             self._codes.add(components)
             small.append(in_bytes(components))
             progress("cells", min(len(rows), start + ADD_BLOCK), len(rows))
         self._small = np.concatenate(small)
 
-    def order(self) -> NDArray[np.int64]:
-        """All slots, cell by cell."""
+    def cells(self) -> list[NDArray[np.int64]]:
+        """The slots of each cell."""
         import faiss
 
         lists = self._codes.invlists
-        cells = (faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)) for cell in range(lists.nlist))
-        return np.concatenate([np.array(cell, np.int64) for cell in cells])
+        found = (faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)) for cell in range(lists.nlist))
+        return [np.array(slots, np.int64) for slots in found]
+
+    def centres(self) -> NDArray[np.float32]:
+        """The centre of each cell ``(cells, components)``."""
+        import faiss
+
+        centres = faiss.downcast_index(self._codes.quantizer)
+        return np.asarray(centres.reconstruct_n(0, centres.ntotal))
 
     def nearest(
         self, queries: NDArray[np.float32], close: int, probes: int, alive: NDArray[np.bool_] | None = None
@@ -114,13 +121,13 @@ class CellCodes:
         if alive is not None:
             bits = np.packbits(alive, bitorder="little")
             options.sel = faiss.IDSelectorBitmap(len(alive), faiss.swig_ptr(bits))
-        _, slots = self._codes.search(projected(queries, self._components), close, params=options)
+        _, slots = self._codes.search(projected(queries, self.components), close, params=options)
         return np.asarray(slots)
 
     def among(self, queries: NDArray[np.float32], close: int, slots: NDArray[np.intp]) -> NDArray[np.int64]:
         """Those of the given slots that look nearest, ``(queries, close)`` or all of them."""
         if len(slots) <= close:
             return np.broadcast_to(slots, (len(queries), len(slots))).astype(np.int64)
-        scores = projected(queries, self._components) @ self._small[slots].astype(np.float32).T
+        scores = projected(queries, self.components) @ self._small[slots].astype(np.float32).T
         best = np.argpartition(scores, len(slots) - close, axis=1)[:, len(slots) - close :]
         return slots[best].astype(np.int64)

@@ -35,7 +35,7 @@ def trained_codes(vectors: NDArray[np.float16], progress: Progress) -> CellCodes
     """Cells for a matrix ``(n, dimension)``, with all its rows in them: the slot of each row is its number."""
     rows = len(vectors)
     cells = max(1, min(int(CELLS_PER_ROOT * rows**0.5), rows // ROWS_PER_CENTRE))
-    components = principal_components(vectors[_some(rows, COMPONENT_ROWS)])
+    components = principal_components(vectors[some_rows(rows, COMPONENT_ROWS)])
     untested = Effort(cells, CLOSE[-1], 0.0)
     facts = CellsFacts(rows, cells, untested, untested)
     codes = CellCodes(
@@ -47,7 +47,7 @@ def trained_codes(vectors: NDArray[np.float16], progress: Progress) -> CellCodes
     return codes
 
 
-def _some(rows: int, count: int) -> NDArray[np.intp]:
+def some_rows(rows: int, count: int) -> NDArray[np.intp]:
     """Rows by chance, always the same ones, in their order."""
     if rows <= count:
         return np.arange(rows)
@@ -58,7 +58,7 @@ def _empty(vectors: NDArray[np.float16], components: NDArray[np.float32], cells:
     """FAISS' index, trained and without rows."""
     import faiss
 
-    sample = projected(vectors[_some(len(vectors), cells * ROWS_PER_CENTRE)], components)
+    sample = projected(vectors[some_rows(len(vectors), cells * ROWS_PER_CENTRE)], components)
     dimension = sample.shape[1]
     rows_per_centre = {"min_points_per_centroid": 1, "max_points_per_centroid": ROWS_PER_CENTRE}
     means = faiss.Kmeans(dimension, cells, niter=ROUNDS, seed=SEED, spherical=True, **rows_per_centre)
@@ -75,7 +75,7 @@ def _empty(vectors: NDArray[np.float16], components: NDArray[np.float32], cells:
 
 def _efforts(vectors: NDArray[np.float16], codes: CellCodes) -> tuple[Effort, Effort]:
     """How far to look so that enough of the ten nearest other rows of some test rows are found."""
-    tests = _some(len(vectors), TEST_ROWS)
+    tests = some_rows(len(vectors), TEST_ROWS)
     truth = ExactIndex(vectors).search(vectors[tests], TEST_NEAREST + 1).rows
     queries = single(vectors[tests])
 

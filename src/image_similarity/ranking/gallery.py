@@ -50,6 +50,8 @@ class Gallery:
         self.view_count = grouping.view_count
         self.known: Neighbours | None = None
         """The nearest rows of every row, where they were found beforehand."""
+        self.recall: float | None = None
+        """Of the nearest, the share that is among ``known``; None: all."""
 
     @classmethod
     def of(cls, stored: StoredIndex) -> Gallery:
