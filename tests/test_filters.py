@@ -119,6 +119,16 @@ def test_the_rows_that_pass_are_those_that_python_says(rows: Rows, condition: Fi
         assert found.tolist() == [passes(condition, row, rows) for row in rows]
 
 
+def test_what_few_rows_are_left_for_is_asked_of_those_alone(tmp_path: Path) -> None:
+    rows = [{"brand": f"b{row % 50}", "size": str(row % 7), "new": str(row % 2)} for row in range(2000)]
+    columns = stored(rows, tmp_path)
+    found = mask(parse_filter('brand = "b4" and size < 3 and not new = 1 and (size = 0 or size = 2)'), columns, 2000)
+    wanted = [row["brand"] == "b4" and row["new"] == "0" and row["size"] in "02" for row in rows]
+    assert found.tolist() == wanted
+    nothing = parse_filter('brand = "b4" and brand = "b5" and size < 3')
+    assert not mask(nothing, columns, 2000).any()
+
+
 def test_both_ends_of_a_range_count_or_do_not_as_it_says(tmp_path: Path) -> None:
     values = ["", "1", "2", "3", "4"]
     columns = stored([{"number": value, "text": value and f"n{value}"} for value in values], tmp_path)

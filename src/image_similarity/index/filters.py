@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_DEPTH = 50  # conditions inside conditions
 FEW = 8  # values that are compared one by one; more are looked up in a table
+NARROW = 16  # one row in so many is left: from then on rows are picked out rather than all compared
 NAMED = 20  # attributes that an error lists
 
 Value = str | float
@@ -94,33 +95,59 @@ def mask(condition: Filter, columns: Mapping[str, Column], rows: int) -> NDArray
     Raises:
         UsageError: there is no such attribute, or a range of numbers is asked of texts.
     """
-    return _mask(condition, columns, rows, MOST_DEPTH)
+    return _mask(condition, columns, _Rows(rows), MOST_DEPTH)
 
 
-def _mask(condition: Filter, columns: Mapping[str, Column], rows: int, depth: int) -> NDArray[np.bool_]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows that are still in question: some, or all."""
+
+    count: int
+    some: NDArray[np.intp] | None = None
+
+    def of(self, codes: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+        """A column's codes of these rows."""
+        return codes if self.some is None else codes[self.some]
+
+
+def _mask(condition: Filter, columns: Mapping[str, Column], rows: _Rows, depth: int) -> NDArray[np.bool_]:
     if not depth:
         raise UsageError(f"the filter has more than {MOST_DEPTH} conditions inside each other")
     if isinstance(condition, Not):
         passing = _mask(condition.part, columns, rows, depth - 1)
         return np.logical_not(passing, out=passing)
-    if isinstance(condition, And | Or):
-        join = np.logical_and if isinstance(condition, And) else np.logical_or
-        if not condition.parts:
-            return np.full(rows, isinstance(condition, And))
-        found = (_mask(part, columns, rows, depth - 1) for part in condition.parts)
-        passing = next(found)
-        for each in found:
-            join(passing, each, out=passing)
+    if isinstance(condition, And):
+        return _all_of(condition.parts, columns, rows, depth)
+    if isinstance(condition, Or):
+        passing = np.zeros(rows.count, bool)
+        for part in condition.parts:
+            np.logical_or(passing, _mask(part, columns, rows, depth - 1), out=passing)
         return passing
     column = columns.get(condition.attribute)
     if column is None:
         raise UsageError(_unknown(condition.attribute, condition.at, columns))
     if isinstance(condition, Range):
-        return _in_range(column, condition)
-    return _has_one_of(column, (condition.value,) if isinstance(condition, Equals) else condition.values)
+        return _in_range(column, condition, rows)
+    return _has_one_of(column, (condition.value,) if isinstance(condition, Equals) else condition.values, rows)
 
 
-def _has_one_of(column: Column, values: tuple[Value, ...]) -> NDArray[np.bool_]:
+def _all_of(parts: tuple[Filter, ...], columns: Mapping[str, Column], rows: _Rows, depth: int) -> NDArray[np.bool_]:
+    """Every part holds. As soon as few rows are left, the parts that follow are asked about those only."""
+    passing, left = np.ones(rows.count, bool), rows
+    narrowed: NDArray[np.intp] | None = None  # of ``rows``, those that are left
+    for place, part in enumerate(parts):
+        found = _mask(part, columns, left, depth - 1)
+        if narrowed is not None:
+            passing[narrowed] &= found
+            continue
+        passing = np.logical_and(passing, found, out=found) if place else found
+        if place < len(parts) - 1 and np.count_nonzero(passing) * NARROW < rows.count:
+            narrowed = np.flatnonzero(passing)
+            left = _Rows(len(narrowed), narrowed if rows.some is None else rows.some[narrowed])
+    return passing
+
+
+def _has_one_of(column: Column, values: tuple[Value, ...], rows: _Rows) -> NDArray[np.bool_]:
     ranked: set[int] = set()
     coded: set[int] = set()
     for value in values:
@@ -131,8 +158,8 @@ def _has_one_of(column: Column, values: tuple[Value, ...]) -> NDArray[np.bool_]:
             text = value if isinstance(value, str) else plain(value)
             at = column.texts.find(text)
             coded |= {at + 1} if at >= 0 else set() if text else {MISSING}
-    passing = _among(column.codes, coded)
-    return passing if column.ranks is None or not ranked else passing | _among(column.ranks, ranked)
+    passing = _among(rows.of(column.codes), coded)
+    return passing if column.ranks is None or not ranked else passing | _among(rows.of(column.ranks), ranked)
 
 
 def _among(codes: NDArray[np.unsignedinteger], wanted: set[int]) -> NDArray[np.bool_]:
@@ -148,7 +175,7 @@ def _among(codes: NDArray[np.unsignedinteger], wanted: set[int]) -> NDArray[np.b
     return passing
 
 
-def _in_range(column: Column, condition: Range) -> NDArray[np.bool_]:
+def _in_range(column: Column, condition: Range, rows: _Rows) -> NDArray[np.bool_]:
     bounds = [bound for bound in (condition.low, condition.high) if bound is not None]
     numeric = [bound for bound in bounds if not isinstance(bound, str)]
     where = _where(condition.at)
@@ -167,7 +194,8 @@ def _in_range(column: Column, condition: Range) -> NDArray[np.bool_]:
         low = 0 if condition.low is None else texts.place(str(condition.low), after=not condition.low_included)
         high = len(texts) if condition.high is None else texts.place(str(condition.high), after=condition.high_included)
     if low >= high:
-        return np.zeros(len(codes), bool)
+        return np.zeros(rows.count, bool)
+    codes = rows.of(codes)
     # Codes low + 1 to high. Unsigned, so what is below the first becomes very large: one comparison for both bounds.
     shifted = codes - codes.dtype.type(low + 1)
     return np.less(shifted, codes.dtype.type(high - low))
