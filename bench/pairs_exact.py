@@ -118,7 +118,7 @@ def _peak_mb(*, reset: bool = False) -> int:
 def _serve(name: str, path: str, rows: str, out: str) -> None:
     module, _, attribute = SIDES[name][0].partition(":")
     work = getattr(importlib.import_module(module), attribute)
-    vectors = np.ascontiguousarray(np.load(path, mmap_mode="r")[: int(rows)])  # read: a mapped file's pages would count
+    vectors = np.array(np.load(path, mmap_mode="r")[: int(rows)])  # read: pages of a mapped file would count as growth
     before = _peak_mb(reset=True)
     found: NDArray[np.integer] = np.empty((0, K), np.int64)
     print("ready", flush=True)
