@@ -18,6 +18,8 @@ bench: $(VENV)/.benched
 	$(BIN)/python bench/startup.py --rounds 5
 	$(BIN)/python bench/search.py --scale $(SCALE)
 	$(BIN)/python bench/allpairs.py --scale $(SCALE)
+	$(BIN)/python bench/products.py
+	$(BIN)/python bench/switch.py
 	$(BIN)/python bench/embed.py
 	$(BIN)/python bench/first_version.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 	$(BIN)/python bench/pipeline.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
