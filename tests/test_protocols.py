@@ -1,0 +1,129 @@
+"""The protocols against whole rankings that are sorted the long way round."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from image_similarity.evaluation import protocols, ranks
+from image_similarity.evaluation.protocols import Catalogue, ask, leave_one_image_out, photos, picks
+from image_similarity.evaluation.ranks import ImageScores, ProductScores
+from image_similarity.ranking.aggregate import rank_products
+from image_similarity.ranking.gallery import Gallery
+from image_similarity.types import Features
+
+
+def catalogue(sizes: list[int], seed: int = 0, dimension: int = 3, alike: int = 4) -> Catalogue:
+    """Products of so many images each; few directions, so that many scores are equal."""
+    row_product = np.repeat(np.arange(len(sizes)), sizes)
+    random = np.random.default_rng(seed)
+    directions = random.standard_normal((alike, dimension)).astype(np.float32)
+    vectors = directions[random.integers(0, alike, len(row_product))]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Catalogue(vectors.astype(np.float16), row_product, np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def scores_of(asking: NDArray[np.floating], answering: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Cosines to six decimals, a pair at a time."""
+    return np.round([[np.dot(a, b) for b in answering.astype(float)] for a in asking.astype(float)], 6).clip(-1, 1)
+
+
+def sorted_by_hand(line: NDArray[np.float64], allowed: NDArray[np.bool_]) -> list[int]:
+    return sorted(np.flatnonzero(allowed).tolist(), key=lambda item: (-line[item], item))
+
+
+def by_hand(rankings: list[list[int]], right: list[set[int]]) -> list[list[float]]:
+    """The five measures as their papers write them down."""
+    table = []
+    for ranking, wanted in zip(rankings, right, strict=True):
+        hits = [item in wanted for item in ranking]
+        r = len(wanted)
+        precisions = [sum(hits[: i + 1]) / (i + 1) for i in range(r) if hits[i]]
+        shares = [float(any(hits[:depth])) for depth in (1, 5, 10)]
+        table.append([*shares, sum(precisions) / r, 1 / (hits.index(True) + 1)])
+    return table
+
+
+SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=12).filter(lambda sizes: max(sizes) > 1)
+
+
+@given(SIZES, st.integers(0, 1000), st.booleans())
+def test_one_image_out_is_as_sorted_by_hand(sizes: list[int], seed: int, own_out: bool) -> None:
+    images = catalogue(sizes, seed)
+    rows = np.arange(len(images.vectors))
+    colours = np.random.default_rng(seed).integers(0, 3, len(rows)) if own_out else None
+    scores = scores_of(images.vectors, images.vectors)
+    rankings, right, askers = [], [], []
+    for row in rows:
+        allowed = rows != row
+        if colours is not None and colours[row]:
+            allowed &= colours != colours[row]
+        wanted = set(np.flatnonzero(allowed & (images.row_product == images.row_product[row])).tolist())
+        if wanted:
+            askers.append(int(row))
+            rankings.append(sorted_by_hand(scores[row], allowed))
+            right.append(wanted)
+    outcome = ask(leave_one_image_out(images, colours), ImageScores(images.vectors))
+    assert outcome.names.tolist() == askers
+    assert outcome.values == pytest.approx(np.array(by_hand(rankings, right)).reshape(-1, 5))
+    assert outcome.top.tolist() == [ranking[0] for ranking in rankings]
+    assert outcome.best.tolist() == [
+        next(i for i in ranking if i in wanted) for ranking, wanted in zip(rankings, right, strict=True)
+    ]
+
+
+@given(SIZES, st.integers(0, 1000))
+def test_photos_of_one_or_two_products_are_as_sorted_by_hand(sizes: list[int], seed: int) -> None:
+    images, random = catalogue(sizes, seed), np.random.default_rng(seed)
+    asking = catalogue([7], seed + 1).vectors
+    wanted = [random.choice(len(sizes), min(len(sizes), 1 + i % 2), replace=False).tolist() for i in range(7)]
+    outcome = ask(photos(images, asking, wanted), ImageScores(images.vectors))
+    every = np.ones(len(images.vectors), bool)
+    rankings = [sorted_by_hand(line, every) for line in scores_of(asking, images.vectors)]
+    right = [set(np.flatnonzero(np.isin(images.row_product, products)).tolist()) for products in wanted]
+    assert outcome.values == pytest.approx(np.array(by_hand(rankings, right)))
+    assert outcome.products.tolist() == [products[0] for products in wanted]
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=12), st.integers(0, 1000))
+def test_picks_are_judged_on_the_products_that_best_ranks(sizes: list[int], seed: int) -> None:
+    images, random = catalogue(sizes, seed), np.random.default_rng(seed)
+    count = len(sizes)
+    similar = {
+        product: random.choice(np.delete(np.arange(count), product), min(count - 1, 2), replace=False).tolist()
+        for product in range(0, count, 2)
+    }
+    names = [f"p{product:02}" for product in images.row_product]
+    rows = [f"i{row:03}" for row in range(len(names))]
+    gallery = Gallery(Features(rows, names, ["000"] * len(names), images.vectors))
+    answers = rank_products(gallery, [gallery.question(product) for product in similar], count, "best")
+    rankings = [[int(match.product_id[1:]) for match in answer] for answer in answers]
+    outcome = ask(picks(images, similar), ProductScores(images.vectors, images.starts))
+    assert outcome.values == pytest.approx(np.array(by_hand(rankings, [set(each) for each in similar.values()])))
+
+
+def test_blocks_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = catalogue([1, 2, 9, 30, 4, 4, 17], dimension=16, alike=40)
+    whole = ask(leave_one_image_out(images), ImageScores(images.vectors))
+    told: list[int] = []
+    monkeypatch.setattr(ranks, "ITEMS", 5)
+    monkeypatch.setattr(protocols, "QUESTIONS", 7)
+    monkeypatch.setattr(protocols, "RIGHT", 40)
+    cut = ask(leave_one_image_out(images), ImageScores(images.vectors), told.append)
+    assert (cut.values == whole.values).all()
+    assert (cut.top == whole.top).all()
+    assert told == sorted(told)
+    assert told[-1] == len(whole.names) == 66
+
+
+def test_a_question_without_a_right_answer_left_is_not_asked() -> None:
+    images = catalogue([2, 2, 1])
+    colours = np.array([1, 1, 1, 2, 0])  # the first product has one colour only
+    outcome = ask(leave_one_image_out(images, colours), ImageScores(images.vectors))
+    assert outcome.names.tolist() == [2, 3]
+    nobody = ask(leave_one_image_out(images, np.ones(5, int)), ImageScores(images.vectors))
+    assert len(nobody.names) == 0
+    assert nobody.values.shape == (0, 5)
