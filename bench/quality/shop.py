@@ -1,0 +1,133 @@
+"""The catalogue that is measured on, and its images' vectors: computed once and kept, by model, input and content."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from image_similarity.embedding.choice import ModelChoice
+from image_similarity.embedding.models import load_model, model_spec
+from image_similarity.embedding.vectors import unit_length
+from image_similarity.images.decode import decode
+from image_similarity.images.views import at_least, square
+from image_similarity.settings import Settings
+from image_similarity.types import InputSpec, no_progress
+
+Array = np.ndarray[Any, Any]
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared"
+NETWORKS = {"mobilenetv2": "mobilenetv2", "googlenet": "googlenet", "inception": "inception_v3_mixed9"}
+INPUTS = ("pad", "stretch", "tight", "mirrored")
+BINS, HISTOGRAM_SIZE = 8, 160
+NOT_WHITE = 246  # darkest channel below this: of the product
+MARGIN = 0.02  # around the product, of the longer side of its box
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The images of a catalogue in the order of its table; row ``i`` of all vectors is ``files[i]``."""
+
+    files: list[Path]
+    product: Array  # (n,) names
+    colour: Array
+    shot: Array
+
+    @property
+    def digest(self) -> str:
+        """Of the names and bytes of all images."""
+        hashed = hashlib.sha256()
+        for file in self.files:
+            hashed.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+        return hashed.hexdigest()[:12]
+
+
+def read_shop(folder: Path) -> Shop:
+    """Luma's ``images.csv``."""
+    with (folder / "images.csv").open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
+    columns = [np.array([row[name] for row in rows]) for name in ("product_id", "colour", "shot")]
+    return Shop([folder / "images" / row["image"] for row in rows], *columns)
+
+
+class Vectors:
+    """Unit vectors by name: ``mobilenetv2``, ``mobilenetv2:tight``, ``colour-shape``, ``shape``, ``lab`` ..."""
+
+    def __init__(self, shop: Shop, folder: Path) -> None:
+        self.shop, self.folder, self.digest = shop, folder, shop.digest
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __getitem__(self, name: str) -> Array:
+        """``(n, dimension)`` float32, rows of unit length."""
+        name = name if ":" in name or name.partition(":")[0] not in NETWORKS else f"{name}:pad"
+        if name in ("shape", "colour", "layout"):
+            return _part(self["colour-shape"], name)
+        network, _, way = name.partition(":")
+        key = model_spec(_choice(network)).key if network != "lab" else "lab"
+        path = self.folder / f"{self.digest}-{key}-{way or 'pad'}.npy"
+        if not path.exists():
+            np.save(path, self._computed(network, way or "pad"))
+        return np.load(path)
+
+    def _computed(self, network: str, way: str) -> Array:
+        if network == "lab":
+            return unit_length(np.stack([_lab_histogram(file) for file in self.shop.files]), "lab")
+        model = load_model(_choice(network), Settings(root=self.folder), no_progress)
+        spec = replace(model.spec.input, resize="stretch" if way == "stretch" else "pad")
+        return np.concatenate([model.embed(batch) for batch in self._pixels(spec, way)])
+
+    def _pixels(self, spec: InputSpec, way: str) -> Iterator[Array]:
+        for start in range(0, len(self.shop.files), BATCH):
+            yield np.stack([_input(file, spec, way) for file in self.shop.files[start : start + BATCH]])
+
+
+def _choice(network: str) -> ModelChoice:
+    if network == "colour-shape":
+        return ModelChoice(network)
+    return ModelChoice(str(SHARED / "weights" / f"{NETWORKS[network]}.toml"), precision="fp32")
+
+
+def _input(file: Path, spec: InputSpec, way: str) -> Array:
+    image = decode(file.read_bytes(), max_pixels=100_000_000, at_least=at_least(spec))
+    if way == "mirrored":
+        image = ImageOps.mirror(image)
+    return square(tight(image) if way == "tight" else image, spec)
+
+
+def tight(image: Image.Image) -> Image.Image:
+    """The box around all that is not white, and a little more; the whole picture where that is all of it."""
+    dark = np.asarray(image).min(axis=-1) < NOT_WHITE
+    rows, columns = (np.flatnonzero(dark.mean(axis=axis) > 0.004) for axis in (1, 0))
+    if not len(rows) or not len(columns):
+        return image
+    left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    more = round(MARGIN * max(right - left, bottom - top))
+    box = max(0, left - more), max(0, top - more), min(image.width, right + more), min(image.height, bottom + more)
+    return image.crop(tuple(int(side) for side in box))
+
+
+def _lab_histogram(file: Path) -> Array:
+    """Square roots of the shares of 8 x 8 x 8 colours in CIELAB among the pixels that are not white."""
+    image = decode(file.read_bytes(), max_pixels=100_000_000, at_least=HISTOGRAM_SIZE)
+    image.thumbnail((HISTOGRAM_SIZE, HISTOGRAM_SIZE))
+    pixels = np.asarray(image)
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    lab = np.asarray(ImageCms.applyTransform(image, ImageCms.buildTransform(*profiles, "RGB", "LAB"))).copy()
+    inside = pixels.min(axis=-1) < NOT_WHITE
+    lab[..., 1:] += 128  # signed bytes to 0..255
+    cells = (lab[inside] // (256 // BINS)).astype(np.intp)
+    cell = (cells[:, 0] * BINS + cells[:, 1]) * BINS + cells[:, 2]
+    return np.sqrt(np.bincount(cell, minlength=BINS**3)).astype(np.float32) + 1e-6
+
+
+def _part(joined: Array, name: str) -> Array:
+    """One of the three parts that ``colour-shape`` is made of."""
+    ends = {"shape": slice(0, 576), "colour": slice(576, 720), "layout": slice(720, 784)}
+    return unit_length(joined[:, ends[name]], name)
