@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
 from image_similarity.embedding.choice import ModelChoice
+from image_similarity.embedding.colour_shape import _cielab
 from image_similarity.embedding.models import load_model, model_spec
 from image_similarity.embedding.vectors import unit_length
 from image_similarity.images.decode import decode
@@ -24,8 +25,9 @@ Array = np.ndarray[Any, Any]
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 NETWORKS = {"mobilenetv2": "mobilenetv2", "googlenet": "googlenet", "inception": "inception_v3_mixed9"}
-INPUTS = ("pad", "stretch", "tight", "mirrored")
-BINS, HISTOGRAM_SIZE = 8, 160
+HISTOGRAMS, HISTOGRAM_SIZE = ("lab", "lab-fine", "lab-thirds"), 200
+LOW, HIGH = np.array([0.0, -60.0, -60.0]), np.array([100.0, 60.0, 60.0])
+TINY = 1e-6
 NOT_WHITE = 246  # darkest channel below this: of the product
 MARGIN = 0.02  # around the product, of the longer side of its box
 BATCH = 32
@@ -58,7 +60,10 @@ def read_shop(folder: Path) -> Shop:
 
 
 class Vectors:
-    """Unit vectors by name: ``mobilenetv2``, ``mobilenetv2:tight``, ``colour-shape``, ``shape``, ``lab`` ..."""
+    """Unit vectors by name: ``mobilenetv2``, ``mobilenetv2:tight``, ``colour-shape``, ``shape``, ``lab`` ...
+
+    ``mobilenetv2:pad+tight`` is the mean of the two, of unit length again.
+    """
 
     def __init__(self, shop: Shop, folder: Path) -> None:
         self.shop, self.folder, self.digest = shop, folder, shop.digest
@@ -70,15 +75,18 @@ class Vectors:
         if name in ("shape", "colour", "layout"):
             return _part(self["colour-shape"], name)
         network, _, way = name.partition(":")
-        key = model_spec(_choice(network)).key if network != "lab" else "lab"
+        if "+" in way:
+            return unit_length(sum(self[f"{network}:{each}"] for each in way.split("+")), name)
+        key = model_spec(_choice(network)).key if network not in HISTOGRAMS else network
         path = self.folder / f"{self.digest}-{key}-{way or 'pad'}.npy"
         if not path.exists():
             np.save(path, self._computed(network, way or "pad"))
         return np.load(path)
 
     def _computed(self, network: str, way: str) -> Array:
-        if network == "lab":
-            return unit_length(np.stack([_lab_histogram(file) for file in self.shop.files]), "lab")
+        if network in HISTOGRAMS:
+            counted = [_lab_histograms(file)[network] for file in self.shop.files]
+            return unit_length(np.stack(counted), network)
         model = load_model(_choice(network), Settings(root=self.folder), no_progress)
         spec = replace(model.spec.input, resize="stretch" if way == "stretch" else "pad")
         return np.concatenate([model.embed(batch) for batch in self._pixels(spec, way)])
@@ -113,18 +121,32 @@ def tight(image: Image.Image) -> Image.Image:
     return image.crop(tuple(int(side) for side in box))
 
 
-def _lab_histogram(file: Path) -> Array:
-    """Square roots of the shares of 8 x 8 x 8 colours in CIELAB among the pixels that are not white."""
+def _lab_histograms(file: Path) -> dict[str, Array]:
+    """Square roots of the shares of colours in CIELAB among the pixels that are not white, by name."""
     image = decode(file.read_bytes(), max_pixels=100_000_000, at_least=HISTOGRAM_SIZE)
     image.thumbnail((HISTOGRAM_SIZE, HISTOGRAM_SIZE))
     pixels = np.asarray(image)
-    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
-    lab = np.asarray(ImageCms.applyTransform(image, ImageCms.buildTransform(*profiles, "RGB", "LAB"))).copy()
     inside = pixels.min(axis=-1) < NOT_WHITE
-    lab[..., 1:] += 128  # signed bytes to 0..255
-    cells = (lab[inside] // (256 // BINS)).astype(np.intp)
-    cell = (cells[:, 0] * BINS + cells[:, 1]) * BINS + cells[:, 2]
-    return np.sqrt(np.bincount(cell, minlength=BINS**3)).astype(np.float32) + 1e-6
+    colours, heights = _cielab(pixels)[inside].astype(np.float64), np.nonzero(inside)[0]
+    top, bottom = np.percentile(heights, [1, 99]) if len(heights) else (0.0, 1.0)
+    third = np.clip((heights - top) / (bottom - top + TINY) * 3, 0, 2).astype(np.intp)
+    thirds = [shares(colours[third == each], (8, 10, 10)) for each in range(3)]
+    counted = {"lab": shares(colours, (8, 8, 8)), "lab-fine": shares(colours, (12, 24, 24))}
+    counted["lab-thirds"] = np.concatenate(thirds)
+    return {name: np.sqrt(each + TINY).astype(np.float32) for name, each in counted.items()}
+
+
+def shares(colours: Array, bins: tuple[int, int, int]) -> Array:
+    """How many of the colours ``(n, 3)`` fall into each bin; each is shared among the eight nearest."""
+    sides = np.array(bins)
+    place = np.clip((colours - LOW) / (HIGH - LOW) * sides - 0.5, 0, sides - 1 - TINY)
+    lower = np.minimum(place.astype(np.intp), sides - 2)
+    upper, counted = place - lower, np.zeros(int(sides.prod()))
+    for corner in np.ndindex(2, 2, 2):
+        share = np.where(corner, upper, 1 - upper).prod(axis=1)
+        at = np.ravel_multi_index((lower + corner).T, bins)
+        counted += np.bincount(at, share, len(counted))
+    return counted
 
 
 def _part(joined: Array, name: str) -> Array:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from image_similarity.adaptation.groups import grouped, joined, sample, with_sev
 from image_similarity.adaptation.projection import Projection
 from image_similarity.adaptation.validation import Estimate, Hits, estimates, folds, leave_one_out
 from image_similarity.adaptation.validation import joined as all_hits
-from image_similarity.adaptation.whitening import components, whitening, within
+from image_similarity.adaptation.whitening import components, telling, whitening, within
 from image_similarity.errors import AdaptationError
 from image_similarity.types import no_progress
 
@@ -25,16 +25,27 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+Fitted = tuple[Doubles, Doubles]  # mean (d,) and matrix (dimension, d)
 WHOLE = 0
 """The dimension that stands for: as many as the vectors have."""
+
+
+class Choice(NamedTuple):
+    """What cross-validation chooses."""
+
+    dimension: int
+    regularisation: float
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
 class LearnOptions:
     """How to learn. The defaults were compared in docs/quality.md."""
 
-    regularisations: tuple[float, ...] = (0.02, 0.1, 0.5)
+    regularisations: tuple[float, ...] = (0.1, 0.3)
     dimensions: tuple[int, ...] = (256, WHOLE)
+    shares: tuple[float, ...] = (0.0, 0.5)
+    """Exponents of the weight that a direction gets for telling products apart; 0: none."""
     least_products: int = 30
     """With fewer products of several images there is nothing to learn from."""
     folds: int = 4
@@ -58,6 +69,7 @@ class Learned:
     projection: Projection
     dimension: int
     regularisation: float
+    share: float
     products: int
     images: int
     before: Estimate
@@ -72,7 +84,7 @@ class Learned:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         shares = {name: getattr(self, name).as_dict() for name in ("before", "after", "difference")}
-        chosen = {name: getattr(self, name) for name in ("dimension", "regularisation", "products", "images")}
+        chosen = {name: getattr(self, name) for name in ("dimension", "regularisation", "share", "products", "images")}
         return {**chosen, **shares, "helps": self.helps}
 
 
@@ -106,10 +118,12 @@ def learn(
     shares = estimates(before, after, options.resamples, random)
     rows = sample(groups, options.most_rows, random)
     choice = _chosen(_rows(vectors, some), _renumbered(groups[some]), options)
-    mean, matrix = _fit(_rows(vectors, rows), _renumbered(groups[rows]), *choice)
+    mean, matrix = _Fitter(_rows(vectors, rows), _renumbered(groups[rows]), choice.dimension)(choice)
     projection = Projection.of(mean.astype(np.float32), matrix.astype(np.float32))
     count = len(with_several(groups))
-    return Learned(projection, len(matrix), choice[1], count, len(rows), *shares)
+    return Learned(
+        projection, len(matrix), choice.regularisation, choice.share, count, len(rows), *shares
+    )
 
 
 def _check(groups: Groups, options: LearnOptions) -> None:
@@ -128,46 +142,48 @@ def _validated(vectors: Floats, groups: Groups, options: LearnOptions, progress:
     for done, (known, asked) in enumerate(parts):
         progress("cross-validation", done, options.folds)
         learned = vectors[known], _renumbered(groups[known])
-        mean, matrix = _fit(*learned, *_chosen(*learned, options))
+        choice = _chosen(*learned, options)
+        mean, matrix = _Fitter(*learned, choice.dimension)(choice)
         before.append(leave_one_out(vectors[asked], _renumbered(groups[asked])))
         after.append(leave_one_out(_projected(vectors[asked], mean, matrix), _renumbered(groups[asked])))
     progress("cross-validation", options.folds, options.folds)
     return all_hits(before), all_hits(after)
 
 
-def _chosen(vectors: Floats, groups: Groups, options: LearnOptions) -> tuple[int, float]:
-    """The dimension and regularisation that do best on products that are left out; of equals the first."""
-    right = dict[tuple[int, float], float]()
+def _chosen(vectors: Floats, groups: Groups, options: LearnOptions) -> Choice:
+    """What does best on products that are left out; of equals the first."""
+    right = dict[Choice, float]()
     for known, asked in folds(groups, options.inner_folds, np.random.default_rng(options.seed + 1)):
         left = _renumbered(groups[asked])
         for dimension in options.dimensions:
-            fitted = _fitter(vectors[known], _renumbered(groups[known]), dimension)
-            for regularisation in options.regularisations:
-                turned = _projected(vectors[asked], *fitted(regularisation))
-                choice = dimension, regularisation
-                right[choice] = right.get(choice, 0.0) + float(leave_one_out(turned, left).right.sum())
+            fitter = _Fitter(vectors[known], _renumbered(groups[known]), dimension)
+            for regularisation, share in product(options.regularisations, options.shares):
+                choice = Choice(dimension, regularisation, share)
+                hits = leave_one_out(_projected(vectors[asked], *fitter(choice)), left)
+                right[choice] = right.get(choice, 0.0) + float(hits.right.sum())
     return max(right, key=lambda choice: right[choice])
 
 
-def _fit(vectors: Floats, groups: Groups, dimension: int, regularisation: float) -> tuple[Doubles, Doubles]:
-    mean, matrix = _fitter(vectors, groups, dimension)(regularisation)
-    return mean, matrix
+class _Fitter:
+    """The learning itself. What does not depend on regularisation and share is done once, here."""
 
+    def __init__(self, vectors: Floats, groups: Groups, dimension: int) -> None:
+        self.mean: Doubles = vectors.mean(axis=0, dtype=np.float64)
+        whole = dimension == WHOLE or dimension >= vectors.shape[1]
+        self.basis = None if whole else components(vectors, self.mean, dimension)
+        centred = vectors - self.mean
+        self.inside: Floats = (centred if self.basis is None else centred @ self.basis.T).astype(np.float32)
+        self.groups = groups
+        self.axes = within(self.inside, groups)
+        if not len(self.axes.variances):
+            raise AdaptationError("all images of each product have the same vector: there is nothing to learn from")
 
-def _fitter(vectors: Floats, groups: Groups, dimension: int) -> partial[tuple[Doubles, Doubles]]:
-    """All of the work that does not depend on the regularisation, done once."""
-    mean = vectors.mean(axis=0, dtype=np.float64)
-    basis = components(vectors, mean, dimension) if dimension and dimension < vectors.shape[1] else None
-    inside = vectors if basis is None else ((vectors - mean) @ basis.T).astype(np.float32)
-    axes = within(inside, groups)
-    if not len(axes.variances):
-        raise AdaptationError("all images of each product have the same vector: there is nothing to learn from")
-
-    def fitted(regularisation: float) -> tuple[Doubles, Doubles]:
-        matrix = whitening(axes, inside.shape[1], regularisation)
-        return mean, matrix if basis is None else matrix @ basis
-
-    return partial(fitted)
+    def __call__(self, choice: Choice) -> Fitted:
+        first = whitening(self.axes, self.inside.shape[1], choice.regularisation)
+        matrix = first
+        if choice.share:
+            matrix = telling((self.inside @ first).astype(np.float32), self.groups, choice.share) @ first
+        return self.mean, matrix if self.basis is None else matrix @ self.basis
 
 
 def _projected(vectors: Floats, mean: Doubles, matrix: Doubles) -> Floats:

@@ -33,16 +33,19 @@ class Axes:
 
 
 def deviations(vectors: Floats, groups: Groups) -> Doubles:
-    """Each row less the mean of its group, of groups with several rows: ``(m, d)``."""
-    counts = np.bincount(groups)
-    order = np.argsort(groups, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(counts)])[:-1][counts > 0]
-    means = np.zeros((len(counts), vectors.shape[1]))
-    means[counts > 0] = np.add.reduceat(vectors[order].astype(np.float64), starts, axis=0)
-    means /= np.maximum(counts, 1)[:, None]
-    several = counts[groups] > 1
-    apart: Doubles = vectors[several] - means[groups[several]]
+    """Each row less the mean of its group, of groups with several rows: ``(m, d)``. Groups are numbered without gaps."""
+    several = np.bincount(groups)[groups] > 1
+    apart: Doubles = vectors[several] - centres(vectors, groups)[groups[several]]
     return apart
+
+
+def centres(vectors: Floats, groups: Groups) -> Doubles:
+    """The mean of each group ``(groups, d)``."""
+    counts = np.bincount(groups)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    ordered = vectors[np.argsort(groups, kind="stable")].astype(np.float64)
+    means: Doubles = np.add.reduceat(ordered, starts, axis=0) / counts[:, None]
+    return means
 
 
 def axes_of(rows: Doubles, degrees: int) -> Axes:
@@ -77,4 +80,21 @@ def whitening(axes: Axes, dimension: int, regularisation: float) -> Doubles:
     floor = regularisation * float(axes.variances.mean())
     gains = np.sqrt(floor / (axes.variances + floor)) - 1
     matrix: Doubles = np.eye(dimension) + (axes.directions.T * gains) @ axes.directions
+    return matrix
+
+
+def telling(vectors: Floats, groups: Groups, share: float) -> Doubles:
+    """The symmetric matrix ``(d, d)`` that weighs whitened directions by how surely they tell groups apart.
+
+    Along each axis of the means' covariance the weight is ``(v / (v + noise)) ** share``, Wiener's filter for
+    ``share`` 1, with the median variance as noise. Directions in which the means do not differ at all get the smallest
+    of these weights. ``share`` 0 is the identity.
+    """
+    means = centres(vectors, groups)
+    axes = axes_of(means - means.mean(axis=0), len(means) - 1)
+    if share == 0 or not len(axes.variances):
+        return np.eye(vectors.shape[1])
+    weights = (axes.variances / (axes.variances + np.median(axes.variances))) ** share
+    rest = float(weights.min())
+    matrix: Doubles = rest * np.eye(vectors.shape[1]) + (axes.directions.T * (weights - rest)) @ axes.directions
     return matrix
