@@ -21,7 +21,6 @@ from image_similarity.errors import AdaptationError, CatalogueError, NotFittedEr
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
 
-
 SIDE = 4
 
 
@@ -112,7 +111,10 @@ def test_the_command_prints_before_and_after(workspace: Workspace, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("product_id,other\na,b\n", "must have the columns product_id and similar_product_id. It has: product_id, other"),
+        (
+            "product_id,other\na,b\n",
+            "must have the columns product_id and similar_product_id. It has: product_id, other",
+        ),
         ("product_id,similar_product_id\na,\n", ":2: the row needs both product_id and similar_product_id"),
     ],
 )

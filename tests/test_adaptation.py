@@ -22,7 +22,9 @@ Floats = NDArray[np.float32]
 QUICK = LearnOptions(dimensions=(8, 0), resamples=200)
 
 
-def shop(products: int, images: int, dimension: int = 24, nuisance: float = 5.0, seed: int = 0) -> tuple[Floats, list[str]]:
+def shop(
+    products: int, images: int, dimension: int = 24, nuisance: float = 5.0, seed: int = 0
+) -> tuple[Floats, list[str]]:
     """Images of products that differ in all directions a little and along the first three a lot, as in another pose."""
     random = np.random.default_rng(seed)
     centres = np.repeat(random.standard_normal((products, dimension)), images, axis=0)

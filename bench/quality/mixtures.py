@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import protocol
-import shop as shops
 import ways as w
+
+import shop as shops
 
 MORE = ":pad+mirrored+tight"  # the mean vector of three inputs
 MANY = ":pad+mirrored+tight+stretch"
@@ -33,6 +34,7 @@ MIXTURES: dict[str, Mixture] = {
     "lab-fine": Mixture({"lab-fine": 1}),
     "mobilenetv2, three inputs": Mixture({"mobilenetv2" + MORE: 1}),
     "mobilenetv2, four inputs": Mixture({"mobilenetv2" + MANY: 1}),
+    "mobilenetv2, padded beside stretched": Mixture({"mobilenetv2": 1, "mobilenetv2:stretch": 1}),
     "mobilenetv2 + inception + googlenet": Mixture({"mobilenetv2": 1, "inception": 1, "googlenet": 0.5}),
     "mobilenetv2 + colour-shape": Mixture({"mobilenetv2": 1, "colour-shape": 1}, (0.1, 0.3, 1.0)),
     "mobilenetv2 + inception + colour-shape's three parts": Mixture(
@@ -41,6 +43,10 @@ MIXTURES: dict[str, Mixture] = {
     "mobilenetv2 + lab": Mixture({"mobilenetv2": 1, "lab": 1}, (0.1, 0.2, 0.4)),
     "mobilenetv2 + lab-fine": Mixture({"mobilenetv2": 1, "lab-fine": 1}, (0.1, 0.2, 0.4)),
     "mobilenetv2 + lab-fine, each whitened alone": Mixture({"mobilenetv2": 1, "lab-fine": 1}, (0.3, 0.6), True),
+    "inception + lab-fine + shape": Mixture({"inception": 1, "lab-fine": 1, "shape": 0.2}, (0.1, 0.2, 0.4)),
+    "inception + lab-fine + colour-shape": Mixture(
+        {"inception": 1, "lab-fine": 1, "colour-shape": 0.2}, (0.1, 0.2, 0.4)
+    ),
     "inception + lab-fine": Mixture({"inception": 1, "lab-fine": 1}, (0.1, 0.2, 0.4)),
     "mobilenetv2 + inception + lab-fine": Mixture({"mobilenetv2": 1, "inception": 1, "lab-fine": 2}, (0.1, 0.2, 0.4)),
     "the same + lab-thirds": Mixture(
@@ -51,8 +57,12 @@ MIXTURES: dict[str, Mixture] = {
     ),
     "the same + googlenet + shape": Mixture(
         {
-            **{"mobilenetv2" + MORE: 1, "inception" + MORE: 1, "googlenet" + MORE: 0.5},
-            **{"lab-fine": 2, "lab-thirds": 1, "shape": 0.3},
+            "mobilenetv2" + MORE: 1,
+            "inception" + MORE: 1,
+            "googlenet" + MORE: 0.5,
+            "lab-fine": 2,
+            "lab-thirds": 1,
+            "shape": 0.3,
         },
         (0.1, 0.2, 0.4),
     ),
@@ -96,13 +106,11 @@ def _joined(parts: Sequence[w.Array], weights: Sequence[float]) -> w.Array:
 
 
 def _weights(mixture: Mixture, colour: float) -> list[float]:
-    return [
-        weight * (colour if name.startswith(("lab", "colour")) else 1.0) for name, weight in mixture.parts.items()
-    ]
+    return [weight * (colour if name.startswith(("lab", "colour")) else 1.0) for name, weight in mixture.parts.items()]
 
 
 def _way(mixture: Mixture, at: int, setting: tuple[float, float], weightings: list[list[float]]) -> w.Way:
-    """One weighting with one setting. The vectors are all weightings side by side, or the parts where they are apart."""
+    """One weighting with one setting. The vectors are all weightings side by side, or the parts."""
     inner = w.within_then_weighed(*setting)
     count = len(mixture.parts) if mixture.apart else len(weightings)
 

@@ -25,9 +25,9 @@ class Half:
     test: Array
 
 
-def halves(shop: Shop, count: int = HALVES, seed: int = SEED) -> Iterator[Half]:
+def halves(shop: Shop, count: int = HALVES) -> Iterator[Half]:
     """Half of all products by chance, seeded; all images of a product are on one side."""
-    random, names = np.random.default_rng(seed), np.unique(shop.product)
+    random, names = np.random.default_rng(SEED), np.unique(shop.product)
     for _ in range(count):
         chosen = random.permutation(names)[: len(names) // 2]
         inside = np.isin(shop.product, chosen)

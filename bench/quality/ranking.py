@@ -1,4 +1,4 @@
-"""Orders of the same vectors: hubness taken away, the gallery smoothed, after the first experiment's whitening or not."""
+"""Orders of the same vectors: hubness taken away, the gallery smoothed; with nothing learnt and after whitening."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import protocol
-import shop as shops
 import ways as w
+
+import shop as shops
 
 Order = Callable[[w.Array], w.Array]  # unit vectors to similarities
 
@@ -52,7 +53,10 @@ def rankings(shop: shops.Shop, vectors: w.Array) -> Iterator[tuple[str, list[dic
             way(vectors[half.learn], shop.product[half.learn])(vectors[half.test]) for half in protocol.halves(shop)
         ]
         for name, order in ORDERS.items():
-            yield f"{learnt}; {name}", [
-                protocol.by_scores(order(each), shop, half.test)
-                for each, half in zip(turned, protocol.halves(shop), strict=True)
-            ]
+            yield (
+                f"{learnt}; {name}",
+                [
+                    protocol.by_scores(order(each), shop, half.test)
+                    for each, half in zip(turned, protocol.halves(shop), strict=True)
+                ],
+            )

@@ -37,7 +37,9 @@ def joined(groups: Groups, pairs: Iterable[tuple[int, int]]) -> Groups:
 
     for left, right in pairs:
         if not (0 <= left < len(groups) and 0 <= right < len(groups)):
-            raise UsageError(f"the pair ({left}, {right}) names a row that is not there: rows are 0 to {len(groups) - 1}")
+            raise UsageError(
+                f"the pair ({left}, {right}) names a row that is not there: rows are 0 to {len(groups) - 1}"
+            )
         one, other = sorted((first(int(groups[left])), first(int(groups[right]))))
         leader[other] = one
     return grouped(np.array([first(int(group)) for group in groups]))

@@ -121,9 +121,7 @@ def learn(
     mean, matrix = _Fitter(_rows(vectors, rows), _renumbered(groups[rows]), choice.dimension)(choice)
     projection = Projection.of(mean.astype(np.float32), matrix.astype(np.float32))
     count = len(with_several(groups))
-    return Learned(
-        projection, len(matrix), choice.regularisation, choice.share, count, len(rows), *shares
-    )
+    return Learned(projection, len(matrix), choice.regularisation, choice.share, count, len(rows), *shares)
 
 
 def _check(groups: Groups, options: LearnOptions) -> None:

@@ -61,5 +61,7 @@ def read_projection(path: Path) -> Projection:
     except Exception as error:  # whatever a damaged archive makes of itself
         raise ModelError(f"{path} is no projection: {error}. Run adapt again") from error
     if mean.ndim != 1 or matrix.ndim != 2 or matrix.shape[1] != len(mean) or not np.isfinite(matrix).all():
-        raise ModelError(f"{path} is no projection: its mean is {mean.shape}, its matrix {matrix.shape}. Run adapt again")
+        raise ModelError(
+            f"{path} is no projection: its mean is {mean.shape}, its matrix {matrix.shape}. Run adapt again"
+        )
     return Projection.of(mean, matrix)

@@ -44,7 +44,9 @@ class Hits:
         return float(self.right.sum() / max(self.asked.sum(), 1))
 
 
-def folds(groups: Groups, count: int, random: np.random.Generator) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def folds(
+    groups: Groups, count: int, random: np.random.Generator
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Rows to learn from and rows to ask among, ``count`` times. No group has rows in both; each is asked once."""
     shuffled = random.permutation(int(groups.max()) + 1)
     for part in np.array_split(shuffled, count):

@@ -1,9 +1,9 @@
 """Whitening of what differs between images of one product.
 
 The covariance of differences between images of one thing says which directions are nuisance: pose, colour, light.
-Divided by their standard deviation they count less (Mikolajczyk and Matas, "Improving descriptors for fast tree matching
-by optimal linear projection", ICCV 2007; Hatch, Kajarekar and Stolcke, "Within-class covariance normalization",
-Interspeech 2006). Directions that never differed in the few images at hand are not taken for sure: all share a floor,
+Divided by their standard deviation they count less (Mikolajczyk and Matas, "Improving descriptors for fast tree
+matching by optimal linear projection", ICCV 2007; Hatch, Kajarekar and Stolcke, "Within-class covariance
+normalization", Interspeech 2006). Directions that never differed in the few images at hand are not taken for sure: all share a floor,
 the regularisation times the mean eigenvalue.
 """
 
@@ -33,7 +33,7 @@ class Axes:
 
 
 def deviations(vectors: Floats, groups: Groups) -> Doubles:
-    """Each row less the mean of its group, of groups with several rows: ``(m, d)``. Groups are numbered without gaps."""
+    """Each row less the mean of its group, of groups with several rows ``(m, d)``; groups numbered without gaps."""
     several = np.bincount(groups)[groups] > 1
     apart: Doubles = vectors[several] - centres(vectors, groups)[groups[several]]
     return apart

@@ -74,9 +74,7 @@ def adapt(
         key = model_spec(for_question(model, dataset, settings, FeatureStore(database).has)).key
         stored = fresh_index(database, folders.index, key, ONE_VIEW, progress=progress)
     linked, unknown = pairs_of_products(stored.features.product_ids, pairs)
-    learned = learn(
-        stored.features.vectors, stored.grouping.row_product, options, pairs=linked, progress=progress
-    )
+    learned = learn(stored.features.vectors, stored.grouping.row_product, options, pairs=linked, progress=progress)
     if not learned.helps:
         raise AdaptationError(_no_help(dataset, key, learned))
     file = projection_file(settings, dataset, key)
