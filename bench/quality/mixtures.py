@@ -35,6 +35,14 @@ MIXTURES: dict[str, Mixture] = {
     "mobilenetv2, three inputs": Mixture({"mobilenetv2" + MORE: 1}),
     "mobilenetv2, four inputs": Mixture({"mobilenetv2" + MANY: 1}),
     "mobilenetv2, padded beside stretched": Mixture({"mobilenetv2": 1, "mobilenetv2:stretch": 1}),
+    "mobilenetv2 at 448 pixels": Mixture({"mobilenetv2:448": 1}),
+    "mobilenetv2 at 448 pixels + lab-fine": Mixture({"mobilenetv2:448": 1, "lab-fine": 1}, (0.1, 0.2, 0.4)),
+    "mobilenetv2 at 448 pixels + inception + lab-fine": Mixture(
+        {"mobilenetv2:448": 1, "inception": 1, "lab-fine": 2}, (0.1, 0.2, 0.4)
+    ),
+    "mobilenetv2 at 448 pixels + colour-shape's three parts": Mixture(
+        {"mobilenetv2:448": 1, "shape": 0.1, "colour": 1, "layout": 0.1}, (0.1, 0.3)
+    ),
     "mobilenetv2 + inception + googlenet": Mixture({"mobilenetv2": 1, "inception": 1, "googlenet": 0.5}),
     "mobilenetv2 + colour-shape": Mixture({"mobilenetv2": 1, "colour-shape": 1}, (0.1, 0.3, 1.0)),
     "mobilenetv2 + inception + colour-shape's three parts": Mixture(

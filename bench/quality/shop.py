@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,7 +63,7 @@ def read_shop(folder: Path) -> Shop:
 class Vectors:
     """Unit vectors by name: ``mobilenetv2``, ``mobilenetv2:tight``, ``colour-shape``, ``shape``, ``lab`` ...
 
-    ``mobilenetv2:pad+tight`` is the mean of the two, of unit length again.
+    ``mobilenetv2:448`` takes padded squares of 448 pixels; ``mobilenetv2:pad+tight`` is the mean of the two, of unit length again.
     """
 
     def __init__(self, shop: Shop, folder: Path) -> None:
@@ -77,7 +78,7 @@ class Vectors:
         network, _, way = name.partition(":")
         if "+" in way:
             return unit_length(sum(self[f"{network}:{each}"] for each in way.split("+")), name)
-        key = model_spec(_choice(network)).key if network not in HISTOGRAMS else network
+        key = model_spec(self._choice(network, way)).key if network not in HISTOGRAMS else network
         path = self.folder / f"{self.digest}-{key}-{way or 'pad'}.npy"
         if not path.exists():
             np.save(path, self._computed(network, way or "pad"))
@@ -87,19 +88,38 @@ class Vectors:
         if network in HISTOGRAMS:
             counted = [_lab_histograms(file)[network] for file in self.shop.files]
             return unit_length(np.stack(counted), network)
-        model = load_model(_choice(network), Settings(root=self.folder), no_progress)
+        model = load_model(self._choice(network, way), Settings(root=self.folder), no_progress)
         spec = replace(model.spec.input, resize="stretch" if way == "stretch" else "pad")
         return np.concatenate([model.embed(batch) for batch in self._pixels(spec, way)])
+
+    def _choice(self, network: str, way: str) -> ModelChoice:
+        if network == "colour-shape":
+            return ModelChoice(network)
+        description = SHARED / "weights" / f"{NETWORKS[network]}.toml"
+        if way.isdigit():
+            description = larger(description, int(way), self.folder)
+        return ModelChoice(str(description), precision="fp32")
 
     def _pixels(self, spec: InputSpec, way: str) -> Iterator[Array]:
         for start in range(0, len(self.shop.files), BATCH):
             yield np.stack([_input(file, spec, way) for file in self.shop.files[start : start + BATCH]])
 
 
-def _choice(network: str) -> ModelChoice:
-    if network == "colour-shape":
-        return ModelChoice(network)
-    return ModelChoice(str(SHARED / "weights" / f"{NETWORKS[network]}.toml"), precision="fp32")
+def larger(description: Path, size: int, folder: Path) -> Path:
+    """A copy of a network that ends in a mean over all places, for a larger square, with its description."""
+    import onnx
+
+    target = folder / f"{description.stem}-{size}.toml"
+    if not target.exists():
+        model = onnx.load(description.with_suffix(".onnx"))
+        for side in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+            side.dim_value = size
+        del model.graph.value_info[:]
+        onnx.save(model, target.with_suffix(".onnx"))
+        text = description.read_text(encoding="utf-8").replace(description.stem, target.stem)
+        text = re.sub(r"(?m)^sha256.*\n", "", text)
+        target.write_text(re.sub(r"input_size = \d+", f"input_size = {size}", text), encoding="utf-8")
+    return target
 
 
 def _input(file: Path, spec: InputSpec, way: str) -> Array:
