@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
-from image_similarity.adaptation.projection import read_projection
+from image_similarity.adaptation.projection import projection_facts, read_projection
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.cli.app import app
 from image_similarity.embedding.models import MODELS
@@ -64,9 +64,10 @@ def test_what_helps_is_kept_and_named(workspace: Workspace, tmp_path: Path) -> N
     report = workspace.adapt("shop", model=MODEL)
     assert report.use == f"{MODEL}+adapted"
     assert report.learned.after.value > report.learned.before.value
-    kept = read_projection(report.file)
+    kept = read_projection(report.folder)
     assert kept.digest == report.learned.projection.digest
-    heard = np.linalg.norm(kept.matrix, axis=0)
+    assert projection_facts(report.folder) == report.learned.as_dict()
+    heard = np.linalg.norm(kept.matrix, axis=1)
     assert heard[: SIDE * 3].max() < 0.5 * heard[SIDE * 3 :].min()  # the top row's light says nothing
     assert workspace.adapt("shop", model=MODEL).learned.projection.digest == kept.digest
 

@@ -38,7 +38,7 @@ def shop(
 def test_the_directions_in_which_images_of_one_product_differ_count_less() -> None:
     vectors, products = shop(60, 4)
     learned = learn(vectors, products, QUICK)
-    gains = np.linalg.norm(learned.projection.matrix, axis=0)
+    gains = np.linalg.norm(learned.projection.matrix, axis=1)
     assert gains[:3].max() < 0.5 * gains[3:].min()
     assert learned.helps
     assert learned.after.value > learned.before.value + 0.2
@@ -51,7 +51,7 @@ def test_it_helps_products_that_nobody_learned_from() -> None:
     vectors, products = shop(120, 4)
     learned = learn(vectors[:240], products[:240], QUICK)
     asked, groups = vectors[240:], grouped(products[240:])
-    assert leave_one_out(learned.projection(asked), groups).share > leave_one_out(asked, groups).share + 0.2
+    assert leave_one_out(learned.projection.apply(asked), groups).share > leave_one_out(asked, groups).share + 0.2
 
 
 def test_images_that_differ_in_no_way_of_their_own_are_not_helped() -> None:
@@ -92,7 +92,7 @@ def test_the_order_of_the_rows_does_not_matter(seed: int) -> None:
     vectors, products = shop(36, 3, dimension=12)
     order = np.random.default_rng(seed).permutation(len(products))
     one, other = learn(vectors, products, QUICK), learn(vectors[order], [products[row] for row in order], QUICK)
-    np.testing.assert_allclose(one.projection(vectors), other.projection(vectors), atol=1e-4)
+    np.testing.assert_allclose(one.projection.apply(vectors), other.projection.apply(vectors), atol=1e-4)
     assert (one.dimension, one.regularisation, one.share) == (other.dimension, other.regularisation, other.share)
     assert one.after == other.after
 
@@ -104,7 +104,7 @@ def test_what_comes_out_has_unit_length_and_the_dimension_asked_for(
 ) -> None:
     vectors, products = shop(32, 2, dimension=dimension, seed=seed)
     learned = learn(vectors, products, replace(QUICK, dimensions=(wanted,), shares=(share,)))
-    turned = learned.projection(vectors)
+    turned = learned.projection.apply(vectors)
     assert turned.shape == (64, min(wanted or dimension, dimension)) == (64, learned.dimension)
     np.testing.assert_allclose(np.linalg.norm(turned, axis=1), 1, atol=1e-5)
 

@@ -63,7 +63,8 @@ def read_shop(folder: Path) -> Shop:
 class Vectors:
     """Unit vectors by name: ``mobilenetv2``, ``mobilenetv2:tight``, ``colour-shape``, ``shape``, ``lab`` ...
 
-    ``mobilenetv2:448`` takes padded squares of 448 pixels; ``mobilenetv2:pad+tight`` is the mean of the two, of unit length again.
+    ``mobilenetv2:448`` takes padded squares of 448 pixels; ``mobilenetv2:pad+tight`` is the
+    mean of the two, of unit length again.
     """
 
     def __init__(self, shop: Shop, folder: Path) -> None:

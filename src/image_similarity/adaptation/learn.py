@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-Fitted = tuple[Doubles, Doubles]  # mean (d,) and matrix (dimension, d)
+Fitted = tuple[Doubles, Floats]  # mean (d,) and matrix (dimension, d)
 WHOLE = 0
 """The dimension that stands for: as many as the vectors have."""
 
@@ -119,7 +119,7 @@ def learn(
     rows = sample(groups, options.most_rows, random)
     choice = _chosen(_rows(vectors, some), _renumbered(groups[some]), options)
     mean, matrix = _Fitter(_rows(vectors, rows), _renumbered(groups[rows]), choice.dimension)(choice)
-    projection = Projection.of(mean.astype(np.float32), matrix.astype(np.float32))
+    projection = Projection.of(mean, matrix.T)
     count = len(with_several(groups))
     return Learned(projection, len(matrix), choice.regularisation, choice.share, count, len(rows), *shares)
 
@@ -181,12 +181,12 @@ class _Fitter:
         matrix = first
         if choice.share:
             matrix = telling((self.inside @ first).astype(np.float32), self.groups, choice.share) @ first
-        return self.mean, matrix if self.basis is None else matrix @ self.basis
+        return self.mean, matrix if self.basis is None else (matrix @ self.basis).astype(np.float32)
 
 
-def _projected(vectors: Floats, mean: Doubles, matrix: Doubles) -> Floats:
+def _projected(vectors: Floats, mean: Doubles, matrix: Floats) -> Floats:
     """Centred, turned, unit length. The mean itself has no direction: it stays zero."""
-    turned = (vectors - mean.astype(np.float32)) @ matrix.T.astype(np.float32)
+    turned = (vectors - mean.astype(np.float32)) @ matrix.T
     unit: Floats = turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     return unit
 

@@ -36,13 +36,13 @@ class AdaptReport:
     dataset: str
     model_key: str
     use: str
-    file: Path
+    folder: Path
     learned: Learned
     unknown: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        place = {"dataset": self.dataset, "model_key": self.model_key, "use": self.use, "file": str(self.file)}
+        place = {"dataset": self.dataset, "model_key": self.model_key, "use": self.use, "folder": str(self.folder)}
         return {**place, **self.learned.as_dict(), "unknown_products": list(self.unknown)}
 
 
@@ -77,14 +77,14 @@ def adapt(
     learned = learn(stored.features.vectors, stored.grouping.row_product, options, pairs=linked, progress=progress)
     if not learned.helps:
         raise AdaptationError(_no_help(dataset, key, learned))
-    file = projection_file(settings, dataset, key)
-    write_projection(file, learned.projection)
-    return AdaptReport(dataset.name, key, model.name + SUFFIX, file, learned, unknown)
+    folder = projection_folder(settings, dataset, key)
+    write_projection(folder, learned.projection, learned.as_dict())
+    return AdaptReport(dataset.name, key, model.name + SUFFIX, folder, learned, unknown)
 
 
-def projection_file(settings: Settings, dataset: Dataset, key: str) -> Path:
+def projection_folder(settings: Settings, dataset: Dataset, key: str) -> Path:
     """Where a dataset's projection of a model is kept, by the model's key."""
-    return Folders(settings.root).models / "adapted" / dataset.name / f"{key}.npz"
+    return Folders(settings.root).models / "adapted" / dataset.name / key
 
 
 def _no_help(dataset: Dataset, key: str, learned: Learned) -> str:
