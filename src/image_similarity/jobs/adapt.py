@@ -84,7 +84,7 @@ def adapt(
 
 def projection_folder(settings: Settings, dataset: Dataset, key: str) -> Path:
     """Where a dataset's projection of a model is kept, by the model's key."""
-    return Folders(settings.root).models / "adapted" / dataset.name / key
+    return settings.root / "adapted" / dataset.label / key
 
 
 def _no_help(dataset: Dataset, key: str, learned: Learned) -> str:
