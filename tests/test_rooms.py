@@ -17,8 +17,8 @@ PACKAGE = Path(image_similarity.__file__).parent
 SHARED = ["types", "errors", "settings", "dataset", "files", "processors"]
 # From top to bottom, as data flows (docs/architecture.md). Rooms on one line do not know each other.
 ROOMS = [
-    *(["catalogue"], ["images"], ["embedding"], ["features"], ["neighbours"], ["index"], ["ranking"], ["dictionary"]),
-    *(["evaluation"], ["pages", "sample"], ["jobs"], ["workspace"], ["cli"], ["legacy"]),
+    *(["catalogue"], ["images"], ["embedding"], ["features"], ["adaptation"], ["neighbours"], ["index"], ["ranking"]),
+    *(["dictionary"], ["evaluation"], ["pages", "sample"], ["jobs"], ["workspace"], ["cli"], ["legacy"]),
 ]
 DOORS = ["__init__", "__main__"]  # open to whatever stands behind them
 HEAVY = {

@@ -46,6 +46,10 @@ class NotFittedError(ImageSimilarityError):
     """A question was asked before the dataset was fitted with this model."""
 
 
+class AdaptationError(ImageSimilarityError):
+    """A catalogue has nothing to teach: too few products with several images, or it does not help the others."""
+
+
 class ImageError(ImageSimilarityError):
     """One image cannot be used. ``stage`` and the message become a :class:`~image_similarity.types.Failure`."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from image_similarity.images.waiting import DownloadOptions
     from image_similarity.index.filters import Filter
+    from image_similarity.jobs.adapt import AdaptReport
     from image_similarity.jobs.answers import Answer
     from image_similarity.jobs.evaluate import Evaluation
     from image_similarity.jobs.extract import ExtractReport
@@ -157,6 +158,23 @@ class Workspace:
         from image_similarity.jobs.evaluate import evaluate
 
         return evaluate(Dataset.named(dataset), self.settings, _choice(model, None, weights_digest))
+
+    def adapt(
+        self,
+        dataset: str,
+        *,
+        model: str | ModelChoice = DEFAULT_MODEL,
+        weights_digest: str | None = None,
+        pairs: Sequence[tuple[str, str]] = (),
+    ) -> AdaptReport:
+        """Learn from the products with several images which differences do not matter; kept only if it helps.
+
+        ``pairs`` are ids of products that are alike: each pair counts as one product.
+        """
+        from image_similarity.jobs.adapt import adapt
+
+        choice = _choice(model, None, weights_digest)
+        return adapt(Dataset.named(dataset), self.settings, choice, self.progress, pairs=pairs)
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
         """The images that the latest extract and fit could not use, each with its job."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from image_similarity.cli import options as o
+from image_similarity.cli.adapting import adapt
 from image_similarity.cli.progress import Bars
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import DEFAULT_MODEL
@@ -239,6 +240,9 @@ def evaluate(
     cells = [f"{value:.3f}" if isinstance(value, float) else value for value in result.values()]
     header = [name.replace("r_at_", "R@") for name in result]
     show.show_rows(header, [cells], format, f"Another photo of the same product, {dataset}")
+
+
+app.command()(adapt)
 
 
 @app.command()

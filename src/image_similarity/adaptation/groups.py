@@ -1,0 +1,75 @@
+"""Which rows are of one thing: by product, and by labelled pairs of products or rows that are alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_similarity.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Groups = NDArray[np.intp]
+
+
+def grouped(products: Sequence[Any] | NDArray[Any]) -> Groups:
+    """Number the products ``(n,)`` from 0 in the order of their ids: equal ids, equal numbers."""
+    _, numbers = np.unique(np.asarray(products), return_inverse=True)
+    return numbers.reshape(-1).astype(np.intp)
+
+
+def joined(groups: Groups, pairs: Iterable[tuple[int, int]]) -> Groups:
+    """One group for all that pairs of rows link together, directly or through others.
+
+    Raises:
+        UsageError: a pair names a row that is not there.
+    """
+    leader = np.arange(int(groups.max(initial=-1)) + 1)
+
+    def first(group: int) -> int:
+        while leader[group] != group:
+            leader[group] = leader[leader[group]]
+            group = int(leader[group])
+        return group
+
+    for left, right in pairs:
+        if not (0 <= left < len(groups) and 0 <= right < len(groups)):
+            raise UsageError(
+                f"the pair ({left}, {right}) names a row that is not there: rows are 0 to {len(groups) - 1}"
+            )
+        one, other = sorted((first(int(groups[left])), first(int(groups[right]))))
+        leader[other] = one
+    return grouped(np.array([first(int(group)) for group in groups]))
+
+
+def pairs_of_products(
+    products: Sequence[str], pairs: Iterable[tuple[str, str]]
+) -> tuple[list[tuple[int, int]], list[str]]:
+    """Pairs of product ids as pairs of rows, one for each, and the ids that no row is of."""
+    row = {product: at for at, product in enumerate(products)}
+    found, unknown = [], dict[str, None]()
+    for pair in pairs:
+        missing = [each for each in pair if each not in row]
+        unknown |= dict.fromkeys(missing)
+        if not missing:
+            found.append((row[pair[0]], row[pair[1]]))
+    return found, list(unknown)
+
+
+def with_several(groups: Groups) -> Groups:
+    """The numbers of the groups that have two rows or more."""
+    return np.flatnonzero(np.bincount(groups) > 1).astype(np.intp)
+
+
+def sample(groups: Groups, most: int, random: np.random.Generator) -> NDArray[np.intp]:
+    """At most about ``most`` rows: whole groups by chance, in the order of the rows.
+
+    Only groups with several rows: the others say nothing about what differs within one.
+    """
+    several = random.permutation(with_several(groups))
+    sizes = np.bincount(groups)[several]
+    kept = several[: max(1, int(np.searchsorted(np.cumsum(sizes), most, side="right")))]
+    return np.flatnonzero(np.isin(groups, kept))

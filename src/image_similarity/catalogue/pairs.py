@@ -1,0 +1,45 @@
+"""A table of products that somebody holds to be alike: ``product_id,similar_product_id``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from image_similarity.catalogue.columns import PRODUCT, as_text, plain
+from image_similarity.catalogue.rows import BadRow
+from image_similarity.catalogue.tables import open_table
+from image_similarity.errors import CatalogueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from image_similarity.settings import Settings
+
+SIMILAR = ["similar_product_id", "similar_item_id", "similar_product", "similar_item", "similar_id", "similar"]
+
+
+def read_pairs(location: str, settings: Settings) -> list[tuple[str, str]]:
+    """The pairs of a CSV, JSON lines or Parquet table, in its order.
+
+    Raises:
+        CatalogueError: there is no such table, it lacks a column, or a row lacks an id or cannot be read.
+    """
+    pairs = []
+    with open_table(location, settings) as table:
+        left, right = (_column(table.header, names, location) for names in (PRODUCT, SIMILAR))
+        for row in table.rows:
+            if isinstance(row, BadRow):
+                raise CatalogueError(f"{location}:{row.number}: {row.reason}")
+            pair = tuple(as_text(row.cells.get(name)).strip() for name in (left, right))
+            if not all(pair):
+                raise CatalogueError(f"{location}:{row.number}: the row needs both {left} and {right}")
+            pairs.append((pair[0], pair[1]))
+    return pairs
+
+
+def _column(header: Sequence[str], names: Iterable[str], where: str) -> str:
+    known = {plain(name): name for name in reversed(header)}
+    for name in names:
+        if plain(name) in known:
+            return known[plain(name)]
+    there = ", ".join(name for name in header if name) or "none at all"
+    raise CatalogueError(f"{where} must have the columns product_id and similar_product_id. It has: {there}")
