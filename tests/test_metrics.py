@@ -69,7 +69,7 @@ def test_recall_is_scikit_learns_top_k_accuracy(relevance: list[list[bool]]) -> 
 @given(RANKINGS)
 def test_measures_are_shares_and_grow_with_depth(relevance: list[list[bool]]) -> None:
     values = table(relevance)
-    assert all(((0 <= column) & (column <= 1)).all() for column in values.values())
+    assert all(((column >= 0) & (column <= 1)).all() for column in values.values())
     assert (values["r_at_1"] <= values["r_at_5"]).all()
     assert (values["r_at_5"] <= values["r_at_10"]).all()
     assert (values["r_at_1"] <= values["mrr"]).all()

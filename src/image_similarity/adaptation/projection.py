@@ -82,7 +82,8 @@ class Projection:
 
         from image_similarity.embedding.vectors import unit_length
 
-        return unit_length((np.asarray(vectors, np.float32) - self.mean) @ self.matrix, f"adapted-{self.digest}")
+        projected = (np.asarray(vectors, np.float32) - self.mean) @ self.matrix
+        return unit_length(projected.astype(np.float32, copy=False), f"adapted-{self.digest}")
 
 
 def projection_digest(folder: Path) -> str:

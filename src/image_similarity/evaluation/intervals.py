@@ -1,8 +1,8 @@
 """How far a measure, or the difference of two, could be off: the bootstrap over products.
 
 Images of one product are alike and so are their answers, so products are drawn, never single questions (a cluster
-bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). The same draws serve every
-model, which makes differences paired.
+bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). The same draws serve
+every model, which makes differences paired.
 """
 
 from __future__ import annotations
