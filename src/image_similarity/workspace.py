@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from image_similarity.jobs.evaluate import Evaluation
     from image_similarity.jobs.extract import ExtractReport
     from image_similarity.jobs.fit import FitReport
+    from image_similarity.jobs.models import Checked, ModelRow, Pulled
     from image_similarity.types import CatalogueSource
 
 LOOKED_AT = 1000  # images looked at to learn whether a catalogue lists addresses
@@ -104,7 +105,8 @@ class Workspace:
         from image_similarity.jobs.fit import FitOptions, fit
 
         named = Dataset.named(dataset)
-        options = FitOptions(_choice(model, weights, weights_digest), data_augmentation, number, aggregate)
+        choice = _choice(model, weights, weights_digest).within(self.settings)
+        options = FitOptions(choice, data_augmentation, number, aggregate)
         source = self._source(catalogue or self._folder(named), products)
         if any(image.is_remote for image in islice(source, LOOKED_AT)):
             from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
@@ -130,7 +132,7 @@ class Workspace:
     def search(
         self,
         dataset: str,
-        photo: str | Path | bytes,
+        photo: str | Path | bytes | None = None,
         *,
         model: str | ModelChoice = DEFAULT_MODEL,
         weights: str | Path | None = None,
@@ -139,16 +141,22 @@ class Workspace:
         number: int = 10,
         aggregate: str = "best",
         filter: str | Filter | None = None,  # noqa: A002 (the flag's name)
+        text: str | None = None,
+        text_weight: float = 0.5,
     ) -> Answer:
         """The products that look most like what is on a photo: a path, or the bytes of a file.
 
+        ``text`` says what they should be like in words, for models that know words; beside a photo its share is
+        ``text_weight``, from 0 to 1.
         ``data_augmentation`` None compares with the views that the dataset was fitted with. ``filter`` lets only
         products with certain attributes be found: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md.
         """
         from image_similarity.jobs.search import SearchOptions, search
+        from image_similarity.jobs.words import Words
 
+        words = None if text is None else Words(text, text_weight)
         choice = _choice(model, weights, weights_digest)
-        options = SearchOptions(choice, number, aggregate, data_augmentation, filter)
+        options = SearchOptions(choice, number, aggregate, data_augmentation, filter, words)
         return search(photo, Dataset.named(dataset), self.settings, options, self.progress)
 
     def evaluate(
@@ -181,6 +189,24 @@ class Workspace:
         from image_similarity.jobs.failures import failures
 
         return failures(Dataset.named(dataset), self.settings)
+
+    def models(self) -> list[ModelRow]:
+        """Every model there is by name, with its licence, size and whether it is here."""
+        from image_similarity.jobs.models import table
+
+        return table(self.settings)
+
+    def pull_models(self, *names: str, to: str | Path | None = None) -> list[Pulled]:
+        """Bring models from the hub into the workspace, or into a folder to be carried to another machine."""
+        from image_similarity.jobs.models import pull_models
+
+        return pull_models(names, self.settings, Path(to) if to else None, self.progress)
+
+    def verify_models(self) -> list[Checked]:
+        """Hash every file that was pulled and compare it with the lock."""
+        from image_similarity.jobs.models import verify_models
+
+        return verify_models(self.settings)
 
     def _source(self, catalogue: str | Path, products: str | Path | None) -> CatalogueSource:
         from image_similarity.catalogue import open_source

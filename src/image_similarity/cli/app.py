@@ -10,6 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.adapting import adapt
+from image_similarity.cli.models import models
 from image_similarity.cli.progress import Bars
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import DEFAULT_MODEL
@@ -132,14 +133,16 @@ def fit(
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Compute the features that are missing, and each product's most similar products."""
-    from image_similarity.cli import show
+    from image_similarity.cli import licences, show
 
+    choice = ModelChoice(model, weights, weights_digest, precision.value, force_int8)
+    licences.warn_of(choice, _workspace(workspace).settings)
     with Bars() as bars:
         report = _workspace(workspace, bars).fit(
             dataset,
             catalogue,
             products=products,
-            model=ModelChoice(model, weights, weights_digest, precision.value, force_int8),
+            model=choice,
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
@@ -180,8 +183,10 @@ def similar(
 
 @app.command()
 def search(
-    photo: Annotated[str, typer.Argument(help="A photo's path; - reads standard input.")],
     dataset: o.Dataset,
+    photo: Annotated[str | None, typer.Argument(help="A photo's path; - reads standard input.")] = None,
+    text: o.Text = None,
+    text_weight: o.TextWeight = 0.5,
     model: o.Model = DEFAULT_MODEL,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
@@ -203,7 +208,7 @@ def search(
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Find the products that look most like what is on a photo."""
+    """Find the products that look most like what is on a photo, or like what some words say, or both."""
     from image_similarity.cli import show
 
     with Bars() as bars:
@@ -215,9 +220,11 @@ def search(
             number=number,
             aggregate=aggregate.value,
             filter=filter,
+            text=text,
+            text_weight=text_weight,
         )
     show.show_answer(answer, format)
-    _page(answer, html, f"Products like {answer.query.product.product_id}")
+    _page(answer, html, f"Products like {text or answer.query.product.product_id}")
 
 
 @app.command()
@@ -243,6 +250,7 @@ def evaluate(
 
 
 app.command()(adapt)
+app.add_typer(models, name="models")
 
 
 @app.command()

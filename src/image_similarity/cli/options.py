@@ -39,7 +39,7 @@ Workspace = Annotated[
 ]
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="The dataset's name.")]
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="VGG, Inception_Resnet, colour-shape, or the path of a model's .toml.")
+    str, typer.Option("--model", "-m", help="A name from `models list`, timm:NAME, or the path of a model's .toml.")
 ]
 Weights = Annotated[Path | None, typer.Option(help="A local file of the network's weights.")]
 WeightsDigest = Annotated[str | None, typer.Option(help="MD5 or SHA-256 of your own weights.")]
@@ -56,6 +56,8 @@ Products = Annotated[
 ]
 Ways = Annotated[Aggregate, typer.Option(help="best pair of images, mean of all pairs, or the first version's votes.")]
 Filter = Annotated[str | None, typer.Option(help="Only such products, as in 'price < 50 and brand = \"Kipsta\"'.")]
+Text = Annotated[str | None, typer.Option(help="What to look for, in words; beside a photo or without one.")]
+TextWeight = Annotated[float, typer.Option(min=0, max=1, help="The share of the words beside a photo.")]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
 ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file of AWS keys.")]

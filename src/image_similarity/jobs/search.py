@@ -19,6 +19,7 @@ from image_similarity.index.filters import mask
 from image_similarity.index.language import parse_filter
 from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.jobs.precision import for_question
+from image_similarity.jobs.words import Words, check_words, query_vector, words_vector
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
 from image_similarity.settings import Folders
@@ -51,10 +52,12 @@ class SearchOptions:
     aggregate: str = "best"
     data_augmentation: int | None = None
     filter: str | Filter | None = None
+    words: Words | None = None
+    """What the answers should be like, said in words; a photo is then not needed."""
 
 
 def search(
-    photo: str | Path | bytes,
+    photo: str | Path | bytes | None,
     dataset: Dataset,
     settings: Settings,
     options: SearchOptions,
@@ -66,7 +69,7 @@ def search(
 
 
 def search_many(
-    photos: Sequence[str | Path | bytes],
+    photos: Sequence[str | Path | bytes | None],
     dataset: Dataset,
     settings: Settings,
     options: SearchOptions,
@@ -75,10 +78,10 @@ def search_many(
     """Find the products that look most like what is on each photo.
 
     Args:
-        photos: paths, or the bytes of files.
+        photos: paths, or the bytes of files; None: only what ``options.words`` say.
         dataset: a dataset that was fitted with the model.
         settings: where the workspace is.
-        options: model, number, aggregate, views, filter.
+        options: model, number, aggregate, views, filter, words.
         progress: told how far it is.
 
     Raises:
@@ -87,6 +90,7 @@ def search_many(
         WeightsError, ModelError: the model cannot be had.
     """
     check_ranking(options.number, options.aggregate)
+    check_words(options.words, options.model, wanted=None in photos)
     wanted = parse_filter(options.filter) if isinstance(options.filter, str) else options.filter
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database, ThreadPoolExecutor(1) as pool:
@@ -94,22 +98,26 @@ def search_many(
         choice = for_question(options.model, dataset, settings, store.has)
         spec = model_spec(choice)
         loading: Future[EmbeddingModel] | None = None
-        if spec.key in store.models():  # otherwise what follows says so, and nothing need be fetched or compiled
+        # Otherwise there is no photo, or what follows says so, and nothing need be fetched or compiled.
+        if spec.key in store.models() and any(photo is not None for photo in photos):
             loading = pool.submit(load_model, choice, settings, progress, len(photos) == 1)
         views = _views(database, folders.index, spec.key, options)
         stored = fresh_index(database, folders.index, spec.key, views, progress=progress)
         gallery = Gallery.of(stored)
         allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
-        squares = [_square(photo, spec.input, settings.max_pixels) for photo in photos]
-        model = loading.result() if loading else load_model(choice, settings, progress)
+        squares = [None if photo is None else _square(photo, spec.input, settings.max_pixels) for photo in photos]
+        text = words_vector(options.words, choice, settings, progress)
+        model = loading.result() if loading else None
         answers = []
         for done, (photo, pixels) in enumerate(zip(photos, squares, strict=True), start=1):
-            question = Question([_name(photo)], model.embed(pixels[None]))
+            seen = model.embed(pixels[None]) if model and pixels is not None else None
+            question = Question([_name(photo)], query_vector(text, seen, options.words))
             (matches,) = rank_products(gallery, [question], options.number, options.aggregate, allowed)
             folder = folders.dataset / dataset.name
             shown = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
-            path = "" if isinstance(photo, bytes) else str(photo)
-            answers.append(Answer(Shown(Product(_name(photo)), path), matches, shown))
+            path = str(photo) if isinstance(photo, str | Path) else ""
+            asked = Product(_name(photo), options.words.text if options.words else "")
+            answers.append(Answer(Shown(asked, path), matches, shown))
             progress("search", done, len(photos))
         return answers
 
@@ -131,5 +139,7 @@ def _views(database: Database, indexes: Path, key: str, options: SearchOptions) 
     return views
 
 
-def _name(photo: str | Path | bytes) -> str:
+def _name(photo: str | Path | bytes | None) -> str:
+    if photo is None:
+        return "words"
     return "standard input" if isinstance(photo, bytes) else Path(photo).name
