@@ -152,7 +152,7 @@ def with_one_output(model: Any, graph: Graph) -> Any:
         if not matching:
             raise ModelError(f"{graph.path} has no output {graph.output!r}: it has {names}")
         chosen = matching[0]
-    result = chosen.node.output(chosen.index)
+    result = chosen.node.input_value(0)  # what the file gives out, without the giving out
     if graph.first_token:
         from openvino import opset13 as ops
 
