@@ -143,7 +143,9 @@ def vision_network(record: HubRecord) -> bytes:
         outputs = {"last_hidden_state": ["batch", record.dimension], **outputs}
     else:
         nodes.append(helper.make_node("Identity", ["vector"], [name]))
-    inputs = {"pixel_values": (TensorProto.FLOAT, ["batch", "channels", "height", "width"])}
+    inputs: dict[str, tuple[int, list[Any]]] = {
+        "pixel_values": (TensorProto.FLOAT, ["batch", "channels", "height", "width"])
+    }
     return _network(nodes, inputs, outputs, constants)
 
 

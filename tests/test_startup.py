@@ -19,12 +19,15 @@ from tests.shop import paint_shop
 HEAVY = (
     *("numpy", "PIL", "openvino", "pyarrow", "keras", "httpx", "boto3", "botocore", "rich"),
     *("pillow_heif", "openvino_telemetry", "urllib3", "asyncio", "concurrent"),
+    *("huggingface_hub", "tokenizers", "torch", "timm"),
 )
 PICTURES = {"numpy", "PIL", "concurrent"}
 TABLE = [
     ("--help", set()),
     ("similar --help", set()),
     ("version", set()),
+    ("models list --workspace {root} --format json", set()),
+    ("models verify --workspace {root} --format json", set()),
     ("similar {shop} red --format json", set()),
     ("similar {shop} red --format csv", set()),
     ("similar {shop} --format json", set()),

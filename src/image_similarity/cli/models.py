@@ -33,21 +33,20 @@ def list_models(
     if format is o.Format.json:
         show.show_json([row.as_dict() for row in rows])
         return
-    header = ["model", "numbers", "input", "takes", "licence", "commercial use", "MB", "state"]
+    header = ["model", "state", "MB", "numbers", "px", "words", "licence"]
     cells = [
         [
             row.name,
-            row.dimension,
-            row.input,
-            row.sides,
-            row.licence,
-            "yes" if row.commercial_use else "no",
-            f"{row.size / MEGABYTE:.0f}" if row.size else "",
             row.state,
+            f"{row.size / MEGABYTE:.0f}" if row.size else "",
+            row.dimension,
+            row.input.split(",")[0],
+            "yes" if row.words else "",
+            row.licence.split(" (")[0] + ("" if row.commercial_use else ", not for commerce"),
         ]
         for row in rows
     ]
-    show.show_rows(header, cells, format, "Models")
+    show.show_rows(header, cells, format, "Models; --format json says all that is known of each")
 
 
 @models.command()

@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
     from image_similarity.types import InputSpec, ModelSpec
 
-TEXT = "image and text"
-IMAGE = "image"
+PULLED, NOT_PULLED, BUILT_IN, AT_FIRST_USE = "pulled", "not pulled", "built in", "at first use"
 WAYS = {"stretch": "stretched", "pad": "padded", "crop": "middle"}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model of the table, as people and programs want it. ``size`` in bytes, of all of its files."""
+    """One model of the table, as people and programs want it.
+
+    ``words``: whether it can be searched by words. ``size``: the bytes of all of its files; about, where they were
+    never pulled and no digest is known. ``folder``: where they are.
+    """
 
     name: str
     source: str
@@ -39,12 +42,13 @@ class ModelRow:
     dimension: int
     input: str
     preprocessing: str
-    sides: str
+    words: bool
     licence: str
     commercial_use: bool
     size: int
     sha256: dict[str, str]
     state: str
+    folder: str
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -175,12 +179,13 @@ def _row(name: str, settings: Settings) -> ModelRow:
         dimension=record.dimension,
         input=_input_text(record.input),
         preprocessing=f"mean {list(record.mean)}, std {list(record.std)}",
-        sides=TEXT if record.text else IMAGE,
+        words=record.text is not None,
         licence=record.licence,
         commercial_use=record.commercial_use,
         size=sum(locked[file.path].bytes if file.path in locked else file.size for file in record.files),
         sha256={path: each.sha256 for path, each in locked.items()} or known,
-        state=f"in {shelf.folder}" if shelf else "not pulled",
+        state=PULLED if shelf else NOT_PULLED,
+        folder=str(shelf.place(record.repo)) if shelf else "",
     )
 
 
@@ -188,10 +193,10 @@ def _own_row(name: str, folders: tuple[Path, ...]) -> ModelRow:
     """A model that is code, or one of the first version's, which come by themselves when first used."""
     network, spec = NETWORKS.get(name), base_spec(ModelChoice(name))
     if network is None:
-        return _of_spec(spec, "this package", "needs nothing")
+        return _of_spec(spec, "this package", BUILT_IN)
     where = next((folder for folder in folders if (folder / WEIGHTS / network.weights.file).exists()), None)
-    state = f"in {where}" if where else "comes at its first use"
-    return replace(_of_spec(spec, f"keras.applications.{network.application}", state), size=network.weights.size)
+    row = _of_spec(spec, f"keras.applications.{network.application}", PULLED if where else AT_FIRST_USE)
+    return replace(row, size=network.weights.size, folder=str(where / WEIGHTS) if where else "")
 
 
 def _timm_row(name: str, folders: tuple[Path, ...]) -> ModelRow:
@@ -199,7 +204,8 @@ def _timm_row(name: str, folders: tuple[Path, ...]) -> ModelRow:
     shelf = next(shelf for shelf in shelves(folders) if name in shelf.entries())
     entry = shelf.entries()[name]
     return replace(
-        _of_spec(spec, entry.repo, f"in {shelf.folder}"),
+        _of_spec(spec, entry.repo, PULLED),
+        folder=str(shelf.place(entry.repo)),
         revision=entry.revision,
         size=sum(each.bytes for each in entry.files.values()),
         sha256={path: each.sha256 for path, each in (entry.files | entry.made_from).items()},
@@ -214,12 +220,13 @@ def _of_spec(spec: ModelSpec, source: str, state: str) -> ModelRow:
         dimension=spec.dimension,
         input=_input_text(spec.input),
         preprocessing=spec.preprocessing,
-        sides=IMAGE,
+        words=False,
         licence=spec.licence,
         commercial_use=spec.commercial_use,
         size=0,
         sha256={},
         state=state,
+        folder="",
     )
 
 
