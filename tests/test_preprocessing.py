@@ -59,7 +59,8 @@ def pictures() -> Iterator[Image.Image]:
 def in_grey_levels(record: HubRecord, numbers: NDArray[Any]) -> NDArray[np.float64]:
     """What a network gets, ``(3, size, size)``, as the picture that it stands for: theirs has its own mean and std."""
     mean, std = (np.array(values)[:, None, None] for values in (record.mean, record.std))
-    return np.asarray(numbers, np.float64) * std * 255 + mean * 255
+    levels: NDArray[np.float64] = np.asarray(numbers, np.float64) * std * 255 + mean * 255
+    return levels
 
 
 def ours(record: HubRecord, picture: Image.Image) -> NDArray[np.float64]:

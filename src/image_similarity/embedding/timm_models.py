@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from image_similarity.types import ModelSpec
 
 WEIGHTS, GRAPH, DESCRIPTION = "model.safetensors", "model.onnx", "model.toml"
+FORBIDDEN = re.compile(r"\bnc\b|non.?commercial|research.only")  # in a licence's name
 NOT_STATED = "not stated by timm: see the page of its weights"
 
 
@@ -117,7 +118,7 @@ def _described(repo: str, graph: Path, exported: Exported, weights: LockedFile) 
         "mean": exported.mean,
         "std": exported.std,
         "licence": licence,
-        "commercial_use": "nc" not in re.split("[^a-z]+", licence.lower()),
+        "commercial_use": FORBIDDEN.search(licence.lower()) is None,
         "source": f"{repo} sha256:{weights.sha256}, {exported.made_by}",
     }
     return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())
