@@ -216,7 +216,7 @@ def test_a_network_of_another_form_is_refused(
         ({"output": "sentence_embedding"}, "has no output 'sentence_embedding'"),
         ({"file": record.file}, r"takes \['pixel_values'\]: input_ids and attention_mask are what there is to give"),
     ):
-        monkeypatch.setitem(RECORDS, "CLIP-B32", replace(record, text=replace(side, **change)))  # type: ignore[arg-type]
+        monkeypatch.setitem(RECORDS, "CLIP-B32", replace(record, text=replace(side, **change)))
         with pytest.raises(ModelError, match=said):
             load_text_model(ModelChoice("CLIP-B32"), online, no_progress)
     monkeypatch.setitem(RECORDS, "CLIP-B32", replace(record, dimension=768))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -32,7 +32,7 @@ class ModelChoice:
     """Use an int8 network although its check says that it is too far from fp32."""
     quantised: Path | None = None
     """The folder of the int8 network. Filled in by the jobs: it belongs to a dataset."""
-    shelves: tuple[Path, ...] = ()
+    shelves: tuple[Path, ...] = field(default=(), compare=False)
     """Where pulled models may be, the first one first. Filled in by :meth:`within`."""
 
     def __post_init__(self) -> None:

@@ -32,6 +32,13 @@ INSTALL = "pulling models needs huggingface_hub: pip install 'image-similarity[h
 # No messages to its makers, no token, no helper programs: a plain download.
 QUIET = ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_DISABLE_XET")
 DISK = {ENOSPC, EDQUOT, EFBIG, EACCES, EPERM, EROFS, ENOTDIR}
+# What the hub answers, by the class that stands for it: the messages say "404" and little more.
+ANSWERS = {
+    "RepositoryNotFoundError": "the hub has no such repository",
+    "GatedRepoError": "the repository is open to accounts only",
+    "RevisionNotFoundError": "the repository has no such commit",
+    "RemoteEntryNotFoundError": "the repository has no such file",
+}
 CARRY = "Without internet, use a folder that `image-similarity models pull NAME --to DIR` made elsewhere"
 
 
@@ -190,10 +197,11 @@ def _one_line(what: str) -> Iterator[None]:
     except ImageSimilarityError:
         raise
     except Exception as error:  # an HTTP library's errors, the hub's own, the disk's
-        reason = next(iter(str(_root(error)).strip().splitlines()), "") or type(error).__name__
+        answer = ANSWERS.get(type(error).__name__)
+        reason = answer or next(iter(str(_root(error)).strip().splitlines()), "").rstrip(".") or type(error).__name__
         if isinstance(error, OSError) and error.errno in DISK:
             raise OutputError(f"cannot keep {what}: {error.strerror or reason}. Nothing was kept") from error
-        raise WeightsError(f"cannot pull {what}: {reason}. {CARRY}") from error
+        raise WeightsError(f"cannot pull {what}: {reason}" + ("" if answer else f". {CARRY}")) from error
 
 
 def _root(error: BaseException) -> BaseException:
