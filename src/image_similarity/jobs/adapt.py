@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any
 from image_similarity.adaptation.groups import pairs_of_products
 from image_similarity.adaptation.learn import Learned, LearnOptions, learn
 from image_similarity.adaptation.projection import write_projection
-from image_similarity.embedding.models import model_spec
 from image_similarity.errors import AdaptationError
 from image_similarity.features.database import Database
-from image_similarity.features.store import FeatureStore
-from image_similarity.images.views import ONE_VIEW
-from image_similarity.index.build import fresh_index
-from image_similarity.jobs.precision import for_question
+from image_similarity.jobs.chosen import chosen
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -71,8 +67,8 @@ def adapt(
     """
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        key = model_spec(for_question(model, dataset, settings, FeatureStore(database).has)).key
-        stored = fresh_index(database, folders.index, key, ONE_VIEW, progress=progress)
+        asked = chosen(model, database, dataset, settings)
+        key, stored = asked.key, asked.index(database, settings, progress=progress)
     linked, unknown = pairs_of_products(stored.features.product_ids, pairs)
     learned = learn(stored.features.vectors, stored.grouping.row_product, options, pairs=linked, progress=progress)
     if not learned.helps:
