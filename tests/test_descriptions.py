@@ -141,7 +141,7 @@ def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(name: s
         with pytest.raises(UsageError) as caught:
             ask(ModelChoice(name))
         assert str(caught.value).startswith(
-            f"there is no model {name!r}: use VGG, Inception_Resnet, colour-shape, DINO"
+            f"there is no model {name!r}: use VGG, Inception_Resnet, colour-shape, colour, DINO"
         )
         assert str(caught.value).endswith(", PE-Core-S, timm:NAME, or the path of a model's .toml description")
 

@@ -30,8 +30,9 @@ def warn_once(name: str, licence: str, commercial_use: bool, settings: Settings)
 
 def warn_of(choice: ModelChoice, settings: Settings) -> None:
     """The same for a model that a command is about to use; one that cannot be had is that command's to name."""
-    from image_similarity.embedding.models import base_spec
+    from image_similarity.embedding.models import base_spec, parts_of
 
     with suppress(ImageSimilarityError):
-        spec = base_spec(choice.within(settings))
-        warn_once(spec.name, spec.licence, spec.commercial_use, settings)
+        for part in parts_of(choice.within(settings)):
+            spec = base_spec(part)
+            warn_once(spec.name, spec.licence, spec.commercial_use, settings)

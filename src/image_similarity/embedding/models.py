@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from image_similarity.embedding.choice import ModelChoice
+from image_similarity.embedding.expression import Expression, parse_expression
 from image_similarity.embedding.hub_records import RECORDS
 from image_similarity.embedding.precision import at_precision
 from image_similarity.errors import NotFittedError, UsageError
@@ -12,7 +15,6 @@ from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from image_similarity.embedding.engine import Graph
     from image_similarity.settings import Settings
@@ -31,8 +33,7 @@ Entry: TypeAlias = "tuple[Callable[[ModelChoice], ModelSpec], Callable[..., Grap
 def _colour_shape_spec(choice: ModelChoice) -> ModelSpec:
     from image_similarity.embedding.colour_shape_record import SPEC
 
-    if choice.weights is not None or choice.weights_digest is not None:
-        raise UsageError(f"{choice.name} has no weights: leave --weights out")
+    _no_weights(choice)
     return SPEC
 
 
@@ -40,6 +41,24 @@ def _colour_shape(*_: object) -> EmbeddingModel:
     from image_similarity.embedding.colour_shape import ColourShape
 
     return ColourShape()
+
+
+def _colour_spec(choice: ModelChoice) -> ModelSpec:
+    from image_similarity.embedding.colour_record import SPEC
+
+    _no_weights(choice)
+    return SPEC
+
+
+def _colour(*_: object) -> EmbeddingModel:
+    from image_similarity.embedding.colour import Colour
+
+    return Colour()
+
+
+def _no_weights(choice: ModelChoice) -> None:
+    if choice.weights is not None or choice.weights_digest is not None:
+        raise UsageError(f"{choice.name} has no weights: leave --weights out")
 
 
 def _keras_spec(choice: ModelChoice) -> ModelSpec:
@@ -94,9 +113,45 @@ MODELS: dict[str, Entry] = {
     "VGG": (_keras_spec, _keras),
     "Inception_Resnet": (_keras_spec, _keras),
     "colour-shape": (_colour_shape_spec, _colour_shape),
+    "colour": (_colour_spec, _colour),
     **dict.fromkeys(RECORDS, (_hub_spec, _hub)),
 }
 """Name to (its record at fp32, its graph or the thing itself). The record is cheap; the rest may download and build."""
+
+
+def is_model(name: str) -> bool:
+    """Whether a name is one of the table's, one of timm's or the path of a description."""
+    choice = ModelChoice(name)
+    return name in MODELS or ((choice.is_description or choice.is_timm) and not _has_terms(name))
+
+
+def expression_of(choice: ModelChoice) -> Expression:
+    """The models that a choice names, which may be several side by side.
+
+    Raises:
+        UsageError: it is not well formed, or weights are given for several models at once.
+    """
+    expression = parse_expression(choice.name, is_model)
+    if len(expression.parts) > 1 and (choice.weights is not None or choice.weights_digest is not None):
+        raise UsageError("--weights and --weights-digest go with a single model, not with a mixture")
+    return expression
+
+
+def parts_of(choice: ModelChoice) -> tuple[ModelChoice, ...]:
+    """A choice for each model of an expression; a precision goes to the networks among them.
+
+    Raises:
+        UsageError: it is not well formed, there is no such model, or none of them has the precision that is asked for.
+        ModelError: a description cannot be read.
+    """
+    names = [part.name for part in expression_of(choice).parts]
+    if len(names) == 1:
+        return (replace(choice, name=names[0]),)
+    parts = []
+    for name in names:
+        plain = replace(choice, name=name, precision="auto", force_int8=False)
+        parts.append(replace(choice, name=name) if base_spec(plain).precision else plain)
+    return tuple(parts)
 
 
 def base_spec(choice: ModelChoice) -> ModelSpec:
@@ -169,6 +224,11 @@ def _quantised(choice: ModelChoice) -> Path:
     if choice.quantised is None:
         raise NotFittedError(f"{choice.name} has no int8 network for this dataset: run fit with --precision int8 first")
     return choice.quantised
+
+
+def _has_terms(name: str) -> bool:
+    """Whether a text that ends like a description's path is several models instead: no file is there by that name."""
+    return ("+" in name or "*" in name) and not Path(name).exists()
 
 
 def _entry(choice: ModelChoice) -> Entry:

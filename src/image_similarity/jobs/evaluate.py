@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import model_spec
 from image_similarity.errors import NotFittedError
 from image_similarity.features.database import Database
-from image_similarity.features.store import FeatureStore
-from image_similarity.images.views import ONE_VIEW
-from image_similarity.index.build import fresh_index
-from image_similarity.jobs.precision import for_question
+from image_similarity.jobs.chosen import chosen
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
 
@@ -49,8 +45,8 @@ def evaluate(dataset: Dataset, settings: Settings, model: ModelChoice) -> Evalua
     """
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        key = model_spec(for_question(model, dataset, settings, FeatureStore(database).has)).key
-        gallery = Gallery.of(fresh_index(database, folders.index, key, ONE_VIEW))
+        asked = chosen(model, database, dataset, settings)
+        gallery = Gallery.of(asked.index(database, settings))
     sizes = np.diff(gallery.starts)[gallery.row_product]
     questions = np.flatnonzero(sizes > 1)
     if not len(questions):
@@ -58,7 +54,7 @@ def evaluate(dataset: Dataset, settings: Settings, model: ModelChoice) -> Evalua
     found = gallery.index.search(gallery.features.vectors[questions], max(DEPTHS) + 1).rows
     ranks = np.array([_rank(gallery, int(row), hits) for row, hits in zip(questions, found, strict=True)])
     shares = (float((ranks < depth).mean()) for depth in DEPTHS)
-    return Evaluation(key, len(gallery), len(questions), *shares)
+    return Evaluation(asked.key, len(gallery), len(questions), *shares)
 
 
 def _rank(gallery: Gallery, asking: int, hits: np.ndarray[Any, Any]) -> int:

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image_similarity.embedding.models import DEFAULT_CHOICE, load_model, model_spec
+from image_similarity.embedding.models import DEFAULT_CHOICE
 from image_similarity.errors import ImageError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
-from image_similarity.features.store import FeatureStore
 from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square
-from image_similarity.index.build import fitted_views, fresh_index
+from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
+from image_similarity.index.build import fitted_views
 from image_similarity.index.filters import mask
 from image_similarity.index.language import parse_filter
 from image_similarity.jobs.answers import Answer, Shown, show_product
-from image_similarity.jobs.precision import for_question
+from image_similarity.jobs.chosen import chosen
 from image_similarity.jobs.words import Words, check_words, query_vector, words_vector
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
@@ -29,14 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.index.filters import Filter
+    from image_similarity.index.recipe import Recipe
+    from image_similarity.jobs.chosen import Chosen, Embedder, Squares
     from image_similarity.settings import Settings
-    from image_similarity.types import EmbeddingModel, InputSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +91,21 @@ def search_many(
     wanted = parse_filter(options.filter) if isinstance(options.filter, str) else options.filter
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database, ThreadPoolExecutor(1) as pool:
-        store, records = FeatureStore(database), CatalogueRecords(database)
-        choice = for_question(options.model, dataset, settings, store.has)
-        spec = model_spec(choice)
-        loading: Future[EmbeddingModel] | None = None
+        records = CatalogueRecords(database)
+        model = chosen(options.model, database, dataset, settings)
+        loading: Future[Embedder] | None = None
         # Otherwise there is no photo, or what follows says so, and nothing need be fetched or compiled.
-        if spec.key in store.models() and any(photo is not None for photo in photos):
-            loading = pool.submit(load_model, choice, settings, progress, len(photos) == 1)
-        views = _views(database, folders.index, spec.key, options)
-        stored = fresh_index(database, folders.index, spec.key, views, progress=progress)
+        if model.is_stored(database) and any(photo is not None for photo in photos):
+            loading = pool.submit(model.load, settings, progress, one=len(photos) == 1)
+        stored = model.index(database, settings, _views(database, folders.index, model.recipe(), options), progress)
         gallery = Gallery.of(stored)
         allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
-        squares = [None if photo is None else _square(photo, spec.input, settings.max_pixels) for photo in photos]
-        text = words_vector(options.words, choice, settings, progress)
-        model = loading.result() if loading else None
+        squares = [None if photo is None else _squares(photo, model, settings.max_pixels) for photo in photos]
+        text = words_vector(options.words, model.parts[0], settings, progress)
+        embedder = loading.result() if loading else None
         answers = []
         for done, (photo, pixels) in enumerate(zip(photos, squares, strict=True), start=1):
-            seen = model.embed(pixels[None]) if model and pixels is not None else None
+            seen = embedder.embed([pixels]) if embedder and pixels is not None else None
             question = Question([_name(photo)], query_vector(text, seen, options.words))
             (matches,) = rank_products(gallery, [question], options.number, options.aggregate, allowed)
             folder = folders.dataset / dataset.name
@@ -122,18 +117,18 @@ def search_many(
         return answers
 
 
-def _square(photo: str | Path | bytes, wanted: InputSpec, max_pixels: int) -> NDArray[np.uint8]:
+def _squares(photo: str | Path | bytes, model: Chosen, max_pixels: int) -> Squares:
     try:
         data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
-        return square(decode(data, max_pixels=max_pixels, at_least=at_least(wanted)), wanted)
+        return model.squares(decode(data, max_pixels=max_pixels, at_least=model.at_least))
     except ImageError as error:
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
 
 
-def _views(database: Database, indexes: Path, key: str, options: SearchOptions) -> tuple[str, ...]:
+def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOptions) -> tuple[str, ...]:
     if options.data_augmentation == 0:
         return ONE_VIEW
-    views = fitted_views(database, indexes, key)
+    views = fitted_views(database, indexes, recipe)
     if options.data_augmentation == 1 and len(views) < len(SIX_VIEWS):
         raise UsageError("the dataset has no features of the six views: run fit with --data_augmentation 1 first")
     return views
