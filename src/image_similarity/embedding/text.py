@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import ModelSpec, Progress, TextModel
 
+GIVEN = ("input_ids", "attention_mask")
 INSTALL = "searching by words needs tokenizers: pip install 'image-similarity[hub]'"
 
 
@@ -82,12 +83,12 @@ class OpenVinoTextModel:
         ids: list[int] = self._tokenizer.encode(text).ids[: self._text.length]
         return ids if ids and ids[-1] == self._text.end else [*ids[: self._text.length - 1], self._text.end]
 
-    def _inputs(self, tokens: list[int]) -> dict[str, NDArray[Any]]:
+    def _inputs(self, tokens: list[int]) -> dict[int, NDArray[Any]]:
         blank = self._text.length - len(tokens)
         values = {"input_ids": tokens + [self._text.pad] * blank, "attention_mask": [1] * len(tokens) + [0] * blank}
         return {
-            entry.any_name: np.array([values[entry.any_name]], entry.get_element_type().to_dtype())
-            for entry in self._compiled.inputs
+            place: np.array([values[_name_of(entry)]], entry.get_element_type().to_dtype())
+            for place, entry in enumerate(self._compiled.inputs)
         }
 
 
@@ -105,13 +106,19 @@ def _tokenizer(path: Path, text: TextSpec) -> Any:
     return tokenizer
 
 
+def _name_of(entry: Any) -> str:
+    """An input's name in the file; OpenVINO may know it by others too, once shapes are fixed."""
+    names = entry.get_names()
+    return next((name for name in GIVEN if name in names), entry.any_name)
+
+
 def _compile(spec: ModelSpec, text: TextSpec, path: Path) -> Any:
     core = import_openvino().Core()
     try:
         model = core.read_model(path)
-        known = {entry.any_name for entry in model.inputs}
-        if not known <= {"input_ids", "attention_mask"}:
-            raise ModelError(f"{path} takes {sorted(known)}: input_ids and attention_mask are what there is to give")
+        taken = {_name_of(entry) for entry in model.inputs}
+        if not taken <= set(GIVEN):
+            raise ModelError(f"{path} takes {sorted(taken)}: {' and '.join(GIVEN)} are what there is to give")
         model.reshape({entry: [1, text.length] for entry in model.inputs})
         graph = Graph(path, "", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), output=text.output)
         compiled = core.compile_model(with_one_output(model, graph), "CPU", configuration(spec, "LATENCY"))
