@@ -124,6 +124,7 @@ class FeaturesRun:
                 self._finish(pool, before)
             finally:
                 pool.shutdown(cancel_futures=True)
+                self._model = None  # what comes next in a fit needs memory of its own
         for failure in failures_of(source):
             self._fail(failure)
         self.store.switch()

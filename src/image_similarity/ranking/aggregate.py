@@ -17,7 +17,7 @@ from image_similarity.ranking.best import first_of_each_product
 from image_similarity.types import ProductMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FIRST_VERSION_IMAGES = 50  # nearest images that each image of a product may vote for (facts of the first version)
 FIRST_LOOK = 64  # rows asked for at first by `best`; four times as many while that leaves a doubt
 GROWTH = 4
+HITS = 1 << 17  # looked at together: some 10 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +91,36 @@ def _best(gallery: Gallery, questions: Sequence[Question], number: int, allowed:
     look, everything = FIRST_LOOK, _count(gallery, allowed)
     while open_questions:
         look = min(look, everything)
-        asked = [questions[i] for i in open_questions]
-        found = gallery.nearest(asked, look, allowed)
-        hits = _first_hits(gallery, asked, found, number)
-        doubtful, start = [], 0
-        for i, answer in zip(open_questions, hits, strict=True):
-            stop = start + len(questions[i].vectors)
-            wanted = min(number, gallery.others(questions[i], allowed))
-            answers[i] = answer[:wanted]
-            unseen = float(found.scores[start:stop, -1].max(initial=-np.inf)) if look < everything else -np.inf
-            if len(answers[i]) < wanted or (wanted and answers[i][-1].score <= unseen):
-                doubtful.append(i)
-            start = stop
+        doubtful = []
+        for some in _at_a_time(open_questions, questions, look):
+            asked = [questions[i] for i in some]
+            found = gallery.nearest(asked, look, allowed)
+            start = 0
+            for i, answer in zip(some, _first_hits(gallery, asked, found, number), strict=True):
+                stop = start + len(questions[i].vectors)
+                wanted = min(number, gallery.others(questions[i], allowed))
+                answers[i] = answer[:wanted]
+                unseen = float(found.scores[start:stop, -1].max(initial=-np.inf)) if look < everything else -np.inf
+                if len(answers[i]) < wanted or (wanted and answers[i][-1].score <= unseen):
+                    doubtful.append(i)
+                start = stop
         if look == everything:
             break
         open_questions, look = doubtful, look * GROWTH
     return answers
+
+
+def _at_a_time(numbers: list[int], questions: Sequence[Question], look: int) -> Iterator[list[int]]:
+    """The numbers of some questions after another, so few that their hits take no more than so much memory."""
+    some, pictures = list[int](), 0
+    for number in numbers:
+        pictures += len(questions[number].vectors)
+        if some and pictures * look > HITS:
+            yield some
+            some, pictures = [], len(questions[number].vectors)
+        some.append(number)
+    if some:
+        yield some
 
 
 def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbours, number: int) -> list[list[_Hit]]:

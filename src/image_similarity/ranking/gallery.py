@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from image_similarity.images.views import ORIGINAL
 from image_similarity.index.opened import Grouping
+from image_similarity.mapped import let_go
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.halves import single
 from image_similarity.types import Neighbours
@@ -80,6 +81,13 @@ class Gallery:
             asked = np.concatenate(rows)
             return Neighbours(known.rows[asked, :look].astype(np.intp), known.scores[asked, :look])
         return self.index.search(np.concatenate([question.vectors for question in questions]), look, allowed)
+
+    def let_go(self) -> None:
+        """Give back the memory of what was read of the mapped vectors and of what is known beforehand."""
+        let_go(self.features.vectors)
+        if self.known is not None:
+            let_go(self.known.rows)
+            let_go(self.known.scores)
 
     def others(self, question: Question, allowed: Mask | None = None) -> int:
         """How many products could be answers: those with a row that is allowed, the question's own left out."""
