@@ -4,9 +4,6 @@ A sample of the columns tells for each row a score that some hundred others are 
 what low precision can be off by, is a candidate; candidates are multiplied again in float32. A row with too few
 candidates is searched for by itself, so the answer is :class:`ExactIndex`'s.
 
-Memory is what a unit of rows needs: a few tiles and their candidates. Vectors that are a memory map are read tile by
-tile and given back, so what is held does not grow with the number of rows.
-
 The work is done in units of rows. A unit's answer, and what it found for the units after it, are files: a run that was
 broken off goes on after its last whole unit.
 """
@@ -19,12 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.files import replacing
-from image_similarity.mapped import let_go
-from image_similarity.neighbours.candidates import best_of, of_rows, packed
-from image_similarity.neighbours.close import closest_in_order
+from image_similarity.neighbours.candidates import best_of, packed
+from image_similarity.neighbours.close import closest
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.keys import keys_of, neighbours_of
-from image_similarity.neighbours.tiles import Tiles
+from image_similarity.neighbours.tiles import SIDE, Tiles
 from image_similarity.neighbours.work import take_up
 from image_similarity.processors import processors
 from image_similarity.types import Neighbours, no_progress
@@ -37,7 +33,7 @@ if TYPE_CHECKING:
     from image_similarity.types import Progress
 
 UNIT = 4  # tiles: what a broken-off run does again at most
-SAMPLE = 2048  # columns that tell each row's floor
+SAMPLE_TILES = 2  # columns that tell each row's floor
 ONE_IN_200 = 2.58  # standard deviations; so many rows have too few above their floor and are searched for by themselves
 CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
 LOWEST = -1.1  # every score reaches it
@@ -64,7 +60,7 @@ def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Prog
                 finishing.append(finisher.submit(work.finish, unit, work.candidates(unit)))
             for done in finishing[:-1]:
                 done.result()  # at most one waits, so that candidates do not pile up
-            progress("nearest", min(unit * UNIT * work.tiles.side, len(vectors)), len(vectors))
+            progress("nearest", min(unit * UNIT * SIDE, len(vectors)), len(vectors))
         for done in finishing:
             done.result()
     progress("nearest", len(vectors), len(vectors))
@@ -79,10 +75,10 @@ class _Work:
         self.tiles = Tiles(vectors)
         self.units = -(-self.tiles.count // UNIT)
         self.pool = ThreadPoolExecutor(processors())
-        take_up(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": UNIT * self.tiles.side})
+        take_up(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": UNIT})
         self.floors = self._floors()
         # Two scores of one row are each off by so much; their order tells nothing within twice that.
-        self.reach = np.full(self.tiles.count * self.tiles.side, np.inf, np.float32)
+        self.reach = np.full(self.tiles.count * SIDE, np.inf, np.float32)
         self.reach[: len(vectors)] = self.floors - 2 * self.tiles.error
 
     def is_done(self, unit: int) -> bool:
@@ -96,7 +92,6 @@ class _Work:
         for pairs in self.pool.map(self._column, range(tiles.start, self.tiles.count), [tiles] * self.tiles.count):
             for target, keys in pairs:
                 found[target].append(keys)
-        let_go(self.vectors[tiles.start * self.tiles.side : tiles.stop * self.tiles.side])
         mine = [*found[unit], *(self._earlier(before, unit) for before in range(unit))]
         later = [np.concatenate(keys) if keys else np.empty(0, np.int64) for keys in found[unit + 1 :]]
         self._save(unit, "later", np.concatenate(later) if later else np.empty(0, np.int64))
@@ -119,8 +114,6 @@ class _Work:
                 rows[start : start + len(found.rows)] = found.rows
                 scores[start : start + len(found.rows)] = found.scores
                 start += len(found.rows)
-                let_go(rows)
-                let_go(scores)
             rows.flush()
             scores.flush()
             del rows, scores
@@ -132,19 +125,21 @@ class _Work:
 
     def _floors(self) -> NDArray[np.float32]:
         """For each row a score that, going by a sample of the columns, more than ``k`` columns reach."""
-        count = min(len(self.vectors), SAMPLE)
+        count = min(len(self.vectors), SAMPLE_TILES * SIDE)
         sample = np.sort(np.random.default_rng(SEED).choice(len(self.vectors), count, replace=False))
-        columns = [self.vectors[part] for part in np.array_split(sample, -(-count // self.tiles.side))]
+        columns = [self.vectors[part] for part in np.array_split(sample, -(-count // SIDE))]
         place = _place(self.k * count / len(self.vectors))
 
         def of_tile(tile: int) -> NDArray[np.float32]:
             rows = self.vectors[self.tiles.rows(tile)]
             if place > count:
                 return np.full(len(rows), LOWEST, np.float32)
-            best = np.concatenate([_highest(self.tiles.against(rows, part), place) for part in columns], axis=1)
-            let_go(rows)
-            floors: NDArray[np.float32] = _highest(best, place).min(axis=1)
-            return floors
+            scores, start = np.empty((len(rows), count), np.float32), 0
+            for part in columns:
+                scores[:, start : start + len(part)] = self.tiles.against(rows, part)
+                start += len(part)
+            scores.partition(count - place, axis=1)
+            return scores[:, count - place].copy()  # not the whole that it is of
 
         return np.concatenate(list(self.pool.map(of_tile, range(self.tiles.count))))
 
@@ -158,14 +153,12 @@ class _Work:
             found.append(self._candidates(tile, column, scores))
             if tile != column:
                 found.append(self._candidates(column, tile, scores.T))
-        if column not in tiles:  # those are wanted with every column
-            let_go(self.vectors[self.tiles.rows(column)])
         return found
 
     def _candidates(self, tile: int, other: int, scores: NDArray[np.float32]) -> tuple[int, NDArray[np.int64]]:
         """The pairs of a tile's rows that reach their floor, for the tile's unit. ``scores`` has a row for each."""
         unit, within = divmod(tile, UNIT)
-        floor = self.reach[tile * self.tiles.side : tile * self.tiles.side + len(scores)]
+        floor = self.reach[tile * SIDE : tile * SIDE + len(scores)]
         # The mask is made in the order that the scores lie in: the other way round each would be fetched from afar.
         if scores.strides[1] == scores.itemsize:
             rows, others = np.divmod(np.flatnonzero(scores >= floor[:, None]), scores.shape[1])
@@ -175,7 +168,7 @@ class _Work:
             rows, others, values = self._thinned(tile, other)
         else:
             values = scores[rows, others]
-        return unit, packed(rows + within * self.tiles.side, others + other * self.tiles.side, values)
+        return unit, packed(rows + within * SIDE, others + other * SIDE, values)
 
     def _thinned(self, tile: int, other: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
         """The ``k`` best of another tile for each row of one: as exact as the last word."""
@@ -186,21 +179,12 @@ class _Work:
 
     def _nearest(self, unit: int, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """The keys of the ``k`` nearest of a unit's rows, out of its candidates."""
-        start = unit * UNIT * self.tiles.side
-        stop = min(start + UNIT * self.tiles.side, len(self.vectors))
-        nearest = np.empty((stop - start, self.k), np.int64)
-        for first in range(start, stop, self.tiles.side):
-            mine, place = self.vectors[first : min(first + self.tiles.side, stop)], first - start
-            found = self._nearest_of(mine, self.floors[first : first + len(mine)], of_rows(keys, place, len(mine)))
-            nearest[place : place + len(mine)] = found
-        return nearest
-
-    def _nearest_of(
-        self, mine: NDArray[np.float16], floors: NDArray[np.float32], keys: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+        start = unit * UNIT * SIDE
+        mine = self.vectors[start : start + UNIT * SIDE]
+        floors = self.floors[start : start + len(mine)]
         others, short = best_of(keys, len(mine), self.k, floors, 2 * self.tiles.error)
         others[short, : self.k] = np.arange(self.k)  # anything: they are searched for below
-        nearest = closest_in_order(self.vectors, mine, others, self.k)
+        nearest = closest(self.vectors, mine, others, self.k)
         if short.any():
             found = ExactIndex(self.vectors).search(mine[short], self.k)
             nearest[short] = keys_of(found.scores.astype(np.float64), found.rows)
@@ -218,13 +202,6 @@ class _Work:
     def _save(self, unit: int, what: str, values: NDArray[np.int64]) -> None:
         with replacing(self._path(unit, what)) as path, path.open("wb") as file:
             np.save(file, values)
-
-
-def _highest(scores: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """The ``count`` highest scores of each line, in no order; all where there are fewer. Disorders ``scores``."""
-    lower = max(0, scores.shape[1] - count)
-    scores.partition(lower, axis=1)
-    return scores[:, lower:].copy()  # not the whole that it is of
 
 
 def _place(expected: float) -> int:

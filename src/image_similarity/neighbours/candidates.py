@@ -31,13 +31,6 @@ def row_of(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return keys >> (SCORE_BITS + OTHER_BITS)
 
 
-def of_rows(keys: NDArray[np.int64], first: int, count: int) -> NDArray[np.int64]:
-    """The keys of some adjacent rows of a unit, their rows counted from ``first``."""
-    rows = row_of(keys)
-    kept: NDArray[np.int64] = keys[(rows >= first) & (rows < first + count)] - (first << (SCORE_BITS + OTHER_BITS))
-    return kept
-
-
 def _below(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return (keys >> OTHER_BITS) & SCORE_MASK
 

@@ -22,8 +22,8 @@ class ExactIndex:
     """A :class:`~image_similarity.types.NeighbourIndex` that computes every score.
 
     Args:
-        vectors: ``(n, dimension)``, float16 or float32; kept as it is, not copied. What was read of a memory map is
-            given back, so that a search holds a few MB whatever the number of rows.
+        vectors: ``(n, dimension)``, float16 or float32; kept as it is, not copied. What many questions read of a
+            memory map is given back.
     """
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
@@ -49,7 +49,8 @@ class ExactIndex:
         for start in range(0, len(rows), ROW_BLOCK):
             chosen = rows[start : start + ROW_BLOCK]
             scores = queries @ single(self._rows(chosen)).T
-            let_go(self._vectors[chosen[0] : chosen[-1] + 1])
+            if len(queries) > 1:  # many follow; one alone comes back soon, and wants to find the pages where they were
+                let_go(self._vectors[chosen[0] : chosen[-1] + 1])
             if best.shape[1] == k:  # nearly all rows are too far from all queries: they need no keys
                 reach = (scores >= lowest_of(best)[:, None]).any(axis=0)
                 scores, chosen = scores[:, reach], chosen[reach]

@@ -13,8 +13,7 @@ from image_similarity.processors import processors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIDE = 1024  # rows of a tile at most: its scores, 4 MB, stay in the processor's cache
-VALUES = 1 << 20  # of a tile's vectors at most: a processor holds each of two tiles twice, as it is and in float32
+SIDE = 1024  # rows of a tile: its scores, 4 MB, stay in the processor's cache
 # The most that a score of two unit vectors can be off. bfloat16 keeps 8 bits: each factor is off by at most 2**-9 of
 # itself, and the sum of |x * y| of two unit vectors is at most 1. Stored vectors are of unit length to three decimals.
 ERROR = {"bf16": 2.0**-8 * 1.01, "f32": 2e-5}
@@ -26,11 +25,6 @@ class Tiles:
     Args:
         vectors: ``(n, dimension)`` float16, about unit length; kept as it is, a memory map stays one.
 
-    Attributes:
-        side: rows of a tile.
-        count: tiles.
-        error: the most that a score is off by.
-
     :meth:`scores` may be called from as many threads as there are processors, one core each.
     """
 
@@ -39,12 +33,11 @@ class Tiles:
         from openvino import opset13 as ops
 
         self._vectors = np.asarray(vectors)
-        self.side = side_for(vectors.shape[1])
-        self.count = -(-len(vectors) // self.side)
+        self.count = -(-len(vectors) // SIDE)
         core = openvino.Core()
         precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         self.error = ERROR[precision]
-        shape = [self.side, vectors.shape[1]]
+        shape = [SIDE, vectors.shape[1]]
         sides = [ops.parameter(shape, openvino.Type.f16) for _ in range(2)]
         product = ops.matmul(*(ops.convert(side, "f32") for side in sides), False, True)
         cores = processors()
@@ -57,7 +50,7 @@ class Tiles:
 
     def rows(self, tile: int) -> slice:
         """The rows of a tile; the last may have fewer."""
-        return slice(tile * self.side, min((tile + 1) * self.side, len(self._vectors)))
+        return slice(tile * SIDE, min((tile + 1) * SIDE, len(self._vectors)))
 
     def scores(self, first: int, second: int) -> NDArray[np.float32]:
         """The scores of two tiles, ``(rows of first, rows of second)``, each off by at most ``error``.
@@ -67,7 +60,7 @@ class Tiles:
         return self.against(self._vectors[self.rows(first)], self._vectors[self.rows(second)])
 
     def against(self, first: NDArray[np.float16], second: NDArray[np.float16]) -> NDArray[np.float32]:
-        """As :meth:`scores`, of any two blocks of at most ``side`` rows."""
+        """As :meth:`scores`, of any two blocks of at most ``SIDE`` rows."""
         mine = self._mine
         if not hasattr(mine, "request"):
             # One at a time: two threads that each make a tensor of OpenVINO can wait for each other for ever.
@@ -84,11 +77,3 @@ class Tiles:
         """A request, and its inputs and its output as arrays."""
         request = self._compiled.create_infer_request()
         return request, [request.get_input_tensor(i).data for i in range(2)], request.get_output_tensor(0).data
-
-
-def side_for(dimension: int) -> int:
-    """How many rows a tile of such vectors has: a power of two, fewer the wider they are."""
-    side = SIDE
-    while side * dimension > VALUES and side > 1:
-        side //= 2
-    return side

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.files import replacing
-from image_similarity.mapped import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +44,5 @@ def take_up(folder: Path, vectors: NDArray[np.float16], facts: Mapping[str, obje
 def _digest(vectors: NDArray[np.float16]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for start in range(0, len(vectors), ROWS):
-        rows = vectors[start : start + ROWS]
-        digest.update(np.ascontiguousarray(rows).data)
-        let_go(rows)
+        digest.update(np.ascontiguousarray(vectors[start : start + ROWS]).data)
     return digest.hexdigest()
