@@ -15,7 +15,7 @@ from image_similarity.features.store import FeatureStore
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square
 from image_similarity.index.build import fitted_views, fresh_index
-from image_similarity.index.filters import mask
+from image_similarity.index.filters import passing
 from image_similarity.index.language import parse_filter
 from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.jobs.precision import for_question
@@ -99,7 +99,7 @@ def search_many(
         views = _views(database, folders.index, spec.key, options)
         stored = fresh_index(database, folders.index, spec.key, views, progress=progress)
         gallery = Gallery.of(stored)
-        allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
+        allowed = None if wanted is None else passing(wanted, stored.columns, len(gallery))
         squares = [_square(photo, spec.input, settings.max_pixels) for photo in photos]
         model = loading.result() if loading else load_model(choice, settings, progress)
         answers = []
