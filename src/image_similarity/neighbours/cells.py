@@ -109,9 +109,7 @@ class CellsIndex:
         keys = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries) if k else 0, QUERY_BLOCK):
             asked = single(queries[start : start + QUERY_BLOCK])
-            found = (
-                self._of_few(asked, k, self._all if rows is None else rows) if few else self._of_cells(asked, k, rows)
-            )
+            found = self._of_few(asked, k, rows) if few else self._of_cells(asked, k, rows)
             keys[start : start + QUERY_BLOCK] = found
         return neighbours_of(keys)
 
