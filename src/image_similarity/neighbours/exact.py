@@ -9,11 +9,12 @@ import numpy as np
 from image_similarity.mapped import let_go
 from image_similarity.neighbours.halves import single
 from image_similarity.neighbours.keys import keys_of, largest, lowest_of, neighbours_of
+from image_similarity.neighbours.rowset import row_set
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from image_similarity.types import Neighbours
+    from image_similarity.types import Neighbours, RowSet
 
 QUERY_BLOCK, ROW_BLOCK = 256, 2048  # a few MB at a time, in the processor's cache, whatever the catalogue's size
 
@@ -29,15 +30,17 @@ class ExactIndex:
     def __init__(self, vectors: NDArray[np.floating]) -> None:
         self._vectors = vectors
 
-    def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
+    def search(
+        self, queries: NDArray[np.floating], k: int, allowed: RowSet | NDArray[np.bool_] | None = None
+    ) -> Neighbours:
         """The ``k`` rows of the highest dot product for each query, best first; equal scores by row.
 
         Args:
             queries: ``(m, dimension)``.
             k: rows wanted; never more come back than are allowed.
-            allowed: ``(n,)``, the rows that may be found; None: all.
+            allowed: the rows that may be found, as a set or as a mask ``(n,)``; None: all.
         """
-        rows = np.arange(len(self._vectors)) if allowed is None else np.flatnonzero(allowed)
+        rows = np.arange(len(self._vectors)) if allowed is None else np.sort(row_set(allowed).numbers())
         k = min(k, len(rows))
         keys = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), QUERY_BLOCK):
