@@ -10,6 +10,8 @@ from image_similarity.errors import UsageError
 from image_similarity.settings import Settings, model_folders
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
+IN_USE = ""
+"""The name of the model that a dataset uses where nobody names one."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
