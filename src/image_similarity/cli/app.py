@@ -10,6 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.adapting import adapt
+from image_similarity.cli.evaluating import evaluate
 from image_similarity.cli.progress import Bars
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import DEFAULT_MODEL
@@ -220,28 +221,7 @@ def search(
     _page(answer, html, f"Products like {answer.query.product.product_id}")
 
 
-@app.command()
-def evaluate(
-    dataset: o.Dataset,
-    model: o.Model = DEFAULT_MODEL,
-    weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
-    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
-    workspace: o.Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Leave one image out: how often does an image find another image of its own product?"""
-    from image_similarity.cli import show
-
-    choice = ModelChoice(model, None, weights_digest, precision.value)
-    result = _workspace(workspace).evaluate(dataset, model=choice).as_dict()
-    if format is o.Format.json:
-        show.show_json(result)
-        return
-    cells = [f"{value:.3f}" if isinstance(value, float) else value for value in result.values()]
-    header = [name.replace("r_at_", "R@") for name in result]
-    show.show_rows(header, [cells], format, f"Another photo of the same product, {dataset}")
-
-
+app.command()(evaluate)
 app.command()(adapt)
 
 
