@@ -58,7 +58,7 @@ def _page(found: Evaluation, folder: Path, command: str) -> Page:
         sections.append(Section(_short(result), intro, _rows(misses, place), compact=True))
     if found.failures or found.skipped:
         sections.append(_left_out(found))
-    return Page(f"How good are the answers? {found.dataset}", "", sections, facts, command)
+    return Page(f"How good are the answers of {found.dataset}?", "", sections, facts, command)
 
 
 def _by_protocol(found: Evaluation) -> list[list[Result]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from image_similarity.pages.markup import escape, one_line
 from image_similarity.pages.model import Plot, Point
 
-WIDTH, HEIGHT = 560, 340
+WIDTH, HEIGHT = 460, 310
 LEFT, RIGHT, TOP, BOTTOM = 52, 18, 26, 54
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 MOST_TICKS = 6

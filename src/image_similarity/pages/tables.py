@@ -5,6 +5,7 @@ from __future__ import annotations
 from image_similarity.pages.markup import escape, one_line
 from image_similarity.pages.model import Figure, Table
 
+MINUS = "\N{MINUS SIGN}"
 LEAST_SPAN = 0.05  # a difference's scale is never finer than this either way
 
 
@@ -43,10 +44,10 @@ def _difference(figure: Figure, span: float) -> str:
     kind = "ims-up" if figure.low > 0 else "ims-down" if figure.high < 0 else "ims-unclear"
     words = {"ims-up": "better", "ims-down": "worse", "ims-unclear": "no clear difference"}[kind]
     low, high = (0.5 + end / (2 * span) for end in (figure.low, figure.high))
-    interval = f"{figure.low:+.3f} to {figure.high:+.3f}, {words}"
+    value, first, last = (f"{each:+.3f}".replace("-", MINUS) for each in (figure.value, figure.low, figure.high))
     return (
-        f'<td class="{kind}"><span class="ims-value">{figure.value:+.3f}</span>'
-        f'{_range(low, high, zero=True)}<span class="ims-interval">{interval}</span></td>'
+        f'<td class="{kind}"><span class="ims-value">{value}</span>'
+        f'{_range(low, high, zero=True)}<span class="ims-interval">{first} to {last}, {words}</span></td>'
     )
 
 
