@@ -133,8 +133,9 @@ def _tables(found: Evaluation) -> None:
 
 
 def _cell(estimate: Estimate, sign: str = "") -> str:
-    """A figure and, under it, its 95% interval."""
-    low, high = (f"{each:{sign}.3f}".replace("0.", ".", 1) for each in (estimate.low, estimate.high))
+    """A figure and, under it, its 95% interval, so short that six columns stand in eighty characters."""
+    digits = 2 if sign else 3
+    low, high = (f"{each:{sign}.{digits}f}".replace("0.", ".", 1) for each in (estimate.low, estimate.high))
     return f"{estimate.value:{sign}.3f}\n{low} {high}"
 
 

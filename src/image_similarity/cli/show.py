@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from image_similarity.types import Counts, Failure
 
 SHOWN_FAILURES = 20
-WHOLE = 24  # characters of a model's name that are never folded
+WHOLE = 14  # characters of a model's name that are never folded
 
 
 def say(text: str) -> None:
