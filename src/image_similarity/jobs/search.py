@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.index.filters import Filter
+    from image_similarity.index.recipe import Recipe
     from image_similarity.jobs.chosen import Chosen, Embedder, Squares
     from image_similarity.settings import Settings
 
@@ -91,7 +92,7 @@ def search_many(
         loading: Future[Embedder] | None = None
         if model.is_stored(database):  # otherwise what follows says so, and nothing need be fetched or compiled
             loading = pool.submit(model.load, settings, progress, one=len(photos) == 1)
-        stored = model.index(database, settings, _views(database, folders.index, model.key, options), progress)
+        stored = model.index(database, settings, _views(database, folders.index, model.recipe(), options), progress)
         gallery = Gallery.of(stored)
         allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
         squares = [_squares(photo, model, settings.max_pixels) for photo in photos]
@@ -116,10 +117,10 @@ def _squares(photo: str | Path | bytes, model: Chosen, max_pixels: int) -> Squar
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
 
 
-def _views(database: Database, indexes: Path, key: str, options: SearchOptions) -> tuple[str, ...]:
+def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOptions) -> tuple[str, ...]:
     if options.data_augmentation == 0:
         return ONE_VIEW
-    views = fitted_views(database, indexes, key)
+    views = fitted_views(database, indexes, recipe)
     if options.data_augmentation == 1 and len(views) < len(SIX_VIEWS):
         raise UsageError("the dataset has no features of the six views: run fit with --data_augmentation 1 first")
     return views
