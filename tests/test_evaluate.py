@@ -19,6 +19,7 @@ from image_similarity.jobs.evaluation import EvaluateOptions
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
 from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register
+from tests.test_adapt import Fields, catalogue
 
 STORED = EvaluateOptions(stored_only=True)
 OTHER = "colour-shape"
@@ -282,6 +283,22 @@ def test_the_command_prints_every_form_and_holds_bars(
     assert "below the bar: mAP@R of grey under one-image-out is" in said
     assert "of mean-colour" not in said
     assert CliRunner().invoke(app, [*asked, "--at-least", "R@2=1"]).exception is not None
+
+
+def test_what_was_learned_from_the_catalogue_is_said_to_flatter(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(MODELS, "fields", (lambda choice: Fields.spec, lambda *arguments: Fields()))
+    workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100), model="fields")
+    workspace.adapt("shop", model="fields")
+    options = EvaluateOptions(simulated=5)
+    before, after = workspace.evaluate("shop", model=["fields", "fields+adapted"], options=options).results[:2]
+    assert after.estimates["r_at_1"].value > before.estimates["r_at_1"].value
+    result = workspace.evaluate("shop", model="fields+adapted", options=options)
+    assert [each.protocol for each in result.results] == ["one-image-out", "simulated"]
+    (note,) = result.notes
+    assert note.startswith("fields+adapted was learned from products of this very catalogue")
+    assert not workspace.evaluate("shop", model="fields", options=options).notes
 
 
 def test_bad_requests_are_refused(workspace: Workspace, tmp_path: Path) -> None:

@@ -142,6 +142,8 @@ def _cell(estimate: Estimate, sign: str = "") -> str:
 def _say(found: Evaluation, below: list[str], html: Path | None) -> None:
     from image_similarity.cli import show
 
+    for note in found.notes:
+        show.say(f"note: {note}")
     for protocol, reason in found.skipped.items():
         show.say(f"not asked: {protocol} ({reason})")
     if found.failures:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 TIMED = 16  # images that the speed is measured on
+LEARNED = (
+    "was learned from products of this very catalogue, so these figures flatter it: what adapt printed is of products "
+    "that it had not learned from"
+)
 
 
 def evaluate(
@@ -89,6 +93,7 @@ def evaluate(
             ],
             abouts={plan.protocol.name: plan.protocol.about for plan, _ in kept},
             skipped=skipped,
+            notes=[f"{side.label} {LEARNED}" for side in sides if side.asked.learned],
             failures=[*labels.failures, *(failure for plan in planned for failure in plan.photos.failures)],
         )
 

@@ -43,7 +43,8 @@ STANDARD = EvaluateOptions()
 class Evaluation:
     """What was found out: protocol by protocol, in each the models in the order asked for.
 
-    ``skipped``: why a protocol was not asked, by its name. ``failures``: photos that could not be used.
+    ``skipped``: why a protocol was not asked, by its name. ``failures``: photos that could not be used. ``notes``: what
+    to know before believing the figures.
     """
 
     dataset: str
@@ -58,6 +59,7 @@ class Evaluation:
     """What each protocol asks, in a sentence."""
     skipped: Mapping[str, str]
     failures: Sequence[Failure]
+    notes: Sequence[str] = ()
 
     @property
     def model_key(self) -> str:
@@ -103,6 +105,7 @@ class Evaluation:
             "models": [each.as_dict() for each in self.costs],
             "results": results,
             "skipped": dict(self.skipped),
+            "notes": list(self.notes),
             "failures": [
                 {name: getattr(each, name) for name in ("stage", "reason", "product_id", "image_id", "location")}
                 for each in self.failures

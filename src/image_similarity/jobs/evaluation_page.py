@@ -50,7 +50,8 @@ def _page(found: Evaluation, folder: Path, command: str) -> Page:
         ("Questions", f"{sum(each[0].questions for each in _by_protocol(found)):,}"),
         ("Seed", str(found.seed)),
     ]
-    sections = [Section("Results", SCALES, (), [_table(results, found) for results in _by_protocol(found)])]
+    intro = "\n".join((SCALES, *(f"Note: {note}." for note in found.notes)))
+    sections = [Section("Results", intro, (), [_table(results, found) for results in _by_protocol(found)])]
     sections.append(_cost(found))
     for number, (result, misses) in enumerate(zip(found.results, found.worst, strict=True)):
         intro = f"{result.title}: the questions whose right answer stands lowest, one of each product."
