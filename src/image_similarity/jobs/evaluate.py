@@ -19,6 +19,7 @@ from image_similarity.jobs.evaluation import STANDARD, EvaluateOptions, Evaluati
 from image_similarity.jobs.evaluation_photos import Source, embedded, readable, simulate, spread, squares_of
 from image_similarity.jobs.evaluation_sides import cost, open_sides
 from image_similarity.jobs.evaluation_worst import Shower, worst_misses
+from image_similarity.mapped import let_go
 from image_similarity.settings import Folders
 from image_similarity.types import Progress, no_progress
 
@@ -167,7 +168,12 @@ class _Run:
                 paths, side, embedder, self.settings.max_pixels, lambda n: self.progress(stage, n, len(paths))
             )
         stage = f"ask {plan.protocol.name}, {side.label}"
-        return ask(plan.questions(side, vectors), plan.scores(side), lambda n: self.progress(stage, n, plan.total))
+
+        def told(done: int) -> None:
+            let_go(side.stored.features.vectors)  # every block of questions reads them all
+            self.progress(stage, done, plan.total)
+
+        return ask(plan.questions(side, vectors), plan.scores(side), told)
 
 
 def _results(plan: Plan, sides: Sequence[Side], outcomes: Sequence[Outcome], seed: int) -> list[Result]:
