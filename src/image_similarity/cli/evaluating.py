@@ -10,8 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import DEFAULT_MODEL
+from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import BELOW_BAR, SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def evaluate(
     from image_similarity.workspace import Workspace
 
     bars = [parse_bar(text) for text in at_least or ()]
-    models = model or [DEFAULT_MODEL]
+    models = model or [IN_USE]
     if len(models) > 1 and (weights or weights_digest):
         raise UsageError("--weights belong to one model: evaluate it alone")
     choices = [ModelChoice(each, weights, weights_digest, precision.value) for each in models]
