@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from image_similarity.jobs.adapt import AdaptReport
     from image_similarity.jobs.answers import Answer
     from image_similarity.jobs.compare import Comparison
-    from image_similarity.jobs.evaluate import Evaluation
+    from image_similarity.jobs.evaluation import EvaluateOptions, Evaluation
     from image_similarity.jobs.extract import ExtractReport
     from image_similarity.jobs.fit import FitReport
     from image_similarity.jobs.in_use import InUse
@@ -166,13 +166,27 @@ class Workspace:
         return search(photo, named, self.settings, options, self.progress)
 
     def evaluate(
-        self, dataset: str, *, model: str | ModelChoice = IN_USE, weights_digest: str | None = None
+        self,
+        dataset: str,
+        *,
+        model: str | ModelChoice | Sequence[str | ModelChoice] = IN_USE,
+        weights: str | Path | None = None,
+        weights_digest: str | None = None,
+        options: EvaluateOptions | None = None,
     ) -> Evaluation:
-        """Leave one image out: how often does an image find another image of its own product?"""
-        from image_similarity.jobs.evaluate import evaluate
+        """How often the right product comes first, of one model or of several side by side; docs/evaluation.md.
 
+        ``options`` say what to ask and what with: labels, protocols, simulated photos, a seed.
+        """
+        from image_similarity.jobs.evaluate import evaluate
+        from image_similarity.jobs.evaluation import STANDARD
+
+        models = [model] if isinstance(model, (str, ModelChoice)) else list(model)
+        if len(models) > 1 and (weights is not None or weights_digest is not None):
+            raise UsageError("weights belong to one model: evaluate it alone, or give a ModelChoice for each")
         named = Dataset.named(dataset)
-        return evaluate(named, self.settings, self._choice(named, model, None, weights_digest))
+        choices = [self._choice(named, each, weights, weights_digest) for each in models]
+        return evaluate(named, self.settings, choices, options or STANDARD, self.progress)
 
     def adapt(
         self,

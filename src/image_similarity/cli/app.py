@@ -11,6 +11,7 @@ import typer
 from image_similarity.cli import options as o
 from image_similarity.cli.adapting import adapt
 from image_similarity.cli.changing import compare, use
+from image_similarity.cli.evaluating import evaluate
 from image_similarity.cli.models import models
 from image_similarity.cli.progress import Bars
 from image_similarity.embedding.choice import IN_USE, ModelChoice
@@ -227,28 +228,7 @@ def search(
     _page(answer, html, f"Products like {text or answer.query.product.product_id}")
 
 
-@app.command()
-def evaluate(
-    dataset: o.Dataset,
-    model: o.Model = IN_USE,
-    weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
-    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
-    workspace: o.Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Leave one image out: how often does an image find another image of its own product?"""
-    from image_similarity.cli import show
-
-    choice = ModelChoice(model, None, weights_digest, precision.value)
-    result = _workspace(workspace).evaluate(dataset, model=choice).as_dict()
-    if format is o.Format.json:
-        show.show_json(result)
-        return
-    cells = [f"{value:.3f}" if isinstance(value, float) else value for value in result.values()]
-    header = [name.replace("r_at_", "R@") for name in result]
-    show.show_rows(header, [cells], format, f"Another photo of the same product, {dataset}")
-
-
+app.command()(evaluate)
 app.command()(adapt)
 app.command()(compare)
 app.command()(use)
