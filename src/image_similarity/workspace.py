@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from image_similarity.index.filters import Filter
     from image_similarity.jobs.adapt import AdaptReport
     from image_similarity.jobs.answers import Answer
+    from image_similarity.jobs.calibrate import CalibrateReport
     from image_similarity.jobs.evaluate import Evaluation
     from image_similarity.jobs.extract import ExtractReport
     from image_similarity.jobs.fit import FitReport
@@ -139,16 +140,18 @@ class Workspace:
         number: int = 10,
         aggregate: str = "best",
         filter: str | Filter | None = None,  # noqa: A002 (the flag's name)
+        min_match: float | None = None,
     ) -> Answer:
         """The products that look most like what is on a photo: a path, or the bytes of a file.
 
         ``data_augmentation`` None compares with the views that the dataset was fitted with. ``filter`` lets only
         products with certain attributes be found: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md.
+        ``min_match`` leaves out products that are it with less than this probability; :meth:`calibrate` first.
         """
         from image_similarity.jobs.search import SearchOptions, search
 
         choice = _choice(model, weights, weights_digest)
-        options = SearchOptions(choice, number, aggregate, data_augmentation, filter)
+        options = SearchOptions(choice, number, aggregate, data_augmentation, filter, min_match)
         return search(photo, Dataset.named(dataset), self.settings, options, self.progress)
 
     def evaluate(
@@ -175,6 +178,27 @@ class Workspace:
 
         choice = _choice(model, None, weights_digest)
         return adapt(Dataset.named(dataset), self.settings, choice, self.progress, pairs=pairs)
+
+    def calibrate(
+        self,
+        dataset: str,
+        *,
+        model: str | ModelChoice = DEFAULT_MODEL,
+        weights: str | Path | None = None,
+        weights_digest: str | None = None,
+        known: float = 0.5,
+        pictures: int = 600,
+    ) -> CalibrateReport:
+        """Learn how sure a search's answer is, from at most so many of the catalogue's own pictures.
+
+        ``known`` is the share of photos whose product is in the catalogue: your guess, for nobody can measure it.
+        """
+        from image_similarity.calibration.learn import LearnOptions
+        from image_similarity.jobs.calibrate import calibrate
+
+        choice, options = _choice(model, weights, weights_digest), LearnOptions(known=known)
+        where = Dataset.named(dataset), self.settings
+        return calibrate(*where, choice, self.progress, pictures=pictures, options=options)
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
         """The images that the latest extract and fit could not use, each with its job."""

@@ -10,6 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.adapting import adapt
+from image_similarity.cli.calibrating import calibrate
 from image_similarity.cli.progress import Bars
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import DEFAULT_MODEL
@@ -199,6 +200,7 @@ def search(
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
     filter: o.Filter = None,  # noqa: A002 (the flag's name)
+    min_match: o.MinMatch = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -215,6 +217,7 @@ def search(
             number=number,
             aggregate=aggregate.value,
             filter=filter,
+            min_match=min_match,
         )
     show.show_answer(answer, format)
     _page(answer, html, f"Products like {answer.query.product.product_id}")
@@ -243,6 +246,7 @@ def evaluate(
 
 
 app.command()(adapt)
+app.command()(calibrate)
 
 
 @app.command()

@@ -56,6 +56,10 @@ Products = Annotated[
 ]
 Ways = Annotated[Aggregate, typer.Option(help="best pair of images, mean of all pairs, or the first version's votes.")]
 Filter = Annotated[str | None, typer.Option(help="Only such products, as in 'price < 50 and brand = \"Kipsta\"'.")]
+MinMatch = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Leave out products that are it with less than this probability; see calibrate."),
+]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
 ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file of AWS keys.")]

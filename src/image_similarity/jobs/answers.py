@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from image_similarity.pages.model import Card, Row
 
 POINTS = 1.0001  # a cosine never gets here: above it a score is the first version's points
+WORDS = (
+    (0.95, "almost surely it"),
+    (0.75, "very likely it"),
+    (0.5, "likely it"),
+    (0.25, "perhaps it"),
+    (0.05, "unlikely"),
+    (0.0, "hardly"),
+)
+"""A probability as people say it: from which on, and the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +34,23 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A question and its products, best first. In a notebook it shows as pictures."""
+    """A question and its products, best first. In a notebook it shows as pictures.
+
+    ``no_match``: that no product is likely enough; None where that was not asked or cannot be said. ``note``: a remark.
+    """
 
     query: Shown
     matches: list[ProductMatch]
     shown: list[Shown]
+    no_match: bool | None = None
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {
+        """Plain values, ready for JSON. What only a calibration can say is there only where there is one."""
+        said: dict[str, Any] = {} if self.no_match is None else {"no_match": self.no_match}
+        if self.note:
+            said["note"] = self.note
+        return said | {
             "query": {"product_id": self.query.product.product_id, "title": self.query.product.title}
             | {"picture": self.query.picture},
             "matches": [
@@ -41,6 +58,7 @@ class Answer:
                     "rank": match.rank,
                     "product_id": match.product_id,
                     "score": match.score,
+                    **({} if match.probability is None else {"probability": match.probability}),
                     "title": shown.product.title,
                     "description": shown.product.description,
                     "image_id": match.image_id,
@@ -59,7 +77,7 @@ class Answer:
             _card(shown, match, score, None if right is None else match.product_id == right)
             for match, shown, score in zip(self.matches, self.shown, score_texts(self.matches), strict=True)
         ]
-        return Row(_card(self.query), cards)
+        return Row(_card(self.query), cards, self.note)
 
     def _repr_html_(self) -> str:
         from image_similarity.pages import fragment
@@ -92,6 +110,14 @@ def score_texts(matches: list[ProductMatch]) -> list[str]:
         "" if match.score is None else f"{match.score:.0f} points" if points else f"{match.score:.3f}"
         for match in matches
     ]
+
+
+def surety_text(match: ProductMatch) -> str:
+    """How sure a match is as people read it; empty where nobody knows."""
+    if match.probability is None:
+        return ""
+    words = next(words for least, words in WORDS if match.probability >= least)
+    return f"{match.probability:.0%}, {words}"
 
 
 def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", right: bool | None = None) -> Card:

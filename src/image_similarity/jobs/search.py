@@ -12,12 +12,14 @@ from image_similarity.errors import ImageError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.images.decode import decode, read_bytes
+from image_similarity.images.ground import on_plain_ground
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.build import fitted_views
 from image_similarity.index.filters import mask
 from image_similarity.index.language import parse_filter
 from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.jobs.chosen import chosen
+from image_similarity.jobs.sure import Judge, calibration_file, judge
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
 from image_similarity.settings import Folders
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.index.filters import Filter
+    from image_similarity.index.opened import StoredIndex
     from image_similarity.jobs.chosen import Chosen, Embedder, Squares
     from image_similarity.settings import Settings
 
@@ -39,7 +42,8 @@ class SearchOptions:
     """How to search.
 
     ``data_augmentation``: 1 compares with the six views, 0 with the images; None: as fitted. ``filter``: what the
-    answers must be, as docs/answers.md has it; None: anything.
+    answers must be, as docs/answers.md has it; None: anything. ``min_match``: the least probability of being the very
+    product, as ``calibrate`` measured it; None: all.
     """
 
     model: ModelChoice = DEFAULT_CHOICE
@@ -47,6 +51,7 @@ class SearchOptions:
     aggregate: str = "best"
     data_augmentation: int | None = None
     filter: str | Filter | None = None
+    min_match: float | None = None
 
 
 def search(
@@ -74,12 +79,12 @@ def search_many(
         photos: paths, or the bytes of files.
         dataset: a dataset that was fitted with the model.
         settings: where the workspace is.
-        options: model, number, aggregate, views, filter.
+        options: model, number, aggregate, views, filter, least probability.
         progress: told how far it is.
 
     Raises:
         UsageError: a photo cannot be read, an option is out of its range, or the filter cannot be used.
-        NotFittedError: the dataset has no features of the model.
+        NotFittedError: the dataset has no features of the model, or a least probability needs a calibration.
         WeightsError, ModelError: the model cannot be had.
     """
     check_ranking(options.number, options.aggregate)
@@ -93,27 +98,38 @@ def search_many(
             loading = pool.submit(model.load, settings, progress, one=len(photos) == 1)
         stored = model.index(database, settings, _views(database, folders.index, model.key, options), progress)
         gallery = Gallery.of(stored)
+        sure = _judge(stored, model, dataset, settings, options)
         allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
-        squares = [_squares(photo, model, settings.max_pixels) for photo in photos]
+        seen = [_seen(photo, model, settings.max_pixels) for photo in photos]
         embedder = loading.result() if loading else model.load(settings, progress)
         answers = []
-        for done, (photo, pixels) in enumerate(zip(photos, squares, strict=True), start=1):
-            question = Question([_name(photo)], embedder.embed([pixels]))
-            (matches,) = rank_products(gallery, [question], options.number, options.aggregate, allowed)
+        for done, (photo, (squares, plain)) in enumerate(zip(photos, seen, strict=True), start=1):
+            question = Question([_name(photo)], embedder.embed([squares]))
+            look = max(options.number, sure.depth)
+            (matches,) = rank_products(gallery, [question], look, options.aggregate, allowed)
+            judged = sure(matches, plain, options.number)
             folder = folders.dataset / dataset.name
-            shown = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
+            shown = [show_product(records, folder, match.product_id, match.image_id) for match in judged.matches]
             path = "" if isinstance(photo, bytes) else str(photo)
-            answers.append(Answer(Shown(Product(_name(photo)), path), matches, shown))
+            query = Shown(Product(_name(photo)), path)
+            answers.append(Answer(query, judged.matches, shown, judged.no_match, judged.note))
             progress("search", done, len(photos))
         return answers
 
 
-def _squares(photo: str | Path | bytes, model: Chosen, max_pixels: int) -> Squares:
+def _seen(photo: str | Path | bytes, model: Chosen, max_pixels: int) -> tuple[Squares, bool]:
+    """What the model takes of a photo, and whether that is on a plain ground."""
     try:
         data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
-        return model.squares(decode(data, max_pixels=max_pixels, at_least=model.at_least))
+        picture = decode(data, max_pixels=max_pixels, at_least=model.at_least)
+        return model.squares(picture), on_plain_ground(picture)
     except ImageError as error:
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
+
+
+def _judge(stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions) -> Judge:
+    path = calibration_file(settings, dataset, model.key, len(stored.manifest.views))
+    return judge(path, model.key, stored.manifest.generation, options.aggregate, options.min_match)
 
 
 def _views(database: Database, indexes: Path, key: str, options: SearchOptions) -> tuple[str, ...]:
