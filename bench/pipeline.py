@@ -44,7 +44,7 @@ from image_similarity.features.records import CatalogueRecords  # noqa: E402
 from image_similarity.features.store import FeatureStore  # noqa: E402
 from image_similarity.images.decode import decode, read_bytes  # noqa: E402
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square  # noqa: E402
-from image_similarity.jobs.features import FeaturesRun  # noqa: E402
+from image_similarity.jobs.features import FeaturesRun, ModelInUse  # noqa: E402
 from image_similarity.sample import draw_sample  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.types import no_progress  # noqa: E402
@@ -91,8 +91,7 @@ def whole(paths: list[Path], model: EmbeddingModel, views: tuple[str, ...], root
         run = FeaturesRun(
             store=FeatureStore(database),
             records=CatalogueRecords(database),
-            spec=model.spec,
-            load=lambda: model,
+            models=[ModelInUse(model.spec, lambda: model)],
             views=views,
             folder=root,
             max_pixels=10**8,

@@ -19,6 +19,7 @@ from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.build import fitted_views, fresh_index, place_of
 from image_similarity.index.identities import Known
 from image_similarity.index.opened import StoredIndex
+from image_similarity.index.recipe import Recipe
 from image_similarity.index.texts import Texts, packed
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.large import Choice
@@ -46,7 +47,7 @@ def many(count: int, content: int = 0) -> dict[str, Picture]:
 
 def opened(root: Path, views: tuple[str, ...] = ONE_VIEW, choice: Choice = COPY) -> StoredIndex:
     with open_store(root) as database:
-        return fresh_index(database, root / "index", KEY, views, choice)
+        return fresh_index(database, root / "index", Recipe.of(KEY), views, choice)
 
 
 def in_store(root: Path, views: tuple[str, ...]) -> Features:
@@ -209,9 +210,9 @@ def test_the_views_that_were_fitted_are_known_with_and_without_an_index(tmp_path
     for views in (ONE_VIEW, SIX_VIEWS):
         stock(tmp_path, many(2).values(), views=views)
         with open_store(tmp_path) as database:
-            assert fitted_views(database, tmp_path / "index", KEY) == views
-            fresh_index(database, tmp_path / "index", KEY, ONE_VIEW)
-            assert fitted_views(database, tmp_path / "index", KEY) == views
+            assert fitted_views(database, tmp_path / "index", Recipe.of(KEY)) == views
+            fresh_index(database, tmp_path / "index", Recipe.of(KEY), ONE_VIEW)
+            assert fitted_views(database, tmp_path / "index", Recipe.of(KEY)) == views
 
 
 def test_a_store_of_the_first_step_is_brought_up_to_date(tmp_path: Path) -> None:

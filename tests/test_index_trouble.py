@@ -23,6 +23,7 @@ from image_similarity.index.build import place_of
 from image_similarity.index.files import Place
 from image_similarity.index.filters import Equals, mask
 from image_similarity.index.opened import StoredIndex
+from image_similarity.index.recipe import Recipe
 from image_similarity.index.writer import write_generation
 from tests.conftest import paint
 from tests.interrupted import KILLED, Moment, counts, disk_full_at, fit_command, run, run_into
@@ -164,12 +165,12 @@ def test_two_that_want_it_at_once_build_it_once(tmp_path: Path, monkeypatch: pyt
     built: list[Path] = []
     second = Thread(target=lambda: opened(tmp_path))
 
-    def slow(state: Snapshot, folder: Path, *rest: Any) -> None:
+    def slow(state: Snapshot, recipe: Recipe, folder: Path, *rest: Any) -> None:
         built.append(folder)
         if len(built) == 1:
             second.start()
             second.join(0.3)  # it cannot end before this one does
-        write_generation(state, folder, *rest)
+        write_generation(state, recipe, folder, *rest)
 
     monkeypatch.setattr("image_similarity.index.build.write_generation", slow)
     same(opened(tmp_path), in_store(tmp_path, ONE_VIEW))

@@ -11,6 +11,7 @@ import pytest
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.index.opened import StoredIndex
+from image_similarity.index.recipe import Recipe
 from image_similarity.jobs import recommend
 from image_similarity.jobs.recommend import prepared, recall_of, recommendations
 from image_similarity.neighbours import cells
@@ -35,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(root: Path, folder: Path, choice: Choice | None = None) -> StoredIndex:
     with open_store(root) as database:
-        return fresh_index(database, folder, KEY, ONE_VIEW, choice or Choice())
+        return fresh_index(database, folder, Recipe.of(KEY), ONE_VIEW, choice or Choice())
 
 
 def answers(stored: StoredIndex, work: Path, aggregate: str = "best") -> Answers:

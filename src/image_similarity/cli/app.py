@@ -201,6 +201,9 @@ def search(
     aggregate: o.Ways = o.Aggregate.best,
     filter: o.Filter = None,  # noqa: A002 (the flag's name)
     min_match: o.MinMatch = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why: parts of the score, and where on the photo (in --html: a map).")
+    ] = False,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -218,6 +221,7 @@ def search(
             aggregate=aggregate.value,
             filter=filter,
             min_match=min_match,
+            explain=explain,
         )
     show.show_answer(answer, format)
     _page(answer, html, f"Products like {answer.query.product.product_id}")

@@ -38,6 +38,8 @@ def show_answer(answer: Answer, how: Format) -> None:
     }
     if answer.no_match is not None:
         columns["is it"] = [match.probability if plain else surety_text(match) for match in answer.matches]
+    if answer.explained:
+        columns["why"] = [why.words for why in answer.explained.whys]
     columns["image"] = [match.image_id for match in answer.matches]
     title = answer.query.product.title
     name = answer.query.product.product_id + (f", {title}" if title else "")

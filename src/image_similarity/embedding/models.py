@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from image_similarity.embedding.choice import ModelChoice
+from image_similarity.embedding.expression import Expression, parse_expression
 from image_similarity.embedding.precision import at_precision
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from image_similarity.embedding.engine import Graph
     from image_similarity.settings import Settings
@@ -71,6 +73,40 @@ MODELS: dict[str, Entry] = {
     "colour-shape": (_colour_shape_spec, _colour_shape),
 }
 """Name to (its record at fp32, its graph or the thing itself). The record is cheap; the rest may download and build."""
+
+
+def is_model(name: str) -> bool:
+    """Whether a name is one of the table's or the path of a description."""
+    return name in MODELS or (ModelChoice(name).is_description and not _has_terms(name))
+
+
+def expression_of(choice: ModelChoice) -> Expression:
+    """The models that a choice names, which may be several side by side.
+
+    Raises:
+        UsageError: it is not well formed, or weights are given for several models at once.
+    """
+    expression = parse_expression(choice.name, is_model)
+    if len(expression.parts) > 1 and (choice.weights is not None or choice.weights_digest is not None):
+        raise UsageError("--weights and --weights-digest go with a single model, not with a mixture")
+    return expression
+
+
+def parts_of(choice: ModelChoice) -> tuple[ModelChoice, ...]:
+    """A choice for each model of an expression; a precision goes to the networks among them.
+
+    Raises:
+        UsageError: it is not well formed, there is no such model, or none of them has the precision that is asked for.
+        ModelError: a description cannot be read.
+    """
+    names = [part.name for part in expression_of(choice).parts]
+    if len(names) == 1:
+        return (replace(choice, name=names[0]),)
+    parts = []
+    for name in names:
+        plain = replace(choice, name=name, precision="auto", force_int8=False)
+        parts.append(replace(choice, name=name) if base_spec(plain).precision else plain)
+    return tuple(parts)
 
 
 def base_spec(choice: ModelChoice) -> ModelSpec:
@@ -141,6 +177,11 @@ def _quantised(choice: ModelChoice) -> Path:
     if choice.quantised is None:
         raise NotFittedError(f"{choice.name} has no int8 network for this dataset: run fit with --precision int8 first")
     return choice.quantised
+
+
+def _has_terms(name: str) -> bool:
+    """Whether a text that ends like a description's path is several models instead: no file is there by that name."""
+    return ("+" in name or "*" in name) and not Path(name).exists()
 
 
 def _entry(choice: ModelChoice) -> Entry:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 GRID = 7
-"""Patches down and across. Each is a quarter of the picture's side; neighbours overlap by half."""
+"""Patches down and across: their middles are an eighth of the picture's side apart."""
 STEPS = GRID + 1
+PATCH = 0.34  # of the picture's side: neighbours overlap
+SPREAD = 0.75  # standard deviation of a patch's say about the pixels around its middle, in steps
 BLUR = 0.25  # of the picture's shorter side: what covers a patch has the colours around it and no outlines
 SOFT = 0.04  # of the picture's side: a hard edge would be an outline of its own
 LEAST = 0.002  # a fall of the cosine below this is no region's doing
@@ -44,9 +46,11 @@ def covered(picture: Image.Image) -> list[Image.Image]:
 def _patch(size: tuple[int, int], down: int, across: int) -> Image.Image:
     """White where the patch is, with soft edges."""
     width, height = size
-    box = [across / STEPS * width, down / STEPS * height, (across + 2) / STEPS * width, (down + 2) / STEPS * height]
+    (left, right), (top, bottom) = (
+        (round(((at + 1) / STEPS - PATCH / 2) * side), round(((at + 1) / STEPS + PATCH / 2) * side))
+        for at, side in ((across, width), (down, height))
+    )
     mask = Image.new("L", size)
-    left, top, right, bottom = (round(side) for side in box)
     mask.paste(255, (left, top, right, bottom))
     return mask.filter(ImageFilter.GaussianBlur(SOFT * min(size)))
 
@@ -72,8 +76,8 @@ def heat(whole: Floats, patched: Floats, found: Floats) -> Floats:
 def spread(heat: Floats, size: tuple[int, int]) -> Floats:
     """Heat of patches ``(GRID, GRID)`` to heat of pixels ``(height, width)``, smoothly."""
     width, height = size
-    smooth: Floats = _weights(height) @ heat @ _weights(width).T
-    return smooth
+    smooth = _weights(height) @ heat @ _weights(width).T
+    return smooth.astype(np.float32)
 
 
 def where(heat: Floats) -> str:
@@ -88,12 +92,9 @@ def where(heat: Floats) -> str:
 
 @cache
 def _weights(pixels: int) -> Floats:
-    """How much each patch says about each pixel ``(pixels, GRID)``: the nearest two, fading into each other."""
+    """How much each patch says about each pixel ``(pixels, GRID)``: a bell around its middle; they add up to one."""
     place = np.clip((np.arange(pixels) + 0.5) / pixels * STEPS - 1, 0, GRID - 1)
-    lower = np.minimum(place.astype(np.intp), GRID - 2)
-    share = place - lower
-    share = share * share * (3 - 2 * share)  # no kink at a patch's middle
-    weights = np.zeros((pixels, GRID), np.float32)
-    weights[np.arange(pixels), lower] = 1 - share
-    weights[np.arange(pixels), lower + 1] = share
+    distance = (place[:, None] - np.arange(GRID)) / SPREAD
+    bells = np.exp(-(distance**2) / 2)
+    weights: Floats = (bells / bells.sum(axis=1, keepdims=True)).astype(np.float32)
     return weights

@@ -41,16 +41,19 @@ class Block:
 
 
 class Snapshot:
-    """The active features of a model in some views, at one moment. Made by :func:`snapshot`."""
+    """The active features of a model or of several, in some views, at one moment. Made by :func:`snapshot`.
 
-    def __init__(self, database: Database, model_key: str, views: Sequence[str]) -> None:
+    Only views that there are features of under every one of the models are rows.
+    """
+
+    def __init__(self, database: Database, models: Sequence[str], views: Sequence[str]) -> None:
         store = FeatureStore(database)
         self._database, self._connection = database, database.connection
-        self._column = column_of(model_key)
-        self.model_key, self.views = model_key, tuple(views)
+        self._columns = [column_of(model) for model in models]
+        self.views = tuple(views)
         self.generation = database.generation()
-        self.dimension = store.dimension(model_key)
-        active = f"active AND {self._column} NOT NULL"
+        self.dimensions = [store.dimension(model) for model in models]
+        active = " AND ".join(["active", *(f"{column} NOT NULL" for column in self._columns)])
         counts = dict(
             self._connection.execute(
                 f"SELECT view, count(*) FROM {database.features} WHERE {active} GROUP BY view"
@@ -60,7 +63,7 @@ class Snapshot:
         """Every view that there are features of, asked for or not."""
         self.count = sum(counts.get(view, 0) for view in self.views)
         if not self.count:
-            raise store.not_fitted(model_key)
+            raise store.not_fitted(" and ".join(models))
         self._condition = f"{active} AND view IN ({marks(self.views)})"
 
     def blocks(self) -> Iterator[Block]:
@@ -85,25 +88,26 @@ class Snapshot:
                 attributes = [_merged(*both) for both in zip(of_product(product_ids), of_image(image_ids), strict=True)]
                 yield Block(np.array(places), image_ids, product_ids, views, digests, attributes)
 
-    def vectors(self, places: NDArray[np.int64]) -> NDArray[np.float16]:
-        """The vectors ``(places, dimension)`` of some rows of a block.
+    def vectors(self, places: NDArray[np.int64]) -> list[NDArray[np.float16]]:
+        """The vectors of some rows of a block, ``(places, dimension)`` of each model.
 
         Raises:
             StoreError: a stored vector is damaged, or the file is.
         """
         query = (
-            f"SELECT rowid, {self._column} FROM {self._database.features} "
+            f"SELECT rowid, {', '.join(self._columns)} FROM {self._database.features} "
             "WHERE rowid IN (SELECT value FROM json_each(?))"
         )
         with self._database.reading():
             rows = self._connection.execute(query, (json.dumps(places.tolist()),)).fetchall()
-        blobs = [blob for _, blob in rows]
-        for blob in blobs:
-            if len(blob) != codec.DTYPE.itemsize * self.dimension:
-                codec.decode(blob, self.dimension)  # says what is wrong
-        read = np.frombuffer(b"".join(blobs), codec.DTYPE).reshape(len(places), self.dimension)
-        vectors = np.empty_like(read)
-        vectors[np.argsort(places)] = read[np.argsort([place for place, _ in rows])]
+        there, *columns = zip(*rows, strict=True)
+        wanted, found = np.argsort(places), np.argsort(there)
+        vectors = []
+        for blobs, dimension in zip(columns, self.dimensions, strict=True):
+            read = _read(blobs, dimension)
+            ordered = np.empty_like(read)
+            ordered[wanted] = read[found]
+            vectors.append(ordered)
         return vectors
 
     def _attributes(self, table: str, key: str) -> Callable[[Sequence[str]], Iterable[str]]:
@@ -120,15 +124,22 @@ class Snapshot:
         return look_up
 
 
+def _read(blobs: Sequence[bytes], dimension: int) -> NDArray[np.float16]:
+    for blob in blobs:
+        if len(blob) != codec.DTYPE.itemsize * dimension:
+            codec.decode(blob, dimension)  # says what is wrong
+    return np.frombuffer(b"".join(blobs), codec.DTYPE).reshape(len(blobs), dimension)
+
+
 @contextmanager
-def snapshot(database: Database, model_key: str, views: Sequence[str]) -> Iterator[Snapshot]:
+def snapshot(database: Database, models: Sequence[str], views: Sequence[str]) -> Iterator[Snapshot]:
     """The present state of a dataset's features; what other processes write meanwhile is not seen.
 
     Raises:
-        NotFittedError: there are no active features of this model in these views.
+        NotFittedError: there are no active features of these models in these views.
     """
     with database.reading_one_state():
-        yield Snapshot(database, model_key, views)
+        yield Snapshot(database, models, views)
 
 
 @lru_cache(maxsize=256)  # rows of one product come one after the other

@@ -20,19 +20,20 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.features.database import Database
+    from image_similarity.index.recipe import Recipe
 
 
-def place_of(folder: Path, dataset: Dataset, model_key: str, views: Sequence[str]) -> Place:
+def place_of(folder: Path, dataset: Dataset, key: str, views: Sequence[str]) -> Place:
     """Where an index is, inside the folder of all of them."""
-    return Place(folder / dataset.label / f"{model_key}-{len(views)}")
+    return Place(folder / dataset.label / f"{key}-{len(views)}")
 
 
-def fitted_views(database: Database, folder: Path, model_key: str) -> tuple[str, ...]:
+def fitted_views(database: Database, folder: Path, recipe: Recipe) -> tuple[str, ...]:
     """The views that a dataset's present features are of: one or six. An index that is up to date knows it already."""
     available: set[str] | list[str] | None = None
     for views in (SIX_VIEWS, ONE_VIEW):
         try:
-            current = place_of(folder, database.dataset, model_key, views).current()
+            current = place_of(folder, database.dataset, recipe.key, views).current()
             manifest = Manifest.read(current) if current else None
         except (FileNotFoundError, IndexDamagedError):
             continue
@@ -40,14 +41,14 @@ def fitted_views(database: Database, folder: Path, model_key: str) -> tuple[str,
             available = manifest.available
             break
     if available is None:
-        available = FeatureStore(database).views(model_key)
+        available = set.intersection(*(FeatureStore(database).views(model) for model in recipe.models))
     return SIX_VIEWS if set(available) - set(ONE_VIEW) else ONE_VIEW
 
 
 def fresh_index(
     database: Database,
     folder: Path,
-    model_key: str,
+    recipe: Recipe,
     views: Sequence[str],
     choice: Choice = STANDARD,
     progress: Progress = no_progress,
@@ -57,26 +58,27 @@ def fresh_index(
     Args:
         database: the dataset's.
         folder: of all indexes.
-        model_key: the model.
+        recipe: what its vectors are made of.
         views: ``ONE_VIEW`` or ``SIX_VIEWS``.
         choice: which approximate index from how many rows on.
         progress: told of builds that take long.
 
     Raises:
-        NotFittedError: there are no active features of this model in these views.
+        NotFittedError: there are no active features of these models in these views.
         OutputError: it cannot be written.
     """
-    place = place_of(folder, database.dataset, model_key, views)
+    place = place_of(folder, database.dataset, recipe.key, views)
     opened = _opened(place, choice)
     if opened and opened.manifest.generation == database.generation():
         return opened
-    FeatureStore(database).dimension(model_key)  # before a folder is made for what is not there
+    for model in recipe.models:
+        FeatureStore(database).dimension(model)  # before a folder is made for what is not there
     with place.locked():
         opened = _opened(place, choice)  # another process may have been faster
         if opened and opened.manifest.generation == database.generation():
             return opened
-        with snapshot(database, model_key, views) as state, place.replacing() as new:
-            write_generation(state, new, opened, choice, progress)
+        with snapshot(database, recipe.models, views) as state, place.replacing() as new:
+            write_generation(state, recipe, new, opened, choice, progress)
         opened = _opened(place, choice)
     if opened is None:
         raise IndexDamagedError(f"the index in {place.folder} was damaged as soon as it was written: look at the disk")

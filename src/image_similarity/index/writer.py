@@ -22,38 +22,40 @@ if TYPE_CHECKING:
 
     from image_similarity.features.snapshot import Block, Snapshot
     from image_similarity.index.opened import StoredIndex
+    from image_similarity.index.recipe import Recipe
     from image_similarity.neighbours.large import Choice
     from image_similarity.types import Progress
 
 
 def write_generation(
-    state: Snapshot, folder: Path, previous: StoredIndex | None, choice: Choice, progress: Progress
+    state: Snapshot, recipe: Recipe, folder: Path, previous: StoredIndex | None, choice: Choice, progress: Progress
 ) -> None:
     """Write all of a generation's files.
 
     Args:
         state: what the store holds.
+        recipe: what the vectors are made of.
         folder: empty; the files go there.
         previous: the generation before; its approximate index is brought up to date, not built anew.
         choice: which approximate index from how many rows on.
         progress: told only where there are enough rows for an approximate index.
     """
-    large = choice.for_rows(state.count)
-    if previous and previous.manifest.dimension != state.dimension:  # of another store
+    large, dimension = choice.for_rows(state.count), recipe.dimension(state.dimensions)
+    if previous and previous.manifest.dimension != dimension:  # of another store
         previous = None
     known = Known(previous.identities) if previous else None
     columns = ColumnsWriter(folder)
-    with _RowsWriter(folder, state.dimension) as rows:
+    with _RowsWriter(folder, dimension) as rows:
         for block in state.blocks():
             named = identities(block)
             old = known.find(named, rows.count) if known else np.full(len(named), GONE)
-            rows.write(block, named, _vectors(state, block, old, previous))
+            rows.write(block, named, _vectors(state, recipe, block.places, old, previous))
             columns.write(block.attributes)
             if large:
                 progress("index", rows.count, state.count)
     parts = columns.finish()
     if large:
-        vectors = map_array(folder / "vectors.npy", DTYPE, (rows.count, state.dimension))
+        vectors = map_array(folder / "vectors.npy", DTYPE, (rows.count, dimension))
         (folder / "large").mkdir()
         if previous and known and previous.manifest.large:
             large.update(previous.folder / "large", folder / "large", vectors, known.moved, progress)
@@ -62,8 +64,8 @@ def write_generation(
     write_manifest(
         folder,
         generation=state.generation,
-        model=state.model_key,
-        dimension=state.dimension,
+        model=recipe.key,
+        dimension=dimension,
         views=list(state.views),
         available=sorted(state.available),
         rows=rows.count,
@@ -76,15 +78,22 @@ def write_generation(
 
 
 def _vectors(
-    state: Snapshot, block: Block, old: NDArray[np.int64], previous: StoredIndex | None
+    state: Snapshot,
+    recipe: Recipe,
+    places: NDArray[np.int64],
+    old: NDArray[np.int64],
+    previous: StoredIndex | None,
 ) -> NDArray[np.float16]:
-    """The vectors of a block's rows: copied from the generation before where it has them, read where not."""
+    """The vectors of a block's rows: copied from the generation before where it has them, made of features where not.
+
+    A recipe's key stands for all of it, so the generation before had the same one.
+    """
     if previous is None:
-        return state.vectors(block.places)
-    vectors, new = np.empty((len(old), state.dimension), DTYPE), old == GONE
+        return recipe.vectors(state.vectors(places)).astype(DTYPE, copy=False)
+    vectors, new = np.empty((len(old), previous.manifest.dimension), DTYPE), old == GONE
     vectors[~new] = previous.features.vectors[old[~new]]
     if new.any():
-        vectors[new] = state.vectors(block.places[new])
+        vectors[new] = recipe.vectors(state.vectors(places[new]))
     return vectors
 
 

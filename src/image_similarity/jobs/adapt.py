@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import glob
+import shutil
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.adaptation.groups import pairs_of_products
 from image_similarity.adaptation.learn import Learned, LearnOptions, learn
 from image_similarity.adaptation.projection import write_projection
+from image_similarity.embedding.expression import key_of
 from image_similarity.errors import AdaptationError
 from image_similarity.features.database import Database
-from image_similarity.jobs.chosen import chosen
+from image_similarity.jobs.chosen import chosen, projection_folder
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ def adapt(
     """
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        asked = chosen(model, database, dataset, settings)
+        asked = replace(chosen(model, database, dataset, settings), learned=None)  # learned anew, not on top
         key, stored = asked.key, asked.index(database, settings, progress=progress)
     linked, unknown = pairs_of_products(stored.features.product_ids, pairs)
     learned = learn(stored.features.vectors, stored.grouping.row_product, options, pairs=linked, progress=progress)
@@ -75,12 +78,16 @@ def adapt(
         raise AdaptationError(_no_help(dataset, key, learned))
     folder = projection_folder(settings, dataset, key)
     write_projection(folder, learned.projection, learned.as_dict())
-    return AdaptReport(dataset.name, key, model.name + SUFFIX, folder, learned, unknown)
+    _forget_others(folders.index / dataset.label, key_of([key], [1.0], learned.projection.digest))
+    return AdaptReport(dataset.name, key, model.name.removesuffix(SUFFIX) + SUFFIX, folder, learned, unknown)
 
 
-def projection_folder(settings: Settings, dataset: Dataset, key: str) -> Path:
-    """Where a dataset's projection of a model is kept, by the model's key."""
-    return settings.root / "adapted" / dataset.label / key
+def _forget_others(indexes: Path, key: str) -> None:
+    """Remove the indexes of what was learned before for the same model: nothing will ask them again."""
+    general = key[: -len(key.rpartition("@")[2])]
+    for index in indexes.glob(f"{glob.escape(general)}*"):
+        if not index.name.startswith(f"{key}-"):
+            shutil.rmtree(index, ignore_errors=True)
 
 
 def _no_help(dataset: Dataset, key: str, learned: Learned) -> str:

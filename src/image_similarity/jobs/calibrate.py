@@ -81,7 +81,7 @@ def calibrate(
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
         asked = chosen(model, database, dataset, settings)
-        views = fitted_views(database, folders.index, asked.key) if asked.is_stored(database) else ONE_VIEW
+        views = fitted_views(database, folders.index, asked.recipe()) if asked.is_stored(database) else ONE_VIEW
         stored = asked.index(database, settings, views, progress)
         gallery = Gallery.of(stored)
         asker = Asker(gallery, asked, settings, CatalogueRecords(database), folders.dataset / dataset.name)

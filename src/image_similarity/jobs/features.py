@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+    from PIL import Image
 
     from image_similarity.features.records import CatalogueRecords
     from image_similarity.types import CatalogueSource, EmbeddingModel, ModelSpec, Progress
@@ -51,11 +52,11 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """An image's square pixels, or why not."""
+    """An image's square pixels for each model that misses it, by the model's place, or why there are none."""
 
     image: CatalogueImage
     digest: bytes
-    pixels: NDArray[np.uint8] | None
+    pixels: dict[int, NDArray[np.uint8]]
     failure: Failure | None = None
 
 
@@ -72,14 +73,28 @@ NOTHING = _Begun([], frozenset(), [])
 
 
 @dataclass(slots=True)
+class ModelInUse:
+    """A model of a run. ``load`` is called only when an image turns up that needs it."""
+
+    spec: ModelSpec
+    load: Callable[[], EmbeddingModel]
+    _loaded: EmbeddingModel | None = None
+
+    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As :meth:`~image_similarity.types.EmbeddingModel.embed`; the first call loads the model."""
+        if self._loaded is None:
+            self._loaded = self.load()
+        return self._loaded.embed(pixels)
+
+
+@dataclass(slots=True)
 class FeaturesRun:
     """One run over a catalogue. :meth:`run` does it; ``counts`` and ``failures`` say how it went."""
 
     store: FeatureStore
     records: CatalogueRecords
-    spec: ModelSpec
-    load: Callable[[], EmbeddingModel]
-    """Loads the model; called only when an image turns up that needs it."""
+    models: Sequence[ModelInUse]
+    """Each gets what it misses of every image, in one pass over them."""
     views: Sequence[str]
     folder: Path
     """Where downloaded images are, for a catalogue of addresses."""
@@ -87,7 +102,6 @@ class FeaturesRun:
     progress: Progress
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
-    _model: EmbeddingModel | None = None
     _total: int | None = None
 
     def run(self, source: CatalogueSource) -> None:
@@ -96,7 +110,8 @@ class FeaturesRun:
         Raises:
             StoreError: the store is locked, damaged or full; all that was stored before stays.
         """
-        self.store.add_model(self.spec)
+        for model in self.models:
+            self.store.add_model(model.spec)
         self._total = sum(1 for _ in source)
         with ThreadPoolExecutor(processors()) as pool:
             try:
@@ -148,12 +163,20 @@ class FeaturesRun:
             return _Read(image, failure=_failure("read", reason, image))
         return _Read(image, data, sha256(data).digest())
 
-    def _decode(self, read: _Read) -> _Decoded:
+    def _decode(self, read: _Read, places: Sequence[int]) -> _Decoded:
+        """The squares of some of the models. What one gets never depends on which others are there."""
+        pictures: dict[int | None, Image.Image] = {}
+        pixels = {}
         try:
-            picture = decode(read.data, max_pixels=self.max_pixels, at_least=at_least(self.spec.input))
+            for place in places:
+                wanted = self.models[place].spec.input
+                side = at_least(wanted)
+                if side not in pictures:
+                    pictures[side] = decode(read.data, max_pixels=self.max_pixels, at_least=side)
+                pixels[place] = square(pictures[side], wanted)
         except ImageError as error:
-            return _Decoded(read.image, read.digest, None, _failure("decode", error.reason, read.image))
-        return _Decoded(read.image, read.digest, square(picture, self.spec.input))
+            return _Decoded(read.image, read.digest, {}, _failure("decode", error.reason, read.image))
+        return _Decoded(read.image, read.digest, pixels)
 
     def _readable(self, chunk: list[_Read]) -> list[_Read]:
         self._fail_all([(each.image, each.failure) for each in chunk])
@@ -161,41 +184,48 @@ class FeaturesRun:
 
     def _begin(self, pool: ThreadPoolExecutor, reads: list[_Read], begun: frozenset[bytes] = frozenset()) -> _Begun:
         """Look images up and begin to decode those that are missing; ``begun`` are being embedded already."""
-        flags = self.store.missing([(read.image, read.digest) for read in reads], self.spec.key, self.views)
-        missing = [read for read, is_missing in zip(reads, flags, strict=True) if is_missing]
+        named = [(read.image, read.digest) for read in reads]
+        flags = [self.store.missing(named, model.spec.key, self.views) for model in self.models]
+        missing = [
+            (read, [place for place, misses in enumerate(of_models) if misses])
+            for read, of_models in zip(reads, zip(*flags, strict=True), strict=True)
+            if any(of_models)
+        ]
         self._known(len(reads) - len(missing))
         first: dict[bytes, _Read] = {}
-        for read in missing:
-            if read.digest not in begun:
-                first.setdefault(read.digest, read)
-        twins = [read for read in missing if first.get(read.digest) is not read]
-        return _Begun([pool.submit(self._decode, read) for read in first.values()], frozenset(first), twins)
+        decoding = []
+        for read, places in missing:
+            if read.digest not in begun and first.setdefault(read.digest, read) is read:
+                decoding.append(pool.submit(self._decode, read, places))
+        twins = [read for read, _ in missing if first.get(read.digest) is not read]
+        return _Begun(decoding, frozenset(first), twins)
 
     def _finish(self, pool: ThreadPoolExecutor, begun: _Begun) -> None:
         """Embed and store what was begun; by then the store knows what its twins need."""
         decoded = [each.result() for each in begun.decoding]
         self._fail_all([(each.image, each.failure) for each in decoded])
-        self._embed([(each.image, each.digest, each.pixels) for each in decoded if each.pixels is not None])
+        sound = [each for each in decoded if each.failure is None]
+        for place in range(len(self.models)):
+            self._embed(place, [each for each in sound if place in each.pixels])
+        self.counts.done += len(sound)
+        self._tell()
         if begun.twins:
             self._finish(pool, self._begin(pool, begun.twins))
 
-    def _embed(self, images: Sequence[tuple[CatalogueImage, bytes, NDArray[np.uint8]]]) -> None:
+    def _embed(self, place: int, images: Sequence[_Decoded]) -> None:
         if not images:
             return
-        if self._model is None:
-            self._model = self.load()
-        stacks = [stack(pixels, self.views) for _, _, pixels in images]
-        vectors = self._model.embed(np.concatenate(stacks)).reshape(len(images), len(self.views), -1)
+        model = self.models[place]
+        stacks = [stack(image.pixels[place], self.views) for image in images]
+        vectors = model.embed(np.concatenate(stacks)).reshape(len(images), len(self.views), -1)
         self.store.put(
             (
-                FeatureRow(image, view, digest, white_background(pixels), encode(vector))
-                for (image, digest, _), views, rows in zip(images, stacks, vectors, strict=True)
+                FeatureRow(image.image, view, image.digest, white_background(pixels), encode(vector))
+                for image, views, rows in zip(images, stacks, vectors, strict=True)
                 for view, pixels, vector in zip(self.views, views, rows, strict=True)
             ),
-            self.spec.key,
+            model.spec.key,
         )
-        self.counts.done += len(images)
-        self._tell()
 
     def _known(self, number: int) -> None:
         self.counts.known += number

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity.dictionary import files
-from image_similarity.embedding.models import DEFAULT_CHOICE, base_spec, load_model, model_spec
+from image_similarity.embedding.models import DEFAULT_CHOICE, base_spec, load_model, parts_of
 from image_similarity.errors import NotFittedError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
-from image_similarity.jobs.features import FeaturesRun
+from image_similarity.jobs.chosen import chosen_for_fit
+from image_similarity.jobs.features import FeaturesRun, ModelInUse
 from image_similarity.jobs.int8 import with_int8
-from image_similarity.jobs.precision import for_fit
 from image_similarity.jobs.recommend import prepared, recall_of, recommendations
 from image_similarity.ranking.aggregate import check_ranking
 from image_similarity.settings import Folders
@@ -48,7 +48,8 @@ class FitOptions:
         # Before anything is read, downloaded or computed.
         views_for(self.data_augmentation)
         check_ranking(self.number, self.aggregate)
-        base_spec(self.model)
+        for part in parts_of(self.model):
+            base_spec(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,19 @@ def fit(
     folders = Folders(settings.root)
     with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
         store = FeatureStore(database)
-        choice, check = for_fit(options.model, dataset, settings, store.has), None
-        if choice.precision == "int8":
-            choice, check = with_int8(choice, source, dataset, settings, progress)
-        spec = model_spec(choice)
+        check = None
+        for part in parts_of(options.model):
+            if part.precision == "int8":
+                _, check = with_int8(part, source, dataset, settings, progress)
+        model = chosen_for_fit(options.model, database, dataset, settings)
+        recipe = model.recipe()  # what was to be learned first is missed now, not after hours
         run = FeaturesRun(
             store=store,
             records=CatalogueRecords(database),
-            spec=spec,
-            load=lambda: load_model(choice, settings, progress),
+            models=[
+                ModelInUse(spec, lambda part=part: load_model(part, settings, progress))  # type: ignore[misc]
+                for part, spec in zip(model.parts, model.specs, strict=True)
+            ],
             views=views,
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,
@@ -105,13 +110,13 @@ def fit(
         run.run(source)
         if not run.counts.done + run.counts.known:
             raise NotFittedError(_nothing_usable(run))
-        stored = fresh_index(database, folders.index, spec.key, views, progress=progress)
-        index = place_of(folders.index, dataset, spec.key, views).folder
+        stored = fresh_index(database, folders.index, recipe, views, progress=progress)
+        index = place_of(folders.index, dataset, recipe.key, views).folder
         pairs = index.with_name(f"{index.name}.pairs")
-    stem = folders.trained_models / dataset.dictionary(spec.key)
+    stem = folders.trained_models / dataset.dictionary(recipe.key)
     with prepared(stored, options.aggregate, pairs, progress) as gallery:
         products = files.write(stem, recommendations(gallery, options.number, options.aggregate, progress))
-        return FitReport(spec.key, run.counts, run.failures, products, stem, len(gallery), recall_of(gallery), check)
+        return FitReport(recipe.key, run.counts, run.failures, products, stem, len(gallery), recall_of(gallery), check)
 
 
 def _nothing_usable(run: FeaturesRun) -> str:

@@ -19,6 +19,7 @@ from image_similarity.index.filters import mask
 from image_similarity.index.language import parse_filter
 from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.jobs.chosen import chosen
+from image_similarity.jobs.explain import explain, small_copy
 from image_similarity.jobs.sure import Judge, calibration_file, judge
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
+    from PIL import Image
+
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.index.filters import Filter
     from image_similarity.index.opened import StoredIndex
+    from image_similarity.index.recipe import Recipe
     from image_similarity.jobs.chosen import Chosen, Embedder, Squares
     from image_similarity.settings import Settings
 
@@ -43,7 +47,7 @@ class SearchOptions:
 
     ``data_augmentation``: 1 compares with the six views, 0 with the images; None: as fitted. ``filter``: what the
     answers must be, as docs/answers.md has it; None: anything. ``min_match``: the least probability of being the very
-    product, as ``calibrate`` measured it; None: all.
+    product, as ``calibrate`` measured it; None: all. ``explain``: say why each product was found.
     """
 
     model: ModelChoice = DEFAULT_CHOICE
@@ -52,6 +56,7 @@ class SearchOptions:
     data_augmentation: int | None = None
     filter: str | Filter | None = None
     min_match: float | None = None
+    explain: bool = False
 
 
 def search(
@@ -96,14 +101,14 @@ def search_many(
         loading: Future[Embedder] | None = None
         if model.is_stored(database):  # otherwise what follows says so, and nothing need be fetched or compiled
             loading = pool.submit(model.load, settings, progress, one=len(photos) == 1)
-        stored = model.index(database, settings, _views(database, folders.index, model.key, options), progress)
+        stored = model.index(database, settings, _views(database, folders.index, model.recipe(), options), progress)
         gallery = Gallery.of(stored)
         sure = _judge(stored, model, dataset, settings, options)
         allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
-        seen = [_seen(photo, model, settings.max_pixels) for photo in photos]
+        seen = [_seen(photo, model, settings.max_pixels, options.explain) for photo in photos]
         embedder = loading.result() if loading else model.load(settings, progress)
         answers = []
-        for done, (photo, (squares, plain)) in enumerate(zip(photos, seen, strict=True), start=1):
+        for done, (photo, (squares, plain, picture)) in enumerate(zip(photos, seen, strict=True), start=1):
             question = Question([_name(photo)], embedder.embed([squares]))
             look = max(options.number, sure.depth)
             (matches,) = rank_products(gallery, [question], look, options.aggregate, allowed)
@@ -112,19 +117,22 @@ def search_many(
             shown = [show_product(records, folder, match.product_id, match.image_id) for match in judged.matches]
             path = "" if isinstance(photo, bytes) else str(photo)
             query = Shown(Product(_name(photo)), path)
-            answers.append(Answer(query, judged.matches, shown, judged.no_match, judged.note))
+            why = explain(picture, judged.matches, question, gallery, model, embedder) if picture else None
+            answers.append(Answer(query, judged.matches, shown, judged.no_match, judged.note, why))
             progress("search", done, len(photos))
         return answers
 
 
-def _seen(photo: str | Path | bytes, model: Chosen, max_pixels: int) -> tuple[Squares, bool]:
-    """What the model takes of a photo, and whether that is on a plain ground."""
+def _seen(
+    photo: str | Path | bytes, model: Chosen, max_pixels: int, explain: bool
+) -> tuple[Squares, bool, Image.Image | None]:
+    """What the model takes of a photo, whether that is on a plain ground, and a small copy where it is explained."""
     try:
         data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
         picture = decode(data, max_pixels=max_pixels, at_least=model.at_least)
-        return model.squares(picture), on_plain_ground(picture)
     except ImageError as error:
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
+    return model.squares(picture), on_plain_ground(picture), small_copy(picture, model) if explain else None
 
 
 def _judge(stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions) -> Judge:
@@ -132,10 +140,10 @@ def _judge(stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Setti
     return judge(path, model.key, stored.manifest.generation, options.aggregate, options.min_match)
 
 
-def _views(database: Database, indexes: Path, key: str, options: SearchOptions) -> tuple[str, ...]:
+def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOptions) -> tuple[str, ...]:
     if options.data_augmentation == 0:
         return ONE_VIEW
-    views = fitted_views(database, indexes, key)
+    views = fitted_views(database, indexes, recipe)
     if options.data_augmentation == 1 and len(views) < len(SIX_VIEWS):
         raise UsageError("the dataset has no features of the six views: run fit with --data_augmentation 1 first")
     return views

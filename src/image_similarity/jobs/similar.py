@@ -6,12 +6,12 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from image_similarity.dictionary.files import Dictionary
-from image_similarity.embedding.models import DEFAULT_CHOICE, model_spec
+from image_similarity.embedding.models import DEFAULT_CHOICE
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.jobs.answers import Answer, show_product
-from image_similarity.jobs.precision import for_question
+from image_similarity.jobs.chosen import chosen_by_dictionary
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def similar(
     if number is not None and number < 1:
         raise UsageError(f"--number must be 1 or more, not {number}")
     folders = Folders(settings.root)
-    chosen = for_question(model, dataset, settings, lambda key: _is_there(folders.trained_models, dataset, key))
-    dictionary = Dictionary(folders.trained_models / dataset.dictionary(model_spec(chosen).key))
+    asked = chosen_by_dictionary(model, dataset, settings, lambda key: _is_there(folders.trained_models, dataset, key))
+    dictionary = Dictionary(folders.trained_models / dataset.dictionary(asked.key))
     if product_id is None:
         product_id = dictionary.by_chance()
     matches = dictionary.similar(product_id)[:number]
