@@ -21,7 +21,7 @@ ROOMS = [
     *(
         ["dictionary"],
         ["evaluation"],
-        ["calibration"],
+        ["calibration", "explanation"],
         ["pages", "sample"],
         ["jobs"],
         ["workspace"],

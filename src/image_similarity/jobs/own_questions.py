@@ -13,7 +13,7 @@ from image_similarity.calibration.questions import DEPTH, Questions
 from image_similarity.errors import ImageError
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.ground import on_plain_ground
-from image_similarity.images.simulated import simulated_photo
+from image_similarity.images.simulated import STANDARD, simulated_photo
 from image_similarity.neighbours.halves import single
 from image_similarity.processors import processors
 from image_similarity.ranking.aggregate import rank_products
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 LEAVE_ONE_OUT, SIMULATED = "leave one image out", "simulated photos"
 AT_ONCE = 32  # pictures
-LEAST_SIDE = 640  # pixels that a photo is made of, however small the network's input
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Asker:
 
     def _taken(self, picture: tuple[int, Path | None]) -> _Asking | None:
         row, path = picture
-        side = max(LEAST_SIDE, self.model.at_least or 0)
+        side = max(STANDARD.side, self.model.at_least or 0)  # as large as the photo, however small the network's input
         try:
             if path is None:
                 raise ImageError("read", "not in the catalogue")
