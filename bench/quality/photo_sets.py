@@ -1,7 +1,7 @@
 """Photos that ask, the catalogues they ask, and the vectors of both in many guises: computed once and kept.
 
-Luma is asked by simulated photos of its images; the drawn shop (``image-similarity sample``) by simulated ones and by
-photos as users take them, drawn by the same code as its ``photos.csv``, three of every product.
+Luma, two images of each product, is asked by simulated photos; the drawn shop (``image-similarity sample``) by
+simulated ones and by photos as users take them, drawn by the same code as its ``photos.csv``, two of every product.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache as kept
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ from image_similarity.types import no_progress
 from shop import SHARED, read_shop
 
 Array = np.ndarray[Any, Any]
-OF_EACH = 2  # images of a Luma product that a photo is simulated of
-DRAWN_OF_EACH = 3
+OF_EACH = 2  # images of a Luma product
+DRAWN_OF_EACH = 2
+SIDE = 448  # pixels of the longer side that pictures are kept at: twice what the networks see
 SEED = 2019  # of the drawn shop
 SMALL = replace(STANDARD, side=320, blur=STANDARD.blur * 320 / STANDARD.side)  # for the index: as large as networks see
 BATCH = 32
@@ -56,14 +58,13 @@ class Photos:
 
 
 def luma(cache: Path) -> tuple[Catalogue, list[Photos]]:
-    """The real shop and simulated photos of some of its images."""
+    """The real shop and a simulated photo of each product."""
     shop = read_shop(SHARED / "data" / "luma")
     order = np.lexsort(([file.name for file in shop.files], shop.product))
     names, product = np.unique(shop.product[order], return_inverse=True)
-    catalogue = Catalogue("luma", [shop.files[at] for at in order], product)
     starts = np.searchsorted(product, np.arange(len(names)))
-    asking = [at for at in range(len(product)) if at - starts[product[at]] < OF_EACH]
-    return catalogue, [_simulated(catalogue, asking, cache)]
+    kept = np.flatnonzero(np.arange(len(product)) - starts[product] < OF_EACH)
+    return _asked_by_simulated(Catalogue("luma", [shop.files[order[at]] for at in kept], product[kept]), cache)
 
 
 def drawn(cache: Path) -> tuple[Catalogue, list[Photos]]:
@@ -74,19 +75,22 @@ def drawn(cache: Path) -> tuple[Catalogue, list[Photos]]:
     files = sorted((folder / "images").iterdir())
     owners = [file.name.partition("_")[0] for file in files]
     names, product = np.unique(owners, return_inverse=True)
-    catalogue = Catalogue("drawn", files, product)
-    return catalogue, [_simulated(catalogue, list(range(len(files))), cache), _as_users(list(names), cache)]
+    catalogue, simulated = _asked_by_simulated(Catalogue("drawn", files, product), cache)
+    return catalogue, [*simulated, _as_users(list(names), cache)]
 
 
-def _simulated(catalogue: Catalogue, asking: list[int], cache: Path) -> Photos:
+def _asked_by_simulated(catalogue: Catalogue, cache: Path) -> tuple[Catalogue, list[Photos]]:
+    """A photo of the first image of each product."""
     made = []
-    for at in asking:
+    asking = np.unique(catalogue.product, return_index=True)[1]
+    for at in asking.tolist():
         file = cache / "simulated" / catalogue.name / f"{catalogue.files[at].stem}.png"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            simulated_photo(read(catalogue.files[at]), at).save(file)
+            whole = decode(read_bytes(catalogue.files[at]), max_pixels=100_000_000)
+            simulated_photo(whole, at).save(file)
         made.append(file)
-    return Photos("simulated", made, catalogue.product[asking])
+    return catalogue, [Photos("simulated", made, catalogue.product[asking])]
 
 
 def _as_users(names: list[str], cache: Path) -> Photos:
@@ -107,9 +111,12 @@ def _as_users(names: list[str], cache: Path) -> Photos:
     return Photos("as users", made, np.array(owners))
 
 
+@kept
 def read(file: Path) -> Image.Image:
-    """Upright RGB, every pixel."""
-    return decode(read_bytes(file), max_pixels=100_000_000)
+    """Upright RGB, at most :data:`SIDE` pixels a side."""
+    picture = decode(read_bytes(file), max_pixels=100_000_000, at_least=SIDE)
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return picture
 
 
 class Vectors:

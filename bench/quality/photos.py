@@ -83,8 +83,9 @@ def variants(s: Setting) -> Iterator[tuple[str, Array]]:
     yield "as `search` does: the photo, the images, the best pair", s.hits(s.best(plain))
     for guise in ("neutral", "tight", "neutral and tight"):
         yield f"{guise}: the photo", s.asked(s.photo(guise), image)
-        yield f"{guise}: the catalogue", s.asked(photo, s.image(guise))
-        yield f"{guise}: both", s.asked(s.photo(guise), s.image(guise))
+        if guise != "tight":
+            yield f"{guise}: the catalogue", s.asked(photo, s.image(guise))
+            yield f"{guise}: both", s.asked(s.photo(guise), s.image(guise))
         yield f"{guise}: the photo, beside the photo as it is (mean)", s.asked(mean_of(s.photo, PLAIN, guise), image)
     crops = [s.photo(name) for name in guises.CROPS]
     yield "the photo and its middle (mean)", s.asked(mean_of(s.photo, PLAIN, "middle"), image)
