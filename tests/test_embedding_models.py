@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.seeded"]
 
 
-@pytest.fixture(scope="module", params=["colour-shape", "described", "VGG"])
+@pytest.fixture(scope="module", params=["colour-shape", "colour", "described", "VGG"])
 def model(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from image_similarity.embedding.colour_shape import _cielab
+from image_similarity.embedding.cielab import cielab
 from image_similarity.embedding.foreground import thing
 
 Array = np.ndarray[Any, Any]
@@ -31,7 +31,7 @@ def mask_of(picture: Image.Image) -> Image.Image | None:
     corner = ((MASK_SIDE - small.width) // 2, (MASK_SIDE - small.height) // 2)
     canvas.paste(small, corner)
     pixels = np.asarray(canvas)
-    found = thing(pixels, _cielab(pixels))
+    found = thing(pixels, cielab(pixels))
     inside = found[corner[1] : corner[1] + small.height, corner[0] : corner[0] + small.width]
     if not POOR[0] <= inside.mean() <= POOR[1]:
         return None

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.colour_shape import _cielab
+from image_similarity.embedding.cielab import cielab
 from image_similarity.embedding.models import load_model, model_spec
 from image_similarity.embedding.vectors import unit_length
 from image_similarity.images.decode import decode
@@ -148,7 +148,7 @@ def _lab_histograms(file: Path) -> dict[str, Array]:
     image.thumbnail((HISTOGRAM_SIZE, HISTOGRAM_SIZE))
     pixels = np.asarray(image)
     inside = pixels.min(axis=-1) < NOT_WHITE
-    colours, heights = _cielab(pixels)[inside].astype(np.float64), np.nonzero(inside)[0]
+    colours, heights = cielab(pixels)[inside].astype(np.float64), np.nonzero(inside)[0]
     top, bottom = np.percentile(heights, [1, 99]) if len(heights) else (0.0, 1.0)
     third = np.clip((heights - top) / (bottom - top + TINY) * 3, 0, 2).astype(np.intp)
     thirds = [shares(colours[third == each], (8, 10, 10)) for each in range(3)]

@@ -62,4 +62,4 @@ def _show(report: AdaptReport, how: o.Format) -> None:
     if report.unknown:
         some = ", ".join(report.unknown[:SHOWN_UNKNOWN])
         show.say(f"{len(report.unknown)} products of the pairs have no images here: {some}")
-    sys.stderr.write(f"Kept in {report.folder}; answers do not use it yet\n")
+    sys.stderr.write(f"Kept in {report.folder}. Use it with --model '{report.use}', after a fit with that name\n")

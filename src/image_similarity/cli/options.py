@@ -39,7 +39,10 @@ Workspace = Annotated[
 ]
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="The dataset's name.")]
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="VGG, Inception_Resnet, colour-shape, or the path of a model's .toml.")
+    str,
+    typer.Option(
+        "--model", "-m", help="VGG, Inception_Resnet, colour-shape, colour, a .toml, or several: VGG+0.2*colour."
+    ),
 ]
 Weights = Annotated[Path | None, typer.Option(help="A local file of the network's weights.")]
 WeightsDigest = Annotated[str | None, typer.Option(help="MD5 or SHA-256 of your own weights.")]

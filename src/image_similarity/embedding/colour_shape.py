@@ -15,11 +15,11 @@ The weights of the three were chosen on a real catalogue (docs/models.md): shape
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageCms
 
+from image_similarity.embedding.cielab import EPSILON, cielab, count, histogram
 from image_similarity.embedding.colour_shape_record import CELLS, COLOUR_BINS, FIELDS, ORIENTATIONS, SIZE, SPEC
 from image_similarity.embedding.foreground import cropped, thing
 from image_similarity.embedding.vectors import unit_length
@@ -29,12 +29,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-COLOUR_LOW = np.array([0.0, -60.0, -60.0], np.float32)
-COLOUR_HIGH = np.array([100.0, 60.0, 60.0], np.float32)
 COLOUR_WEIGHT, LAYOUT_WEIGHT = 0.2, 0.1
 LAYOUT_SCALE = np.array([50.0, 40.0, 40.0], np.float32)  # brings lightness and the two colour axes to one range
 WHITE_LAB = np.array([100.0, 0.0, 0.0], np.float32)
-EPSILON = 1e-6
 
 
 class ColourShape:
@@ -48,7 +45,7 @@ class ColourShape:
 
 
 def _describe(pixels: NDArray[np.uint8]) -> Floats:
-    lab = _cielab(pixels)
+    lab = cielab(pixels)
     foreground = thing(pixels, lab)
     parts = (
         (1.0, _shape(cropped(lab[..., 0], foreground))),
@@ -60,21 +57,6 @@ def _describe(pixels: NDArray[np.uint8]) -> Floats:
     return described
 
 
-def _cielab(pixels: NDArray[np.uint8]) -> Floats:
-    """RGB bytes to L 0..100 and a, b -128..127."""
-    converted = ImageCms.applyTransform(Image.fromarray(pixels), _transform())
-    encoded = np.asarray(converted)
-    lab = np.empty(encoded.shape, np.float32)
-    lab[..., 0] = encoded[..., 0] * (100 / 255)
-    lab[..., 1:] = encoded[..., 1:].view(np.int8)
-    return lab
-
-
-@cache
-def _transform() -> Any:
-    return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
-
-
 def _shape(lightness: Floats) -> Floats:
     down, across = np.zeros_like(lightness), np.zeros_like(lightness)
     down[1:-1] = lightness[2:] - lightness[:-2]
@@ -84,8 +66,8 @@ def _shape(lightness: Floats) -> Floats:
     lower = np.floor(position).astype(np.intp)
     share = position - lower
     pixel = np.arange(SIZE * SIZE).reshape(SIZE, SIZE)
-    planes = _count((lower % ORIENTATIONS) * SIZE**2 + pixel, strength * (1 - share), ORIENTATIONS * SIZE**2)
-    planes += _count(((lower + 1) % ORIENTATIONS) * SIZE**2 + pixel, strength * share, ORIENTATIONS * SIZE**2)
+    planes = count((lower % ORIENTATIONS) * SIZE**2 + pixel, strength * (1 - share), ORIENTATIONS * SIZE**2)
+    planes += count(((lower + 1) % ORIENTATIONS) * SIZE**2 + pixel, strength * share, ORIENTATIONS * SIZE**2)
     cells = _cell_weights() @ planes.reshape(ORIENTATIONS, SIZE, SIZE) @ _cell_weights().T
     return np.sqrt(cells.transpose(1, 2, 0).ravel()).astype(np.float32)
 
@@ -104,20 +86,7 @@ def _colour(lab: Floats, foreground: Floats) -> Floats:
     """Square roots of the shares of 144 colours; each pixel is shared among the eight nearest bins."""
     inside = foreground > 0  # on most pictures a third of the pixels, and of the work
     lab, foreground = lab[inside], foreground[inside]
-    bins = np.array(COLOUR_BINS, np.float32)
-    position = (lab - COLOUR_LOW) / (COLOUR_HIGH - COLOUR_LOW) * bins - 0.5
-    position = np.clip(position, 0, bins - 1 - EPSILON).astype(np.float32)
-    lower = np.minimum(position.astype(np.intp), np.array(COLOUR_BINS) - 2)
-    upper_share = position - lower
-    histogram = np.zeros(int(np.prod(COLOUR_BINS)), np.float32)
-    shares = (1 - upper_share, upper_share)
-    for corner in np.ndindex(2, 2, 2):
-        light, green_red, blue_yellow = (lower[..., axis] + step for axis, step in enumerate(corner))
-        share = foreground.copy()
-        for axis, step in enumerate(corner):
-            share *= shares[step][..., axis]
-        histogram += _count((light * COLOUR_BINS[1] + green_red) * COLOUR_BINS[2] + blue_yellow, share, len(histogram))
-    roots: Floats = np.sqrt(histogram)
+    roots: Floats = np.sqrt(histogram(lab, foreground, COLOUR_BINS))
     return roots
 
 
@@ -128,7 +97,3 @@ def _layout(lab: Floats, foreground: Floats) -> Floats:
     colour = weighted / np.maximum(covered, EPSILON)[..., None]
     relative = (colour - WHITE_LAB) / LAYOUT_SCALE * covered[..., None]
     return np.concatenate([relative.ravel(), covered.ravel()]).astype(np.float32)
-
-
-def _count(index: NDArray[np.intp], weights: NDArray[np.floating], length: int) -> Floats:
-    return np.bincount(index.ravel(), weights.ravel(), length).astype(np.float32)

@@ -54,14 +54,14 @@ def parse_expression(text: str, is_model: Callable[[str], bool]) -> Expression:
         return Expression((Part(text),))
     pieces = text.split("+")
     adapted = len(pieces) > 1 and pieces[-1].strip() == ADAPTED
-    parts, waiting = list[Part](), ""
+    parts, waiting = list[Part](), None
     for piece in pieces[:-1] if adapted else pieces:
-        waiting = f"{waiting}+{piece}" if waiting else piece
+        waiting = piece if waiting is None else f"{waiting}+{piece}"
         part = _part(waiting, is_model)
         if part is not None:
             parts.append(part)
-            waiting = ""
-    if waiting or not parts:
+            waiting = None
+    if waiting is not None:
         # The table's own message names the models that there are.
         return Expression((Part(_name_of(waiting)),))
     names = [part.name for part in parts]

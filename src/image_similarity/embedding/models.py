@@ -32,8 +32,7 @@ Entry: TypeAlias = "tuple[Callable[[ModelChoice], ModelSpec], Callable[..., Grap
 def _colour_shape_spec(choice: ModelChoice) -> ModelSpec:
     from image_similarity.embedding.colour_shape_record import SPEC
 
-    if choice.weights is not None or choice.weights_digest is not None:
-        raise UsageError(f"{choice.name} has no weights: leave --weights out")
+    _no_weights(choice)
     return SPEC
 
 
@@ -41,6 +40,24 @@ def _colour_shape(*_: object) -> EmbeddingModel:
     from image_similarity.embedding.colour_shape import ColourShape
 
     return ColourShape()
+
+
+def _colour_spec(choice: ModelChoice) -> ModelSpec:
+    from image_similarity.embedding.colour_record import SPEC
+
+    _no_weights(choice)
+    return SPEC
+
+
+def _colour(*_: object) -> EmbeddingModel:
+    from image_similarity.embedding.colour import Colour
+
+    return Colour()
+
+
+def _no_weights(choice: ModelChoice) -> None:
+    if choice.weights is not None or choice.weights_digest is not None:
+        raise UsageError(f"{choice.name} has no weights: leave --weights out")
 
 
 def _keras_spec(choice: ModelChoice) -> ModelSpec:
@@ -71,6 +88,7 @@ MODELS: dict[str, Entry] = {
     "VGG": (_keras_spec, _keras),
     "Inception_Resnet": (_keras_spec, _keras),
     "colour-shape": (_colour_shape_spec, _colour_shape),
+    "colour": (_colour_spec, _colour),
 }
 """Name to (its record at fp32, its graph or the thing itself). The record is cheap; the rest may download and build."""
 
