@@ -141,13 +141,18 @@ class Vectors:
     def _computed(self, files: list[Path], guise: str) -> Iterator[Array]:
         model, dress = load_model(self.choice, Settings(root=self.cache), no_progress), dressed(guise)
         for start in range(0, len(files), BATCH):
-            chunk = [dress(read(file), at) for at, file in enumerate(files[start : start + BATCH], start)]
+            chunk = [dress(file, at) for at, file in enumerate(files[start : start + BATCH], start)]
             yield model.embed(np.stack([square(picture, self.spec.input) for picture in chunk]))
 
 
-def dressed(guise: str) -> Callable[[Image.Image, int], Image.Image]:
-    """What makes a picture look as the guise says; it is told the picture's place too."""
+def dressed(guise: str) -> Callable[[Path, int], Image.Image]:
+    """What makes a picture of a file as the guise says; it is told the file's place too."""
     name, _, turn = guise.partition(" ")
     if name == "simulated":
-        return lambda picture, at: simulated_photo(picture, 1_000_000 * (1 + int(turn)) + at, SMALL)
-    return lambda picture, _: guises.GUISES[guise](picture)
+        return lambda file, at: _simulated_small(file, 1_000_000 * (1 + int(turn)) + at)
+    return lambda file, _: guises.GUISES[guise](read(file))
+
+
+@kept
+def _simulated_small(file: Path, seed: int) -> Image.Image:
+    return simulated_photo(read(file), seed, SMALL)
