@@ -147,7 +147,7 @@ def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_pat
 
 def test_what_was_measured_before_the_catalogue_changed_is_used_and_noted(fitted: Workspace, tmp_path: Path) -> None:
     source = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
-    curve = {"weights": [8.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": []}
+    curve = {"weights": [8.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": [], "smooth": 1.0}
     surety = {"kind": "by hand", "first": curve, "others": curve | {"bias": -20.0}}
     source.parent.mkdir(parents=True)
     record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": surety, "scene": surety}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from image_similarity.calibration.curves import KINDS, Curve, platt, steps
+from image_similarity.calibration.curves import KINDS, Curve, blend, platt, steps
 from image_similarity.calibration.isotonic import isotonic
 from image_similarity.calibration.learn import LearnOptions, learn
 from image_similarity.calibration.logistic import logistic, sigmoid
@@ -253,3 +253,14 @@ def test_too_few_products_are_told() -> None:
 def test_platt_uses_only_what_it_is_given() -> None:
     told = np.random.default_rng(1).normal(size=(50, 3))
     assert platt(told, told[:, 0] > 0, np.ones(50), (True, False, False)).weights[1:] == (0, 0)
+
+
+def test_a_blend_is_the_mean_of_curve_and_steps() -> None:
+    random = np.random.default_rng(2)
+    told = random.normal(size=(60, 3))
+    data = told, random.random(60) < sigmoid(2 * told[:, 0]), np.ones(60), (True, True, True)
+    both = blend(*data)
+    np.testing.assert_allclose(both(told), (platt(*data)(told) + steps(*data)(told)) / 2)
+    assert Curve.from_dict(both.as_dict()) == both
+    with pytest.raises(ValueError, match="below 0 or above 1"):
+        Curve.from_dict(both.as_dict() | {"smooth": 1.5})

@@ -1,8 +1,8 @@
-"""From score and margin to a probability: a weighted sum, then a logistic curve or rising steps."""
+"""From score, margin and level to a probability: a weighted sum, then a logistic curve, rising steps, or the mean."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,32 +21,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """``sigmoid(weights . features + bias)``, or, where there are knots, the line through them at that sum.
+    """``sigmoid(weights . features + bias)``, the line through knots at that sum, or a mean of the two.
 
     Attributes:
         weights: one for each of :data:`FEATURES`.
         bias: added to the weighted sum.
-        places, levels: the knots, ``places`` strictly rising; empty for the logistic curve.
+        places, levels: the knots, ``places`` strictly rising; empty for the logistic curve alone.
+        smooth: the share of the logistic curve, 0..1.
     """
 
     weights: tuple[float, ...]
     bias: float
     places: tuple[float, ...] = ()
     levels: tuple[float, ...] = ()
+    smooth: float = 1.0
 
     def __call__(self, features: Doubles) -> Doubles:
         """Probabilities ``(n,)`` of features ``(n, 3)``."""
         values = features @ np.array(self.weights) + self.bias
+        curved = sigmoid(values)
         if not self.places:
-            return sigmoid(values)
+            return curved
         risen: Doubles = np.interp(values, self.places, self.levels)
-        return risen
+        return self.smooth * curved + (1 - self.smooth) * risen
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {"weights": list(self.weights), "bias": self.bias, "places": list(self.places)} | {
-            "levels": list(self.levels)
-        }
+        knots = {"places": list(self.places), "levels": list(self.levels), "smooth": self.smooth}
+        return {"weights": list(self.weights), "bias": self.bias, **knots}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Curve:
@@ -58,14 +60,14 @@ class Curve:
         weights, places, levels = (
             tuple(float(value) for value in record[name]) for name in ("weights", "places", "levels")
         )
-        curve = cls(weights, float(record["bias"]), places, levels)
+        curve = cls(weights, float(record["bias"]), places, levels, float(record["smooth"]))
         if len(weights) != len(FEATURES) or len(places) != len(levels):
             raise ValueError("its numbers do not go together")
         numbers = np.array([*weights, curve.bias, *places, *levels])
         if not np.isfinite(numbers).all() or (np.diff(places) <= 0).any():
             raise ValueError("its numbers are not finite, or not in order")
-        if any(not 0 <= level <= 1 for level in levels):
-            raise ValueError("a probability is below 0 or above 1")
+        if any(not 0 <= share <= 1 for share in (*levels, curve.smooth)):
+            raise ValueError("a probability or a share is below 0 or above 1")
         return curve
 
 
@@ -86,7 +88,13 @@ def steps(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: t
     values = features @ np.array(sloped.weights) + sloped.bias
     places, levels = isotonic(values, right.astype(np.float64), weights)
     least = 1 / (len(right) + 2)
-    return Curve(sloped.weights, sloped.bias, tuple(places.tolist()), tuple(np.clip(levels, least, 1 - least).tolist()))
+    knots = tuple(places.tolist()), tuple(np.clip(levels, least, 1 - least).tolist())
+    return Curve(sloped.weights, sloped.bias, *knots, smooth=0.0)
+
+
+def blend(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: tuple[bool, ...]) -> Curve:
+    """The mean of both: steps follow the data where there is much of it, the curve holds where there is little."""
+    return replace(steps(features, right, weights, uses), smooth=0.5)
 
 
 def _kind(shape: Callable[..., Curve], *names: str) -> Callable[..., Curve]:
@@ -96,7 +104,7 @@ def _kind(shape: Callable[..., Curve], *names: str) -> Callable[..., Curve]:
 
 KINDS: dict[str, Callable[[Doubles, NDArray[np.bool_], Doubles], Curve]] = {
     f"{name}, {' + '.join(uses)}": _kind(shape, *uses)
-    for name, shape in (("platt", platt), ("isotonic", steps))
+    for name, shape in (("platt", platt), ("isotonic", steps), ("blend", blend))
     for uses in (("score",), ("score", "margin"), ("score", "margin", "level"))
 }
 """Name to what fits it: features ``(n, 3)``, right ``(n,)``, weights ``(n,)``."""

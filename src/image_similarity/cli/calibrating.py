@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,8 @@ def _show(report: CalibrateReport, how: o.Format) -> None:
     for name, count in found.questions.items():
         kept = found.kept[name]
         shares = (f"{share:.3f}" for share in (kept.found, found.errors[name], kept.kept))
-        rows.append([name, count, *shares, f"{kept.threshold:.2f}"])
+        # Rounded up, so that what is printed lets no more through than what was measured.
+        rows.append([name, count, *shares, f"{math.ceil(kept.threshold * 100) / 100:.2f}"])
     show.show_rows(header, rows, how, f"Is this it? {report.dataset}, products left out")
     show.say(
         f"expected calibration error {found.error:.3f}: measured on {found.products} products, each when it was left "
