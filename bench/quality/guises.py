@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from image_similarity.embedding.cielab import cielab
 from image_similarity.embedding.foreground import thing
+from image_similarity.images.crops import PLACES, SHARE
 
 Array = np.ndarray[Any, Any]
 Guise = Callable[[Image.Image], Image.Image]
@@ -17,7 +18,6 @@ MASK_SIDE = 128  # pixels that the thing is looked for at
 POOR = (0.03, 0.85)  # a mask that covers less or more of the picture is not believed
 SURE = 0.5
 MARGIN = 0.06
-SHARE = 0.72  # of each side, for a crop
 
 
 def mask_of(picture: Image.Image) -> Image.Image | None:
@@ -94,6 +94,6 @@ GUISES: dict[str, Guise] = {
     **{
         f"turned {angle}": (lambda picture, angle=angle: picture.rotate(angle, expand=True)) for angle in (90, 180, 270)
     },
-    **{name: _crop(*place) for name, place in zip(CROPS, [(0.5, 0.5), (0, 0), (1, 0), (0, 1), (1, 1)], strict=True)},
+    **{name: _crop(*place) for name, place in zip(CROPS, PLACES, strict=True)},
 }
 VIEWS = ("as it is", "mirrored", "flipped", "turned 90", "turned 180", "turned 270")

@@ -142,6 +142,7 @@ class Workspace:
         filter: str | Filter | None = None,  # noqa: A002 (the flag's name)
         min_match: float | None = None,
         explain: bool = False,
+        crops: bool = False,
     ) -> Answer:
         """The products that look most like what is on a photo: a path, or the bytes of a file.
 
@@ -149,11 +150,12 @@ class Workspace:
         products with certain attributes be found: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md.
         ``min_match`` leaves out products that are it with less than this probability; :meth:`calibrate` first.
         ``explain`` says why each product was found: its score's parts, and the region of the photo that carried it.
+        ``crops``: the photo asks together with its middle and its corners, by their mean vector.
         """
         from image_similarity.jobs.search import SearchOptions, search
 
         choice = _choice(model, weights, weights_digest)
-        options = SearchOptions(choice, number, aggregate, data_augmentation, filter, min_match, explain)
+        options = SearchOptions(choice, number, aggregate, data_augmentation, filter, min_match, explain, crops)
         return search(photo, Dataset.named(dataset), self.settings, options, self.progress)
 
     def evaluate(

@@ -204,6 +204,7 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say why: parts of the score, and where on the photo (in --html: a map).")
     ] = False,
+    crops: Annotated[bool, typer.Option("--crops", help="Ask with the photo, its middle and its corners.")] = False,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -222,6 +223,7 @@ def search(
             filter=filter,
             min_match=min_match,
             explain=explain,
+            crops=crops,
         )
     show.show_answer(answer, format)
     _page(answer, html, f"Products like {answer.query.product.product_id}")

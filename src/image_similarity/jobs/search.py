@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.embedding.models import DEFAULT_CHOICE
+from image_similarity.embedding.vectors import mean_vector
 from image_similarity.errors import ImageError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
+from image_similarity.images.crops import with_crops
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.ground import on_plain_ground
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
@@ -48,6 +50,7 @@ class SearchOptions:
     ``data_augmentation``: 1 compares with the six views, 0 with the images; None: as fitted. ``filter``: what the
     answers must be, as docs/answers.md has it; None: anything. ``min_match``: the least probability of being the very
     product, as ``calibrate`` measured it; None: all. ``explain``: say why each product was found.
+    ``crops``: the photo asks together with its middle and its corners, by their mean vector; six times the work.
     """
 
     model: ModelChoice = DEFAULT_CHOICE
@@ -57,6 +60,7 @@ class SearchOptions:
     filter: str | Filter | None = None
     min_match: float | None = None
     explain: bool = False
+    crops: bool = False
 
 
 def search(
@@ -105,11 +109,11 @@ def search_many(
         gallery = Gallery.of(stored)
         sure = _judge(stored, model, dataset, settings, options)
         allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
-        seen = [_seen(photo, model, settings.max_pixels, options.explain) for photo in photos]
+        seen = [_seen(photo, model, settings.max_pixels, options) for photo in photos]
         embedder = loading.result() if loading else model.load(settings, progress)
         answers = []
         for done, (photo, (squares, plain, picture)) in enumerate(zip(photos, seen, strict=True), start=1):
-            question = Question([_name(photo)], embedder.embed([squares]))
+            question = Question([_name(photo)], mean_vector(embedder.embed(squares)))
             look = max(options.number, sure.depth)
             (matches,) = rank_products(gallery, [question], look, options.aggregate, allowed)
             judged = sure(matches, plain, options.number)
@@ -124,20 +128,23 @@ def search_many(
 
 
 def _seen(
-    photo: str | Path | bytes, model: Chosen, max_pixels: int, explain: bool
-) -> tuple[Squares, bool, Image.Image | None]:
+    photo: str | Path | bytes, model: Chosen, max_pixels: int, options: SearchOptions
+) -> tuple[list[Squares], bool, Image.Image | None]:
     """What the model takes of a photo, whether that is on a plain ground, and a small copy where it is explained."""
     try:
         data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
         picture = decode(data, max_pixels=max_pixels, at_least=model.at_least)
     except ImageError as error:
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
-    return model.squares(picture), on_plain_ground(picture), small_copy(picture, model) if explain else None
+    asking = with_crops(picture) if options.crops else [picture]
+    small = small_copy(picture, model) if options.explain else None
+    return [model.squares(each) for each in asking], on_plain_ground(picture), small
 
 
 def _judge(stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions) -> Judge:
     path = calibration_file(settings, dataset, model.key, len(stored.manifest.views))
-    return judge(path, model.key, stored.manifest.generation, options.aggregate, options.min_match)
+    way = f"{options.aggregate} with --crops" if options.crops else options.aggregate
+    return judge(path, model.key, stored.manifest.generation, way, options.min_match)
 
 
 def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOptions) -> tuple[str, ...]:
