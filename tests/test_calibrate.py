@@ -80,7 +80,7 @@ def test_a_calibration_says_how_far_off_it_is_and_is_kept(calibrated: Workspace)
     report = json.loads((calibrated.settings.root.parent / "report.json").read_text())
     assert report["products"] == PRODUCTS
     assert set(report["kinds"]) == {"leave one image out", "simulated photos"}
-    assert all(kind["questions"] == PRODUCTS for kind in report["kinds"].values())
+    assert [kind["questions"] for kind in report["kinds"].values()] == [PRODUCTS, PRODUCTS]
     assert 0 <= report["expected_calibration_error"] < 0.3
     assert all(kind["false_matches"] <= 0.05 for kind in report["kinds"].values())
     file = Path(report["file"])
@@ -196,3 +196,28 @@ def test_a_studios_ground_is_told_from_a_scene() -> None:
     noise = np.random.default_rng(0).integers(150, 256, (90, 60, 3)).astype(np.uint8)
     assert not on_plain_ground(Image.fromarray(noise))
     assert on_plain_ground(Image.new("RGB", (1, 3), (255, 255, 255)))
+
+
+def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
+    from image_similarity.dataset import Dataset
+    from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.features.database import Database
+    from image_similarity.features.records import CatalogueRecords
+    from image_similarity.jobs.chosen import chosen
+    from image_similarity.jobs.own_questions import LEAVE_ONE_OUT, SIMULATED, Asker, sampled_rows
+    from image_similarity.ranking.gallery import Gallery
+    from image_similarity.settings import Folders
+
+    settings, shop = calibrated.settings, Dataset.named("shop")
+    with Database(Folders(settings.root).database, shop) as database:
+        model = chosen(ModelChoice(MODEL), database, shop, settings)
+        gallery = Gallery.of(model.index(database, settings))
+        asker = Asker(gallery, model, settings, CatalogueRecords(database), settings.root)
+        rows = sampled_rows(gallery, 5, seed=0)
+        parts = asker.questions(rows, turns=2)
+        everything = sampled_rows(gallery, 10_000, seed=0)
+    assert len({gallery.features.product_ids[row] for row in rows}) == 5  # one of each product first
+    assert everything.tolist() == list(range(len(gallery)))
+    assert len(parts[LEAVE_ONE_OUT]) == 5 and len(parts[SIMULATED]) == 10
+    assert (parts[SIMULATED].own[:5] != parts[SIMULATED].own[5:]).all()  # other photos of the same pictures
+    assert parts[LEAVE_ONE_OUT].plain.all() and not parts[SIMULATED].plain.any()

@@ -13,7 +13,7 @@ from image_similarity.features.records import CatalogueRecords
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fitted_views
 from image_similarity.jobs.chosen import chosen
-from image_similarity.jobs.own_questions import Asker, sampled_rows
+from image_similarity.jobs.own_questions import MOST_TURNS, Asker, sampled_rows
 from image_similarity.jobs.sure import calibration_file
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.settings import Settings
 
-PICTURES = 600  # that ask, each as it is and as a photo
+PICTURES = 600  # that ask, each as it is and as a photo; of fewer pictures there are several photos each
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ def calibrate(
         stored = asked.index(database, settings, views, progress)
         gallery = Gallery.of(stored)
         asker = Asker(gallery, asked, settings, CatalogueRecords(database), folders.dataset / dataset.name)
-        parts = asker.questions(sampled_rows(gallery, pictures, options.seed), progress)
+        rows = sampled_rows(gallery, pictures, options.seed)
+        turns = max(1, min(MOST_TURNS, pictures // max(1, len(rows))))
+        parts = asker.questions(rows, turns, progress)
     if not parts:
         raise CalibrationError(f"not one picture of {dataset.name} can be read any more: run fit, then calibrate")
     calibrated = learn(parts, options)

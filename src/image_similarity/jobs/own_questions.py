@@ -32,13 +32,15 @@ if TYPE_CHECKING:
 
 LEAVE_ONE_OUT, SIMULATED = "leave one image out", "simulated photos"
 AT_ONCE = 32  # pictures
+MOST_TURNS = 4  # photos of one picture, where a catalogue has few
 
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """A picture of the catalogue by its row, and the photo made of it."""
+    """A picture of the catalogue by its row, and one of the photos made of it."""
 
     row: int
+    turn: int
     plain: bool
     photo: Squares
     photo_plain: bool
@@ -55,31 +57,34 @@ class Asker:
     folder: Path
     unread: list[str] = field(default_factory=list)
 
-    def questions(self, rows: Rows, progress: Progress = no_progress) -> dict[str, Questions]:
+    def questions(self, rows: Rows, turns: int = 1, progress: Progress = no_progress) -> dict[str, Questions]:
         """The questions of each kind, by its name; none where no picture can be read.
 
         Args:
             rows: rows of the gallery, one of each picture that is to ask.
-            progress: told how many have been looked at.
+            turns: how many photos of each picture ask.
+            progress: told how many photos have been made.
         """
+        wanted = [(int(row), turn) for turn in range(turns) for row in rows]
         asking: list[_Asking] = []
         photos = []
         embedder = self.model.load(self.settings, progress)
         with ThreadPoolExecutor(processors()) as pool:
-            for start in range(0, len(rows), AT_ONCE):
+            for start in range(0, len(wanted), AT_ONCE):
                 # The store is asked here, by the thread that opened it; the pool only decodes.
-                chunk = [(int(row), self._location(int(row))) for row in rows[start : start + AT_ONCE]]
+                chunk = [(*each, self._location(each[0])) for each in wanted[start : start + AT_ONCE]]
                 taken = [each for each in pool.map(self._taken, chunk) if each]
                 if taken:
                     photos.append(embedder.embed([each.photo for each in taken]))
                 asking += taken
-                progress("calibrate", min(start + AT_ONCE, len(rows)), len(rows))
+                progress("calibrate", min(start + AT_ONCE, len(wanted)), len(wanted))
         if not asking:
             return {}
         own = np.array([each.row for each in asking], np.intp)
         plain, photo_plain = np.array([(each.plain, each.photo_plain) for each in asking], bool).T
+        once = np.array([each.turn == 0 for each in asking])  # as it is, a picture asks once
         kinds = {
-            LEAVE_ONE_OUT: self._asked(own, self.gallery.features.vectors[own], plain, itself=False),
+            LEAVE_ONE_OUT: self._asked(own[once], self.gallery.features.vectors[own[once]], plain[once], itself=False),
             SIMULATED: self._asked(own, np.concatenate(photos), photo_plain, itself=True),
         }
         return {name: questions for name, questions in kinds.items() if len(questions)}
@@ -90,18 +95,19 @@ class Asker:
             return None
         return self.folder / image.image_id if image.is_remote else Path(image.location)
 
-    def _taken(self, picture: tuple[int, Path | None]) -> _Asking | None:
-        row, path = picture
+    def _taken(self, picture: tuple[int, int, Path | None]) -> _Asking | None:
+        row, turn, path = picture
         side = max(STANDARD.side, self.model.at_least or 0)  # as large as the photo, however small the network's input
         try:
             if path is None:
                 raise ImageError("read", "not in the catalogue")
             image = decode(read_bytes(path), max_pixels=self.settings.max_pixels, at_least=side)
         except ImageError:
-            self.unread.append(self.gallery.features.image_ids[row])
+            if not turn:
+                self.unread.append(self.gallery.features.image_ids[row])
             return None
-        photo = simulated_photo(image, row)
-        return _Asking(row, on_plain_ground(image), self.model.squares(photo), on_plain_ground(photo))
+        photo = simulated_photo(image, row * MOST_TURNS + turn)
+        return _Asking(row, turn, on_plain_ground(image), self.model.squares(photo), on_plain_ground(photo))
 
     def _asked(self, rows: Rows, vectors: NDArray[np.floating], plain: NDArray[np.bool_], *, itself: bool) -> Questions:
         """Ask with pictures of the catalogue. ``itself``: whether the picture of the row is an answer too."""
