@@ -17,7 +17,7 @@ import harness  # noqa: E402
 
 PARSER = harness.arguments(__doc__ or "")
 PARSER.add_argument("--networks", nargs="+", default=["VGG", "Inception_Resnet", "MobileNetV2"])
-PARSER.add_argument("--images", type=int, default=16, help="images a round; ten times as many for MobileNetV2")
+PARSER.add_argument("--images", type=int, default=8, help="images a round; ten times as many for MobileNetV2")
 PARSER.add_argument("--without-torch", action="store_true", help="leave PyTorch out: it takes most of the time")
 ASKED = PARSER.parse_args()
 THREADS = harness.pin(ASKED.threads)  # before anything makes a pool of threads

@@ -21,8 +21,8 @@ import harness  # noqa: E402
 PARSER = harness.arguments(__doc__ or "")
 PARSER.add_argument("--networks", nargs="+", default=["VGG", "Inception_Resnet"])
 PARSER.add_argument("--photos", type=Path, help="a folder of photos; drawn ones when left out")
-PARSER.add_argument("--images", type=int, default=192, help="photos of a fit of ours")
-PARSER.add_argument("--singly", type=int, default=16, help="photos that the first version's way is timed on")
+PARSER.add_argument("--images", type=int, default=96, help="photos of a fit of ours")
+PARSER.add_argument("--singly", type=int, default=6, help="photos that the first version's way is timed on")
 ASKED = PARSER.parse_args()
 THREADS = harness.pin(ASKED.threads)
 os.environ["KERAS_BACKEND"] = "torch"

@@ -25,7 +25,7 @@ PARSER = harness.arguments(__doc__ or "")
 PARSER.add_argument("--networks", nargs="+", default=["VGG", "MobileNetV2"])
 PARSER.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
 PARSER.add_argument("--photos", type=Path, help="a folder of photos; drawn ones when left out")
-PARSER.add_argument("--images", type=int, default=48, help="photos a round; five times as many for MobileNetV2")
+PARSER.add_argument("--images", type=int, default=32, help="photos a round; five times as many for MobileNetV2")
 PARSER.add_argument("--memory", type=int, nargs="*", default=[2_000, 20_000], help="pictures of the fits compared")
 PARSER.add_argument("--peak", nargs=2, metavar=("FOLDER", "ROOT"), help=harness.argparse.SUPPRESS)
 ASKED = PARSER.parse_args()
@@ -144,12 +144,10 @@ def peak(count: int, folder: Path) -> int:
     """Megabytes of a fit of so many small pictures, in a process of its own."""
     pictures = folder / f"{count}"
     pictures.mkdir()
-    noise = np.random.default_rng(1).integers(0, 256, (64, SMALL, SMALL, 3), np.uint8)
-    for number in range(count):
-        path = pictures / f"{number // 4:06}_{number % 4}.jpg"
-        Image.fromarray(noise[number % 64]).save(path)
-        with path.open("ab") as file:
-            file.write(number.to_bytes(4, "big"))
+    random = np.random.default_rng(1)
+    for number in range(count):  # each another: a larger catalogue has more different pictures, not more twins
+        few = Image.fromarray(random.integers(0, 256, (6, 6, 3), np.uint8))
+        few.resize((SMALL, SMALL), Image.Resampling.BICUBIC).save(pictures / f"{number // 4:06}_{number % 4}.jpg")
     command = [sys.executable, *sys.argv, "--peak", str(pictures), str(folder / f"root{count}")]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return int(json.loads(ended.stdout))

@@ -18,7 +18,7 @@ from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureRow, FeatureStore
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.types import CatalogueImage, Neighbours, Product, Progress
+from image_similarity.types import CatalogueImage, Neighbours, Product, Progress, RowSet
 from tests.conftest import MeanColour
 
 SHOP = Dataset.named("shop")
@@ -78,7 +78,9 @@ class CopyIndex:
     def __init__(self, copy: NDArray[np.float16]) -> None:
         self._exact = ExactIndex(copy)
 
-    def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
+    def search(
+        self, queries: NDArray[np.floating], k: int, allowed: RowSet | NDArray[np.bool_] | None = None
+    ) -> Neighbours:
         return self._exact.search(queries, k, allowed)
 
     @classmethod

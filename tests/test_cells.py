@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from image_similarity.neighbours import cellpairs, cells
 from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
+from image_similarity.neighbours.close import closest, closest_in_turn
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.rowset import Listed
 
 ROWS, DIMENSION, K = 6000, 48, 10
 
@@ -74,6 +76,28 @@ def test_a_filter_costs_neither_rows_nor_recall(folder: Path, share: float) -> N
     assert found.rows.shape == (len(QUERIES), min(K, allowed.sum()))
     assert allowed[found.rows].all()
     assert not share or recall(index, VECTORS, allowed) > 0.97
+
+
+@pytest.mark.parametrize("count", [5, 90, 1500])
+def test_a_list_of_rows_and_their_mask_find_the_same(folder: Path, tmp_path: Path, count: int) -> None:
+    chosen = np.random.default_rng(6).permutation(ROWS - 1)[:count]  # in no order
+    gone = np.arange(ROWS) - 1
+    moved = CellsIndex.update(folder, tmp_path, VECTORS[1:], gone)
+    for index, total in ((CellsIndex.open(VECTORS, folder), ROWS), (moved, ROWS - 1)):
+        rows = Listed(chosen, total)
+        found = index.search(QUERIES, K, rows)
+        np.testing.assert_array_equal(found.rows, index.search(QUERIES, K, rows.mask()).rows)
+        assert np.isin(found.rows, chosen).all()
+
+
+def test_looking_closely_in_turn_finds_what_looking_at_all_finds() -> None:
+    rows = np.random.default_rng(7).permutation(ROWS)[:96]
+    for query in QUERIES.astype(np.float32):
+        exact = VECTORS[rows].astype(np.float32) @ query
+        order = np.argsort(-exact)
+        right = np.sort(closest(VECTORS, query[None], rows[None], K)[0])
+        found = closest_in_turn(VECTORS, query, (rows[order], exact[order] - 0.25), K)  # looks that are off alike
+        np.testing.assert_array_equal(np.sort(found), right)
 
 
 def test_a_filter_that_only_rows_far_away_pass(folder: Path) -> None:

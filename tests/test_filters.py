@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,10 +17,25 @@ from hypothesis import strategies as st
 from image_similarity import Workspace
 from image_similarity.errors import UsageError
 from image_similarity.index import columns as columns_module
+from image_similarity.index import passing as passing_module
 from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter, is_number
-from image_similarity.index.filters import MOST_DEPTH, And, Equals, Filter, In, Not, Or, Range, Value, mask, plain
+from image_similarity.index.filters import (
+    MOST_DEPTH,
+    And,
+    Equals,
+    Filter,
+    In,
+    Not,
+    Or,
+    Range,
+    Value,
+    mask,
+    passing,
+    plain,
+)
 from image_similarity.index.language import parse_filter
+from image_similarity.neighbours.rowset import Listed, Masked
 from image_similarity.settings import Settings
 from tests.conftest import paint
 from tests.shop import BLUE, GREEN, MODEL, RED, register
@@ -117,6 +134,42 @@ def test_the_rows_that_pass_are_those_that_python_says(rows: Rows, condition: Fi
         found = mask(condition, stored(rows, Path(folder), block), len(rows))
         assert found.dtype == bool
         assert found.tolist() == [passes(condition, row, rows) for row in rows]
+
+
+@given(rows=ROWS, condition=FILTERS, most=st.integers(1, 5))
+@settings(max_examples=200)
+def test_listed_rows_are_those_that_comparing_every_code_finds(rows: Rows, condition: Filter, most: int) -> None:
+    rows = [*rows, *({name: VALUES[name][-1]} for name in NAMES)]
+    with TemporaryDirectory() as folder, patch.object(passing_module, "LISTED", most):
+        columns = stored(rows, Path(folder))
+        compared = {name: replace(columns[name], by_code=None) for name in columns}
+        found, wanted = passing(condition, columns, len(rows)), mask(condition, compared, len(rows))
+        assert found.mask().tolist() == wanted.tolist()
+        assert sorted(found.numbers().tolist()) == np.flatnonzero(wanted).tolist()
+        assert found.count == wanted.sum()
+        assert found.has(np.arange(len(rows))[::-1]).tolist() == wanted[::-1].tolist()
+
+
+def test_a_rare_value_lists_its_rows_and_a_common_one_compares_all(tmp_path: Path) -> None:
+    rows = [{"brand": f"b{row % 50}", "new": str(row % 2), "size": str(row % 7)} for row in range(2000)]
+    columns = stored(rows, tmp_path)
+    for text in ('brand = "b4"', 'brand in ("b4", "b9")', "new = 0 and (size < 3 and brand = 'b4')"):
+        assert isinstance(passing(parse_filter(text), columns, 2000), Listed)
+    for text in ("new = 0", "size >= 0", 'not brand = "b4"'):
+        assert isinstance(passing(parse_filter(text), columns, 2000), Masked)
+
+
+def test_a_file_from_before_rows_were_sorted_can_still_be_asked(tmp_path: Path) -> None:
+    rows = [{"brand": f"b{row % 50}", "size": str(row % 7)} for row in range(200)]
+    writer = ColumnsWriter(tmp_path)
+    writer.write(rows)
+    parts = {
+        name: {kind: part for kind, part in column.items() if kind not in ("order", "starts")}
+        for name, column in writer.finish().items()
+    }
+    columns = Columns(map_bytes(tmp_path / "columns.bin"), parts, 200)
+    found = passing(parse_filter('brand = "b4" and size > 2'), columns, 200)
+    assert sorted(found.numbers().tolist()) == [row for row in range(200) if row % 50 == 4 and row % 7 > 2]
 
 
 def test_what_few_rows_are_left_for_is_asked_of_those_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from image_similarity.neighbours import exact
+from image_similarity.neighbours.rowset import Listed
 from image_similarity.types import NeighbourIndex
 
 Vectors = NDArray[np.floating]
@@ -143,3 +144,10 @@ def test_a_catalogue_of_several_blocks_at_their_real_size(build: Build) -> None:
     found = build(vectors).search(HALVES[:1], 3, np.arange(len(vectors)) >= exact.ROW_BLOCK)
     first = exact.ROW_BLOCK + (-exact.ROW_BLOCK % 24)  # the first allowed row that equals the query
     assert found.rows.tolist() == [[first, first + 24, first + 48]]
+
+
+def test_a_set_of_rows_in_no_order_is_as_good_as_its_mask(build: Build) -> None:
+    vectors, queries = unit(60, 8, seed=4), unit(5, 8, seed=5)
+    for rows in (Listed(np.array([41, 7, 43], np.intp), 60), Listed(np.array([9, 7, 8], np.intp), 60)):
+        found = build(vectors).search(queries, 2, rows)
+        np.testing.assert_array_equal(found.rows, nearest(vectors, queries, 2, rows.mask()))

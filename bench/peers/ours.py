@@ -11,7 +11,7 @@ import filters
 import numpy as np
 
 from image_similarity.index.columns import Columns, ColumnsWriter
-from image_similarity.index.filters import And, Equals, In, Not, Or, Range, mask
+from image_similarity.index.filters import And, Equals, In, Not, Or, Range, passing
 from image_similarity.neighbours.allpairs import all_pairs as every_pair
 from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
@@ -51,7 +51,7 @@ class Ours(Peer):
 
     def search(self, queries: NDArray[np.float32], k: int, where: Condition | None = None) -> NDArray[np.int64]:
         """One call."""
-        allowed = None if where is None else mask(_filter(where), self._columns, self._columns.rows)
+        allowed = None if where is None else passing(_filter(where), self._columns, self._columns.rows)
         found = self._index.search(queries, k, allowed).rows
         if found.shape[1] == k:
             return found

@@ -146,11 +146,34 @@ class Neighbours:
     scores: NDArray[np.float32]  # cosine
 
 
+class RowSet(Protocol):
+    """Some rows of a matrix, such as those that a filter lets pass. ``neighbours/rowset.py`` has a mask and a list."""
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        ...
+
+    def mask(self) -> NDArray[np.bool_]:
+        """A mask over all rows of the matrix."""
+        ...
+
+    def numbers(self) -> NDArray[np.intp]:
+        """The rows, each once, in any order."""
+        ...
+
+    def has(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether each of some rows is one of them."""
+        ...
+
+
 class NeighbourIndex(Protocol):
     """Finds nearest vectors. Exactly ``min(k, rows allowed)`` rows for each query, always."""
 
-    def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
-        """The ``k`` best rows of each query ``(m, dimension)``; ``allowed`` is a mask over the rows, None: all."""
+    def search(
+        self, queries: NDArray[np.floating], k: int, allowed: RowSet | NDArray[np.bool_] | None = None
+    ) -> Neighbours:
+        """The ``k`` best rows of each query ``(m, dimension)``; ``allowed``: a set of rows or a mask, None: all."""
         ...
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import DEFAULT_MODEL
+from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import Failure, Progress, no_progress
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from image_similarity.jobs.adapt import AdaptReport
     from image_similarity.jobs.answers import Answer
     from image_similarity.jobs.calibrate import CalibrateReport
+    from image_similarity.jobs.compare import Comparison
     from image_similarity.jobs.evaluate import Evaluation
     from image_similarity.jobs.extract import ExtractReport
     from image_similarity.jobs.fit import FitReport
+    from image_similarity.jobs.in_use import InUse
     from image_similarity.types import CatalogueSource
 
 LOOKED_AT = 1000  # images looked at to learn whether a catalogue lists addresses
@@ -81,7 +83,7 @@ class Workspace:
         catalogue: str | Path | None = None,
         *,
         products: str | Path | None = None,
-        model: str | ModelChoice = DEFAULT_MODEL,
+        model: str | ModelChoice = IN_USE,
         weights: str | Path | None = None,
         weights_digest: str | None = None,
         data_augmentation: int = 0,
@@ -95,7 +97,9 @@ class Workspace:
             catalogue: a folder or a table; None: the folder ``data/dataset/{dataset}``. Addresses are downloaded.
             products: a table of titles and descriptions, where the catalogue has them apart.
             model: a name (``VGG``, ``Inception_Resnet``, ``colour-shape``), the path of a ``.toml`` description, or a
-                :class:`~image_similarity.embedding.choice.ModelChoice`, which says a precision too.
+                :class:`~image_similarity.embedding.choice.ModelChoice`, which says a precision too; several side by
+                side, ``VGG+0.2*colour``, and what was learned for them, ``VGG+adapted``. Left out, here and elsewhere:
+                the one that the dataset uses (see :meth:`use`), else ``Inception_Resnet``.
             weights: a local weights file in place of the download.
             weights_digest: MD5 or SHA-256 of one's own weights.
             data_augmentation: 1 for the six views of each image.
@@ -105,7 +109,7 @@ class Workspace:
         from image_similarity.jobs.fit import FitOptions, fit
 
         named = Dataset.named(dataset)
-        options = FitOptions(_choice(model, weights, weights_digest), data_augmentation, number, aggregate)
+        options = FitOptions(self._choice(named, model, weights, weights_digest), data_augmentation, number, aggregate)
         source = self._source(catalogue or self._folder(named), products)
         if any(image.is_remote for image in islice(source, LOOKED_AT)):
             from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
@@ -118,22 +122,23 @@ class Workspace:
         dataset: str,
         product_id: str | None = None,
         *,
-        model: str | ModelChoice = DEFAULT_MODEL,
+        model: str | ModelChoice = IN_USE,
         weights_digest: str | None = None,
         number: int | None = None,
     ) -> Answer:
         """The products most similar to one, or to one picked by chance."""
         from image_similarity.jobs.similar import similar
 
-        choice = _choice(model, None, weights_digest)
-        return similar(Dataset.named(dataset), self.settings, product_id, model=choice, number=number)
+        named = Dataset.named(dataset)
+        choice = self._choice(named, model, None, weights_digest)
+        return similar(named, self.settings, product_id, model=choice, number=number)
 
     def search(
         self,
         dataset: str,
         photo: str | Path | bytes,
         *,
-        model: str | ModelChoice = DEFAULT_MODEL,
+        model: str | ModelChoice = IN_USE,
         weights: str | Path | None = None,
         weights_digest: str | None = None,
         data_augmentation: int | None = None,
@@ -154,23 +159,25 @@ class Workspace:
         """
         from image_similarity.jobs.search import SearchOptions, search
 
-        choice = _choice(model, weights, weights_digest)
+        named = Dataset.named(dataset)
+        choice = self._choice(named, model, weights, weights_digest)
         options = SearchOptions(choice, number, aggregate, data_augmentation, filter, min_match, explain, crops)
-        return search(photo, Dataset.named(dataset), self.settings, options, self.progress)
+        return search(photo, named, self.settings, options, self.progress)
 
     def evaluate(
-        self, dataset: str, *, model: str | ModelChoice = DEFAULT_MODEL, weights_digest: str | None = None
+        self, dataset: str, *, model: str | ModelChoice = IN_USE, weights_digest: str | None = None
     ) -> Evaluation:
         """Leave one image out: how often does an image find another image of its own product?"""
         from image_similarity.jobs.evaluate import evaluate
 
-        return evaluate(Dataset.named(dataset), self.settings, _choice(model, None, weights_digest))
+        named = Dataset.named(dataset)
+        return evaluate(named, self.settings, self._choice(named, model, None, weights_digest))
 
     def adapt(
         self,
         dataset: str,
         *,
-        model: str | ModelChoice = DEFAULT_MODEL,
+        model: str | ModelChoice = IN_USE,
         weights_digest: str | None = None,
         pairs: Sequence[tuple[str, str]] = (),
     ) -> AdaptReport:
@@ -180,14 +187,42 @@ class Workspace:
         """
         from image_similarity.jobs.adapt import adapt
 
-        choice = _choice(model, None, weights_digest)
-        return adapt(Dataset.named(dataset), self.settings, choice, self.progress, pairs=pairs)
+        named = Dataset.named(dataset)
+        choice = self._choice(named, model, None, weights_digest)
+        return adapt(named, self.settings, choice, self.progress, pairs=pairs)
+
+    def use(self, dataset: str, model: str | ModelChoice | None = None) -> InUse:
+        """Ask a dataset with this model wherever none is named, from now on, in one step; None: say which it is."""
+        from image_similarity.jobs.in_use import model_in_use, use
+
+        named = Dataset.named(dataset)
+        if model is None:
+            return model_in_use(named, self.settings)
+        return use(named, self.settings, self._choice(named, model))
+
+    def compare(
+        self, dataset: str, old: str | ModelChoice, new: str | ModelChoice, *, number: int = 10, shown: int = 20
+    ) -> Comparison:
+        """How the similar products of a dataset differ between two models that it is fitted with.
+
+        Args:
+            dataset: the dataset's name.
+            old: the one model.
+            new: the other.
+            number: of the most similar products that are compared.
+            shown: products that change most, with both answers.
+        """
+        from image_similarity.jobs.compare import compare
+
+        named = Dataset.named(dataset)
+        sides = self._choice(named, old), self._choice(named, new)
+        return compare(named, self.settings, *sides, number=number, shown=shown, progress=self.progress)
 
     def calibrate(
         self,
         dataset: str,
         *,
-        model: str | ModelChoice = DEFAULT_MODEL,
+        model: str | ModelChoice = IN_USE,
         weights: str | Path | None = None,
         weights_digest: str | None = None,
         known: float = 0.5,
@@ -200,9 +235,9 @@ class Workspace:
         from image_similarity.calibration.learn import LearnOptions
         from image_similarity.jobs.calibrate import calibrate
 
-        choice, options = _choice(model, weights, weights_digest), LearnOptions(known=known)
-        where = Dataset.named(dataset), self.settings
-        return calibrate(*where, choice, self.progress, pictures=pictures, options=options)
+        named, options = Dataset.named(dataset), LearnOptions(known=known)
+        choice = self._choice(named, model, weights, weights_digest)
+        return calibrate(named, self.settings, choice, self.progress, pictures=pictures, options=options)
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
         """The images that the latest extract and fit could not use, each with its job."""
@@ -221,10 +256,21 @@ class Workspace:
             raise CatalogueError(f"there is no folder {folder}: give a catalogue, or put the images there")
         return folder
 
+    def _choice(
+        self,
+        dataset: Dataset,
+        model: str | ModelChoice,
+        weights: str | Path | None = None,
+        weights_digest: str | None = None,
+    ) -> ModelChoice:
+        if isinstance(model, str):
+            choice = ModelChoice(model, Path(weights) if weights else None, weights_digest)
+        elif weights is not None or weights_digest is not None:
+            raise UsageError("a ModelChoice names its own weights: leave weights and weights_digest out")
+        else:
+            choice = model
+        if choice.name != IN_USE:
+            return choice
+        from image_similarity.jobs.in_use import model_in_use
 
-def _choice(model: str | ModelChoice, weights: str | Path | None, weights_digest: str | None) -> ModelChoice:
-    if isinstance(model, str):
-        return ModelChoice(model, Path(weights) if weights else None, weights_digest)
-    if weights is not None or weights_digest is not None:
-        raise UsageError("a ModelChoice names its own weights: leave weights and weights_digest out")
-    return model
+        return replace(choice, name=model_in_use(dataset, self.settings).model)

@@ -11,9 +11,9 @@ import typer
 from image_similarity.cli import options as o
 from image_similarity.cli.adapting import adapt
 from image_similarity.cli.calibrating import calibrate
+from image_similarity.cli.changing import compare, use
 from image_similarity.cli.progress import Bars
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import DEFAULT_MODEL
+from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def fit(
     dataset: o.Dataset,
     catalogue: Annotated[str | None, typer.Option(help="A folder or a table; else data/dataset/NAME.")] = None,
     products: o.Products = None,
-    model: o.Model = DEFAULT_MODEL,
+    model: o.Model = IN_USE,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
@@ -162,7 +162,7 @@ def fit(
 def similar(
     dataset: o.Dataset,
     product: Annotated[str | None, typer.Argument(help="A product's id; without it, one by chance.")] = None,
-    model: o.Model = DEFAULT_MODEL,
+    model: o.Model = IN_USE,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
     number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="At most so many products.")] = None,
@@ -183,7 +183,7 @@ def similar(
 def search(
     photo: Annotated[str, typer.Argument(help="A photo's path; - reads standard input.")],
     dataset: o.Dataset,
-    model: o.Model = DEFAULT_MODEL,
+    model: o.Model = IN_USE,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
@@ -232,7 +232,7 @@ def search(
 @app.command()
 def evaluate(
     dataset: o.Dataset,
-    model: o.Model = DEFAULT_MODEL,
+    model: o.Model = IN_USE,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
@@ -253,6 +253,8 @@ def evaluate(
 
 app.command()(adapt)
 app.command()(calibrate)
+app.command()(compare)
+app.command()(use)
 
 
 @app.command()

@@ -10,8 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import DEFAULT_MODEL
+from image_similarity.embedding.choice import IN_USE, ModelChoice
 
 if TYPE_CHECKING:
     from image_similarity.jobs.calibrate import CalibrateReport
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 def calibrate(
     dataset: o.Dataset,
-    model: o.Model = DEFAULT_MODEL,
+    model: o.Model = IN_USE,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,

@@ -41,7 +41,7 @@ Dataset = Annotated[str, typer.Option("--dataset", "-d", help="The dataset's nam
 Model = Annotated[
     str,
     typer.Option(
-        "--model", "-m", help="VGG, Inception_Resnet, colour-shape, colour, a .toml, or several: VGG+0.2*colour."
+        "--model", "-m", help="VGG, Inception_Resnet, colour-shape, colour, a .toml; or several: VGG+0.2*colour"
     ),
 ]
 Weights = Annotated[Path | None, typer.Option(help="A local file of the network's weights.")]

@@ -9,6 +9,8 @@ from typing import Literal, get_args
 from image_similarity.errors import UsageError
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
+IN_USE = ""
+"""The name of the model that a dataset uses where nobody names one."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from image_similarity.evaluation.metrics import Ranks
+from image_similarity.mapped import let_go
 from image_similarity.neighbours.halves import single
 from image_similarity.neighbours.keys import SCORE_STEPS
 
@@ -94,6 +95,7 @@ class ImageScores:
     def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
         """``(questions, end - first)``."""
         scores: NDArray[np.float32] = single(asked.pictures) @ single(self._vectors[first:end]).T
+        let_go(self._vectors[first:end])
         return _best_picture(scores, asked)
 
 
@@ -114,7 +116,9 @@ class ProductScores:
     def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
         """``(questions, end - first)``."""
         bounds = np.asarray(self._starts[first : end + 1])
-        scores = single(asked.pictures) @ single(self._vectors[bounds[0] : bounds[-1]]).T
+        vectors = self._vectors[bounds[0] : bounds[-1]]
+        scores = single(asked.pictures) @ single(vectors).T
+        let_go(vectors)
         return _best_picture(np.maximum.reduceat(scores, bounds[:-1] - bounds[0], axis=1), asked)
 
 

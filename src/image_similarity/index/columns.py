@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import SEEK_END
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,27 @@ Parts = dict[str, dict[str, Part]]  # attribute -> kind of part -> where
 
 
 @dataclass(frozen=True, slots=True)
+class SortedRows:
+    """A column's rows sorted by code, and by row among equal codes.
+
+    Attributes:
+        order: ``(rows,)`` uint32.
+        starts: ``(codes + 1,)`` uint32: where in ``order`` each code begins, and the end.
+    """
+
+    order: NDArray[np.uint32]
+    starts: NDArray[np.uint32]
+
+    def count(self, low: int, high: int) -> int:
+        """How many rows have the codes from ``low`` on, before ``high``."""
+        return int(self.starts[high]) - int(self.starts[low])
+
+    def rows(self, low: int, high: int) -> NDArray[np.uint32]:
+        """These rows; in order where it is one code."""
+        return self.order[self.starts[low] : self.starts[high]]
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One attribute of each row.
 
@@ -42,12 +64,14 @@ class Column:
         texts: every value once, sorted.
         ranks: like ``codes`` for ``numbers``; None where not every value is a number.
         numbers: every number once, sorted, float64.
+        by_code: the rows sorted by rank where there are ranks, else by code; None in files from before there was this.
     """
 
     codes: NDArray[np.unsignedinteger]
     texts: Texts
     ranks: NDArray[np.unsignedinteger] | None = None
     numbers: NDArray[np.float64] | None = None
+    by_code: SortedRows | None = None
 
 
 class Columns(Mapping[str, Column]):
@@ -77,13 +101,15 @@ class Columns(Mapping[str, Column]):
     def _open(self, attribute: str, parts: dict[str, Part]) -> Column:
         try:
             arrays = {kind: self._array(*where) for kind, where in parts.items()}
-            column = Column(
-                arrays["codes"], Texts(arrays["offsets"], arrays["blob"]), arrays.get("ranks"), arrays.get("numbers")
-            )
+            by_code = SortedRows(arrays["order"], arrays["starts"]) if "order" in arrays else None
+            texts = Texts(arrays["offsets"], arrays["blob"])
+            column = Column(arrays["codes"], texts, arrays.get("ranks"), arrays.get("numbers"), by_code)
         except (KeyError, TypeError, ValueError) as error:
             raise IndexDamagedError(f"the column of {attribute} is damaged") from error
         if len(column.codes) != self.rows:
             raise IndexDamagedError(f"the column of {attribute} has {len(column.codes)} rows, not {self.rows}")
+        if by_code is not None and (len(by_code.order) != self.rows or by_code.starts[-1:].tolist() != [self.rows]):
+            raise IndexDamagedError(f"the sorted rows of {attribute} are not those of its column")
         return column
 
     def __iter__(self) -> Iterator[str]:
@@ -175,6 +201,7 @@ class ColumnsWriter:
             of_number[met] = rank + 1
             parts["ranks"] = self._recoded(file, place, of_number)
             parts["numbers"] = _put(file, numbers.astype("<f8"))
+        parts["order"], parts["starts"] = _sorted_rows(file, parts.get("ranks", parts["codes"]))
         return parts
 
     def _recoded(self, file: BufferedRandom, place: int, codes: NDArray[np.int64]) -> Part:
@@ -195,6 +222,17 @@ class ColumnsWriter:
 def is_number(text: str) -> bool:
     """Whether a text is a finite decimal number, written plainly."""
     return NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
+
+
+def _sorted_rows(file: BufferedRandom, part: Part) -> tuple[Part, Part]:
+    """Write a column's rows sorted by code, and where each code begins."""
+    dtype, offset, rows = part
+    file.seek(offset)
+    codes = np.frombuffer(file.read(np.dtype(dtype).itemsize * rows), dtype)
+    file.seek(0, SEEK_END)
+    ends = np.cumsum(np.bincount(codes, minlength=1))
+    order = _put(file, np.argsort(codes, kind="stable").astype("<u4"))
+    return order, _put(file, np.concatenate([[0], ends]).astype("<u4"))
 
 
 def _narrowest(largest: int) -> np.dtype[Any]:

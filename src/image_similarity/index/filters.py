@@ -9,6 +9,7 @@ import numpy as np
 
 from image_similarity.errors import UsageError
 from image_similarity.index.columns import MISSING
+from image_similarity.index.passing import All, Codes, Either, Other, found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.index.columns import Column
+    from image_similarity.index.passing import Node, Run
+    from image_similarity.types import RowSet
 
 MOST_DEPTH = 50  # conditions inside conditions
-FEW = 8  # values that are compared one by one; more are looked up in a table
-NARROW = 16  # one row in so many is left: from then on rows are picked out rather than all compared
 NAMED = 20  # attributes that an error lists
 
 Value = str | float
@@ -84,8 +85,8 @@ class Not:
 Filter = Equals | In | Range | And | Or | Not
 
 
-def mask(condition: Filter, columns: Mapping[str, Column], rows: int) -> NDArray[np.bool_]:
-    """The rows that pass, ``(rows,)``.
+def passing(condition: Filter, columns: Mapping[str, Column], rows: int) -> RowSet:
+    """The rows that pass.
 
     Args:
         condition: the filter.
@@ -95,59 +96,32 @@ def mask(condition: Filter, columns: Mapping[str, Column], rows: int) -> NDArray
     Raises:
         UsageError: there is no such attribute, or a range of numbers is asked of texts.
     """
-    return _mask(condition, columns, _Rows(rows), MOST_DEPTH)
+    return found(_resolved(condition, columns, MOST_DEPTH), rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows that are still in question: some, or all."""
-
-    count: int
-    some: NDArray[np.intp] | None = None
-
-    def of(self, codes: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-        """A column's codes of these rows."""
-        return codes if self.some is None else codes[self.some]
+def mask(condition: Filter, columns: Mapping[str, Column], rows: int) -> NDArray[np.bool_]:
+    """As :func:`passing`, as a mask ``(rows,)``."""
+    return passing(condition, columns, rows).mask()
 
 
-def _mask(condition: Filter, columns: Mapping[str, Column], rows: _Rows, depth: int) -> NDArray[np.bool_]:
+def _resolved(condition: Filter, columns: Mapping[str, Column], depth: int) -> Node:
+    """The filter with codes in place of values."""
     if not depth:
         raise UsageError(f"the filter has more than {MOST_DEPTH} conditions inside each other")
     if isinstance(condition, Not):
-        passing = _mask(condition.part, columns, rows, depth - 1)
-        return np.logical_not(passing, out=passing)
-    if isinstance(condition, And):
-        return _all_of(condition.parts, columns, rows, depth)
-    if isinstance(condition, Or):
-        passing = np.zeros(rows.count, bool)
-        for part in condition.parts:
-            np.logical_or(passing, _mask(part, columns, rows, depth - 1), out=passing)
-        return passing
+        return Other(_resolved(condition.part, columns, depth - 1))
+    if isinstance(condition, And | Or):
+        parts = [_resolved(part, columns, depth - 1) for part in condition.parts]
+        return All(parts) if isinstance(condition, And) else Either(parts)
     column = columns.get(condition.attribute)
     if column is None:
         raise UsageError(_unknown(condition.attribute, condition.at, columns))
     if isinstance(condition, Range):
-        return _in_range(column, condition, rows)
-    return _has_one_of(column, (condition.value,) if isinstance(condition, Equals) else condition.values, rows)
+        return _in_range(column, condition)
+    return _one_of(column, (condition.value,) if isinstance(condition, Equals) else condition.values)
 
 
-def _all_of(parts: tuple[Filter, ...], columns: Mapping[str, Column], rows: _Rows, depth: int) -> NDArray[np.bool_]:
-    """Every part holds. As soon as few rows are left, the parts that follow are asked about those only."""
-    passing, left = np.ones(rows.count, bool), rows
-    narrowed: NDArray[np.intp] | None = None  # of ``rows``, those that are left
-    for place, part in enumerate(parts):
-        found = _mask(part, columns, left, depth - 1)
-        if narrowed is not None:
-            passing[narrowed] &= found
-            continue
-        passing = np.logical_and(passing, found, out=found) if place else found
-        if place < len(parts) - 1 and np.count_nonzero(passing) * NARROW < rows.count:
-            narrowed = np.flatnonzero(passing)
-            left = _Rows(len(narrowed), narrowed if rows.some is None else rows.some[narrowed])
-    return passing
-
-
-def _has_one_of(column: Column, values: tuple[Value, ...], rows: _Rows) -> NDArray[np.bool_]:
+def _one_of(column: Column, values: tuple[Value, ...]) -> Node:
     ranked: set[int] = set()
     coded: set[int] = set()
     for value in values:
@@ -158,24 +132,23 @@ def _has_one_of(column: Column, values: tuple[Value, ...], rows: _Rows) -> NDArr
             text = value if isinstance(value, str) else plain(value)
             at = column.texts.find(text)
             coded |= {at + 1} if at >= 0 else set() if text else {MISSING}
-    passing = _among(rows.of(column.codes), coded)
-    return passing if column.ranks is None or not ranked else passing | _among(rows.of(column.ranks), ranked)
+    if column.ranks is None:
+        return Codes(column.codes, _runs(coded), column.by_code)
+    by_rank = Codes(column.ranks, _runs(ranked), column.by_code)
+    return Either([Codes(column.codes, _runs(coded)), by_rank]) if coded else by_rank
 
 
-def _among(codes: NDArray[np.unsignedinteger], wanted: set[int]) -> NDArray[np.bool_]:
-    if len(wanted) > FEW:
-        table = np.zeros(int(codes.max(initial=0)) + 1, bool)
-        table[list(wanted)] = True
-        found: NDArray[np.bool_] = table[codes]
-        return found
-    passing = np.zeros(len(codes), bool)
-    for place, code in enumerate(sorted(wanted)):
-        equal = codes == codes.dtype.type(code)
-        passing = np.logical_or(passing, equal, out=equal) if place else equal
-    return passing
+def _runs(codes: set[int]) -> list[Run]:
+    runs: list[Run] = []
+    for code in sorted(codes):
+        if runs and runs[-1][1] == code:
+            runs[-1] = (runs[-1][0], code + 1)
+        else:
+            runs.append((code, code + 1))
+    return runs
 
 
-def _in_range(column: Column, condition: Range, rows: _Rows) -> NDArray[np.bool_]:
+def _in_range(column: Column, condition: Range) -> Codes:
     bounds = [bound for bound in (condition.low, condition.high) if bound is not None]
     numeric = [bound for bound in bounds if not isinstance(bound, str)]
     where = _where(condition.at)
@@ -187,18 +160,13 @@ def _in_range(column: Column, condition: Range, rows: _Rows) -> NDArray[np.bool_
             'are numbers: write texts in quotes, as in size >= "M"'
         )
     if numeric and column.ranks is not None and column.numbers is not None:
-        codes = column.ranks
+        codes, by_code = column.ranks, column.by_code
         low, high = _span_of_numbers(column.numbers, condition)
     else:
-        codes, texts = column.codes, column.texts
+        codes, texts, by_code = column.codes, column.texts, column.by_code if column.ranks is None else None
         low = 0 if condition.low is None else texts.place(str(condition.low), after=not condition.low_included)
         high = len(texts) if condition.high is None else texts.place(str(condition.high), after=condition.high_included)
-    if low >= high:
-        return np.zeros(rows.count, bool)
-    codes = rows.of(codes)
-    # Codes low + 1 to high. Unsigned, so what is below the first becomes very large: one comparison for both bounds.
-    shifted = codes - codes.dtype.type(low + 1)
-    return np.less(shifted, codes.dtype.type(high - low))
+    return Codes(codes, [(low + 1, high + 1)] if low < high else [], by_code)
 
 
 def _span_of_numbers(numbers: NDArray[np.float64], condition: Range) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from image_similarity.index.columns import ColumnsWriter
 from image_similarity.index.files import write_manifest
 from image_similarity.index.identities import DTYPE as IDENTITY
 from image_similarity.index.identities import GONE, WIDTH, Known, identities
+from image_similarity.mapped import let_go
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,7 @@ def _vectors(
         return recipe.vectors(state.vectors(places)).astype(DTYPE, copy=False)
     vectors, new = np.empty((len(old), previous.manifest.dimension), DTYPE), old == GONE
     vectors[~new] = previous.features.vectors[old[~new]]
+    let_go(previous.features.vectors)
     if new.any():
         vectors[new] = recipe.vectors(state.vectors(places[new]))
     return vectors

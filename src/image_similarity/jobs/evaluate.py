@@ -15,10 +15,13 @@ from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from image_similarity.dataset import Dataset
     from image_similarity.settings import Settings
 
 DEPTHS = (1, 5, 10)
+BLOCK = 2048  # questions that are in memory together
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,16 @@ def evaluate(dataset: Dataset, settings: Settings, model: ModelChoice) -> Evalua
     questions = np.flatnonzero(sizes > 1)
     if not len(questions):
         raise NotFittedError(f"no product of {dataset.name} has two images: there is nothing to ask")
-    found = gallery.index.search(gallery.features.vectors[questions], max(DEPTHS) + 1).rows
-    ranks = np.array([_rank(gallery, int(row), hits) for row, hits in zip(questions, found, strict=True)])
+    ranks = np.concatenate([_ranks(gallery, part) for part in np.array_split(questions, -(-len(questions) // BLOCK))])
     shares = (float((ranks < depth).mean()) for depth in DEPTHS)
     return Evaluation(asked.key, len(gallery), len(questions), *shares)
+
+
+def _ranks(gallery: Gallery, questions: NDArray[np.intp]) -> NDArray[np.intp]:
+    """:func:`_rank` of each row that asks."""
+    found = gallery.index.search(gallery.features.vectors[questions], max(DEPTHS) + 1).rows
+    gallery.let_go()
+    return np.array([_rank(gallery, int(row), hits) for row, hits in zip(questions, found, strict=True)])
 
 
 def _rank(gallery: Gallery, asking: int, hits: np.ndarray[Any, Any]) -> int:

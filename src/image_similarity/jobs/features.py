@@ -86,6 +86,10 @@ class ModelInUse:
             self._loaded = self.load()
         return self._loaded.embed(pixels)
 
+    def let_go(self) -> None:
+        """Give its memory back; the next call loads it again."""
+        self._loaded = None
+
 
 @dataclass(slots=True)
 class FeaturesRun:
@@ -124,6 +128,8 @@ class FeaturesRun:
                 self._finish(pool, before)
             finally:
                 pool.shutdown(cancel_futures=True)
+                for model in self.models:
+                    model.let_go()  # what comes next in a fit needs memory of its own
         for failure in failures_of(source):
             self._fail(failure)
         self.store.switch()

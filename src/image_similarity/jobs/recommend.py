@@ -62,5 +62,6 @@ def recommendations(
         answers = rank_products(gallery, questions, number, aggregate)
         for question, matches in zip(questions, answers, strict=True):
             yield gallery.products[question.own], matches
+        gallery.let_go()  # the products are asked for in the order of their rows: what was read is not wanted soon
         done += len(questions)
         progress("similar products", done, total)

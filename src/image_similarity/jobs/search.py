@@ -17,7 +17,7 @@ from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.ground import on_plain_ground
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.build import fitted_views
-from image_similarity.index.filters import mask
+from image_similarity.index.filters import passing
 from image_similarity.index.language import parse_filter
 from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.jobs.chosen import chosen
@@ -108,7 +108,7 @@ def search_many(
         stored = model.index(database, settings, _views(database, folders.index, model.recipe(), options), progress)
         gallery = Gallery.of(stored)
         sure = _judge(stored, model, dataset, settings, options)
-        allowed = None if wanted is None else mask(wanted, stored.columns, len(gallery))
+        allowed = None if wanted is None else passing(wanted, stored.columns, len(gallery))
         seen = [_seen(photo, model, settings.max_pixels, options) for photo in photos]
         embedder = loading.result() if loading else model.load(settings, progress)
         answers = []

@@ -47,8 +47,9 @@ def similar(
     if number is not None and number < 1:
         raise UsageError(f"--number must be 1 or more, not {number}")
     folders = Folders(settings.root)
-    asked = chosen_by_dictionary(model, dataset, settings, lambda key: _is_there(folders.trained_models, dataset, key))
-    dictionary = Dictionary(folders.trained_models / dataset.dictionary(asked.key))
+    trained = folders.trained_models
+    asked = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(trained, dataset, key))
+    dictionary = Dictionary(trained / dataset.dictionary(asked.key))
     if product_id is None:
         product_id = dictionary.by_chance()
     matches = dictionary.similar(product_id)[:number]
@@ -62,7 +63,8 @@ def similar(
         )
 
 
-def _is_there(folder: Path, dataset: Dataset, key: str) -> bool:
+def has_dictionary(folder: Path, dataset: Dataset, key: str) -> bool:
+    """Whether a dataset has a dictionary of a model, by the model's key."""
     return any(folder.joinpath(f"{dataset.dictionary(key)}{ending}").exists() for ending in (".parquet", ".pickle"))
 
 

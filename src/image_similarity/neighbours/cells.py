@@ -9,15 +9,17 @@ rows when the cells are made.
 from __future__ import annotations
 
 from copy import copy
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from image_similarity.files import replacing
-from image_similarity.neighbours.close import closest
+from image_similarity.neighbours.close import closest, closest_in_turn
 from image_similarity.neighbours.codes import CellCodes
 from image_similarity.neighbours.halves import single
 from image_similarity.neighbours.keys import neighbours_of
+from image_similarity.neighbours.rowset import Masked, row_set
 from image_similarity.processors import processors
 from image_similarity.types import no_progress
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.neighbours.codes import Effort
-    from image_similarity.types import Neighbours, Progress
+    from image_similarity.types import Neighbours, Progress, RowSet
 
 SLOTS = "slots.npy"
 QUERY_BLOCK = 1024  # queries looked up together
@@ -96,23 +98,61 @@ class CellsIndex:
         codes.add(vectors, added, progress)
         return cls(vectors, codes, np.concatenate([slots, added]))._write(folder)
 
-    def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
+    def search(
+        self, queries: NDArray[np.floating], k: int, allowed: RowSet | NDArray[np.bool_] | None = None
+    ) -> Neighbours:
         """As :meth:`ExactIndex.search`, but a row that is among the nearest may be missing, another in its place."""
-        count = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
+        rows = None if allowed is None else row_set(allowed)
+        count = len(self.vectors) if rows is None else rows.count
         k = min(k, count)
-        alive = None if allowed is None and not self._moved else self._alive(allowed)
-        probes = self._probes(max(1, count))
-        looked = probes * len(self.vectors) / self.facts.cells
+        few = self._are_few(count, k)
         keys = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries) if k else 0, QUERY_BLOCK):
             asked = single(queries[start : start + QUERY_BLOCK])
-            if count <= max(FEW, 4 * k, looked / BYTES_OR_CODES):
-                few = np.arange(count) if alive is None else np.flatnonzero(alive)
-                slots = self._codes.among(asked, self._close(k), few)
-            else:
-                slots = self._nearest(asked, min(self._close(k), count), probes, alive)
-            keys[start : start + QUERY_BLOCK] = self._closest(asked, slots, k)
+            found = self._of_few(asked, k, rows) if few else self._of_cells(asked, k, rows)
+            keys[start : start + QUERY_BLOCK] = found
         return neighbours_of(keys)
+
+    def _of_cells(self, queries: NDArray[np.float32], k: int, rows: RowSet | None) -> NDArray[np.int64]:
+        """The keys of the ``k`` rows found for each query in the nearest cells."""
+        count = len(self.vectors) if rows is None else rows.count
+        alive = self._alive(rows) if rows is not None else self._slots >= 0 if self._moved else None
+        return self._closest(queries, self._nearest(queries, min(self._close(k), count), self._probes(count), alive), k)
+
+    def _of_few(self, queries: NDArray[np.float32], k: int, rows: RowSet | None) -> NDArray[np.int64]:
+        """The same without cells: all rows that are allowed are looked at."""
+        rows = Masked(np.ones(len(self.vectors), bool)) if rows is None else rows
+        slots = self._slot_of.take(rows.numbers()) if self._moved else rows.numbers()
+        keys = np.empty((len(queries), k), np.int64)
+        for line, query in zip(keys, queries, strict=True):
+            found, looks = self._codes.among(query, self._close(k), slots)
+            line[:] = closest_in_turn(self.vectors, query, (self._slots[found] if self._moved else found, looks), k)
+        return keys
+
+    def _are_few(self, count: int, k: int) -> bool:
+        """Whether so many rows are sooner looked at one by one."""
+        looked = self._probes(count) * len(self.vectors) / self.facts.cells
+        return count <= max(FEW, 4 * k, looked / BYTES_OR_CODES)
+
+    def _alive(self, rows: RowSet) -> NDArray[np.bool_]:
+        """The same as a mask."""
+        if not self._moved:
+            return rows.mask()
+        alive = np.zeros(len(self._slots), bool)
+        alive[self._slot_of] = rows.mask()
+        return alive
+
+    @cached_property
+    def _slot_of(self) -> NDArray[np.intp]:
+        """The slot of each row."""
+        slots = np.flatnonzero(self._slots >= 0)
+        slot_of = np.empty(len(self.vectors), np.intp)
+        slot_of[self._slots[slots]] = slots
+        return slot_of
+
+    def _probes(self, count: int) -> int:
+        """How many cells to look into for so many rows: the nearest that are allowed lie further away."""
+        return min(self.facts.cells, int(self.effort.probes * (len(self.vectors) / max(1, count)) ** DEEPER))
 
     def with_effort(self, effort: Effort) -> CellsIndex:
         """The same cells, looked into as far as this."""
@@ -137,19 +177,6 @@ class CellsIndex:
     def _close(self, k: int) -> int:
         """How many rows to look at closely."""
         return max(self.effort.close, k + k // 2)
-
-    def _alive(self, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-        """The slots that may be found."""
-        if allowed is not None and not self._moved:
-            return allowed
-        alive = self._slots >= 0
-        if allowed is not None:
-            alive[alive] = allowed[self._slots[alive]]
-        return alive
-
-    def _probes(self, count: int) -> int:
-        """How many cells to look into for so many rows: the nearest that are allowed lie further away."""
-        return min(self.facts.cells, int(self.effort.probes * (len(self.vectors) / count) ** DEEPER))
 
     def _nearest(
         self, queries: NDArray[np.float32], close: int, probes: int, alive: NDArray[np.bool_] | None

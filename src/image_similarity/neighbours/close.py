@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from image_similarity.neighbours.components import dots
 from image_similarity.neighbours.halves import single
 from image_similarity.neighbours.keys import keys_of, largest
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VALUES = 1 << 20  # looked at together: 4 MB in float32 stay in the processor's cache
+AT_FIRST = 24  # candidates
+FAR_OFF = 2.5
 
 
 def closest(
@@ -36,3 +39,34 @@ def closest(
         found[looked < 0] = np.iinfo(np.int64).min
         keys[start : start + together] = largest(found, k)
     return keys
+
+
+def closest_in_turn(
+    vectors: NDArray[np.floating],
+    query: NDArray[np.float32],
+    candidates: tuple[NDArray[np.integer], NDArray[np.float32]],
+    k: int,
+) -> NDArray[np.int64]:
+    """As :func:`closest` for one query ``(dimension,)``, without a close look at candidates that look too far away.
+
+    The first ones say how far off their looks are. Of the others, those get a close look that could be among the ``k``
+    best if their looks are off by up to ``FAR_OFF`` standard deviations.
+
+    Args:
+        vectors: ``(n, dimension)``.
+        query: ``(dimension,)``.
+        candidates: ``(c,)`` rows, at least ``k``, and the scores that they seem to have, best first.
+        k: rows wanted, at least 1.
+    """
+    rows, looks = candidates
+    first = max(AT_FIRST, k + k // 2)
+    exact = dots(single(vectors.take(rows[:first], axis=0)), query)
+    if len(rows) > first:
+        off = exact - looks[:first]
+        lowest = np.partition(exact, len(exact) - k)[len(exact) - k]
+        reach = looks[first:] >= lowest - (off.mean() + FAR_OFF * off.std())
+        more = int(np.count_nonzero(reach))  # best first: they are the first ones
+        exact = np.concatenate([exact, dots(single(vectors.take(rows[first : first + more], axis=0)), query)])
+        rows = rows[: first + more]
+    best: NDArray[np.int64] = largest(keys_of(exact, rows)[None], k)[0]
+    return best

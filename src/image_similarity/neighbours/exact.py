@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from image_similarity.mapped import let_go
 from image_similarity.neighbours.halves import single
 from image_similarity.neighbours.keys import keys_of, largest, lowest_of, neighbours_of
+from image_similarity.neighbours.rowset import row_set
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from image_similarity.types import Neighbours
+    from image_similarity.types import Neighbours, RowSet
 
 QUERY_BLOCK, ROW_BLOCK = 256, 2048  # a few MB at a time, in the processor's cache, whatever the catalogue's size
 
@@ -21,21 +23,24 @@ class ExactIndex:
     """A :class:`~image_similarity.types.NeighbourIndex` that computes every score.
 
     Args:
-        vectors: ``(n, dimension)``, float16 or float32; kept as it is, not copied.
+        vectors: ``(n, dimension)``, float16 or float32; kept as it is, not copied. What many questions read of a
+            memory map is given back.
     """
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
         self._vectors = vectors
 
-    def search(self, queries: NDArray[np.floating], k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
+    def search(
+        self, queries: NDArray[np.floating], k: int, allowed: RowSet | NDArray[np.bool_] | None = None
+    ) -> Neighbours:
         """The ``k`` rows of the highest dot product for each query, best first; equal scores by row.
 
         Args:
             queries: ``(m, dimension)``.
             k: rows wanted; never more come back than are allowed.
-            allowed: ``(n,)``, the rows that may be found; None: all.
+            allowed: the rows that may be found, as a set or as a mask ``(n,)``; None: all.
         """
-        rows = np.arange(len(self._vectors)) if allowed is None else np.flatnonzero(allowed)
+        rows = np.arange(len(self._vectors)) if allowed is None else np.sort(row_set(allowed).numbers())
         k = min(k, len(rows))
         keys = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), QUERY_BLOCK):
@@ -47,6 +52,8 @@ class ExactIndex:
         for start in range(0, len(rows), ROW_BLOCK):
             chosen = rows[start : start + ROW_BLOCK]
             scores = queries @ single(self._rows(chosen)).T
+            if len(queries) > 1:  # many follow; one alone comes back soon, and wants to find the pages where they were
+                let_go(self._vectors[chosen[0] : chosen[-1] + 1])
             if best.shape[1] == k:  # nearly all rows are too far from all queries: they need no keys
                 reach = (scores >= lowest_of(best)[:, None]).any(axis=0)
                 scores, chosen = scores[:, reach], chosen[reach]

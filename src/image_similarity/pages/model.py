@@ -6,7 +6,7 @@ The few things of a page are sequences, the many (rows) any iterable: a generato
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Row:
     query: Card
     answers: Sequence[Card]
     note: str = ""
+
+    def noted(self, note: str) -> Row:
+        """The same row with a remark."""
+        return replace(self, note=note)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,20 +13,22 @@ import numpy as np
 
 from image_similarity.errors import UsageError
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.rowset import row_set
 from image_similarity.ranking.best import first_of_each_product
 from image_similarity.types import ProductMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from image_similarity.ranking.gallery import Gallery, Mask, Question
-    from image_similarity.types import Neighbours
+    from image_similarity.ranking.gallery import Gallery, Question
+    from image_similarity.types import Neighbours, RowSet
 
 FIRST_VERSION_IMAGES = 50  # nearest images that each image of a product may vote for (facts of the first version)
 FIRST_LOOK = 64  # rows asked for at first by `best`; four times as many while that leaves a doubt
 GROWTH = 4
+HITS = 1 << 17  # looked at together: some 10 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,11 @@ def check_ranking(number: int, aggregate: str) -> None:
 
 
 def rank_products(
-    gallery: Gallery, questions: Sequence[Question], number: int, aggregate: str, allowed: Mask | None = None
+    gallery: Gallery,
+    questions: Sequence[Question],
+    number: int,
+    aggregate: str,
+    allowed: RowSet | NDArray[np.bool_] | None = None,
 ) -> list[list[ProductMatch]]:
     """Answer questions with products.
 
@@ -61,13 +67,14 @@ def rank_products(
         questions: what is asked.
         number: products wanted for each.
         aggregate: which way, a key of :data:`AGGREGATES`.
-        allowed: ``(rows,)``: answer as if the gallery had no other rows; None: all.
+        allowed: a set of rows or a mask ``(rows,)``: answer as if the gallery had no others; None: all.
 
     Raises:
         UsageError: no such aggregate, or a number below 1.
     """
     check_ranking(number, aggregate)
-    answers = AGGREGATES[aggregate](gallery, questions, number, allowed)
+    rows = None if allowed is None else row_set(allowed)
+    answers = AGGREGATES[aggregate](gallery, questions, number, rows)
     return [
         [
             ProductMatch(
@@ -83,29 +90,43 @@ def rank_products(
     ]
 
 
-def _best(gallery: Gallery, questions: Sequence[Question], number: int, allowed: Mask | None) -> list[list[_Hit]]:
+def _best(gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None) -> list[list[_Hit]]:
     """By the best pair of pictures. Looks further until no unseen row could change the answer."""
     answers: list[list[_Hit]] = [[] for _ in questions]
     open_questions = list(range(len(questions)))
     look, everything = FIRST_LOOK, _count(gallery, allowed)
     while open_questions:
         look = min(look, everything)
-        asked = [questions[i] for i in open_questions]
-        found = gallery.nearest(asked, look, allowed)
-        hits = _first_hits(gallery, asked, found, number)
-        doubtful, start = [], 0
-        for i, answer in zip(open_questions, hits, strict=True):
-            stop = start + len(questions[i].vectors)
-            wanted = min(number, gallery.others(questions[i], allowed))
-            answers[i] = answer[:wanted]
-            unseen = float(found.scores[start:stop, -1].max(initial=-np.inf)) if look < everything else -np.inf
-            if len(answers[i]) < wanted or (wanted and answers[i][-1].score <= unseen):
-                doubtful.append(i)
-            start = stop
+        doubtful = []
+        for some in _at_a_time(open_questions, questions, look):
+            asked = [questions[i] for i in some]
+            found = gallery.nearest(asked, look, allowed)
+            start = 0
+            for i, answer in zip(some, _first_hits(gallery, asked, found, number), strict=True):
+                stop = start + len(questions[i].vectors)
+                wanted = min(number, gallery.others(questions[i], allowed))
+                answers[i] = answer[:wanted]
+                unseen = float(found.scores[start:stop, -1].max(initial=-np.inf)) if look < everything else -np.inf
+                if len(answers[i]) < wanted or (wanted and answers[i][-1].score <= unseen):
+                    doubtful.append(i)
+                start = stop
         if look == everything:
             break
         open_questions, look = doubtful, look * GROWTH
     return answers
+
+
+def _at_a_time(numbers: list[int], questions: Sequence[Question], look: int) -> Iterator[list[int]]:
+    """The numbers of some questions after another, so few that their hits take no more than so much memory."""
+    some, pictures = list[int](), 0
+    for number in numbers:
+        pictures += len(questions[number].vectors)
+        if some and pictures * look > HITS:
+            yield some
+            some, pictures = [], len(questions[number].vectors)
+        some.append(number)
+    if some:
+        yield some
 
 
 def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbours, number: int) -> list[list[_Hit]]:
@@ -129,7 +150,7 @@ def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbou
     ]
 
 
-def _mean(gallery: Gallery, questions: Sequence[Question], number: int, allowed: Mask | None) -> list[list[_Hit]]:
+def _mean(gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None) -> list[list[_Hit]]:
     """By the mean over all pairs of pictures: the dot product of the two products' mean vectors."""
     means = np.stack([question.vectors.astype(np.float32).mean(axis=0) for question in questions])
     passing = None if allowed is None else gallery.passing(allowed)
@@ -142,7 +163,7 @@ def _mean(gallery: Gallery, questions: Sequence[Question], number: int, allowed:
     return answers
 
 
-def _votes(gallery: Gallery, questions: Sequence[Question], number: int, allowed: Mask | None) -> list[list[_Hit]]:
+def _votes(gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None) -> list[list[_Hit]]:
     """The first version's points: of each picture's 50 nearest images, those of other products, the first ``number``
     kept, the one at position i (from 0) gives ``number - i`` points to its product. Where fewer products got points
     than are wanted, the others follow without points, by their best pair.
@@ -172,11 +193,11 @@ def _voted_images(gallery: Gallery, question: Question, rows: NDArray[np.intp], 
     return [int(row) for row in nearest[gallery.row_product[nearest] != question.own][:number]]
 
 
-def _count(gallery: Gallery, allowed: Mask | None) -> int:
-    return len(gallery) if allowed is None else int(np.count_nonzero(allowed))
+def _count(gallery: Gallery, allowed: RowSet | None) -> int:
+    return len(gallery) if allowed is None else allowed.count
 
 
-def _with_best_pair(gallery: Gallery, question: Question, product: int, score: float, allowed: Mask | None) -> _Hit:
+def _with_best_pair(gallery: Gallery, question: Question, product: int, score: float, allowed: RowSet | None) -> _Hit:
     rows = gallery.allowed_rows(product, allowed)
     candidates = gallery.features.vectors[rows].astype(np.float32)
     scores = question.vectors.astype(np.float32) @ candidates.T
@@ -184,7 +205,7 @@ def _with_best_pair(gallery: Gallery, question: Question, product: int, score: f
     return _Hit(product, score, picture, int(rows[offset]))
 
 
-AGGREGATES: dict[str, Callable[[Gallery, Sequence[Question], int, Mask | None], list[list[_Hit]]]] = {
+AGGREGATES: dict[str, Callable[[Gallery, Sequence[Question], int, RowSet | None], list[list[_Hit]]]] = {
     "best": _best,
     "mean": _mean,
     "votes": _votes,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from image_similarity.images.views import ORIGINAL
 from image_similarity.index.opened import Grouping
+from image_similarity.mapped import let_go
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.halves import single
 from image_similarity.types import Neighbours
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from image_similarity.index.opened import StoredIndex
-    from image_similarity.types import Features, NeighbourIndex
+    from image_similarity.types import Features, NeighbourIndex, RowSet
 
 
 Mask = NDArray[np.bool_]
@@ -72,7 +73,7 @@ class Gallery:
         names = [self.features.image_ids[row] for row in originals]
         return Question(names, self.features.vectors[originals], product, np.array(originals, np.intp))
 
-    def nearest(self, questions: Sequence[Question], look: int, allowed: Mask | None = None) -> Neighbours:
+    def nearest(self, questions: Sequence[Question], look: int, allowed: RowSet | None = None) -> Neighbours:
         """The ``look`` nearest rows of the questions' pictures, one line for each."""
         rows = [question.rows for question in questions if question.rows is not None]
         known, are_rows = self.known, len(rows) == len(questions)
@@ -81,20 +82,27 @@ class Gallery:
             return Neighbours(known.rows[asked, :look].astype(np.intp), known.scores[asked, :look])
         return self.index.search(np.concatenate([question.vectors for question in questions]), look, allowed)
 
-    def others(self, question: Question, allowed: Mask | None = None) -> int:
+    def let_go(self) -> None:
+        """Give back the memory of what was read of the mapped vectors and of what is known beforehand."""
+        let_go(self.features.vectors)
+        if self.known is not None:
+            let_go(self.known.rows)
+            let_go(self.known.scores)
+
+    def others(self, question: Question, allowed: RowSet | None = None) -> int:
         """How many products could be answers: those with a row that is allowed, the question's own left out."""
         if allowed is None:
             return len(self.products) - (question.own >= 0)
         passing = self.passing(allowed)
         return int(passing.sum()) - bool(question.own >= 0 and passing[question.own])
 
-    def passing(self, allowed: Mask) -> Mask:
+    def passing(self, allowed: RowSet) -> Mask:
         """The products that have a row that is allowed, ``(products,)``."""
         passing = np.zeros(len(self.products), bool)
-        passing[self.row_product[np.flatnonzero(allowed)]] = True
+        passing[self.row_product[allowed.numbers()]] = True
         return passing
 
-    def means(self, allowed: Mask | None = None) -> NDArray[np.float32]:
+    def means(self, allowed: RowSet | None = None) -> NDArray[np.float32]:
         """The mean vector of each product, ``(products, dimension)``, not scaled to unit length.
 
         Only of the rows that are allowed; zeros for a product that has none.
@@ -119,11 +127,11 @@ class Gallery:
             means[first : first + PRODUCTS] = sums / np.diff(bounds)[:, None]
         return means
 
-    def allowed_rows(self, product: int, allowed: Mask | None) -> NDArray[np.intp]:
+    def allowed_rows(self, product: int, allowed: RowSet | None) -> NDArray[np.intp]:
         """The rows of one product that are allowed."""
         rows = self.rows_of(product)
         numbers = np.arange(rows.start, rows.stop)
-        return numbers if allowed is None else numbers[allowed[rows]]
+        return numbers if allowed is None else numbers[allowed.has(numbers)]
 
     def blocks(self, size: int) -> Iterator[list[Question]]:
         """A question for each product, some at a time."""

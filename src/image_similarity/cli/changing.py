@@ -1,0 +1,107 @@
+"""The commands for a change of model: two side by side, then the one in the place of the other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from image_similarity.cli import options as o
+from image_similarity.cli.progress import Bars
+
+if TYPE_CHECKING:
+    from image_similarity.jobs.compare import Comparison
+
+BAR = 40  # characters of the longest bar of the histogram
+
+
+def compare(
+    old: Annotated[str, typer.Argument(help="The one model, as --model takes it.")],
+    new: Annotated[str, typer.Argument(help="The other.")],
+    dataset: o.Dataset,
+    number: o.Number = 10,
+    shown: Annotated[int, typer.Option(min=0, help="Products that change most, on the page and in JSON.")] = 20,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    html: o.Html = None,
+    workspace: o.Workspace = Path("data"),
+) -> None:
+    """Compare the similar products of two fitted models: how many stay, and which products change most."""
+    from image_similarity.cli import show
+    from image_similarity.settings import Settings
+    from image_similarity.workspace import Workspace
+
+    settings = Settings.from_environment(None, root=workspace)
+    with Bars() as bars:
+        result = Workspace(settings=settings, progress=bars).compare(dataset, old, new, number=number, shown=shown)
+    if format is o.Format.json:
+        show.show_json(result.as_dict())
+    else:
+        _show(result, format)
+    if html is not None:
+        _page(result, html)
+        show.say(f"See the pictures: {html}")
+
+
+def use(
+    dataset: o.Dataset,
+    model: Annotated[str | None, typer.Argument(help="The model, as --model takes it; left out: which it is.")] = None,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    workspace: o.Workspace = Path("data"),
+) -> None:
+    """Ask a dataset with this model wherever none is named; the one before answers until the very moment."""
+    from image_similarity.cli import show
+    from image_similarity.settings import Settings
+    from image_similarity.workspace import Workspace
+
+    now = Workspace(settings=Settings.from_environment(None, root=workspace)).use(dataset, model)
+    if format is o.Format.json:
+        show.show_json(now.as_dict())
+        return
+    rows = [[now.model, "in use"], *([name, "before"] for name in now.before)]
+    show.show_rows(["model", ""], rows, format, f"Models of {dataset}")
+
+
+def _show(result: Comparison, how: o.Format) -> None:
+    from image_similarity.cli import show
+
+    most = max(result.histogram)
+    rows = []
+    for tenth, count in enumerate(result.histogram):
+        bar = "█" * round(BAR * count / most)
+        rows.append([f"{tenth / 10:.1f} to {(tenth + 1) / 10:.1f}", count, *([bar] if how is o.Format.table else [])])
+    header = ["the same", "products", *([""] if how is o.Format.table else [])]
+    title = f"Of the {result.number} most similar products, {result.old_key} and {result.new_key}"
+    show.show_rows(header, rows, how, title)
+    show.say(
+        f"{result.products} products: {result.overlap:.3f} of the most similar products are the same, "
+        f"the first is the same for {result.same_first:.3f} of the products"
+    )
+    if result.only_old or result.only_new:
+        show.say(f"products of {result.old_key} alone: {result.only_old}, of {result.new_key} alone: {result.only_new}")
+    for change in result.changed[:5]:
+        name = change.product.title or change.product.product_id
+        show.say(f"  changes most: {change.product.product_id}, {name}: {change.overlap:.2f} the same")
+
+
+def _page(result: Comparison, html: Path) -> None:
+    """Each changed product twice: as it was, as it would be."""
+    from image_similarity.pages import Page, Section, write
+
+    sections = [
+        Section(
+            change.product.title or change.product.product_id,
+            f"{change.overlap:.0%} of the most similar products are the same.",
+            [change.old.row().noted(result.old_key), change.new.row().noted(result.new_key)],
+        )
+        for change in result.changed
+    ]
+    facts = [
+        ("products", str(result.products)),
+        (f"the same among the {result.number} most similar", f"{result.overlap:.1%}"),
+        ("the first is the same", f"{result.same_first:.1%}"),
+    ]
+    command = "image-similarity " + " ".join(sys.argv[1:])
+    title = f"{result.old_key} and {result.new_key}"
+    write(Page(title, "The products that change most, each under both models.", sections, facts, command), html)

@@ -1,0 +1,40 @@
+"""Memory maps that are read once through: what was read is given back, so that memory does not grow with the file."""
+
+from __future__ import annotations
+
+import mmap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Absent where the system has no such call (Windows): there the system itself takes pages back when memory gets short.
+GIVE_BACK: int | None = getattr(mmap, "MADV_DONTNEED", None)
+
+
+def let_go(part: NDArray[Any]) -> None:
+    """Give the memory of a part of a mapped file back; nothing for an array that is not mapped from a file.
+
+    The array stays as it is: whoever reads it again has its pages mapped again, which the system's own copy of the file
+    makes quick (a millisecond or two for 50 MB). What was written to a shared map stays written.
+
+    Args:
+        part: adjacent rows of the map, or all of it.
+    """
+    mapping = _mapping_of(part)
+    if mapping is None or GIVE_BACK is None or not part.size or not part.flags.c_contiguous:
+        return
+    first = part.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
+    start = first // mmap.PAGESIZE * mmap.PAGESIZE
+    mapping.madvise(GIVE_BACK, start, min(first + part.nbytes, len(mapping)) - start)
+
+
+def _mapping_of(array: Any) -> mmap.mmap | None:
+    """The map that an array is a view of; none where its changes are private, since they would be lost."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and array.mode == "c":
+            return None
+        array = array.base
+    return array if isinstance(array, mmap.mmap) else None

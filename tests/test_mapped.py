@@ -1,0 +1,79 @@
+"""What is held of a memory map while it is read through does not grow with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from image_similarity import mapped
+from image_similarity.mapped import let_go
+
+# The most that a search of everything held of mapped files above what it began with, in MB, as the system counts it.
+SEARCH = """
+import sys
+import numpy as np
+from pathlib import Path
+from image_similarity.neighbours.{module} import {name}
+from image_similarity import mapped
+
+def held():
+    return int(Path("/proc/self/status").read_text().partition("RssFile:")[2].split()[0]) / 1024
+
+peak, real = 0, mapped.let_go
+def watched(part):
+    global peak
+    peak = max(peak, held())
+    real(part)
+
+vectors = np.load(sys.argv[1], mmap_mode="r").view(np.ndarray)
+import image_similarity.neighbours.{module} as module
+module.let_go = watched
+{search}  # once, so that all libraries are loaded
+peak, before = 0, held()
+{search}
+print(max(peak, held()) - before)
+"""
+TWO_QUERIES = "ExactIndex(vectors).search(vectors[:2], 10)"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not say what a process holds")
+def test_a_search_holds_a_part_of_the_mapped_vectors(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.npy"
+    np.save(path, np.ones((64 * 512, 512), np.float16))  # 32 MB
+    script = SEARCH.format(module="exact", name="ExactIndex", search=TWO_QUERIES)
+    ended = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert float(ended.stdout) < 8
+
+
+def test_what_was_let_go_can_be_read_and_written_again(tmp_path: Path) -> None:
+    written = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.float16, (5000, 16))
+    written[:] = 1
+    let_go(written[100:4000])
+    written[4999] = 2
+    let_go(written)
+    written.flush()
+    read = np.load(tmp_path / "a.npy", mmap_mode="r").view(np.ndarray)
+    let_go(read[1:])
+    assert (read[:4999] == 1).all()
+    assert (read[4999] == 2).all()
+
+
+def test_private_changes_and_what_is_no_map_stay(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(100_000))
+    private, plain = np.load(tmp_path / "a.npy", mmap_mode="c"), np.zeros(100_000)
+    for array in (private, plain):
+        array[:] = 3
+        let_go(array)
+        assert (array == 3).all()
+    let_go(plain[:0])
+    let_go(plain[::2])
+
+
+def test_a_system_without_the_call_keeps_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "GIVE_BACK", None)
+    np.save(tmp_path / "a.npy", np.ones(100_000))
+    let_go(np.load(tmp_path / "a.npy", mmap_mode="r"))
