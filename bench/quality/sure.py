@@ -61,10 +61,16 @@ def rows(model: str, cache: Path) -> list[list[str]]:
             judged = likely, answers.right[:, 0]
             error, kept = calibration_error(*judged), kept_at(*judged, answers.known, answers.weights, 0.05)
             name = kinds[0] if len(kinds) == 1 else f"**chosen** ({learned.calibration.scene.kind})"
-            shares = (learned.error, error, kept.kept, kept.found)
+            shares = (learned.error, error, by_chance(likely), kept.kept, kept.found)
             found.append([model, what, name, *(f"{share:.3f}" for share in shares)])
             print("  ", *found[-1], file=sys.stderr, flush=True)
     return found
+
+
+def by_chance(likely: Array, draws: int = 100) -> float:
+    """The error that the same probabilities would show on so many answers if they were exactly right."""
+    random = np.random.default_rng(0)
+    return float(np.mean([calibration_error(likely, random.random(len(likely)) < likely) for _ in range(draws)]))
 
 
 def main() -> None:
@@ -73,7 +79,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=harness.RESULTS / "photos", help="keeps photos and vectors")
     asked = parser.parse_args()
     found = [row for model in sets.MODELS for row in rows(model, asked.cache)]
-    header = ["model", "learned from", "curve", "error, products left out", "error, users' photos"]
+    header = ["model", "learned from", "curve", "error, products left out", "error, users' photos", "by chance"]
     text = harness.table([*header, "kept at 5%", "R@1"], found)
     harness.report("quality-sure", {"rows": found}, [text])
 

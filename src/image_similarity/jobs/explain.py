@@ -82,10 +82,7 @@ class Explained:
 
 def small_copy(picture: Image.Image, model: Chosen) -> Image.Image:
     """What is kept of a photo that is to be explained: no larger than the page and the model need."""
-    small = picture.copy()
-    side = max(SIDE, model.at_least or 0)
-    small.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return small
+    return _at_most(picture, max(SIDE, model.at_least or 0))
 
 
 def explain(
@@ -109,8 +106,9 @@ def explain(
         return Explained(picture, [])
     asked = np.asarray(question.vectors[0], np.float32)
     found = np.stack([_row(gallery, match, asked) for match in matches])
-    # The small copy's own vector is what the covered ones are compared with, so that only the cover makes a difference.
-    vectors = embedder.embed([model.squares(each) for each in (picture, *covered(picture))])
+    seen = _at_most(picture, model.at_least or SIDE)  # no larger than the model's input: fifty are to be resized
+    # Its own vector is what the covered ones are compared with, so that only the cover makes a difference.
+    vectors = embedder.embed([model.squares(each) for each in (seen, *covered(seen))])
     heats = heat(vectors[0], vectors[1:], found)
     parts = parts_of(model)
     return Explained(
@@ -137,6 +135,12 @@ def parts_of(model: Chosen) -> Parts:
         else:
             parts.append((spec.name, place))
     return parts
+
+
+def _at_most(picture: Image.Image, side: int) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return small
 
 
 def _row(gallery: Gallery, match: ProductMatch, asked: Floats) -> Floats:
