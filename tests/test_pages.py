@@ -6,6 +6,7 @@ import base64
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from PIL import Image
 from image_similarity.errors import OutputError
 from image_similarity.pages import Card, Page, Picture, Row, Section, chunks, fragment, render, write
 from image_similarity.pages.markup import escape, file_name, shorten
+from image_similarity.pages.model import Why
 from image_similarity.pages.thumbnails import SIDE, data_address
 
 VOID = {"meta", "link", "img", "path"}
@@ -158,6 +160,16 @@ def test_only_a_right_answer_is_marked(right: bool | None, marks: int) -> None:
     assert text.count("Right answer") == marks
 
 
+def test_how_sure_an_answer_is_and_why_stand_with_it() -> None:
+    answer = replace(card(rank=1), surety="93%, very likely it", why=Why(b"a photo", "shape 80%, colour 20%"))
+    outline = Outline(fragment([Row(card(), [answer, card(rank=2)])]))
+    assert "93%, very likely it" in outline.text and "shape 80%, colour 20%" in outline.text
+    (image,) = outline.all("img")
+    assert image["src"] == "data:image/jpeg;base64," + base64.b64encode(b"a photo").decode()
+    assert image["alt"] == "Where the photo is like Blue bag"
+    assert len(outline.marked("ims-surety")) == len(outline.marked("ims-why")) == 1
+
+
 def test_a_product_without_a_title_is_named_by_its_id(tmp_path: Path) -> None:
     outline = Outline(fragment([Row(card("p-77", title=" ", path=saved(tmp_path / "x.png")), [])]))
     assert outline.marked("ims-untitled") == ["p"] and not outline.marked("ims-title")
@@ -192,7 +204,7 @@ def test_a_score_without_words_is_written_out_and_words_without_a_score_are_kept
 
 
 def full(text: str) -> Page:
-    one = card(text, text, text, 1, 0.5, text, text, text, True)
+    one = replace(card(text, text, text, 1, 0.5, text, text, text, True), surety=text, why=Why(b"jpeg", text))
     return Page(text, text, [Section(text, text, [Row(one, [one], text)])] * 2, [(text, text)], text)
 
 

@@ -18,7 +18,16 @@ SHARED = ["types", "errors", "settings", "dataset", "files", "mapped", "processo
 # From top to bottom, as data flows (docs/architecture.md). Rooms on one line do not know each other.
 ROOMS = [
     *(["catalogue"], ["images"], ["embedding"], ["features"], ["adaptation"], ["neighbours"], ["index"], ["ranking"]),
-    *(["dictionary"], ["evaluation"], ["pages", "sample"], ["jobs"], ["workspace"], ["cli"], ["legacy"]),
+    *(
+        ["dictionary"],
+        ["evaluation"],
+        ["calibration", "explanation"],
+        ["pages", "sample"],
+        ["jobs"],
+        ["workspace"],
+        ["cli"],
+        ["legacy"],
+    ),
 ]
 DOORS = ["__init__", "__main__"]  # open to whatever stands behind them
 HEAVY = {

@@ -53,6 +53,10 @@ class AdaptationError(ImageSimilarityError):
     """A catalogue has nothing to teach: too few products with several images, or it does not help the others."""
 
 
+class CalibrationError(ImageSimilarityError):
+    """A catalogue cannot say how sure an answer is: too few products to ask about."""
+
+
 class ImageError(ImageSimilarityError):
     """One image cannot be used. ``stage`` and the message become a :class:`~image_similarity.types.Failure`."""
 

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from image_similarity.index.filters import Filter
     from image_similarity.jobs.adapt import AdaptReport
     from image_similarity.jobs.answers import Answer
+    from image_similarity.jobs.calibrate import CalibrateReport
     from image_similarity.jobs.compare import Comparison
     from image_similarity.jobs.evaluation import EvaluateOptions, Evaluation
     from image_similarity.jobs.extract import ExtractReport
     from image_similarity.jobs.fit import FitReport
     from image_similarity.jobs.in_use import InUse
+    from image_similarity.jobs.like import Like
     from image_similarity.jobs.models import Checked, ModelRow, Pulled
     from image_similarity.types import CatalogueSource
 
@@ -126,13 +128,18 @@ class Workspace:
         model: str | ModelChoice = IN_USE,
         weights_digest: str | None = None,
         number: int | None = None,
+        like: Like | None = None,
     ) -> Answer:
-        """The products most similar to one, or to one picked by chance."""
+        """The products most similar to one, or to one picked by chance.
+
+        ``like`` asks the index instead of the dictionary: only the ``shape`` counts (the same thing in other colours),
+        or only the ``colour``.
+        """
         from image_similarity.jobs.similar import similar
 
         named = Dataset.named(dataset)
         choice = self._choice(named, model, None, weights_digest)
-        return similar(named, self.settings, product_id, model=choice, number=number)
+        return similar(named, self.settings, product_id, model=choice, number=number, like=like)
 
     def search(
         self,
@@ -148,6 +155,10 @@ class Workspace:
         filter: str | Filter | None = None,  # noqa: A002 (the flag's name)
         text: str | None = None,
         text_weight: float = 0.5,
+        min_match: float | None = None,
+        explain: bool = False,
+        crops: bool = False,
+        like: Like | None = None,
     ) -> Answer:
         """The products that look most like what is on a photo: a path, or the bytes of a file.
 
@@ -155,6 +166,10 @@ class Workspace:
         ``text_weight``, from 0 to 1.
         ``data_augmentation`` None compares with the views that the dataset was fitted with. ``filter`` lets only
         products with certain attributes be found: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md.
+        ``min_match`` leaves out products that are it with less than this probability; :meth:`calibrate` first.
+        ``explain`` says why each product was found: its score's parts, and the region of the photo that carried it.
+        ``crops``: the photo asks together with its middle and its corners, by their mean vector.
+        ``like``: only its ``shape`` counts (the same thing in other colours), or only its ``colour``.
         """
         from image_similarity.jobs.search import SearchOptions, search
         from image_similarity.jobs.words import Words
@@ -162,7 +177,9 @@ class Workspace:
         named = Dataset.named(dataset)
         words = None if text is None else Words(text, text_weight)
         choice = self._choice(named, model, weights, weights_digest)
-        options = SearchOptions(choice, number, aggregate, data_augmentation, filter, words)
+        options = SearchOptions(
+            choice, number, aggregate, data_augmentation, filter, words, min_match, explain, crops, like
+        )
         return search(photo, named, self.settings, options, self.progress)
 
     def evaluate(
@@ -232,6 +249,27 @@ class Workspace:
         named = Dataset.named(dataset)
         sides = self._choice(named, old), self._choice(named, new)
         return compare(named, self.settings, *sides, number=number, shown=shown, progress=self.progress)
+
+    def calibrate(
+        self,
+        dataset: str,
+        *,
+        model: str | ModelChoice = IN_USE,
+        weights: str | Path | None = None,
+        weights_digest: str | None = None,
+        known: float = 0.5,
+        pictures: int = 600,
+    ) -> CalibrateReport:
+        """Learn how sure a search's answer is, from at most so many of the catalogue's own pictures.
+
+        ``known`` is the share of photos whose product is in the catalogue: your guess, for nobody can measure it.
+        """
+        from image_similarity.calibration.learn import LearnOptions
+        from image_similarity.jobs.calibrate import calibrate
+
+        named, options = Dataset.named(dataset), LearnOptions(known=known)
+        choice = self._choice(named, model, weights, weights_digest)
+        return calibrate(named, self.settings, choice, self.progress, pictures=pictures, options=options)
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
         """The images that the latest extract and fit could not use, each with its job."""

@@ -10,6 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.adapting import adapt
+from image_similarity.cli.calibrating import calibrate
 from image_similarity.cli.changing import compare, use
 from image_similarity.cli.evaluating import evaluate
 from image_similarity.cli.models import models
@@ -169,6 +170,7 @@ def similar(
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
     number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="At most so many products.")] = None,
+    like: o.Like = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -177,7 +179,9 @@ def similar(
     from image_similarity.cli import show
 
     choice = ModelChoice(model, None, weights_digest, precision.value)
-    answer = _workspace(workspace).similar(dataset, product, model=choice, number=number)
+    answer = _workspace(workspace).similar(
+        dataset, product, model=choice, number=number, like=like.value if like else None
+    )
     show.show_answer(answer, format)
     _page(answer, html, f"Similar to {answer.query.product.title or answer.query.product.product_id}")
 
@@ -205,6 +209,12 @@ def search(
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
     filter: o.Filter = None,  # noqa: A002 (the flag's name)
+    min_match: o.MinMatch = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why: parts of the score, and where on the photo (in --html: a map).")
+    ] = False,
+    crops: Annotated[bool, typer.Option("--crops", help="Ask with the photo, its middle and its corners.")] = False,
+    like: o.Like = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -223,6 +233,10 @@ def search(
             filter=filter,
             text=text,
             text_weight=text_weight,
+            min_match=min_match,
+            explain=explain,
+            crops=crops,
+            like=like.value if like else None,
         )
     show.show_answer(answer, format)
     _page(answer, html, f"Products like {text or answer.query.product.product_id}")
@@ -230,6 +244,7 @@ def search(
 
 app.command()(evaluate)
 app.command()(adapt)
+app.command()(calibrate)
 app.command()(compare)
 app.command()(use)
 app.add_typer(models, name="models")

@@ -34,6 +34,13 @@ class Aggregate(StrEnum):
     votes = "votes"
 
 
+class Likes(StrEnum):
+    """Which of its parts a question asks with."""
+
+    shape = "shape"
+    colour = "colour"
+
+
 Workspace = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="IMAGE_SIMILARITY_WORKSPACE", help="The data directory.")
 ]
@@ -59,6 +66,11 @@ Ways = Annotated[Aggregate, typer.Option(help="best pair of images, mean of all 
 Filter = Annotated[str | None, typer.Option(help="Only such products, as in 'price < 50 and brand = \"Kipsta\"'.")]
 Text = Annotated[str | None, typer.Option(help="What to look for, in words; beside a photo or without one.")]
 TextWeight = Annotated[float, typer.Option(min=0, max=1, help="The share of the words beside a photo.")]
+MinMatch = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Leave out products that are it with less than this probability; see calibrate."),
+]
+Like = Annotated[Likes | None, typer.Option(help="Only the shape counts (another colour, same thing), or the colour.")]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
 ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file of AWS keys.")]

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
-from image_similarity.jobs.answers import score_texts
+from image_similarity.jobs.answers import score_texts, surety_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,19 +30,24 @@ def show_answer(answer: Answer, how: Format) -> None:
     if how is Format.json:
         show_json(answer.as_dict())
         return
-    rows = [
-        [
-            match.rank,
-            match.product_id,
-            shown.product.title,
-            match.score if how is Format.csv else score,
-            match.image_id,
-        ]
-        for match, shown, score in zip(answer.matches, answer.shown, score_texts(answer.matches), strict=True)
-    ]
+    plain = how is Format.csv
+    columns: dict[str, Sequence[object]] = {
+        "rank": [match.rank for match in answer.matches],
+        "product": [match.product_id for match in answer.matches],
+        "title": [shown.product.title for shown in answer.shown],
+        "score": [match.score for match in answer.matches] if plain else score_texts(answer.matches),
+    }
+    if answer.no_match is not None:
+        columns["is it"] = [match.probability if plain else surety_text(match) for match in answer.matches]
+    if answer.explained:
+        columns["why"] = [why.words for why in answer.explained.whys]
+    columns["image"] = [match.image_id for match in answer.matches]
     title = answer.query.product.title
     name = answer.query.product.product_id + (f", {title}" if title else "")
-    show_rows(["rank", "product", "title", "score", "image"], rows, how, f"Most like {name}")
+    if answer.matches or plain:
+        show_rows(list(columns), list(zip(*columns.values(), strict=True)), how, f"Most like {name}")
+    if answer.note:
+        say(answer.note)
 
 
 def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:

@@ -20,3 +20,11 @@ SPEC = ModelSpec(
     weights="none",
     licence="Apache-2.0",
 )
+
+_SHAPE, _COLOUR = CELLS * CELLS * ORIENTATIONS, prod(COLOUR_BINS)
+PARTS = (
+    ("shape", slice(0, _SHAPE)),
+    ("colour", slice(_SHAPE, _SHAPE + _COLOUR)),
+    ("layout", slice(_SHAPE + _COLOUR, SPEC.dimension)),
+)
+"""What its numbers are about, and where they stand."""

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def mean_vector(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of unit vectors ``(n, dimension)``, of unit length again: ``(1, dimension)``. One stays what it is."""
+    if len(vectors) == 1:
+        return vectors
+    mean: NDArray[np.float32] = vectors.mean(axis=0, keepdims=True)
+    return unit_length(mean, "the mean of several pictures")
+
+
 def unit_length(vectors: NDArray[np.float32], model: str) -> NDArray[np.float32]:
     """Scale each row of ``(n, dimension)`` to length one, so that a dot product is the cosine.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,19 @@ from image_similarity.types import Product, ProductMatch
 
 if TYPE_CHECKING:
     from image_similarity.features.records import CatalogueRecords
-    from image_similarity.pages.model import Card, Row
+    from image_similarity.jobs.explain import Explained
+    from image_similarity.pages.model import Card, Row, Why
 
 POINTS = 1.0001  # a cosine never gets here: above it a score is the first version's points
+WORDS = (
+    (0.95, "almost surely it"),
+    (0.75, "very likely it"),
+    (0.5, "likely it"),
+    (0.25, "perhaps it"),
+    (0.05, "unlikely"),
+    (0.0, "hardly"),
+)
+"""A probability as people say it: from which on, and the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +35,26 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A question and its products, best first. In a notebook it shows as pictures."""
+    """A question and its products, best first. In a notebook it shows as pictures.
+
+    ``no_match``: that no product is likely enough; None where that was not asked or cannot be said. ``note``: a remark.
+    ``explained``: why each match, where that was asked for.
+    """
 
     query: Shown
     matches: list[ProductMatch]
     shown: list[Shown]
+    no_match: bool | None = None
+    note: str = ""
+    explained: Explained | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {
+        """Plain values, ready for JSON. What only a calibration can say is there only where there is one."""
+        said: dict[str, Any] = {} if self.no_match is None else {"no_match": self.no_match}
+        if self.note:
+            said["note"] = self.note
+        whys = self.explained.whys if self.explained else [None] * len(self.matches)
+        return said | {
             "query": {"product_id": self.query.product.product_id, "title": self.query.product.title}
             | {"picture": self.query.picture},
             "matches": [
@@ -41,13 +62,15 @@ class Answer:
                     "rank": match.rank,
                     "product_id": match.product_id,
                     "score": match.score,
+                    **({} if match.probability is None else {"probability": match.probability}),
                     "title": shown.product.title,
                     "description": shown.product.description,
                     "image_id": match.image_id,
                     "query_image_id": match.query_image_id,
                     "picture": shown.picture,
+                    **({"why": why.as_dict()} if why else {}),
                 }
-                for match, shown in zip(self.matches, self.shown, strict=True)
+                for match, shown, why in zip(self.matches, self.shown, whys, strict=True)
             ],
         }
 
@@ -59,7 +82,15 @@ class Answer:
             _card(shown, match, score, None if right is None else match.product_id == right)
             for match, shown, score in zip(self.matches, self.shown, score_texts(self.matches), strict=True)
         ]
-        return Row(_card(self.query), cards)
+        if self.explained:
+            cards = [replace(card, why=self._why(place)) for place, card in enumerate(cards)]
+        return Row(_card(self.query), cards, self.note)
+
+    def _why(self, place: int) -> Why | None:
+        from image_similarity.pages.model import Why
+
+        explained = self.explained
+        return None if explained is None else Why(explained.overlay(place), explained.whys[place].words)
 
     def _repr_html_(self) -> str:
         from image_similarity.pages import fragment
@@ -94,6 +125,14 @@ def score_texts(matches: list[ProductMatch]) -> list[str]:
     ]
 
 
+def surety_text(match: ProductMatch) -> str:
+    """How sure a match is as people read it; empty where nobody knows."""
+    if match.probability is None:
+        return ""
+    words = next(words for least, words in WORDS if match.probability >= least)
+    return f"{match.probability:.0%}, {words}"
+
+
 def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", right: bool | None = None) -> Card:
     from image_similarity.pages.model import Card, Picture
 
@@ -107,4 +146,5 @@ def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", righ
         score_text=score,
         picture=Picture(shown.picture, product.title or product.product_id),
         marked_right=right,
+        surety=surety_text(match) if match else "",
     )

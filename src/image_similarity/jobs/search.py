@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.embedding.models import DEFAULT_CHOICE
+from image_similarity.embedding.vectors import mean_vector
 from image_similarity.errors import ImageError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
+from image_similarity.images.crops import with_crops
 from image_similarity.images.decode import decode, read_bytes
+from image_similarity.images.ground import on_plain_ground
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.build import fitted_views
 from image_similarity.index.filters import passing
 from image_similarity.index.language import parse_filter
 from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.jobs.chosen import chosen
+from image_similarity.jobs.explain import explain, small_copy
+from image_similarity.jobs.like import weighing
+from image_similarity.jobs.sure import Judge, calibration_file, judge
 from image_similarity.jobs.words import Words, check_words, query_vector, words_vector
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
@@ -28,11 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
+    from PIL import Image
+
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.index.filters import Filter
+    from image_similarity.index.opened import StoredIndex
     from image_similarity.index.recipe import Recipe
     from image_similarity.jobs.chosen import Chosen, Embedder, Squares
+    from image_similarity.jobs.like import Like
     from image_similarity.settings import Settings
 
 
@@ -41,7 +51,10 @@ class SearchOptions:
     """How to search.
 
     ``data_augmentation``: 1 compares with the six views, 0 with the images; None: as fitted. ``filter``: what the
-    answers must be, as docs/answers.md has it; None: anything.
+    answers must be, as docs/answers.md has it; None: anything. ``min_match``: the least probability of being the very
+    product, as ``calibrate`` measured it; None: all. ``explain``: say why each product was found.
+    ``crops``: the photo asks together with its middle and its corners, by their mean vector; six times the work.
+    ``like``: only the photo's ``shape`` or only its ``colour`` counts; None: all parts of the model by their weights.
     """
 
     model: ModelChoice = DEFAULT_CHOICE
@@ -51,6 +64,10 @@ class SearchOptions:
     filter: str | Filter | None = None
     words: Words | None = None
     """What the answers should be like, said in words; a photo is then not needed."""
+    min_match: float | None = None
+    explain: bool = False
+    crops: bool = False
+    like: Like | None = None
 
 
 def search(
@@ -78,12 +95,12 @@ def search_many(
         photos: paths, or the bytes of files; None: only what ``options.words`` say.
         dataset: a dataset that was fitted with the model.
         settings: where the workspace is.
-        options: model, number, aggregate, views, filter, words.
+        options: model, number, aggregate, views, filter, words, least probability ...
         progress: told how far it is.
 
     Raises:
         UsageError: a photo cannot be read, an option is out of its range, or the filter cannot be used.
-        NotFittedError: the dataset has no features of the model.
+        NotFittedError: the dataset has no features of the model, or a least probability needs a calibration.
         WeightsError, ModelError: the model cannot be had.
     """
     check_ranking(options.number, options.aggregate)
@@ -93,36 +110,62 @@ def search_many(
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database, ThreadPoolExecutor(1) as pool:
         records = CatalogueRecords(database)
         model = chosen(options.model, database, dataset, settings)
+        weighed = weighing(options.like, model)
         loading: Future[Embedder] | None = None
         # Otherwise there is no photo, or what follows says so, and nothing need be fetched or compiled.
         if model.is_stored(database) and any(photo is not None for photo in photos):
             loading = pool.submit(model.load, settings, progress, one=len(photos) == 1)
         stored = model.index(database, settings, _views(database, folders.index, model.recipe(), options), progress)
         gallery = Gallery.of(stored)
+        sure = _judge(stored, model, dataset, settings, options)
         allowed = None if wanted is None else passing(wanted, stored.columns, len(gallery))
-        squares = [None if photo is None else _squares(photo, model, settings.max_pixels) for photo in photos]
+        seen = [None if photo is None else _seen(photo, model, settings.max_pixels, options) for photo in photos]
         text = words_vector(options.words, model.parts[0], settings, progress)
         embedder = loading.result() if loading else None
         answers = []
-        for done, (photo, pixels) in enumerate(zip(photos, squares, strict=True), start=1):
-            seen = embedder.embed([pixels]) if embedder and pixels is not None else None
-            question = Question([_name(photo)], query_vector(text, seen, options.words))
-            (matches,) = rank_products(gallery, [question], options.number, options.aggregate, allowed)
+        for done, (photo, each) in enumerate(zip(photos, seen, strict=True), start=1):
+            own = None if embedder is None or each is None else mean_vector(embedder.embed(each.squares))
+            question = Question([_name(photo)], weighed(query_vector(text, own, options.words)))
+            look = max(options.number, sure.depth)
+            (matches,) = rank_products(gallery, [question], look, options.aggregate, allowed)
+            judged = sure(matches, each is not None and each.plain, options.number)
             folder = folders.dataset / dataset.name
-            shown = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
+            shown = [show_product(records, folder, match.product_id, match.image_id) for match in judged.matches]
             path = str(photo) if isinstance(photo, str | Path) else ""
-            asked = Product(_name(photo), options.words.text if options.words else "")
-            answers.append(Answer(Shown(asked, path), matches, shown))
+            query = Shown(Product(_name(photo), options.words.text if options.words else ""), path)
+            why = None
+            if embedder is not None and each is not None and each.small is not None:
+                why = explain(each.small, judged.matches, question, gallery, model, embedder)
+            answers.append(Answer(query, judged.matches, shown, judged.no_match, judged.note, why))
             progress("search", done, len(photos))
         return answers
 
 
-def _squares(photo: str | Path | bytes, model: Chosen, max_pixels: int) -> Squares:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the model takes of a photo, whether that is on a plain ground, and a small copy where it is explained."""
+
+    squares: list[Squares]
+    plain: bool
+    small: Image.Image | None
+
+
+def _seen(photo: str | Path | bytes, model: Chosen, max_pixels: int, options: SearchOptions) -> _Seen:
     try:
         data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
-        return model.squares(decode(data, max_pixels=max_pixels, at_least=model.at_least))
+        picture = decode(data, max_pixels=max_pixels, at_least=model.at_least)
     except ImageError as error:
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
+    asking = with_crops(picture) if options.crops else [picture]
+    small = small_copy(picture, model) if options.explain else None
+    return _Seen([model.squares(each) for each in asking], on_plain_ground(picture), small)
+
+
+def _judge(stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions) -> Judge:
+    path = calibration_file(settings, dataset, model.key, len(stored.manifest.views))
+    others = {"--crops": options.crops, "--text": options.words is not None, "--like": options.like is not None}
+    way = " with ".join([options.aggregate, *(flag for flag, is_there in others.items() if is_there)])
+    return judge(path, model.key, stored.manifest.generation, way, options.min_match)
 
 
 def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOptions) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from image_similarity.pages.markup import escape, file_name, one_line, shorten
 from image_similarity.pages.model import Card, Picture, Row
-from image_similarity.pages.thumbnails import data_address
+from image_similarity.pages.thumbnails import address_of, data_address
 
 _MOUNTAINS = (  # the sign for "a picture belongs here", drawn: a font may not have it
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM4 17l5-5 4 4 2-2 5 5M15 8.5h.01"/></svg>'
@@ -42,8 +42,8 @@ def _figure(card: Card, full: float) -> str:
     untitled = "" if title else " ims-untitled"
     description = shorten(card.description)
     return (
-        f'<figure class="ims-card"><div class="ims-tile">{_picture(card)}{_rank(card)}{_right(card)}</div>'
-        f"<figcaption>{_score(card, full)}{title}"
+        f'<figure class="ims-card"><div class="ims-tile">{_picture(card)}{_rank(card)}{_right(card)}</div>{_why(card)}'
+        f"<figcaption>{_score(card, full)}{_surety(card)}{title}"
         f'<p class="ims-id{untitled}">{escape(one_line(card.product_id))}</p>'
         + (f'<p class="ims-text" dir="auto">{escape(description)}</p>' if description else "")
         + "</figcaption></figure>"
@@ -78,6 +78,22 @@ def _score(card: Card, full: float) -> str:
         bar = f'<span class="ims-bar" aria-hidden="true"><span style="width:{width:.1f}%"></span></span>'
     words = card.score_text or f"{card.score:.3f}"
     return f'<p class="ims-score">{bar}<span class="ims-heard">Score </span><span>{escape(words)}</span></p>'
+
+
+def _surety(card: Card) -> str:
+    return f'<p class="ims-surety">{escape(one_line(card.surety))}</p>' if card.surety.strip() else ""
+
+
+def _why(card: Card) -> str:
+    if card.why is None:
+        return ""
+    words = escape(one_line(card.why.words))
+    told = f'<p class="ims-why-words">{words}</p>' if words else ""
+    name = escape(_name(card))
+    return (
+        f'<div class="ims-why"><img src="{address_of(card.why.jpeg)}" alt="Where the photo is like {name}" '
+        f'decoding="async">{told}</div>'
+    )
 
 
 def _full_bar(answers: Iterable[Card]) -> float:

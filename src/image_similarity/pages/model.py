@@ -18,12 +18,21 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """Why an answer was found: the question's picture, as JPEG, with what carried it marked, and words."""
+
+    jpeg: bytes
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One product on a page: what was asked with, or one of the answers.
 
     ``rank`` counts from 1 and is None for a query. ``score`` draws the bar, ``score_text`` stands beside it; the bar
     is full at 1 or, where a row's scores are points above 1, at the row's best. ``marked_right`` is for searches
-    whose answers are known: True shows a check mark; False and None (not known) show nothing.
+    whose answers are known: True shows a check mark; False and None (not known) show nothing. ``surety`` are the words
+    for how sure the answer is (may be empty), ``why`` what it was found by.
     """
 
     product_id: str
@@ -34,6 +43,8 @@ class Card:
     score_text: str
     picture: Picture
     marked_right: bool | None = None
+    surety: str = ""
+    why: Why | None = None
 
 
 @dataclass(frozen=True, slots=True)

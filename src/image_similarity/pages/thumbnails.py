@@ -30,6 +30,11 @@ def data_address(path: str) -> str | None:
     return _encode(path, status.st_mtime_ns, status.st_size)
 
 
+def address_of(jpeg: bytes) -> str:
+    """A JPEG's bytes as an address that holds them."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
 @lru_cache(maxsize=KEPT)
 def _encode(path: str, _changed: int, _size: int) -> str | None:
     """Time and size are part of the key: a notebook that lives for a week shows the picture of today."""
@@ -39,7 +44,7 @@ def _encode(path: str, _changed: int, _size: int) -> str | None:
         return None
     jpeg = io.BytesIO()
     small.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode("ascii")
+    return address_of(jpeg.getvalue())
 
 
 def _thumbnail(path: str) -> Image.Image:

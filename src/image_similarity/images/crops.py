@@ -1,0 +1,21 @@
+"""Parts of a photo that ask with it: what somebody wants stands somewhere on it, seldom over all of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SHARE = 0.72  # of each side
+PLACES = ((0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+"""Where on the photo: across and down, as shares of the room that the crop leaves; the middle, then the corners."""
+
+
+def with_crops(picture: Image.Image) -> list[Image.Image]:
+    """The picture itself, its middle, and its four corners."""
+    width, height = (max(1, round(side * SHARE)) for side in picture.size)
+    corners = [
+        (round((picture.width - width) * across), round((picture.height - height) * down)) for across, down in PLACES
+    ]
+    return [picture, *(picture.crop((left, top, left + width, top + height)) for left, top in corners)]

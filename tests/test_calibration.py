@@ -1,0 +1,266 @@
+"""How sure is an answer? The mathematics, beside scikit-learn's and by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from image_similarity.calibration.curves import KINDS, Curve, blend, platt, steps
+from image_similarity.calibration.isotonic import isotonic
+from image_similarity.calibration.learn import LearnOptions, learn
+from image_similarity.calibration.logistic import logistic, sigmoid
+from image_similarity.calibration.measures import calibration_error, kept_at, log_loss
+from image_similarity.calibration.questions import Questions, features, joined
+from image_similarity.calibration.surety import Surety
+from image_similarity.errors import CalibrationError
+
+Doubles = NDArray[np.float64]
+MIXED = np.array([True, False])
+numbers = st.floats(-3, 3).map(lambda value: round(value, 1))  # rounded, so that many are equal
+
+
+# Curves -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(numbers, numbers, st.sampled_from([0.5, 1.0, 3.0])), min_size=1, max_size=40))
+def test_rising_steps_are_those_of_scikit_learn(rows: list[tuple[float, float, float]]) -> None:
+    values, targets, weights = np.array(rows).T
+    places, levels = isotonic(values, targets, weights)
+    asked = np.linspace(-4, 4, 81)
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(values, targets, weights)
+    np.testing.assert_allclose(np.interp(asked, places, levels), theirs.predict(asked), atol=1e-9)
+    assert (np.diff(places) > 0).all() and (np.diff(levels) >= 0).all()
+
+
+def test_steps_pool_what_falls() -> None:
+    places, levels = isotonic(np.array([1.0, 2, 3, 4]), np.array([0.0, 1, 0, 1]), np.ones(4))
+    assert list(places) == [1, 2, 3, 4]
+    assert list(levels) == [0, 0.5, 0.5, 1]
+
+
+def test_the_logistic_curve_is_scikit_learns() -> None:
+    random = np.random.default_rng(3)
+    features = random.normal(size=(500, 2)) * [1, 40] + [0, 7]
+    right = random.random(500) < sigmoid(features @ [1.5, -0.05] + 0.4)
+    weights = random.choice([0.5, 2.0], 500)
+    coefficients, bias = logistic(features, right, weights)
+    # Platt's targets are two questions more, each half right and half wrong in effect: here too few to tell.
+    theirs = LogisticRegression(C=1e6, max_iter=1000).fit(features, right, weights)
+    np.testing.assert_allclose(coefficients, theirs.coef_[0], rtol=0.03)
+    np.testing.assert_allclose(bias, theirs.intercept_[0], atol=0.03)
+
+
+def test_a_feature_that_tells_all_gives_no_certainty() -> None:
+    score = np.linspace(0, 1, 20)
+    coefficients, bias = logistic(score[:, None], score > 0.5, np.ones(20))
+    likely = sigmoid(score * coefficients[0] + bias)
+    assert np.isfinite(likely).all() and 0 < likely[0] < 0.1 and 0.9 < likely[-1] < 1
+
+
+def test_all_right_or_all_alike_is_no_trouble() -> None:
+    for right in (np.ones(5, bool), np.zeros(5, bool)):
+        for fit in KINDS.values():
+            likely = fit(np.full((5, 3), 0.3), right, np.ones(5))(np.full((1, 3), 0.3))
+            assert likely[0] > 0.8 if right[0] else likely[0] < 0.2
+
+
+@given(st.lists(st.tuples(numbers, numbers, st.booleans()), min_size=2, max_size=40))
+def test_a_higher_score_is_never_less_likely_by_steps_and_a_record_gives_the_curve_again(
+    rows: list[tuple[float, float, bool]],
+) -> None:
+    table = np.array(rows, float)
+    told, right = np.column_stack([table[:, :2], table[:, 0]]), table[:, 2] > 0
+    curve = steps(told, right, np.ones(len(rows)), (True, False, False))
+    asked = np.column_stack([np.linspace(-4, 4, 30), np.zeros((30, 2))])
+    likely = curve(asked)
+    rising = np.diff(likely) * np.sign(curve.weights[0] or 1)
+    assert (rising >= -1e-12).all() and (likely > 0).all() and (likely < 1).all()
+    assert Curve.from_dict(curve.as_dict()) == curve
+
+
+# Measures ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_calibration_error_by_hand() -> None:
+    likely = np.array([0.11, 0.19, 0.85, 0.95, 1.0])
+    right = np.array([False, True, True, True, False])
+    # 0.1..0.2: mean 0.15, half right; 0.8..0.9: 0.85, all right; above 0.9: 0.975, half right.
+    by_hand = (2 * 0.35 + 0.15 + 2 * 0.475) / 5
+    assert calibration_error(likely, right) == pytest.approx(by_hand)
+    assert calibration_error(likely, right, np.ones(5) * 7) == pytest.approx(by_hand)
+    heavier = calibration_error(likely, right, np.array([1, 1, 3, 1, 1.0]))
+    assert heavier == pytest.approx((2 * 0.35 + 3 * 0.15 + 2 * 0.475) / 7)
+
+
+def test_what_says_the_truth_has_no_error() -> None:
+    random = np.random.default_rng(0)
+    likely = random.random(50_000)
+    assert calibration_error(likely, random.random(50_000) < likely) < 0.01
+    assert calibration_error(likely, random.random(50_000) < likely**2) > 0.1
+
+
+def test_surprise_by_hand() -> None:
+    likely, right = np.array([0.5, 0.25]), np.array([True, False])
+    assert log_loss(likely, right, np.array([1.0, 3.0])) == pytest.approx(-(np.log(0.5) + 3 * np.log(0.75)) / 4)
+
+
+def test_a_threshold_lets_in_as_many_as_allowed_and_no_more() -> None:
+    strange = np.arange(100) / 100
+    known = np.array([0.99, 0.97, 0.96, 0.5, 0.98])
+    likely = np.concatenate([strange, known])
+    right = np.concatenate([np.zeros(100, bool), [True, True, True, True, False]])
+    kept = kept_at(likely, right, np.arange(105) >= 100, np.ones(105), 0.05)
+    assert kept.threshold == 0.95
+    assert kept.false_matches == pytest.approx(0.05)
+    assert kept.kept == pytest.approx(3 / 5)
+    assert kept.found == pytest.approx(4 / 5)
+
+
+def test_where_wrong_ones_are_surest_none_is_kept() -> None:
+    likely = np.array([0.9, 0.9, 0.9, 0.2])
+    kept = kept_at(likely, np.array([False, False, True, True]), np.array([False, False, True, True]), np.ones(4), 0.4)
+    assert kept.kept == 0 and kept.false_matches == 0 and kept.threshold > 0.9
+
+
+# Questions --------------------------------------------------------------------------------------------------------
+
+
+def test_each_question_is_asked_with_and_without_its_product() -> None:
+    questions = Questions(np.array([7, 8]), np.array([0.8, 0.1]), np.array([[0.9, 0.5], [0.7, 0.6]]), MIXED, np.ones(2))
+    answers = questions.answers(0.75)
+    assert answers.scores.tolist() == [[0.9, 0.8], [0.7, 0.6], [0.9, 0.5], [0.7, 0.6]]
+    assert answers.right.tolist() == [[False, True], [False, False], [False, False], [False, False]]
+    assert answers.known.tolist() == [True, True, False, False]
+    assert answers.weights.tolist() == [1.5, 1.5, 0.5, 0.5]
+    assert answers.plain.tolist() == [True, False, True, False]
+
+
+def test_what_is_told_of_an_answer_is_its_score_its_lead_and_its_level() -> None:
+    told = features(np.array([[0.9, 0.8, 0.6]]))
+    np.testing.assert_allclose(told[0], [[0.9, 0.1, 0.7], [0.8, -0.1, 0.7], [0.6, -0.3, 0.7]])
+    np.testing.assert_allclose(features(np.array([[0.4]])), [[[0.4, 0, 0.4]]])  # alone it leads nobody
+
+
+def test_a_draw_is_no_knowledge() -> None:
+    answers = Questions(np.array([0]), np.array([0.9]), np.array([[0.9, 0.5]]), np.ones(1, bool), np.ones(1)).answers(
+        0.5
+    )
+    assert answers.right[0].tolist() == [False, True]
+
+
+def test_kinds_of_questions_weigh_alike() -> None:
+    some, many = (
+        Questions(np.arange(n), np.zeros(n), np.zeros((n, depth)), np.ones(n, bool), np.ones(n))
+        for n, depth in ((2, 5), (8, 3))
+    )
+    both = joined([some, many])
+    assert both.weights[:2].sum() == both.weights[2:].sum() == pytest.approx(5)
+    assert both.others.shape == (10, 3)
+
+
+# Learning ---------------------------------------------------------------------------------------------------------
+
+
+def made_up(products: int, seed: int, each: int = 4, spread: float = 0.08) -> Questions:
+    """Own scores about 0.7 and others' best about 0.5, so that they overlap."""
+    random = np.random.default_rng(seed)
+    count = products * each
+    easy = np.repeat(random.normal(0, 0.05, products), each)
+    others = -np.sort(-(0.5 + random.normal(0, spread, (count, 10))), axis=1)
+    own = 0.72 + easy + random.normal(0, spread, count)
+    return Questions(np.repeat(np.arange(products), each), own, others, np.zeros(count, bool), np.ones(count))
+
+
+def test_what_was_learned_holds_for_others() -> None:
+    learned = learn({"made up": made_up(150, 1)})
+    assert learned.error <= 0.05 and learned.shown_error <= 0.05
+    kept = learned.kept["made up"]
+    assert kept.false_matches <= 0.05
+    assert 0.2 < kept.kept < kept.found
+    fresh = made_up(150, 2).answers(0.5)
+    likely = learned.calibration.probabilities(fresh.scores, fresh.plain)
+    assert calibration_error(likely[:, 0], fresh.right[:, 0], fresh.weights) <= 0.05
+    assert learned.as_dict()["kinds"]["made up"]["questions"] == 600
+
+
+def test_an_error_is_measured_on_products_that_were_left_out() -> None:
+    """Scores that tell which product asks teach nothing about others: only a fold that knows it would gain."""
+    random = np.random.default_rng(5)
+    products, each = 40, 6
+    known_well = np.repeat(random.random(products) < 0.5, each)
+    own = np.where(known_well, 0.9, 0.1)
+    first = 0.5 + np.repeat(np.arange(products), each) * 0.01
+    others = np.column_stack([first, first - 0.2])
+    questions = Questions(
+        np.repeat(np.arange(products), each), own, others, np.zeros(len(own), bool), np.ones(len(own))
+    )
+    learned = learn({"named": questions}, LearnOptions(kinds=("isotonic, score",)))
+    seen = questions.answers(0.5)
+    inside = calibration_error(
+        learned.calibration.probabilities(seen.scores, seen.plain)[:, 0], seen.right[:, 0], seen.weights
+    )
+    assert learned.error > 2 * inside
+
+
+def test_probabilities_of_one_answer_are_of_one_product_or_none() -> None:
+    sure = Curve((0.0, 0.0, 0.0), 3.0)
+    likely = Surety("by hand", sure, sure).probabilities(np.array([[0.9, 0.9, 0.2]]))
+    assert likely.sum() == pytest.approx(1)
+    assert likely[0, 0] == pytest.approx(likely[0, 2])
+
+
+def test_fewer_photos_of_known_products_make_it_less_sure() -> None:
+    many, few = (learn({"all": made_up(60, 1)}, LearnOptions(known=known)) for known in (0.8, 0.2))
+    scores, scene = np.array([[0.68, 0.6, 0.5]]), np.zeros(1, bool)
+    assert few.calibration.probabilities(scores, scene)[0, 0] < many.calibration.probabilities(scores, scene)[0, 0]
+
+
+def test_a_margin_helps_where_products_differ_in_how_alike_others_are() -> None:
+    questions = made_up(120, 3)
+    crowded = np.random.default_rng(4).random((120, 1)).repeat(4, axis=0) * 0.4
+    moved = replace(questions, own=questions.own + crowded[:, 0], others=questions.others + crowded)
+    assert "margin" in learn({"crowded": moved}).calibration.scene.kind
+
+
+def test_a_picture_on_a_plain_ground_is_judged_by_such_pictures() -> None:
+    plain, scene = made_up(60, 1), made_up(60, 2)
+    higher = replace(plain, own=plain.own + 0.2, others=plain.others + 0.2, plain=np.ones(len(plain), bool))
+    learned = learn({"plain": higher, "scene": scene}).calibration
+    scores = np.array([[0.8, 0.6, 0.5]] * 2)
+    on_plain, in_scene = learned.probabilities(scores, MIXED)[:, 0]
+    assert on_plain < 0.5 < in_scene
+
+
+def test_too_few_pictures_on_a_plain_ground_are_judged_like_all() -> None:
+    questions, options = made_up(60, 1), LearnOptions(kinds=("platt, score",))
+    some = learn({"some": replace(questions, plain=questions.products < 29)}, options).calibration
+    assert some.plain == learn({"none": questions}, options).calibration.scene
+    assert some.scene != some.plain
+
+
+def test_too_few_products_are_told() -> None:
+    with pytest.raises(CalibrationError, match="29 products have a picture to ask with, and at least 30 are needed"):
+        learn({"few": made_up(29, 1)})
+
+
+def test_platt_uses_only_what_it_is_given() -> None:
+    told = np.random.default_rng(1).normal(size=(50, 3))
+    assert platt(told, told[:, 0] > 0, np.ones(50), (True, False, False)).weights[1:] == (0, 0)
+
+
+def test_a_blend_is_the_mean_of_curve_and_steps() -> None:
+    random = np.random.default_rng(2)
+    told = random.normal(size=(60, 3))
+    data = told, random.random(60) < sigmoid(2 * told[:, 0]), np.ones(60), (True, True, True)
+    both = blend(*data)
+    np.testing.assert_allclose(both(told), (platt(*data)(told) + steps(*data)(told)) / 2)
+    assert Curve.from_dict(both.as_dict()) == both
+    with pytest.raises(ValueError, match="below 0 or above 1"):
+        Curve.from_dict(both.as_dict() | {"smooth": 1.5})

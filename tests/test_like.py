@@ -1,0 +1,99 @@
+"""Another colour, same thing; same colour, another thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from image_similarity import Workspace
+from image_similarity.cli.app import app
+from image_similarity.errors import NotFittedError, UsageError
+from image_similarity.settings import Settings
+
+MIXED = "colour-shape+0.5*colour"
+COLOURS = {"red": (200, 30, 30), "green": (30, 150, 40), "blue": (40, 60, 200)}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Path]:
+    """Discs, bars and triangles in three colours each."""
+    root = tmp_path_factory.mktemp("like")
+    folder = root / "pictures"
+    folder.mkdir()
+    for colour, paint in COLOURS.items():
+        for shape in ("disc", "bar", "triangle"):
+            picture = Image.new("RGB", (160, 160), "white")
+            draw = ImageDraw.Draw(picture)
+            if shape == "disc":
+                draw.ellipse((25, 25, 135, 135), fill=paint)
+            elif shape == "bar":
+                draw.rectangle((15, 65, 145, 95), fill=paint)
+            else:
+                draw.polygon(((80, 20), (140, 140), (20, 140)), fill=paint)
+            picture.save(folder / f"{colour}-{shape}_1.png")
+    workspace = Workspace(settings=Settings(root=root / "data"))
+    for model in (MIXED, "colour-shape", "colour"):
+        workspace.fit("shop", folder, model=model)
+    return workspace, folder
+
+
+@pytest.mark.parametrize("model", [MIXED, "colour-shape"])
+def test_shape_finds_the_thing_in_other_colours_and_colour_other_things(
+    shop: tuple[Workspace, Path], model: str
+) -> None:
+    workspace, folder = shop
+    by_shape = workspace.similar("shop", "red-disc", model=model, number=2, like="shape").matches
+    assert {match.product_id for match in by_shape} == {"green-disc", "blue-disc"}
+    by_colour = workspace.similar("shop", "red-disc", model=model, number=2, like="colour").matches
+    assert {match.product_id for match in by_colour} == {"red-bar", "red-triangle"}
+    for like, wanted in (("shape", "disc"), ("colour", "red")):
+        found = workspace.search("shop", folder / "red-disc_1.png", model=model, number=3, like=like)  # type: ignore[arg-type]
+        assert all(wanted in match.product_id for match in found.matches)
+        assert found.matches[0].score == pytest.approx(1, abs=5e-3), "the question itself scores 1"
+
+
+def test_a_model_without_the_part_says_with_which_it_would_have_it(shop: tuple[Workspace, Path]) -> None:
+    workspace, _ = shop
+    with pytest.raises(UsageError, match=r"no part of colour sees shape: fit with --model 'colour\+colour-shape'"):
+        workspace.similar("shop", "red-disc", model="colour", like="shape")
+    with pytest.raises(UsageError, match="--like is shape or colour, not 'price'"):
+        workspace.similar("shop", "red-disc", model="colour", like="price")  # type: ignore[arg-type]
+
+
+def test_what_was_learned_has_no_parts(shop: tuple[Workspace, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace, folder = shop
+    import numpy as np
+
+    from image_similarity.adaptation.projection import Projection, write_projection
+
+    matrix = np.eye(2048, 8, dtype=np.float32)
+    write_projection(
+        workspace.settings.root / "adapted" / "shop" / "colour", Projection.of(np.zeros(2048, np.float32), matrix), {}
+    )
+    with pytest.raises(UsageError, match=r"--like needs the parts of colour\+adapted apart: leave \+adapted out"):
+        workspace.search("shop", folder / "red-bar_1.png", model="colour+adapted", like="colour")
+
+
+def test_a_product_that_has_gone_since_is_told(shop: tuple[Workspace, Path], tmp_path: Path) -> None:
+    workspace = Workspace(settings=Settings(root=tmp_path / "data"))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for path in shop[1].iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    workspace.fit("shop", folder, model=MIXED)
+    (folder / "red-bar_1.png").unlink()
+    workspace.fit("shop", folder, model="colour-shape")
+    with pytest.raises(NotFittedError, match="red-bar has gone from shop since the last fit"):
+        workspace.similar("shop", "red-bar", model=MIXED, like="shape")
+
+
+def test_the_command_line_takes_it(shop: tuple[Workspace, Path]) -> None:
+    workspace, folder = shop
+    place = ["--dataset", "shop", "--model", MIXED, "--workspace", str(workspace.settings.root), "--format", "csv"]
+    shown = CliRunner().invoke(app, ["similar", "blue-bar", *place, "--like", "shape", "-n", "2"])
+    assert shown.exit_code == 0 and "red-bar" in shown.output and "green-bar" in shown.output
+    shown = CliRunner().invoke(app, ["search", str(folder / "blue-bar_1.png"), *place, "--like", "colour", "-n", "3"])
+    assert shown.exit_code == 0 and "blue-disc" in shown.output and "blue-triangle" in shown.output
