@@ -23,6 +23,8 @@ hypothesis_settings.load_profile("steady")
 
 # The same keys on every processor, here and in the processes that tests start.
 os.environ["IMAGE_SIMILARITY_PRECISION"] = "fp32"
+# transformers, which some tests compare with, imports the hub before we do.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 SHARED = Path(__file__).parents[2] / "shared"
 

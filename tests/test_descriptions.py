@@ -45,6 +45,14 @@ def test_everything_may_be_said(network: Path) -> None:
     assert "mean [0.0, 0.5, 1.0]" in spec.preprocessing
 
 
+def test_a_middle_may_be_cut_out_of_more(network: Path) -> None:
+    assert model_spec(ModelChoice(str(describe(network, resize="crop")))).input == InputSpec(4, "crop", "bicubic")
+    spec = model_spec(ModelChoice(str(describe(network, resize="crop", shorter_side=5))))
+    assert spec.input == InputSpec(4, "crop", "bicubic", 5)
+    said = refused(describe(network, resize="crop", shorter_side=3))
+    assert said.endswith('shorter_side = 3 must be at least input_size, with resize = "crop"')
+
+
 @pytest.mark.parametrize("field", ["name", "file", "dimension", "input_size", "licence"])
 def test_a_missing_field_is_named(network: Path, field: str) -> None:
     description = describe(network, **{field: None})
@@ -68,7 +76,9 @@ def test_a_missing_field_is_named(network: Path, field: str) -> None:
         ("format", "pytorch", "onnx or tflite or openvino"),
         ("layout", "HWC", "NCHW or NHWC"),
         ("layout", 4, "text"),
-        ("resize", "crop", "stretch or pad"),
+        ("resize", "fit", "stretch or pad or crop"),
+        ("shorter_side", 0, WHOLE),
+        ("shorter_side", 4, 'at least input_size, with resize = "crop"'),
         ("interpolation", "cubic", "nearest or box or bilinear or bicubic or lanczos"),
         ("mean", [0.5, 0.5], THREE),
         ("mean", ["0.5", "0.5", "0.5"], THREE),
@@ -130,7 +140,10 @@ def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(name: s
     for ask in (model_spec, lambda choice: load_model(choice, Settings(), no_progress)):
         with pytest.raises(UsageError) as caught:
             ask(ModelChoice(name))
-        assert f"there is no model {name!r}: use VGG, Inception_Resnet, colour-shape, or the path" in str(caught.value)
+        assert str(caught.value).startswith(
+            f"there is no model {name!r}: use VGG, Inception_Resnet, colour-shape, colour, DINO"
+        )
+        assert str(caught.value).endswith(", PE-Core-S, timm:NAME, or the path of a model's .toml description")
 
 
 @pytest.mark.parametrize("choice", [{"weights": Path("a.h5")}, {"weights_digest": "0" * 32}])

@@ -90,9 +90,9 @@ def test_every_block_runs_as_written(page: Path, desk: Path) -> None:
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         printed += done.stdout
     if page.name == "first-results.md":
-        # The page's figures are those that its commands give: R@1, R@5 and R@10 of two models.
+        # The page's figures are those that its commands give: five measures of two models, and their differences.
         shares = re.findall(r"\b0\.\d{3}\b(?= +[│┃])", printed.split("Most like")[0])
-        assert len(shares) == 6
+        assert len(shares) == 15
         assert all(share in page.read_text(encoding="utf-8") for share in shares)
     if page.name == "README.md":
         assert (desk / "installed" / "image_similarity" / "pages" / "style.css").exists()

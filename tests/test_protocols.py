@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from image_similarity.evaluation import protocols, ranks
-from image_similarity.evaluation.protocols import Catalogue, ask, leave_one_image_out, photos, picks
+from image_similarity.evaluation.protocols import Catalogue, ask, leave_one_image_out, photos, picks, simulated
 from image_similarity.evaluation.ranks import ImageScores, ProductScores
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
@@ -86,6 +86,34 @@ def test_photos_of_one_or_two_products_are_as_sorted_by_hand(sizes: list[int], s
     right = [set(np.flatnonzero(np.isin(images.row_product, products)).tolist()) for products in wanted]
     assert outcome.values == pytest.approx(np.array(by_hand(rankings, right)))
     assert outcome.products.tolist() == [products[0] for products in wanted]
+
+
+@given(SIZES, st.integers(0, 1000))
+def test_simulated_photos_are_as_sorted_by_hand(sizes: list[int], seed: int) -> None:
+    images, random = catalogue(sizes, seed), np.random.default_rng(seed)
+    asking = catalogue([7], seed + 1).vectors
+    rows = np.arange(len(images.vectors))
+    sources = random.integers(0, len(rows), 7)
+    rankings, right = [], []
+    for line, source in zip(scores_of(asking, images.vectors), sources, strict=True):
+        product = images.row_product[source]
+        alone = sizes[product] == 1  # then the source is all that there is to find
+        rankings.append(sorted_by_hand(line, np.ones(len(rows), bool) if alone else rows != source))
+        right.append(set(rows[images.row_product == product].tolist()) - (set() if alone else {int(source)}))
+    outcome = ask(simulated(images, asking, sources), ImageScores(images.vectors))
+    assert outcome.values == pytest.approx(np.array(by_hand(rankings, right)))
+    assert outcome.names.tolist() == list(range(7))
+    assert outcome.products.tolist() == images.row_product[sources].tolist()
+
+
+@given(SIZES, st.integers(0, 1000))
+def test_some_images_ask_as_they_do_among_all(sizes: list[int], seed: int) -> None:
+    images = catalogue(sizes, seed)
+    whole = ask(leave_one_image_out(images), ImageScores(images.vectors))
+    some = np.sort(np.random.default_rng(seed).permutation(whole.names)[: 1 + len(whole.names) // 2])
+    part = ask(leave_one_image_out(images, askers=some), ImageScores(images.vectors))
+    assert part.names.tolist() == some.tolist()
+    assert (part.values == whole.values[np.isin(whole.names, some)]).all()
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=12), st.integers(0, 1000))

@@ -43,6 +43,10 @@ HEAVY = {
     "rich",
     "pillow_heif",
     "sklearn",
+    "huggingface_hub",
+    "tokenizers",
+    "torch",
+    "timm",
 }
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

@@ -19,12 +19,15 @@ from tests.shop import paint_shop
 HEAVY = (
     *("numpy", "PIL", "openvino", "pyarrow", "keras", "httpx", "boto3", "botocore", "rich"),
     *("pillow_heif", "openvino_telemetry", "urllib3", "asyncio", "concurrent"),
+    *("huggingface_hub", "tokenizers", "torch", "timm"),
 )
 PICTURES = {"numpy", "PIL", "concurrent"}
 TABLE = [
     ("--help", set()),
     ("similar --help", set()),
     ("version", set()),
+    ("models list --workspace {root} --format json", set()),
+    ("models verify --workspace {root} --format json", set()),
     ("similar {shop} red --format json", set()),
     ("similar {shop} red --format csv", set()),
     ("similar {shop} --format json", set()),
@@ -32,7 +35,8 @@ TABLE = [
     ("similar {networked} red --format json", set()),
     ("failures --dataset shop --workspace {root} --format json", set()),
     ("failures --dataset shop --workspace {root}", set()),
-    ("evaluate {shop} --format json", {"numpy", "PIL"}),
+    ("evaluate {shop} --stored-only --format json", PICTURES),
+    ("evaluate {shop} --simulated 2 --format json", PICTURES),
     ("search {photo} {shop} --format json", PICTURES),
     ("search {photo} {shop}", PICTURES | {"rich"}),
     ("search {photo} {networked} --format json", PICTURES | {"openvino"}),

@@ -5,6 +5,9 @@ from __future__ import annotations
 SOME_FAILED = 3
 """The exit code of a run that went to its end, but could not use every image."""
 
+BELOW_BAR = 4
+"""The exit code of an evaluation that went to its end, but found a model below a bar that it had to reach."""
+
 
 class ImageSimilarityError(Exception):
     """The base of every error that this package raises on purpose. ``exit_code`` is the command line's."""

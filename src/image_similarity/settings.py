@@ -13,6 +13,8 @@ ENVIRONMENT = {
     "root": "IMAGE_SIMILARITY_WORKSPACE",
     "image_address": "IMAGE_SIMILARITY_IMAGE_ADDRESS",
     "weights_address": "IMAGE_SIMILARITY_WEIGHTS_ADDRESS",
+    "hub_address": "IMAGE_SIMILARITY_HUB_ADDRESS",
+    "models": "IMAGE_SIMILARITY_MODELS",
     "s3_endpoint": "IMAGE_SIMILARITY_S3_ENDPOINT",
     "max_pixels": "IMAGE_SIMILARITY_MAX_PIXELS",
     "precision": "IMAGE_SIMILARITY_PRECISION",
@@ -30,6 +32,10 @@ class Settings:
     """Address of one image of a department's listing; ``{pixl_id}`` is filled in."""
     weights_address: str = "https://storage.googleapis.com/tensorflow/keras-applications/"
     """Where Keras keeps its networks' weights; a mirror has the same folders below it."""
+    hub_address: str | None = None
+    """Another hub of models than Hugging Face's, or a mirror of it; None leaves the choice to ``HF_ENDPOINT``."""
+    models: Path | None = None
+    """A folder of pulled models, made by ``models pull --to``; read before the workspace's own."""
     s3_endpoint: str | None = None
     """Another S3 than Amazon's; None leaves the choice to the standard AWS settings."""
     max_pixels: int = 100_000_000
@@ -56,8 +62,9 @@ class Settings:
             name: environment[variable] for name, variable in ENVIRONMENT.items() if environment.get(variable)
         }
         values |= {name: value for name, value in changes.items() if value is not None}
-        if "root" in values:
-            values["root"] = Path(str(values["root"]))
+        for folder in ("root", "models"):
+            if folder in values:
+                values[folder] = Path(str(values[folder]))
         if "max_pixels" in values:
             try:
                 values["max_pixels"] = int(str(values["max_pixels"]))
@@ -98,3 +105,9 @@ class Folders:
     def models(self) -> Path:
         """Embedding models: downloaded weights and the networks built from them."""
         return self.root / "models"
+
+
+def model_folders(settings: Settings) -> tuple[Path, ...]:
+    """Where pulled models may be: the folder that was carried here, then the workspace's own."""
+    own = Folders(settings.root).models
+    return (own,) if settings.models is None else (settings.models, own)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Aggregate = Literal["best", "mean", "votes"]
-Resize = Literal["stretch", "pad"]
+Resize = Literal["stretch", "pad", "crop"]
 Clock = Callable[[], float]  # seconds, from any start
 Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
@@ -90,11 +90,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """The pixels that an embedding model takes: square, ``size`` pixels a side."""
+    """The pixels that an embedding model takes: square, ``size`` pixels a side.
+
+    ``stretch``: the whole picture, out of proportion; ``pad``: whole, on white; ``crop``: its middle, cut out once its
+    shorter side has ``shorter`` pixels (0: ``size``).
+    """
 
     size: int
     resize: Resize
     interpolation: Interpolation
+    shorter: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,8 @@ class ModelSpec:
     licence: str
     precision: str = ""
     """``fp32``, ``bf16`` or ``int8`` for a network; empty for a model that is code."""
+    commercial_use: bool = True
+    """Whether the licence lets a shop use it."""
 
 
 class EmbeddingModel(Protocol):
@@ -119,6 +126,16 @@ class EmbeddingModel(Protocol):
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Upright RGB ``(n, size, size, 3)`` to unit vectors ``(n, dimension)``."""
+        ...
+
+
+class TextModel(Protocol):
+    """The other half of some embedding models: turns words into vectors that lie near those of fitting pictures."""
+
+    spec: ModelSpec
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts to unit vectors ``(n, dimension)``."""
         ...
 
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from image_similarity.jobs.answers import Answer
     from image_similarity.jobs.calibrate import CalibrateReport
     from image_similarity.jobs.compare import Comparison
-    from image_similarity.jobs.evaluate import Evaluation
+    from image_similarity.jobs.evaluation import EvaluateOptions, Evaluation
     from image_similarity.jobs.extract import ExtractReport
     from image_similarity.jobs.fit import FitReport
     from image_similarity.jobs.in_use import InUse
+    from image_similarity.jobs.models import Checked, ModelRow, Pulled
     from image_similarity.types import CatalogueSource
 
 LOOKED_AT = 1000  # images looked at to learn whether a catalogue lists addresses
@@ -109,7 +110,8 @@ class Workspace:
         from image_similarity.jobs.fit import FitOptions, fit
 
         named = Dataset.named(dataset)
-        options = FitOptions(self._choice(named, model, weights, weights_digest), data_augmentation, number, aggregate)
+        choice = self._choice(named, model, weights, weights_digest).within(self.settings)
+        options = FitOptions(choice, data_augmentation, number, aggregate)
         source = self._source(catalogue or self._folder(named), products)
         if any(image.is_remote for image in islice(source, LOOKED_AT)):
             from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
@@ -136,7 +138,7 @@ class Workspace:
     def search(
         self,
         dataset: str,
-        photo: str | Path | bytes,
+        photo: str | Path | bytes | None = None,
         *,
         model: str | ModelChoice = IN_USE,
         weights: str | Path | None = None,
@@ -148,9 +150,13 @@ class Workspace:
         min_match: float | None = None,
         explain: bool = False,
         crops: bool = False,
+        text: str | None = None,
+        text_weight: float = 0.5,
     ) -> Answer:
         """The products that look most like what is on a photo: a path, or the bytes of a file.
 
+        ``text`` says what they should be like in words, for models that know words; beside a photo its share is
+        ``text_weight``, from 0 to 1.
         ``data_augmentation`` None compares with the views that the dataset was fitted with. ``filter`` lets only
         products with certain attributes be found: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md.
         ``min_match`` leaves out products that are it with less than this probability; :meth:`calibrate` first.
@@ -158,20 +164,36 @@ class Workspace:
         ``crops``: the photo asks together with its middle and its corners, by their mean vector.
         """
         from image_similarity.jobs.search import SearchOptions, search
+        from image_similarity.jobs.words import Words
 
         named = Dataset.named(dataset)
+        words = None if text is None else Words(text, text_weight)
         choice = self._choice(named, model, weights, weights_digest)
-        options = SearchOptions(choice, number, aggregate, data_augmentation, filter, min_match, explain, crops)
+        options = SearchOptions(choice, number, aggregate, data_augmentation, filter, words, min_match, explain, crops)
         return search(photo, named, self.settings, options, self.progress)
 
     def evaluate(
-        self, dataset: str, *, model: str | ModelChoice = IN_USE, weights_digest: str | None = None
+        self,
+        dataset: str,
+        *,
+        model: str | ModelChoice | Sequence[str | ModelChoice] = IN_USE,
+        weights: str | Path | None = None,
+        weights_digest: str | None = None,
+        options: EvaluateOptions | None = None,
     ) -> Evaluation:
-        """Leave one image out: how often does an image find another image of its own product?"""
-        from image_similarity.jobs.evaluate import evaluate
+        """How often the right product comes first, of one model or of several side by side; docs/evaluation.md.
 
+        ``options`` say what to ask and what with: labels, protocols, simulated photos, a seed.
+        """
+        from image_similarity.jobs.evaluate import evaluate
+        from image_similarity.jobs.evaluation import STANDARD
+
+        models = [model] if isinstance(model, (str, ModelChoice)) else list(model)
+        if len(models) > 1 and (weights is not None or weights_digest is not None):
+            raise UsageError("weights belong to one model: evaluate it alone, or give a ModelChoice for each")
         named = Dataset.named(dataset)
-        return evaluate(named, self.settings, self._choice(named, model, None, weights_digest))
+        choices = [self._choice(named, each, weights, weights_digest) for each in models]
+        return evaluate(named, self.settings, choices, options or STANDARD, self.progress)
 
     def adapt(
         self,
@@ -244,6 +266,24 @@ class Workspace:
         from image_similarity.jobs.failures import failures
 
         return failures(Dataset.named(dataset), self.settings)
+
+    def models(self) -> list[ModelRow]:
+        """Every model there is by name, with its licence, size and whether it is here."""
+        from image_similarity.jobs.models import table
+
+        return table(self.settings)
+
+    def pull_models(self, *names: str, to: str | Path | None = None) -> list[Pulled]:
+        """Bring models from the hub into the workspace, or into a folder to be carried to another machine."""
+        from image_similarity.jobs.models import pull_models
+
+        return pull_models(names, self.settings, Path(to) if to else None, self.progress)
+
+    def verify_models(self) -> list[Checked]:
+        """Hash every file that was pulled and compare it with the lock."""
+        from image_similarity.jobs.models import verify_models
+
+        return verify_models(self.settings)
 
     def _source(self, catalogue: str | Path, products: str | Path | None) -> CatalogueSource:
         from image_similarity.catalogue import open_source

@@ -164,7 +164,7 @@ class TableSource:
     def _path(self, text: str) -> Path:
         path = PurePath(text)
         for base in self._bases:
-            if _is_file(base / path):
+            if is_file(base / path):
                 if base is not self._bases[0]:
                     self._bases.reverse()  # its neighbours are most likely there too
                 return base / path
@@ -207,7 +207,8 @@ def _image_ids(value: object, count: int) -> list[str]:
     return [f"{ids[0]}-{place}" if ids and ids[0] else "" for place in range(1, count + 1)]
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether a path that somebody wrote into a table is a file's."""
     try:
         return path.is_file()
     except OSError:  # a name too long, a folder that may not be looked into

@@ -12,6 +12,8 @@ from image_similarity.cli import options as o
 from image_similarity.cli.adapting import adapt
 from image_similarity.cli.calibrating import calibrate
 from image_similarity.cli.changing import compare, use
+from image_similarity.cli.evaluating import evaluate
+from image_similarity.cli.models import models
 from image_similarity.cli.progress import Bars
 from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageError
@@ -133,14 +135,16 @@ def fit(
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Compute the features that are missing, and each product's most similar products."""
-    from image_similarity.cli import show
+    from image_similarity.cli import licences, show
 
+    choice = ModelChoice(model, weights, weights_digest, precision.value, force_int8)
+    licences.warn_of(choice, _workspace(workspace).settings)
     with Bars() as bars:
         report = _workspace(workspace, bars).fit(
             dataset,
             catalogue,
             products=products,
-            model=ModelChoice(model, weights, weights_digest, precision.value, force_int8),
+            model=choice,
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
@@ -181,8 +185,10 @@ def similar(
 
 @app.command()
 def search(
-    photo: Annotated[str, typer.Argument(help="A photo's path; - reads standard input.")],
     dataset: o.Dataset,
+    photo: Annotated[str | None, typer.Argument(help="A photo's path; - reads standard input.")] = None,
+    text: o.Text = None,
+    text_weight: o.TextWeight = 0.5,
     model: o.Model = IN_USE,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
@@ -209,7 +215,7 @@ def search(
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Find the products that look most like what is on a photo."""
+    """Find the products that look most like what is on a photo, or like what some words say, or both."""
     from image_similarity.cli import show
 
     with Bars() as bars:
@@ -224,37 +230,19 @@ def search(
             min_match=min_match,
             explain=explain,
             crops=crops,
+            text=text,
+            text_weight=text_weight,
         )
     show.show_answer(answer, format)
-    _page(answer, html, f"Products like {answer.query.product.product_id}")
+    _page(answer, html, f"Products like {text or answer.query.product.product_id}")
 
 
-@app.command()
-def evaluate(
-    dataset: o.Dataset,
-    model: o.Model = IN_USE,
-    weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
-    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
-    workspace: o.Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Leave one image out: how often does an image find another image of its own product?"""
-    from image_similarity.cli import show
-
-    choice = ModelChoice(model, None, weights_digest, precision.value)
-    result = _workspace(workspace).evaluate(dataset, model=choice).as_dict()
-    if format is o.Format.json:
-        show.show_json(result)
-        return
-    cells = [f"{value:.3f}" if isinstance(value, float) else value for value in result.values()]
-    header = [name.replace("r_at_", "R@") for name in result]
-    show.show_rows(header, [cells], format, f"Another photo of the same product, {dataset}")
-
-
+app.command()(evaluate)
 app.command()(adapt)
 app.command()(calibrate)
 app.command()(compare)
 app.command()(use)
+app.add_typer(models, name="models")
 
 
 @app.command()

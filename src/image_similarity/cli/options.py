@@ -40,9 +40,7 @@ Workspace = Annotated[
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="The dataset's name.")]
 Model = Annotated[
     str,
-    typer.Option(
-        "--model", "-m", help="VGG, Inception_Resnet, colour-shape, colour, a .toml; or several: VGG+0.2*colour"
-    ),
+    typer.Option("--model", "-m", help="A name from `models list`, timm:NAME, a .toml, or several: VGG+0.2*colour."),
 ]
 Weights = Annotated[Path | None, typer.Option(help="A local file of the network's weights.")]
 WeightsDigest = Annotated[str | None, typer.Option(help="MD5 or SHA-256 of your own weights.")]
@@ -63,6 +61,8 @@ MinMatch = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Leave out products that are it with less than this probability; see calibrate."),
 ]
+Text = Annotated[str | None, typer.Option(help="What to look for, in words; beside a photo or without one.")]
+TextWeight = Annotated[float, typer.Option(min=0, max=1, help="The share of the words beside a photo.")]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
 ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file of AWS keys.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
 from image_similarity.jobs.answers import score_texts, surety_text
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from image_similarity.types import Counts, Failure
 
 SHOWN_FAILURES = 20
+WHOLE = 14  # characters of a model's name that are never folded
 
 
 def say(text: str) -> None:
@@ -91,7 +92,9 @@ def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]], how: Form
 
     table = Table(title=escape(title), title_justify="left", title_style="bold")
     for name in header:
-        table.add_column(name, justify="right" if name in ("rank", "score") else "left", overflow="fold")
+        whole = max(len(str(row[header.index(name)])) for row in rows) if name == "model" and rows else None
+        side: Literal["left", "right"] = "right" if name in ("rank", "score") else "left"
+        table.add_column(name, justify=side, overflow="fold", min_width=whole and min(whole, WHOLE))
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     Console().print(table)

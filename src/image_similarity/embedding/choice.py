@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from image_similarity.errors import UsageError
+from image_similarity.settings import Settings, model_folders
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 IN_USE = ""
@@ -33,6 +34,8 @@ class ModelChoice:
     """Use an int8 network although its check says that it is too far from fp32."""
     quantised: Path | None = None
     """The folder of the int8 network. Filled in by the jobs: it belongs to a dataset."""
+    shelves: tuple[Path, ...] = field(default=(), compare=False)
+    """Where pulled models may be, the first one first. Filled in by :meth:`within`."""
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -44,3 +47,12 @@ class ModelChoice:
     def is_description(self) -> bool:
         """Whether the name is the path of a ``.toml`` file."""
         return self.name.endswith(".toml")
+
+    @property
+    def is_timm(self) -> bool:
+        """Whether the name is that of a network of timm's, as in ``timm:resnet50.a1_in1k``."""
+        return self.name.startswith("timm:")
+
+    def within(self, settings: Settings) -> ModelChoice:
+        """The same choice, knowing where these settings keep pulled models."""
+        return self if self.shelves else replace(self, shelves=model_folders(settings))

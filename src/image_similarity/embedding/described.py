@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 FORMATS = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino"}
 LAYOUTS = ("NCHW", "NHWC")
-RESIZES = ("stretch", "pad")
+RESIZES = ("stretch", "pad", "crop")
 INTERPOLATIONS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 KINDS = {str: "text", bool: "true or false", int: "a whole number from 1 to 65536", list: "a list of three numbers"}
 BYTE = 255.0
@@ -44,6 +44,7 @@ class Description:
     licence: str
     commercial_use: bool
     source: str
+    shorter_side: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -51,6 +52,8 @@ class Description:
         deciding = asdict(self)
         for label in ("file", "licence", "commercial_use", "source"):
             del deciding[label]
+        if not self.shorter_side:  # descriptions of before keep their keys
+            del deciding["shorter_side"]
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
@@ -60,11 +63,17 @@ class Description:
             name=self.name,
             key=f"{self.name}@{self.fingerprint}",
             dimension=self.dimension,
-            input=InputSpec(self.input_size, cast("Resize", self.resize), cast("Interpolation", self.interpolation)),
+            input=InputSpec(
+                self.input_size,
+                cast("Resize", self.resize),
+                cast("Interpolation", self.interpolation),
+                self.shorter_side,
+            ),
             preprocessing=f"RGB 0..1, mean {list(self.mean)}, std {list(self.std)}, {self.layout}",
             weights=f"{self.file.name} sha256:{self.sha256}",
             licence=self.licence,
             precision="fp32",
+            commercial_use=self.commercial_use,
         )
 
 
@@ -141,7 +150,10 @@ class _Fields:
             licence=self.take("licence", str),
             commercial_use=self.take("commercial_use", bool, True),
             source=self.take("source", str, ""),
+            shorter_side=self.positive("shorter_side") if "shorter_side" in self.fields else 0,
         )
+        if described.shorter_side and (described.resize != "crop" or described.shorter_side < described.input_size):
+            raise self.wrong("shorter_side", described.shorter_side, 'at least input_size, with resize = "crop"')
         if self.fields:
             raise ModelError(f"{self.path}: no such field: {', '.join(sorted(self.fields))}")
         return described

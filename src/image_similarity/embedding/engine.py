@@ -33,6 +33,7 @@ class Graph:
     std: tuple[float, float, float]
     reverse_channels: bool = False  # the network takes BGR
     output: str | None = None  # None: the first
+    first_token: bool = False  # the output is (1, tokens, dimension), of which the first is the picture's
     prepared: bool = False  # the file takes bytes ``(1, size, size, 3)`` as they are: all of the above is in it
 
 
@@ -98,12 +99,16 @@ def prepared_network(spec: ModelSpec, graph: Graph) -> Any:
     try:
         return _read(import_openvino().Core(), spec, graph)
     except RuntimeError as error:
-        raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {_first_line(error)}") from error
+        raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {first_line(error)}") from error
 
 
 def _read(core: Any, spec: ModelSpec, graph: Graph) -> Any:
     model = core.read_model(graph.path)
-    return model if graph.prepared else _with_preprocessing(_with_one_output(model, graph), spec, graph)
+    if graph.prepared:
+        return model
+    if len(model.inputs) == 1:
+        _close_sizes(model, spec, graph)
+    return _with_preprocessing(with_one_output(model, graph), spec, graph)
 
 
 def _compile(spec: ModelSpec, graph: Graph, settings: dict[str, str]) -> Any:
@@ -111,7 +116,7 @@ def _compile(spec: ModelSpec, graph: Graph, settings: dict[str, str]) -> Any:
     try:
         compiled = core.compile_model(_read(core, spec, graph), "CPU", settings)
     except RuntimeError as error:
-        raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {_first_line(error)}") from error
+        raise ModelError(f"{graph.path} cannot be loaded as {spec.name}: {first_line(error)}") from error
     shape = compiled.output(0).get_partial_shape()
     if len(compiled.inputs) != 1 or shape.is_dynamic:
         raise ModelError(
@@ -124,7 +129,18 @@ def _compile(spec: ModelSpec, graph: Graph, settings: dict[str, str]) -> Any:
     return compiled
 
 
-def _with_one_output(model: Any, graph: Graph) -> Any:
+def _close_sizes(model: Any, spec: ModelSpec, graph: Graph) -> None:
+    """Close the sizes that a network's file leaves open. What does not fit is the compiler's to name."""
+    import openvino
+
+    size = spec.input.size
+    wanted = openvino.PartialShape([1, 3, size, size] if graph.layout == "NCHW" else [1, size, size, 3])
+    stated = model.inputs[0].get_partial_shape()
+    if stated.is_dynamic and stated.compatible(wanted):
+        model.reshape(wanted)
+
+
+def with_one_output(model: Any, graph: Graph) -> Any:
     """Only the output that is asked for: what others need is never computed."""
     import openvino
 
@@ -136,7 +152,13 @@ def _with_one_output(model: Any, graph: Graph) -> Any:
         if not matching:
             raise ModelError(f"{graph.path} has no output {graph.output!r}: it has {names}")
         chosen = matching[0]
-    return openvino.Model([chosen.node.output(chosen.index)], model.get_parameters(), model.friendly_name)
+    result = chosen.node.input_value(0)  # what the file gives out, without the giving out
+    if graph.first_token:
+        from openvino import opset13 as ops
+
+        index, axis = (ops.constant(np.array(number, np.int64)) for number in (0, 1))
+        result = ops.gather(result, index, axis).output(0)
+    return openvino.Model([result], model.get_parameters(), model.friendly_name)
 
 
 def _with_preprocessing(model: Any, spec: ModelSpec, graph: Graph) -> Any:
@@ -160,6 +182,7 @@ def _with_preprocessing(model: Any, spec: ModelSpec, graph: Graph) -> Any:
     return steps.build()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What OpenVINO means to say, which is the last line of what it says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

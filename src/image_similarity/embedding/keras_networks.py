@@ -15,7 +15,7 @@ from uuid import uuid4
 from image_similarity.embedding.runtime import import_openvino
 from image_similarity.embedding.weights import WeightsFile, check_digest, fetch, verify
 from image_similarity.errors import ModelError, OutputError, WeightsError
-from image_similarity.settings import Folders
+from image_similarity.settings import Folders, model_folders
 from image_similarity.types import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ NETWORKS = {
 }
 
 LAYOUT = "NCHW"
+WEIGHTS = "weights"  # the folder of the official files, below a folder of models
 LICENCE = "Apache-2.0 (Keras); weights: see docs/models.md"
 
 
@@ -114,9 +115,9 @@ def load_network(choice: ModelChoice, settings: Settings, progress: Progress) ->
                 f"{built} is not there: {choice.name} was never built from the weights {digest}. "
                 "Give their file with --weights FILE"
             )
-        weights = choice.weights or fetch(
-            network.weights, choice.name, settings.weights_address, cache / "weights", progress
-        )
+        kept = (folder / WEIGHTS for folder in model_folders(settings))
+        here = next((folder for folder in kept if (folder / network.weights.file).exists()), cache / WEIGHTS)
+        weights = choice.weights or fetch(network.weights, choice.name, settings.weights_address, here, progress)
         progress(f"build {choice.name}", 0, 1)
         _build(choice.name, weights, built)
         progress(f"build {choice.name}", 1, 1)

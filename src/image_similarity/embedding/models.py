@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.expression import Expression, parse_expression
+from image_similarity.embedding.hub_records import RECORDS
 from image_similarity.embedding.precision import at_precision
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.settings import Folders
@@ -84,18 +85,44 @@ def _described(choice: ModelChoice, settings: Settings, progress: Progress) -> G
     return load_described(choice)
 
 
+def _hub_spec(choice: ModelChoice) -> ModelSpec:
+    from image_similarity.embedding.hub_models import spec_of
+
+    return spec_of(choice)
+
+
+def _hub(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:  # noqa: ARG001
+    from image_similarity.embedding.hub_models import load_pulled
+
+    return load_pulled(choice.within(settings))
+
+
+def _timm_spec(choice: ModelChoice) -> ModelSpec:
+    from image_similarity.embedding.timm_models import spec_of
+
+    return spec_of(choice)
+
+
+def _timm(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:  # noqa: ARG001
+    from image_similarity.embedding.timm_models import load_exported
+
+    return load_exported(choice.within(settings))
+
+
 MODELS: dict[str, Entry] = {
     "VGG": (_keras_spec, _keras),
     "Inception_Resnet": (_keras_spec, _keras),
     "colour-shape": (_colour_shape_spec, _colour_shape),
     "colour": (_colour_spec, _colour),
+    **dict.fromkeys(RECORDS, (_hub_spec, _hub)),
 }
 """Name to (its record at fp32, its graph or the thing itself). The record is cheap; the rest may download and build."""
 
 
 def is_model(name: str) -> bool:
-    """Whether a name is one of the table's or the path of a description."""
-    return name in MODELS or (ModelChoice(name).is_description and not _has_terms(name))
+    """Whether a name is one of the table's, one of timm's or the path of a description."""
+    choice = ModelChoice(name)
+    return name in MODELS or ((choice.is_description or choice.is_timm) and not _has_terms(name))
 
 
 def expression_of(choice: ModelChoice) -> Expression:
@@ -165,6 +192,7 @@ def load_model(choice: ModelChoice, settings: Settings, progress: Progress, one:
         ModelError: it cannot be built or compiled.
         NotFittedError: int8 is asked for and there is no int8 network yet.
     """
+    choice = choice.within(settings)
     spec = model_spec(choice)
     if choice.precision == "int8":
         from image_similarity.embedding.quantised import quantised_graph
@@ -186,6 +214,7 @@ def load_graph(choice: ModelChoice, settings: Settings, progress: Progress) -> G
         UsageError: there is no such network.
         WeightsError, ModelError: as for :func:`load_model`.
     """
+    choice = choice.within(settings)
     if not base_spec(choice).precision:
         raise UsageError(f"{choice.name} is no network")
     return cast("Graph", _entry(choice)[1](choice, settings, progress))
@@ -205,8 +234,11 @@ def _has_terms(name: str) -> bool:
 def _entry(choice: ModelChoice) -> Entry:
     if choice.is_description:
         return _described_spec, _described
+    if choice.is_timm:
+        return _timm_spec, _timm
     if choice.name in MODELS:
         return MODELS[choice.name]
     raise UsageError(
-        f"there is no model {choice.name!r}: use {', '.join(MODELS)}, or the path of a model's .toml description"
+        f"there is no model {choice.name!r}: use {', '.join(MODELS)}, timm:NAME, or the path of a model's .toml "
+        "description"
     )

@@ -53,20 +53,24 @@ class Outcome:
     top: NDArray[np.intp]
 
 
-def leave_one_image_out(catalogue: Catalogue, own_out: NDArray[np.integer] | None = None) -> Iterator[Asked]:
+def leave_one_image_out(
+    catalogue: Catalogue, own_out: NDArray[np.integer] | None = None, askers: NDArray[np.integer] | None = None
+) -> Iterator[Asked]:
     """Each image asks, and its product's other images are right; itself is left out by identity.
 
     Args:
         catalogue: the images.
         own_out: ``(rows,)``, a number for each value of an attribute, 0 for none: images with the asking image's own
             value are no answers, of whichever product. An image without a value asks among all others.
+        askers: the rows that ask, ascending; None: all.
 
     A question without a right answer left is not asked.
     """
     starts = np.asarray(catalogue.starts)
-    sizes = np.diff(starts)[catalogue.row_product]
-    askers = np.flatnonzero(sizes > 1)
-    for rows in _cut(askers, sizes[askers]):
+    if askers is None:
+        askers = np.flatnonzero(np.diff(starts)[catalogue.row_product] > 1)
+    owners = np.asarray(catalogue.row_product)[askers].astype(np.intp)
+    for rows in _cut(np.asarray(askers, np.intp), starts[owners + 1] - starts[owners]):
         lines, right = _ranges(starts, np.asarray(catalogue.row_product)[rows])
         keep = right != rows[lines]
         if own_out is not None:
@@ -83,6 +87,27 @@ def leave_one_image_out(catalogue: Catalogue, own_out: NDArray[np.integer] | Non
                 own=asking,
                 item_group=own_out,
             )
+
+
+def simulated(catalogue: Catalogue, vectors: NDArray[np.floating], sources: NDArray[np.integer]) -> Iterator[Asked]:
+    """Each simulated photo asks, and all images of its product are right, but the one that the photo was made of.
+
+    That one is no answer at all, unless its product has no other: then it is what is to be found.
+
+    Args:
+        catalogue: the images.
+        vectors: ``(photos, dimension)``.
+        sources: ``(photos,)``, the row that each was made of.
+    """
+    starts = np.asarray(catalogue.starts)
+    owners = np.asarray(catalogue.row_product)[sources].astype(np.intp)
+    sizes = starts[owners + 1] - starts[owners]
+    for numbers in _cut(np.arange(len(vectors)), sizes):
+        own, alone = np.asarray(sources, np.intp)[numbers], sizes[numbers] == 1
+        lines, right = _ranges(starts, owners[numbers])
+        keep = (right != own[lines]) | alone[lines]
+        counts = np.bincount(lines[keep], minlength=len(numbers))
+        yield _asked(numbers, owners[numbers], vectors[numbers], right[keep], counts, own=np.where(alone, -1, own))
 
 
 def photos(

@@ -58,12 +58,14 @@ def at_least(spec: InputSpec) -> int | None:
 
     Nearest neighbour picks single pixels, so a picture that was decoded smaller would give others.
     """
-    return None if spec.interpolation == "nearest" else spec.size
+    return None if spec.interpolation == "nearest" else max(spec.size, spec.shorter)
 
 
 def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
-    """Fit a picture to a network's input: stretched, or whole on white. RGB ``(size, size, 3)``."""
+    """Fit a picture to a network's input: stretched, whole on white, or its middle. RGB ``(size, size, 3)``."""
     size, resampling = spec.size, FILTERS[spec.interpolation]
+    if spec.resize == "crop":
+        return _middle(image, spec)
     if spec.resize == "stretch":
         if image.size != (size, size):
             image = image.resize((size, size), resampling)
@@ -73,6 +75,23 @@ def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
     canvas = Image.new("RGB", (size, size), WHITE)
     canvas.paste(image.resize((width, height), resampling), ((size - width) // 2, (size - height) // 2))
     return np.asarray(canvas)
+
+
+def _middle(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
+    """Shorter side to ``shorter`` pixels, then the middle: whole numbers as in Hugging Face's image processors.
+
+    Only what is kept is resampled: a picture ten thousand times as wide as high costs no more than any other.
+    """
+    size, (width, height) = spec.size, image.size
+    shorter = spec.shorter or size
+    wide = max(size, shorter * width // min(width, height))
+    high = max(size, shorter * height // min(width, height))
+    left, top = (wide - size) // 2, (high - size) // 2
+    if (wide, high) == (width, height):
+        return np.asarray(image.crop((left, top, left + size, top + size)))
+    across, down = width / wide, height / high  # pixels of the picture for one of its resized self
+    box = (left * across, top * down, min(width, (left + size) * across), min(height, (top + size) * down))
+    return np.asarray(image.resize((size, size), FILTERS[spec.interpolation], box=box))
 
 
 def stack(pixels: NDArray[np.uint8], views: Sequence[str]) -> NDArray[np.uint8]:

@@ -199,6 +199,7 @@ def _chosen(
     decide: Callable[..., ModelChoice],
     has: Callable[[str], bool],
 ) -> Chosen:
+    model = model.within(settings)
     expression = expression_of(model)
     parts = _decided(parts_of(model), dataset, settings, decide, has)
     specs = tuple(model_spec(part) for part in parts)

@@ -1,73 +1,209 @@
-"""How good are the answers? Without labels: an image has to find another image of its own product."""
+"""How good are the answers? Models side by side, asked what the catalogue or somebody's labels know the answers to."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.errors import NotFittedError
+from image_similarity.errors import NotFittedError, UsageError
+from image_similarity.evaluation import names
+from image_similarity.evaluation.intervals import Bootstrap
+from image_similarity.evaluation.protocols import ask
+from image_similarity.evaluation.results import Result, side_by_side
 from image_similarity.features.database import Database
-from image_similarity.jobs.chosen import chosen
-from image_similarity.ranking.gallery import Gallery
+from image_similarity.features.records import CatalogueRecords
+from image_similarity.jobs import evaluation_plans as plans
+from image_similarity.jobs.evaluation import STANDARD, EvaluateOptions, Evaluation
+from image_similarity.jobs.evaluation_photos import Source, embedded, readable, simulate, spread, squares_of
+from image_similarity.jobs.evaluation_sides import cost, open_sides
+from image_similarity.jobs.evaluation_worst import Shower, worst_misses
+from image_similarity.mapped import let_go
 from image_similarity.settings import Folders
+from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
+    from image_similarity.catalogue.labels import Labels
     from image_similarity.dataset import Dataset
+    from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.evaluation.protocols import Outcome
+    from image_similarity.jobs.chosen import Embedder
+    from image_similarity.jobs.evaluation_plans import Plan
+    from image_similarity.jobs.evaluation_sides import Cost, Side
     from image_similarity.settings import Settings
 
-DEPTHS = (1, 5, 10)
-BLOCK = 2048  # questions that are in memory together
+TIMED = 16  # images that the speed is measured on
+LEARNED = (
+    "was learned from products of this very catalogue, so these figures flatter it: what adapt printed is of products "
+    "that it had not learned from"
+)
+
+
+def evaluate(
+    dataset: Dataset,
+    settings: Settings,
+    models: Sequence[ModelChoice],
+    options: EvaluateOptions = STANDARD,
+    progress: Progress = no_progress,
+) -> Evaluation:
+    """Put the same questions to each model. The same seed gives the same results, but for the speed.
+
+    Raises:
+        UsageError: no model, an unknown protocol, attribute or option.
+        CatalogueError: the table of labels cannot be read.
+        NotFittedError: no features of a model, features of other images, or nothing can be asked.
+        WeightsError, ModelError: a model cannot be had, and is needed (see ``stored_only``).
+    """
+    labels = _labels(options, settings)
+    _check(models, options)
+    folders = Folders(settings.root)
+    with (
+        Database(folders.database, dataset, timeout=settings.lock_timeout) as database,
+        TemporaryDirectory() as folder,
+    ):
+        sides = open_sides(models, database, dataset, settings, progress)
+        shower = Shower(CatalogueRecords(database), folders.dataset / dataset.name)
+        run = _Run(settings, options, progress, shower)
+        sources = [] if options.stored_only else run.sources(sides[0])
+        planned, skipped = run.plan(sides[0], labels, sources, Path(folder))
+        asked = [run.ask(side, planned, sources) for side in sides]
+        outcomes = [list(each) for each in zip(*(outcome for outcome, _ in asked), strict=True)]
+        kept = [(plan, each) for plan, each in zip(planned, outcomes, strict=True) if len(each[0].names)]
+        skipped |= {
+            plan.protocol.name: "no question has a right answer left"
+            for plan, each in zip(planned, outcomes, strict=True)
+            if not len(each[0].names)
+        }
+        if not kept:
+            raise NotFittedError(_nothing(dataset, skipped))
+        first = sides[0].stored.grouping
+        return Evaluation(
+            dataset=dataset.name,
+            seed=options.seed,
+            images=len(first.row_product),
+            products=len(first.products),
+            costs=[cost for _, cost in asked],
+            results=[result for plan, each in kept for result in _results(plan, sides, each, options.seed)],
+            worst=[
+                worst_misses(plan, side, outcome, options.worst, shower)
+                for plan, each in kept
+                for side, outcome in zip(sides, each, strict=True)
+            ],
+            abouts={plan.protocol.name: plan.protocol.about for plan, _ in kept},
+            skipped=skipped,
+            notes=[f"{side.label} {LEARNED}" for side in sides if side.asked.learned],
+            failures=[*labels.failures, *(failure for plan in planned for failure in plan.photos.failures)],
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Shares of ``questions`` whose product is among the first 1, 5, 10 images; the asking image itself left out."""
+class _Run:
+    settings: Settings
+    options: EvaluateOptions
+    progress: Progress
+    shower: Shower
 
-    model_key: str
-    images: int
-    questions: int
-    r_at_1: float
-    r_at_5: float
-    r_at_10: float
+    def sources(self, side: Side) -> list[Source]:
+        """The images that photos are made of, and the speed is measured on."""
+        starts, features = side.stored.grouping.starts, side.stored.features
+        sources = []
+        for row in spread(starts, max(self.options.simulated, TIMED), self.options.seed):
+            image = self.shower.records.image(features.image_ids[row])
+            if image is not None:
+                place = self.shower.folder / image.image_id if image.is_remote else Path(image.location)
+                sources.append(Source(row, image, place))
+        return sources
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
+    def plan(
+        self, side: Side, labels: Labels, sources: Sequence[Source], folder: Path
+    ) -> tuple[list[Plan], dict[str, str]]:
+        """What can be asked, in the order of the protocols, and why the rest cannot."""
+        wanted = self.options.protocols or list(names.PROTOCOLS)
+        planned: dict[str, Plan | str] = {}
+        rows = plans.asking_rows(side, self.options.most_images, self.options.seed)
+        planned[names.ONE_IMAGE_OUT.name] = plans.one_image_out(rows) if len(rows) else "no product has two images"
+        attribute = plans.own_attribute(side, self.options.own_out)
+        planned[names.OWN_OUT.name] = plans.own_out(rows, side, attribute) if attribute else "no attribute is a colour"
+        if names.SIMULATED.name in wanted:
+            planned[names.SIMULATED.name] = self._simulated(sources[: self.options.simulated], folder)
+        planned[names.PHOTOS.name] = planned[names.PICKS.name] = "there is no table of such labels"
+        if labels.photos:
+            photos = plans.labelled_photos(labels.photos, side, self.settings.max_pixels)
+            planned[names.PHOTOS.name] = "a network is needed" if self.options.stored_only else photos
+        if labels.picks:
+            planned[names.PICKS.name] = plans.picked(labels.picks, side, str(self.options.labels))
+        asked = [(name, planned[name]) for name in names.PROTOCOLS if name in wanted]
+        return (
+            [each for _, each in asked if not isinstance(each, str)],
+            {name: each for name, each in asked if isinstance(each, str)},
+        )
+
+    def _simulated(self, sources: Sequence[Source], folder: Path) -> Plan | str:
+        if self.options.stored_only:
+            return "a network is needed"
+        if not self.options.simulated:
+            return "none were asked for"
+        return plans.simulated_photos(
+            simulate(sources, self.options.seed, folder, self.settings.max_pixels, self.progress)
+        )
+
+    def ask(self, side: Side, planned: Sequence[Plan], sources: Sequence[Source]) -> tuple[list[Outcome], Cost]:
+        """All answers of one model, and what it costs. One network at a time is in memory."""
+        embedder = None if self.options.stored_only else side.asked.load(self.settings, self.progress)
+        outcomes = [self._outcome(plan, side, embedder) for plan in planned]
+        limit = self.settings.max_pixels
+        timed = [] if embedder is None else readable(sources, TIMED, limit)
+        squares = [each for block in squares_of(timed, side, limit) for each in block]
+        return outcomes, cost(side, embedder, squares)
+
+    def _outcome(self, plan: Plan, side: Side, embedder: Embedder | None) -> Outcome:
+        vectors = plans.NOTHING
+        paths = plan.photos.paths
+        if embedder is not None and paths:
+            stage = f"embed {plan.protocol.name}, {side.label}"
+            vectors = embedded(
+                paths, side, embedder, self.settings.max_pixels, lambda n: self.progress(stage, n, len(paths))
+            )
+        stage = f"ask {plan.protocol.name}, {side.label}"
+
+        def told(done: int) -> None:
+            let_go(side.stored.features.vectors)  # every block of questions reads them all
+            self.progress(stage, done, plan.total)
+
+        return ask(plan.questions(side, vectors), plan.scores(side), told)
 
 
-def evaluate(dataset: Dataset, settings: Settings, model: ModelChoice) -> Evaluation:
-    """Leave one image out: each image of a product with two or more asks among all other images.
-
-    Raises:
-        NotFittedError: no features of this model, or no product has two images.
-    """
-    folders = Folders(settings.root)
-    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        asked = chosen(model, database, dataset, settings)
-        gallery = Gallery.of(asked.index(database, settings))
-    sizes = np.diff(gallery.starts)[gallery.row_product]
-    questions = np.flatnonzero(sizes > 1)
-    if not len(questions):
-        raise NotFittedError(f"no product of {dataset.name} has two images: there is nothing to ask")
-    ranks = np.concatenate([_ranks(gallery, part) for part in np.array_split(questions, -(-len(questions) // BLOCK))])
-    shares = (float((ranks < depth).mean()) for depth in DEPTHS)
-    return Evaluation(asked.key, len(gallery), len(questions), *shares)
+def _results(plan: Plan, sides: Sequence[Side], outcomes: Sequence[Outcome], seed: int) -> list[Result]:
+    first = outcomes[0]
+    counts = len(first.names), len(set(first.products.tolist()))
+    protocol = plan.protocol
+    return [
+        Result(protocol.name, protocol.title, side.label, side.asked.key, *counts, estimates, difference)
+        for side, (estimates, difference) in zip(
+            sides, side_by_side(outcomes, replace(Bootstrap(), seed=seed)), strict=True
+        )
+    ]
 
 
-def _ranks(gallery: Gallery, questions: NDArray[np.intp]) -> NDArray[np.intp]:
-    """:func:`_rank` of each row that asks."""
-    found = gallery.index.search(gallery.features.vectors[questions], max(DEPTHS) + 1).rows
-    gallery.let_go()
-    return np.array([_rank(gallery, int(row), hits) for row, hits in zip(questions, found, strict=True)])
+def _labels(options: EvaluateOptions, settings: Settings) -> Labels:
+    from image_similarity.catalogue.labels import Labels, read_labels
+
+    return Labels() if options.labels is None else read_labels(options.labels, settings)
 
 
-def _rank(gallery: Gallery, asking: int, hits: np.ndarray[Any, Any]) -> int:
-    """The position, from 0, of the first other image of the same product; past the deepest when there is none."""
-    others = hits[hits != asking]  # itself out by identity: a twin with the same pixels may come before it
-    right = np.flatnonzero(gallery.row_product[others] == gallery.row_product[asking])
-    return int(right[0]) if len(right) else max(DEPTHS)
+def _check(models: Sequence[ModelChoice], options: EvaluateOptions) -> None:
+    unknown = [name for name in options.protocols if name not in names.PROTOCOLS]
+    if unknown:
+        raise UsageError(f"there is no protocol {unknown[0]!r}: use {', '.join(names.PROTOCOLS)}")
+    if not models:
+        raise UsageError("name one model or more")
+    if options.simulated < 0 or options.seed < 0 or options.most_images < 1:
+        raise UsageError("the numbers of photos and of images and the seed must not be negative")
+
+
+def _nothing(dataset: Dataset, skipped: Mapping[str, str]) -> str:
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+    return f"there is nothing to ask of {dataset.name}: {reasons}"

@@ -90,7 +90,7 @@ def fit(
     with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
         store = FeatureStore(database)
         check = None
-        for part in parts_of(options.model):
+        for part in parts_of(options.model.within(settings)):
             if part.precision == "int8":
                 _, check = with_int8(part, source, dataset, settings, progress)
         model = chosen_for_fit(options.model, database, dataset, settings)

@@ -33,6 +33,7 @@ def for_fit(
     Raises:
         UsageError, ModelError: there is no such model.
     """
+    model = model.within(settings)
     spec = base_spec(model)
     if not spec.precision:
         return model
@@ -53,6 +54,7 @@ def for_question(
 ) -> ModelChoice:
     """The precision to ask a dataset in: as :func:`for_fit`, and int8 where it was fitted with nothing else."""
     chosen = for_fit(model, dataset, settings, has, bf16=bf16)
+    model = model.within(settings)
     spec = base_spec(model)
     if model.precision == "auto" and spec.precision and not has(model_spec(chosen).key):
         folder = int8_folder(spec.key, dataset, settings)

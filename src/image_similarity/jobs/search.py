@@ -23,6 +23,7 @@ from image_similarity.jobs.answers import Answer, Shown, show_product
 from image_similarity.jobs.chosen import chosen
 from image_similarity.jobs.explain import explain, small_copy
 from image_similarity.jobs.sure import Judge, calibration_file, judge
+from image_similarity.jobs.words import Words, check_words, query_vector, words_vector
 from image_similarity.ranking.aggregate import check_ranking, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
 from image_similarity.settings import Folders
@@ -58,13 +59,15 @@ class SearchOptions:
     aggregate: str = "best"
     data_augmentation: int | None = None
     filter: str | Filter | None = None
+    words: Words | None = None
+    """What the answers should be like, said in words; a photo is then not needed."""
     min_match: float | None = None
     explain: bool = False
     crops: bool = False
 
 
 def search(
-    photo: str | Path | bytes,
+    photo: str | Path | bytes | None,
     dataset: Dataset,
     settings: Settings,
     options: SearchOptions,
@@ -76,7 +79,7 @@ def search(
 
 
 def search_many(
-    photos: Sequence[str | Path | bytes],
+    photos: Sequence[str | Path | bytes | None],
     dataset: Dataset,
     settings: Settings,
     options: SearchOptions,
@@ -85,10 +88,10 @@ def search_many(
     """Find the products that look most like what is on each photo.
 
     Args:
-        photos: paths, or the bytes of files.
+        photos: paths, or the bytes of files; None: only what ``options.words`` say.
         dataset: a dataset that was fitted with the model.
         settings: where the workspace is.
-        options: model, number, aggregate, views, filter, least probability.
+        options: model, number, aggregate, views, filter, words, least probability.
         progress: told how far it is.
 
     Raises:
@@ -97,40 +100,51 @@ def search_many(
         WeightsError, ModelError: the model cannot be had.
     """
     check_ranking(options.number, options.aggregate)
+    check_words(options.words, options.model, wanted=None in photos)
     wanted = parse_filter(options.filter) if isinstance(options.filter, str) else options.filter
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database, ThreadPoolExecutor(1) as pool:
         records = CatalogueRecords(database)
         model = chosen(options.model, database, dataset, settings)
         loading: Future[Embedder] | None = None
-        if model.is_stored(database):  # otherwise what follows says so, and nothing need be fetched or compiled
+        # Otherwise there is no photo, or what follows says so, and nothing need be fetched or compiled.
+        if model.is_stored(database) and any(photo is not None for photo in photos):
             loading = pool.submit(model.load, settings, progress, one=len(photos) == 1)
         stored = model.index(database, settings, _views(database, folders.index, model.recipe(), options), progress)
         gallery = Gallery.of(stored)
         sure = _judge(stored, model, dataset, settings, options)
         allowed = None if wanted is None else passing(wanted, stored.columns, len(gallery))
-        seen = [_seen(photo, model, settings.max_pixels, options) for photo in photos]
-        embedder = loading.result() if loading else model.load(settings, progress)
+        seen = [None if photo is None else _seen(photo, model, settings.max_pixels, options) for photo in photos]
+        text = words_vector(options.words, model.parts[0], settings, progress)
+        embedder = loading.result() if loading else None
         answers = []
-        for done, (photo, (squares, plain, picture)) in enumerate(zip(photos, seen, strict=True), start=1):
-            question = Question([_name(photo)], mean_vector(embedder.embed(squares)))
+        for done, (photo, picture) in enumerate(zip(photos, seen, strict=True), start=1):
+            vectors = mean_vector(embedder.embed(picture.squares)) if embedder and picture else None
+            question = Question([_name(photo)], query_vector(text, vectors, options.words))
             look = max(options.number, sure.depth)
             (matches,) = rank_products(gallery, [question], look, options.aggregate, allowed)
-            judged = sure(matches, plain, options.number)
+            judged = sure(matches, picture is not None and picture.plain, options.number)
             folder = folders.dataset / dataset.name
             shown = [show_product(records, folder, match.product_id, match.image_id) for match in judged.matches]
-            path = "" if isinstance(photo, bytes) else str(photo)
-            query = Shown(Product(_name(photo)), path)
-            why = explain(picture, judged.matches, question, gallery, model, embedder) if picture else None
-            answers.append(Answer(query, judged.matches, shown, judged.no_match, judged.note, why))
+            asked = _asked(photo, options)
+            why = None
+            if embedder and picture and picture.small:
+                why = explain(picture.small, judged.matches, question, gallery, model, embedder)
+            answers.append(Answer(asked, judged.matches, shown, judged.no_match, judged.note, why))
             progress("search", done, len(photos))
         return answers
 
 
-def _seen(
-    photo: str | Path | bytes, model: Chosen, max_pixels: int, options: SearchOptions
-) -> tuple[list[Squares], bool, Image.Image | None]:
-    """What the model takes of a photo, whether that is on a plain ground, and a small copy where it is explained."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A photo: what the model takes of it, whether it is on a plain ground, a small copy where it is explained."""
+
+    squares: list[Squares]
+    plain: bool
+    small: Image.Image | None
+
+
+def _seen(photo: str | Path | bytes, model: Chosen, max_pixels: int, options: SearchOptions) -> _Seen:
     try:
         data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
         picture = decode(data, max_pixels=max_pixels, at_least=model.at_least)
@@ -138,12 +152,18 @@ def _seen(
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
     asking = with_crops(picture) if options.crops else [picture]
     small = small_copy(picture, model) if options.explain else None
-    return [model.squares(each) for each in asking], on_plain_ground(picture), small
+    return _Seen([model.squares(each) for each in asking], on_plain_ground(picture), small)
+
+
+def _asked(photo: str | Path | bytes | None, options: SearchOptions) -> Shown:
+    path = str(photo) if isinstance(photo, str | Path) else ""
+    return Shown(Product(_name(photo), options.words.text if options.words else ""), path)
 
 
 def _judge(stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions) -> Judge:
     path = calibration_file(settings, dataset, model.key, len(stored.manifest.views))
-    way = f"{options.aggregate} with --crops" if options.crops else options.aggregate
+    asked = [name for name, used in (("--crops", options.crops), ("--text", options.words)) if used]
+    way = " with ".join([options.aggregate, *asked])
     return judge(path, model.key, stored.manifest.generation, way, options.min_match)
 
 
@@ -156,5 +176,7 @@ def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOpt
     return views
 
 
-def _name(photo: str | Path | bytes) -> str:
+def _name(photo: str | Path | bytes | None) -> str:
+    if photo is None:
+        return "words"
     return "standard input" if isinstance(photo, bytes) else Path(photo).name

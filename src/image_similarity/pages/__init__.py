@@ -5,6 +5,20 @@ a :func:`fragment` in a notebook.
 """
 
 from image_similarity.pages.document import chunks, fragment, render, write
-from image_similarity.pages.model import Card, Page, Picture, Row, Section
+from image_similarity.pages.model import Card, Figure, Page, Picture, Plot, Point, Row, Section, Table
 
-__all__ = ["Card", "Page", "Picture", "Row", "Section", "chunks", "fragment", "render", "write"]
+__all__ = [
+    "Card",
+    "Figure",
+    "Page",
+    "Picture",
+    "Plot",
+    "Point",
+    "Row",
+    "Section",
+    "Table",
+    "chunks",
+    "fragment",
+    "render",
+    "write",
+]

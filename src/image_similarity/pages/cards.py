@@ -31,7 +31,7 @@ def row(shown: Row) -> str:
         answers = '<p class="ims-empty">No answers.</p>'
     return (
         f'<article class="ims-row" aria-label="{name}">\n{note}'
-        f'<div class="ims-query"><p class="ims-sign">Similar to</p>{_figure(shown.query, 1.0)}</div>\n'
+        f'<div class="ims-query"><p class="ims-sign">{escape(shown.sign)}</p>{_figure(shown.query, 1.0)}</div>\n'
         f'<div class="ims-found">{answers}</div>\n</article>\n'
     )
 

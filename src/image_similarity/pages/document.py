@@ -11,6 +11,8 @@ from image_similarity.files import replacing
 from image_similarity.pages.cards import row
 from image_similarity.pages.markup import escape, one_line
 from image_similarity.pages.model import Page, Row, Section
+from image_similarity.pages.plot import plot
+from image_similarity.pages.tables import table
 
 # Nothing is fetched and nothing runs, whatever a catalogue may have smuggled into its texts.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -56,16 +58,21 @@ def chunks(page: Page) -> Iterator[str]:
 def _section(section: Section, number: int) -> Iterator[str]:
     title = f'<h2 dir="auto">{escape(one_line(section.title))}</h2>\n' if section.title.strip() else ""
     yield f'<section class="ims-section" id="section-{number}">\n{title}{_paragraph(section.intro)}'
-    yield from _rows(section.rows)
+    yield from map(table, section.tables)
+    if section.plots:
+        yield f'<div class="ims-plots">\n{"".join(map(plot, section.plots))}</div>\n'
+    yield '<div class="ims-compact">\n' if section.compact else ""
+    yield from _rows(section.rows, silent=bool(section.tables or section.plots))
+    yield "</div>\n" if section.compact else ""
     yield "</section>\n"
 
 
-def _rows(rows: Iterable[Row]) -> Iterator[str]:
+def _rows(rows: Iterable[Row], *, silent: bool = False) -> Iterator[str]:
     empty = True
     for shown in rows:
         empty = False
         yield row(shown)
-    if empty:
+    if empty and not silent:
         yield '<p class="ims-empty">Nothing to show.</p>\n'
 
 

@@ -49,11 +49,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One question and its answers, best first, with a remark that may be empty."""
+    """One question and its answers, best first, with a remark that may be empty. ``sign`` stands on the question."""
 
     query: Card
     answers: Sequence[Card]
     note: str = ""
+    sign: str = "Similar to"
 
     def noted(self, note: str) -> Row:
         """The same row with a remark."""
@@ -61,12 +62,58 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A measured share with its interval. ``signed``: a difference, which is clear where its interval leaves zero."""
+
+    value: float
+    low: float
+    high: float
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts and figures under a header; the first cell of a row is its name. ``note`` may be empty."""
+
+    title: str
+    note: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str | Figure]]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a plot: ``x`` above 0, and a share with its interval. ``series`` keeps its colour in all plots."""
+
+    name: str
+    series: int
+    x: float
+    y: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Points with their names and intervals; ``x`` grows by factors, not by steps."""
+
+    title: str
+    x_title: str
+    y_title: str
+    points: Sequence[Point]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """Rows under one heading; ``title`` and ``intro`` may be empty."""
+    """Tables, plots and rows under one heading; ``title`` and ``intro`` may be empty.
+
+    ``compact``: rows of one or two answers, several beside each other.
+    """
 
     title: str
     intro: str
     rows: Iterable[Row]
+    tables: Sequence[Table] = ()
+    plots: Sequence[Plot] = ()
+    compact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

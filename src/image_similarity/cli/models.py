@@ -1,0 +1,114 @@
+"""The commands about models: which there are, bringing them, checking them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from image_similarity.cli import options as o
+from image_similarity.cli.progress import Bars
+
+models = typer.Typer(
+    help="List the models that there are, pull them, verify what was pulled.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+MEGABYTE = 1_000_000
+
+
+@models.command("list")
+def list_models(
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    workspace: o.Workspace = Path("data"),
+) -> None:
+    """Every model by name: what it is, its licence, its size, and whether it is here."""
+    from image_similarity.cli import show
+    from image_similarity.settings import Settings
+    from image_similarity.workspace import Workspace
+
+    rows = Workspace(settings=Settings.from_environment(None, root=workspace)).models()
+    if format is o.Format.json:
+        show.show_json([row.as_dict() for row in rows])
+        return
+    header = ["model", "state", "MB", "numbers", "px", "words", "licence"]
+    cells = [
+        [
+            row.name,
+            row.state,
+            f"{row.size / MEGABYTE:.0f}" if row.size else "",
+            row.dimension,
+            row.input.split(",")[0],
+            "yes" if row.words else "",
+            row.licence.split(" (")[0] + ("" if row.commercial_use else ", not for commerce"),
+        ]
+        for row in rows
+    ]
+    show.show_rows(header, cells, format, "Models; --format json says all that is known of each")
+
+
+@models.command()
+def pull(
+    names: Annotated[list[str], typer.Argument(help="From the list, or timm:NAME.")],
+    to: Annotated[
+        Path | None, typer.Option(help="A folder to carry elsewhere (IMAGE_SIMILARITY_MODELS), not the workspace.")
+    ] = None,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    workspace: o.Workspace = Path("data"),
+) -> None:
+    """Bring models from the hub; each file is checked and locked by its SHA-256."""
+    from dataclasses import asdict
+
+    from image_similarity.cli import show
+    from image_similarity.cli.licences import warn_once
+    from image_similarity.settings import Settings
+    from image_similarity.workspace import Workspace
+
+    settings = Settings.from_environment(None, root=workspace)
+    with Bars() as bars:
+        pulled = Workspace(settings=settings, progress=bars).pull_models(*names, to=to)
+    for model in pulled:
+        warn_once(model.name, model.licence, model.commercial_use, settings)
+        for path in model.trusted:
+            show.say(f"{model.name}: no digest of {path} was known; what came is locked from now on")
+    if format is o.Format.json:
+        show.show_json([{**asdict(model), "folder": str(model.folder)} for model in pulled])
+        return
+    header = ["model", "", "revision", "MB", "folder"]
+    cells = [
+        [
+            model.name,
+            "pulled" if model.new else "here",
+            model.revision,
+            f"{model.bytes / MEGABYTE:.1f}",
+            model.folder,
+        ]
+        for model in pulled
+    ]
+    show.show_rows(header, cells, format, "Models")
+
+
+@models.command()
+def verify(
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    workspace: o.Workspace = Path("data"),
+) -> None:
+    """Hash every file that was pulled and compare it with the lock."""
+    from dataclasses import asdict
+
+    from image_similarity.cli import show
+    from image_similarity.settings import Settings
+    from image_similarity.workspace import Workspace
+
+    checked = Workspace(settings=Settings.from_environment(None, root=workspace)).verify_models()
+    wrong = [file for file in checked if file.problem]
+    if format is o.Format.json:
+        show.show_json([asdict(file) for file in checked])
+    else:
+        rows = [[file.name, file.path, file.problem or "as locked"] for file in checked]
+        show.show_rows(["model", "file", ""], rows, format, "Pulled files")
+    show.say(f"{len(checked)} files, {len(wrong)} of them not as locked")
+    if wrong:
+        raise typer.Exit(1)
