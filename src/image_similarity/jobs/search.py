@@ -131,12 +131,10 @@ def search_many(
             judged = sure(matches, each is not None and each.plain, options.number)
             folder = folders.dataset / dataset.name
             shown = [show_product(records, folder, match.product_id, match.image_id) for match in judged.matches]
-            path = str(photo) if isinstance(photo, str | Path) else ""
-            query = Shown(Product(_name(photo), options.words.text if options.words else ""), path)
             why = None
             if embedder is not None and each is not None and each.small is not None:
                 why = explain(each.small, judged.matches, question, gallery, model, embedder)
-            answers.append(Answer(query, judged.matches, shown, judged.no_match, judged.note, why))
+            answers.append(Answer(_asked(photo, options), judged.matches, shown, judged.no_match, judged.note, why))
             progress("search", done, len(photos))
         return answers
 
@@ -159,6 +157,11 @@ def _seen(photo: str | Path | bytes, model: Chosen, max_pixels: int, options: Se
     asking = with_crops(picture) if options.crops else [picture]
     small = small_copy(picture, model) if options.explain else None
     return _Seen([model.squares(each) for each in asking], on_plain_ground(picture), small)
+
+
+def _asked(photo: str | Path | bytes | None, options: SearchOptions) -> Shown:
+    path = str(photo) if isinstance(photo, str | Path) else ""
+    return Shown(Product(_name(photo), options.words.text if options.words else ""), path)
 
 
 def _judge(stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions) -> Judge:
