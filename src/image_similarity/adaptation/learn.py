@@ -18,7 +18,7 @@ from image_similarity.errors import AdaptationError
 from image_similarity.types import no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from image_similarity.adaptation.groups import Groups
     from image_similarity.types import Progress
@@ -122,6 +122,42 @@ def learn(
     projection = Projection.of(mean, matrix.T)
     count = len(with_several(groups))
     return Learned(projection, len(matrix), choice.regularisation, choice.share, count, len(rows), *shares)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What is learned without some of the products. ``out``: ``(n,)``, the rows of those that were left out."""
+
+    projection: Projection
+    out: NDArray[np.bool_]
+
+
+def held_out(
+    vectors: NDArray[np.floating],
+    products: Sequence[Any] | NDArray[Any],
+    choice: Choice,
+    options: LearnOptions | None = None,
+) -> Iterator[HeldOut]:
+    """Learn again without each of ``options.folds`` parts of the products: every row is left out once.
+
+    Args:
+        vectors: ``(n, d)``, unit length, as for :func:`learn`.
+        products: the product of each row, ``(n,)``.
+        choice: what was chosen when all of them were learned from.
+        options: how much to look at.
+
+    Raises:
+        AdaptationError: there is no difference in what is left to learn from.
+    """
+    options = options or LearnOptions()
+    groups = grouped(products)
+    random = np.random.default_rng(options.seed)
+    for known, asked in folds(groups, options.folds, random):
+        rows = known[sample(_renumbered(groups[known]), options.most_rows, random)]
+        mean, matrix = _Fitter(_rows(vectors, rows), _renumbered(groups[rows]), choice.dimension)(choice)
+        out = np.zeros(len(groups), bool)
+        out[asked] = True
+        yield HeldOut(Projection.of(mean, matrix.T), out)
 
 
 def _check(groups: Groups, options: LearnOptions) -> None:

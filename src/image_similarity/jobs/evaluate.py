@@ -16,6 +16,7 @@ from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.jobs import evaluation_plans as plans
 from image_similarity.jobs.evaluation import STANDARD, EvaluateOptions, Evaluation
+from image_similarity.jobs.evaluation_heldout import about, forgetful, together
 from image_similarity.jobs.evaluation_photos import Source, embedded, readable, simulate, spread, squares_of
 from image_similarity.jobs.evaluation_sides import cost, open_sides
 from image_similarity.jobs.evaluation_worst import Shower, worst_misses
@@ -25,6 +26,9 @@ from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from image_similarity.catalogue.labels import Labels
     from image_similarity.dataset import Dataset
@@ -36,10 +40,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 TIMED = 16  # images that the speed is measured on
-LEARNED = (
-    "was learned from products of this very catalogue, so these figures flatter it: what adapt printed is of products "
-    "that it had not learned from"
-)
+LEARNED = "was learned anew without the products that are asked about, several times over: it knows none of them"
 
 
 def evaluate(
@@ -66,9 +67,9 @@ def evaluate(
     ):
         sides = open_sides(models, database, dataset, settings, progress)
         shower = Shower(CatalogueRecords(database), folders.dataset / dataset.name)
-        run = _Run(settings, options, progress, shower)
+        run = _Run(settings, options, progress, shower, database, Path(folder))
         sources = [] if options.stored_only else run.sources(sides[0])
-        planned, skipped = run.plan(sides[0], labels, sources, Path(folder))
+        planned, skipped = run.plan(sides[0], labels, sources)
         asked = [run.ask(side, planned, sources) for side in sides]
         outcomes = [list(each) for each in zip(*(outcome for outcome, _ in asked), strict=True)]
         kept = [(plan, each) for plan, each in zip(planned, outcomes, strict=True) if len(each[0].names)]
@@ -105,6 +106,8 @@ class _Run:
     options: EvaluateOptions
     progress: Progress
     shower: Shower
+    database: Database
+    folder: Path
 
     def sources(self, side: Side) -> list[Source]:
         """The images that photos are made of, and the speed is measured on."""
@@ -117,9 +120,7 @@ class _Run:
                 sources.append(Source(row, image, place))
         return sources
 
-    def plan(
-        self, side: Side, labels: Labels, sources: Sequence[Source], folder: Path
-    ) -> tuple[list[Plan], dict[str, str]]:
+    def plan(self, side: Side, labels: Labels, sources: Sequence[Source]) -> tuple[list[Plan], dict[str, str]]:
         """What can be asked, in the order of the protocols, and why the rest cannot."""
         wanted = self.options.protocols or list(names.PROTOCOLS)
         planned: dict[str, Plan | str] = {}
@@ -128,7 +129,7 @@ class _Run:
         attribute = plans.own_attribute(side, self.options.own_out)
         planned[names.OWN_OUT.name] = plans.own_out(rows, side, attribute) if attribute else "no attribute is a colour"
         if names.SIMULATED.name in wanted:
-            planned[names.SIMULATED.name] = self._simulated(sources[: self.options.simulated], folder)
+            planned[names.SIMULATED.name] = self._simulated(sources[: self.options.simulated])
         planned[names.PHOTOS.name] = planned[names.PICKS.name] = "there is no table of such labels"
         if labels.photos:
             photos = plans.labelled_photos(labels.photos, side, self.settings.max_pixels)
@@ -141,32 +142,48 @@ class _Run:
             {name: each for name, each in asked if isinstance(each, str)},
         )
 
-    def _simulated(self, sources: Sequence[Source], folder: Path) -> Plan | str:
+    def _simulated(self, sources: Sequence[Source]) -> Plan | str:
         if self.options.stored_only:
             return "a network is needed"
         if not self.options.simulated:
             return "none were asked for"
         return plans.simulated_photos(
-            simulate(sources, self.options.seed, folder, self.settings.max_pixels, self.progress)
+            simulate(sources, self.options.seed, self.folder, self.settings.max_pixels, self.progress)
         )
 
     def ask(self, side: Side, planned: Sequence[Plan], sources: Sequence[Source]) -> tuple[list[Outcome], Cost]:
         """All answers of one model, and what it costs. One network at a time is in memory."""
-        embedder = None if self.options.stored_only else side.asked.load(self.settings, self.progress)
-        outcomes = [self._outcome(plan, side, embedder) for plan in planned]
+        plain = replace(side.asked, learned=None)  # what was learned comes later, a part forgotten
+        embedder = None if self.options.stored_only else plain.load(self.settings, self.progress)
+        photos = [self._photos(plan, side, embedder) for plan in planned]
+        if side.asked.learned is None:
+            outcomes = [self._outcome(plan, side, vectors) for plan, vectors in zip(planned, photos, strict=True)]
+        else:
+            outcomes = self._honestly(side, planned, photos)
         limit = self.settings.max_pixels
         timed = [] if embedder is None else readable(sources, TIMED, limit)
         squares = [each for block in squares_of(timed, side, limit) for each in block]
         return outcomes, cost(side, embedder, squares)
 
-    def _outcome(self, plan: Plan, side: Side, embedder: Embedder | None) -> Outcome:
-        vectors = plans.NOTHING
+    def _photos(self, plan: Plan, side: Side, embedder: Embedder | None) -> NDArray[np.floating]:
+        """The vectors of a protocol's photos, before anything that was learned."""
         paths = plan.photos.paths
-        if embedder is not None and paths:
-            stage = f"embed {plan.protocol.name}, {side.label}"
-            vectors = embedded(
-                paths, side, embedder, self.settings.max_pixels, lambda n: self.progress(stage, n, len(paths))
-            )
+        if embedder is None or not paths:
+            return plans.NOTHING
+        stage = f"embed {plan.protocol.name}, {side.label}"
+        limit = self.settings.max_pixels
+        return embedded(paths, side, embedder, limit, lambda n: self.progress(stage, n, len(paths)))
+
+    def _honestly(self, side: Side, planned: Sequence[Plan], photos: Sequence[NDArray[np.floating]]) -> list[Outcome]:
+        """Each question put to what was learned without the product that it is about."""
+        parts: list[list[Outcome]] = [[] for _ in planned]
+        for one in forgetful(side, self.database, self.settings, self.folder):
+            for plan, vectors, outcomes in zip(planned, photos, parts, strict=True):
+                turned = one.projection.apply(vectors) if vectors.size else vectors
+                outcomes.append(about(self._outcome(plan, one.side, turned), one.forgotten))
+        return [together(outcomes) for outcomes in parts]
+
+    def _outcome(self, plan: Plan, side: Side, vectors: NDArray[np.floating]) -> Outcome:
         stage = f"ask {plan.protocol.name}, {side.label}"
 
         def told(done: int) -> None:
