@@ -104,6 +104,8 @@ def test_two_models_are_compared_product_by_product(both: Workspace) -> None:
     by_change = sorted(same, key=lambda product: (same[product], product))
     assert [change.product.product_id for change in result.changed] == by_change[:2]
     assert [m.product_id for m in result.changed[0].new.matches] == sides[1][by_change[0]]
+    assert result.evaluation is not None
+    assert [each.model_key for each in result.evaluation.results] == [result.old_key, result.new_key]
 
 
 def _ids(workspace: Workspace, product: str, model: str) -> list[str]:
@@ -128,6 +130,8 @@ def test_the_command_line_compares_shows_pictures_and_switches(both: Workspace, 
     assert "data:image/jpeg" in html and "mean-colour+0.5xcolour-shape" in html
     plain = json.loads(command(both, "compare", OLD, NEW, "--format", "json", "--shown", "1"))
     assert plain["products"] == 4 and len(plain["changed"]) == 1
+    assert plain["evaluation"]["results"][1]["model_key"] == plain["new_key"]
+    assert "Which is better?" in html and "R@1" in shown
     command(both, "use", NEW)
     assert json.loads(command(both, "use", "--format", "json"))["model"] == NEW
     assert "orange" in command(both, "similar", "red", "--format", "csv")

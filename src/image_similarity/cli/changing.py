@@ -29,6 +29,7 @@ def compare(
 ) -> None:
     """Compare the similar products of two fitted models: how many stay, and which products change most."""
     from image_similarity.cli import show
+    from image_similarity.cli.evaluating import show_results
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 
@@ -39,6 +40,10 @@ def compare(
         show.show_json(result.as_dict())
     else:
         _show(result, format)
+        if result.evaluation is not None and format is o.Format.table:
+            show_results(result.evaluation)
+        elif result.unasked:
+            show.say(f"not evaluated: {result.unasked}")
     if html is not None:
         _page(result, html)
         show.say(f"See the pictures: {html}")
@@ -87,9 +92,12 @@ def _show(result: Comparison, how: o.Format) -> None:
 
 def _page(result: Comparison, html: Path) -> None:
     """Each changed product twice: as it was, as it would be."""
+    from image_similarity.jobs.evaluation_page import result_tables
     from image_similarity.pages import Page, Section, write
 
-    sections = [
+    evaluation = result.evaluation
+    sections = [] if evaluation is None else [Section("Which is better?", "", (), result_tables(evaluation))]
+    sections += [
         Section(
             change.product.title or change.product.product_id,
             f"{change.overlap:.0%} of the most similar products are the same.",

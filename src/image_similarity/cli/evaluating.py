@@ -88,7 +88,8 @@ def _print(found: Evaluation, how: o.Format) -> None:
         rows = [_plain(found, result) for result in found.results]
         show.show_rows(list(rows[0]), [list(row.values()) for row in rows], how, "")
     else:
-        _tables(found)
+        show_results(found)
+        _show_cost(found)
 
 
 def _plain(found: Evaluation, result: Result) -> dict[str, object]:
@@ -105,7 +106,8 @@ def _plain(found: Evaluation, result: Result) -> dict[str, object]:
     return row | {"images_per_second": speed, "bytes_per_product": round(cost.bytes_per_product)}
 
 
-def _tables(found: Evaluation) -> None:
+def show_results(found: Evaluation) -> None:
+    """A table for each protocol."""
     from image_similarity.cli import show
     from image_similarity.evaluation.metrics import NAMES
 
@@ -119,6 +121,11 @@ def _tables(found: Evaluation) -> None:
         first = results[0]
         title = f"{first.title}, {found.dataset} ({protocol}: {first.questions} questions, {first.products} products)"
         show.show_rows(["model", *NAMES.values()], rows, o.Format.table, title)
+
+
+def _show_cost(found: Evaluation) -> None:
+    from image_similarity.cli import show
+
     costs = [
         [
             each.model,

@@ -12,6 +12,8 @@ from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.jobs.answers import Answer, show_product
 from image_similarity.jobs.chosen import chosen_by_dictionary
+from image_similarity.jobs.evaluate import evaluate
+from image_similarity.jobs.evaluation import EvaluateOptions
 from image_similarity.jobs.similar import has_dictionary
 from image_similarity.settings import Folders
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.jobs.evaluation import Evaluation
     from image_similarity.settings import Settings
     from image_similarity.types import Product, ProductMatch, Progress
 
@@ -55,6 +58,8 @@ class Comparison:
         same_first: the share of products whose most similar product is the same.
         histogram: how many products have an overlap of 0 to 0.1, of 0.1 to 0.2 ... of 0.9 to 1.
         changed: the products that change most, most first.
+        evaluation: both put to the same questions, as far as stored features can answer; None: they cannot be, because
+            of ``unasked``.
     """
 
     dataset: str
@@ -68,16 +73,19 @@ class Comparison:
     same_first: float
     histogram: tuple[int, ...]
     changed: Sequence[Change]
+    evaluation: Evaluation | None = None
+    unasked: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "changed"}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("changed", "evaluation")}
         changed = [
             {"product_id": change.product.product_id, "title": change.product.title, "overlap": change.overlap}
             | {"old": _ids(change.old.matches), "new": _ids(change.new.matches)}
             for change in self.changed
         ]
-        return {**plain, "histogram": list(self.histogram), "changed": changed}
+        evaluation = None if self.evaluation is None else self.evaluation.as_dict()
+        return {**plain, "histogram": list(self.histogram), "changed": changed, "evaluation": evaluation}
 
 
 def compare(
@@ -113,6 +121,7 @@ def compare(
             heapq.heappop(most)
         if not done % TOLD or done == len(both):
             progress("compared", done, len(both))
+    evaluation, unasked = _evaluated(dataset, settings, [old, new], progress)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
         records, folder = CatalogueRecords(database), folders.dataset / dataset.name
 
@@ -137,7 +146,19 @@ def compare(
         same_first=tally.same_first / len(both),
         histogram=tuple(tally.histogram),
         changed=changed,
+        evaluation=evaluation,
+        unasked=unasked,
     )
+
+
+def _evaluated(
+    dataset: Dataset, settings: Settings, models: list[ModelChoice], progress: Progress
+) -> tuple[Evaluation | None, str]:
+    """Both models put to the same questions; or why they cannot be."""
+    try:
+        return evaluate(dataset, settings, models, EvaluateOptions(stored_only=True), progress), ""
+    except NotFittedError as error:  # no product with two images, other images, features that have gone
+        return None, str(error)
 
 
 class _Tally:

@@ -51,7 +51,7 @@ def _page(found: Evaluation, folder: Path, command: str) -> Page:
         ("Seed", str(found.seed)),
     ]
     intro = "\n".join((SCALES, *(f"Note: {note}." for note in found.notes)))
-    sections = [Section("Results", intro, (), [_table(results, found) for results in _by_protocol(found)])]
+    sections = [Section("Results", intro, (), result_tables(found))]
     sections.append(_cost(found))
     for number, (result, misses) in enumerate(zip(found.results, found.worst, strict=True)):
         intro = f"{result.title}: the questions whose right answer stands lowest, one of each product."
@@ -60,6 +60,11 @@ def _page(found: Evaluation, folder: Path, command: str) -> Page:
     if found.failures or found.skipped:
         sections.append(_left_out(found))
     return Page(f"How good are the answers of {found.dataset}?", "", sections, facts, command)
+
+
+def result_tables(found: Evaluation) -> list[Table]:
+    """The results as a page shows them, a table for each protocol."""
+    return [_table(results, found) for results in _by_protocol(found)]
 
 
 def _by_protocol(found: Evaluation) -> list[list[Result]]:
