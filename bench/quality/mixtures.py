@@ -49,6 +49,15 @@ MIXTURES: dict[str, Mixture] = {
         {"mobilenetv2": 1, "inception": 1, "shape": 0.1, "colour": 1, "layout": 0.1}, (0.1, 0.3)
     ),
     "mobilenetv2 + lab": Mixture({"mobilenetv2": 1, "lab": 1}, (0.1, 0.2, 0.4)),
+    "colour": Mixture({"colours": 1}),
+    "mobilenetv2 + colour": Mixture({"mobilenetv2": 1, "colours": 1}, (0.1, 0.2, 0.4)),
+    "mobilenetv2 at 448 pixels + colour": Mixture({"mobilenetv2:448": 1, "colours": 1}, (0.1, 0.2, 0.4)),
+    "mobilenetv2 at 448 pixels + inception + colour": Mixture(
+        {"mobilenetv2:448": 1, "inception": 1, "colours": 2}, (0.1, 0.2, 0.4)
+    ),
+    "mobilenetv2 at 448 pixels + inception + colour + colour-shape": Mixture(
+        {"mobilenetv2:448": 1, "inception": 1, "colours": 2, "shape": 0.1}, (0.1, 0.2, 0.4)
+    ),
     "mobilenetv2 + lab-fine": Mixture({"mobilenetv2": 1, "lab-fine": 1}, (0.1, 0.2, 0.4)),
     "mobilenetv2 + lab-fine, each whitened alone": Mixture({"mobilenetv2": 1, "lab-fine": 1}, (0.3, 0.6), True),
     "inception + lab-fine + shape": Mixture({"inception": 1, "lab-fine": 1, "shape": 0.2}, (0.1, 0.2, 0.4)),

@@ -4,6 +4,7 @@ python bench/quality/run.py --cache /tmp/vectors ways --model mobilenetv2
 python bench/quality/run.py --cache /tmp/vectors mixtures
 python bench/quality/run.py --cache /tmp/vectors inputs
 python bench/quality/run.py --cache /tmp/vectors ranking --model mobilenetv2
+python bench/quality/run.py --cache /tmp/vectors like
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 import harness  # noqa: E402
+import like  # noqa: E402
 import mixtures  # noqa: E402
 import numpy as np  # noqa: E402
 import protocol  # noqa: E402
@@ -94,7 +96,7 @@ def table(rows: Iterator[Row]) -> tuple[str, dict[str, Any]]:
 def main() -> None:
     """Compute, print, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("section", choices=["ways", "mixtures", "inputs", "ranking"])
+    parser.add_argument("section", choices=["ways", "mixtures", "inputs", "ranking", "like"])
     parser.add_argument("--catalogue", type=Path, default=shops.SHARED / "data" / "luma")
     parser.add_argument("--cache", type=Path, default=harness.RESULTS / "vectors", help="keeps the vectors of images")
     parser.add_argument("--seed", type=int, default=protocol.SEED, help="of the halves")
@@ -104,6 +106,12 @@ def main() -> None:
     protocol.SEED = asked.seed
     shop = shops.read_shop(asked.catalogue)
     vectors = shops.Vectors(shop, asked.cache)
+    if asked.section == "like":
+        whole = dict(like.like(shop, vectors))
+        header = ["", *next(iter(whole.values()))]
+        cells = [[name, *(f"{value:.3f}" for value in found.values())] for name, found in whole.items()]
+        harness.report("quality-like", {"rows": whole}, [harness.table(header, cells)])
+        return
     if asked.section == "ways":
         rows = ways(shop, vectors[asked.model])
     elif asked.section == "ranking":

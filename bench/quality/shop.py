@@ -26,6 +26,7 @@ Array = np.ndarray[Any, Any]
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 NETWORKS = {"mobilenetv2": "mobilenetv2", "googlenet": "googlenet", "inception": "inception_v3_mixed9"}
+PLAIN = {"colour-shape": "colour-shape", "colours": "colour"}  # models of the package without weights
 HISTOGRAMS, HISTOGRAM_SIZE = ("lab", "lab-fine", "lab-thirds"), 200
 LOW, HIGH = np.array([0.0, -60.0, -60.0]), np.array([100.0, 60.0, 60.0])
 TINY = 1e-6
@@ -63,6 +64,8 @@ def read_shop(folder: Path) -> Shop:
 class Vectors:
     """Unit vectors by name: ``mobilenetv2``, ``mobilenetv2:tight``, ``colour-shape``, ``shape``, ``lab`` ...
 
+    ``shape``, ``colour`` and ``layout`` are the parts of ``colour-shape``; ``colours`` is the model ``colour``.
+
     ``mobilenetv2:448`` takes padded squares of 448 pixels; ``mobilenetv2:pad+tight`` is the
     mean of the two, of unit length again.
     """
@@ -93,9 +96,14 @@ class Vectors:
         spec = replace(model.spec.input, resize="stretch" if way == "stretch" else "pad")
         return np.concatenate([model.embed(batch) for batch in self._pixels(spec, way)])
 
+    def choice(self, name: str) -> ModelChoice:
+        """The model behind a name."""
+        network, _, way = name.partition(":")
+        return self._choice(network, way)
+
     def _choice(self, network: str, way: str) -> ModelChoice:
-        if network == "colour-shape":
-            return ModelChoice(network)
+        if network in PLAIN:
+            return ModelChoice(PLAIN[network])
         description = SHARED / "weights" / f"{NETWORKS[network]}.toml"
         if way.isdigit():
             description = larger(description, int(way), self.folder)

@@ -111,5 +111,5 @@ def _page(result: Comparison, html: Path) -> None:
         ("the first is the same", f"{result.same_first:.1%}"),
     ]
     command = "image-similarity " + " ".join(sys.argv[1:])
-    title = f"{result.old_key} and {result.new_key}"
-    write(Page(title, "The products that change most, each under both models.", sections, facts, command), html)
+    sides = f"{result.old_key} as it is, {result.new_key} as it would be: the products that change most under both."
+    write(Page(f"Another model for {result.dataset}?", sides, sections, facts, command), html)
