@@ -100,6 +100,16 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path, wrong: dict[str, 
     assert said.startswith(f"{tmp_path / 'tiny.onnx'} cannot be loaded as tiny: ")
 
 
+def test_a_network_for_any_size_takes_larger_squares_and_is_another_model(tmp_path: Path) -> None:
+    network = mean_network(tmp_path / "tiny.onnx")
+    plain = load(describe(network)).spec
+    larger = load(describe(network, input_size=3 * SIDE, any_size=True))
+    pixels = np.repeat(np.repeat(field(), 3, axis=1), 3, axis=2)
+    assert np.allclose(larger.embed(pixels), unit(5, 2, 1), atol=1e-6)
+    assert larger.spec.key != plain.key
+    assert load(describe(network, any_size=False)).spec.key == plain.key, "what is left out decides nothing"
+
+
 def test_a_network_of_another_dimension_is_refused(tmp_path: Path) -> None:
     said = refused(describe(mean_network(tmp_path / "tiny.onnx"), dimension=4))
     assert said == f"{tmp_path / 'tiny.onnx'} gives 3 numbers an image, its record says 4"

@@ -115,19 +115,13 @@ class Vectors:
 
 
 def larger(description: Path, size: int, folder: Path) -> Path:
-    """A copy of a network that ends in a mean over all places, for a larger square, with its description."""
-    import onnx
-
+    """The description of a network that ends in a mean over all places, for a larger square."""
     target = folder / f"{description.stem}-{size}.toml"
-    if not target.exists():
-        model = onnx.load(description.with_suffix(".onnx"))
-        for side in model.graph.input[0].type.tensor_type.shape.dim[2:]:
-            side.dim_value = size
-        del model.graph.value_info[:]
-        onnx.save(model, target.with_suffix(".onnx"))
-        text = description.read_text(encoding="utf-8").replace(description.stem, target.stem)
-        text = re.sub(r"(?m)^sha256.*\n", "", text)
-        target.write_text(re.sub(r"input_size = \d+", f"input_size = {size}", text), encoding="utf-8")
+    text = description.read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^name = .*", f'name = "{target.stem}"', text)
+    text = re.sub(r"(?m)^file = .*", f'file = "{description.with_suffix(".onnx")}"', text)
+    text = re.sub(r"input_size = \d+", f"input_size = {size}\nany_size = true", text)
+    target.write_text(text, encoding="utf-8")
     return target
 
 

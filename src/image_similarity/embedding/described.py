@@ -45,6 +45,7 @@ class Description:
     commercial_use: bool
     source: str
     shorter_side: int = 0
+    any_size: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -54,6 +55,8 @@ class Description:
             del deciding[label]
         if not self.shorter_side:  # descriptions of before keep their keys
             del deciding["shorter_side"]
+        if not self.any_size:
+            del deciding["any_size"]
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
@@ -117,6 +120,7 @@ def load_described(choice: ModelChoice) -> Graph:
         mean=(mean[0], mean[1], mean[2]),
         std=(std[0], std[1], std[2]),
         output=described.output,
+        any_size=described.any_size,
     )
 
 
@@ -151,6 +155,7 @@ class _Fields:
             commercial_use=self.take("commercial_use", bool, True),
             source=self.take("source", str, ""),
             shorter_side=self.positive("shorter_side") if "shorter_side" in self.fields else 0,
+            any_size=self.take("any_size", bool, False),
         )
         if described.shorter_side and (described.resize != "crop" or described.shorter_side < described.input_size):
             raise self.wrong("shorter_side", described.shorter_side, 'at least input_size, with resize = "crop"')

@@ -34,6 +34,7 @@ class Graph:
     reverse_channels: bool = False  # the network takes BGR
     output: str | None = None  # None: the first
     first_token: bool = False  # the output is (1, tokens, dimension), of which the first is the picture's
+    any_size: bool = False  # it works on other squares than the file states, as one that ends in a mean over places
     prepared: bool = False  # the file takes bytes ``(1, size, size, 3)`` as they are: all of the above is in it
 
 
@@ -130,13 +131,13 @@ def _compile(spec: ModelSpec, graph: Graph, settings: dict[str, str]) -> Any:
 
 
 def _close_sizes(model: Any, spec: ModelSpec, graph: Graph) -> None:
-    """Close the sizes that a network's file leaves open. What does not fit is the compiler's to name."""
+    """Close the sizes that a file leaves open, or that may be others. What does not fit is the compiler's to name."""
     import openvino
 
     size = spec.input.size
     wanted = openvino.PartialShape([1, 3, size, size] if graph.layout == "NCHW" else [1, size, size, 3])
     stated = model.inputs[0].get_partial_shape()
-    if stated.is_dynamic and stated.compatible(wanted):
+    if graph.any_size or (stated.is_dynamic and stated.compatible(wanted)):
         model.reshape(wanted)
 
 
