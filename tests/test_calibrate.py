@@ -12,11 +12,17 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
+from image_similarity.adaptation.learn import LearnOptions
 from image_similarity.calibration.files import read_calibration
 from image_similarity.cli.app import app
-from image_similarity.errors import CalibrationError, NotFittedError, StoreError, UsageError
+from image_similarity.dataset import Dataset
+from image_similarity.embedding.choice import ModelChoice
+from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError, UsageError
 from image_similarity.images.ground import on_plain_ground
+from image_similarity.jobs import own_questions
+from image_similarity.jobs.adapt import adapt
 from image_similarity.settings import Settings
+from image_similarity.types import no_progress
 
 MODEL = "colour-shape"
 PRODUCTS = 36
@@ -221,3 +227,30 @@ def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Wor
     assert len(parts[LEAVE_ONE_OUT]) == 5 and len(parts[SIMULATED]) == 10
     assert (parts[SIMULATED].own[:5] != parts[SIMULATED].own[5:]).all()  # other photos of the same pictures
     assert parts[LEAVE_ONE_OUT].plain.all() and not parts[SIMULATED].plain.any()
+
+
+def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
+    fitted: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Learned from all, a projection knows each product; what counts is how it does on those that it does not know."""
+    fitted.fit("shop", paint_products(tmp_path / "more"), model=MODEL)
+    learned = LearnOptions(least_products=30, regularisations=(0.01,), dimensions=(0,), shares=(0.0,))
+    dataset = Dataset.named("shop")
+    try:
+        adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
+    except AdaptationError:  # whether it helps these drawn things is not the question here
+        monkeypatch.setattr("image_similarity.adaptation.learn.Learned.helps", True)
+        adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
+    asked = list[set[str]]()
+    really = own_questions.Asker.questions
+
+    def watched(self: own_questions.Asker, rows: Any, *rest: Any) -> Any:
+        asked.append({self.gallery.features.product_ids[int(row)] for row in rows})
+        assert self.model.learned is None, "photos are turned by what was learned without them"
+        return really(self, rows, *rest)
+
+    monkeypatch.setattr(own_questions.Asker, "questions", watched)
+    report = fitted.calibrate("shop", model=f"{MODEL}+adapted", pictures=72)
+    assert report.model_key.startswith(f"{MODEL}+adapted@")
+    assert len(asked) == 4
+    assert sum(len(each) for each in asked) == len(set.union(*asked)) == PRODUCTS, "each product asks once"

@@ -137,6 +137,8 @@ def held_out(
     products: Sequence[Any] | NDArray[Any],
     choice: Choice,
     options: LearnOptions | None = None,
+    *,
+    teaching: NDArray[np.bool_] | None = None,
 ) -> Iterator[HeldOut]:
     """Learn again without each of ``options.folds`` parts of the products: every row is left out once.
 
@@ -145,6 +147,7 @@ def held_out(
         products: the product of each row, ``(n,)``.
         choice: what was chosen when all of them were learned from.
         options: how much to look at.
+        teaching: ``(n,)``, the rows that may be learned from: original images; None: all.
 
     Raises:
         AdaptationError: there is no difference in what is left to learn from.
@@ -153,6 +156,7 @@ def held_out(
     groups = grouped(products)
     random = np.random.default_rng(options.seed)
     for known, asked in folds(groups, options.folds, random):
+        known = known if teaching is None else known[teaching[known]]
         rows = known[sample(_renumbered(groups[known]), options.most_rows, random)]
         mean, matrix = _Fitter(_rows(vectors, rows), _renumbered(groups[rows]), choice.dimension)(choice)
         out = np.zeros(len(groups), bool)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Doubles = NDArray[np.float64]
@@ -40,6 +42,11 @@ class Questions:
     def of(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Questions:
         """Some of them."""
         return Questions(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+    @classmethod
+    def together(cls, parts: Sequence[Questions]) -> Questions:
+        """The questions of all parts, one after the other; there is at least one part."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
     def answers(self, known: float) -> Answers:
         """All answers, with and without the own product.

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from image_similarity.calibration.files import KeptCalibration, write_calibration
 from image_similarity.calibration.learn import STANDARD, Calibrated, LearnOptions, learn
+from image_similarity.calibration.questions import Questions
 from image_similarity.errors import CalibrationError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fitted_views
 from image_similarity.jobs.chosen import chosen
+from image_similarity.jobs.evaluation_heldout import forgetful
+from image_similarity.jobs.evaluation_sides import Side
 from image_similarity.jobs.own_questions import MOST_TURNS, Asker, sampled_rows
 from image_similarity.jobs.sure import calibration_file
 from image_similarity.ranking.gallery import Gallery
@@ -20,12 +27,16 @@ from image_similarity.settings import Folders
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.settings import Settings
+
+    Turn = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    Mask = NDArray[np.bool_]
 
 PICTURES = 600  # that ask, each as it is and as a photo; of fewer pictures there are several photos each
 
@@ -83,15 +94,35 @@ def calibrate(
         asked = chosen(model, database, dataset, settings)
         views = fitted_views(database, folders.index, asked.recipe()) if asked.is_stored(database) else ONE_VIEW
         stored = asked.index(database, settings, views, progress)
-        gallery = Gallery.of(stored)
-        asker = Asker(gallery, asked, settings, CatalogueRecords(database), folders.dataset / dataset.name)
-        rows = sampled_rows(gallery, pictures, options.seed)
+        rows = sampled_rows(Gallery.of(stored), pictures, options.seed)
         turns = max(1, min(MOST_TURNS, pictures // max(1, len(rows))))
-        parts = asker.questions(rows, turns, progress)
+        records, folder = CatalogueRecords(database), folders.dataset / dataset.name
+        kinds, unread = dict[str, list[Questions]](), list[str]()
+        with TemporaryDirectory() as place:
+            for side, turned, forgotten in _sides(Side("", asked, stored), database, settings, Path(place)):
+                asker = Asker(Gallery.of(side.stored), side.asked, settings, records, folder, turned)
+                asking = rows[forgotten[np.asarray(stored.grouping.row_product)[rows]]]
+                for kind, questions in (asker.questions(asking, turns, progress) if len(asking) else {}).items():
+                    kinds.setdefault(kind, []).append(questions)
+                unread += asker.unread
+        parts = {kind: Questions.together(questions) for kind, questions in kinds.items()}
     if not parts:
         raise CalibrationError(f"not one picture of {dataset.name} can be read any more: run fit, then calibrate")
     calibrated = learn(parts, options)
     path = calibration_file(settings, dataset, asked.key, len(stored.manifest.views))
     facts = calibrated.as_dict()
     write_calibration(path, KeptCalibration(calibrated.calibration, asked.key, stored.manifest.generation, facts))
-    return CalibrateReport(dataset.name, asked.key, path, calibrated, asker.unread)
+    return CalibrateReport(dataset.name, asked.key, path, calibrated, unread)
+
+
+def _sides(side: Side, database: Database, settings: Settings, folder: Path) -> Iterator[tuple[Side, Turn, Mask]]:
+    """What is asked, how the model's vectors become its, and about which products ``(products,)``.
+
+    What was learned from the catalogue is asked about products that it was made to forget: it would be too sure of
+    those that it knows, and a customer's photo is none of them.
+    """
+    if side.asked.learned is None:
+        yield side, lambda vectors: vectors, np.ones(len(side.stored.grouping.products), bool)
+        return
+    for one in forgetful(side, database, settings, folder):
+        yield one.side, one.projection.apply, one.forgotten

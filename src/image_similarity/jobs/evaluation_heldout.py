@@ -12,8 +12,10 @@ from image_similarity.adaptation.learn import Choice, held_out
 from image_similarity.adaptation.projection import projection_facts
 from image_similarity.evaluation.protocols import Outcome
 from image_similarity.features.codec import DTYPE
+from image_similarity.images.views import ORIGINAL
 from image_similarity.jobs.evaluation_sides import Side
 from image_similarity.mapped import let_go
+from image_similarity.neighbours.exact import ExactIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,11 +60,14 @@ def forgetful(side: Side, database: Database, settings: Settings, folder: Path) 
     if side.asked.learned is None:
         raise ValueError(f"{side.label} has learned nothing")
     plain = replace(side.asked, learned=None)
-    stored = plain.index(database, settings)
+    stored = plain.index(database, settings, side.stored.manifest.views)
     facts = projection_facts(side.asked.learned)
     choice = Choice(int(facts["dimension"]), float(facts["regularisation"]), float(facts["share"]))
     grouping = stored.grouping
-    for part in held_out(stored.features.vectors, np.asarray(grouping.row_product), choice):
+    products, originals = np.asarray(grouping.row_product), None
+    if grouping.view_count > 1:
+        originals = np.array([view == ORIGINAL for view in stored.features.views])
+    for part in held_out(stored.features.vectors, products, choice, teaching=originals):
         path = folder / "held-out.npy"
         changed = _projected(stored, part.projection, path)
         forgotten = part.out[np.asarray(grouping.starts)[:-1]]
@@ -84,7 +89,7 @@ def together(parts: Sequence[Outcome]) -> Outcome:
 
 
 def _projected(stored: StoredIndex, projection: Projection, path: Path) -> StoredIndex:
-    """The same rows with other vectors, in a file: what is held does not grow with the catalogue."""
+    """The same rows with other vectors, in a file: what is held does not grow with the catalogue. Asked exactly."""
     vectors = stored.features.vectors
     turned = open_memmap(path, "w+", DTYPE, (len(vectors), projection.projected))
     for start in range(0, len(vectors), ROWS):
@@ -92,4 +97,5 @@ def _projected(stored: StoredIndex, projection: Projection, path: Path) -> Store
         let_go(vectors[start : start + ROWS])
     turned.flush()
     let_go(turned)
-    return replace(stored, features=replace(stored.features, vectors=turned.view(np.ndarray)))
+    vectors = turned.view(np.ndarray)
+    return replace(stored, features=replace(stored.features, vectors=vectors), index=ExactIndex(vectors))

@@ -21,6 +21,8 @@ from image_similarity.ranking.gallery import Question
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from image_similarity.features.records import CatalogueRecords
@@ -48,13 +50,18 @@ class _Asking:
 
 @dataclass(slots=True)
 class Asker:
-    """Asks a dataset with its own pictures. ``unread`` are the ids of those that could not be read any more."""
+    """Asks a dataset with its own pictures.
+
+    ``turned`` makes vectors of the gallery out of those that the model gives. ``unread`` are the ids of the pictures
+    that could not be read any more.
+    """
 
     gallery: Gallery
     model: Chosen
     settings: Settings
     records: CatalogueRecords
     folder: Path
+    turned: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors
     unread: list[str] = field(default_factory=list)
 
     def questions(self, rows: Rows, turns: int = 1, progress: Progress = no_progress) -> dict[str, Questions]:
@@ -75,7 +82,7 @@ class Asker:
                 chunk = [(*each, self._location(each[0])) for each in wanted[start : start + AT_ONCE]]
                 taken = [each for each in pool.map(self._taken, chunk) if each]
                 if taken:
-                    photos.append(embedder.embed([each.photo for each in taken]))
+                    photos.append(self.turned(embedder.embed([each.photo for each in taken])))
                 asking += taken
                 progress("calibrate", min(start + AT_ONCE, len(wanted)), len(wanted))
         if not asking:
