@@ -41,6 +41,16 @@ def closest(
     return keys
 
 
+def all_of(
+    vectors: NDArray[np.floating], queries: NDArray[np.float32], rows: NDArray[np.intp], k: int
+) -> NDArray[np.int64]:
+    """As :func:`closest` where the candidates of all queries are the same few rows ``(c,)``, at least ``k``."""
+    candidates, keys = single(vectors.take(rows, axis=0)), np.empty((len(queries), k), np.int64)
+    for line, query in zip(keys, queries, strict=True):
+        line[:] = largest(keys_of(dots(candidates, query), rows)[None], k)[0]
+    return keys
+
+
 def closest_in_turn(
     vectors: NDArray[np.floating],
     query: NDArray[np.float32],
