@@ -44,14 +44,14 @@ def workspace(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Workspace:
     return Workspace(settings=settings)
 
 
-def catalogue(folder: Path, products: int, light: int, images: int = 4) -> Path:
+def catalogue(folder: Path, products: int, light: int, images: int = 4, noise: int = 4) -> Path:
     """Products of sixteen colours; the photos of one differ a little everywhere, and by ``light`` in the top row."""
     random = np.random.default_rng(1)
     folder.mkdir()
     for product in range(products):
         colours = random.integers(100, 156, (SIDE, SIDE, 3))
         for number in range(images):
-            seen = colours + random.integers(-4, 5, colours.shape)
+            seen = colours + random.integers(-noise, noise + 1, colours.shape)
             seen[0] += random.integers(-light, light + 1, (SIDE, 3))
             Image.fromarray(seen.astype(np.uint8)).resize((32, 32), Image.Resampling.NEAREST).save(
                 folder / f"p{product:02}_{number}.png"
