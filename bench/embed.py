@@ -28,6 +28,7 @@ import networks  # noqa: E402
 from image_similarity.embedding.choice import ModelChoice  # noqa: E402
 from image_similarity.embedding.engine import prepared_network  # noqa: E402
 from image_similarity.embedding.models import base_spec, load_graph, load_model  # noqa: E402
+from image_similarity.embedding.precision import processor_has_bf16  # noqa: E402
 from image_similarity.embedding.quantised import quantise  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.types import no_progress  # noqa: E402
@@ -87,12 +88,16 @@ def _batched(
 
 
 def torch_sides(name: str, numbers: np.ndarray[Any, Any]) -> list[harness.Side]:
-    """PyTorch as it is, fp32 and bf16, each batch a side."""
+    """PyTorch as it is, fp32 and where the processor has it bf16, each batch a side.
+
+    A processor without bf16 is made to pretend by PyTorch, at minutes an image: that says nothing of either.
+    """
     import torch
 
     torch.set_num_threads(THREADS)
     sides = []
-    for policy, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+    kinds = {"float32": torch.float32} | ({"bfloat16": torch.bfloat16} if processor_has_bf16() else {})
+    for policy, kind in kinds.items():
         network = networks.torch_network(name, policy)
         tensor = torch.from_numpy(numbers).to(kind)
         for batch in BATCHES:
