@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from image_similarity.adaptation.projection import projection_digest, read_projection
 from image_similarity.embedding.expression import key_of
 from image_similarity.embedding.models import base_spec, expression_of, load_model, model_spec, parts_of
 from image_similarity.embedding.precision import key_at
@@ -66,8 +65,11 @@ class Chosen:
             NotFittedError: a projection is asked for, and nothing has been learned yet.
             StoreError: its record is damaged.
         """
-        keys = [spec.key for spec in self.specs]
-        return key_of(keys, self.weights, projection_digest(self.learned) if self.learned else "")
+        if self.learned is None:
+            return self.base_key
+        from image_similarity.adaptation.projection import projection_digest
+
+        return key_of([spec.key for spec in self.specs], self.weights, projection_digest(self.learned))
 
     @property
     def at_least(self) -> int | None:
@@ -101,6 +103,8 @@ class Chosen:
         keys = tuple(spec.key for spec in self.specs)
         if self.learned is None:
             return Recipe(self.key, keys, self.weights)
+        from image_similarity.adaptation.projection import read_projection
+
         projection = read_projection(self.learned)
         return Recipe(key_of(keys, self.weights, projection.digest), keys, self.weights, projection)
 
