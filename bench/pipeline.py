@@ -22,7 +22,7 @@ sys.path[:0] = [str(Path(__file__).parent)]
 import harness  # noqa: E402
 
 PARSER = harness.arguments(__doc__ or "")
-PARSER.add_argument("--networks", nargs="+", default=["VGG", "MobileNetV2"])
+PARSER.add_argument("--networks", nargs="*", default=["VGG", "MobileNetV2"], help="none: only the memory")
 PARSER.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
 PARSER.add_argument("--photos", type=Path, help="a folder of photos; drawn ones when left out")
 PARSER.add_argument("--images", type=int, default=32, help="photos a round; five times as many for MobileNetV2")
