@@ -122,18 +122,8 @@ def compare(
         if not done % TOLD or done == len(both):
             progress("compared", done, len(both))
     evaluation, unasked = _evaluated(dataset, settings, [old, new], progress)
-    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        records, folder = CatalogueRecords(database), folders.dataset / dataset.name
-
-        def answer(side: Dictionary, product: str) -> Answer:
-            matches = side.similar(product)[:number]
-            pictures = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
-            return Answer(show_product(records, folder, product), matches, pictures)
-
-        changed = [
-            Change(-share, answer(former, str(product)), answer(latter, str(product)))
-            for share, product in sorted(most, reverse=True)
-        ]
+    changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
+    changed = _changes(changes, (former, latter), number, dataset, settings)
     return Comparison(
         dataset=dataset.name,
         old_key=keys[0],
@@ -149,6 +139,26 @@ def compare(
         evaluation=evaluation,
         unasked=unasked,
     )
+
+
+def _changes(
+    products: list[tuple[float, str]],
+    sides: tuple[Dictionary, Dictionary],
+    number: int,
+    dataset: Dataset,
+    settings: Settings,
+) -> list[Change]:
+    """Products, each with its overlap, as people see them: under both models, with texts and pictures."""
+    folders = Folders(settings.root)
+    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
+        records, folder = CatalogueRecords(database), folders.dataset / dataset.name
+
+        def answer(side: Dictionary, product: str) -> Answer:
+            matches = side.similar(product)[:number]
+            pictures = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
+            return Answer(show_product(records, folder, product), matches, pictures)
+
+        return [Change(share, *(answer(side, product) for side in sides)) for share, product in products]
 
 
 def _evaluated(
