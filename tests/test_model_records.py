@@ -12,15 +12,18 @@ import pytest
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
+from image_similarity import Workspace
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.hub_records import NEWEST, RECORDS, WITH_TEXT, HubRecord
 from image_similarity.embedding.models import MODELS, load_model, model_spec
 from image_similarity.errors import UsageError, WeightsError
 from image_similarity.images.views import FILTERS
+from image_similarity.jobs.evaluation import EvaluateOptions
 from image_similarity.jobs.models import pull_models
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.hub import HubServer, fabricate, hub_server
+from tests.shop import paint_shop
 
 WANTED = ("DINOv2-S", "DINOv2-B", "SigLIP2-B", "SigLIP-B16-384", "CLIP-B32", "UNICOM-B32", "PE-Core-S")
 ALL = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
@@ -131,3 +134,23 @@ def test_a_record_with_a_digest_has_its_key_before_the_pull(
 def test_a_pulled_model_takes_no_other_weights(choice: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"leave --weights out, and describe a file of your own in a \.toml"):
         model_spec(ModelChoice("DINOv2-S", **choice))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_model_is_fitted_searched_and_evaluated_through_the_same_few_calls(
+    name: str, online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fabricate(monkeypatch, hub, name)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    paint_shop(folder)
+    workspace = Workspace(settings=online)
+    workspace.pull_models(name)
+    for model in (name, f"{name}+0.2*colour"):
+        report = workspace.fit("shop", folder, model=model)
+        assert (report.counts.failed, report.products) == (0, 4)
+        found = workspace.search("shop", folder / "blue_1.png", model=model, number=1)
+        assert found.matches[0].product_id == "blue"
+        result = workspace.evaluate("shop", model=model, options=EvaluateOptions(simulated=2))
+        assert result.model_key == report.model_key
+        assert result.costs[0].images_per_second
