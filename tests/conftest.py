@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +17,9 @@ from PIL import Image
 
 from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from tests.hub import HubServer
 
 # The same examples on every run and machine, however slow it is.
 hypothesis_settings.register_profile(
@@ -80,3 +86,18 @@ def real_networks() -> Path:
     if not folder.is_dir():
         pytest.skip(f"there is no {folder}: the real networks are not at hand")
     return folder
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """A hub of models on this machine."""
+    from tests.hub import hub_server  # here: most tests need no networks
+
+    with hub_server() as server:
+        yield server
+
+
+@pytest.fixture
+def online(settings: Settings, hub: HubServer) -> Settings:
+    """Settings that know where that hub is."""
+    return replace(settings, hub_address=hub.address)

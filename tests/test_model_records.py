@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +21,11 @@ from image_similarity.jobs.evaluation import EvaluateOptions
 from image_similarity.jobs.models import pull_models
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
-from tests.hub import HubServer, fabricate, hub_server
+from tests.hub import HubServer, fabricate
 from tests.shop import paint_shop
 
 WANTED = ("DINOv2-S", "DINOv2-B", "SigLIP2-B", "SigLIP-B16-384", "CLIP-B32", "UNICOM-B32", "PE-Core-S")
 ALL = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
-
-
-@pytest.fixture
-def hub() -> Iterator[HubServer]:
-    with hub_server() as server:
-        yield server
-
-
-@pytest.fixture
-def online(settings: Settings, hub: HubServer) -> Settings:
-    return dataclasses.replace(settings, hub_address=hub.address)
 
 
 def test_the_table_has_all_that_it_should() -> None:

@@ -25,22 +25,11 @@ from image_similarity.jobs.models import pull_models, table, verify_models
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
-from tests.hub import COMMIT, HubServer, fabricate, hub_server, lock_of
+from tests.hub import COMMIT, HubServer, fabricate, lock_of
 from tests.tiny_networks import describe, mean_network
 
 NAME = "CLIP-B32"  # three files
 UNKNOWN = "UNICOM-B32"  # one, of which no digest is known
-
-
-@pytest.fixture
-def hub() -> Iterator[HubServer]:
-    with hub_server() as server:
-        yield server
-
-
-@pytest.fixture
-def online(settings: Settings, hub: HubServer) -> Settings:
-    return replace(settings, hub_address=hub.address)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,21 +24,10 @@ from image_similarity.jobs.words import Words, query_vector
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
-from tests.hub import WORDS, HubServer, fabricate, hub_server
+from tests.hub import WORDS, HubServer, fabricate
 from tests.shop import BLUE, paint_shop
 
 BOTH = pytest.mark.parametrize("name", WITH_TEXT)
-
-
-@pytest.fixture
-def hub() -> Iterator[HubServer]:
-    with hub_server() as server:
-        yield server
-
-
-@pytest.fixture
-def online(settings: Settings, hub: HubServer) -> Settings:
-    return replace(settings, hub_address=hub.address)
 
 
 def loaded(name: str, settings: Settings) -> OpenVinoTextModel:

@@ -96,16 +96,7 @@ def calibrate(
         stored = asked.index(database, settings, views, progress)
         rows = sampled_rows(Gallery.of(stored), pictures, options.seed)
         turns = max(1, min(MOST_TURNS, pictures // max(1, len(rows))))
-        records, folder = CatalogueRecords(database), folders.dataset / dataset.name
-        kinds, unread = dict[str, list[Questions]](), list[str]()
-        with TemporaryDirectory() as place:
-            for side, turned, forgotten in _sides(Side("", asked, stored), database, settings, Path(place)):
-                asker = Asker(Gallery.of(side.stored), side.asked, settings, records, folder, turned)
-                asking = rows[forgotten[np.asarray(stored.grouping.row_product)[rows]]]
-                for kind, questions in (asker.questions(asking, turns, progress) if len(asking) else {}).items():
-                    kinds.setdefault(kind, []).append(questions)
-                unread += asker.unread
-        parts = {kind: Questions.together(questions) for kind, questions in kinds.items()}
+        parts, unread = _questions(Side("", asked, stored), (rows, turns), database, settings, progress)
     if not parts:
         raise CalibrationError(f"not one picture of {dataset.name} can be read any more: run fit, then calibrate")
     calibrated = learn(parts, options)
@@ -113,6 +104,24 @@ def calibrate(
     facts = calibrated.as_dict()
     write_calibration(path, KeptCalibration(calibrated.calibration, asked.key, stored.manifest.generation, facts))
     return CalibrateReport(dataset.name, asked.key, path, calibrated, unread)
+
+
+def _questions(
+    side: Side, asking: tuple[NDArray[np.intp], int], database: Database, settings: Settings, progress: Progress
+) -> tuple[dict[str, Questions], list[str]]:
+    """The questions of each kind, and the pictures that could not be read; ``asking`` are rows, and photos of each."""
+    rows, turns = asking
+    own = np.asarray(side.stored.grouping.row_product)[rows]
+    records, folder = CatalogueRecords(database), Folders(settings.root).dataset / database.dataset.name
+    kinds, unread = dict[str, list[Questions]](), list[str]()
+    with TemporaryDirectory() as place:
+        for each, turned, forgotten in _sides(side, database, settings, Path(place)):
+            asker = Asker(Gallery.of(each.stored), each.asked, settings, records, folder, turned)
+            some = rows[forgotten[own]]
+            for kind, questions in (asker.questions(some, turns, progress) if len(some) else {}).items():
+                kinds.setdefault(kind, []).append(questions)
+            unread += asker.unread
+    return {kind: Questions.together(questions) for kind, questions in kinds.items()}, unread
 
 
 def _sides(side: Side, database: Database, settings: Settings, folder: Path) -> Iterator[tuple[Side, Turn, Mask]]:
