@@ -20,6 +20,7 @@ HEAVY = (
     *("numpy", "PIL", "openvino", "pyarrow", "keras", "httpx", "boto3", "botocore", "rich"),
     *("pillow_heif", "openvino_telemetry", "urllib3", "asyncio", "concurrent"),
     *("huggingface_hub", "tokenizers", "torch", "timm"),
+    *("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client"),
 )
 PICTURES = {"numpy", "PIL", "concurrent"}
 TABLE = [
