@@ -29,6 +29,8 @@ TABLE = [
     ("version", set()),
     ("models list --workspace {root} --format json", set()),
     ("models verify --workspace {root} --format json", set()),
+    ("keys add web --scope read --workspace {root}", set()),
+    ("keys list --workspace {root} --format json", set()),
     ("similar {shop} red --format json", set()),
     ("similar {shop} red --format csv", set()),
     ("similar {shop} --format json", set()),
