@@ -13,6 +13,7 @@ from image_similarity.cli.adapting import adapt
 from image_similarity.cli.calibrating import calibrate
 from image_similarity.cli.changing import compare, use
 from image_similarity.cli.evaluating import evaluate
+from image_similarity.cli.keys import keys
 from image_similarity.cli.models import models
 from image_similarity.cli.progress import Bars
 from image_similarity.embedding.choice import IN_USE, ModelChoice
@@ -248,6 +249,7 @@ app.command()(calibrate)
 app.command()(compare)
 app.command()(use)
 app.add_typer(models, name="models")
+app.add_typer(keys, name="keys")
 
 
 @app.command()
