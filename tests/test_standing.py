@@ -211,7 +211,7 @@ def test_new_attributes_can_be_asked_for_and_what_has_them_not_has_no_value(shop
 
 def test_closeness_is_measured_on_the_catalogue(shop: Shop) -> None:
     state = shop.open()
-    assert [state.closeness(score) for score in (1.0, 0.5, -1.0)] == ["very close", "close", "look-alike"]
+    assert [state.scale.closeness(score) for score in (1.0, 0.5, -1.0)] == ["very close", "close", "look-alike"]
 
 
 COLOURS = st.tuples(*[st.sampled_from([0, 60, 120, 250])] * 3)

@@ -53,6 +53,7 @@ class State:
     views: tuple[str, ...]
     base: StoredIndex
     recent: Recent
+    scale: Scale
 
     @property
     def behind(self) -> bool:
@@ -108,11 +109,6 @@ class State:
         asked = [[replace(question, own=place_of_product(part.gallery.products, product_id))] for part in parts]
         return rank_both(parts, asked, number)[0]
 
-    def closeness(self, score: float) -> Closeness:
-        """A score in words: ``very close`` is as close as the most similar product of a product typically is."""
-        median, low = self._typical
-        return "very close" if score >= median else "close" if score >= low else "look-alike"
-
     def judge(self, dataset: Dataset, settings: Settings, way: str, min_match: float | None) -> Judge:
         """What says how sure a match is; ``way`` and the errors are :func:`~image_similarity.jobs.sure.judge`'s."""
         path = calibration_file(settings, dataset, self.model.key, len(self.views))
@@ -142,12 +138,24 @@ class State:
                 return gallery.question(product)
         return None
 
+
+class Scale:
+    """What a score means in one catalogue, measured on its own products when it is first asked for."""
+
+    def __init__(self, base: StoredIndex) -> None:
+        self._base = base
+
+    def closeness(self, score: float) -> Closeness:
+        """A score in words: ``very close`` is as close as the most similar product of a product typically is."""
+        median, low = self.bounds
+        return "very close" if score >= median else "close" if score >= low else "look-alike"
+
     @cached_property
-    def _typical(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[float, float]:
         """Of the scores that products' most similar products have: the median and the lower quarter."""
-        gallery = self.parts[0].gallery
+        gallery = Gallery.of(self._base)
         some = np.unique(np.linspace(0, len(gallery.products) - 1, TYPICAL).astype(int))
-        questions = [replace(gallery.question(int(product)), rows=None) for product in some]
+        questions = [gallery.question(int(product)) for product in some]
         found = rank_both([Part(gallery)], [questions], 1)
         scores = [matches[0].score or 0.0 for matches in found if matches] or [1.0]
         return float(np.median(scores)), float(np.quantile(scores, QUARTER))
@@ -164,11 +172,11 @@ def open_state(model: Chosen, database: Database, settings: Settings, progress: 
     views = fitted_views(database, Folders(settings.root).index, recipe)
     base = present_index(database, Folders(settings.root).index, recipe, views)
     if base is not None:
-        state = State(model, recipe, views, base, recent(database, recipe, base))
+        state = State(model, recipe, views, base, recent(database, recipe, base), Scale(base))
         if not state.behind:
             return state
     base = fresh_index(database, Folders(settings.root).index, recipe, views, progress=progress)
-    return State(model, recipe, views, base, recent(database, recipe, base))
+    return State(model, recipe, views, base, recent(database, recipe, base), Scale(base))
 
 
 def next_state(state: State, database: Database, settings: Settings) -> State:
@@ -178,10 +186,10 @@ def next_state(state: State, database: Database, settings: Settings) -> State:
         NotFittedError: what was learned for the model has gone.
         StoreError: the store cannot be read.
     """
-    base = state.base
+    base, scale = state.base, state.scale
     known: Recent | None = state.recent
     newest = present_index(database, Folders(settings.root).index, state.recipe, state.views, unless=base.folder)
     if newest is not None:
-        base, known = newest, None
+        base, known, scale = newest, None, Scale(newest)
     now = recent(database, state.recipe, base, known)
-    return state if base is state.base and now is known else replace(state, base=base, recent=now)
+    return state if base is state.base and now is known else replace(state, base=base, recent=now, scale=scale)

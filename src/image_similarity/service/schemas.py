@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -10,6 +11,7 @@ MOST_NUMBER = 200
 """Products that one answer may have."""
 MOST_IMAGES = 50
 """Pictures that one product may be given at a time."""
+THUMBNAIL = 320  # pixels wide
 LONGEST_ID, LONGEST_TEXT, LONGEST_FILTER, LONGEST_ADDRESS = 500, 1000, 2000, 2000
 
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -83,7 +85,13 @@ class ProductImage(Said):
 
     image_id: str
     url: str
-    thumbnail: str = Field(description="As `url`; add another `?w=` for another width.")
+    thumbnail: str = Field(description="As `url`; give another `w` for another width.")
+
+    @classmethod
+    def of(cls, image_id: str) -> ProductImage:
+        """The addresses of a picture."""
+        url = f"/v1/images/{quote(image_id, safe='')}"
+        return cls(image_id=image_id, url=url, thumbnail=f"{url}?w={THUMBNAIL}")
 
 
 class Product(Said):
