@@ -42,6 +42,7 @@ class Database:
         self.products = quoted(dataset.table("products"))
         self.failures = quoted(dataset.table("failures"))
         self.changes = quoted(dataset.table("changes"))
+        self.requests = quoted(dataset.table("requests"))
         try:
             self._claim(create)
         except BaseException:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from image_similarity.service.desk import Desk
+    from image_similarity.service.importer import Importer
     from image_similarity.service.limits import RateLimiter
 
 bearer = HTTPBearer(auto_error=False, description="An API key; see `image-similarity keys`.")
@@ -57,3 +58,8 @@ def _may(scope: Allowed) -> Callable[..., None]:
 
 
 may_read, may_write, may_admin = (_may(scope) for scope in (Allowed.read, Allowed.write, Allowed.admin))
+
+
+def importer_of(request: Request) -> Importer:
+    """What carries bulk imports out."""
+    return cast("Importer", request.app.state.importer)

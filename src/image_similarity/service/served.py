@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,14 +108,6 @@ class ServedModel:
             return False
         self.state = newer
         return True
-
-    def embed_views(self, pixels: Mapping[str, Sequence[NDArray[np.uint8]]]) -> dict[str, list[NDArray[np.float32]]]:
-        """For pictures that are put: by each model's key their views ``(views, size, size, 3)`` to vectors."""
-        vectors = {}
-        for key, model in self.embedder.models.items():
-            with NETWORKS:
-                vectors[key] = [model.embed(each) for each in pixels[key]]
-        return vectors
 
     @cached_property
     def likes(self) -> list[Like]:
