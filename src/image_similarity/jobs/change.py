@@ -109,9 +109,7 @@ def put_product(
     return is_new
 
 
-def remove_product(
-    database: Database, settings: Settings, product_id: str, once: Answered | None = None
-) -> bool:
+def remove_product(database: Database, settings: Settings, product_id: str, once: Answered | None = None) -> bool:
     """Take a product away; False where there is none. ``once``: as :func:`put_product` has it.
 
     Raises:

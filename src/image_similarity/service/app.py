@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from image_similarity import __version__
-from image_similarity.service import about, importing, metrics, page_files, products, schemas, searching, sharing
+from image_similarity.service import about, importing, metrics, products, schemas, searching, sharing
 from image_similarity.service.access import AccessLog
 from image_similarity.service.depth import JsonDepth
 from image_similarity.service.desk import Desk
@@ -19,6 +19,7 @@ from image_similarity.service.headers import SecurityHeaders
 from image_similarity.service.importer import Importer
 from image_similarity.service.keys import FILE, Keys
 from image_similarity.service.limits import BodyLimit, RateLimiter
+from image_similarity.service.page_files import page_routes
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ def routes(options: ServiceOptions, settings: Settings, progress: Progress = no_
     add_handlers(app)
     for router in (searching.router, products.router, sharing.router, importing.router, about.router):
         app.include_router(router, prefix="/v1")
-    for router in (about.health, metrics.router, page_files.router):
+    for router in (about.health, metrics.router):
         app.include_router(router)
+    app.router.routes.extend(page_routes())
     _complete(app)
     return app
 

@@ -27,7 +27,8 @@ SHOWN = 100  # failures that an answer lists
 SCHEMA = """
 CREATE TABLE job (state TEXT NOT NULL, created TEXT NOT NULL, finished TEXT, reason TEXT NOT NULL);
 CREATE TABLE products (
-    position INTEGER PRIMARY KEY, product_id TEXT NOT NULL UNIQUE, body TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'queued'
+    position INTEGER PRIMARY KEY, product_id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued'
 );
 CREATE TABLE failures (product_id TEXT NOT NULL, image TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL);
 """
@@ -47,9 +48,7 @@ class Imports:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def add(
-        self, products: Iterable[schemas.BulkProduct], failures: Iterable[schemas.JobFailure] = ()
-    ) -> schemas.Job:
+    def add(self, products: Iterable[schemas.BulkProduct], failures: Iterable[schemas.JobFailure] = ()) -> schemas.Job:
         """Keep a new import. Of a product that is named twice the last stands.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["products"])
 PAGE = 50
+NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.Product, "description": "It is new."}}
 Key = Annotated[
     str | None,
     Header(
@@ -94,7 +95,7 @@ async def product(request: Request, product_id: str) -> Response:
 @router.put(
     "/products/{product_id:path}",
     response_model=schemas.Product,
-    responses={201: {"model": schemas.Product, "description": "It is new."}} | problems(400, 409, 413, 415, 422, 503),
+    responses=NEW | problems(400, 409, 413, 415, 422, 503),
     openapi_extra=BODY,
     dependencies=[Depends(may_write)],
     summary="Put a product",
@@ -110,7 +111,7 @@ async def put(request: Request, product_id: schemas.ProductId, key: Key = None) 
             change = _change_in(form.get("product", "{}"))
             files = await files_in(form, "images") or None
     wanted = Wanted(product_id, change, files)
-    status = await putrequest_of(desk, wanted, key)
+    status = await put_once(desk, wanted, key)
     return answered(await desk.store.read(lambda database: _there(database, product_id)), status)
 
 

@@ -90,5 +90,3 @@ def done_before(database: Database, once: Answered | None) -> Answered | None:
         return None if once is None else Requests(database).find(once)
     except ClashError:
         raise ConflictError("this Idempotency-Key was given with another request before") from None
-
-

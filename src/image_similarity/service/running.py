@@ -44,6 +44,12 @@ def run(options: ServiceOptions, settings: Settings, progress: Progress = no_pro
         uvicorn.Server(config).run(sockets=[listening])
 
 
+def address_of(options: ServiceOptions) -> str:
+    """Where a browser on this machine finds the page."""
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    return f"http://{host}:{options.port}/"
+
+
 def check_keys(options: ServiceOptions, settings: Settings) -> None:
     """Refuse to listen to everybody without keys.
 
@@ -60,9 +66,7 @@ def check_keys(options: ServiceOptions, settings: Settings) -> None:
 def _listening(options: ServiceOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
-        return socket.create_server(
-            (options.host, options.port), family=family, backlog=WAITING, reuse_port=False
-        )
+        return socket.create_server((options.host, options.port), family=family, backlog=WAITING, reuse_port=False)
     except OSError as error:
         raise UsageError(
             f"cannot listen at {options.host}:{options.port}: {error.strerror or error}. Choose another --port"

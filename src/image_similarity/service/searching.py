@@ -119,9 +119,7 @@ async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest
     squares, plain = None, False
     if data is not None:
         squares, plain = await desk.work(_seen, data, model, asked.crop, desk.settings.max_pixels)
-    return Asked(
-        asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match
-    )
+    return Asked(asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match)
 
 
 def _seen(data: bytes, model: ServedModel, crop: schemas.Crop | None, max_pixels: int) -> tuple[Squares, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,14 +32,16 @@ if TYPE_CHECKING:
 router = APIRouter()
 FRESH = "private, max-age=300"
 FOR_GOOD = "private, max-age=604800, immutable"  # a photo's name is the hash of its bytes
-PICTURE = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture."}}
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture."}
+}
 UNCHANGED = {304: {"description": "It is what the client has already."}}
 
 
 @router.get(
     "/images/{image_id:path}",
     response_class=Response,
-    responses=PICTURE | UNCHANGED | problems(404, 422),
+    responses={**PICTURE, **problems(404, 422)},
     dependencies=[Depends(may_read)],
     tags=["products"],
     summary="A picture of the catalogue",
@@ -101,7 +104,7 @@ async def keep_photo(request: Request) -> Response:
 @router.get(
     "/photos/{photo}",
     response_class=Response,
-    responses=PICTURE | UNCHANGED | problems(404, 422),
+    responses={**PICTURE, **problems(404, 422)},
     dependencies=[Depends(may_read)],
     tags=["search"],
     summary="A photo that is kept",
@@ -137,12 +140,10 @@ async def mark(request: Request) -> Response:
     if (marked.photo is None) == (marked.query_product_id is None):
         raise UnusableError("a mark names what was asked with: a photo or a query_product_id")
     for product_id in (marked.product_id, marked.query_product_id):
-        if product_id is not None and not await desk.store.read(lambda db, each=product_id: _is_there(db, each)):
+        if product_id is not None and not await desk.store.read(partial(_is_there, product_id)):
             raise NotThereError(f"there is no product {product_id!r}")
     if marked.query_product_id is not None:
-        await asyncio.to_thread(
-            desk.marks.mark_product, marked.query_product_id, marked.product_id, marked.verdict
-        )
+        await asyncio.to_thread(desk.marks.mark_product, marked.query_product_id, marked.product_id, marked.verdict)
     else:
         data = found(await desk.work(desk.photos.find, marked.photo or ""), "such photo any longer")
         data = await desk.work(_cropped, data, marked.crop, desk.settings.max_pixels)
@@ -171,7 +172,7 @@ def _path(database: Database, desk: Desk, image_id: str) -> Path:
     return Path(kept.location)
 
 
-def _is_there(database: Database, product_id: str) -> bool:
+def _is_there(product_id: str, database: Database) -> bool:
     return CatalogueRecords(database).is_there(product_id)
 
 
