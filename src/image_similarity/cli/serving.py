@@ -73,4 +73,10 @@ def serve(
     )
     show.say(f"Loading {dataset} ...")
     with Bars() as bars:
-        run(options, replace(settings, root=settings.root.resolve()), bars)
+        run(options, replace(settings, root=settings.root.resolve()), _say_ready, bars)
+
+
+def _say_ready(address: str) -> None:
+    from image_similarity.cli import show
+
+    show.say(f"Open {address} in a browser. Stop with Ctrl-C.")

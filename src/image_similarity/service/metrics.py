@@ -53,7 +53,7 @@ class Metrics:
 
             async def heard(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    route = getattr(scope.get("route"), "path", UNKNOWN)
+                    route = _route(scope)
                     self._requests.labels(scope["method"], route, message["status"]).inc()
                     self._seconds.labels(scope["method"], route).observe(perf_counter() - began)
                 await send(message)
@@ -61,6 +61,11 @@ class Metrics:
             await app(scope, receive, heard)
 
         return counted
+
+
+def _route(scope: Scope) -> str:
+    path: str = getattr(scope.get("route"), "path", UNKNOWN)
+    return f"/v1{path}" if scope["path"].startswith("/v1/") and not path.startswith("/v1/") else path
 
 
 @router.get("/metrics", response_class=Response, summary="Measures for Prometheus")
