@@ -75,5 +75,5 @@ async def metrics(request: Request) -> Response:
     desk = desk_of(request)
     measured.searching.set(desk.searching)
     for model in desk.models.values():
-        measured.images.labels(model.name).set(model.state.images)
+        measured.images.labels(model.name).set(model.state.counts[1])
     return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)
