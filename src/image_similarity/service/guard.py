@@ -7,6 +7,7 @@ posts across sites sends its ``Origin``: changes are taken from the service's ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ ANY = "*"
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 PROBES = frozenset(("/healthz", "/readyz"))
 """Asked by address by whatever runs containers, and of no use to anybody else."""
+NAME = re.compile(r"[a-z0-9._:-]+", re.ASCII)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -85,6 +87,13 @@ def _place(address: str, default: int) -> tuple[str, int] | None:
         name, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if not name or parts.username is not None or parts.path or parts.query or parts.fragment:
+    if (
+        not name
+        or not NAME.fullmatch(name)
+        or parts.username is not None
+        or parts.path
+        or parts.query
+        or parts.fragment
+    ):
         return None
     return name.rstrip("."), port or default
