@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from image_similarity.errors import NotFittedError
-from image_similarity.features.schema import connect, create_dataset, explained, index_images, quoted
+from image_similarity.features.schema import complete_dataset, connect, create_dataset, explained, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,7 @@ class Database:
         self.images = quoted(dataset.table("images"))
         self.products = quoted(dataset.table("products"))
         self.failures = quoted(dataset.table("failures"))
+        self.changes = quoted(dataset.table("changes"))
         try:
             self._claim(create)
         except BaseException:
@@ -116,7 +117,7 @@ class Database:
         if self.dataset.name in names:
             if create:
                 with self.reading() as connection:
-                    index_images(connection, self.dataset)
+                    complete_dataset(connection, self.dataset)
             return
         if not create:
             raise NotFittedError(

@@ -9,7 +9,7 @@ from image_similarity.types import CatalogueImage, Failure, Product
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from image_similarity.features.database import Database
 
@@ -86,6 +86,12 @@ class CatalogueRecords:
         """The picture that stands for a product: its first by id."""
         return self._first("item_id = ?", product_id)
 
+    def images_of(self, product_id: str) -> list[CatalogueImage]:
+        """A product's pictures, by their ids."""
+        query = f"SELECT * FROM {self._database.images} WHERE item_id = ? ORDER BY image_id"
+        with self._database.reading() as connection:
+            return [_image(row) for row in connection.execute(query, (product_id,))]
+
     def failures(self) -> Iterator[tuple[str, Failure]]:
         """Each failure of the latest runs, with its job."""
         with self._database.reading() as connection:
@@ -124,7 +130,11 @@ class CatalogueRecords:
                 f"WHERE {condition} ORDER BY image_id LIMIT 1",
                 (value,),
             ).fetchone()
-        return CatalogueImage(row[0], row[1], row[2], json.loads(row[3])) if row else None
+        return _image(row) if row else None
+
+
+def _image(row: Sequence[str]) -> CatalogueImage:
+    return CatalogueImage(row[0], row[1], row[2], json.loads(row[3]))
 
 
 def _json(attributes: Mapping[str, str]) -> str:
