@@ -1,8 +1,7 @@
-"""How much one client may ask: requests a second, bytes of a body, depth of its JSON."""
+"""How much one client may ask: requests a second, and bytes of a body."""
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,10 +20,6 @@ STRANGERS = ""
 """Whoever comes when the table is full of others who are busy shares this bucket."""
 ONE_CLIENT = 64
 """Bits of an IPv6 address that tell clients apart: whoever has one address has all that begin so."""
-DEEPEST = 20
-"""Brackets within brackets that JSON may have."""
-# A string, to its end or the body's, or a bracket. It matches wherever a quote is, so the scan is linear in any body.
-TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -146,23 +141,3 @@ class BodyLimit:
                 raise
         if over and not started:
             await refusal(scope, receive, send)
-
-
-def too_deep(body: bytes, most: int = DEEPEST) -> bool:
-    """Whether brackets stand more than ``most`` deep in a body of JSON.
-
-    A body with a zero byte counts as too deep: JSON is UTF-8, which has none there, while Python would also read
-    UTF-16, in which strings and brackets cannot be told apart like this.
-    """
-    if b"\0" in body:
-        return True
-    depth = 0
-    for token in TOKEN.finditer(body):
-        first = body[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > most:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False
