@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
+from image_similarity.errors import UsageError
 from image_similarity.service.access import AccessLog, name_key
 from image_similarity.service.guard import Guard
 from image_similarity.service.headers import SecurityHeaders
@@ -253,3 +254,25 @@ def test_any_name_can_be_allowed() -> None:
         assert httpx.get(address + "/", headers={"Host": "a b"}).status_code == 403
         headers = {"Host": "whatever.example", "Origin": "http://evil.example"}
         assert httpx.post(address + "/v1/marks", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["Look.example", "look.example:8000", "look.example.", "2001:db8::1", "[2001:db8::1]:80"]
+)
+def test_a_listed_name_counts_however_it_is_written(host: str) -> None:
+    asked = "[2001:db8::1]:8000" if "2001" in host else "look.example:8000"
+    with serving(Guard(application(), hosts=[host])) as address:
+        assert httpx.get(address + "/", headers={"Host": asked}).status_code == 200
+        assert httpx.get(address + "/", headers={"Host": "other.example"}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["", "http://look.example", "a b", "look.example/x"])
+def test_a_listed_name_that_is_none_is_said(host: str) -> None:
+    with pytest.raises(UsageError, match="no name of a host"):
+        Guard(application(), hosts=[host])
+
+
+@pytest.mark.parametrize("origin", ["*", "shop.example", "https://shop.example/", "null", "ftp://shop.example", ""])
+def test_a_listed_origin_that_is_none_is_said(origin: str) -> None:
+    with pytest.raises(UsageError, match="no origin of a site"):
+        Guard(application(), origins=[origin])
