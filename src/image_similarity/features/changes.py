@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from image_similarity.features.requests import Requests
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import SIX_VIEWS
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from image_similarity.features.database import Database
+    from image_similarity.features.requests import Answered
     from image_similarity.features.store import FeatureRow
     from image_similarity.types import CatalogueImage, Product
 
@@ -47,6 +50,7 @@ class ProductChanges:
         product: Product,
         images: Sequence[CatalogueImage] | None,
         rows: Mapping[str, Iterable[FeatureRow]],
+        once: Answered | None = None,
     ) -> bool:
         """Put a product: its texts, and where they are given its pictures in place of those before.
 
@@ -54,6 +58,7 @@ class ProductChanges:
             product: as it is to be.
             images: all of its pictures; None: those that it has.
             rows: by the key of each model, the features of all views of these pictures.
+            once: the request that this is, to be remembered with its status: 201 where the product is new, else 200.
 
         Returns:
             Whether the product is new.
@@ -77,10 +82,13 @@ class ProductChanges:
                 f"INSERT OR REPLACE INTO {tables.products} VALUES (?, ?, ?, ?)",
                 (product.product_id, product.title, product.description, _json(product.attributes)),
             )
+            if once is not None:
+                status = HTTPStatus.OK if known else HTTPStatus.CREATED
+                Requests(tables).remember(connection, replace(once, status=int(status)))
             return not known
 
-    def remove(self, product_id: str) -> bool:
-        """Take a product away; False where there is none.
+    def remove(self, product_id: str, once: Answered | None = None) -> bool:
+        """Take a product away; False where there is none. ``once``: as :meth:`put` has it, with 204.
 
         Raises:
             StoreError: as :meth:`put`.
@@ -93,6 +101,8 @@ class ProductChanges:
             with _logged(tables, product_id):
                 self._switch_off(connection, known)
                 connection.execute(f"DELETE FROM {tables.products} WHERE item_id = ?", (product_id,))
+            if once is not None:
+                Requests(tables).remember(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))
             return True
 
     def last(self) -> int:

@@ -156,6 +156,15 @@ def complete_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
             items TEXT NOT NULL                 -- JSON: the products that changed
         )"""
     )
+    connection.execute(
+        f"""CREATE TABLE IF NOT EXISTS {quoted(dataset.table("requests"))} (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL UNIQUE,           -- of its sender's choice
+            digest BLOB NOT NULL,
+            status INTEGER NOT NULL,
+            at REAL NOT NULL                    -- seconds since 1970
+        )"""
+    )
 
 
 def explained(error: Exception, path: Path) -> StoreError:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.features.database import Database
+    from image_similarity.features.requests import Answered
     from image_similarity.settings import Settings
     from image_similarity.types import ModelSpec, Product
 
@@ -68,6 +69,7 @@ def put_product(
     product: Product,
     pictures: Sequence[EmbeddedPicture] | None,
     views: Sequence[str],
+    once: Answered | None = None,
 ) -> bool:
     """Put a product in place of what there was of it.
 
@@ -77,6 +79,7 @@ def put_product(
         product: its id, texts and attributes.
         pictures: all of its pictures; None: those that it has.
         views: that the pictures' features are of.
+        once: the request that this is, to be remembered in the same transaction.
 
     Returns:
         Whether it is new.
@@ -100,20 +103,20 @@ def put_product(
             for key, vectors in each.vectors.items():
                 pixels = each.picture.pixels[key]
                 rows.setdefault(key, []).extend(_rows(image, bytes.fromhex(digest), pixels, vectors, views))
-    is_new = ProductChanges(database).put(product, images, rows)
+    is_new = ProductChanges(database).put(product, images, rows, once)
     if images is not None:
         _forget(former, images, uploads(settings, database.dataset))
     return is_new
 
 
-def remove_product(database: Database, settings: Settings, product_id: str) -> bool:
-    """Take a product away; False where there is none.
+def remove_product(database: Database, settings: Settings, product_id: str, once: Answered | None = None) -> bool:
+    """Take a product away; False where there is none. ``once``: as :func:`put_product` has it.
 
     Raises:
         StoreError: as :func:`put_product`.
     """
     former = CatalogueRecords(database).images_of(product_id)
-    if not ProductChanges(database).remove(product_id):
+    if not ProductChanges(database).remove(product_id, once):
         return False
     _forget(former, [], uploads(settings, database.dataset))
     return True

@@ -11,8 +11,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 
+from image_similarity.service.depth import too_deep
 from image_similarity.service.errors import BadRequestError, UnsupportedError, UnusableError
-from image_similarity.service.limits import too_deep
 from image_similarity.service.schemas import MOST_IMAGES
 
 if TYPE_CHECKING:
@@ -49,18 +49,18 @@ async def json_body(request: Request, record: type[R]) -> R:
         body = await request.body()
     except ClientDisconnect as error:
         raise BadRequestError("the body ended too soon") from error
-    if too_deep(body):
-        raise BadRequestError("the JSON is nested too deeply")
     return parsed(body, record)
 
 
-def parsed(body: bytes | str, record: type[R]) -> R:
+def parsed(body: bytes, record: type[R]) -> R:
     """JSON as a record; raises as :func:`json_body`."""
+    if too_deep(body):
+        raise BadRequestError("the JSON is nested too deeply")
     try:
         value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BadRequestError(f"the body is no JSON: {error}") from error
-    return record.model_validate(value, strict=None)
+    return record.model_validate(value)
 
 
 @asynccontextmanager

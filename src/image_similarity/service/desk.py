@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from image_similarity.embedding.choice import IN_USE
 from image_similarity.errors import UsageError
@@ -16,10 +19,14 @@ from image_similarity.jobs.chosen import chosen
 from image_similarity.jobs.in_use import model_in_use
 from image_similarity.jobs.standing import open_state
 from image_similarity.processors import processors
+from image_similarity.service.addresses import Trusted
 from image_similarity.service.errors import BusyError, NotThereError
+from image_similarity.service.fetching import FetchLimits
+from image_similarity.service.imports import Imports
+from image_similarity.service.marks import MarkBook
 from image_similarity.service.photos import Photos
 from image_similarity.service.pictures import Pictures
-from image_similarity.service.served import ServedModel
+from image_similarity.service.served import NETWORKS, ServedModel
 from image_similarity.service.store import Store
 from image_similarity.service.upkeep import Upkeep
 from image_similarity.settings import Folders
@@ -49,6 +56,9 @@ class Desk:
         self.models = self._served(progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
         self.pictures = Pictures(settings.max_pixels)
+        self.marks = MarkBook(settings.root / "labels" / self.dataset.label)
+        self.imports = Imports(settings.root / "imports" / self.dataset.label)
+        self.fetching = FetchLimits(most_bytes=settings.max_download_bytes, trusted=Trusted.parse(options.inside))
         self.upkeep = Upkeep(list(self.models.values()), self.dataset, settings, options.recent)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
         self.searching = 0
@@ -85,6 +95,16 @@ class Desk:
     def views(self) -> tuple[str, ...]:
         """The views that features are kept of: those of the model that has most."""
         return max((model.state.views for model in self.models.values()), key=len)
+
+    def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+        """Of a picture that is put: its views ``(views, size, size, 3)`` to vectors, by each model's key."""
+        vectors = dict[str, NDArray[np.float32]]()
+        for served in self.models.values():
+            for key, model in served.embedder.models.items():
+                if key not in vectors:
+                    with NETWORKS:
+                        vectors[key] = model.embed(pixels[key])
+        return vectors
 
     async def work(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something that takes a processor's time, in a thread: decoding, for one."""

@@ -11,7 +11,14 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from image_similarity.errors import ImageError, ImageSimilarityError, NotFittedError, OutputError, StoreError, UsageError
+from image_similarity.errors import (
+    ImageError,
+    ImageSimilarityError,
+    NotFittedError,
+    OutputError,
+    StoreError,
+    UsageError,
+)
 from image_similarity.service.access import request_id
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.problems import MEDIA_TYPE, problem_response

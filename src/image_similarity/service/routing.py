@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from image_similarity.service.desk import Desk
+    from image_similarity.service.importer import Importer
     from image_similarity.service.limits import RateLimiter
 
-bearer = HTTPBearer(auto_error=False, description="An API key; see `image-similarity keys`.")
+_bearer = HTTPBearer(auto_error=False, description="An API key; see `image-similarity keys`.")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
 def desk_of(request: Request) -> Desk:
@@ -35,9 +37,7 @@ def answered(record: BaseModel, status: int = 200, headers: Mapping[str, str] | 
 
 
 def _may(scope: Allowed) -> Callable[..., None]:
-    def check(
-        request: Request, credentials: HTTPAuthorizationCredentials | None = Security(bearer)
-    ) -> None:
+    def check(request: Request, credentials: Credentials = None) -> None:
         keys, limiter = cast("Keys | None", request.app.state.keys), cast("RateLimiter", request.app.state.limiter)
         who = request.client.host if request.client else ""
         if keys is not None:
@@ -57,3 +57,8 @@ def _may(scope: Allowed) -> Callable[..., None]:
 
 
 may_read, may_write, may_admin = (_may(scope) for scope in (Allowed.read, Allowed.write, Allowed.admin))
+
+
+def importer_of(request: Request) -> Importer:
+    """What carries bulk imports out."""
+    return cast("Importer", request.app.state.importer)

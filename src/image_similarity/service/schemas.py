@@ -54,23 +54,23 @@ class Crop(Strict):
 class Image(Strict):
     """One picture, named in one of three ways."""
 
-    address: Address | None = Field(None, description="An http or https address of the open internet.")
-    base64: str | None = Field(None, description="The bytes of a file.")
-    photo: PhotoId | None = Field(None, description="What `POST /v1/photos` answered.")
+    address: Address | None = Field(default=None, description="An http or https address of the open internet.")
+    base64: str | None = Field(default=None, description="The bytes of a file.")
+    photo: PhotoId | None = Field(default=None, description="What `POST /v1/photos` answered.")
 
 
 class SearchRequest(Strict):
     """A photo, or words where the model knows words, or both."""
 
     image: Image | None = None
-    text: Words | None = Field(None, description="What to look for, in words.")
-    text_weight: Share = Field(0.5, description="The share of the words beside a photo.")
-    crop: Crop | None = Field(None, description="Ask with this part of the photo only.")
+    text: Words | None = Field(default=None, description="What to look for, in words.")
+    text_weight: Share = Field(default=0.5, description="The share of the words beside a photo.")
+    crop: Crop | None = Field(default=None, description="Ask with this part of the photo only.")
     number: Number = 10
-    filter: Condition | None = Field(None, description='Only such products: `price < 50 and brand = "Kipsta"`.')
-    min_match: Share | None = Field(None, description="Leave out products that are it with less than this probability.")
-    like: Like | None = Field(None, description="Only the shape or only the colour counts.")
-    model: str | None = Field(None, max_length=LONGEST_ID, description="One of `GET /v1/models`; else the first.")
+    filter: Condition | None = Field(default=None, description='Only such products: `price < 50 and brand = "Kipsta"`.')
+    min_match: Share | None = Field(default=None, description="Leave out products that are less probably it.")
+    like: Like | None = Field(default=None, description="Only the shape or only the colour counts.")
+    model: str | None = Field(default=None, max_length=LONGEST_ID, description="One of `GET /v1/models`; or the first.")
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"image": {"address": "https://example.com/photo.jpg"}, "number": 5}]}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -18,7 +16,7 @@ from image_similarity.service.bodies import FORM, JSON, fields_in, file_in, form
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.failing import problems
-from image_similarity.service.fetching import fetch_picture
+from image_similarity.service.picture_source import picture_bytes
 from image_similarity.service.routing import answered, desk_of, may_read
 from image_similarity.service.served import Asked, Found, ServedModel
 
@@ -103,29 +101,6 @@ async def similar(
         return answered(_matches(served, found(answer, f"product {product_id!r}")))
 
 
-async def picture_bytes(desk: Desk, image: schemas.Image) -> bytes:
-    """The bytes of a picture that a request names.
-
-    Raises:
-        UnusableError: it names none, or more than one; or it is not to be had.
-        ImageError: it cannot be fetched.
-    """
-    named = [way for way in (image.address, image.base64, image.photo) if way is not None]
-    if len(named) != 1:
-        raise UnusableError("a picture is named by one of address, base64 and photo")
-    if image.address is not None:
-        return await fetch_picture(image.address, desk.fetching)
-    if image.photo is not None:
-        kept = await desk.work(desk.photos.find, image.photo)
-        if kept is None:
-            raise UnusableError("the photo is not kept any longer: send it again")
-        return kept
-    try:
-        return base64.b64decode(image.base64 or "", validate=True)
-    except (binascii.Error, ValueError):
-        raise UnusableError("the picture is no base64") from None
-
-
 async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: bytes | None) -> Asked:
     if data is None and asked.text is None:
         raise UnusableError("there is nothing to search for: give a photo or a text")
@@ -144,9 +119,7 @@ async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest
     squares, plain = None, False
     if data is not None:
         squares, plain = await desk.work(_seen, data, model, asked.crop, desk.settings.max_pixels)
-    return Asked(
-        asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match
-    )
+    return Asked(asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match)
 
 
 def _seen(data: bytes, model: ServedModel, crop: schemas.Crop | None, max_pixels: int) -> tuple[Squares, bool]:

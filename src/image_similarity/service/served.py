@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from image_similarity.errors import ImageSimilarityError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.index.language import parse_filter
@@ -19,7 +20,6 @@ from image_similarity.jobs.like import LIKES, weighing
 from image_similarity.jobs.standing import State, next_state
 from image_similarity.jobs.sure import AGGREGATE, OLDER, Judge, Judged
 from image_similarity.jobs.words import Words, query_vector
-from image_similarity.errors import ImageSimilarityError, UsageError
 from image_similarity.service import schemas
 from image_similarity.service.batching import Batches
 from image_similarity.settings import Folders
@@ -28,7 +28,6 @@ from image_similarity.types import ProductMatch, no_progress
 if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.index.filters import Filter
     from image_similarity.jobs.chosen import Chosen, Embedder, Squares
     from image_similarity.jobs.like import Like
     from image_similarity.settings import Settings
@@ -109,14 +108,6 @@ class ServedModel:
         self.state = newer
         return True
 
-    def embed_views(self, pixels: Mapping[str, Sequence[NDArray[np.uint8]]]) -> dict[str, list[NDArray[np.float32]]]:
-        """For pictures that are put: by each model's key their views ``(views, size, size, 3)`` to vectors."""
-        vectors = {}
-        for key, model in self.embedder.models.items():
-            with NETWORKS:
-                vectors[key] = [model.embed(each) for each in pixels[key]]
-        return vectors
-
     @cached_property
     def likes(self) -> list[Like]:
         """What only may count."""
@@ -148,13 +139,13 @@ class ServedModel:
         judge = self.state.judge(self._dataset, self._settings, AGGREGATE, min_match)
         return judge if judge.note != OLDER else Judge(judge.kept, judge.min_match)  # it changes all day here
 
-    def _answer(self, batch: Sequence[Asked]) -> list[Found | None | Exception]:
+    def _answer(self, batch: Sequence[Asked]) -> list[Found | Exception | None]:
         """Answer questions together: one pass through the network, one search for those that are searched alike."""
         state = self.state
         vectors = self._vectors(batch)
         alike: dict[tuple[int, str | None], list[int]] = {}
         judges = [self._judge(asked.min_match) for asked in batch]
-        answers: list[Found | None | Exception] = [None] * len(batch)
+        answers: list[Found | Exception | None] = [None] * len(batch)
         for at, asked in enumerate(batch):
             if asked.product_id is None:
                 alike.setdefault((max(asked.number, judges[at].depth), asked.filter), []).append(at)
@@ -189,7 +180,7 @@ class ServedModel:
                 vectors[at] = weighing(asked.like, self.chosen)(own)
         return vectors
 
-    def _similar(self, state: State, asked: Asked) -> Found | None | Exception:
+    def _similar(self, state: State, asked: Asked) -> Found | Exception | None:
         try:
             wanted = parse_filter(asked.filter) if asked.filter else None
             matches = state.similar(asked.product_id or "", asked.number, wanted, weighing(asked.like, self.chosen))
