@@ -24,11 +24,12 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 FIRST = ("README.md", "commands.md")  # the longest, apart: two files of tests run side by side
+ELSEWHERE = ("service.md",)  # tests/test_docs_service.py runs it, against a live service
 
 
 def pages(*, first: bool) -> list[Path]:
     """The pages that have blocks: those that are read first, or the others."""
-    return [page for page in PAGES if blocks(page) and (page.name in FIRST) == first]
+    return [page for page in PAGES if blocks(page) and page.name not in ELSEWHERE and (page.name in FIRST) == first]
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -69,7 +70,7 @@ def environment(desk: Path) -> dict[str, str]:
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",
-        "PYTHONPATH": str(installed),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(installed), os.environ.get("PYTHONPATH")))),
     }
 
 

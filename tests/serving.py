@@ -14,7 +14,7 @@ import uvicorn
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """Serve an application on a free port of this machine; gives its address."""
-    config = uvicorn.Config(app, port=0, ws="none", lifespan="off", log_level="critical", access_log=False)
+    config = uvicorn.Config(app, port=0, ws="none", lifespan="auto", log_level="critical", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

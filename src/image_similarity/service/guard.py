@@ -7,12 +7,14 @@ posts across sites sends its ``Origin``: changes are taken from the service's ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from image_similarity.errors import UsageError
 from image_similarity.service.access import request_id
 from image_similarity.service.problems import problem_response
 
@@ -21,6 +23,7 @@ ANY = "*"
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 PROBES = frozenset(("/healthz", "/readyz"))
 """Asked by address by whatever runs containers, and of no use to anybody else."""
+NAME = re.compile(r"[a-z0-9._:-]+", re.ASCII)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -30,14 +33,17 @@ class Guard:
     Args:
         hosts: names (without a port) that the service is known by, beside ``localhost``, 127.0.0.1 and ::1; ``*``: any.
         origins: of other sites whose pages may use it: ``https://shop.example``.
+
+    Raises:
+        UsageError: one of them is no name, or no origin.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self.app = app
-        given = {host.strip("[]").rstrip(".").lower() for host in hosts}
+        given = set(hosts)
         self.any_host = ANY in given
-        self.hosts = OWN_NAMES | given
-        self.origins = {place for place in map(_origin, origins) if place}
+        self.hosts = OWN_NAMES | {_named(host) for host in given - {ANY}}
+        self.origins = {_listed(origin) for origin in origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -69,6 +75,21 @@ class Guard:
         return "A page of another site cannot change anything here; list sites that may with --cors-origin."
 
 
+def _named(host: str) -> str:
+    """The name in an entry of the list of hosts, however it is written: with a port, or an address with colons."""
+    place = _place(f"//[{host}]" if host.count(":") > 1 and host[0] != "[" else f"//{host}", 0)
+    if place is None:
+        raise UsageError(f"{host!r} is no name of a host: write shop.example, or * for any")
+    return place[0]
+
+
+def _listed(origin: str) -> tuple[str, str, int]:
+    place = _origin(origin)
+    if place is None:
+        raise UsageError(f"{origin!r} is no origin of a site: write https://shop.example, without anything behind it")
+    return place
+
+
 def _origin(text: str) -> tuple[str, str, int] | None:
     """The scheme, name and port of an origin; None where it is none."""
     scheme = text.partition(":")[0].lower()
@@ -85,6 +106,13 @@ def _place(address: str, default: int) -> tuple[str, int] | None:
         name, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if not name or parts.username is not None or parts.path or parts.query or parts.fragment:
+    if (
+        not name
+        or not NAME.fullmatch(name)
+        or parts.username is not None
+        or parts.path
+        or parts.query
+        or parts.fragment
+    ):
         return None
     return name.rstrip("."), port or default

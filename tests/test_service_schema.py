@@ -1,0 +1,48 @@
+"""Schemathesis asks a live service whatever its OpenAPI allows, and what it does not; every check holds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from image_similarity.service.app import create_app
+
+from image_similarity.dataset import Dataset
+from image_similarity.embedding.choice import ModelChoice
+from image_similarity.sample import draw_sample
+from image_similarity.sample.families import FAMILIES
+from image_similarity.service.keys import FILE, Allowed, Keys
+from image_similarity.service.options import ServiceOptions
+from image_similarity.settings import Settings
+from image_similarity.workspace import Workspace
+from tests.serving import serving
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of a service with a small shop, as others would reach it, and a key that may do everything."""
+    folder = tmp_path_factory.mktemp("service")
+    settings = Settings(root=folder / "data")
+    draw_sample(folder / "shop", families=FAMILIES[:2])
+    Workspace(settings=settings).fit("shop", folder / "shop", model="colour-shape")
+    key = Keys(settings.root / FILE).add("schemathesis", Allowed.admin)
+    options = ServiceOptions(Dataset.named("shop"), (ModelChoice("colour-shape"),), host="0.0.0.0", photos=50)
+    with serving(create_app(options, settings)) as address:
+        yield address, key
+
+
+def test_schemathesis_finds_nothing(service: tuple[str, str], tmp_path: Path) -> None:
+    address, key = service
+    command = [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIG, "run", "--checks", "all"]
+    command += ["--header", f"Authorization: Bearer {key}", "--url", address, f"{address}/v1/openapi.json"]
+    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "120"}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert httpx.get(address + "/readyz").status_code == 200
