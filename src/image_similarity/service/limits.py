@@ -1,0 +1,143 @@
+"""How much one client may ask: requests a second, and bytes of a body."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from time import monotonic
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from image_similarity.service.access import request_id
+from image_similarity.service.problems import problem_response
+
+TOO_LARGE = "Content Too Large"
+STRANGERS = ""
+"""Whoever comes when the table is full of others who are busy shares this bucket."""
+ONE_CLIENT = 64
+"""Bits of an IPv6 address that tell clients apart: whoever has one address has all that begin so."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+
+
+class RateLimiter:
+    """A bucket of tokens for each client: ``burst`` at first, ``per_second`` more each second; a request takes one.
+
+    At most ``most`` buckets are kept. A full bucket is forgotten without loss, for it is what a new client gets; where
+    all are in use, newcomers share one, so that many addresses neither fill the memory nor win themselves more.
+    """
+
+    def __init__(
+        self, per_second: float, burst: int, most: int = 10_000, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.per_second = per_second
+        self.burst = burst
+        self.most = most
+        self._clock = clock
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()  # the longest unused first
+
+    def wait(self, client: str) -> float:
+        """Take a token of a client's. 0 where there was one, else the seconds until there is."""
+        now = self._clock()
+        bucket = self._bucket(client, now)
+        bucket.tokens, bucket.at = self._filled(bucket, now), now
+        if bucket.tokens >= 1:
+            bucket.tokens -= 1
+            return 0.0
+        return (1 - bucket.tokens) / self.per_second
+
+    def __len__(self) -> int:
+        """How many buckets are kept."""
+        return len(self._buckets)
+
+    def _bucket(self, client: str, now: float) -> _Bucket:
+        bucket = self._buckets.get(client)
+        if bucket is None and len(self._buckets) >= self.most:
+            oldest = next(iter(self._buckets))
+            if self._filled(self._buckets[oldest], now) < self.burst:
+                client = STRANGERS
+                bucket = self._buckets.get(client)
+            else:
+                del self._buckets[oldest]
+        if bucket is None:
+            bucket = self._buckets[client] = _Bucket(float(self.burst), now)
+        self._buckets.move_to_end(client)
+        return bucket
+
+    def _filled(self, bucket: _Bucket, now: float) -> float:
+        return min(self.burst, bucket.tokens + (now - bucket.at) * self.per_second)
+
+
+def client_of(scope: Scope) -> str:
+    """Whom an address of a request counts for; where there is no key to tell clients apart."""
+    client = scope.get("client")
+    if not client:
+        return "unknown"
+    try:
+        address = ip_address(client[0])
+    except ValueError:
+        return str(client[0])
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((int(address) >> ONE_CLIENT << ONE_CLIENT, ONE_CLIENT)))
+
+
+class BodyTooLargeError(HTTPException):
+    """A body went past its limit. FastAPI lets it through, where it would answer 400 to any other error."""
+
+    def __init__(self) -> None:
+        super().__init__(413, TOO_LARGE)
+
+
+class BodyLimit:
+    """Answers 413 to a body of more bytes than ``limit`` says for its request: at once where it declares them, else
+    as soon as they have come. What the application makes of the broken body is not sent.
+    """
+
+    def __init__(self, app: ASGIApp, limit: Callable[[Scope], int]) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        most = self.limit(scope)
+        refusal = problem_response(413, TOO_LARGE, f"The body may have {most} bytes at most.", request_id(scope))
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > most:
+            await refusal(scope, receive, send)
+            return
+        came, over, started = 0, False, False
+
+        async def counted() -> Message:
+            nonlocal came, over
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > most:
+                over = True
+                raise BodyTooLargeError
+            return message
+
+        async def unless_over(message: Message) -> None:
+            nonlocal started
+            if started or not over:
+                started = True
+                await send(message)
+
+        try:
+            await self.app(scope, counted, unless_over)
+        except Exception:
+            if not over or started:
+                raise
+        if over and not started:
+            await refusal(scope, receive, send)
