@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from image_similarity.service.app import create_app
 
 from image_similarity.dataset import Dataset
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.sample import draw_sample
 from image_similarity.sample.families import FAMILIES
+from image_similarity.service.app import create_app
 from image_similarity.service.keys import FILE, Allowed, Keys
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
@@ -40,7 +40,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
 
 def test_schemathesis_finds_nothing(service: tuple[str, str], tmp_path: Path) -> None:
     address, key = service
-    command = [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIG, "run", "--checks", "all"]
+    program = str(Path(sys.executable).with_name("schemathesis"))
+    command = [program, "--config-file", str(CONFIG), "run", "--checks", "all"]
     command += ["--header", f"Authorization: Bearer {key}", "--url", address, f"{address}/v1/openapi.json"]
     environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "120"}
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
