@@ -20,8 +20,8 @@ bench: $(VENV)/.benched
 	$(BIN)/python bench/allpairs.py --scale $(SCALE)
 	$(BIN)/python bench/products.py
 	$(BIN)/python bench/switch.py
-	$(BIN)/python bench/embed.py
-	$(BIN)/python bench/first_version.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
+	$(BIN)/python bench/embed.py $(if $(filter quick,$(SCALE)),--images 4)
+	$(BIN)/python bench/first_version.py $(if $(filter quick,$(SCALE)),--images 32 --singly 3) $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 	$(BIN)/python bench/pipeline.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 
 lint: $(VENV)/.developed

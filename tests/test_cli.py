@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.cli import main
+from image_similarity.cli import main, show
+from image_similarity.jobs.fit import FitReport
+from image_similarity.types import Counts
 from tests.conftest import paint
 from tests.servers import Answer, image_server, picture
 
@@ -120,6 +122,28 @@ def test_failures_are_exit_code_3_and_listed(
     assert [(row["image"], row["stage"]) for row in listed] == [("page_1.jpg", "decode"), ("torn_1.jpg", "decode")]
     assert run(monkeypatch, "failures", "-d", "shop", "--format", "csv") == 0
     assert "a web page" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("rows", "recall", "search_recall", "said"),
+    [
+        (50_000, None, None, []),
+        (60_000, None, 0.995, ["more than 50000: searches look into cells, 99.5%"]),
+        (
+            200_000,
+            0.9612,
+            0.995,
+            ["more than 100000: similar products are compared by cells, 96.1%", "more than 50000: searches look"],
+        ),
+    ],
+)
+def test_a_fit_says_where_not_every_row_is_compared_and_what_is_found_so(
+    rows: int, recall: float | None, search_recall: float | None, said: list[str]
+) -> None:
+    report = FitReport("key", Counts(rows), [], rows, Path("x"), rows, recall, search_recall)
+    lines = list(show.recall_lines(report))
+    assert len(lines) == len(said)
+    assert all(part in line and f"{rows} images" in line for part, line in zip(said, lines, strict=True))
 
 
 def test_a_table_of_addresses_is_extracted_and_fitted(

@@ -80,6 +80,7 @@ def test_a_large_catalogue_is_compared_by_cells_and_says_how_much_it_finds(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cells, "FEW", 100)
+    monkeypatch.setattr(recommend, "ALL_PAIRS_UP_TO", 1000)
     stored = opened(root, tmp_path / "index", Choice(CellsIndex, 1000))
     assert isinstance(stored.index, CellsIndex)
     found, exact = answers(stored, tmp_path / "pairs"), one_by_one(opened(root, tmp_path / "exact"))
@@ -87,6 +88,18 @@ def test_a_large_catalogue_is_compared_by_cells_and_says_how_much_it_finds(
     assert all(len(line) == 5 for line in found.values())
     assert np.mean(same) > 0.8  # vectors by chance have no cells to speak of
     assert 0 < (recall_of(Gallery.of(stored)) or 0) <= 1
+
+
+def test_all_products_at_once_are_compared_exactly_where_a_search_already_looks_into_cells(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommend, "PAIRS_FROM", 1)
+    stored = opened(root, tmp_path / "index", Choice(CellsIndex, 1000))
+    with prepared(stored, "best", tmp_path / "pairs", no_progress) as gallery:
+        assert recall_of(gallery) is None
+        found = dict(recommendations(gallery, 5, "best", no_progress))
+    assert found == one_by_one(opened(root, tmp_path / "exact"))
+    assert recall_of(Gallery.of(stored)) is not None
 
 
 def test_an_index_of_every_row_finds_all_and_says_so(root: Path, tmp_path: Path) -> None:

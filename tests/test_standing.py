@@ -99,7 +99,7 @@ def test_a_product_that_was_put_is_found_without_a_new_index(shop: Shop) -> None
     after = shop.next(before)
     assert like(after, (0, 10, 250), 2) == ["azure", "blue"]
     assert after.base is before.base  # the index is the one that there was
-    assert after.images == before.images + 1
+    assert (before.counts, after.counts) == ((4, 6), (5, 7))
     assert like(before, (0, 10, 250), 2)[0] == "blue"  # whoever asks the former state has it whole
 
 
@@ -117,6 +117,7 @@ def test_a_product_with_other_pictures_is_found_by_those_alone(shop: Shop) -> No
     assert not shop.put("red", (0, 0, 240))  # not new
     state = shop.next(state)
     assert like(state, BLUE, 2) == ["blue", "red"]
+    assert state.counts == (4, 5)
     assert like(state, RED, 1) == ["orange"]
 
 

@@ -153,11 +153,8 @@ def fit(
         )
     if report.int8 is not None:
         show.say(str(report.int8))
-    if report.recall is not None:
-        from image_similarity.neighbours.large import EXACT_UP_TO
-
-        several = f"{report.rows} images and views, more than {EXACT_UP_TO}"
-        show.say(f"{several}: compared by cells, {report.recall:.1%} of the nearest found (on a sample)")
+    for line in show.recall_lines(report):
+        show.say(line)
     show.show_counts("embedded", report.counts, report.failures, dataset)
     show.say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
     if report.failures:

@@ -37,6 +37,9 @@ def serve(
     batch: Annotated[int, typer.Option(min=1, max=256, help="Photos that go through the network together.")] = 16,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second of one key or address; 0: any number.")] = 0.0,
     photos: Annotated[int, typer.Option(min=0, help="Photos that are kept, so that answers can be shared.")] = 10_000,
+    rebuild_after: Annotated[
+        int, typer.Option(min=0, help="Products put or taken away before the index is built anew.")
+    ] = 2000,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Serve searches over HTTP, and a page to try them on."""
@@ -70,7 +73,14 @@ def serve(
         batch=batch,
         rate=rate,
         photos=photos,
+        recent=rebuild_after,
     )
     show.say(f"Loading {dataset} ...")
     with Bars() as bars:
-        run(options, replace(settings, root=settings.root.resolve()), bars)
+        run(options, replace(settings, root=settings.root.resolve()), _say_ready, bars)
+
+
+def _say_ready(address: str) -> None:
+    from image_similarity.cli import show
+
+    show.say(f"Open {address} in a browser. Stop with Ctrl-C.")

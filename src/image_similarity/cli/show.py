@@ -11,9 +11,10 @@ from image_similarity.cli.options import Format
 from image_similarity.jobs.answers import score_texts, surety_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from image_similarity.jobs.answers import Answer
+    from image_similarity.jobs.fit import FitReport
     from image_similarity.types import Counts, Failure
 
 SHOWN_FAILURES = 20
@@ -48,6 +49,19 @@ def show_answer(answer: Answer, how: Format) -> None:
         show_rows(list(columns), list(zip(*columns.values(), strict=True)), how, f"Most like {name}")
     if answer.note:
         say(answer.note)
+
+
+def recall_lines(report: FitReport) -> Iterator[str]:
+    """What a fit says where not every row is compared with every other: from when on, and how much is found so."""
+    from image_similarity.neighbours.large import ALL_PAIRS_UP_TO, EXACT_UP_TO
+
+    for what, up_to, recall in (
+        ("similar products are compared by cells", ALL_PAIRS_UP_TO, report.recall),
+        ("searches look into cells", EXACT_UP_TO, report.search_recall),
+    ):
+        if recall is not None:
+            rows = f"{report.rows} images and views, more than {up_to}"
+            yield f"{rows}: {what}, {recall:.1%} of the nearest found (on a sample)"
 
 
 def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:

@@ -96,13 +96,6 @@ class CatalogueRecords:
         with tables.reading() as connection:
             return bool(connection.execute(query, (product_id,)).fetchone()[0])
 
-    def counts(self) -> tuple[int, int]:
-        """How many products have pictures, and how many pictures there are."""
-        query = f"SELECT count(DISTINCT item_id), count(*) FROM {self._database.images}"
-        with self._database.reading() as connection:
-            products, images = connection.execute(query).fetchone()
-        return int(products), int(images)
-
     def product_ids(self, prefix: str, after: str, number: int) -> list[str]:
         """The first ids after ``after``, sorted, of products whose id or title begins with ``prefix``, in any case."""
         tables = self._database

@@ -18,6 +18,7 @@ from image_similarity.jobs.features import FeaturesRun, ModelInUse
 from image_similarity.jobs.int8 import with_int8
 from image_similarity.jobs.recommend import prepared, recall_of, recommendations
 from image_similarity.ranking.aggregate import check_ranking
+from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
 from image_similarity.types import Counts, Failure, Progress, no_progress
 
@@ -64,7 +65,10 @@ class FitReport:
     rows: int
     """Images and views that were compared."""
     recall: float | None = None
-    """Of the ten nearest images of an image, the share that was found, measured on a sample; None: all, exactly."""
+    """Of the ten nearest images of an image, the share that the dictionary is made of, measured on a sample; None: all,
+    exactly."""
+    search_recall: float | None = None
+    """The same for a photo that is searched with."""
     int8: Int8Check | None = None
     """How the int8 network compares with fp32, where it was asked for."""
 
@@ -116,7 +120,17 @@ def fit(
     stem = folders.trained_models / dataset.dictionary(recipe.key)
     with prepared(stored, options.aggregate, pairs, progress) as gallery:
         products = files.write(stem, recommendations(gallery, options.number, options.aggregate, progress))
-        return FitReport(recipe.key, run.counts, run.failures, products, stem, len(gallery), recall_of(gallery), check)
+        return FitReport(
+            recipe.key,
+            run.counts,
+            run.failures,
+            products,
+            stem,
+            rows=len(gallery),
+            recall=recall_of(gallery),
+            search_recall=recall_of(Gallery.of(stored)),
+            int8=check,
+        )
 
 
 def _nothing_usable(run: FeaturesRun) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from image_similarity.neighbours.allpairs import all_pairs
 from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.large import ALL_PAIRS_UP_TO
 from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
 from image_similarity.ranking.gallery import Gallery
 
@@ -27,6 +29,8 @@ PAIRS_FROM = 8192  # rows: before that, the nearest of each are found sooner tha
 def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progress) -> Iterator[Gallery]:
     """The rows of an index, made ready for all of its products to ask.
 
+    Up to ``ALL_PAIRS_UP_TO`` rows every row is compared, whatever answers single questions.
+
     Args:
         stored: the index.
         aggregate: how products are ranked; only ``best`` asks for the nearest rows of all rows.
@@ -34,6 +38,8 @@ def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progre
         progress: told how far it is.
     """
     gallery = Gallery.of(stored)
+    if len(gallery) <= ALL_PAIRS_UP_TO:
+        gallery.index = ExactIndex(stored.features.vectors)
     if isinstance(gallery.index, CellsIndex):
         gallery.index = gallery.index.with_effort(gallery.index.facts.catalogue)
         if aggregate == "best":
@@ -47,7 +53,7 @@ def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progre
 
 
 def recall_of(gallery: Gallery) -> float | None:
-    """The share of the truly nearest that the gallery's index finds, measured on a sample; None for all of them."""
+    """The share of the truly nearest that the gallery finds, measured on a sample; None for all of them."""
     if gallery.known is not None and gallery.recall is not None:
         return gallery.recall
     return gallery.index.effort.recall if isinstance(gallery.index, CellsIndex) else None

@@ -68,11 +68,18 @@ class State:
             parts.append(Part(Gallery.of(self.recent.index)))
         return parts
 
-    @property
-    def images(self) -> int:
-        """How many pictures can be found."""
-        stored = [self.base.manifest, *([self.recent.index.manifest] if self.recent.index else [])]
-        return sum(manifest.images for manifest in stored)
+    @cached_property
+    def counts(self) -> tuple[int, int]:
+        """How many products and how many pictures can be found."""
+        holds = self.parts[0].allowed
+        if holds is None:
+            products, images = self.base.manifest.products, self.base.manifest.images
+        else:
+            rows = holds.numbers()
+            grouping = self.base.grouping
+            products, images = (len(np.unique(of[rows])) for of in (grouping.row_product, grouping.row_image))
+        new = self.recent.index.manifest if self.recent.index else None
+        return (products + new.products, images + new.images) if new else (products, images)
 
     def ask(
         self,

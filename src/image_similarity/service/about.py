@@ -42,8 +42,8 @@ async def models(request: Request) -> Response:
 async def catalogue(request: Request) -> Response:
     """Counts, failures, sizes on disk, and what products can be filtered by."""
     desk = desk_of(request)
-    counted = await desk.store.read(_counted)
-    return answered(await asyncio.to_thread(_catalogue, desk, counted))
+    failed = await desk.store.read(_failed)
+    return answered(await asyncio.to_thread(_catalogue, desk, failed))
 
 
 @router.get("/failures", response_model=schemas.Failures, responses=problems(422), summary="Images that are no use")
@@ -109,17 +109,15 @@ def _model(served: ServedModel, default: bool) -> schemas.Model:
     )
 
 
-def _counted(database: Database) -> tuple[int, int, Counter[tuple[str, str]]]:
-    """Products, images, and failures by job and stage."""
-    records = CatalogueRecords(database)
-    products, images = records.counts()
-    return products, images, Counter((job, each.stage) for job, each in records.failures())
+def _failed(database: Database) -> Counter[tuple[str, str]]:
+    """Failures by job and stage."""
+    return Counter((job, each.stage) for job, each in CatalogueRecords(database).failures())
 
 
-def _catalogue(desk: Desk, counted: tuple[int, int, Counter[tuple[str, str]]]) -> schemas.Catalogue:
-    products, images, failed = counted
+def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogue:
     folders, dataset = Folders(desk.settings.root), desk.dataset
     default = desk.model(None)
+    products, images = default.state.counts
     written = [
         path.stat().st_mtime
         for model in desk.models.values()
@@ -132,7 +130,7 @@ def _catalogue(desk: Desk, counted: tuple[int, int, Counter[tuple[str, str]]]) -
         failures=[schemas.FailureCount(job=job, stage=stage, images=n) for (job, stage), n in sorted(failed.items())],
         last_fit=_moment(max(written)) if written else None,
         models=[
-            schemas.ModelState(name=each.name, images=each.state.images, index_bytes=_size(each.state.base.folder))
+            schemas.ModelState(name=each.name, images=each.state.counts[1], index_bytes=_size(each.state.base.folder))
             for each in desk.models.values()
         ],
         store_bytes=sum(path.stat().st_size for path in folders.database.parent.glob(f"{folders.database.name}*")),

@@ -53,7 +53,7 @@ class Metrics:
 
             async def heard(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    route = getattr(scope.get("route"), "path", UNKNOWN)
+                    route = _route(scope)
                     self._requests.labels(scope["method"], route, message["status"]).inc()
                     self._seconds.labels(scope["method"], route).observe(perf_counter() - began)
                 await send(message)
@@ -63,6 +63,11 @@ class Metrics:
         return counted
 
 
+def _route(scope: Scope) -> str:
+    path: str = getattr(scope.get("route"), "path", UNKNOWN)
+    return f"/v1{path}" if scope["path"].startswith("/v1/") and not path.startswith("/v1/") else path
+
+
 @router.get("/metrics", response_class=Response, summary="Measures for Prometheus")
 async def metrics(request: Request) -> Response:
     """In Prometheus' text format."""
@@ -70,5 +75,5 @@ async def metrics(request: Request) -> Response:
     desk = desk_of(request)
     measured.searching.set(desk.searching)
     for model in desk.models.values():
-        measured.images.labels(model.name).set(model.state.images)
+        measured.images.labels(model.name).set(model.state.counts[1])
     return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)

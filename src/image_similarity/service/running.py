@@ -11,6 +11,8 @@ from image_similarity.service.keys import FILE, Keys
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from image_similarity.service.options import ServiceOptions
     from image_similarity.settings import Settings
 
@@ -19,8 +21,13 @@ LAST_WORDS = 20  # seconds that requests have to end when the service stops
 WAITING = 2048  # connections that the system holds before they are taken
 
 
-def run(options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> None:
-    """Serve until a signal comes.
+def run(
+    options: ServiceOptions,
+    settings: Settings,
+    ready: Callable[[str], None],
+    progress: Progress = no_progress,
+) -> None:
+    """Serve until a signal comes; ``ready`` is told the address once it answers.
 
     Raises:
         UsageError: nobody could get in, or the address is taken.
@@ -41,13 +48,21 @@ def run(options: ServiceOptions, settings: Settings, progress: Progress = no_pro
             timeout_graceful_shutdown=LAST_WORDS,
             backlog=WAITING,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        began = server.startup
+
+        async def startup(sockets: list[socket.socket] | None = None) -> None:
+            await began(sockets)
+            if server.started:
+                ready(_address(options.host, listening.getsockname()[1]))
+
+        server.startup = startup  # type: ignore[method-assign]
+        server.run(sockets=[listening])
 
 
-def address_of(options: ServiceOptions) -> str:
+def _address(host: str, port: int) -> str:
     """Where a browser on this machine finds the page."""
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    return f"http://{host}:{options.port}/"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def check_keys(options: ServiceOptions, settings: Settings) -> None:
