@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -25,6 +25,11 @@ from tests.serving import serving
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
+async def no_internet(name: str, port: int) -> Sequence[str]:
+    """The addresses that are made up lead nowhere, here as on a machine that could ask for them."""
+    raise OSError(f"{name} is not asked for by tests")
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The address of a service with a small shop, as others would reach it, and a key that may do everything."""
@@ -34,7 +39,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
     Workspace(settings=settings).fit("shop", folder / "shop", model="colour-shape")
     key = Keys(settings.root / FILE).add("schemathesis", Allowed.admin)
     options = ServiceOptions(Dataset.named("shop"), (ModelChoice("colour-shape"),), host="0.0.0.0", photos=50)
-    with serving(create_app(options, settings)) as address:
+    with pytest.MonkeyPatch.context() as patch, serving(create_app(options, settings)) as address:
+        patch.setattr("image_similarity.service.fetching.look_up", no_internet)
         yield address, key
 
 
