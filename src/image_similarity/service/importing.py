@@ -17,7 +17,7 @@ from image_similarity.catalogue.sources import TABLE_ENDINGS
 from image_similarity.catalogue.tables import TableSource
 from image_similarity.errors import CatalogueError
 from image_similarity.service import schemas
-from image_similarity.service.bodies import FORM, JSON, form_of, json_body, kind_of
+from image_similarity.service.bodies import FORM, JSON, form_of, json_body, kind_of, only
 from image_similarity.service.desk import found
 from image_similarity.service.errors import BadRequestError, UnusableError
 from image_similarity.service.failing import problems
@@ -75,6 +75,7 @@ async def add(request: Request) -> Response:
         job = await asyncio.to_thread(imports.add, wanted.products)
     else:
         async with form_of(request, files=1) as form:
+            only(form, "file")
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise BadRequestError("send the table as a file named file")
@@ -95,7 +96,7 @@ async def jobs(request: Request) -> Response:
 @router.get(
     "/jobs/{job_id}",
     response_model=schemas.Job,
-    responses=problems(404),
+    responses=problems(404, 422),
     dependencies=[Depends(may_read)],
     summary="How a bulk import stands",
 )

@@ -16,7 +16,7 @@ from image_similarity.errors import ImageError
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.images.decode import decode
 from image_similarity.service import schemas
-from image_similarity.service.bodies import FORM, file_in, form_of, json_body, kind_of
+from image_similarity.service.bodies import FORM, file_in, form_of, json_body, kind_of, only
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import BadRequestError, NotThereError, UnsupportedError, UnusableError
 from image_similarity.service.failing import problems
@@ -93,6 +93,7 @@ async def keep_photo(request: Request) -> Response:
     if not desk.options.photos:
         raise UnusableError("this service keeps no photos: send them with each search")
     async with form_of(request, files=1) as form:
+        only(form, "file")
         data = await file_in(form, "file")
     if data is None:
         raise BadRequestError("send the photo as a file named file")
