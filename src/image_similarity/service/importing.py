@@ -75,10 +75,10 @@ async def add(request: Request) -> Response:
         job = await asyncio.to_thread(imports.add, wanted.products)
     else:
         async with form_of(request, files=1) as form:
-            only(form, "file")
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise BadRequestError("send the table as a file named file")
+            only(form, "file")
             products, failures = await asyncio.to_thread(
                 _read_table, file.filename or "", await file.read(), desk_of(request).settings
             )

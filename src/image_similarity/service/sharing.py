@@ -93,10 +93,10 @@ async def keep_photo(request: Request) -> Response:
     if not desk.options.photos:
         raise UnusableError("this service keeps no photos: send them with each search")
     async with form_of(request, files=1) as form:
-        only(form, "file")
         data = await file_in(form, "file")
-    if data is None:
-        raise BadRequestError("send the photo as a file named file")
+        if data is None:
+            raise BadRequestError("send the photo as a file named file")
+        only(form, "file")
     kept = await desk.work(desk.photos.keep, data)
     photo = schemas.Photo(photo=kept.name, url=f"/v1/photos/{kept.name}", width=kept.width, height=kept.height)
     return answered(photo, 201, {"Location": photo.url})
