@@ -2,10 +2,10 @@
 
     python bench/serve.py [--seconds 30] [--clients 1 8 32 128] [--steady 600] [--images 100000]
 
-A made-up catalogue of so many images under MobileNetV2 (clustered vectors, 1280 numbers), a service in a process of its
-own, and clients that ask again as soon as they are answered: over connections that stay open, each time with another
-photo of 448 pixels a side, as a page sends them. Clients and service share the same processors. Then the same with one
-request in ten putting a product, and 32 clients against a service that takes each photo through the network alone.
+A made-up catalogue of so many images under MobileNetV2 (vectors like those of photos, 1280 numbers), a service in a
+process of its own, and clients that ask again as soon as they are answered: over connections that stay open, each time
+with another photo of 448 pixels a side. Clients and service share the same processors. Then the same with one request
+in ten putting a product, and 32 clients against a service that takes each photo through the network alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent)]
 import harness  # noqa: E402
@@ -41,7 +42,6 @@ THREADS = harness.pin(ASKED.threads)
 SIDE, PHOTOS, SEED, BATCH = 448, 64, 7, 2000
 MANY = 32  # clients, where ways are compared
 WRITES = 0.1
-CLUSTERS = 2000
 SETTLE = 30.0  # seconds of load before memory counts as that of the start
 
 
@@ -65,6 +65,18 @@ class Level:
         return [
             self.name, self.clients, rate, rate / bare, *at, self.statuses[503], others, round(self.megabytes),
         ]  # fmt: skip
+
+    def figures(self) -> dict[str, Any]:
+        """For the file."""
+        return {
+            "name": self.name,
+            "clients": self.clients,
+            "rate": len(self.took) / self.seconds,
+            "statuses": self.statuses,
+            "quantiles": quantiles(self.took),
+            "refused": quantiles(self.refused),
+            "megabytes": self.megabytes,
+        }
 
 
 def quantiles(values: Sequence[float]) -> tuple[float, float, float]:
@@ -114,12 +126,8 @@ def main() -> None:
     results = {
         "bare": bare,
         "steady": steady,
-        "levels": [
-            {"name": each.name, "clients": each.clients, "rate": len(each.took) / each.seconds, "statuses": each.statuses,
-             "quantiles": quantiles(each.took), "refused": quantiles(each.refused), "megabytes": each.megabytes}
-            for each in levels
-        ],
-    }  # fmt: skip
+        "levels": [level.figures() for level in levels],
+    }
     harness.report("serve", results, tables)
 
 
@@ -245,7 +253,7 @@ async def answer(reader: asyncio.StreamReader) -> int:
 
 def prepare(root: Path) -> None:
     """The catalogue and the photos."""
-    import numpy as np
+    import vectors
     from PIL import Image
 
     from image_similarity.dataset import Dataset
@@ -265,8 +273,8 @@ def prepare(root: Path) -> None:
         file = io.BytesIO()
         Image.open(path).convert("RGB").resize((SIDE, SIDE)).save(file, "JPEG", quality=85)
         (root / "photos" / f"{number:03}.jpg").write_bytes(file.getvalue())
-    spec, generator = model_spec(ModelChoice(str(ASKED.model))), np.random.default_rng(SEED)
-    centres = generator.standard_normal((CLUSTERS, spec.dimension), np.float32)
+    spec = model_spec(ModelChoice(str(ASKED.model)))
+    drawn = vectors.catalogue(root, ASKED.images, spec.dimension, queries=1).vectors
     names = [(f"image-{number:06}", f"product-{number:06}") for number in range(ASKED.images)]
     with Database(Folders(root / "data").database, Dataset.named("shop"), create=True) as database:
         store, records = FeatureStore(database), CatalogueRecords(database)
@@ -275,14 +283,9 @@ def prepare(root: Path) -> None:
         records.claim(images)
         records.forget_gone(Product(product, f"Product {product[-6:]}", "", {}) for _, product in names)
         for first in range(0, len(images), BATCH):
-            some = images[first : first + BATCH]
-            vectors = centres[generator.integers(0, CLUSTERS, len(some))]
-            vectors = vectors + 0.7 * generator.standard_normal(vectors.shape).astype(np.float32)
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            digests = ((first + place).to_bytes(32, "big") for place in range(len(some)))
             rows = (
-                FeatureRow(image, "000", digest, True, encode(vector))
-                for image, digest, vector in zip(some, digests, vectors, strict=True)
+                FeatureRow(images[place], "000", place.to_bytes(32, "big"), True, encode(drawn[place]))
+                for place in range(first, min(first + BATCH, len(images)))
             )
             store.put(rows, spec.key)
 

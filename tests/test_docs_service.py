@@ -82,7 +82,8 @@ class Live:
 
 @pytest.fixture
 def live(desk: Path) -> Iterator[Live]:  # noqa: F811
-    fitted = run(["image-similarity", *["fit", "-d", "shop", "--catalogue", "little-shop", "--model", "colour-shape"]], desk)
+    fitting = "image-similarity fit -d shop --catalogue little-shop --model colour-shape"
+    fitted = run(["bash", "-ec", fitting], desk)
     assert fitted.returncode == 0, fitted.stderr
     live = Live(desk)
     yield live

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import ssl
 import threading
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -199,6 +200,24 @@ def test_a_picture_may_be_as_large_as_the_limit_and_no_larger(server: ImageServe
     address = server.give("/", Answer(body, headers=headers))
     assert len(fetched(address, FetchLimits(most_bytes=1000, trusted=HERE.trusted))) == 1000
     assert "larger than 999 bytes" in str(refused(address, FetchLimits(most_bytes=999, trusted=HERE.trusted)))
+
+
+def test_a_picture_that_declares_too_much_is_not_waited_for(server: ImageServer) -> None:
+    address = server.give("/", Answer(b"x" * 1001, half=True))
+    assert "larger" in str(refused(address, FetchLimits(most_bytes=1000, seconds=5, trusted=HERE.trusted)))
+    assert not server.released.is_set()
+
+
+def test_what_unpacks_to_gigabytes_takes_no_memory(server: ImageServer) -> None:
+    packed = gzip.compress(bytes(100_000_000))
+    address = server.give("/", Answer(packed, headers={"Content-Encoding": "gzip"}))
+    fetched(server.give("/first", Answer(picture())))  # what is loaded once is not the bomb's
+    tracemalloc.start()
+    try:
+        assert "larger" in str(refused(address, FetchLimits(most_bytes=100_000, trusted=HERE.trusted)))
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])

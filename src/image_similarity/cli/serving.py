@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ from image_similarity.cli.progress import Bars
 from image_similarity.errors import UsageError
 
 INSTALL = "the service needs its own packages: pip install 'image-similarity[serve]'"
+POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+"""Of numpy and FAISS: while the network keeps every processor busy, a second thread of theirs is waited for."""
 DEFAULT_WORKSPACE = Path("data")
 
 
@@ -49,6 +52,8 @@ def serve(
     from image_similarity.features.database import dataset_names
     from image_similarity.settings import Folders, Settings
 
+    for pool in POOLS:
+        os.environ.setdefault(pool, "1")
     try:
         from image_similarity.service.options import ServiceOptions
         from image_similarity.service.running import run

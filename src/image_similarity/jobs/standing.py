@@ -25,6 +25,7 @@ from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -118,8 +119,18 @@ class State:
 
     def judge(self, dataset: Dataset, settings: Settings, way: str, min_match: float | None) -> Judge:
         """What says how sure a match is; ``way`` and the errors are :func:`~image_similarity.jobs.sure.judge`'s."""
-        path = calibration_file(settings, dataset, self.model.key, len(self.views))
+        path = self._calibration(dataset, settings)
         return judge(path, self.recipe.key, self.base.manifest.generation, way, min_match)
+
+    def calibrated_at(self, dataset: Dataset, settings: Settings) -> int:
+        """When it was last calibrated, in nanoseconds of the system's clock; 0 where it was not."""
+        try:
+            return self._calibration(dataset, settings).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def _calibration(self, dataset: Dataset, settings: Settings) -> Path:
+        return calibration_file(settings, dataset, self.recipe.key, len(self.views))
 
     def _passing(self, wanted: Filter | None) -> list[Part]:
         if wanted is None:

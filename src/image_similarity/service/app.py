@@ -11,9 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 from image_similarity import __version__
 from image_similarity.service import about, importing, metrics, products, schemas, searching, sharing
 from image_similarity.service.access import AccessLog
-from image_similarity.service.depth import JsonDepth
 from image_similarity.service.desk import Desk
-from image_similarity.service.failing import add_handlers
+from image_similarity.service.failing import add_handlers, problems
 from image_similarity.service.guard import Guard
 from image_similarity.service.headers import SecurityHeaders
 from image_similarity.service.importer import Importer
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
 BURST = 4  # seconds' worth of requests that a client may make at once
 UNLIMITED = 1e9
+ANYWHERE = (401, 403, 429, 503)  # no key, one that may not, too many requests, a store that is locked
+RECORDS = (schemas.SearchRequest, schemas.ProductChange, schemas.JobRequest, schemas.Mark, schemas.Problem)
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID")
 
 
@@ -46,7 +47,7 @@ def create_app(options: ServiceOptions, settings: Settings, progress: Progress =
     """
     app = routes(options, settings, progress)
     counted: ASGIApp = app.state.metrics.around(app)
-    inner: ASGIApp = BodyLimit(JsonDepth(counted), lambda _: options.max_body_bytes)
+    inner: ASGIApp = BodyLimit(counted, lambda _: options.max_body_bytes)
     if options.origins:
         inner = CORSMiddleware(
             inner,
@@ -89,23 +90,23 @@ def routes(options: ServiceOptions, settings: Settings, progress: Progress = no_
     app.state.limiter = RateLimiter(rate, burst=max(1, int(rate * BURST)))
     add_handlers(app)
     for router in (searching.router, products.router, sharing.router, importing.router, about.router):
-        app.include_router(router, prefix="/v1")
-    for router in (about.health, metrics.router):
-        app.include_router(router)
+        app.include_router(router, prefix="/v1", responses=problems(*ANYWHERE))
+    app.include_router(metrics.router, responses=problems(*ANYWHERE))
+    app.include_router(about.health)
     app.router.routes.extend(page_routes())
     _complete(app)
     return app
 
 
 def _complete(app: FastAPI) -> None:
-    """Let OpenAPI know the records of the bodies that routes read themselves."""
+    """Let OpenAPI know the records of problems, and of the bodies that routes read themselves."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = made()
             known = schema.setdefault("components", {}).setdefault("schemas", {})
-            for record in (schemas.SearchRequest, schemas.ProductChange, schemas.JobRequest, schemas.Mark):
+            for record in RECORDS:
                 own = record.model_json_schema(ref_template="#/components/schemas/{model}")
                 known.update(own.pop("$defs", {}))
                 known[record.__name__] = own

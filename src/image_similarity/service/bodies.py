@@ -79,6 +79,17 @@ async def form_of(request: Request, files: int = MOST_IMAGES) -> AsyncIterator[F
         raise BadRequestError("the form ended too soon") from error
 
 
+def only(form: FormData, *names: str) -> None:
+    """Refuse a form with other fields than these.
+
+    Raises:
+        UnusableError: it has others.
+    """
+    for name in form:
+        if name not in names:
+            raise UnusableError(f"the form has a field {name[:100]!r}; it may have: {', '.join(names)}")
+
+
 async def file_in(form: FormData, name: str) -> bytes | None:
     """The bytes of a form's file; None where it has none.
 

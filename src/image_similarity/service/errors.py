@@ -26,6 +26,13 @@ class NotThereError(ServiceError):
     title = "Not found"
 
 
+class ReadOnlyError(ServiceError):
+    """There is such a thing, but it can only be looked at."""
+
+    status = 405
+    title = "Method not allowed"
+
+
 class ConflictError(ServiceError):
     """The request contradicts what there is."""
 

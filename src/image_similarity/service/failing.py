@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -20,7 +21,7 @@ from image_similarity.errors import (
     UsageError,
 )
 from image_similarity.service.access import request_id
-from image_similarity.service.errors import BusyError, ServiceError
+from image_similarity.service.errors import BusyError, ReadOnlyError, ServiceError
 from image_similarity.service.problems import MEDIA_TYPE, problem_response
 from image_similarity.service.schemas import FieldProblem, Problem
 
@@ -42,6 +43,8 @@ TITLES = {
     429: "Too many requests",
     503: "Busy",
 }
+METHOD_NOT_ALLOWED = 405
+PARAMETER = re.compile(r"\\\{\w+\\\}")  # of a path in OpenAPI, escaped
 LONGEST_INPUT = 100  # characters of a reason
 
 
@@ -56,9 +59,8 @@ def add_handlers(app: FastAPI) -> None:
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI is to say of a route's errors."""
-    return {
-        status: {"description": TITLES[status], "model": Problem, "content": {MEDIA_TYPE: {}}} for status in statuses
-    }
+    problem = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
+    return {status: {"description": TITLES[status], "content": {MEDIA_TYPE: problem}} for status in statuses}
 
 
 async def _own(request: Request, error: Exception) -> Response:
@@ -66,6 +68,8 @@ async def _own(request: Request, error: Exception) -> Response:
     if isinstance(error, BusyError):
         wait = {"Retry-After": str(error.retry_after)}
         return problem_response(error.status, error.title, str(error), identity, headers=wait)
+    if isinstance(error, ReadOnlyError):
+        return problem_response(error.status, error.title, str(error), identity, headers={"Allow": "GET"})
     if isinstance(error, ServiceError):
         return problem_response(error.status, error.title, str(error), identity)
     if isinstance(error, ImageError):
@@ -95,7 +99,16 @@ async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = str(error.detail) if isinstance(error, HTTPException) else ""
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if status == METHOD_NOT_ALLOWED and (methods := _allowed(request.app, request.scope["path"])):
+        headers["Allow"] = ", ".join(methods)
     return problem_response(status, TITLES.get(status, detail), detail, request_id(request.scope), headers=headers)
+
+
+def _allowed(app: FastAPI, path: str) -> list[str]:
+    """The methods of an address. The framework names those of the first route that fits, of whatever method."""
+    operations = app.openapi()["paths"]
+    fitting = [each for each in operations if re.fullmatch(PARAMETER.sub("(.+)", re.escape(each)), path)]
+    return [method.upper() for method in operations[max(fitting, key=len)]] if fitting else []
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -60,7 +60,7 @@ async def look_up(name: str, port: int) -> Sequence[str]:
 
 
 async def fetch_picture(
-    address: str, limits: FetchLimits, *, resolve: Resolve = look_up, tls: ssl.SSLContext | None = None
+    address: str, limits: FetchLimits, *, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
 ) -> bytes:
     """The bytes behind an http or https address.
 
@@ -76,7 +76,7 @@ async def fetch_picture(
         async with asyncio.timeout(limits.seconds):
             step = _parsed(address)
             for _ in range(limits.redirects + 1):
-                addresses = await _checked(step, limits.trusted, resolve)
+                addresses = await _checked(step, limits.trusted, resolve or look_up)
                 answer = await _ask(step, addresses, limits, tls or _tls())
                 if isinstance(answer, bytes):
                     return answer

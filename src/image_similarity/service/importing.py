@@ -17,7 +17,7 @@ from image_similarity.catalogue.sources import TABLE_ENDINGS
 from image_similarity.catalogue.tables import TableSource
 from image_similarity.errors import CatalogueError
 from image_similarity.service import schemas
-from image_similarity.service.bodies import FORM, JSON, form_of, json_body, kind_of
+from image_similarity.service.bodies import FORM, JSON, form_of, json_body, kind_of, only
 from image_similarity.service.desk import found
 from image_similarity.service.errors import BadRequestError, UnusableError
 from image_similarity.service.failing import problems
@@ -78,6 +78,7 @@ async def add(request: Request) -> Response:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise BadRequestError("send the table as a file named file")
+            only(form, "file")
             products, failures = await asyncio.to_thread(
                 _read_table, file.filename or "", await file.read(), desk_of(request).settings
             )
@@ -95,7 +96,7 @@ async def jobs(request: Request) -> Response:
 @router.get(
     "/jobs/{job_id}",
     response_model=schemas.Job,
-    responses=problems(404),
+    responses=problems(404, 422),
     dependencies=[Depends(may_read)],
     summary="How a bulk import stands",
 )

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.jobs.change import remove_product
 from image_similarity.service import schemas
-from image_similarity.service.bodies import FORM, JSON, files_in, form_of, json_body, kind_of, parsed
-from image_similarity.service.errors import BadRequestError, NotThereError, UnusableError
+from image_similarity.service.bodies import FORM, JSON, files_in, form_of, json_body, kind_of, only, parsed
+from image_similarity.service.errors import BadRequestError, NotThereError, ReadOnlyError, UnusableError
 from image_similarity.service.failing import problems
 from image_similarity.service.picture_source import picture_bytes
 from image_similarity.service.putting import Wanted, done_before, put_once, request_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["products"])
 PAGE = 50
+SIMILAR = "/similar"
 NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.Product, "description": "It is new."}}
 Key = Annotated[
     str | None,
@@ -42,7 +43,10 @@ BODY = {
                     "type": "object",
                     "additionalProperties": False,
                     "properties": {
-                        "product": {"type": "string", "description": "A ProductChange as JSON, without images."},
+                        "product": {
+                            "allOf": [{"$ref": "#/components/schemas/ProductChange"}],
+                            "description": "As JSON, without images.",
+                        },
                         "images": {
                             "type": "array",
                             "maxItems": schemas.MOST_IMAGES,
@@ -95,19 +99,21 @@ async def product(request: Request, product_id: str) -> Response:
 @router.put(
     "/products/{product_id:path}",
     response_model=schemas.Product,
-    responses=NEW | problems(400, 409, 413, 415, 422, 503),
+    responses=NEW | problems(400, 405, 409, 413, 415, 422),
     openapi_extra=BODY,
     dependencies=[Depends(may_write)],
     summary="Put a product",
 )
 async def put(request: Request, product_id: schemas.ProductId, key: Key = None) -> Response:
     """Its texts, and where pictures are given those in place of the ones before. Found within a second."""
+    _changeable(product_id)
     desk = desk_of(request)
     if kind_of(request) == JSON:
         change = await json_body(request, schemas.ProductChange)
         files = None if change.images is None else [await picture_bytes(desk, each) for each in change.images]
     else:
         async with form_of(request) as form:
+            only(form, "product", "images")
             change = _change_in(form.get("product", "{}"))
             files = await files_in(form, "images") or None
     wanted = Wanted(product_id, change, files)
@@ -119,12 +125,13 @@ async def put(request: Request, product_id: schemas.ProductId, key: Key = None) 
     "/products/{product_id:path}",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 409, 503),
+    responses=problems(404, 405, 409, 422),
     dependencies=[Depends(may_write)],
     summary="Take a product away",
 )
 async def delete(request: Request, product_id: str, key: Key = None) -> Response:
     """It is not found any longer, at once."""
+    _changeable(product_id)
     desk = desk_of(request)
     once = request_of(key, "DELETE", product_id, b"")
 
@@ -137,6 +144,12 @@ async def delete(request: Request, product_id: str, key: Key = None) -> Response
         raise NotThereError(f"there is no product {product_id!r}")
     desk.upkeep.look_now()
     return Response(status_code=204)
+
+
+def _changeable(product_id: str) -> None:
+    """Refuse a product whose address would be that of another's answer."""
+    if product_id.endswith(SIMILAR):
+        raise ReadOnlyError(f"{product_id!r} is no product: an id cannot end with {SIMILAR}")
 
 
 def product_of(records: CatalogueRecords, product_id: str) -> schemas.Product:

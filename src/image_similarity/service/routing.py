@@ -14,7 +14,7 @@ from image_similarity.service.access import name_key
 from image_similarity.service.keys import Allowed, Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from image_similarity.service.desk import Desk
     from image_similarity.service.importer import Importer
@@ -36,8 +36,8 @@ def answered(record: BaseModel, status: int = 200, headers: Mapping[str, str] | 
     )
 
 
-def _may(scope: Allowed) -> Callable[..., None]:
-    def check(request: Request, credentials: Credentials = None) -> None:
+def _may(scope: Allowed) -> Callable[..., Awaitable[None]]:
+    async def check(request: Request, credentials: Credentials = None) -> None:
         keys, limiter = cast("Keys | None", request.app.state.keys), cast("RateLimiter", request.app.state.limiter)
         who = request.client.host if request.client else ""
         if keys is not None:

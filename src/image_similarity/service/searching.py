@@ -130,7 +130,7 @@ def _seen(data: bytes, model: ServedModel, crop: schemas.Crop | None, max_pixels
     picture = decode(data, max_pixels=max_pixels, at_least=side)
     if crop is not None:
         picture = picture.crop(box_of(crop, picture.size))
-    return model.chosen.squares(picture), on_plain_ground(picture)
+    return model.chosen.squares(picture), model.calibrated and on_plain_ground(picture)
 
 
 def box_of(crop: schemas.Crop, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -85,6 +85,7 @@ class ServedModel:
         self.choice, self.chosen, self.embedder, self.state = choice, chosen, embedder, state
         self._dataset, self._settings = dataset, settings
         self._records: CatalogueRecords | None = None
+        self._calibration: tuple[int, Judge] | None = None
         self._batches: Batches[Asked, Found | None] = Batches(self._answer, batch, f"answers {chosen.name}")
 
     @property
@@ -136,8 +137,14 @@ class ServedModel:
         return True
 
     def _judge(self, min_match: float | None) -> Judge:
-        judge = self.state.judge(self._dataset, self._settings, AGGREGATE, min_match)
-        return judge if judge.note != OLDER else Judge(judge.kept, judge.min_match)  # it changes all day here
+        """What says how sure matches are; the calibration's file is read when it has changed."""
+        written = self.state.calibrated_at(self._dataset, self._settings)
+        if self._calibration is None or self._calibration[0] != written:
+            judge = self.state.judge(self._dataset, self._settings, AGGREGATE, None)
+            self._calibration = written, judge
+        judge = self._calibration[1]
+        # The catalogue changes all day here: that it has is no news.
+        return Judge(judge.kept, min_match, "" if judge.note == OLDER else judge.note)
 
     def _answer(self, batch: Sequence[Asked]) -> list[Found | Exception | None]:
         """Answer questions together: one pass through the network, one search for those that are searched alike."""

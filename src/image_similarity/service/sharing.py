@@ -16,7 +16,7 @@ from image_similarity.errors import ImageError
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.images.decode import decode
 from image_similarity.service import schemas
-from image_similarity.service.bodies import FORM, file_in, form_of, json_body, kind_of
+from image_similarity.service.bodies import FORM, file_in, form_of, json_body, kind_of, only
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import BadRequestError, NotThereError, UnsupportedError, UnusableError
 from image_similarity.service.failing import problems
@@ -94,8 +94,9 @@ async def keep_photo(request: Request) -> Response:
         raise UnusableError("this service keeps no photos: send them with each search")
     async with form_of(request, files=1) as form:
         data = await file_in(form, "file")
-    if data is None:
-        raise BadRequestError("send the photo as a file named file")
+        if data is None:
+            raise BadRequestError("send the photo as a file named file")
+        only(form, "file")
     kept = await desk.work(desk.photos.keep, data)
     photo = schemas.Photo(photo=kept.name, url=f"/v1/photos/{kept.name}", width=kept.width, height=kept.height)
     return answered(photo, 201, {"Location": photo.url})

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 LOOK = 0.2  # seconds between two looks at the store
+SHARE, LONGEST = 4.0, 0.4  # times as long as a look took until the next; seconds
 QUIET = 10.0  # seconds without a change before a state that nobody has indexed is taken for one that nobody will
 AGAIN = 60.0  # seconds before a build that failed is tried again
 NICE = 10  # of the process that builds: answers come first
@@ -76,8 +77,11 @@ class Upkeep:
             while not self._stopped.is_set():
                 self._wanted.wait(LOOK)
                 self._wanted.clear()
+                began = monotonic()
                 try:
                     self._look(database)
+                    # Where writes come all the time, answers come first: most of the time is theirs.
+                    self._stopped.wait(min(LONGEST, SHARE * (monotonic() - began)))
                 except (ImageSimilarityError, OSError):
                     LOG.exception("the present state of the store cannot be taken; the one before goes on answering")
                     self._stopped.wait(1.0)
