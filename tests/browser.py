@@ -60,8 +60,9 @@ class Reader:
     complaints: list[str] = field(default_factory=list)
 
     def open(self, query: str = "") -> None:
-        """Go to a state of the page and wait until nothing is on its way any more."""
-        self.page.goto(self.address + query, wait_until="networkidle")
+        """Go to a state of the page and wait until it is drawn."""
+        self.page.goto(self.address + query)
+        self.find(".card:visible, table, dialog:visible").first.wait_for()
 
     def find(self, selector: str) -> Locator:
         """The elements that a selector names."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 
 import httpx
 import pytest
@@ -70,3 +72,10 @@ def test_the_page_may_run_and_load_only_what_is_its_own(client: httpx.Client) ->
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Fpage_files.py", "%2e%2e%2fschemas.py", "index.html%00"])
 def test_other_names_are_not_there(client: httpx.Client, name: str) -> None:
     assert client.get(f"/page/{name}").status_code == 404
+
+
+def test_a_machine_that_cannot_install_a_browser_is_told_so_and_goes_on(tmp_path: Path) -> None:
+    script = Path(__file__).parent / "install_chromium.sh"
+    done = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the tests of the page will be skipped" in done.stdout
