@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-QUIET = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
-QUIET += ("disable-component-update", "disable-sync")
+QUIET = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
+QUIET += ["disable-component-update", "disable-sync"]
 ARTEFACTS = Path(os.environ.get("IMAGE_SIMILARITY_ARTEFACTS") or Path(__file__).parents[1] / ".artefacts")
 DESK, PHONE = (1280, 800), (360, 740)  # CSS pixels
 SERIOUS = ("serious", "critical")

@@ -57,7 +57,7 @@ function column() {
 	const note = h("div");
 	const list = h("ol.cards");
 	const more = h("button.more", "Load more");
-	const element = h("div.column", name, note, list, more);
+	const element = h("div.column", { hidden: "hidden" }, name, note, list, more);
 	let asking = null; // what stops the question that is on its way
 	let grown = -1; // the place of the first card that "load more" brought
 
@@ -88,14 +88,13 @@ function column() {
 			const mine = (asking = new AbortController());
 			element.hidden = false;
 			name.textContent = model.name;
-			more.hidden ||= !list.children.length;
 			element.ariaBusy = "true";
 			const [path, json] = question(state, model);
 			const answer = await ask(path, { json, signal: mine.signal, keep: true }).catch((problem) => trouble(problem, () => this.show(state, model)));
 			if (mine !== asking) return null;
 			element.ariaBusy = null;
 			if (answer) draw(answer, state);
-			else list.replaceChildren();
+			else element.hidden = true;
 			return answer;
 		},
 	};
@@ -103,8 +102,8 @@ function column() {
 
 function nothing({ sure, filters }, none) {
 	const button = (words, change) => h("button", { onclick: () => go(change) }, words);
-	let parts = ["No product of the catalogue looks like it."];
-	if (none && sure) parts = ["No product of the catalogue is likely enough to be it.", button("Show look-alikes all the same", { sure: "" })];
-	else if (filters.length) parts = ["No product passes these filters.", button("Show all products", { filters: [] })];
-	return h("div.empty", h("strong", "No match"), parts);
+	let parts = ["No match: the catalogue has nothing to compare it with."];
+	if (none && sure) parts = ["No match: no product is likely enough to be it.", button("Show look-alikes all the same", { sure: "" })];
+	else if (filters.length) parts = ["No match: no product passes these filters.", button("Show all products", { filters: [] })];
+	return h("div.empty", parts);
 }
