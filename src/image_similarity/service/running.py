@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from image_similarity.service.options import ServiceOptions
     from image_similarity.settings import Settings
 
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (recognised, not chosen)
 KEEP_ALIVE = 30  # seconds
 LAST_WORDS = 20  # seconds that requests have to end when the service stops
 WAITING = 2048  # connections that the system holds before they are taken
@@ -62,6 +63,8 @@ def run(
 
 def _address(host: str, port: int) -> str:
     """Where a browser on this machine finds the page."""
+    if host in EVERYWHERE:
+        host = "127.0.0.1"
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
