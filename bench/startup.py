@@ -3,8 +3,8 @@
     python bench/startup.py [--rounds 5] [--threads 2] [--products 100000] [--model shared/weights/mobilenetv2.toml]
 
 One made-up shop in a temporary workspace: a dictionary of so many products with ten similar ones each, and so many
-images whose features are drawn in clusters. Beside our commands stand ``python -c pass`` and ``import numpy``: what nobody who
-writes Python can go below.
+images whose features are drawn in clusters. Beside our commands stand ``python -c pass`` and ``import numpy``: what
+nobody who writes Python can go below.
 """
 
 from __future__ import annotations
