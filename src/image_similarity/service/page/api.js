@@ -12,10 +12,7 @@ let asking = null; // the one dialog that is open, whoever wants a key
 const address = (path) => new URL(path.replace(/^\//, ""), HOME).href;
 export const key = () => sessionStorage.getItem(KEY);
 
-/** What the service answered instead: RFC 9457's `detail`, in words for people. */
-class Problem extends Error {}
-
-/** JSON from the service. `json` or `form` is posted; `keep`: an answer of a moment ago will do. Throws Problem or AbortError. */
+/** JSON from the service. `json` or `form` is posted; `keep`: an answer of a moment ago will do. Throws an Error with words for people. */
 export async function ask(path, { json, form, signal, keep } = {}) {
 	const named = path + JSON.stringify(json);
 	const known = answers.get(named);
@@ -34,12 +31,12 @@ async function send(path, options) {
 	const mine = key();
 	if (mine) options.headers.Authorization = `Bearer ${mine}`;
 	const response = await fetch(address(path), options).catch((error) => {
-		throw error.name === "AbortError" ? error : new Problem("The service does not answer. Is it running?");
+		throw error.name === "AbortError" ? error : new Error("The service does not answer. Is it running?");
 	});
 	if (response.ok) return response;
 	const why = await reason(response);
 	if (response.status === 401 && (await wantKey(why, mine))) return send(path, options);
-	throw new Problem(why);
+	throw new Error(why);
 }
 
 async function reason(response) {
@@ -75,6 +72,7 @@ export function forget() {
 export function picture(url, alt) {
 	const image = h("img", { loading: "lazy" });
 	image.alt = alt;
+	image.addEventListener("error", () => image.replaceWith("Cannot be shown"));
 	show(image, url);
 	return image;
 }
@@ -93,7 +91,7 @@ const near = new IntersectionObserver(
 	(entries) => {
 		for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
 			near.unobserve(target);
-			fetched(target.dataset.url).then((blob) => (target.src = blob), () => (target.alt ||= "Not to be had"));
+			fetched(target.dataset.url).then((blob) => (target.src = blob), () => target.dispatchEvent(new Event("error")));
 		}
 	},
 	{ rootMargin: "300px" },
@@ -104,5 +102,5 @@ function fetched(url) {
 	return blobs.get(url);
 }
 
-/** The picture in another width. */
-export const wide = ({ url }, width) => `${url}${url.includes("?") ? "&" : "?"}w=${width}`;
+/** The address of a large picture. */
+export const large = ({ url }) => `${url}?w=640`;

@@ -46,7 +46,7 @@ async function take(file) {
 		const id = await keep(blob, url);
 		if (photo.pending !== url) return; // removed, or another one came
 		photo.pending = "";
-		if (!go({ view: "", product: "", photo: id, crop: "", pair: "", number: "", find: "" })) tell(false); // the same again
+		go({ view: "", product: "", photo: id, crop: "", pair: "", number: "", find: "" }) || tell(false); // the same again
 	} catch (problem) {
 		trouble(problem, () => take(file));
 	}
@@ -57,15 +57,15 @@ let over = 0; // elements that a dragged file is over: it enters one before it l
 function drag(step, event) {
 	if (!event.dataTransfer?.types.includes("Files")) return;
 	event.preventDefault();
-	over = step === "drop" ? 0 : over + step;
+	over = step === null ? 0 : over + step;
 	document.body.classList.toggle("over", over > 0);
-	if (step !== "drop") return;
+	if (step !== null) return;
 	const file = picked(event.dataTransfer);
 	if (file) take(file);
 	else trouble(new Error("This is no photo: drop the file of a picture."));
 }
 
-for (const [name, step] of [["dragenter", 1], ["dragover", 0], ["dragleave", -1], ["drop", "drop"]]) addEventListener(name, (event) => drag(step, event));
+for (const [name, step] of Object.entries({ dragenter: 1, dragover: 0, dragleave: -1, drop: null })) addEventListener(name, (event) => drag(step, event));
 addEventListener("paste", ({ clipboardData }) => picked(clipboardData) && take(picked(clipboardData)));
 $("forget").addEventListener("click", forget);
 

@@ -23,7 +23,7 @@ function opener({ product_id: id, title }, image, state) {
 
 export function score({ score, closeness }) {
 	const bar = h("span.bar", { "aria-hidden": "true" }, h("span"));
-	bar.firstChild.style.setProperty("--share", Math.min(1, Math.max(0, score)));
+	bar.firstChild.style.width = `${Math.max(0, score) * 100}%`;
 	return h(`div.score.${closeness.replace(" ", "-")}`, bar, h("span.word", closeness), h("span", h("span.heard", "score "), score.toFixed(2)));
 }
 

@@ -46,7 +46,7 @@ function models({ models }) {
 		const { images = 0, index_bytes: bytes = 0 } = models.find(({ name }) => name === model.name) ?? {};
 		const knows = [model.text && "words", ...model.like, model.calibrated && "probabilities"].filter(Boolean).join(", ");
 		const licence = model.licence + (model.commercial_use ? "" : ", not for commercial use");
-		return [model.name + (model.default ? " (default)" : ""), count(images), size(bytes), `${model.dimension}, ${model.precision}`, knows, licence];
+		return [model.name + (model.default ? " (default)" : ""), count(images), size(bytes), `${model.dimension} ${model.precision}`, knows, licence];
 	});
 	return section("Models", table(["Model", "Pictures", "Index", "Vector", "Knows", "Licence"], rows));
 }

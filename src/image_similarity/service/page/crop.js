@@ -82,9 +82,9 @@ export function cropper(image, onchange) {
 	return { element: stage, set: (next) => drag || set(next) }; // the hand on it goes before the address
 }
 
-/** Puts a rectangle over a photo; the style sheet reads the shares. */
+/** Puts a rectangle over a photo. */
 export function place(box, crop) {
-	for (const [name, share] of Object.entries(crop)) box.style.setProperty(`--${name}`, share);
+	for (const [name, share] of Object.entries(crop)) box.style[name] = `${share * 100}%`;
 }
 
 function moved({ left, top, width, height }, x, y) {

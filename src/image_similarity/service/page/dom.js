@@ -2,12 +2,10 @@
 
 const ICONS = {
 	good: "M7 11v9H4v-9zM7 11l4-8c1.6 0 2.5 1.2 2.2 2.6L12.6 9H19c1.2 0 2.1 1.1 1.8 2.3l-1.6 7A2 2 0 0 1 17.3 20H7",
-	bad: "M17 13V4h3v9zM17 13l-4 8c-1.6 0-2.5-1.2-2.2-2.6l.6-3.4H5c-1.2 0-2.1-1.1-1.8-2.3l1.6-7A2 2 0 0 1 6.7 4H17",
 	pair: "M3 5h7v14H3zM14 5h7v14h-7z",
 	photo: "M3 6a2 2 0 0 1 2-2h14a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2zM3 16l5-5 4 4 3-3 6 6M15.5 8.5h.01",
 	close: "M6 6l12 12M18 6L6 18",
 };
-const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 let ids = 0;
 
 export const $ = (id) => document.getElementById(id);
@@ -31,7 +29,7 @@ export function icon(name) {
 	const [svg, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
 	svg.setAttribute("viewBox", "0 0 24 24");
 	svg.setAttribute("aria-hidden", "true");
-	path.setAttribute("d", ICONS[name]);
+	path.setAttribute("d", ICONS[name] ?? ICONS.good); // a bad one is the good one turned round
 	svg.append(path);
 	return svg;
 }
@@ -77,10 +75,7 @@ export function arrive(heading, focus) {
 	if (focus) heading.focus({ preventScroll: true });
 }
 
-export function size(bytes) {
-	const step = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
-	return `${step ? (bytes / 1000 ** step).toPrecision(3) : bytes} ${UNITS[step]}`;
-}
+export const size = (bytes) => bytes.toLocaleString("en", { notation: "compact", style: "unit", unit: "byte", unitDisplay: "narrow" });
 
 export const count = (number) => number.toLocaleString("en");
 export const some = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;

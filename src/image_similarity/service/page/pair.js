@@ -1,7 +1,7 @@
 /** The two pictures that matched, large and side by side. Open while the state names a product as its `pair`. */
 
 import { crop, go, read } from "./address.js";
-import { picture, show, wide } from "./api.js";
+import { large, picture, show } from "./api.js";
 import { score } from "./card.js";
 import { place } from "./crop.js";
 import { h, icon } from "./dom.js";
@@ -15,8 +15,8 @@ export function showPair(match, state) {
 	hidePair();
 	const name = match.title || match.product_id;
 	const from = match.query_image;
-	const asked = from ? picture(wide(from, 640), "The picture of the product that was asked with") : question(state);
-	const found = picture(wide(match.image, 640), `The picture of ${name} that matched`);
+	const asked = from ? picture(large(from), "The picture of the product that was asked with") : question(state);
+	const found = picture(large(match.image), `The picture of ${name} that matched`);
 	const figure = (image, words) => h("figure", h("span.tile", image), h("figcaption", words));
 	const close = h("button.plain", { "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
 	const head = h("div.row", h("h2", { id: "pair" }, "Which pictures matched"), close);

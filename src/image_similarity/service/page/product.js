@@ -1,6 +1,6 @@
 /** One product: its pictures, what is known of it, and the products that look most like it. */
 
-import { ask, part, picture, wide } from "./api.js";
+import { ask, large, picture } from "./api.js";
 import { controls } from "./controls.js";
 import { arrive, facts, h, trouble } from "./dom.js";
 import { results } from "./results.js";
@@ -18,7 +18,7 @@ export function productView() {
 		element,
 		async update(state, focus) {
 			how.update(state);
-			const path = `v1/products/${part(state.product)}`;
+			const path = `v1/products/${encodeURIComponent(state.product)}`;
 			const product = await ask(path, { keep: true }).catch((problem) => trouble(problem, () => this.update(state, focus)));
 			heading.textContent = product?.title || state.product;
 			arrive(heading, focus);
@@ -34,14 +34,14 @@ export function productView() {
 function pictures({ title, product_id: id, images }) {
 	if (!images.length) return [h("p.empty", "It has no pictures.")];
 	const name = (place) => `Picture ${place + 1} of ${images.length}`;
-	const large = h("div.tile");
+	const shown = h("div.tile");
 	const small = images.map((image, place) => h("button.tile", { "aria-label": name(place), onclick: () => choose(place) }, picture(image.thumbnail, "")));
 	function choose(place) {
-		large.replaceChildren(picture(wide(images[place], 640), `${title || id}. ${name(place)}`));
+		shown.replaceChildren(picture(large(images[place]), `${title || id}. ${name(place)}`));
 		small.forEach((button, each) => button.setAttribute("aria-pressed", each === place));
 	}
 	choose(0);
-	return small.length > 1 ? [large, h("div.thumbnails", small)] : [large];
+	return small.length > 1 ? [shown, h("div.thumbnails", small)] : [shown];
 }
 
 const known = ({ product_id: id, attributes }) => facts([["id", id], ...Object.entries(attributes).filter(([, value]) => value)]);

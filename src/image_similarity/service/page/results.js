@@ -1,7 +1,7 @@
 /** Answers as a grid, of one model or of two side by side. A newer question takes the place of one that is on its way. */
 
 import { MOST, STEP, crop, go, number } from "./address.js";
-import { ask, part } from "./api.js";
+import { ask } from "./api.js";
 import { matchCard } from "./card.js";
 import { announce, h, quiet, some, trouble } from "./dom.js";
 import { language } from "./filters.js";
@@ -16,6 +16,7 @@ export function results() {
 	return {
 		element,
 		async update(state) {
+			quiet();
 			const models = asked(state);
 			const two = models.length > 1;
 			element.classList.toggle("two", two);
@@ -23,7 +24,7 @@ export function results() {
 			if (!two) columns[1].clear();
 			const all = await Promise.all(models.map((model, place) => columns[place].show(state, model)));
 			const answers = all.filter(Boolean);
-			if (!answers.length) return;
+			if (!answers.length || !element.isConnected) return;
 			title.textContent = two ? "Two models on the same question" : found(answers[0]);
 			announce(answers.map((answer) => `${two ? `${answer.model}: ` : ""}${found(answer)}. ${first(answer)}`).join(" "));
 			const pair = state.pair && answers.flatMap(({ matches }) => matches).find((match) => match.product_id === state.pair);
@@ -43,7 +44,7 @@ function question(state, model) {
 	const filter = language(state.filters);
 	if (filter) given.filter = filter;
 	if (model.like.includes(state.like)) given.like = state.like;
-	if (state.product) return [`v1/products/${part(state.product)}/similar?${new URLSearchParams(given)}`];
+	if (state.product) return [`v1/products/${encodeURIComponent(state.product)}/similar?${new URLSearchParams(given)}`];
 	if (state.photo) given.image = { photo: state.photo };
 	if (state.photo && crop(state)) given.crop = crop(state);
 	if (state.text) given.text = state.text;
@@ -56,7 +57,7 @@ function column() {
 	const note = h("div");
 	const list = h("ol.cards");
 	const more = h("button.more", "Load more");
-	const element = h("div.column", name, note, list, more);
+	const element = h("div.column", { hidden: "hidden" }, name, note, list, more);
 	let asking = null; // what stops the question that is on its way
 	let grown = -1; // the place of the first card that "load more" brought
 
@@ -80,38 +81,29 @@ function column() {
 		clear() {
 			asking?.abort();
 			element.hidden = true;
-			draw({ matches: [] }, { filters: [] });
+			list.replaceChildren();
 		},
 		async show(state, model) {
 			asking?.abort();
 			const mine = (asking = new AbortController());
 			element.hidden = false;
 			name.textContent = model.name;
-			more.hidden ||= !list.children.length;
-			element.setAttribute("aria-busy", "true");
-			try {
-				const [path, json] = question(state, model);
-				const answer = await ask(path, { json, signal: mine.signal, keep: true });
-				if (mine !== asking) return null;
-				quiet();
-				draw(answer, state);
-				return answer;
-			} catch (problem) {
-				if (mine !== asking) return null;
-				list.replaceChildren();
-				trouble(problem, () => this.show(state, model));
-				return null;
-			} finally {
-				if (mine === asking) element.removeAttribute("aria-busy");
-			}
+			element.ariaBusy = "true";
+			const [path, json] = question(state, model);
+			const answer = await ask(path, { json, signal: mine.signal, keep: true }).catch((problem) => trouble(problem, () => this.show(state, model)));
+			if (mine !== asking) return null;
+			element.ariaBusy = null;
+			if (answer) draw(answer, state);
+			else element.hidden = true;
+			return answer;
 		},
 	};
 }
 
 function nothing({ sure, filters }, none) {
 	const button = (words, change) => h("button", { onclick: () => go(change) }, words);
-	let parts = ["No product of the catalogue looks like it."];
-	if (none && sure) parts = ["No product of the catalogue is likely enough to be it.", button("Show look-alikes all the same", { sure: "" })];
-	else if (filters.length) parts = ["No product passes these filters.", button("Show all products", { filters: [] })];
-	return h("div.empty", h("strong", "No match"), parts);
+	let parts = ["No match: the catalogue has nothing to compare it with."];
+	if (none && sure) parts = ["No match: no product is likely enough to be it.", button("Show look-alikes all the same", { sure: "" })];
+	else if (filters.length) parts = ["No match: no product passes these filters.", button("Show all products", { filters: [] })];
+	return h("div.empty", parts);
 }

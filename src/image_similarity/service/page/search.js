@@ -1,6 +1,6 @@
 /** The first view: a photo, words, or both, and the products that look most like them. */
 
-import { crop, cropText, go } from "./address.js";
+import { crop, cropText, go, tell } from "./address.js";
 import { show } from "./api.js";
 import { controls } from "./controls.js";
 import { cropper, words } from "./crop.js";
@@ -55,7 +55,7 @@ function photoBox(onphoto) {
 	const zone = h("div.zone", icon("photo"), h("p", "Drop a photo here, or paste one"), ways);
 	const remove = () => {
 		photo.pending = "";
-		go({ photo: "", crop: "", pair: "" });
+		go({ photo: "", crop: "", pair: "" }) || tell(false);
 	};
 	const whole = h("button", { onclick: () => go({ crop: "", pair: "" }) }, "Whole photo");
 	const help = h("p.small", { id: "crop-help" }, "Drag on the photo to ask with a part of it.", h("span.keys", " Arrow keys move it, with Shift they resize it, Escape takes it away."));
