@@ -4,7 +4,7 @@
 
 A made-up catalogue of so many images under MobileNetV2 (vectors like those of photos, 1280 numbers), a service in a
 process of its own, and clients that ask again as soon as they are answered: over connections that stay open, each time
-with another photo of 448 pixels a side. Clients and service share the same processors. Then the same with one request
+with another photo, of 448 pixels a side and then of the 224 that the network takes. Clients and service share the same processors. Then the same with one request
 in ten putting a product, and 32 clients against a service that takes each photo through the network alone.
 """
 
@@ -33,13 +33,14 @@ PARSER = harness.arguments(__doc__ or "")
 PARSER.add_argument("--seconds", type=float, default=30.0, help="of each level")
 PARSER.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 128])
 PARSER.add_argument("--images", type=int, default=100_000)
+PARSER.add_argument("--sides", type=int, nargs="+", default=[448, 224], help="pixels a side of the photos")
 PARSER.add_argument("--steady", type=float, default=0.0, help="seconds of load for the memory; 0: none")
 PARSER.add_argument("--model", type=Path, default=Path(__file__).parents[2] / "shared" / "weights" / "mobilenetv2.toml")
 PARSER.add_argument("--prepare", type=Path, help=argparse.SUPPRESS)
 ASKED = PARSER.parse_args()
 THREADS = harness.pin(ASKED.threads)
 
-SIDE, PHOTOS, SEED, BATCH = 448, 64, 7, 2000
+PHOTOS, SEED, BATCH = 64, 7, 2000
 MANY = 32  # clients, where ways are compared
 WRITES = 0.1
 SETTLE = 30.0  # seconds of load before memory counts as that of the start
@@ -63,7 +64,8 @@ class Level:
         at = [1000 * value for value in quantiles(self.took)]
         others = sum(count for status, count in self.statuses.items() if status not in (200, 201, 503))
         return [
-            self.name, self.clients, rate, rate / bare, *at, self.statuses[503], others, round(self.megabytes),
+            self.name, self.clients, rate, rate / bare, *at, self.statuses[503],
+            1000 * quantiles(self.refused)[2], others, round(self.megabytes),
         ]  # fmt: skip
 
     def figures(self) -> dict[str, Any]:
@@ -96,11 +98,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         subprocess.run([sys.executable, *sys.argv, "--prepare", folder], check=True)
-        photos = [path.read_bytes() for path in sorted((root / "photos").iterdir())]
+        of_side = {side: photos_of(root, side) for side in ASKED.sides}
+        photos = of_side[ASKED.sides[0]]
         levels, steady = [], {}
         with Server(root) as server:
             for clients in ASKED.clients:
                 levels.append(server.load("searches", clients, photos))
+            for side, others in list(of_side.items())[1:]:
+                levels.append(server.load(f"searches, photos of {side} pixels", MANY, others))
+            found = server.until_found(photos)
             for clients in ASKED.clients:
                 levels.append(server.load("10 % writes", clients, photos, WRITES))
         with Server(root, "--batch", "1") as server:
@@ -120,11 +126,16 @@ def main() -> None:
         "errors",
         "MB",
     ]
-    tables = [f"bare network: {bare:.1f} images/s", harness.table(header, [level.row(bare) for level in levels])]
+    tables = [
+        f"bare network: {bare:.1f} images/s",
+        f"a put is found after {1000 * statistics.median(found):.0f} ms, at most {1000 * max(found):.0f} ms",
+        harness.table(header, [level.row(bare) for level in levels]),
+    ]
     if steady:
         tables.append(f"memory under load: {steady}")
     results = {
         "bare": bare,
+        "until_found": found,
         "steady": steady,
         "levels": [level.figures() for level in levels],
     }
@@ -184,6 +195,23 @@ class Server:
             f"  {level.name}, {clients} clients: {len(level.took) / level.seconds:.1f}/s", file=sys.stderr, flush=True
         )
         return level
+
+    def until_found(self, photos: list[bytes]) -> list[float]:
+        """Seconds from the answer to a put until a search finds the product, a few times, nobody else asking."""
+        import httpx
+
+        seconds = []
+        with httpx.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=60.0) as client:
+            for number, photo in enumerate(photos[:20]):
+                name = f"found-{number}"
+                client.put(f"/v1/products/{name}", files={"images": photo}).raise_for_status()
+                began = time.perf_counter()
+                while True:
+                    answer = client.post("/v1/search", files={"file": photo}, data={"number": "1"}).json()
+                    if answer["matches"][0]["product_id"] == name:
+                        break
+                seconds.append(time.perf_counter() - began)
+        return seconds
 
     def steady(self, photos: list[bytes]) -> dict[str, float]:
         """The memory at the start and at the end of a long load, in MB."""
@@ -251,10 +279,21 @@ async def answer(reader: asyncio.StreamReader) -> int:
     return int(head.split(" ", 2)[1])
 
 
+def photos_of(root: Path, side: int) -> list[bytes]:
+    """Photos of so many pixels a side, as JPEGs."""
+    from PIL import Image
+
+    photos = []
+    for path in sorted((root / "sample" / "images").iterdir())[:PHOTOS]:
+        file = io.BytesIO()
+        Image.open(path).convert("RGB").resize((side, side)).save(file, "JPEG", quality=85)
+        photos.append(file.getvalue())
+    return photos
+
+
 def prepare(root: Path) -> None:
     """The catalogue and the photos."""
     import vectors
-    from PIL import Image
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
@@ -268,11 +307,6 @@ def prepare(root: Path) -> None:
     from image_similarity.types import CatalogueImage, Product
 
     draw_sample(root / "sample")
-    (root / "photos").mkdir()
-    for number, path in enumerate(sorted((root / "sample" / "images").iterdir())[:PHOTOS]):
-        file = io.BytesIO()
-        Image.open(path).convert("RGB").resize((SIDE, SIDE)).save(file, "JPEG", quality=85)
-        (root / "photos" / f"{number:03}.jpg").write_bytes(file.getvalue())
     spec = model_spec(ModelChoice(str(ASKED.model)))
     drawn = vectors.catalogue(root, ASKED.images, spec.dimension, queries=1).vectors
     names = [(f"image-{number:06}", f"product-{number:06}") for number in range(ASKED.images)]

@@ -173,9 +173,9 @@ def test_a_product_that_is_put_is_found_changed_and_taken_away(service: Service)
     answer = put(service, "toy/azure 1", picture, title="Azure", attributes={"brand": "Kip", "price": "3", "size": ""})
     assert answer.status_code == 201
     assert answer.json()["attributes"] == {"brand": "Kip", "price": "3"}
-    until(lambda: ids(service.search(picture, number="1")) == ["toy/azure 1"], 1.0)
+    until(lambda: ids(service.search(picture, number="1")) == ["toy/azure 1"])
     assert service.get(answer.json()["images"][0]["url"]).content == picture
-    until(lambda: ids(service.search(picture, filter='brand = "Kip"')) == ["toy/azure 1"], 1.0)
+    until(lambda: ids(service.search(picture, filter='brand = "Kip"')) == ["toy/azure 1"])
     again = put(service, "toy%2Fazure%201", title="Azure ball")
     assert again.status_code == 200 and again.json()["images"] == answer.json()["images"]
     assert ids(service.get("/v1/products/toy%2Fazure%201/similar", params={"number": 1}).json()) != []
@@ -183,7 +183,7 @@ def test_a_product_that_is_put_is_found_changed_and_taken_away(service: Service)
         service.get("/v1/products", params={"prefix": "azure b"}).json()["products"][0]["product_id"] == "toy/azure 1"
     )
     assert service.delete("/v1/products/toy/azure 1").status_code == 204
-    until(lambda: "toy/azure 1" not in ids(service.search(picture)), 1.0)
+    until(lambda: "toy/azure 1" not in ids(service.search(picture)))
     refused(service.delete("/v1/products/toy/azure 1"), 404, "toy/azure 1")
 
 
