@@ -4,8 +4,9 @@
 
 A made-up catalogue of so many images under MobileNetV2 (vectors like those of photos, 1280 numbers), a service in a
 process of its own, and clients that ask again as soon as they are answered: over connections that stay open, each time
-with another photo, of 448 pixels a side and then of the 224 that the network takes. Clients and service share the same processors. Then the same with one request
-in ten putting a product, and 32 clients against a service that takes each photo through the network alone.
+with another photo, of 448 pixels a side, and then of the 224 that the network takes. Clients and service share the same
+processors. Then the same with one request in ten putting a product, and 32 clients against a service that takes each
+photo through the network alone.
 """
 
 from __future__ import annotations
