@@ -294,15 +294,16 @@ def test_a_bulk_import_puts_what_it_can_and_says_what_it_cannot(service: Service
         {"product_id": "j1", "title": "One", "images": [{"base64": good}, {"base64": "aaaa"}]},
         {"product_id": "j2", "images": [{"base64": "aaaa"}]},
         {"product_id": "j3", "images": [{"address": "http://127.0.0.1:9/x.jpg"}]},
+        {"product_id": "j4/similar", "images": [{"base64": good}]},
     ]
     answer = service.post("/v1/jobs", json={"products": products})
     assert answer.status_code == 202
     where = answer.headers["location"]
     until(lambda: service.get(where).json()["state"] == "done")
     job = service.get(where).json()
-    assert (job["total"], job["done"], job["failed"]) == (3, 1, 2)
+    assert (job["total"], job["done"], job["failed"]) == (4, 1, 3)
     assert {(each["product_id"], each["stage"]) for each in job["failures"]} == {
-        ("j1", "decode"), ("j2", "decode"), ("j3", "fetch")
+        ("j1", "decode"), ("j2", "decode"), ("j3", "fetch"), ("j4/similar", "list")
     }  # fmt: skip
     assert len(service.get("/v1/products/j1").json()["images"]) == 1
     assert job in service.get("/v1/jobs").json()["jobs"]

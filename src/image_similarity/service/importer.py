@@ -78,7 +78,7 @@ class Importer:
             change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
             try:
                 await put_once(self._desk, Wanted(product.product_id, change, files or None))
-            except UsageError as error:
+            except (UsageError, ServiceError) as error:
                 failures.append(_failure(product, "", error))
                 put = False
         await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put)

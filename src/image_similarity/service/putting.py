@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.features.requests import Answered, ClashError, Requests
 from image_similarity.jobs.change import EmbeddedPicture, new_picture, put_product
-from image_similarity.service.errors import ConflictError
+from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.types import Product
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from image_similarity.features.database import Database
     from image_similarity.service import schemas
     from image_similarity.service.desk import Desk
+
+RESERVED = "/similar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,11 @@ async def put_once(desk: Desk, wanted: Wanted, key: str | None = None) -> int:
     Raises:
         ImageError: a picture cannot be used.
         ConflictError: the key stands for another request.
+        UnusableError: the id is one that no address leads to.
         UsageError, StoreError, OutputError: as :func:`~image_similarity.jobs.change.put_product`.
     """
+    if wanted.product_id.endswith(RESERVED):
+        raise UnusableError(f"an id cannot end in {RESERVED}: its address is that of a product's similar ones")
     once = request_of(key, "PUT", wanted.product_id, wanted.content())
     before = await desk.store.read(lambda database: done_before(database, once))
     if before is not None:
