@@ -3,10 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint types coverage clean chromium
+.PHONY: demo serve test bench lint types coverage clean chromium
 
 demo: $(VENV)/.installed
 	$(BIN)/image-similarity demo demo
+
+# The page of what `make demo` made.
+serve: demo/data
+	$(BIN)/image-similarity serve --workspace demo/data
+
+demo/data:
+	$(MAKE) demo
 
 test: $(VENV)/.developed chromium
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
@@ -43,7 +50,7 @@ chromium:
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[serve]"
 	touch $@
 
 $(VENV)/.developed: pyproject.toml

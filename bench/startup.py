@@ -3,8 +3,8 @@
     python bench/startup.py [--rounds 5] [--threads 2] [--products 100000] [--model shared/weights/mobilenetv2.toml]
 
 One made-up shop in a temporary workspace: a dictionary of so many products with ten similar ones each, and so many
-images whose features are random. Beside our commands stand ``python -c pass`` and ``import numpy``: what nobody who
-writes Python can go below.
+images whose features are drawn in clusters. Beside our commands stand ``python -c pass`` and ``import numpy``: what
+nobody who writes Python can go below.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 import harness
 
 WEIGHTS = Path(__file__).parents[2] / "shared" / "weights" / "mobilenetv2.toml"
-SIMILAR, BATCH, SEED = 10, 2000, 7
+SIMILAR, SEED = 10, 7
 TOP = 5  # packages named for each command
 IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +([\w.]+)")
 
@@ -157,6 +157,7 @@ def _put_dictionary(root: Path, products: int) -> None:
 
 def _put_features(root: Path, products: int, model: Path) -> None:
     import numpy as np
+    import vectors
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
@@ -167,26 +168,24 @@ def _put_features(root: Path, products: int, model: Path) -> None:
     from image_similarity.settings import Folders
     from image_similarity.types import CatalogueImage
 
-    spec, generator = model_spec(ModelChoice(str(model))), np.random.default_rng(SEED)
+    spec = model_spec(ModelChoice(str(model)))
+    shop = vectors.Shop(spec.dimension, SEED)  # noise would have no neighbourhoods to look into
     with Database(Folders(root).database, Dataset.named("shop"), create=True) as database:
         store = FeatureStore(database)
         store.add_model(spec)
 
-        def put(first: int) -> None:
-            numbers = range(first, min(first + BATCH, products))
-            vectors = generator.standard_normal((len(numbers), spec.dimension), np.float32)
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        for block in range(-(-products // vectors.BLOCK)):
+            first = block * vectors.BLOCK
+            numbers = range(first, min(first + vectors.BLOCK, products))
+            drawn = shop.vectors(vectors.ROWS, block)[: len(numbers)].astype(np.float32)
             rows = (
                 FeatureRow(
                     CatalogueImage(_image(number), _id(number), f"/shop/{_image(number)}"),
                     *("000", number.to_bytes(32, "big"), True, encode(vector)),
                 )
-                for number, vector in zip(numbers, vectors, strict=True)
+                for number, vector in zip(numbers, drawn, strict=True)
             )
             store.put(rows, spec.key)
-
-        for first in range(0, products, BATCH):
-            put(first)
 
 
 def _put_photo(path: Path) -> None:

@@ -24,6 +24,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 FIRST = ("README.md", "commands.md")  # the longest, apart: two files of tests run side by side
+SERVE = "image-similarity serve"
 ELSEWHERE = ("service.md",)  # tests/test_docs_service.py runs it, against a live service
 
 
@@ -80,6 +81,21 @@ def run(command: list[str], desk: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def serves_as_written(text: str, desk: Path) -> None:
+    """Run a block whose last command serves: until it says where, on a port that is free; then stop it."""
+    block = text.replace(SERVE, f"exec {SERVE} --port 0")
+    command = ["bash", "-euo", "pipefail", "-c", block]
+    with subprocess.Popen(
+        command, cwd=desk, env=environment(desk), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        said = []
+        for line in process.stderr or ():
+            said.append(line)
+            if line.startswith("Open http://"):
+                process.terminate()
+        assert process.wait() in (0, -15) and any(line.startswith("Open") for line in said), text + "".join(said)
+
+
 def runs_as_written(page: Path, desk: Path) -> None:
     """Run a page's blocks one after the other, and hold what they print against what the page says of it."""
     if page.name == "first-results.md":
@@ -92,6 +108,9 @@ def runs_as_written(page: Path, desk: Path) -> None:
         assert run(["bash", "-ec", fitted], desk).returncode == 0
     printed = ""
     for kind, text in blocks(page):
+        if kind == "sh" and SERVE in text:
+            serves_as_written(text, desk)
+            continue
         command = ["bash", "-euo", "pipefail", "-c", text] if kind == "sh" else [sys.executable, "-c", text]
         done = run(command, desk)
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.neighbours import cellpairs, cells
+from image_similarity.neighbours import cellpairs, cells, large
 from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
 from image_similarity.neighbours.close import closest, closest_in_turn
+from image_similarity.neighbours.codes import FACTS
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.rowset import Listed
 
@@ -173,6 +176,23 @@ def test_rows_that_have_gone_are_nobodys_neighbours(folder: Path, tmp_path: Path
     assert found.rows.shape == (len(kept), K)
     assert found.rows.max() < len(kept)
     assert np.mean(found.rows[:, 0] == np.arange(len(kept))) > 0.99
+
+
+@pytest.mark.parametrize(("exact_up_to", "kind"), [(ROWS, ExactIndex), (ROWS - 1, CellsIndex)])
+def test_cells_that_find_too_few_do_not_answer_where_every_row_can_be_compared(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exact_up_to: int,
+    kind: type[ExactIndex | CellsIndex],
+) -> None:
+    monkeypatch.setattr(large, "ALL_PAIRS_UP_TO", exact_up_to)
+    shutil.copytree(folder, tmp_path / "cells")
+    assert isinstance(large.answering(CellsIndex, VECTORS, tmp_path / "cells"), CellsIndex)
+    facts = json.loads((tmp_path / "cells" / FACTS).read_text())
+    facts["query"]["recall"] = 0.97
+    (tmp_path / "cells" / FACTS).write_text(json.dumps(facts))
+    assert isinstance(large.answering(CellsIndex, VECTORS, tmp_path / "cells"), kind)
 
 
 @pytest.mark.parametrize("k", [1, 700, ROWS + 1])

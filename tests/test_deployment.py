@@ -11,6 +11,7 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -77,6 +78,23 @@ def test_what_the_image_is_built_from_is_there_and_nothing_else_goes_to_the_engi
     assert copied == sent
     assert all((ROOT / name).exists() for name in sent)
     assert any(fnmatch("src/image_similarity/__pycache__", pattern) for pattern in ignored[1:])
+
+
+def test_what_goes_to_the_engine_is_enough_to_build_from(tmp_path: Path) -> None:
+    for copy in (copy for copy in instructions("COPY") if "--from" not in copy):
+        *names, target = copy.split()
+        for name in names:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, tmp_path / target)
+            else:
+                shutil.copy(ROOT / name, tmp_path / target)
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    packed = set(ZipFile(wheel).namelist())
+    files = [path for path in (ROOT / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {path.relative_to(ROOT / "src").as_posix() for path in files} <= packed
 
 
 def test_the_image_serves_by_a_command_that_there_is() -> None:

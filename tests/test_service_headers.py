@@ -179,7 +179,8 @@ def test_the_services_own_names_are_answered(service: str, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "localhost/a", "", "a:b"]
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "evil@localhost", "localhost/a", "", "a:b"],
 )
 def test_a_name_that_is_not_the_services_is_not(service: str, host: str) -> None:
     answer = httpx.get(service + "/", headers={"Host": host})

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from image_similarity.cli import main
+from image_similarity.dataset import Dataset
 from image_similarity.errors import KeysError, UsageError
 from image_similarity.service.keys import Allowed, Keys
+from image_similarity.service.options import ServiceOptions
 
 
 @pytest.fixture
@@ -88,6 +91,24 @@ def test_what_another_process_changes_counts_at_once(path: Path) -> None:
     assert running.find(second) is not None
     path.unlink()
     assert running.find(second) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "changes", "wants"),
+    [
+        ("127.0.0.1", {}, False),
+        ("::1", {}, False),
+        ("0.0.0.0", {}, True),
+        ("192.168.1.5", {}, True),
+        ("shop.example", {}, True),
+        ("0.0.0.0", {"insecure": True}, False),
+        ("127.0.0.1", {"keys": True}, True),
+        ("127.0.0.1", {"keys": True, "insecure": True}, True),
+    ],
+)
+def test_keys_are_asked_for_where_others_could_come(host: str, changes: dict[str, bool], wants: bool) -> None:
+    options = replace(ServiceOptions(Dataset.named("shop"), host=host), **changes)  # type: ignore[arg-type]
+    assert options.wants_keys is wants
 
 
 GOOD = {"name": "web", "scope": "read", "created": "2026-11-01T12:00:00+00:00", "expires": None, "sha256": "0" * 64}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import httpx
 import pytest
 from fastapi import Body, FastAPI, Request, UploadFile
+from fastapi.responses import StreamingResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,9 +100,8 @@ def test_a_client_is_its_address_or_its_network(client: tuple[str, int] | None, 
     assert client_of({"type": "http", "client": client}) == expected
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[str]:
-    """An application that takes bodies in every way that FastAPI knows, behind the limits."""
+def application() -> FastAPI:
+    """It takes bodies in every way that FastAPI knows."""
     app = FastAPI()
 
     @app.post("/json")
@@ -127,7 +128,24 @@ def service() -> Iterator[str]:
     def take_nothing() -> str:
         return "nothing"
 
-    limited = BodyLimit(app, lambda scope: LIMIT // 2 if scope["path"] == "/half" else LIMIT)
+    @app.api_route("/slow", methods=["GET", "POST"])
+    async def answer_slowly(request: Request) -> StreamingResponse:
+        await request.body()
+
+        async def digits() -> AsyncIterator[str]:
+            for digit in range(10):
+                await asyncio.sleep(0.02)
+                yield str(digit)
+
+        return StreamingResponse(digits())
+
+    return app
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    """The application behind the limits."""
+    limited = BodyLimit(application(), lambda scope: LIMIT // 2 if scope["path"] == "/half" else LIMIT)
     with serving(AccessLog(limited, lambda line: None)) as address:
         yield address
 
@@ -159,6 +177,7 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(service: str, path: s
     answer = httpx.post(service + path, content=body if declared else parts(body), headers=headers)
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["title"] == "Too large"
     problem = answer.json()
     assert problem["detail"] == "The body may have 2000 bytes at most."
     assert problem["request_id"] == answer.headers["X-Request-ID"]
@@ -169,6 +188,22 @@ def test_a_body_that_declares_too_much_is_not_waited_for(service: str) -> None:
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(b"POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2001\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("path", ["/json", "/stream", "/careless"])
+def test_a_body_that_does_not_come_is_not_waited_for(path: str) -> None:
+    with serving(BodyLimit(application(), lambda scope: LIMIT, seconds=0.1)) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            connection.sendall(f"{head}Content-Length: 100\r\n\r\n[".encode())
+            assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_answer_may_take_longer_than_a_body() -> None:
+    with serving(BodyLimit(application(), lambda scope: LIMIT, seconds=0.05)) as address:
+        assert httpx.get(address + "/slow").text == "0123456789"
+        assert httpx.post(address + "/slow", content=b"a" * 100).text == "0123456789"
 
 
 def test_each_request_has_its_own_limit(service: str) -> None:

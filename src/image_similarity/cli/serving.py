@@ -30,6 +30,9 @@ def serve(
     precision: o.Precisions = o.Precision.auto,
     host: Annotated[str, typer.Option(help="Where to listen; others than this machine need API keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of TCP.")] = 8000,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Ask for API keys on this machine too: where a proxy lets others in.")
+    ] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Let everybody in who can reach it.")] = False,
     allowed_host: Annotated[list[str] | None, typer.Option(help="A name that the service goes by.")] = None,
     cors_origin: Annotated[list[str] | None, typer.Option(help="A site whose pages may use it.")] = None,
@@ -70,6 +73,7 @@ def serve(
         tuple(ModelChoice(name, precision=precision.value) for name in model or [IN_USE]),
         host=host,
         port=port,
+        keys=keys,
         insecure=insecure,
         hosts=tuple(allowed_host or ()),
         origins=tuple(cors_origin or ()),

@@ -17,6 +17,7 @@ from image_similarity.index.identities import DTYPE as IDENTITY
 from image_similarity.index.identities import WIDTH
 from image_similarity.index.texts import TextsOfRows
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.large import answering
 from image_similarity.types import Features
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class StoredIndex:
             TextsOfRows(SIX_VIEWS, map_array(folder / "views.npy", "u1", (rows,))),
             vectors,
         )
-        approximate = large is not None and manifest.large
+        approximate = large if manifest.large else None
         return cls(
             folder=folder,
             manifest=manifest,
@@ -111,5 +112,5 @@ class StoredIndex:
             grouping=grouping,
             identities=map_array(folder / "identities.npy", IDENTITY, (rows, WIDTH)),
             columns=Columns(map_bytes(folder / "columns.bin"), manifest.columns, rows),
-            index=large.open(vectors, folder / "large") if large and approximate else ExactIndex(vectors),
+            index=answering(approximate, vectors, folder / "large") if approximate else ExactIndex(vectors),
         )

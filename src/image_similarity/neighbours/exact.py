@@ -64,4 +64,4 @@ class ExactIndex:
         """A slice where the rows are adjacent: no copy."""
         if len(rows) == rows[-1] - rows[0] + 1:
             return self._vectors[rows[0] : rows[-1] + 1]
-        return self._vectors[rows]
+        return self._vectors.take(rows, axis=0)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from image_similarity.neighbours.cells import CellsIndex
+from image_similarity.neighbours.exact import ExactIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,10 @@ EXACT_UP_TO = 50_000
 
 ALL_PAIRS_UP_TO = 100_000
 """Up to so many rows every row is compared with every other where all are asked for at once."""
+
+
+LEAST = 0.98
+"""Of the nearest, the share that cells are to find on a sample, where every row could be compared instead."""
 
 
 class LargeIndex(Protocol):
@@ -60,6 +65,17 @@ class Choice:
     def for_rows(self, rows: int) -> type[LargeIndex] | None:
         """The approximate index for so many rows, or None where the exact one is to answer."""
         return self.large if rows > self.exact_up_to else None
+
+
+def answering(large: type[LargeIndex], vectors: NDArray[np.float16], folder: Path) -> NeighbourIndex:
+    """What answers in a folder with an approximate index's files.
+
+    Vectors that are like noise have no neighbourhoods, and cells find little of them: every row is compared then, as
+    long as there are no more than ``ALL_PAIRS_UP_TO``.
+    """
+    index = large.open(vectors, folder)
+    few = len(vectors) <= ALL_PAIRS_UP_TO
+    return ExactIndex(vectors) if few and isinstance(index, CellsIndex) and index.effort.recall < LEAST else index
 
 
 STANDARD = Choice(CellsIndex)

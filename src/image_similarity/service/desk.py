@@ -58,7 +58,9 @@ class Desk:
         self.pictures = Pictures(settings.max_pixels)
         self.marks = MarkBook(settings.root / "labels" / self.dataset.label)
         self.imports = Imports(settings.root / "imports" / self.dataset.label)
-        self.fetching = FetchLimits(most_bytes=settings.max_download_bytes, trusted=Trusted.parse(options.inside))
+        self.fetching = FetchLimits(
+            most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
+        )
         self.upkeep = Upkeep(list(self.models.values()), self.dataset, settings, options.recent)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
         self.searching = 0

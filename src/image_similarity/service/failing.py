@@ -22,6 +22,7 @@ from image_similarity.errors import (
 )
 from image_similarity.service.access import request_id
 from image_similarity.service.errors import BusyError, ReadOnlyError, ServiceError
+from image_similarity.service.fetching import FetchError
 from image_similarity.service.problems import MEDIA_TYPE, problem_response
 from image_similarity.service.schemas import FieldProblem, Problem
 
@@ -72,6 +73,8 @@ async def _own(request: Request, error: Exception) -> Response:
         return problem_response(error.status, error.title, str(error), identity, headers={"Allow": "GET"})
     if isinstance(error, ServiceError):
         return problem_response(error.status, error.title, str(error), identity)
+    if isinstance(error, FetchError) and error.inside:
+        LOG.warning("request %s: an address was not fetched: %s", identity, error.inside)
     if isinstance(error, ImageError):
         return problem_response(422, TITLES[422], f"the picture cannot be used: {error.reason}", identity)
     if isinstance(error, UsageError):

@@ -1,7 +1,8 @@
-"""How much one client may ask: requests a second, and bytes of a body."""
+"""How much one client may ask: requests a second, bytes of a body and seconds until it is there."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from time import monotonic
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from image_similarity.service.access import request_id
 from image_similarity.service.problems import problem_response
 
-TOO_LARGE = "Content Too Large"
+TITLES = {408: "Too slow", 413: "Too large"}
+SLOWEST = 60.0
+"""Seconds that a body may take."""
 STRANGERS = ""
 """Whoever comes when the table is full of others who are busy shares this bucket."""
 ONE_CLIENT = 64
@@ -90,21 +94,20 @@ def client_of(scope: Scope) -> str:
     return str(address.ipv4_mapped or ip_network((int(address) >> ONE_CLIENT << ONE_CLIENT, ONE_CLIENT)))
 
 
-class BodyTooLargeError(HTTPException):
-    """A body went past its limit. FastAPI lets it through, where it would answer 400 to any other error."""
-
-    def __init__(self) -> None:
-        super().__init__(413, TOO_LARGE)
+class BodyRefusedError(HTTPException):
+    """A body is too large, or too slow. FastAPI lets it through, where it would answer 400 to any other error."""
 
 
 class BodyLimit:
     """Answers 413 to a body of more bytes than ``limit`` says for its request: at once where it declares them, else
-    as soon as they have come. What the application makes of the broken body is not sent.
+    as soon as they have come; and 408 to one that has not come after ``seconds``, so that nobody can hold a place for
+    ever. What the application makes of the broken body is not sent.
     """
 
-    def __init__(self, app: ASGIApp, limit: Callable[[Scope], int]) -> None:
+    def __init__(self, app: ASGIApp, limit: Callable[[Scope], int], seconds: float = SLOWEST) -> None:
         self.app = app
         self.limit = limit
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -112,32 +115,59 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         most = self.limit(scope)
-        refusal = problem_response(413, TOO_LARGE, f"The body may have {most} bytes at most.", request_id(scope))
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > most:
-            await refusal(scope, receive, send)
+            await _refusal(scope, _too_large(most))(scope, receive, send)
             return
-        came, over, started = 0, False, False
+        body = _Body(receive, most, self.seconds)
+        started = False
 
-        async def counted() -> Message:
-            nonlocal came, over
-            message = await receive()
-            came += len(message.get("body", b""))
-            if came > most:
-                over = True
-                raise BodyTooLargeError
-            return message
-
-        async def unless_over(message: Message) -> None:
+        async def unless_refused(message: Message) -> None:
             nonlocal started
-            if started or not over:
+            if started or body.refused is None:
                 started = True
                 await send(message)
 
         try:
-            await self.app(scope, counted, unless_over)
+            await self.app(scope, body.receive, unless_refused)
         except Exception:
-            if not over or started:
+            if body.refused is None or started:
                 raise
-        if over and not started:
-            await refusal(scope, receive, send)
+        if body.refused is not None and not started:
+            await _refusal(scope, body.refused)(scope, receive, send)
+
+
+class _Body:
+    """The body of one request, counted while it comes. ``refused`` says why it was given up."""
+
+    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
+        self.refused: BodyRefusedError | None = None
+        self._receive, self._most, self._seconds = receive, most, seconds
+        self._came, self._ended = 0, False
+        self._until: float | None = None
+
+    async def receive(self) -> Message:
+        if self._ended:  # who waits now waits for the client to leave
+            return await self._receive()
+        if self._until is None:
+            self._until = asyncio.get_running_loop().time() + self._seconds
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            self.refused = BodyRefusedError(408, f"The body did not come within {self._seconds:g} seconds.")
+            raise self.refused from None
+        self._came += len(message.get("body", b""))
+        self._ended = not message.get("more_body", False)
+        if self._came > self._most:
+            self.refused = _too_large(self._most)
+            raise self.refused
+        return message
+
+
+def _too_large(most: int) -> BodyRefusedError:
+    return BodyRefusedError(413, f"The body may have {most} bytes at most.")
+
+
+def _refusal(scope: Scope, refused: BodyRefusedError) -> Response:
+    return problem_response(refused.status_code, TITLES[refused.status_code], refused.detail, request_id(scope))

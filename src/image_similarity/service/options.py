@@ -17,15 +17,17 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class ServiceOptions:
     """What is served, where, and within which limits.
 
-    ``models``: the first answers where a request names none. ``insecure``: no keys are asked for although others than
-    this machine can reach it. ``hosts``: names that the service goes by, beside ``host``. ``origins``: other sites
-    whose pages may use it. ``inside``: hosts and networks of one's own that pictures may be fetched from.
+    ``models``: the first answers where a request names none. ``keys``: they are asked for on this machine too, as is
+    needed where a proxy on it lets others in. ``insecure``: none are asked for although others can reach it. ``hosts``:
+    names that the service goes by, beside ``host``. ``origins``: other sites whose pages may use it. ``inside``: hosts
+    and networks of one's own that pictures may be fetched from.
     """
 
     dataset: Dataset
     models: tuple[ModelChoice, ...] = (ModelChoice(IN_USE),)
     host: str = "127.0.0.1"
     port: int = 8000
+    keys: bool = False
     insecure: bool = False
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -45,4 +47,4 @@ class ServiceOptions:
     @property
     def wants_keys(self) -> bool:
         """Whether nobody gets in without a key."""
-        return not self.insecure and self.host not in LOOPBACK
+        return self.keys or not (self.insecure or self.host in LOOPBACK)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from image_similarity.service.access import name_key
 from image_similarity.service.keys import Allowed, Keys
+from image_similarity.service.limits import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -39,7 +40,7 @@ def answered(record: BaseModel, status: int = 200, headers: Mapping[str, str] | 
 def _may(scope: Allowed) -> Callable[..., Awaitable[None]]:
     async def check(request: Request, credentials: Credentials = None) -> None:
         keys, limiter = cast("Keys | None", request.app.state.keys), cast("RateLimiter", request.app.state.limiter)
-        who = request.client.host if request.client else ""
+        who = client_of(request.scope)
         if keys is not None:
             key = keys.find(credentials.credentials) if credentials is not None else None
             if key is None:

@@ -76,8 +76,8 @@ def check_keys(options: ServiceOptions, settings: Settings) -> None:
     """
     if options.wants_keys and not Keys(settings.root / FILE).all():
         raise UsageError(
-            f"others could reach the service at {options.host}: run `image-similarity keys add NAME --scope read` "
-            "first, or say --insecure"
+            f"the service at {options.host} asks for API keys and there are none: run `image-similarity keys add NAME "
+            "--scope read` first, or say --insecure"
         )
 
 
