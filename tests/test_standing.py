@@ -253,3 +253,13 @@ def test_after_any_changes_it_answers_as_a_new_index_would(
 
             (expected,) = rank_products(new, [Question([""], MeanColour().embed(squares))], 10, "best")
             assert answered == [match.product_id for match in expected]
+
+
+def test_a_catalogue_without_products_finds_nothing(shop: Shop) -> None:
+    state = shop.open()
+    for product_id in ("red", "orange", "green", "blue"):
+        assert shop.remove(product_id)
+    state = shop.next(state)
+    assert (like(state, RED), state.counts) == ([], (0, 0))
+    shop.put("azure", (0, 10, 250))
+    assert like(shop.next(state), RED) == ["azure"]

@@ -60,7 +60,7 @@ class Photos:
             with replacing(path) as temporary:
                 temporary.write_bytes(file.getvalue())
             self._new += 1
-            if self._new % PRUNED_EVERY == 1:
+            if (self._new - 1) % PRUNED_EVERY == 0:
                 self._prune()
         return KeptPhoto(name, *picture.size)
 

@@ -23,6 +23,8 @@ from image_similarity.service.served import Asked, Found, ServedModel
 if TYPE_CHECKING:
     from image_similarity.jobs.chosen import Squares
 
+WHOLE = 1 << 16
+"""Pixels a side: more than any picture that is taken has."""
 router = APIRouter(tags=["search"], dependencies=[Depends(may_read)])
 BODY = {
     "requestBody": {
@@ -126,7 +128,8 @@ def _seen(data: bytes, model: ServedModel, crop: schemas.Crop | None, max_pixels
     """What the model takes of a photo, and whether it is on a plain ground."""
     side = model.chosen.at_least
     if crop is not None and side is not None:
-        side = int(side / min(crop.width, crop.height)) + 1  # the part is to have as many pixels as the whole would
+        # The part is to have as many pixels as the whole would; of a part that is next to nothing, all that there are.
+        side = int(min(side / min(crop.width, crop.height), WHOLE)) + 1
     picture = decode(data, max_pixels=max_pixels, at_least=side)
     if crop is not None:
         picture = picture.crop(box_of(crop, picture.size))
