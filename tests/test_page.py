@@ -159,6 +159,15 @@ def test_a_photo_is_sent_small_upright_and_without_where_it_was_taken(desk: Read
     assert desk.find(".stage img").evaluate("image => [image.naturalWidth, image.naturalHeight]") == [683, 1024]
 
 
+def test_a_photo_that_the_browser_cannot_read_is_left_to_the_service(
+    desk: Reader, helmet: Path, tmp_path: Path
+) -> None:
+    Image.open(helmet).save(tmp_path / "photo.tiff")
+    desk.open()
+    assert desk.show(tmp_path / "photo.tiff")[0] == FIRST
+    desk.page.wait_for_function("() => document.querySelector('.stage img').naturalWidth > 0")
+
+
 def test_what_goes_wrong_is_said_and_the_photo_stays(desk: Reader, helmet: Path, tmp_path: Path) -> None:
     desk.open()
     desk.page.route("**/v1/photos", lambda route: route.abort())
