@@ -395,6 +395,7 @@ def test_the_catalogue_says_what_it_holds(tmp_path: Path) -> None:
         assert state["images"] == 7 and state["models"][0]["images"] == 7
         assert state["failures"] == [{"job": "fit", "stage": "decode", "images": 1}]
         assert state["store_bytes"] > 0 and state["pictures_bytes"] > 0 and state["last_fit"].endswith("Z")
+        assert service.get("/v1/products/bad").json()["images"] == []  # a picture that nobody could look at
         failure = service.get("/v1/failures").json()["failures"][0]
         assert failure["image_id"] == "bad_1.png" and str(tmp_path) not in json.dumps(failure)
 

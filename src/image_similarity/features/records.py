@@ -86,6 +86,16 @@ class CatalogueRecords:
         """The picture that stands for a product: its first by id."""
         return self._first("item_id = ?", product_id)
 
+    def sound_images_of(self, product_id: str) -> list[CatalogueImage]:
+        """Those of a product's pictures that could be used."""
+        tables = self._database
+        query = (
+            f"SELECT images.* FROM {tables.images} AS images WHERE item_id = ? AND EXISTS "
+            f"(SELECT 1 FROM {tables.features} WHERE id = images.image_id || ',000' AND active) ORDER BY image_id"
+        )
+        with tables.reading() as connection:
+            return [_image(row) for row in connection.execute(query, (product_id,))]
+
     def is_there(self, product_id: str) -> bool:
         """Whether the present catalogue has a product: its texts, or a picture of it."""
         tables = self._database

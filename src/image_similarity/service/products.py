@@ -160,7 +160,7 @@ def product_of(records: CatalogueRecords, product_id: str) -> schemas.Product:
         title=kept.title,
         description=kept.description,
         attributes=dict(kept.attributes),
-        images=[schemas.ProductImage.of(image.image_id) for image in records.images_of(product_id)],
+        images=[schemas.ProductImage.of(image.image_id) for image in records.sound_images_of(product_id)],
     )
 
 

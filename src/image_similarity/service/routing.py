@@ -45,7 +45,9 @@ def _may(scope: Allowed) -> Callable[..., Awaitable[None]]:
             key = keys.find(credentials.credentials) if credentials is not None else None
             if key is None:
                 wanted = {"WWW-Authenticate": "Bearer"}
-                raise HTTPException(401, "give an API key: Authorization: Bearer KEY", headers=wanted)
+                raise HTTPException(
+                    401, "this service asks for an API key, as in Authorization: Bearer KEY", headers=wanted
+                )
             name_key(request.scope, key.name)
             if not key.scope.includes(scope):
                 raise HTTPException(403, f"the key {key.name} may not do this: it is for {key.scope.value} only")
