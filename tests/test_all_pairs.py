@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.neighbours import allpairs
+from image_similarity.neighbours import allpairs, floors
 from image_similarity.neighbours.allpairs import all_pairs
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.tiles import SIDE, Tiles
@@ -53,7 +53,7 @@ def test_rows_whose_sample_misled_are_searched_for_by_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors = unit(ROWS)
-    monkeypatch.setattr(allpairs, "_place", lambda expected: 1)  # floors that hardly any row reaches
+    monkeypatch.setattr(floors, "place_of", lambda expected: 1)  # floors that hardly any row reaches
     same(all_pairs(vectors, 20, tmp_path / "work"), ExactIndex(vectors).search(vectors, 20))
 
 

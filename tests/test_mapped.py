@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from image_similarity import mapped
-from image_similarity.mapped import let_go
+from image_similarity.mapped import let_go, trim
+from image_similarity.neighbours.tiles import SIDE
 
 # The most that a search of everything held of mapped files above what it began with, in MB, as the system counts it.
 SEARCH = """
@@ -47,6 +48,55 @@ def test_a_search_holds_a_part_of_the_mapped_vectors(tmp_path: Path) -> None:
     script = SEARCH.format(module="exact", name="ExactIndex", search=TWO_QUERIES)
     ended = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert float(ended.stdout) < 8
+
+
+# The most of a mapped matrix that all pairs held at once, in MB, looked at whenever a part of it is asked for.
+PAIRS = """
+import sys
+import numpy as np
+from pathlib import Path
+from image_similarity.neighbours import closepairs, tiles
+from image_similarity.neighbours.allpairs import all_pairs
+
+def held():
+    of_file = Path("/proc/self/smaps").read_text().partition(sys.argv[1])[2]
+    return int(of_file.partition("Rss:")[2].split()[0]) / 1024
+
+most, real = 0, closepairs.let_go
+def watched(part):
+    global most
+    most = max(most, held())
+    real(part)
+
+closepairs.let_go = tiles.let_go = watched
+vectors = np.load(sys.argv[1], mmap_mode="r").view(np.ndarray)
+all_pairs(vectors, 20, Path(sys.argv[2]))
+print(most)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not say what a process holds")
+def test_all_pairs_hold_a_part_of_the_mapped_vectors(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.npy"
+    drawn = np.random.default_rng(1).standard_normal((8 * SIDE, 2048), np.float32)
+    np.save(path, (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float16))  # 32 MB
+    command = [sys.executable, "-c", PAIRS, str(path), str(tmp_path / "work")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 0 < float(ended.stdout) < 26
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries have no such call")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    def held() -> float:
+        return int(Path("/proc/self/status").read_text().partition("RssAnon:")[2].split()[0]) / 1024
+
+    many = [bytes(1024) for _ in range(60_000)]
+    last = many.pop()  # the C library gives back by itself only what stands behind the last that is in use
+    before = held()
+    many.clear()
+    trim()
+    assert held() < before - 40
+    assert len(last) == 1024
 
 
 def test_what_was_let_go_can_be_read_and_written_again(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PICKLE, TABLE = ".pickle", ".parquet"
 COLUMNS = ("product", "similar_product", "rank", "score", "image", "similar_image")
-ROW_GROUP = 50_000  # rows written at a time: memory stays flat, and a reader skips what it does not look for
+ROW_GROUP = 10_000  # rows written at a time: memory stays flat, and a reader skips what it does not look for
 
 
 def write(stem: Path, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:

@@ -112,10 +112,18 @@ def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Colle
     if not depth:
         raise UsageError(f"the filter has more than {MOST_DEPTH} conditions inside each other")
     if isinstance(condition, Not):
+<<<<<<< HEAD
         return Other(_resolved(condition.part, columns, elsewhere, depth - 1))
     if isinstance(condition, And | Or):
         parts = [_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts]
         return All(parts) if isinstance(condition, And) else Either(parts)
+=======
+        return Other(_resolved(condition.part, columns, depth - 1))
+    if isinstance(condition, And):
+        return All(_flat([_resolved(part, columns, depth - 1) for part in condition.parts]))
+    if isinstance(condition, Or):
+        return Either([_resolved(part, columns, depth - 1) for part in condition.parts])
+>>>>>>> fast
     column = columns.get(condition.attribute)
     if column is None:
         if condition.attribute in elsewhere:
@@ -126,11 +134,20 @@ def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Colle
     return _one_of(column, (condition.value,) if isinstance(condition, Equals) else condition.values)
 
 
+<<<<<<< HEAD
 def _is_of_missing(condition: Equals | In | Range) -> bool:
     """Whether a row without a value passes."""
     if isinstance(condition, Range):
         return False
     return "" in ((condition.value,) if isinstance(condition, Equals) else condition.values)
+=======
+def _flat(parts: list[Node]) -> list[Node]:
+    """What all hold, in one list: the part that lists the fewest rows is looked for among all of them."""
+    flat: list[Node] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, All) else [part]
+    return flat
+>>>>>>> fast
 
 
 def _one_of(column: Column, values: tuple[Value, ...]) -> Node:
@@ -138,16 +155,16 @@ def _one_of(column: Column, values: tuple[Value, ...]) -> Node:
     coded: set[int] = set()
     for value in values:
         if not isinstance(value, str) and column.numbers is not None:
-            at = int(np.searchsorted(column.numbers, value))
+            at = int(column.numbers.searchsorted(value))
             ranked |= {at + 1} if at < len(column.numbers) and column.numbers[at] == value else set()
         else:
             text = value if isinstance(value, str) else plain(value)
             at = column.texts.find(text)
             coded |= {at + 1} if at >= 0 else set() if text else {MISSING}
     if column.ranks is None:
-        return Codes(column.codes, _runs(coded), column.by_code)
-    by_rank = Codes(column.ranks, _runs(ranked), column.by_code)
-    return Either([Codes(column.codes, _runs(coded)), by_rank]) if coded else by_rank
+        return Codes.of(column.codes, _runs(coded), column.by_code)
+    by_rank = Codes.of(column.ranks, _runs(ranked), column.by_code)
+    return Either([Codes.of(column.codes, _runs(coded), None), by_rank]) if coded else by_rank
 
 
 def _runs(codes: set[int]) -> list[Run]:
@@ -178,15 +195,15 @@ def _in_range(column: Column, condition: Range) -> Codes:
         codes, texts, by_code = column.codes, column.texts, column.by_code if column.ranks is None else None
         low = 0 if condition.low is None else texts.place(str(condition.low), after=not condition.low_included)
         high = len(texts) if condition.high is None else texts.place(str(condition.high), after=condition.high_included)
-    return Codes(codes, [(low + 1, high + 1)] if low < high else [], by_code)
+    return Codes.of(codes, [(low + 1, high + 1)] if low < high else [], by_code)
 
 
 def _span_of_numbers(numbers: NDArray[np.float64], condition: Range) -> tuple[int, int]:
     low, high = 0, len(numbers)
     if condition.low is not None:
-        low = int(np.searchsorted(numbers, condition.low, "left" if condition.low_included else "right"))
+        low = int(numbers.searchsorted(condition.low, "left" if condition.low_included else "right"))
     if condition.high is not None:
-        high = int(np.searchsorted(numbers, condition.high, "right" if condition.high_included else "left"))
+        high = int(numbers.searchsorted(condition.high, "right" if condition.high_included else "left"))
     return low, high
 
 

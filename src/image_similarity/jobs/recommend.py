@@ -6,6 +6,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from image_similarity.mapped import trim
 from image_similarity.neighbours.allpairs import all_pairs
 from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
@@ -38,6 +39,7 @@ def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progre
         progress: told how far it is.
     """
     gallery = Gallery.of(stored)
+    trim()
     if len(gallery) <= ALL_PAIRS_UP_TO:
         gallery.index = ExactIndex(stored.features.vectors)
     if isinstance(gallery.index, CellsIndex):
@@ -47,6 +49,7 @@ def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progre
             gallery.known, gallery.recall = pairs.nearest, pairs.effort.recall
     elif aggregate == "best" and len(gallery) >= PAIRS_FROM:
         gallery.known = all_pairs(stored.features.vectors, FIRST_LOOK, folder, progress)
+    trim()
     yield gallery
     gallery.known = None
     shutil.rmtree(folder, ignore_errors=True)

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.files import replacing
-from image_similarity.neighbours.candidates import best_of, packed
-from image_similarity.neighbours.close import closest
+from image_similarity.mapped import let_go, trim
+from image_similarity.neighbours.candidates import best_of, of_rows, other_of, packed, row_of
+from image_similarity.neighbours.closepairs import closest_pairs
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.floors import floors_of
+from image_similarity.neighbours.halves import single
 from image_similarity.neighbours.keys import keys_of, neighbours_of
 from image_similarity.neighbours.tiles import SIDE, Tiles
 from image_similarity.neighbours.work import take_up
@@ -33,11 +36,8 @@ if TYPE_CHECKING:
     from image_similarity.types import Progress
 
 UNIT = 4  # tiles: what a broken-off run does again at most
-SAMPLE_TILES = 2  # columns that tell each row's floor
-ONE_IN_200 = 2.58  # standard deviations; so many rows have too few above their floor and are searched for by themselves
+CLOSE = 1 << 20  # values of the rows whose candidates are looked at closely together: 4 MB in float32
 CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
-LOWEST = -1.1  # every score reaches it
-SEED = 20_26
 
 
 def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Progress = no_progress) -> Neighbours:
@@ -73,10 +73,11 @@ class _Work:
     def __init__(self, vectors: NDArray[np.float16], k: int, folder: Path) -> None:
         self.vectors, self.k, self.folder = np.asarray(vectors), k, folder
         self.tiles = Tiles(vectors)
+        trim()
         self.units = -(-self.tiles.count // UNIT)
         self.pool = ThreadPoolExecutor(processors())
         take_up(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": UNIT})
-        self.floors = self._floors()
+        self.floors = floors_of(self.vectors, self.k, self.tiles, self.pool)
         # Two scores of one row are each off by so much; their order tells nothing within twice that.
         self.reach = np.full(self.tiles.count * SIDE, np.inf, np.float32)
         self.reach[: len(vectors)] = self.floors - 2 * self.tiles.error
@@ -92,15 +93,16 @@ class _Work:
         for pairs in self.pool.map(self._column, range(tiles.start, self.tiles.count), [tiles] * self.tiles.count):
             for target, keys in pairs:
                 found[target].append(keys)
-        mine = [*found[unit], *(self._earlier(before, unit) for before in range(unit))]
-        later = [np.concatenate(keys) if keys else np.empty(0, np.int64) for keys in found[unit + 1 :]]
-        self._save(unit, "later", np.concatenate(later) if later else np.empty(0, np.int64))
-        self._save(unit, "ends", np.cumsum([0, *map(len, later)]))
-        return np.concatenate(mine)
+        self._save(unit, "ends", np.cumsum([0, *(sum(map(len, keys)) for keys in found[unit + 1 :])]))
+        self._save(unit, "later", *(piece for keys in found[unit + 1 :] for piece in keys))
+        del found[unit + 1 :]
+        return np.concatenate([*found[unit], *(self._earlier(before, unit) for before in range(unit))])
 
     def finish(self, unit: int, candidates: NDArray[np.int64]) -> None:
         """Find a unit's nearest rows among its candidates. With that it is done."""
+        candidates.sort()
         self._save(unit, "nearest", self._nearest(unit, candidates))
+        trim()
 
     def answers(self) -> Neighbours:
         """The units' answers in one piece, as memory maps."""
@@ -113,6 +115,8 @@ class _Work:
                 found = neighbours_of(np.load(self._path(unit, "nearest")))
                 rows[start : start + len(found.rows)] = found.rows
                 scores[start : start + len(found.rows)] = found.scores
+                let_go(rows[start : start + len(found.rows)])
+                let_go(scores[start : start + len(found.rows)])
                 start += len(found.rows)
             rows.flush()
             scores.flush()
@@ -122,26 +126,6 @@ class _Work:
             rows=np.load(self.folder / "rows.npy", mmap_mode="r"),
             scores=np.load(self.folder / "scores.npy", mmap_mode="r"),
         )
-
-    def _floors(self) -> NDArray[np.float32]:
-        """For each row a score that, going by a sample of the columns, more than ``k`` columns reach."""
-        count = min(len(self.vectors), SAMPLE_TILES * SIDE)
-        sample = np.sort(np.random.default_rng(SEED).choice(len(self.vectors), count, replace=False))
-        columns = [self.vectors[part] for part in np.array_split(sample, -(-count // SIDE))]
-        place = _place(self.k * count / len(self.vectors))
-
-        def of_tile(tile: int) -> NDArray[np.float32]:
-            rows = self.vectors[self.tiles.rows(tile)]
-            if place > count:
-                return np.full(len(rows), LOWEST, np.float32)
-            scores, start = np.empty((len(rows), count), np.float32), 0
-            for part in columns:
-                scores[:, start : start + len(part)] = self.tiles.against(rows, part)
-                start += len(part)
-            scores.partition(count - place, axis=1)
-            return scores[:, count - place].copy()  # not the whole that it is of
-
-        return np.concatenate(list(self.pool.map(of_tile, range(self.tiles.count))))
 
     def _column(self, column: int, tiles: range) -> list[tuple[int, NDArray[np.int64]]]:
         """The candidates of a unit's tiles and one tile not before them, by the unit whose rows they are for."""
@@ -178,16 +162,23 @@ class _Work:
         return rows, scores.rows.reshape(-1), scores.scores.reshape(-1)
 
     def _nearest(self, unit: int, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The keys of the ``k`` nearest of a unit's rows, out of its candidates."""
-        start = unit * UNIT * SIDE
-        mine = self.vectors[start : start + UNIT * SIDE]
-        floors = self.floors[start : start + len(mine)]
-        others, short = best_of(keys, len(mine), self.k, floors, 2 * self.tiles.error)
-        others[short, : self.k] = np.arange(self.k)  # anything: they are searched for below
-        nearest = closest(self.vectors, mine, others, self.k)
-        if short.any():
-            found = ExactIndex(self.vectors).search(mine[short], self.k)
-            nearest[short] = keys_of(found.scores.astype(np.float64), found.rows)
+        """The keys of the ``k`` nearest of a unit's rows, out of its sorted candidates."""
+        first = unit * UNIT * SIDE
+        mine, floors = self.vectors[first : first + UNIT * SIDE], self.floors[first : first + UNIT * SIDE]
+        nearest = np.empty((len(mine), self.k), np.int64)
+        left_open = np.zeros(len(mine), bool)
+        together = max(1, CLOSE // self.vectors.shape[1])
+        for start in range(0, len(mine), together):
+            rows = range(start, min(start + together, len(mine)))
+            part = slice(rows.start, rows.stop)
+            kept, short = best_of(of_rows(keys, rows), rows, self.k, floors[part], 2 * self.tiles.error)
+            asked = single(mine[part])
+            let_go(mine[part])
+            left_open[part] = short
+            nearest[part][~short] = closest_pairs(self.vectors, asked, (row_of(kept) - start, other_of(kept)), self.k)
+        if left_open.any():
+            found = ExactIndex(self.vectors).search(mine[left_open], self.k)
+            nearest[left_open] = keys_of(found.scores.astype(np.float64), found.rows)
         return nearest
 
     def _earlier(self, before: int, unit: int) -> NDArray[np.int64]:
@@ -199,15 +190,11 @@ class _Work:
     def _path(self, unit: int, what: str) -> Path:
         return self.folder / f"{unit:05}.{what}.npy"
 
-    def _save(self, unit: int, what: str, values: NDArray[np.int64]) -> None:
+    def _save(self, unit: int, what: str, *pieces: NDArray[np.int64]) -> None:
+        """Write some arrays as one, ``(n,)`` or ``(n, k)``; piece by piece, so that they need not be one in memory."""
+        shape = (sum(map(len, pieces)), *(pieces[0].shape[1:] if pieces else ()))
         with replacing(self._path(unit, what)) as path, path.open("wb") as file:
-            np.save(file, values)
-
-
-def _place(expected: float) -> int:
-    """How far down a row's sampled scores its floor lies, when so many of its nearest are expected in the sample.
-
-    The number of them that are in it is Poisson distributed: in one row of 200 it exceeds the mean by more than 2.58
-    standard deviations (rounded up by what the normal distribution is wrong by where the mean is small).
-    """
-    return int(expected + ONE_IN_200 * expected**0.5 + 1.5)
+            header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.int64)), "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece).data)

@@ -31,39 +31,43 @@ def row_of(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return keys >> (SCORE_BITS + OTHER_BITS)
 
 
+def other_of(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The other rows."""
+    return keys & OTHER_MASK
+
+
 def _below(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return (keys >> OTHER_BITS) & SCORE_MASK
 
 
+def of_rows(keys: NDArray[np.int64], rows: range) -> NDArray[np.int64]:
+    """The keys of some adjacent rows, out of sorted ones: no copy."""
+    first, last = np.searchsorted(keys, np.array([rows.start, rows.stop], np.int64) << (SCORE_BITS + OTHER_BITS))
+    return keys[first:last]
+
+
 def best_of(
-    keys: NDArray[np.int64], count: int, k: int, floor: NDArray[np.float32], doubt: float
+    keys: NDArray[np.int64], rows: range, k: int, floor: NDArray[np.float32], doubt: float
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """For each row of a unit the others that may be among its ``k`` nearest.
+    """The pairs of some adjacent rows whose others may be among a row's ``k`` nearest.
 
     Args:
-        keys: packed pairs, in any order.
-        count: rows of the unit.
+        keys: packed pairs of these rows, sorted.
+        rows: which rows of their unit.
         k: rows wanted.
-        floor: ``(count,)``, every pair with a score of at least this is among the keys.
+        floor: ``(rows,)``, every pair with a score of at least this is among the keys.
         doubt: how much two scores can be off against each other.
 
     Returns:
-        The others ``(count, c)``, -1 where there are fewer, and which rows have too few above their floor to tell.
+        The keys, and which rows have too few above their floor to tell ``(rows,)``; none of the keys are of these.
     """
-    keys = np.sort(keys)
-    starts = np.searchsorted(keys, np.arange(count + 1, dtype=np.int64) << (SCORE_BITS + OTHER_BITS))
+    bounds = np.arange(rows.start, rows.stop + 1, dtype=np.int64) << (SCORE_BITS + OTHER_BITS)
+    starts = np.searchsorted(keys, bounds)
     known = np.diff(starts)
     enough = known >= k
-    kth = np.full(count, -1, np.int64)
+    kth = np.full(len(rows), -1, np.int64)
     kth[enough] = _below(keys[starts[:-1][enough] + k - 1])
     floor_below = ((HIGHEST - floor.astype(np.float64)) * SCORE_SCALE).astype(np.int64)
     short = ~enough | (kth > floor_below)
     last = np.where(short, -1, kth + int(doubt * SCORE_SCALE) + 2)
-    rows = row_of(keys)
-    kept = _below(keys) <= last[rows]
-    keys, rows = keys[kept], rows[kept]
-    numbers = np.bincount(rows, minlength=count)
-    first = np.concatenate([[0], np.cumsum(numbers)[:-1]])
-    others = np.full((count, max(k, int(numbers.max(initial=0)))), -1, np.int64)
-    others[rows, np.arange(len(keys)) - first[rows]] = keys & OTHER_MASK
-    return others, short
+    return keys.compress(_below(keys) <= np.repeat(last, known)), short

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ENERGY = 0.95  # of the squared length that the components keep, on average
 COUNTS = (32, 64, 128, 256)
 BYTE_STEPS = 127
+WIDE = 256  # numbers of a row that are sooner multiplied row by row than by blocks of rows, measured
 ONE_THREAD = 8192  # numbers of a matrix that OpenBLAS multiplies with a vector without waking a second thread
 
 
@@ -47,6 +48,9 @@ def dots(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.fl
 
     A second one saves ten microseconds at most, and where the processors are busy it is waited for for milliseconds.
     """
+    if rows.shape[1] >= WIDE:
+        each: NDArray[np.float32] = np.vecdot(rows, query)
+        return each
     block = max(1, ONE_THREAD // rows.shape[1])
     whole = len(rows) - len(rows) % block
     blocks = np.matmul(rows[:whole].reshape(-1, block, rows.shape[1]), query).reshape(-1)

@@ -19,8 +19,15 @@ def single(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Finite ``float16`` values as ``float32``, exactly; ``float32`` values as they are."""
     if values.dtype != np.float16:
         return values.astype(np.float32, copy=False)
-    bits = np.ascontiguousarray(values).view(np.int16).astype(np.int32)
+    singles = np.empty(values.shape, np.float32)
+    put_single(values, singles)
+    return singles
+
+
+def put_single(values: NDArray[np.float16], singles: NDArray[np.float32]) -> None:
+    """Finite values as ``float32`` into an array of the same shape, which lies in one piece."""
+    bits = singles.view(np.int32)
+    bits[...] = np.ascontiguousarray(values).view(np.int16)
     np.left_shift(bits, SHIFT, out=bits)
     np.bitwise_and(bits, SIGN_AND_VALUE, out=bits)
-    singles = bits.view(np.float32)
-    return np.multiply(singles, BIAS, out=singles)
+    np.multiply(singles, BIAS, out=singles)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.embedding.runtime import import_openvino
+from image_similarity.mapped import let_go
+from image_similarity.neighbours.halves import put_single
 from image_similarity.processors import processors
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ class Tiles:
         precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         self.error = ERROR[precision]
         shape = [SIDE, vectors.shape[1]]
-        sides = [ops.parameter(shape, openvino.Type.f16) for _ in range(2)]
-        product = ops.matmul(*(ops.convert(side, "f32") for side in sides), False, True)
+        # Not float16: OpenVINO would never give back what it converts into, 10 MB for each object of this kind.
+        sides = [ops.parameter(shape, openvino.Type.f32) for _ in range(2)]
+        product = ops.matmul(*sides, False, True)
         cores = processors()
         self._compiled = core.compile_model(
             openvino.Model([product], sides),
@@ -55,25 +58,38 @@ class Tiles:
     def scores(self, first: int, second: int) -> NDArray[np.float32]:
         """The scores of two tiles, ``(rows of first, rows of second)``, each off by at most ``error``.
 
-        Good until this thread asks again.
+        Good until this thread asks again. Soonest where ``second`` is the one that this thread asked for before.
         """
-        return self.against(self._vectors[self.rows(first)], self._vectors[self.rows(second)])
+        return self.against(self._vectors[self.rows(first)], self._vectors[self.rows(second)], second)
 
-    def against(self, first: NDArray[np.float16], second: NDArray[np.float16]) -> NDArray[np.float32]:
-        """As :meth:`scores`, of any two blocks of at most ``SIDE`` rows."""
+    def against(
+        self, first: NDArray[np.float16], second: NDArray[np.float16], named: int | None = None
+    ) -> NDArray[np.float32]:
+        """As :meth:`scores`, of any two blocks of at most ``SIDE`` rows. What was read of a memory map is given back.
+
+        A ``second`` block that is ``named`` as the one before is the same one.
+        """
         mine = self._mine
         if not hasattr(mine, "request"):
             # One at a time: two threads that each make a tensor of OpenVINO can wait for each other for ever.
             with self._making:
                 mine.request, mine.sides, mine.scores = self._made()
-        for side, block in zip(mine.sides, (first, second), strict=True):
-            side[: len(block)] = block
-            side[len(block) :] = 0
+                mine.named = None
+        _put(first, mine.sides[0])
+        if named is None or named != mine.named:
+            _put(second, mine.sides[1])
+        mine.named = named
         mine.request.infer()
         scores: NDArray[np.float32] = mine.scores
         return scores[: len(first), : len(second)]
 
-    def _made(self) -> tuple[Any, list[NDArray[np.float16]], NDArray[np.float32]]:
+    def _made(self) -> tuple[Any, list[NDArray[np.float32]], NDArray[np.float32]]:
         """A request, and its inputs and its output as arrays."""
         request = self._compiled.create_infer_request()
         return request, [request.get_input_tensor(i).data for i in range(2)], request.get_output_tensor(0).data
+
+
+def _put(block: NDArray[np.float16], side: NDArray[np.float32]) -> None:
+    put_single(block, side[: len(block)])
+    side[len(block) :] = 0
+    let_go(block)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.files import replacing
+from image_similarity.mapped import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FACTS = "work.json"
-ROWS = 4096  # digested at a time
+ROWS = 1024  # digested at a time
 
 
 def take_up(folder: Path, vectors: NDArray[np.float16], facts: Mapping[str, object]) -> None:
@@ -45,4 +46,5 @@ def _digest(vectors: NDArray[np.float16]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for start in range(0, len(vectors), ROWS):
         digest.update(np.ascontiguousarray(vectors[start : start + ROWS]).data)
+        let_go(vectors[start : start + ROWS])
     return digest.hexdigest()
