@@ -112,18 +112,11 @@ def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Colle
     if not depth:
         raise UsageError(f"the filter has more than {MOST_DEPTH} conditions inside each other")
     if isinstance(condition, Not):
-<<<<<<< HEAD
         return Other(_resolved(condition.part, columns, elsewhere, depth - 1))
-    if isinstance(condition, And | Or):
-        parts = [_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts]
-        return All(parts) if isinstance(condition, And) else Either(parts)
-=======
-        return Other(_resolved(condition.part, columns, depth - 1))
     if isinstance(condition, And):
-        return All(_flat([_resolved(part, columns, depth - 1) for part in condition.parts]))
+        return All(_flat([_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts]))
     if isinstance(condition, Or):
-        return Either([_resolved(part, columns, depth - 1) for part in condition.parts])
->>>>>>> fast
+        return Either([_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts])
     column = columns.get(condition.attribute)
     if column is None:
         if condition.attribute in elsewhere:
@@ -134,20 +127,19 @@ def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Colle
     return _one_of(column, (condition.value,) if isinstance(condition, Equals) else condition.values)
 
 
-<<<<<<< HEAD
 def _is_of_missing(condition: Equals | In | Range) -> bool:
     """Whether a row without a value passes."""
     if isinstance(condition, Range):
         return False
     return "" in ((condition.value,) if isinstance(condition, Equals) else condition.values)
-=======
+
+
 def _flat(parts: list[Node]) -> list[Node]:
     """What all hold, in one list: the part that lists the fewest rows is looked for among all of them."""
     flat: list[Node] = []
     for part in parts:
         flat += part.parts if isinstance(part, All) else [part]
     return flat
->>>>>>> fast
 
 
 def _one_of(column: Column, values: tuple[Value, ...]) -> Node:
