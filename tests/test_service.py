@@ -206,6 +206,21 @@ def test_the_same_key_carries_a_request_out_once(service: Service) -> None:
     assert [service.delete("/v1/products/once", headers=gone).status_code for _ in range(2)] == [204, 204]
 
 
+def test_the_same_request_sent_many_times_at_once_is_carried_out_once(service: Service) -> None:
+    answers: list[int] = []
+
+    def send() -> None:
+        answers.append(put(service, "twice", photo_of(AZURE), headers={"Idempotency-Key": "at-once"}).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [201] * 8
+    service.delete("/v1/products/twice")
+
+
 def test_what_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
     workspace, picture = fitted(tmp_path), photo_of(AZURE, GREEN)
     with running(workspace) as service:

@@ -114,10 +114,10 @@ class ProductChanges:
         query = f"SELECT number, before, after, items FROM {self._database.changes} WHERE number > ? ORDER BY number"
         with self._database.reading() as connection:
             rows = connection.execute(query, (change,)).fetchall()
-        at, others = generation, bool(rows) and rows[0][0] != change + 1  # a gap: the log has forgotten some
+        at, others = generation, False
         products = set[str]()
         for _, before, after, items in rows:
-            others = others or before != at
+            others = others or before != at  # something came between, or the log has forgotten it
             at = after
             products.update(json.loads(items))
         others = others or at != self._database.generation()
