@@ -3,12 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint types coverage clean
+.PHONY: demo serve test bench lint types coverage clean chromium
 
 demo: $(VENV)/.installed
 	$(BIN)/image-similarity demo demo
 
-test: $(VENV)/.developed
+# The page of what `make demo` made.
+serve: demo/data
+	$(BIN)/image-similarity serve --workspace demo/data
+
+demo/data:
+	$(MAKE) demo
+
+test: $(VENV)/.developed chromium
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # Small sizes; `make bench SCALE=full` has those of docs/performance.md and takes far longer.
@@ -20,8 +27,8 @@ bench: $(VENV)/.benched
 	$(BIN)/python bench/allpairs.py --scale $(SCALE)
 	$(BIN)/python bench/products.py
 	$(BIN)/python bench/switch.py
-	$(BIN)/python bench/embed.py
-	$(BIN)/python bench/first_version.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
+	$(BIN)/python bench/embed.py $(if $(filter quick,$(SCALE)),--images 4)
+	$(BIN)/python bench/first_version.py $(if $(filter quick,$(SCALE)),--images 32 --singly 3) $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 	$(BIN)/python bench/pipeline.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 
 lint: $(VENV)/.developed
@@ -31,15 +38,19 @@ lint: $(VENV)/.developed
 types: $(VENV)/.developed
 	$(BIN)/mypy
 
-coverage: $(VENV)/.developed
+coverage: $(VENV)/.developed chromium
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/python -m coverage combine
 	$(BIN)/python -m coverage report --fail-under=90
 
+# The tests of the page need a browser; never fails, they are skipped without one.
+chromium:
+	@sh tests/install_chromium.sh
+
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[serve]"
 	touch $@
 
 $(VENV)/.developed: pyproject.toml

@@ -23,7 +23,7 @@ import harness  # noqa: E402
 
 PARSER = harness.arguments(__doc__ or "")
 PARSER.add_argument("--networks", nargs="*", default=["VGG", "MobileNetV2"], help="none: only the memory")
-PARSER.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
+PARSER.add_argument("--precision", nargs="+", help="fp32, and bf16 where the processor has it, when left out")
 PARSER.add_argument("--photos", type=Path, help="a folder of photos; drawn ones when left out")
 PARSER.add_argument("--images", type=int, default=32, help="photos a round; five times as many for MobileNetV2")
 PARSER.add_argument("--memory", type=int, nargs="*", default=[2_000, 20_000], help="pictures of the fits compared")
@@ -39,6 +39,7 @@ from image_similarity.catalogue import open_source  # noqa: E402
 from image_similarity.dataset import Dataset  # noqa: E402
 from image_similarity.embedding.choice import ModelChoice  # noqa: E402
 from image_similarity.embedding.models import load_model, model_spec  # noqa: E402
+from image_similarity.embedding.precision import processor_has_bf16  # noqa: E402
 from image_similarity.features.database import Database  # noqa: E402
 from image_similarity.features.records import CatalogueRecords  # noqa: E402
 from image_similarity.features.store import FeatureStore  # noqa: E402
@@ -53,6 +54,7 @@ from image_similarity.workspace import Workspace  # noqa: E402
 if TYPE_CHECKING:
     from image_similarity.types import EmbeddingModel, ModelSpec
 
+PRECISIONS = ("fp32", "bf16") if processor_has_bf16() else ("fp32",)  # elsewhere bf16 is computed as fp32
 WIDE = 800  # pixels a side
 SMALL = 96  # pixels a side of the pictures whose fits are compared in memory
 SETTINGS = Settings(root=networks.MADE / "workspace")
@@ -171,7 +173,7 @@ def main() -> None:
     lines, results = [], {"versions": harness.versions("openvino", "pillow", "numpy")}
     with TemporaryDirectory() as folder:
         for name in ASKED.networks:
-            for precision in ASKED.precision:
+            for precision in ASKED.precision or PRECISIONS:
                 if found := measured(name, precision, Path(folder) / "rates"):
                     lines.append(found[0])
                     results[f"{name} {precision}"] = found[1]

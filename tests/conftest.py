@@ -32,6 +32,16 @@ os.environ["IMAGE_SIMILARITY_PRECISION"] = "fp32"
 # transformers, which some tests compare with, imports the hub before we do.
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
+LONGEST = ("docs", "docs_pages", "page", "keras_networks", "precision", "service_schema", "adapt", "real_forms")
+"""The files of tests that take longest: begun first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    order = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 

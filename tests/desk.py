@@ -24,11 +24,13 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 FIRST = ("README.md", "commands.md")  # the longest, apart: two files of tests run side by side
+SERVE = "image-similarity serve"
+ELSEWHERE = ("service.md",)  # tests/test_docs_service.py runs it, against a live service
 
 
 def pages(*, first: bool) -> list[Path]:
     """The pages that have blocks: those that are read first, or the others."""
-    return [page for page in PAGES if blocks(page) and (page.name in FIRST) == first]
+    return [page for page in PAGES if blocks(page) and page.name not in ELSEWHERE and (page.name in FIRST) == first]
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -69,7 +71,7 @@ def environment(desk: Path) -> dict[str, str]:
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",
-        "PYTHONPATH": str(installed),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(installed), os.environ.get("PYTHONPATH")))),
     }
 
 
@@ -77,6 +79,21 @@ def run(command: list[str], desk: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=desk, env=environment(desk), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
     )
+
+
+def serves_as_written(text: str, desk: Path) -> None:
+    """Run a block whose last command serves: until it says where, on a port that is free; then stop it."""
+    block = text.replace(SERVE, f"exec {SERVE} --port 0")
+    command = ["bash", "-euo", "pipefail", "-c", block]
+    with subprocess.Popen(
+        command, cwd=desk, env=environment(desk), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        said = []
+        for line in process.stderr or ():
+            said.append(line)
+            if line.startswith("Open http://"):
+                process.terminate()
+        assert process.wait() in (0, -15) and any(line.startswith("Open") for line in said), text + "".join(said)
 
 
 def runs_as_written(page: Path, desk: Path) -> None:
@@ -91,6 +108,9 @@ def runs_as_written(page: Path, desk: Path) -> None:
         assert run(["bash", "-ec", fitted], desk).returncode == 0
     printed = ""
     for kind, text in blocks(page):
+        if kind == "sh" and SERVE in text:
+            serves_as_written(text, desk)
+            continue
         command = ["bash", "-euo", "pipefail", "-c", text] if kind == "sh" else [sys.executable, "-c", text]
         done = run(command, desk)
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"

@@ -18,7 +18,7 @@ class Answer:
 
     body: bytes = b""
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)
     etag: str | None = None  # answered with 304 to those who have it
     modified: str | None = None  # the same for If-Modified-Since
     cut: int | None = None  # close the connection after so many bytes of the body
@@ -94,7 +94,7 @@ def _handler(server: ImageServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(304 if known else answer.status)
             headers = {"ETag": answer.etag, "Last-Modified": answer.modified, **answer.headers}
             if not known:
-                headers["Content-Length"] = str(len(body))
+                headers.setdefault("Content-Length", str(len(body)))  # None among the answer's: not declared
             for name, value in headers.items():
                 if value is not None:
                     self.send_header(name, value)

@@ -20,6 +20,7 @@ HEAVY = (
     *("numpy", "PIL", "openvino", "pyarrow", "keras", "httpx", "boto3", "botocore", "rich"),
     *("pillow_heif", "openvino_telemetry", "urllib3", "asyncio", "concurrent"),
     *("huggingface_hub", "tokenizers", "torch", "timm"),
+    *("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client"),
 )
 PICTURES = {"numpy", "PIL", "concurrent"}
 TABLE = [
@@ -28,6 +29,8 @@ TABLE = [
     ("version", set()),
     ("models list --workspace {root} --format json", set()),
     ("models verify --workspace {root} --format json", set()),
+    ("keys add web --scope read --workspace {root}", set()),
+    ("keys list --workspace {root} --format json", set()),
     ("similar {shop} red --format json", set()),
     ("similar {shop} red --format csv", set()),
     ("similar {shop} --format json", set()),

@@ -57,6 +57,10 @@ class CalibrationError(ImageSimilarityError):
     """A catalogue cannot say how sure an answer is: too few products to ask about."""
 
 
+class KeysError(ImageSimilarityError):
+    """The file of API keys cannot be read or is damaged. Nobody gets in until it is put right."""
+
+
 class ImageError(ImageSimilarityError):
     """One image cannot be used. ``stage`` and the message become a :class:`~image_similarity.types.Failure`."""
 

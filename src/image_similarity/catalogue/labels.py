@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.catalogue.columns import IMAGE, PRODUCT, as_text, plain
-from image_similarity.catalogue.pairs import SIMILAR, read_pairs
+from image_similarity.catalogue.pairs import BAD, SIMILAR, VERDICT, read_pairs
 from image_similarity.catalogue.rows import BadRow
 from image_similarity.catalogue.tables import is_file, open_table
 from image_similarity.errors import CatalogueError
@@ -43,6 +43,8 @@ class Labels:
 def read_labels(location: str, settings: Settings) -> Labels:
     """Read a CSV, JSON lines or Parquet table of right answers. A photo in several rows has several right products.
 
+    A row whose column ``verdict`` says ``bad`` is no right answer: the service's marks have such.
+
     Args:
         location: a path or ``s3://bucket/key``. Photos are relative to the table's folder, or to ``photos/`` or
             ``images/`` beside it.
@@ -76,6 +78,8 @@ def _photos(location: str, settings: Settings, query: str, product: str) -> Labe
                 failures.append(Failure("list", row.reason, "", "", where))
                 continue
             name, product_id = (as_text(row.cells.get(column)).strip() for column in (query, product))
+            if as_text(row.cells.get(VERDICT)).strip().lower() == BAD:
+                continue  # somebody said that this is not it: a word on an answer, not one
             if not name or not product_id:
                 failures.append(Failure("list", f"the row needs both {query} and {product}", product_id, name, where))
             elif "://" in name:

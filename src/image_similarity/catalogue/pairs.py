@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from image_similarity.settings import Settings
 
+VERDICT, BAD = "verdict", "bad"  # of the service's marks: the products are not alike
 SIMILAR = ["similar_product_id", "similar_item_id", "similar_product", "similar_item", "similar_id", "similar"]
 
 
 def read_pairs(location: str, settings: Settings) -> list[tuple[str, str]]:
-    """The pairs of a CSV, JSON lines or Parquet table, in its order.
+    """The pairs of a CSV, JSON lines or Parquet table, in its order, less those whose ``verdict`` is ``bad``.
 
     Raises:
         CatalogueError: there is no such table, it lacks a column, or a row lacks an id or cannot be read.
@@ -29,6 +30,8 @@ def read_pairs(location: str, settings: Settings) -> list[tuple[str, str]]:
         for row in table.rows:
             if isinstance(row, BadRow):
                 raise CatalogueError(f"{location}:{row.number}: {row.reason}")
+            if as_text(row.cells.get(VERDICT)).strip().lower() == BAD:
+                continue
             pair = tuple(as_text(row.cells.get(name)).strip() for name in (left, right))
             if not all(pair):
                 raise CatalogueError(f"{location}:{row.number}: the row needs both {left} and {right}")

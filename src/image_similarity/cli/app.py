@@ -13,8 +13,10 @@ from image_similarity.cli.adapting import adapt
 from image_similarity.cli.calibrating import calibrate
 from image_similarity.cli.changing import compare, use
 from image_similarity.cli.evaluating import evaluate
+from image_similarity.cli.keys import keys
 from image_similarity.cli.models import models
 from image_similarity.cli.progress import Bars
+from image_similarity.cli.serving import serve
 from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageError
 
@@ -244,7 +246,9 @@ app.command()(adapt)
 app.command()(calibrate)
 app.command()(compare)
 app.command()(use)
+app.command()(serve)
 app.add_typer(models, name="models")
+app.add_typer(keys, name="keys")
 
 
 @app.command()

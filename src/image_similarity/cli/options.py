@@ -41,6 +41,14 @@ class Likes(StrEnum):
     colour = "colour"
 
 
+class Scope(StrEnum):
+    """What an API key is for; each includes the ones before it."""
+
+    read = "read"
+    write = "write"
+    admin = "admin"
+
+
 Workspace = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="IMAGE_SIMILARITY_WORKSPACE", help="The data directory.")
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from image_similarity.errors import NotFittedError
-from image_similarity.features.schema import connect, create_dataset, explained, index_images, quoted
+from image_similarity.features.schema import complete_dataset, connect, create_dataset, explained, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from image_similarity.dataset import Dataset
+
+
+def dataset_names(path: Path, timeout: float = 30.0) -> list[str]:
+    """The datasets that a store's file has; none where there is no such file.
+
+    Raises:
+        StoreError: the file is damaged or locked.
+    """
+    if not path.exists():
+        return []
+    with closing(connect(path, timeout)) as connection:
+        try:
+            return [name for (name,) in connection.execute("SELECT name FROM datasets ORDER BY name")]
+        except sqlite3.Error as error:
+            raise explained(error, path) from error
 
 
 class Database:
@@ -41,6 +56,8 @@ class Database:
         self.images = quoted(dataset.table("images"))
         self.products = quoted(dataset.table("products"))
         self.failures = quoted(dataset.table("failures"))
+        self.changes = quoted(dataset.table("changes"))
+        self.requests = quoted(dataset.table("requests"))
         try:
             self._claim(create)
         except BaseException:
@@ -116,7 +133,7 @@ class Database:
         if self.dataset.name in names:
             if create:
                 with self.reading() as connection:
-                    index_images(connection, self.dataset)
+                    complete_dataset(connection, self.dataset)
             return
         if not create:
             raise NotFittedError(

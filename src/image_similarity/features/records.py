@@ -9,7 +9,7 @@ from image_similarity.types import CatalogueImage, Failure, Product
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from image_similarity.features.database import Database
 
@@ -86,6 +86,46 @@ class CatalogueRecords:
         """The picture that stands for a product: its first by id."""
         return self._first("item_id = ?", product_id)
 
+    def sound_images_of(self, product_id: str) -> list[CatalogueImage]:
+        """Those of a product's pictures that could be used."""
+        tables = self._database
+        query = (
+            f"SELECT images.* FROM {tables.images} AS images WHERE item_id = ? AND EXISTS "
+            f"(SELECT 1 FROM {tables.features} WHERE id = images.image_id || ',000' AND active) ORDER BY image_id"
+        )
+        with tables.reading() as connection:
+            return [_image(row) for row in connection.execute(query, (product_id,))]
+
+    def is_there(self, product_id: str) -> bool:
+        """Whether the present catalogue has a product: its texts, or a picture of it."""
+        tables = self._database
+        query = (
+            f"SELECT EXISTS (SELECT 1 FROM {tables.images} WHERE item_id = ?1) "
+            f"OR EXISTS (SELECT 1 FROM {tables.products} WHERE item_id = ?1)"
+        )
+        with tables.reading() as connection:
+            return bool(connection.execute(query, (product_id,)).fetchone()[0])
+
+    def product_ids(self, prefix: str, after: str, number: int) -> list[str]:
+        """The first ids after ``after``, sorted, of products whose id or title begins with ``prefix``, in any case."""
+        tables = self._database
+        begins = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        some = "ORDER BY item_id LIMIT ?3"  # of each, along its index: the rest is never read
+        query = (
+            f"SELECT item_id FROM (SELECT DISTINCT item_id FROM {tables.images} "
+            f"WHERE item_id > ?1 AND item_id LIKE ?2 ESCAPE '\\' {some}) "
+            f"UNION SELECT item_id FROM (SELECT item_id FROM {tables.products} "
+            f"WHERE item_id > ?1 AND (item_id LIKE ?2 ESCAPE '\\' OR title LIKE ?2 ESCAPE '\\') {some}) {some}"
+        )
+        with tables.reading() as connection:
+            return [item_id for (item_id,) in connection.execute(query, (after, begins, number))]
+
+    def images_of(self, product_id: str) -> list[CatalogueImage]:
+        """A product's pictures, by their ids."""
+        query = f"SELECT * FROM {self._database.images} WHERE item_id = ? ORDER BY image_id"
+        with self._database.reading() as connection:
+            return [_image(row) for row in connection.execute(query, (product_id,))]
+
     def failures(self) -> Iterator[tuple[str, Failure]]:
         """Each failure of the latest runs, with its job."""
         with self._database.reading() as connection:
@@ -124,7 +164,11 @@ class CatalogueRecords:
                 f"WHERE {condition} ORDER BY image_id LIMIT 1",
                 (value,),
             ).fetchone()
-        return CatalogueImage(row[0], row[1], row[2], json.loads(row[3])) if row else None
+        return _image(row) if row else None
+
+
+def _image(row: Sequence[str]) -> CatalogueImage:
+    return CatalogueImage(row[0], row[1], row[2], json.loads(row[3]))
 
 
 def _json(attributes: Mapping[str, str]) -> str:

@@ -122,7 +122,6 @@ def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
                 attributes TEXT NOT NULL
             )"""
         )
-        index_images(connection, dataset)
         cursor.execute(
             f"""CREATE TABLE {quoted(dataset.table("products"))} (
                 item_id TEXT PRIMARY KEY,
@@ -141,12 +140,31 @@ def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
                 location TEXT NOT NULL
             )"""
         )
+    complete_dataset(connection, dataset)
 
 
-def index_images(connection: sqlite3.Connection, dataset: Dataset) -> None:
-    """Let a product's first picture be found without reading all: also in tables of before there was this index."""
+def complete_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
+    """Make what datasets of earlier versions lack: it can be made at any time, and again."""
     name, table = quoted(dataset.table("pictures")), quoted(dataset.table("images"))
+    # A product's pictures, without reading all.
     connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {table} (item_id, image_id)")
+    connection.execute(
+        f"""CREATE TABLE IF NOT EXISTS {quoted(dataset.table("changes"))} (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            before INTEGER NOT NULL,            -- the dataset's generation
+            after INTEGER NOT NULL,
+            items TEXT NOT NULL                 -- JSON: the products that changed
+        )"""
+    )
+    connection.execute(
+        f"""CREATE TABLE IF NOT EXISTS {quoted(dataset.table("requests"))} (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL UNIQUE,           -- of its sender's choice
+            digest BLOB NOT NULL,
+            status INTEGER NOT NULL,
+            at REAL NOT NULL                    -- seconds since 1970
+        )"""
+    )
 
 
 def explained(error: Exception, path: Path) -> StoreError:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.features import codec
+from image_similarity.features.changes import last_change
 from image_similarity.features.store import IMAGE_OF_ID, FeatureStore, column_of, marks
+from image_similarity.images.views import SIX_VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,17 +48,23 @@ class Snapshot:
     Only views that there are features of under every one of the models are rows.
     """
 
-    def __init__(self, database: Database, models: Sequence[str], views: Sequence[str]) -> None:
+    def __init__(
+        self, database: Database, models: Sequence[str], views: Sequence[str], products: Iterable[str] | None = None
+    ) -> None:
         store = FeatureStore(database)
         self._database, self._connection = database, database.connection
         self._columns = [column_of(model) for model in models]
         self.views = tuple(views)
-        self.generation = database.generation()
+        self.generation, self.change = database.generation(), last_change(database)
         self.dimensions = [store.dimension(model) for model in models]
         active = " AND ".join(["active", *(f"{column} NOT NULL" for column in self._columns)])
+        self._values: tuple[str, ...] = ()
+        if products is not None:
+            active = f"id IN ({_ids_of_products(database)}) AND {active}"
+            self._values = json.dumps(SIX_VIEWS), json.dumps(list(products), ensure_ascii=False)
         counts = dict(
             self._connection.execute(
-                f"SELECT view, count(*) FROM {database.features} WHERE {active} GROUP BY view"
+                f"SELECT view, count(*) FROM {database.features} WHERE {active} GROUP BY view", self._values
             ).fetchall()
         )
         self.available = frozenset(counts)
@@ -77,7 +85,7 @@ class Snapshot:
             rows = self._connection.execute(
                 f"SELECT rowid, {IMAGE_OF_ID}, item_id, view, digest FROM {self._database.features} "
                 f"WHERE {self._condition} ORDER BY 3, 2, 4",
-                self.views,
+                (*self._values, *self.views),
             )
             of_product, of_image = (
                 self._attributes(*place)
@@ -131,15 +139,27 @@ def _read(blobs: Sequence[bytes], dimension: int) -> NDArray[np.float16]:
     return np.frombuffer(b"".join(blobs), codec.DTYPE).reshape(len(blobs), dimension)
 
 
+def _ids_of_products(database: Database) -> str:
+    """The ids of the rows of some products, found by their pictures: no other row is looked at."""
+    return (
+        f"SELECT image_id || ',' || views.value FROM {database.images}, json_each(?) AS views "
+        "WHERE item_id IN (SELECT value FROM json_each(?))"
+    )
+
+
 @contextmanager
-def snapshot(database: Database, models: Sequence[str], views: Sequence[str]) -> Iterator[Snapshot]:
+def snapshot(
+    database: Database, models: Sequence[str], views: Sequence[str], products: Iterable[str] | None = None
+) -> Iterator[Snapshot]:
     """The present state of a dataset's features; what other processes write meanwhile is not seen.
+
+    ``products``: only of these; None: of all.
 
     Raises:
         NotFittedError: there are no active features of these models in these views.
     """
     with database.reading_one_state():
-        yield Snapshot(database, models, views)
+        yield Snapshot(database, models, views, products)
 
 
 @lru_cache(maxsize=256)  # rows of one product come one after the other

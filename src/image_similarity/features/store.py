@@ -75,7 +75,7 @@ class FeatureStore:
         with self._database.writing() as connection:
             self._database.changed()
             for row in rows:
-                self._put(connection, row, model_key)
+                self.put_row(connection, row, model_key)
 
     def switch(self) -> None:
         """Switch on the rows of sound images that this run saw, and off all others; ids of products follow."""
@@ -163,10 +163,11 @@ class FeatureStore:
             return True
         self._database.changed()
         for view, white, vector in twins:
-            self._put(connection, FeatureRow(image, view, digest, bool(white), vector), model_key)
+            self.put_row(connection, FeatureRow(image, view, digest, bool(white), vector), model_key)
         return False
 
-    def _put(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
+    def put_row(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
+        """Store one row, inside a transaction of the caller's, who says that something changed."""
         image_id, column = row.image.image_id, column_of(model_key)
         # `-` is the character after `,`: the range holds the rows `image,...`, and names that go on after a comma.
         connection.execute(

@@ -85,6 +85,28 @@ def fresh_index(
     return opened
 
 
+def present_index(
+    database: Database,
+    folder: Path,
+    recipe: Recipe,
+    views: Sequence[str],
+    choice: Choice = STANDARD,
+    *,
+    unless: Path | None = None,
+) -> StoredIndex | None:
+    """The index as it stands on the disk, of whatever state of the store; None where there is none that is whole.
+
+    ``unless``: the folder of a generation that is open already; None where that is still the present one.
+    """
+    place = place_of(folder, database.dataset, recipe.key, views)
+    try:
+        if unless is not None and place.current() == unless:
+            return None
+    except IndexDamagedError:
+        return None
+    return _opened(place, choice)
+
+
 def _opened(place: Place, choice: Choice) -> StoredIndex | None:
     """The present generation; None where there is none that is whole."""
     try:

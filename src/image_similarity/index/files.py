@@ -44,6 +44,7 @@ class Manifest:
     columns: dict[str, dict[str, list[Any]]]
     left_out: int  # attributes without a column
     files: dict[str, int]  # size of each file, by its path inside the folder
+    change: int = 0  # the number of the store's latest change of a single product
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

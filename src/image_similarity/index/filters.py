@@ -12,7 +12,7 @@ from image_similarity.index.columns import MISSING
 from image_similarity.index.passing import All, Codes, Either, Other, found
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -85,18 +85,21 @@ class Not:
 Filter = Equals | In | Range | And | Or | Not
 
 
-def passing(condition: Filter, columns: Mapping[str, Column], rows: int) -> RowSet:
+def passing(
+    condition: Filter, columns: Mapping[str, Column], rows: int, elsewhere: Collection[str] = frozenset()
+) -> RowSet:
     """The rows that pass.
 
     Args:
         condition: the filter.
         columns: the attributes that there are.
         rows: how many rows each has.
+        elsewhere: attributes that other rows have: where these rows have them not, all of their values are missing.
 
     Raises:
         UsageError: there is no such attribute, or a range of numbers is asked of texts.
     """
-    return found(_resolved(condition, columns, MOST_DEPTH), rows)
+    return found(_resolved(condition, columns, elsewhere, MOST_DEPTH), rows)
 
 
 def mask(condition: Filter, columns: Mapping[str, Column], rows: int) -> NDArray[np.bool_]:
@@ -104,22 +107,31 @@ def mask(condition: Filter, columns: Mapping[str, Column], rows: int) -> NDArray
     return passing(condition, columns, rows).mask()
 
 
-def _resolved(condition: Filter, columns: Mapping[str, Column], depth: int) -> Node:
+def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Collection[str], depth: int) -> Node:
     """The filter with codes in place of values."""
     if not depth:
         raise UsageError(f"the filter has more than {MOST_DEPTH} conditions inside each other")
     if isinstance(condition, Not):
-        return Other(_resolved(condition.part, columns, depth - 1))
+        return Other(_resolved(condition.part, columns, elsewhere, depth - 1))
     if isinstance(condition, And):
-        return All(_flat([_resolved(part, columns, depth - 1) for part in condition.parts]))
+        return All(_flat([_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts]))
     if isinstance(condition, Or):
-        return Either([_resolved(part, columns, depth - 1) for part in condition.parts])
+        return Either([_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts])
     column = columns.get(condition.attribute)
     if column is None:
+        if condition.attribute in elsewhere:
+            return All([]) if _is_of_missing(condition) else Either([])
         raise UsageError(_unknown(condition.attribute, condition.at, columns))
     if isinstance(condition, Range):
         return _in_range(column, condition)
     return _one_of(column, (condition.value,) if isinstance(condition, Equals) else condition.values)
+
+
+def _is_of_missing(condition: Equals | In | Range) -> bool:
+    """Whether a row without a value passes."""
+    if isinstance(condition, Range):
+        return False
+    return "" in ((condition.value,) if isinstance(condition, Equals) else condition.values)
 
 
 def _flat(parts: list[Node]) -> list[Node]:

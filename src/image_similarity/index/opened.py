@@ -71,7 +71,7 @@ class StoredIndex:
             if folder is None:
                 return None
             try:
-                return cls._map(folder, large)
+                return cls.of_folder(folder, large)
             except FileNotFoundError as error:
                 if place.current() == folder:  # else it was replaced just now
                     raise IndexDamagedError(f"the index in {folder} lacks a file: {error.filename}") from error
@@ -80,7 +80,13 @@ class StoredIndex:
         raise IndexDamagedError(f"the index in {place.folder} is replaced faster than it can be opened")
 
     @classmethod
-    def _map(cls, folder: Path, large: type[LargeIndex] | None) -> StoredIndex:
+    def of_folder(cls, folder: Path, large: type[LargeIndex] | None = None) -> StoredIndex:
+        """Map one generation's folder, wherever it is.
+
+        Raises:
+            IndexDamagedError: its files are not what they should be.
+            OSError: a file cannot be opened.
+        """
         manifest = Manifest.read(folder)
         rows, products = manifest.rows, manifest.products
         vectors = map_array(folder / "vectors.npy", DTYPE, (rows, manifest.dimension))

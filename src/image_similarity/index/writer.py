@@ -75,6 +75,7 @@ def write_generation(
         large=large is not None,
         columns=parts,
         left_out=columns.left_out,
+        change=state.change,
     )
 
 

@@ -13,7 +13,7 @@ from image_similarity.jobs.precision import for_fit, for_question
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -139,6 +139,11 @@ class Embedder:
 
     def __init__(self, models: Sequence[EmbeddingModel], recipe: Recipe) -> None:
         self._models, self._recipe = models, recipe
+
+    @property
+    def models(self) -> Mapping[str, EmbeddingModel]:
+        """The models of the expression, by their keys."""
+        return {model.spec.key: model for model in self._models}
 
     def embed(self, pictures: Sequence[Squares]) -> NDArray[np.float32]:
         """The squares of ``n`` pictures to unit vectors ``(n, dimension)``."""

@@ -11,6 +11,7 @@ from image_similarity.dataset import Dataset
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import OFFLINE_MODEL
 from image_similarity.jobs.fit import FitOptions, fit
+from image_similarity.jobs.in_use import use
 from image_similarity.jobs.search import SearchOptions, search_many
 from image_similarity.jobs.similar import similar
 from image_similarity.pages import Page, Section, write
@@ -51,6 +52,7 @@ def run_demo(folder: Path, progress: Progress) -> DemoResult:
     dataset, settings = Dataset.named(DATASET), Settings(root=folder / "data")
     model = ModelChoice(OFFLINE_MODEL)
     report = fit(open_source(sample, settings=settings), dataset, settings, FitOptions(model, number=SHOWN), progress)
+    use(dataset, settings, model)
     with (sample / "photos.csv").open(encoding="utf-8", newline="") as file:
         right = {sample / "photos" / row["photo"]: row["product_id"] for row in csv.DictReader(file)}
     searches = search_many(list(right), dataset, settings, SearchOptions(model, SHOWN), progress)

@@ -19,8 +19,9 @@ from image_similarity.catalogue import failures_of, product_failures_of
 from image_similarity.errors import ImageError
 from image_similarity.features.codec import encode
 from image_similarity.features.store import FeatureRow, FeatureStore
-from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.views import at_least, square, stack, white_background
+from image_similarity.images.decode import read_bytes
+from image_similarity.images.squares import squares
+from image_similarity.images.views import stack, white_background
 from image_similarity.processors import processors
 from image_similarity.types import CatalogueImage, Counts, Failure
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
-    from PIL import Image
 
     from image_similarity.features.records import CatalogueRecords
     from image_similarity.types import CatalogueSource, EmbeddingModel, ModelSpec, Progress
@@ -170,16 +170,10 @@ class FeaturesRun:
         return _Read(image, data, sha256(data).digest())
 
     def _decode(self, read: _Read, places: Sequence[int]) -> _Decoded:
-        """The squares of some of the models. What one gets never depends on which others are there."""
-        pictures: dict[int | None, Image.Image] = {}
-        pixels = {}
+        """The squares of some of the models."""
+        inputs = [self.models[place].spec.input for place in places]
         try:
-            for place in places:
-                wanted = self.models[place].spec.input
-                side = at_least(wanted)
-                if side not in pictures:
-                    pictures[side] = decode(read.data, max_pixels=self.max_pixels, at_least=side)
-                pixels[place] = square(pictures[side], wanted)
+            pixels = dict(zip(places, squares(read.data, inputs, self.max_pixels), strict=True))
         except ImageError as error:
             return _Decoded(read.image, read.digest, {}, _failure("decode", error.reason, read.image))
         return _Decoded(read.image, read.digest, pixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -10,6 +11,7 @@ MOST_NUMBER = 200
 """Products that one answer may have."""
 MOST_IMAGES = 50
 """Pictures that one product may be given at a time."""
+THUMBNAIL = 320  # pixels wide
 LONGEST_ID, LONGEST_TEXT, LONGEST_FILTER, LONGEST_ADDRESS = 500, 1000, 2000, 2000
 
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -52,23 +54,23 @@ class Crop(Strict):
 class Image(Strict):
     """One picture, named in one of three ways."""
 
-    address: Address | None = Field(None, description="An http or https address of the open internet.")
-    base64: str | None = Field(None, description="The bytes of a file.")
-    photo: PhotoId | None = Field(None, description="What `POST /v1/photos` answered.")
+    address: Address | None = Field(default=None, description="An http or https address of the open internet.")
+    base64: str | None = Field(default=None, description="The bytes of a file.")
+    photo: PhotoId | None = Field(default=None, description="What `POST /v1/photos` answered.")
 
 
 class SearchRequest(Strict):
     """A photo, or words where the model knows words, or both."""
 
     image: Image | None = None
-    text: Words | None = Field(None, description="What to look for, in words.")
-    text_weight: Share = Field(0.5, description="The share of the words beside a photo.")
-    crop: Crop | None = Field(None, description="Ask with this part of the photo only.")
+    text: Words | None = Field(default=None, description="What to look for, in words.")
+    text_weight: Share = Field(default=0.5, description="The share of the words beside a photo.")
+    crop: Crop | None = Field(default=None, description="Ask with this part of the photo only.")
     number: Number = 10
-    filter: Condition | None = Field(None, description="Only such products: `price < 50 and brand = \"Kipsta\"`.")
-    min_match: Share | None = Field(None, description="Leave out products that are it with less than this probability.")
-    like: Like | None = Field(None, description="Only the shape or only the colour counts.")
-    model: str | None = Field(None, max_length=LONGEST_ID, description="One of `GET /v1/models`; else the first.")
+    filter: Condition | None = Field(default=None, description='Only such products: `price < 50 and brand = "Kipsta"`.')
+    min_match: Share | None = Field(default=None, description="Leave out products that are less probably it.")
+    like: Like | None = Field(default=None, description="Only the shape or only the colour counts.")
+    model: str | None = Field(default=None, max_length=LONGEST_ID, description="One of `GET /v1/models`; or the first.")
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"image": {"address": "https://example.com/photo.jpg"}, "number": 5}]}
@@ -83,7 +85,13 @@ class ProductImage(Said):
 
     image_id: str
     url: str
-    thumbnail: str = Field(description="As `url`; add another `?w=` for another width.")
+    thumbnail: str = Field(description="As `url`; give another `w` for another width.")
+
+    @classmethod
+    def of(cls, image_id: str) -> ProductImage:
+        """The addresses of a picture."""
+        url = f"/v1/images/{quote(image_id, safe='')}"
+        return cls(image_id=image_id, url=url, thumbnail=f"{url}?w={THUMBNAIL}")
 
 
 class Product(Said):
@@ -108,9 +116,7 @@ class ProductChange(Strict):
 
     title: Annotated[str, StringConstraints(max_length=LONGEST_TEXT)] = ""
     description: Annotated[str, StringConstraints(max_length=20_000)] = ""
-    attributes: Annotated[dict[str, Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]], Field(max_length=100)] = (
-        Field(default_factory=dict)
-    )
+    attributes: Annotated[dict[str, Words], Field(max_length=100)] = Field(default_factory=dict)
     images: Annotated[list[Image], Field(min_length=1, max_length=MOST_IMAGES)] | None = None
 
     model_config = ConfigDict(
@@ -141,7 +147,9 @@ class Match(Said):
     closeness: Closeness = Field(description="The score in words, measured on this catalogue's own products.")
     probability: float | None = Field(description="Of being the very product; null where that was not calibrated.")
     image: ProductImage = Field(description="The picture that matched.")
-    query_image: ProductImage | None = Field(description="Of the product that was asked with, the picture that matched.")
+    query_image: ProductImage | None = Field(
+        description="Of the product that was asked with, the picture that matched."
+    )
 
 
 class Matches(Said):

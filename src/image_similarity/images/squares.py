@@ -1,0 +1,39 @@
+"""A picture's file to the squares that some models take, each decoded as if it were the only one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from image_similarity.images.decode import decode
+from image_similarity.images.views import at_least, square
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from image_similarity.types import InputSpec
+
+
+def squares(data: bytes, inputs: Sequence[InputSpec], max_pixels: int) -> list[NDArray[np.uint8]]:
+    """Decode once for each way to decode. What one model gets never depends on which others are there.
+
+    Args:
+        data: the file's bytes.
+        inputs: what each model takes.
+        max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+
+    Returns:
+        For each of ``inputs`` the pixels ``(size, size, 3)``.
+
+    Raises:
+        ImageError: stage ``decode``.
+    """
+    pictures: dict[int | None, Image.Image] = {}
+    for wanted in inputs:
+        side = at_least(wanted)
+        if side not in pictures:
+            pictures[side] = decode(data, max_pixels=max_pixels, at_least=side)
+    return [square(pictures[at_least(wanted)], wanted) for wanted in inputs]

@@ -1,0 +1,42 @@
+"""What a catalogue can be filtered by: each attribute's most frequent values, or its bounds where it is a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from image_similarity.index.opened import StoredIndex
+
+MOST_VALUES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One attribute. ``values``: text and how many products have it, most frequent first; ``bounds``: of a number."""
+
+    name: str
+    values: list[tuple[str, int]]
+    bounds: tuple[float, float] | None = None
+
+
+def facets(stored: StoredIndex, most: int = MOST_VALUES) -> list[Facet]:
+    """Every attribute that tells products apart, by name.
+
+    A text that hardly any two products share, as an address, is left out: nobody could choose from it.
+    """
+    first_rows = np.asarray(stored.grouping.starts[:-1])
+    found = []
+    for name in sorted(stored.columns):
+        column = stored.columns[name]
+        if column.numbers is not None and len(column.numbers):
+            found.append(Facet(name, [], (float(column.numbers[0]), float(column.numbers[-1]))))
+            continue
+        counts = np.bincount(column.codes[first_rows], minlength=len(column.texts) + 1)[1:]
+        if len(counts) > most and counts.max(initial=0) <= 1:
+            continue
+        frequent = np.argsort(-counts, kind="stable")[:most].tolist()
+        found.append(Facet(name, [(column.texts[place], int(counts[place])) for place in frequent if counts[place]]))
+    return found

@@ -1,0 +1,156 @@
+"""What the service says of itself: models, the catalogue's state, failures, health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from image_similarity.features.records import CatalogueRecords
+from image_similarity.index.facets import facets
+from image_similarity.jobs.change import uploads
+from image_similarity.service import schemas
+from image_similarity.service.errors import BusyError
+from image_similarity.service.failing import problems
+from image_similarity.service.routing import answered, desk_of, may_read
+from image_similarity.settings import Folders
+
+if TYPE_CHECKING:
+    from image_similarity.features.database import Database
+    from image_similarity.service.desk import Desk
+    from image_similarity.service.served import ServedModel
+
+router = APIRouter(tags=["about"], dependencies=[Depends(may_read)])
+health = APIRouter(tags=["about"])
+FAILURES = 50  # on a page
+
+
+@router.get("/models", response_model=schemas.Models, summary="The models that answer")
+async def models(request: Request) -> Response:
+    """The first answers where a request names none."""
+    desk = desk_of(request)
+    return answered(await asyncio.to_thread(_models, desk))
+
+
+@router.get("/catalogue", response_model=schemas.Catalogue, summary="The state of the catalogue")
+async def catalogue(request: Request) -> Response:
+    """Counts, failures, sizes on disk, and what products can be filtered by."""
+    desk = desk_of(request)
+    failed = await desk.store.read(_failed)
+    return answered(await asyncio.to_thread(_catalogue, desk, failed))
+
+
+@router.get("/failures", response_model=schemas.Failures, responses=problems(422), summary="Images that are no use")
+async def failures(
+    request: Request,
+    after: Annotated[int, Query(ge=0, le=2**53, description="The `next` of the page before.")] = 0,
+    number: Annotated[int, Query(ge=1, le=schemas.MOST_NUMBER)] = FAILURES,
+) -> Response:
+    """Of the latest extract and of the latest fit, with the reasons."""
+
+    def some(database: Database) -> list[schemas.Failure]:
+        return [
+            schemas.Failure(
+                job=job,
+                stage=each.stage,
+                reason=each.reason.replace(each.location, each.image_id) if each.location else each.reason,
+                product_id=each.product_id,
+                image_id=Path(each.image_id).name if each.image_id.startswith("/") else each.image_id,
+            )
+            for job, each in islice(CatalogueRecords(database).failures(), after, after + number + 1)
+        ]
+
+    found = await desk_of(request).store.read(some)
+    more = str(after + number) if len(found) > number else None
+    return answered(schemas.Failures(failures=found[:number], next=more))
+
+
+@health.get("/healthz", response_model=schemas.Status, summary="Whether the process is up")
+async def healthz() -> Response:
+    """Always ok where anything answers."""
+    return answered(schemas.Status(status="ok"))
+
+
+@health.get("/readyz", response_model=schemas.Status, responses=problems(503), summary="Whether searches are answered")
+async def readyz(request: Request) -> Response:
+    """Whether the models are loaded and the store can be read."""
+    desk = getattr(request.app.state, "desk", None)
+    if desk is None:
+        raise BusyError("the models are being loaded")
+    await desk.store.read(lambda database: database.generation())
+    return answered(schemas.Status(status="ready"))
+
+
+def _models(desk: Desk) -> schemas.Models:
+    default = desk.model(None)
+    return schemas.Models(
+        dataset=desk.dataset.name, models=[_model(each, each is default) for each in desk.models.values()]
+    )
+
+
+def _model(served: ServedModel, default: bool) -> schemas.Model:
+    specs = served.chosen.specs
+    return schemas.Model(
+        name=served.name,
+        default=default,
+        dimension=served.state.base.manifest.dimension,
+        precision=" and ".join(dict.fromkeys(spec.precision for spec in specs if spec.precision)),
+        text=served.text is not None,
+        like=served.likes,
+        calibrated=served.calibrated,
+        licence=" and ".join(dict.fromkeys(spec.licence for spec in specs)),
+        commercial_use=all(spec.commercial_use for spec in specs),
+    )
+
+
+def _failed(database: Database) -> Counter[tuple[str, str]]:
+    """Failures by job and stage."""
+    return Counter((job, each.stage) for job, each in CatalogueRecords(database).failures())
+
+
+def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogue:
+    folders, dataset = Folders(desk.settings.root), desk.dataset
+    default = desk.model(None)
+    products, images = default.state.counts
+    written = [
+        path.stat().st_mtime
+        for model in desk.models.values()
+        if (path := folders.trained_models / f"{dataset.dictionary(model.state.recipe.key)}.parquet").exists()
+    ]
+    return schemas.Catalogue(
+        dataset=dataset.name,
+        products=products,
+        images=images,
+        failures=[schemas.FailureCount(job=job, stage=stage, images=n) for (job, stage), n in sorted(failed.items())],
+        last_fit=_moment(max(written)) if written else None,
+        models=[
+            schemas.ModelState(name=each.name, images=each.state.counts[1], index_bytes=_size(each.state.base.folder))
+            for each in desk.models.values()
+        ],
+        store_bytes=sum(path.stat().st_size for path in folders.database.parent.glob(f"{folders.database.name}*")),
+        pictures_bytes=_size(uploads(desk.settings, dataset)),
+        attributes=[
+            schemas.Attribute(
+                name=facet.name,
+                kind="number" if facet.bounds else "text",
+                values=[schemas.AttributeValue(value=value, products=count) for value, count in facet.values],
+                low=facet.bounds[0] if facet.bounds else None,
+                high=facet.bounds[1] if facet.bounds else None,
+            )
+            for facet in facets(default.state.base)
+        ],
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,71 @@
+"""Questions of many clients, answered together by one thread: whatever came while it was busy is its next batch.
+
+Nobody waits for a batch to fill: the first question is begun at once, and the busier the service is, the more come
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Generic, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class Batches(Generic[Q, A]):
+    """A thread that answers.
+
+    Args:
+        answer: for some questions as many answers; an exception in place of one is that question's alone.
+        most: questions answered together.
+        name: of the thread.
+    """
+
+    def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A | Exception]], most: int, name: str) -> None:
+        self._answer, self._most = answer, most
+        self._waiting: SimpleQueue[tuple[Q, Future[A]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, question: Q) -> Future[A]:
+        """The answer, when it is there."""
+        future: Future[A] = Future()
+        self._waiting.put((question, future))
+        return future
+
+    def close(self) -> None:
+        """Answer what is waiting, then end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batch = [self._waiting.get()]
+            while len(batch) < self._most and batch[-1] is not None:
+                try:
+                    batch.append(self._waiting.get_nowait())
+                except Empty:
+                    break
+            open_ = batch[-1] is not None
+            # Whoever has gone meanwhile is not answered: cancelled futures refuse to run.
+            asked = [each for each in batch if each is not None and each[1].set_running_or_notify_cancel()]
+            if asked:
+                self._answer_all(asked)
+
+    def _answer_all(self, asked: list[tuple[Q, Future[A]]]) -> None:
+        try:
+            answers = self._answer([question for question, _ in asked])
+        except Exception as error:
+            for _, future in asked:
+                future.set_exception(error)
+            return
+        for (_, future), answer in zip(asked, answers, strict=True):
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)

@@ -1,0 +1,30 @@
+"""JSON that is nested too deep is refused before anything parses it."""
+
+from __future__ import annotations
+
+import re
+
+DEEPEST = 20
+"""Brackets within brackets."""
+# A string, to its end or the body's, or a bracket. It matches wherever a quote is, so the scan is linear in any body.
+TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def too_deep(body: bytes, most: int = DEEPEST) -> bool:
+    """Whether brackets stand more than ``most`` deep in a body of JSON.
+
+    A body with a zero byte counts as too deep: JSON is UTF-8, which has none there, while Python would also read
+    UTF-16, in which strings and brackets cannot be told apart like this.
+    """
+    if b"\0" in body:
+        return True
+    depth = 0
+    for token in TOKEN.finditer(body):
+        first = body[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > most:
+                return True
+        elif first in b"]}":
+            depth -= 1
+    return False

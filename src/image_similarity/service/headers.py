@@ -1,0 +1,61 @@
+"""Headers that tell browsers what the service's answers may do: the page a little, everything else nothing."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "font-src 'self'; manifest-src 'self'; media-src 'self' blob:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Everything from the service itself; pictures also from the page's own memory, where a chosen photo is shown."""
+
+ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""A picture or an answer that somebody opens by its address is shown, and may do nothing."""
+
+EVERYWHERE = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+}
+
+
+def is_page(path: str) -> bool:
+    """Whether a path is the page's or one of its files'."""
+    return path == "/" or path.startswith("/page/")
+
+
+class SecurityHeaders:
+    """Adds the headers that an answer has not set itself.
+
+    ``cross_origin``: other sites are listed, so theirs may show the pictures; else only the service's own page can.
+    """
+
+    def __init__(self, app: ASGIApp, cross_origin: bool = False) -> None:
+        self.app = app
+        self.resources = "cross-origin" if cross_origin else "same-origin"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        page = is_page(scope["path"])
+        wanted = EVERYWHERE | {
+            "Content-Security-Policy": PAGE_POLICY if page else ANSWER_POLICY,
+            "Cross-Origin-Resource-Policy": "same-origin" if page else self.resources,
+            "Cache-Control": "no-cache" if page else "no-store",
+        }
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in wanted.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, with_headers)

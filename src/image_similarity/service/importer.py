@@ -1,0 +1,98 @@
+"""Carries bulk imports out, one after the other, while searches are answered: one product at a time, as a put is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
+from image_similarity.images.decode import decode
+from image_similarity.service import schemas
+from image_similarity.service.errors import ServiceError
+from image_similarity.service.picture_source import picture_bytes
+from image_similarity.service.putting import Wanted, put_once
+
+if TYPE_CHECKING:
+    from image_similarity.service.desk import Desk
+    from image_similarity.service.imports import Todo
+
+CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
+AT_A_TIME = 8  # products whose pictures are fetched together
+LOG = logging.getLogger(__name__)
+
+
+class Importer:
+    """A task of the event loop. Start it there; it begins with what a former process left."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._wanted.set()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End; what is not done is gone on with by the next process."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def look_now(self) -> None:
+        """There is a new import."""
+        self._wanted.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            for job_id in await asyncio.to_thread(self._desk.imports.unfinished):
+                try:
+                    await self._carry_out(job_id)
+                except (ImageSimilarityError, OSError, sqlite3.Error) as error:
+                    LOG.exception("the import %s cannot go on", job_id)
+                    await asyncio.to_thread(self._desk.imports.mark, job_id, "failed", _public(error))
+
+    async def _carry_out(self, job_id: str) -> None:
+        imports = self._desk.imports
+        await asyncio.to_thread(imports.mark, job_id, "running")
+        while todo := await asyncio.to_thread(imports.todo, job_id, AT_A_TIME):
+            await asyncio.gather(*(self._put(job_id, each) for each in todo))
+        await asyncio.to_thread(imports.mark, job_id, "done")
+
+    async def _put(self, job_id: str, todo: Todo) -> None:
+        product, failures, files = todo.product, list[schemas.JobFailure](), list[bytes]()
+        for number, image in enumerate(product.images or ()):
+            try:
+                data = await picture_bytes(self._desk, image)
+                await self._desk.work(_check, data, self._desk.settings.max_pixels)
+                files.append(data)
+            except (ImageError, UsageError, ServiceError) as error:
+                failures.append(_failure(product, image.address or f"image {number + 1}", error))
+        put = bool(files) or not product.images
+        if put:
+            change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
+            try:
+                await put_once(self._desk, Wanted(product.product_id, change, files or None))
+            except (UsageError, ServiceError) as error:
+                failures.append(_failure(product, "", error))
+                put = False
+        await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put)
+
+
+def _check(data: bytes, max_pixels: int) -> None:
+    decode(data, max_pixels=max_pixels, at_least=CHECKED_SIDE)
+
+
+def _failure(product: schemas.BulkProduct, image: str, error: ImageSimilarityError) -> schemas.JobFailure:
+    stage = error.stage if isinstance(error, ImageError) else "list"
+    reason = error.reason if isinstance(error, ImageError) else str(error)
+    return schemas.JobFailure(product_id=product.product_id, image=image, stage=stage, reason=reason)
+
+
+def _public(error: Exception) -> str:
+    return str(error) if isinstance(error, UsageError) else "the store or the disk is out of reach: see the log"

@@ -1,0 +1,162 @@
+"""``/v1/jobs``: many products at once, from JSON or from a table with addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi import Path as InPath
+from pydantic import BaseModel
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from image_similarity.catalogue.sources import TABLE_ENDINGS
+from image_similarity.catalogue.tables import TableSource
+from image_similarity.errors import CatalogueError
+from image_similarity.service import schemas
+from image_similarity.service.bodies import FORM, JSON, form_of, json_body, kind_of, only
+from image_similarity.service.desk import found
+from image_similarity.service.errors import BadRequestError, UnusableError
+from image_similarity.service.failing import problems
+from image_similarity.service.routing import answered, desk_of, importer_of, may_read, may_write
+
+if TYPE_CHECKING:
+    from image_similarity.settings import Settings
+
+router = APIRouter(tags=["jobs"])
+ADDRESSES_ONLY = "only pictures with an http or https address can be imported"
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": {"$ref": "#/components/schemas/JobRequest"}},
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A CSV, JSON lines or Parquet table, as docs/catalogues.md has them.",
+                        }
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+class Jobs(BaseModel):
+    """All bulk imports, the latest first."""
+
+    jobs: list[schemas.Job]
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    response_model=schemas.Job,
+    responses=problems(400, 413, 415, 422, 503),
+    openapi_extra=BODY,
+    dependencies=[Depends(may_write)],
+    summary="Put many products",
+)
+async def add(request: Request) -> Response:
+    """Answered once it is safe on the disk; carried out after that, also if the service is killed meanwhile."""
+    imports = desk_of(request).imports
+    if kind_of(request) == JSON:
+        wanted = await json_body(request, schemas.JobRequest)
+        job = await asyncio.to_thread(imports.add, wanted.products)
+    else:
+        async with form_of(request, files=1) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise BadRequestError("send the table as a file named file")
+            only(form, "file")
+            products, failures = await asyncio.to_thread(
+                _read_table, file.filename or "", await file.read(), desk_of(request).settings
+            )
+        job = await asyncio.to_thread(imports.add, products, failures)
+    importer_of(request).look_now()
+    return answered(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
+
+
+@router.get("/jobs", response_model=Jobs, dependencies=[Depends(may_read)], summary="All bulk imports")
+async def jobs(request: Request) -> Response:
+    """The latest first."""
+    return answered(Jobs(jobs=await asyncio.to_thread(desk_of(request).imports.all)))
+
+
+@router.get(
+    "/jobs/{job_id}",
+    response_model=schemas.Job,
+    responses=problems(404, 422),
+    dependencies=[Depends(may_read)],
+    summary="How a bulk import stands",
+)
+async def job(request: Request, job_id: Annotated[str, InPath(max_length=100)]) -> Response:
+    """Counts, and the first failures with their reasons."""
+    return answered(found(await asyncio.to_thread(desk_of(request).imports.find, job_id), f"job {job_id!r}"))
+
+
+def _read_table(
+    name: str, data: bytes, settings: Settings
+) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure]]:
+    """The products of a table, each with all of its rows' pictures; and the rows that cannot be used."""
+    ending = next((each for each in sorted(TABLE_ENDINGS, key=len, reverse=True) if name.lower().endswith(each)), None)
+    if ending is None:
+        raise UnusableError(f"name the file after what it is: {', '.join(TABLE_ENDINGS)}")
+    with TemporaryDirectory(prefix="image-similarity-") as folder:
+        path = Path(folder) / f"table{ending}"
+        path.write_bytes(data)
+        source = TableSource(str(path), settings)
+        try:
+            return _products_of(source)
+        except CatalogueError as error:
+            raise UnusableError(str(error).replace(str(path), "the table")) from None
+
+
+def _products_of(source: TableSource) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure]]:
+    images = dict[str, list[schemas.Image]]()
+    attributes = dict[str, dict[str, str]]()
+    failures = []
+    for image in source:
+        if image.is_remote:
+            images.setdefault(image.product_id, []).append(schemas.Image(address=image.location))
+            attributes.setdefault(image.product_id, {}).update(image.attributes)
+        else:
+            failures.append(_failure(image.product_id, image.image_id, ADDRESSES_ONLY))
+    for each in source.failures:  # whether there is such a file here is nobody's business either
+        reason = ADDRESSES_ONLY if "file" in each.reason else each.reason
+        failures.append(_failure(each.product_id, each.image_id, reason))
+    texts = {product.product_id: product for product in source.products()}
+    products = []
+    for product_id, of_product in images.items():
+        text = texts.get(product_id)
+        try:
+            products.append(
+                schemas.BulkProduct(
+                    product_id=product_id,
+                    title=text.title if text else "",
+                    description=text.description if text else "",
+                    attributes={**(text.attributes if text else {}), **attributes[product_id]},
+                    images=of_product,
+                )
+            )
+        except ValueError as error:
+            failures.append(_failure(product_id, "", f"the product is not as products must be: {_first_line(error)}"))
+    return products, failures
+
+
+def _failure(product_id: str, image: str, reason: str) -> schemas.JobFailure:
+    return schemas.JobFailure(product_id=product_id, image=image, stage="list", reason=reason)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split("\n")[1:3])

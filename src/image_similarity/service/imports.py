@@ -1,0 +1,137 @@
+"""Bulk imports as they lie on the disk: one SQLite file each, which is the whole truth about it.
+
+A file holds what is to be put and what has become of it, product by product. It is written before the request is
+answered, so a service that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from image_similarity.errors import OutputError
+from image_similarity.files import replacing
+from image_similarity.service import schemas
+
+JobState = Literal["queued", "running", "done", "failed"]
+NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
+SHOWN = 100  # failures that an answer lists
+SCHEMA = """
+CREATE TABLE job (state TEXT NOT NULL, created TEXT NOT NULL, finished TEXT, reason TEXT NOT NULL);
+CREATE TABLE products (
+    position INTEGER PRIMARY KEY, product_id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued'
+);
+CREATE TABLE failures (product_id TEXT NOT NULL, image TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One product of an import that has not been dealt with."""
+
+    position: int
+    product: schemas.BulkProduct
+
+
+class Imports:
+    """The bulk imports of one dataset. ``folder``: where their files are."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, products: Iterable[schemas.BulkProduct], failures: Iterable[schemas.JobFailure] = ()) -> schemas.Job:
+        """Keep a new import. Of a product that is named twice the last stands.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        job_id = uuid4().hex
+        try:
+            with replacing(self._path(job_id)) as temporary, closing(sqlite3.connect(temporary)) as file, file:
+                file.executescript(SCHEMA)
+                file.execute("INSERT INTO job VALUES ('queued', ?, NULL, '')", (_now(),))
+                file.executemany(
+                    "INSERT OR REPLACE INTO products (product_id, body) VALUES (?, ?)",
+                    ((each.product_id, each.model_dump_json(exclude_none=True)) for each in products),
+                )
+                file.executemany("INSERT INTO failures VALUES (?, ?, ?, ?)", (_row(each) for each in failures))
+        except sqlite3.Error as error:
+            raise OutputError(f"the import cannot be written into {self._folder}: {error}") from error
+        job = self.find(job_id)
+        if job is None:
+            raise OutputError(f"the import was written into {self._folder} and cannot be read")
+        return job
+
+    def all(self) -> list[schemas.Job]:
+        """Every import, the latest first."""
+        jobs = [job for path in self._folder.glob("*.sqlite") if (job := self.find(path.stem)) is not None]
+        return sorted(jobs, key=lambda job: job.created, reverse=True)
+
+    def unfinished(self) -> list[str]:
+        """The imports that are to be done, the oldest first."""
+        return [job.job_id for job in reversed(self.all()) if job.state in ("queued", "running")]
+
+    def find(self, job_id: str) -> schemas.Job | None:
+        """One import as it is answered; None where there is none."""
+        if not NAME.fullmatch(job_id) or not self._path(job_id).exists():
+            return None
+        with self._open(job_id) as file:
+            state, created, finished, reason = file.execute("SELECT * FROM job").fetchone()
+            counts = dict(file.execute("SELECT state, count(*) FROM products GROUP BY state").fetchall())
+            failures = file.execute("SELECT * FROM failures ORDER BY rowid LIMIT ?", (SHOWN,)).fetchall()
+        return schemas.Job(
+            job_id=job_id,
+            state=state,
+            total=sum(counts.values()),
+            done=counts.get("done", 0),
+            failed=counts.get("failed", 0),
+            failures=[schemas.JobFailure(product_id=p, image=i, stage=s, reason=r) for p, i, s, r in failures],
+            reason=reason,
+            created=created,
+            finished=finished,
+        )
+
+    def todo(self, job_id: str, number: int) -> list[Todo]:
+        """Some products that are to be put next."""
+        query = "SELECT position, body FROM products WHERE state = 'queued' ORDER BY position LIMIT ?"
+        with self._open(job_id) as file:
+            rows = file.execute(query, (number,)).fetchall()
+        return [Todo(position, schemas.BulkProduct.model_validate(json.loads(body))) for position, body in rows]
+
+    def settle(self, job_id: str, todo: Todo, failures: Iterable[schemas.JobFailure], *, put: bool) -> None:
+        """Say what became of a product."""
+        with self._open(job_id) as file:
+            state = "done" if put else "failed"
+            file.execute("UPDATE products SET state = ? WHERE position = ?", (state, todo.position))
+            file.executemany("INSERT INTO failures VALUES (?, ?, ?, ?)", (_row(each) for each in failures))
+
+    def mark(self, job_id: str, state: JobState, reason: str = "") -> None:
+        """Say how an import stands."""
+        finished = _now() if state in ("done", "failed") else None
+        with self._open(job_id) as file:
+            file.execute("UPDATE job SET state = ?, finished = ?, reason = ?", (state, finished, reason))
+
+    @contextmanager
+    def _open(self, job_id: str) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path(job_id), timeout=30.0)) as file, file:
+            yield file
+
+    def _path(self, job_id: str) -> Path:
+        return self._folder / f"{job_id}.sqlite"
+
+
+def _row(failure: schemas.JobFailure) -> tuple[str, str, str, str]:
+    return failure.product_id, failure.image, failure.stage, failure.reason
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,209 @@
+"""API keys: who may call the service, and what for. Only their hashes are kept.
+
+A key is 256 random bits. Nobody guesses these, so one SHA-256 hides a key as well as a slow hash would: slow hashes are
+for passwords, which people choose. The file is read again whenever it changes, so a removed key is refused at once.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from image_similarity.errors import KeysError, OutputError, UsageError
+from image_similarity.files import replacing
+
+FILE = "keys.json"
+VERSION = 1
+PREFIX = "is_"
+BYTES = 32
+LONGEST_KEY = 100
+"""Characters: what is longer is no key and is not even hashed."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+LONGEST_LIFE = 36_500
+"""Days that a key may be given."""
+
+
+class Allowed(StrEnum):
+    """What a key is for. Each includes the ones before it."""
+
+    read = "read"
+    write = "write"
+    admin = "admin"
+
+    def includes(self, other: Allowed) -> bool:
+        """Whether whoever may do this may do the other."""
+        order = list(Allowed)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is kept of a key. Dates are UTC."""
+
+    name: str
+    scope: Allowed
+    created: datetime
+    expires: datetime | None
+    sha256: str
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time is over."""
+        return self.expires is not None and now >= self.expires
+
+
+def utc_now() -> datetime:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class Keys:
+    """The keys of a workspace, in ``keys.json``. ``now`` is a clock."""
+
+    def __init__(self, path: Path, now: Callable[[], datetime] = utc_now) -> None:
+        self.path = path
+        self._now = now
+        self._seen: tuple[int, int, int] | None = None
+        self._read: tuple[Key, ...] = ()
+
+    def all(self) -> tuple[Key, ...]:
+        """Every key, in the order in which they were added; none where there is no file.
+
+        Raises:
+            KeysError: the file cannot be read or is not what it should be. Nobody gets in then.
+        """
+        try:
+            stat = self.path.stat()
+            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if seen != self._seen:
+                self._read, self._seen = tuple(_parse(self.path.read_bytes())), seen
+        except FileNotFoundError:
+            self._read, self._seen = (), None
+        except OSError as error:
+            raise KeysError(f"cannot read the API keys in {self.path}: {error.strerror or error}") from error
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise KeysError(
+                f"{self.path} is damaged, so nobody gets in. Put a copy back, or remove it and add the keys anew"
+            ) from error
+        return self._read
+
+    def find(self, shown: str) -> Key | None:
+        """The key that somebody shows, if there is such a one and its time is not over.
+
+        Every key's hash is compared, and each in constant time: how long it takes says nothing about the keys.
+
+        Raises:
+            KeysError: as :meth:`all`.
+        """
+        keys = self.all()
+        if len(shown) > LONGEST_KEY:
+            return None
+        digest = sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
+        found: Key | None = None
+        for key in keys:
+            if hmac.compare_digest(key.sha256, digest):
+                found = key
+        return None if found is None or found.expired(self._now()) else found
+
+    def add(self, name: str, scope: Allowed, days: int | None = None) -> str:
+        """Make a key that lasts for ``days`` or for good. Returns it: this is the only time that anybody sees it.
+
+        Raises:
+            UsageError: the name is none, or taken; the days are not 1 to 36,500.
+            KeysError: as :meth:`all`.
+            OutputError: the file cannot be written.
+        """
+        if not NAME.fullmatch(name):
+            raise UsageError(f"{name!r} is no name for a key: use letters, digits and . _ -, at most 64")
+        if days is not None and not 1 <= days <= LONGEST_LIFE:
+            raise UsageError(f"a key lasts 1 to {LONGEST_LIFE} days, not {days}")
+        shown = PREFIX + secrets.token_urlsafe(BYTES)
+        now = self._now()
+        expires = None if days is None else now + timedelta(days=days)
+        with _alone(self.path.parent):
+            keys = self.all()
+            if any(key.name == name for key in keys):
+                raise UsageError(f"there is a key {name!r} already; remove it first, or choose another name")
+            self._write([*keys, Key(name, scope, now, expires, sha256(shown.encode()).hexdigest())])
+        return shown
+
+    def remove(self, name: str) -> None:
+        """Forget a key. A running service refuses it from the next request on.
+
+        Raises:
+            UsageError: there is no key of this name.
+            KeysError, OutputError: as :meth:`add`.
+        """
+        with _alone(self.path.parent):
+            keys = self.all()
+            left = [key for key in keys if key.name != name]
+            if len(left) == len(keys):
+                known = ", ".join(key.name for key in keys) or "none"
+                raise UsageError(f"there is no key {name!r}; there are: {known}")
+            self._write(left)
+
+    def _write(self, keys: Iterable[Key]) -> None:
+        content = {"version": VERSION, "keys": [_plain(key) for key in keys]}
+        with (
+            replacing(self.path) as temporary,
+            # From its first byte on it is the owner's alone, whatever the umask says.
+            os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+        ):
+            json.dump(content, file, indent=1)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time change the keys: else one that adds could put back what another removes."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(f"cannot write in {folder}: {error.strerror or error}") from error
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _plain(key: Key) -> dict[str, Any]:
+    expires = key.expires.isoformat() if key.expires else None
+    return asdict(key) | {"scope": key.scope.value, "created": key.created.isoformat(), "expires": expires}
+
+
+def _parse(content: bytes) -> Iterable[Key]:
+    """The keys in a file's bytes. Raises ValueError, TypeError or KeyError where it is not such a file."""
+    read = json.loads(content)
+    if read["version"] != VERSION:
+        raise ValueError("another version")
+    names = set()
+    for row in read["keys"]:
+        if not (NAME.fullmatch(row["name"]) and DIGEST.fullmatch(row["sha256"])) or row["name"] in names:
+            raise ValueError("not a key")
+        names.add(row["name"])
+        expires = None if row["expires"] is None else _date(row["expires"])
+        yield Key(row["name"], Allowed(row["scope"]), _date(row["created"]), expires, row["sha256"])
+
+
+def _date(text: str) -> datetime:
+    date = datetime.fromisoformat(text)
+    if date.tzinfo is None:
+        raise ValueError("a date without a zone")
+    return date

@@ -1,0 +1,79 @@
+"""``/metrics``: how many requests, how long they took and how many wait, as Prometheus reads it."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Depends, Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.responses import Response
+
+from image_similarity.service.routing import desk_of, may_admin
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+router = APIRouter(tags=["about"], dependencies=[Depends(may_admin)])
+SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
+UNKNOWN = "none"  # a path that no route has: strangers' paths must not become names of series
+
+
+class Metrics:
+    """Counts what passes through an application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter(
+            "image_similarity_requests", "Requests that were answered.", labels, registry=self.registry
+        )
+        self._seconds = Histogram(
+            "image_similarity_seconds",
+            "Seconds until an answer began.",
+            ("method", "route"),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.searching = Gauge(
+            "image_similarity_searching", "Searches that are being answered or wait.", registry=self.registry
+        )
+        self.images = Gauge(
+            "image_similarity_images", "Pictures that can be found.", ("model",), registry=self.registry
+        )
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """The application, counted."""
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            began = perf_counter()
+
+            async def heard(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    route = _route(scope)
+                    self._requests.labels(scope["method"], route, message["status"]).inc()
+                    self._seconds.labels(scope["method"], route).observe(perf_counter() - began)
+                await send(message)
+
+            await app(scope, receive, heard)
+
+        return counted
+
+
+def _route(scope: Scope) -> str:
+    path: str = getattr(scope.get("route"), "path", UNKNOWN)
+    return f"/v1{path}" if scope["path"].startswith("/v1/") and not path.startswith("/v1/") else path
+
+
+@router.get("/metrics", response_class=Response, summary="Measures for Prometheus")
+async def metrics(request: Request) -> Response:
+    """In Prometheus' text format."""
+    measured: Metrics = request.app.state.metrics
+    desk = desk_of(request)
+    measured.searching.set(desk.searching)
+    for model in desk.models.values():
+        measured.images.labels(model.name).set(model.state.counts[1])
+    return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)

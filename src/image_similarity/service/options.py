@@ -1,0 +1,50 @@
+"""How the service is run: one frozen record, from the command line to every part that asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from image_similarity.embedding.choice import IN_USE, ModelChoice
+
+if TYPE_CHECKING:
+    from image_similarity.dataset import Dataset
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """What is served, where, and within which limits.
+
+    ``models``: the first answers where a request names none. ``keys``: they are asked for on this machine too, as is
+    needed where a proxy on it lets others in. ``insecure``: none are asked for although others can reach it. ``hosts``:
+    names that the service goes by, beside ``host``. ``origins``: other sites whose pages may use it. ``inside``: hosts
+    and networks of one's own that pictures may be fetched from.
+    """
+
+    dataset: Dataset
+    models: tuple[ModelChoice, ...] = (ModelChoice(IN_USE),)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    keys: bool = False
+    insecure: bool = False
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    queue: int = 64
+    """Searches that are being answered or wait; one more is told to come back later."""
+    batch: int = 16
+    """Photos that go through the network together at most; 1: each alone."""
+    rate: float = 0.0
+    """Requests a second that one key (without keys: one address) may make for long; 0: any number."""
+    max_body_bytes: int = 25_000_000
+    photos: int = 10_000
+    """Photos that are kept so that an answer's address can be shared; the oldest go. 0: none are kept."""
+    recent: int = field(default=2000)
+    """Products that were put or taken away since the index was built, before it is built anew."""
+
+    @property
+    def wants_keys(self) -> bool:
+        """Whether nobody gets in without a key."""
+        return self.keys or not (self.insecure or self.host in LOOPBACK)

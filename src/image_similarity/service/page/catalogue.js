@@ -1,0 +1,76 @@
+/** The state of the catalogue: how much there is, what could not be used and why, the models, the sizes on disk. */
+
+import { write } from "./address.js";
+import { ask } from "./api.js";
+import { arrive, count, facts, h, size, some, trouble } from "./dom.js";
+import { shop } from "./shop.js";
+
+/** `element` and `update(state, focus)`. */
+export function catalogueView() {
+	const heading = h("h1", { tabindex: "-1" }, "The catalogue");
+	const body = h("div");
+	return {
+		element: h("div.catalogue", heading, body),
+		async update(state, focus) {
+			arrive(heading, focus);
+			try {
+				const [catalogue, marks] = await Promise.all([ask("v1/catalogue"), ask("v1/marks")]);
+				const failures = section("Could not be used");
+				body.replaceChildren(numbers(catalogue, marks), models(catalogue), failures, disk(catalogue));
+				await failed(failures, catalogue.failures);
+			} catch (problem) {
+				trouble(problem, () => this.update(state));
+			}
+		},
+	};
+}
+
+const section = (title, ...parts) => h("section", h("h2", title), parts);
+
+const sum = (rows, name) => rows.reduce((total, row) => total + row[name], 0);
+
+function numbers({ products, images, failures, last_fit: fit }, { good, bad }) {
+	const time = fit && h("time", { datetime: fit }, new Date(fit).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }));
+	const lost = count(sum(failures, "images"));
+	const rows = [["products", count(products)], ["pictures", count(images)], ["could not be used", lost], ["last fit", time || "not yet"]];
+	return h("div.big", facts([...rows, ["results marked good, bad", `${count(good)}, ${count(bad)}`]]));
+}
+
+function disk({ store_bytes: store, pictures_bytes: pictures, models }) {
+	const index = sum(models, "index_bytes");
+	return section("On disk", facts([["features", size(store)], ["indexes", size(index)], ["pictures that the service keeps", size(pictures)]]));
+}
+
+function models({ models }) {
+	const rows = shop.models.map((model) => {
+		const { images = 0, index_bytes: bytes = 0 } = models.find(({ name }) => name === model.name) ?? {};
+		const knows = [model.text && "words", ...model.like, model.calibrated && "probabilities"].filter(Boolean).join(", ");
+		const licence = model.licence + (model.commercial_use ? "" : ", not for commercial use");
+		return [model.name + (model.default ? " (default)" : ""), count(images), size(bytes), `${model.dimension} ${model.precision}`, knows, licence];
+	});
+	return section("Models", table(["Model", "Pictures", "Index", "Vector", "Knows", "Licence"], rows));
+}
+
+/** Fills in what could not be used, a page at a time. */
+async function failed(place, counts) {
+	const kinds = counts.map(({ job, stage, images }) => `${some(images, "picture")} in ${job}, ${stage}`).join("; ");
+	const product = (id) => id && h("a", { href: write({ product: id }) }, id);
+	const rows = [];
+	const list = h("div");
+	const more = h("button.more", "Load more");
+	async function next(after) {
+		const page = await ask(`v1/failures?number=50${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+		rows.push(...page.failures.map((each) => [each.image_id, product(each.product_id), `${each.job}, ${each.stage}`, each.reason]));
+		if (rows.length) list.replaceChildren(table(["Picture", "Product", "Where", "Why"], rows));
+		more.hidden = !page.next;
+		more.onclick = () => next(page.next).catch((problem) => trouble(problem, more.onclick));
+	}
+	await next();
+	place.append(h("p", kinds || "Every picture could be used."), list, more);
+}
+
+function table(heads, rows) {
+	const cells = ([first, ...rest]) => h("tr", h("th", { scope: "row" }, first), rest.map((cell) => h("td", cell)));
+	const head = h("thead", h("tr", heads.map((name) => h("th", { scope: "col" }, name))));
+	return h("div.scroll", { tabindex: "0", role: "group", "aria-label": `${heads[0]}s` }, h("table", head, h("tbody", rows.map(cells))));
+}

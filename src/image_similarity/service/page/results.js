@@ -1,0 +1,109 @@
+/** Answers as a grid, of one model or of two side by side. A newer question takes the place of one that is on its way. */
+
+import { MOST, STEP, crop, go, number } from "./address.js";
+import { ask } from "./api.js";
+import { matchCard } from "./card.js";
+import { announce, h, quiet, some, trouble } from "./dom.js";
+import { language } from "./filters.js";
+import { hidePair, showPair } from "./pair.js";
+import { asked } from "./shop.js";
+
+/** `element` and `update(state)`, which ends when all answers stand there. */
+export function results() {
+	const columns = [column(), column()];
+	const title = h("h2", { id: "found" });
+	const element = h("section.results", { "aria-labelledby": "found" }, title, h("div.columns", columns.map((each) => each.element)));
+	return {
+		element,
+		async update(state) {
+			quiet();
+			const models = asked(state);
+			const two = models.length > 1;
+			element.classList.toggle("two", two);
+			title.textContent ||= "Searching";
+			if (!two) columns[1].clear();
+			const all = await Promise.all(models.map((model, place) => columns[place].show(state, model)));
+			const answers = all.filter(Boolean);
+			if (!answers.length || !element.isConnected) return;
+			title.textContent = two ? "Two models on the same question" : found(answers[0]);
+			announce(answers.map((answer) => `${two ? `${answer.model}: ` : ""}${found(answer)}. ${first(answer)}`).join(" "));
+			const pair = state.pair && answers.flatMap(({ matches }) => matches).find((match) => match.product_id === state.pair);
+			if (pair) showPair(pair, state);
+			else hidePair();
+		},
+	};
+}
+
+const found = ({ matches }) => (matches.length ? `${some(matches.length, "product")}, closest first` : "No match");
+
+const first = ({ matches: [match] }) => (match ? `${match.title || match.product_id}: ${match.closeness}.` : "");
+
+/** The request for a state: its path and what is sent. */
+function question(state, model) {
+	const given = { number: number(state), model: model.name };
+	const filter = language(state.filters);
+	if (filter) given.filter = filter;
+	if (model.like.includes(state.like)) given.like = state.like;
+	if (state.product) return [`v1/products/${encodeURIComponent(state.product)}/similar?${new URLSearchParams(given)}`];
+	if (state.photo) given.image = { photo: state.photo };
+	if (state.photo && crop(state)) given.crop = crop(state);
+	if (state.text) given.text = state.text;
+	if (state.sure && model.calibrated) given.min_match = Number(state.sure);
+	return ["v1/search", given];
+}
+
+function column() {
+	const name = h("h3");
+	const note = h("div");
+	const list = h("ol.cards");
+	const more = h("button.more", "Load more");
+	const element = h("div.column", { hidden: "hidden" }, name, note, list, more);
+	let asking = null; // what stops the question that is on its way
+	let grown = -1; // the place of the first card that "load more" brought
+
+	function draw({ matches, no_match: none, note: remark }, state) {
+		const cards = matches.map((match) => matchCard(match, state));
+		list.replaceChildren(...cards);
+		const parts = [(none || !cards.length) && nothing(state, none), remark && h("p.small", remark)];
+		note.replaceChildren(...parts.filter(Boolean));
+		const shown = number(state);
+		more.hidden = cards.length < shown || shown >= MOST;
+		more.onclick = () => {
+			grown = cards.length;
+			go({ number: String(Math.min(MOST, shown + STEP)) }, true);
+		};
+		if (grown >= 0) cards[grown]?.querySelector("a").focus();
+		grown = -1;
+	}
+
+	return {
+		element,
+		clear() {
+			asking?.abort();
+			element.hidden = true;
+			list.replaceChildren();
+		},
+		async show(state, model) {
+			asking?.abort();
+			const mine = (asking = new AbortController());
+			element.hidden = false;
+			name.textContent = model.name;
+			element.ariaBusy = "true";
+			const [path, json] = question(state, model);
+			const answer = await ask(path, { json, signal: mine.signal, keep: true }).catch((problem) => trouble(problem, () => this.show(state, model)));
+			if (mine !== asking) return null;
+			element.ariaBusy = null;
+			if (answer) draw(answer, state);
+			else element.hidden = true;
+			return answer;
+		},
+	};
+}
+
+function nothing({ sure, filters }, none) {
+	const button = (words, change) => h("button", { onclick: () => go(change) }, words);
+	let parts = ["No match: the catalogue has nothing to compare it with."];
+	if (none && sure) parts = ["No match: no product is likely enough to be it.", button("Show look-alikes all the same", { sure: "" })];
+	else if (filters.length) parts = ["No match: no product passes these filters.", button("Show all products", { filters: [] })];
+	return h("div.empty", parts);
+}

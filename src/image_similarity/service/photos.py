@@ -1,0 +1,92 @@
+"""Photos that were asked with, kept for a while: an answer's address can be shared, and a crop needs no second upload.
+
+A photo is kept as upright pixels, without the place and the time that a camera writes into a file, and no larger than
+a network needs. Its name is the hash of its bytes; whoever does not know it cannot ask for it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from image_similarity.files import replacing
+from image_similarity.images.decode import decode
+
+LARGEST = 1280  # pixels of the longer side
+QUALITY = 90
+NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
+PRUNED_EVERY = 64  # photos
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPhoto:
+    """A photo's name and size in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+
+class Photos:
+    """The photos of one dataset.
+
+    Args:
+        folder: where they are.
+        most: so many are kept; of more, those go that were not asked with for longest.
+        max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+    """
+
+    def __init__(self, folder: Path, most: int, max_pixels: int) -> None:
+        self._folder, self._most, self._max_pixels = folder, most, max_pixels
+        self._new = 0
+
+    def keep(self, data: bytes) -> KeptPhoto:
+        """Keep a photo.
+
+        Raises:
+            ImageError: it cannot be used.
+            OutputError: it cannot be written.
+        """
+        picture = decode(data, max_pixels=self._max_pixels, at_least=LARGEST)
+        picture.thumbnail((LARGEST, LARGEST))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=QUALITY)
+        name = sha256(file.getvalue()).hexdigest()
+        path = self._path(name)
+        if not path.exists():
+            with replacing(path) as temporary:
+                temporary.write_bytes(file.getvalue())
+            self._new += 1
+            if (self._new - 1) % PRUNED_EVERY == 0:
+                self._prune()
+        return KeptPhoto(name, *picture.size)
+
+    def find(self, name: str) -> bytes | None:
+        """The bytes of a JPEG; None where there is no such photo any longer."""
+        if not NAME.fullmatch(name):
+            return None
+        path = self._path(name)
+        try:
+            data = path.read_bytes()
+            path.touch()
+        except OSError:
+            return None
+        return data
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.jpg"
+
+    def _prune(self) -> None:
+        kept = sorted(self._folder.glob("*.jpg"), key=_when)
+        for path in kept[: max(0, len(kept) - self._most)]:
+            path.unlink(missing_ok=True)
+
+
+def _when(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another thread was quicker
+        return 0.0

@@ -1,0 +1,37 @@
+"""The bytes of a picture that a request names: an address, base64, or a photo that is kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from image_similarity.service.errors import UnusableError
+from image_similarity.service.fetching import fetch_picture
+
+if TYPE_CHECKING:
+    from image_similarity.service import schemas
+    from image_similarity.service.desk import Desk
+
+
+async def picture_bytes(desk: Desk, image: schemas.Image) -> bytes:
+    """The bytes of a picture.
+
+    Raises:
+        UnusableError: it is named in no way, or in more than one; or it is no base64, or not kept any longer.
+        ImageError: it cannot be fetched.
+    """
+    named = [way for way in (image.address, image.base64, image.photo) if way is not None]
+    if len(named) != 1:
+        raise UnusableError("a picture is named by one of address, base64 and photo")
+    if image.address is not None:
+        return await fetch_picture(image.address, desk.fetching)
+    if image.photo is not None:
+        kept = await desk.work(desk.photos.find, image.photo)
+        if kept is None:
+            raise UnusableError("the photo is not kept any longer: send it again")
+        return kept
+    try:
+        return base64.b64decode(image.base64 or "", validate=True)
+    except (binascii.Error, ValueError):
+        raise UnusableError("the picture is no base64") from None

@@ -1,0 +1,101 @@
+"""The catalogue's pictures as browsers want them: small, with a tag that says whether they have changed."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+
+from image_similarity.errors import ImageError
+from image_similarity.images.decode import decode, read_bytes
+
+WIDTHS = (64, 128, 160, 240, 320, 480, 640, 960, 1280)
+"""Thumbnails are made in these, the next larger than asked for: anybody's numbers must not fill the memory."""
+REMEMBERED = 64_000_000  # bytes of thumbnails that are kept in memory
+QUALITY = 82
+BROWSERS = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG": "image/png",
+    b"GIF8": "image/gif",
+    b"BM": "image/bmp",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A picture ready to be sent."""
+
+    data: bytes
+    media_type: str
+    tag: str
+
+
+class Pictures:
+    """Reads pictures and makes thumbnails; any thread may ask.
+
+    Args:
+        max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+    """
+
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        self._made: OrderedDict[tuple[str, int, int, int], Sent] = OrderedDict()
+        self._bytes, self._lock = 0, Lock()
+
+    def send(self, path: Path, width: int | None) -> Sent:
+        """A picture's file, or a JPEG of about so many pixels width.
+
+        Raises:
+            ImageError: it cannot be read, or is no picture.
+        """
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise ImageError("read", error.strerror or "it cannot be read") from error
+        side = 0 if width is None else next((each for each in WIDTHS if each >= width), WIDTHS[-1])
+        key = (str(path), stat.st_mtime_ns, stat.st_size, side)
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                return self._made[key]
+        if not side:
+            return self._whole(path)  # large, and seldom asked for
+        made = self._thumbnail(path, side)
+        self._remember(key, made)
+        return made
+
+    def _whole(self, path: Path) -> Sent:
+        data = read_bytes(path)
+        kind = next((kind for start, kind in BROWSERS.items() if data.startswith(start)), None)
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            kind = "image/webp"
+        if kind is not None:
+            return _tagged(data, kind)
+        return _tagged(_jpeg(data, None, self._max_pixels), "image/jpeg")  # TIFF, HEIC: no browser shows them
+
+    def _thumbnail(self, path: Path, side: int) -> Sent:
+        return _tagged(_jpeg(read_bytes(path), side, self._max_pixels), "image/jpeg")
+
+    def _remember(self, key: tuple[str, int, int, int], made: Sent) -> None:
+        with self._lock:
+            self._made[key] = made
+            self._bytes += len(made.data)
+            while self._bytes > REMEMBERED and len(self._made) > 1:
+                _, oldest = self._made.popitem(last=False)
+                self._bytes -= len(oldest.data)
+
+
+def _jpeg(data: bytes, side: int | None, max_pixels: int) -> bytes:
+    picture = decode(data, max_pixels=max_pixels, at_least=side)
+    if side is not None:
+        picture.thumbnail((side, side * 4))  # by its width, unless it is a strip
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+def _tagged(data: bytes, media_type: str) -> Sent:
+    return Sent(data, media_type, f'"{sha256(data).hexdigest()[:32]}"')

@@ -1,0 +1,97 @@
+"""A product put, once: what the route, and every product of a bulk import, comes down to."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from image_similarity.features.requests import Answered, ClashError, Requests
+from image_similarity.jobs.change import EmbeddedPicture, new_picture, put_product
+from image_similarity.service.errors import ConflictError, UnusableError
+from image_similarity.types import Product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from image_similarity.features.database import Database
+    from image_similarity.service import schemas
+    from image_similarity.service.desk import Desk
+
+RESERVED = "/similar"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A product as it is to be, with the bytes of its pictures; None: those that it has."""
+
+    product_id: str
+    change: schemas.ProductChange
+    files: Sequence[bytes] | None
+
+    @property
+    def product(self) -> Product:
+        """As the store takes it. An empty attribute is one that it has not."""
+        attributes = {name: value for name, value in self.change.attributes.items() if value}
+        return Product(self.product_id, self.change.title, self.change.description, attributes)
+
+    def content(self) -> bytes:
+        """What tells two requests apart."""
+        parts = [self.change.model_dump_json().encode(), *(self.files or ())]
+        return b"".join(sha256(part).digest() for part in parts)
+
+
+async def put_once(desk: Desk, wanted: Wanted, key: str | None = None) -> int:
+    """Put a product, once for each key: 201 where it is new, else 200.
+
+    Raises:
+        ImageError: a picture cannot be used.
+        ConflictError: the key stands for another request.
+        UnusableError: the id is one that no address leads to.
+        UsageError, StoreError, OutputError: as :func:`~image_similarity.jobs.change.put_product`.
+    """
+    if wanted.product_id.endswith(RESERVED):
+        raise UnusableError(f"an id cannot end in {RESERVED}: its address is that of a product's similar ones")
+    once = request_of(key, "PUT", wanted.product_id, wanted.content())
+    before = await desk.store.read(lambda database: done_before(database, once))
+    if before is not None:
+        return before.status
+    pictures = None if wanted.files is None else [await _embedded(desk, data) for data in wanted.files]
+
+    def put_in(database: Database) -> int:
+        there = done_before(database, once)  # sent twice at once
+        if there is not None:
+            return there.status
+        new = put_product(database, desk.settings, wanted.product, pictures, desk.views, once)
+        return 201 if new else 200
+
+    status = await desk.store.write(put_in)
+    desk.upkeep.look_now()
+    return status
+
+
+async def _embedded(desk: Desk, data: bytes) -> EmbeddedPicture:
+    picture = await desk.work(new_picture, data, desk.specs, desk.views, desk.settings.max_pixels)
+    vectors = await asyncio.to_thread(desk.embed_views, picture.pixels)
+    return EmbeddedPicture(picture, vectors)
+
+
+def request_of(key: str | None, method: str, product_id: str, content: bytes) -> Answered | None:
+    """A request as it is remembered; None where it has no key."""
+    if key is None:
+        return None
+    digest = sha256(f"{method} {product_id}\0".encode() + content).digest()
+    return Answered(key, digest)
+
+
+def done_before(database: Database, once: Answered | None) -> Answered | None:
+    """The request with its answer, where it was carried out before.
+
+    Raises:
+        ConflictError: its key stands for another request.
+    """
+    try:
+        return None if once is None else Requests(database).find(once)
+    except ClashError:
+        raise ConflictError("this Idempotency-Key was given with another request before") from None

@@ -1,0 +1,91 @@
+"""Runs the service until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import UsageError
+from image_similarity.service.app import create_app
+from image_similarity.service.keys import FILE, Keys
+from image_similarity.types import Progress, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from image_similarity.service.options import ServiceOptions
+    from image_similarity.settings import Settings
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (recognised, not chosen)
+KEEP_ALIVE = 30  # seconds
+LAST_WORDS = 20  # seconds that requests have to end when the service stops
+WAITING = 2048  # connections that the system holds before they are taken
+
+
+def run(
+    options: ServiceOptions,
+    settings: Settings,
+    ready: Callable[[str], None],
+    progress: Progress = no_progress,
+) -> None:
+    """Serve until a signal comes; ``ready`` is told the address once it answers.
+
+    Raises:
+        UsageError: nobody could get in, or the address is taken.
+        ImageSimilarityError: what :class:`~image_similarity.service.desk.Desk` raises.
+    """
+    import uvicorn
+
+    check_keys(options, settings)
+    listening = _listening(options)
+    with listening:
+        config = uvicorn.Config(
+            create_app(options, settings, progress),
+            http="httptools",
+            access_log=False,  # ours says more, and less
+            log_level="warning",
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=LAST_WORDS,
+            backlog=WAITING,
+        )
+        server = uvicorn.Server(config)
+        began = server.startup
+
+        async def startup(sockets: list[socket.socket] | None = None) -> None:
+            await began(sockets)
+            if server.started:
+                ready(_address(options.host, listening.getsockname()[1]))
+
+        server.startup = startup  # type: ignore[method-assign]
+        server.run(sockets=[listening])
+
+
+def _address(host: str, port: int) -> str:
+    """Where a browser on this machine finds the page."""
+    if host in EVERYWHERE:
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def check_keys(options: ServiceOptions, settings: Settings) -> None:
+    """Refuse to listen to everybody without keys.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if options.wants_keys and not Keys(settings.root / FILE).all():
+        raise UsageError(
+            f"the service at {options.host} asks for API keys and there are none: run `image-similarity keys add NAME "
+            "--scope read` first, or say --insecure"
+        )
+
+
+def _listening(options: ServiceOptions) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        return socket.create_server((options.host, options.port), family=family, backlog=WAITING, reuse_port=False)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen at {options.host}:{options.port}: {error.strerror or error}. Choose another --port"
+        ) from error

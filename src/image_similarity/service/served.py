@@ -1,0 +1,227 @@
+"""One model that the service answers with: its network, the state that is asked now, and the thread that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image_similarity.errors import ImageSimilarityError, UsageError
+from image_similarity.features.database import Database
+from image_similarity.features.records import CatalogueRecords
+from image_similarity.index.language import parse_filter
+from image_similarity.jobs.like import LIKES, weighing
+from image_similarity.jobs.standing import State, next_state
+from image_similarity.jobs.sure import AGGREGATE, OLDER, Judge, Judged
+from image_similarity.jobs.words import Words, query_vector
+from image_similarity.service import schemas
+from image_similarity.service.batching import Batches
+from image_similarity.settings import Folders
+from image_similarity.types import ProductMatch, no_progress
+
+if TYPE_CHECKING:
+    from image_similarity.dataset import Dataset
+    from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.jobs.chosen import Chosen, Embedder, Squares
+    from image_similarity.jobs.like import Like
+    from image_similarity.settings import Settings
+    from image_similarity.types import TextModel
+
+NETWORKS = Lock()
+"""One thread at a time gives pictures to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question, ready for the network. ``squares`` None: only words; ``product_id``: of a product instead."""
+
+    number: int
+    squares: Squares | None = None
+    plain: bool = False
+    words: Words | None = None
+    product_id: str | None = None
+    filter: str | None = None
+    like: Like | None = None
+    min_match: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, and the products' texts; None where the product that was asked with is not there."""
+
+    judged: Judged
+    shown: Sequence[schemas.Match]
+
+
+class ServedModel:
+    """A model of the service. Any thread may :meth:`ask`; one answers.
+
+    Args:
+        choice: as it was asked for.
+        chosen: what that means in the dataset.
+        embedder: its networks.
+        state: what answers at first.
+        dataset: whose.
+        settings: where the workspace is.
+        batch: questions answered together at most.
+    """
+
+    def __init__(
+        self,
+        choice: ModelChoice,
+        chosen: Chosen,
+        embedder: Embedder,
+        state: State,
+        dataset: Dataset,
+        settings: Settings,
+        batch: int,
+    ) -> None:
+        self.choice, self.chosen, self.embedder, self.state = choice, chosen, embedder, state
+        self._dataset, self._settings = dataset, settings
+        self._records: CatalogueRecords | None = None
+        self._calibration: tuple[int, Judge] | None = None
+        self._batches: Batches[Asked, Found | None] = Batches(self._answer, batch, f"answers {chosen.name}")
+
+    @property
+    def name(self) -> str:
+        """As requests name it."""
+        return self.chosen.name
+
+    def ask(self, asked: Asked) -> Future[Found | None]:
+        """The answer, when it is there; None where the product that was asked with is not there."""
+        return self._batches.submit(asked)
+
+    def close(self) -> None:
+        """Answer what is waiting, then end."""
+        self._batches.close()
+
+    def refresh(self, database: Database) -> bool:
+        """Take the present state; False where it is the one that answers already."""
+        newer = next_state(self.state, database, self._settings)
+        if newer is self.state:
+            return False
+        self.state = newer
+        return True
+
+    @cached_property
+    def likes(self) -> list[Like]:
+        """What only may count."""
+        return [like for like in LIKES if self._can(like)]
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it is known how sure an answer is."""
+        return self._judge(None).kept is not None
+
+    @cached_property
+    def text(self) -> TextModel | None:
+        """Its side for words; None where it has none, or it is not here."""
+        from image_similarity.embedding.text import load_text_model
+
+        try:
+            return load_text_model(self.chosen.parts[0], self._settings, no_progress)
+        except ImageSimilarityError:
+            return None
+
+    def _can(self, like: Like) -> bool:
+        try:
+            weighing(like, self.chosen)
+        except UsageError:
+            return False
+        return True
+
+    def _judge(self, min_match: float | None) -> Judge:
+        """What says how sure matches are; the calibration's file is read when it has changed."""
+        written = self.state.calibrated_at(self._dataset, self._settings)
+        if self._calibration is None or self._calibration[0] != written:
+            judge = self.state.judge(self._dataset, self._settings, AGGREGATE, None)
+            self._calibration = written, judge
+        judge = self._calibration[1]
+        # The catalogue changes all day here: that it has is no news.
+        return Judge(judge.kept, min_match, "" if judge.note == OLDER else judge.note)
+
+    def _answer(self, batch: Sequence[Asked]) -> list[Found | Exception | None]:
+        """Answer questions together: one pass through the network, one search for those that are searched alike."""
+        state = self.state
+        vectors = self._vectors(batch)
+        alike: dict[tuple[int, str | None], list[int]] = {}
+        judges = [self._judge(asked.min_match) for asked in batch]
+        answers: list[Found | Exception | None] = [None] * len(batch)
+        for at, asked in enumerate(batch):
+            if asked.product_id is None:
+                alike.setdefault((max(asked.number, judges[at].depth), asked.filter), []).append(at)
+            else:
+                answers[at] = self._similar(state, asked)
+        for (number, condition), places in alike.items():
+            found = self._ask(state, [vectors[at] for at in places], number, condition)
+            for at, matches in zip(places, found, strict=True):
+                if isinstance(matches, Exception):
+                    answers[at] = matches
+                    continue
+                judged = judges[at](matches, batch[at].plain, batch[at].number)
+                answers[at] = Found(judged, self._shown(state, judged.matches))
+        return answers
+
+    def _vectors(self, batch: Sequence[Asked]) -> dict[int, NDArray[np.floating]]:
+        """The vectors of the questions that are not products', by their places."""
+        seen = [at for at, asked in enumerate(batch) if asked.squares is not None]
+        photos: dict[int, NDArray[np.float32]] = {}
+        if seen:
+            with NETWORKS:
+                embedded = self.embedder.embed([squares for at in seen if (squares := batch[at].squares) is not None])
+            photos = {at: embedded[place : place + 1] for place, at in enumerate(seen)}
+        vectors = dict[int, NDArray[np.floating]]()
+        for at, asked in enumerate(batch):
+            if asked.product_id is None:
+                words = None
+                if asked.words is not None and self.text is not None:
+                    with NETWORKS:
+                        words = self.text.embed([asked.words.text])
+                own = query_vector(words, photos.get(at), asked.words)
+                vectors[at] = weighing(asked.like, self.chosen)(own)
+        return vectors
+
+    def _similar(self, state: State, asked: Asked) -> Found | Exception | None:
+        try:
+            wanted = parse_filter(asked.filter) if asked.filter else None
+            matches = state.similar(asked.product_id or "", asked.number, wanted, weighing(asked.like, self.chosen))
+        except UsageError as error:
+            return error
+        return None if matches is None else Found(Judged(matches), self._shown(state, matches))
+
+    def _ask(
+        self, state: State, vectors: Sequence[NDArray[np.floating]], number: int, condition: str | None
+    ) -> Sequence[list[ProductMatch] | Exception]:
+        try:
+            return state.ask(vectors, number, parse_filter(condition) if condition else None)
+        except UsageError as error:  # the filter is no filter, for all who asked with it
+            return [error] * len(vectors)
+
+    def _shown(self, state: State, matches: Iterable[ProductMatch]) -> list[schemas.Match]:
+        if self._records is None:  # of this thread, as SQLite wants it
+            path = Folders(self._settings.root).database
+            self._records = CatalogueRecords(Database(path, self._dataset, timeout=self._settings.lock_timeout))
+        return [_shown(self._records, state, match) for match in matches]
+
+
+def _shown(records: CatalogueRecords, state: State, match: ProductMatch) -> schemas.Match:
+    product = records.product(match.product_id)
+    score = match.score or 0.0
+    return schemas.Match(
+        rank=match.rank,
+        product_id=match.product_id,
+        title=product.title,
+        description=product.description,
+        attributes=dict(product.attributes),
+        score=score,
+        closeness=state.scale.closeness(score),
+        probability=match.probability,
+        image=schemas.ProductImage.of(match.image_id),
+        query_image=schemas.ProductImage.of(match.query_image_id) if match.query_image_id else None,
+    )

@@ -1,0 +1,125 @@
+"""Keeps what answers up to date with the store, whoever writes to it: this service, another one, or a fit beside it.
+
+A small change shows within a fraction of a second, as a small index beside the large one. The large one is built anew
+in a process of its own, so that it takes no time from the answers: when the small one has grown, or when something has
+changed that only a whole index can tell and no fit is at work on that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from multiprocessing import get_context
+from threading import Event, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import ImageSimilarityError
+from image_similarity.features.database import Database
+from image_similarity.index.build import fitted_views
+from image_similarity.jobs.chosen import chosen
+from image_similarity.service.served import ServedModel
+from image_similarity.settings import Folders
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.settings import Settings
+
+LOOK = 0.2  # seconds between two looks at the store
+SHARE, LONGEST = 4.0, 0.4  # times as long as a look took until the next; seconds
+QUIET = 10.0  # seconds without a change before a state that nobody has indexed is taken for one that nobody will
+AGAIN = 60.0  # seconds before a build that failed is tried again
+NICE = 10  # of the process that builds: answers come first
+LOG = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """A thread that looks after the states of some models. Use :meth:`start` and :meth:`stop`.
+
+    Args:
+        models: that answer.
+        dataset: whose.
+        settings: where the workspace is.
+        most: products beside the index before it is built anew.
+    """
+
+    def __init__(self, models: Sequence[ServedModel], dataset: Dataset, settings: Settings, most: int) -> None:
+        self._models, self._dataset, self._settings, self._most = models, dataset, settings, most
+        self._wanted, self._stopped = Event(), Event()
+        self._thread = Thread(target=self._run, name="upkeep", daemon=True)
+        self._generation, self._since, self._not_before = 0, monotonic(), 0.0
+        self._builder: BaseProcess | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; an index that is being built is given up, and built by whoever comes next."""
+        self._stopped.set()
+        self._wanted.set()
+        self._thread.join()
+        if self._builder is not None:
+            self._builder.kill()
+            self._builder.join()
+
+    def look_now(self) -> None:
+        """Something was written: look at once."""
+        self._wanted.set()
+
+    def _run(self) -> None:
+        path = Folders(self._settings.root).database
+        with Database(path, self._dataset, timeout=self._settings.lock_timeout) as database:
+            while not self._stopped.is_set():
+                self._wanted.wait(LOOK)
+                self._wanted.clear()
+                began = monotonic()
+                try:
+                    self._look(database)
+                    # Where writes come all the time, answers come first: most of the time is theirs.
+                    self._stopped.wait(min(LONGEST, SHARE * (monotonic() - began)))
+                except (ImageSimilarityError, OSError):
+                    LOG.exception("the present state of the store cannot be taken; the one before goes on answering")
+                    self._stopped.wait(1.0)
+
+    def _look(self, database: Database) -> None:
+        generation = database.generation()
+        if generation != self._generation:
+            self._generation, self._since = generation, monotonic()
+        for model in self._models:
+            model.refresh(database)
+        self._look_after_builder()
+        wanted = next((model for model in self._models if self._wants_index(model)), None)
+        if wanted is not None and self._builder is None and monotonic() >= self._not_before:
+            self._builder = get_context("spawn").Process(  # nothing of this process's threads and networks
+                target=build_index, args=(wanted.choice, self._dataset, self._settings), daemon=True
+            )
+            self._builder.start()
+
+    def _wants_index(self, model: ServedModel) -> bool:
+        recent = model.state.recent
+        quiet = monotonic() - self._since > QUIET
+        return len(recent.products) > self._most or (recent.behind and quiet)
+
+    def _look_after_builder(self) -> None:
+        builder = self._builder
+        if builder is None or builder.is_alive():
+            return
+        builder.join()
+        self._builder = None
+        if builder.exitcode:
+            LOG.error("an index could not be built (exit code %s); tried again in a minute", builder.exitcode)
+            self._not_before = monotonic() + AGAIN
+
+
+def build_index(choice: ModelChoice, dataset: Dataset, settings: Settings) -> None:
+    """Bring a dataset's index up to date. In a process of its own."""
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
+        model = chosen(choice, database, dataset, settings)
+        model.index(database, settings, fitted_views(database, Folders(settings.root).index, model.recipe()))
