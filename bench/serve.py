@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
+import os
 import random
 import statistics
 import subprocess
@@ -168,8 +169,11 @@ class Server:
 
     def __init__(self, root: Path, *flags: str) -> None:
         command = ["serve", "--workspace", str(root / "data"), "--model", str(ASKED.model), "--port", "0", *flags]
+        # The processors stay pinned; how many threads each library has is the service's own choice.
+        own = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "image_similarity", *command],
+            env=own,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         for line in self._process.stderr or ():
