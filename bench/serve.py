@@ -112,7 +112,8 @@ def main() -> None:
             for clients in ASKED.clients:
                 levels.append(server.load("10 % writes", clients, photos, WRITES))
         with Server(root, "--batch", "1") as server:
-            levels.append(server.load("searches, each photo alone", MANY, photos))
+            for side, others in of_side.items():
+                levels.append(server.load(f"each photo alone, of {side} pixels", MANY, others))
         if ASKED.steady:
             with Server(root) as server:
                 steady = server.steady(photos)

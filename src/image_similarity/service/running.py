@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (recognised, not chosen)
+COLLECTED = (20_000, 20, 20)  # objects until a look at the youngest, and looks until one at the older ones
 KEEP_ALIVE = 30  # seconds
 LAST_WORDS = 20  # seconds that requests have to end when the service stops
 WAITING = 2048  # connections that the system holds before they are taken
@@ -55,10 +57,18 @@ def run(
         async def startup(sockets: list[socket.socket] | None = None) -> None:
             await began(sockets)
             if server.started:
+                _spare_the_collector()
                 ready(_address(options.host, listening.getsockname()[1]))
 
         server.startup = startup  # type: ignore[method-assign]
         server.run(sockets=[listening])
+
+
+def _spare_the_collector() -> None:
+    """What is there by now stays: it need not be looked through for garbage with every few requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED)
 
 
 def _address(host: str, port: int) -> str:

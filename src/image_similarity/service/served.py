@@ -1,4 +1,8 @@
-"""One model that the service answers with: its network, the state that is asked now, and the thread that answers."""
+"""One model that the service answers with: its network, the state that is asked now, and the threads that answer.
+
+One thread brings photos through the network, another looks for the products: while it does, the next photos are in the
+network already.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import TextModel
 
+Vectors = NDArray[np.floating]
 NETWORKS = Lock()
 """One thread at a time gives pictures to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
 
@@ -59,8 +64,12 @@ class Found:
     shown: Sequence[schemas.Match]
 
 
+Question = tuple[Asked, Vectors | None]
+"""What was asked, and the vector that it is asked with; None for a product."""
+
+
 class ServedModel:
-    """A model of the service. Any thread may :meth:`ask`; one answers.
+    """A model of the service. Any thread may :meth:`ask`.
 
     Args:
         choice: as it was asked for.
@@ -86,7 +95,8 @@ class ServedModel:
         self._dataset, self._settings = dataset, settings
         self._records: CatalogueRecords | None = None
         self._calibration: tuple[int, Judge] | None = None
-        self._batches: Batches[Asked, Found | None] = Batches(self._answer, batch, f"answers {chosen.name}")
+        self._seeing: Batches[Asked, Vectors] = Batches(self._vectors, batch, f"sees {chosen.name}")
+        self._answering: Batches[Question, Found | None] = Batches(self._answer, batch, f"answers {chosen.name}")
 
     @property
     def name(self) -> str:
@@ -95,11 +105,16 @@ class ServedModel:
 
     def ask(self, asked: Asked) -> Future[Found | None]:
         """The answer, when it is there; None where the product that was asked with is not there."""
-        return self._batches.submit(asked)
+        if asked.product_id is not None:
+            return self._answering.submit((asked, None))
+        answer: Future[Found | None] = Future()
+        self._seeing.submit(asked).add_done_callback(lambda seen: self._go_on(asked, seen, answer))
+        return answer
 
     def close(self) -> None:
         """Answer what is waiting, then end."""
-        self._batches.close()
+        self._seeing.close()
+        self._answering.close()
 
     def refresh(self, database: Database) -> bool:
         """Take the present state; False where it is the one that answers already."""
@@ -146,46 +161,49 @@ class ServedModel:
         # The catalogue changes all day here: that it has is no news.
         return Judge(judge.kept, min_match, "" if judge.note == OLDER else judge.note)
 
-    def _answer(self, batch: Sequence[Asked]) -> list[Found | Exception | None]:
-        """Answer questions together: one pass through the network, one search for those that are searched alike."""
+    def _go_on(self, asked: Asked, seen: Future[Vectors], answer: Future[Found | None]) -> None:
+        """From the network to the search."""
+        if seen.exception() is not None:
+            _pass_on(seen, answer)
+        elif not answer.cancelled():
+            found = self._answering.submit((asked, seen.result()))
+            found.add_done_callback(lambda ended: _pass_on(ended, answer))
+
+    def _vectors(self, batch: Sequence[Asked]) -> list[Vectors | Exception]:
+        """The vector of each question, ``(1, dimension)``: its photo's, its words', or both. One pass for all photos."""
+        photos = [each.squares for each in batch if each.squares is not None]
+        texts = [each.words.text for each in batch if each.words is not None and self.text is not None]
+        with NETWORKS:
+            seen = iter(self.embedder.embed(photos) if photos else ())
+            read = iter(self.text.embed(texts) if texts and self.text is not None else ())
+        vectors = list[Vectors | Exception]()
+        for asked in batch:
+            photo = next(seen)[None] if asked.squares is not None else None
+            words = next(read)[None] if asked.words is not None and self.text is not None else None
+            vectors.append(weighing(asked.like, self.chosen)(query_vector(words, photo, asked.words)))
+        return vectors
+
+    def _answer(self, batch: Sequence[Question]) -> list[Found | Exception | None]:
+        """Answer questions together: one search for those that are searched alike."""
         state = self.state
-        vectors = self._vectors(batch)
         alike: dict[tuple[int, str | None], list[int]] = {}
-        judges = [self._judge(asked.min_match) for asked in batch]
+        judges = [self._judge(asked.min_match) for asked, _ in batch]
         answers: list[Found | Exception | None] = [None] * len(batch)
-        for at, asked in enumerate(batch):
-            if asked.product_id is None:
-                alike.setdefault((max(asked.number, judges[at].depth), asked.filter), []).append(at)
-            else:
+        for at, (asked, vectors) in enumerate(batch):
+            if vectors is None:
                 answers[at] = self._similar(state, asked)
+            else:
+                alike.setdefault((max(asked.number, judges[at].depth), asked.filter), []).append(at)
         for (number, condition), places in alike.items():
-            found = self._ask(state, [vectors[at] for at in places], number, condition)
+            asking = [vectors for at in places if (vectors := batch[at][1]) is not None]
+            found = self._ask(state, asking, number, condition)
             for at, matches in zip(places, found, strict=True):
                 if isinstance(matches, Exception):
                     answers[at] = matches
                     continue
-                judged = judges[at](matches, batch[at].plain, batch[at].number)
+                judged = judges[at](matches, batch[at][0].plain, batch[at][0].number)
                 answers[at] = Found(judged, self._shown(state, judged.matches))
         return answers
-
-    def _vectors(self, batch: Sequence[Asked]) -> dict[int, NDArray[np.floating]]:
-        """The vectors of the questions that are not products', by their places."""
-        seen = [at for at, asked in enumerate(batch) if asked.squares is not None]
-        photos: dict[int, NDArray[np.float32]] = {}
-        if seen:
-            with NETWORKS:
-                embedded = self.embedder.embed([squares for at in seen if (squares := batch[at].squares) is not None])
-            photos = {at: embedded[place : place + 1] for place, at in enumerate(seen)}
-        vectors = dict[int, NDArray[np.floating]]()
-        for at, asked in enumerate(batch):
-            if asked.product_id is None:
-                words = None
-                if asked.words is not None and self.text is not None:
-                    with NETWORKS:
-                        words = self.text.embed([asked.words.text])
-                own = query_vector(words, photos.get(at), asked.words)
-                vectors[at] = weighing(asked.like, self.chosen)(own)
-        return vectors
 
     def _similar(self, state: State, asked: Asked) -> Found | Exception | None:
         try:
@@ -208,6 +226,17 @@ class ServedModel:
             path = Folders(self._settings.root).database
             self._records = CatalogueRecords(Database(path, self._dataset, timeout=self._settings.lock_timeout))
         return [_shown(self._records, state, match) for match in matches]
+
+
+def _pass_on(ended: Future[Any], answer: Future[Any]) -> None:
+    """What one future has become, the other becomes, unless nobody waits for it any longer."""
+    if not answer.set_running_or_notify_cancel():
+        return
+    error = ended.exception()
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(ended.result())
 
 
 def _shown(records: CatalogueRecords, state: State, match: ProductMatch) -> schemas.Match:
