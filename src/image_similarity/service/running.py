@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (recognised, not chosen)
+SWITCH = 0.001  # seconds that a thread may keep others waiting; Python's own is five times that
 COLLECTED = (20_000, 20, 20)  # objects until a look at the youngest, and looks until one at the older ones
 KEEP_ALIVE = 30  # seconds
 LAST_WORDS = 20  # seconds that requests have to end when the service stops
@@ -57,18 +59,23 @@ def run(
         async def startup(sockets: list[socket.socket] | None = None) -> None:
             await began(sockets)
             if server.started:
-                _spare_the_collector()
+                _settle()
                 ready(_address(options.host, listening.getsockname()[1]))
 
         server.startup = startup  # type: ignore[method-assign]
         server.run(sockets=[listening])
 
 
-def _spare_the_collector() -> None:
-    """What is there by now stays: it need not be looked through for garbage with every few requests."""
+def _settle() -> None:
+    """Tune Python to serving.
+
+    What is there by now stays: it need not be looked through for garbage with every few requests. And the event loop gets
+    its turn soon, however busy the threads are that decode and answer.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTED)
+    sys.setswitchinterval(SWITCH)
 
 
 def _address(host: str, port: int) -> str:

@@ -170,7 +170,7 @@ class ServedModel:
             found.add_done_callback(lambda ended: _pass_on(ended, answer))
 
     def _vectors(self, batch: Sequence[Asked]) -> list[Vectors | Exception]:
-        """The vector of each question, ``(1, dimension)``: its photo's, its words', or both. One pass for all photos."""
+        """The vector of each question, ``(1, dimension)``: its photo's, its words', or both; one pass for all."""
         photos = [each.squares for each in batch if each.squares is not None]
         texts = [each.words.text for each in batch if each.words is not None and self.text is not None]
         with NETWORKS:
