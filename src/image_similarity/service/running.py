@@ -69,8 +69,8 @@ def run(
 def _settle() -> None:
     """Tune Python to serving.
 
-    What is there by now stays: it need not be looked through for garbage with every few requests. And the event loop gets
-    its turn soon, however busy the threads are that decode and answer.
+    What is there by now stays: it need not be looked through for garbage with every few requests. And the event loop
+    gets its turn soon, however busy the threads are that decode and answer.
     """
     gc.collect()
     gc.freeze()
