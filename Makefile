@@ -30,7 +30,7 @@ bench: $(VENV)/.benched
 	$(BIN)/python bench/embed.py $(if $(filter quick,$(SCALE)),--images 4)
 	$(BIN)/python bench/first_version.py $(if $(filter quick,$(SCALE)),--images 32 --singly 3) $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 	$(BIN)/python bench/serve.py $(if $(filter quick,$(SCALE)),--seconds 5 --clients 8 32,--steady 600)
-	$(BIN)/python bench/pipeline.py $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
+	$(BIN)/python bench/pipeline.py $(if $(filter quick,$(SCALE)),--memory 500 5000) $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .
