@@ -19,6 +19,7 @@ from image_similarity.service.importer import Importer
 from image_similarity.service.keys import FILE, Keys
 from image_similarity.service.limits import BodyLimit, RateLimiter
 from image_similarity.service.page_files import page_routes
+from image_similarity.service.turning import TurnAway
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -57,7 +58,13 @@ def create_app(options: ServiceOptions, settings: Settings, progress: Progress =
             expose_headers=("Location", "Retry-After", "X-Request-ID"),
         )
     guarded = Guard(inner, (options.host, *options.hosts), options.origins)
-    return AccessLog(SecurityHeaders(guarded, cross_origin=bool(options.origins)))
+
+    def full() -> bool:
+        """Whether there are as many searches as there may be."""
+        desk: Desk | None = getattr(app.state, "desk", None)
+        return desk is not None and desk.searching >= options.queue
+
+    return AccessLog(SecurityHeaders(TurnAway(guarded, full), cross_origin=bool(options.origins)))
 
 
 def routes(options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> FastAPI:

@@ -28,6 +28,7 @@ from image_similarity.service.photos import Photos
 from image_similarity.service.pictures import Pictures
 from image_similarity.service.served import NETWORKS, ServedModel
 from image_similarity.service.store import Store
+from image_similarity.service.turning import FULL
 from image_similarity.service.upkeep import Upkeep
 from image_similarity.settings import Folders
 from image_similarity.types import Progress, no_progress
@@ -120,7 +121,7 @@ class Desk:
             BusyError: there are as many as there may be.
         """
         if self.searching >= self.options.queue:
-            raise BusyError("there are more searches than can be answered just now")
+            raise BusyError(FULL)
         self.searching += 1
         try:
             yield
