@@ -105,10 +105,6 @@ class ProductChanges:
                 Requests(tables).remember(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))
             return True
 
-    def last(self) -> int:
-        """The number of the latest change; 0 where there was none."""
-        return last_change(self._database)
-
     def since(self, change: int, generation: int) -> Lag:
         """What has changed since an index was built at a change and a generation. One state, where inside one."""
         query = f"SELECT number, before, after, items FROM {self._database.changes} WHERE number > ? ORDER BY number"

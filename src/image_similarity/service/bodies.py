@@ -16,7 +16,7 @@ from image_similarity.service.errors import BadRequestError, UnsupportedError, U
 from image_similarity.service.schemas import MOST_IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.datastructures import FormData
 
@@ -24,6 +24,15 @@ R = TypeVar("R", bound=BaseModel)
 JSON, FORM = "application/json", "multipart/form-data"
 CROP = ("left", "top", "width", "height")
 LONGEST_FIELD = 1_000_000  # bytes of one field of a form that is no file
+
+
+def body_of(record: str, fields: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
+    """What OpenAPI is to say of a body that is JSON, a record of this name, or a form with these fields."""
+    form: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": fields}
+    if required:
+        form["required"] = list(required)
+    kinds = {JSON: {"schema": {"$ref": f"#/components/schemas/{record}"}}, FORM: {"schema": form}}
+    return {"requestBody": {"required": True, "content": kinds}}
 
 
 def kind_of(request: Request) -> str:

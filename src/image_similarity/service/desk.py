@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class Desk:
-    """What the routes work with. Open it with :meth:`open`; close it at the end.
+    """What the routes work with. Close it at the end.
 
     Raises:
         NotFittedError: the dataset is not fitted, or not with one of the models.

@@ -17,7 +17,7 @@ from image_similarity.catalogue.sources import TABLE_ENDINGS
 from image_similarity.catalogue.tables import TableSource
 from image_similarity.errors import CatalogueError
 from image_similarity.service import schemas
-from image_similarity.service.bodies import FORM, JSON, form_of, json_body, kind_of, only
+from image_similarity.service.bodies import JSON, body_of, form_of, json_body, kind_of, only
 from image_similarity.service.desk import found
 from image_similarity.service.errors import BadRequestError, UnusableError
 from image_similarity.service.failing import problems
@@ -28,28 +28,8 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["jobs"])
 ADDRESSES_ONLY = "only pictures with an http or https address can be imported"
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {"schema": {"$ref": "#/components/schemas/JobRequest"}},
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "A CSV, JSON lines or Parquet table, as docs/catalogues.md has them.",
-                        }
-                    },
-                }
-            },
-        },
-    }
-}
+TABLE = "A CSV, JSON lines or Parquet table, as docs/catalogues.md has them."
+BODY = body_of("JobRequest", {"file": {"type": "string", "format": "binary", "description": TABLE}}, ["file"])
 
 
 class Jobs(BaseModel):

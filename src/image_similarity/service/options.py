@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity.embedding.choice import IN_USE, ModelChoice
@@ -41,7 +41,7 @@ class ServiceOptions:
     max_body_bytes: int = 25_000_000
     photos: int = 10_000
     """Photos that are kept so that an answer's address can be shared; the oldest go. 0: none are kept."""
-    recent: int = field(default=2000)
+    recent: int = 2000
     """Products that were put or taken away since the index was built, before it is built anew."""
 
     @property

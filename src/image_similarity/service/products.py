@@ -10,11 +10,11 @@ from starlette.responses import Response
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.jobs.change import remove_product
 from image_similarity.service import schemas
-from image_similarity.service.bodies import FORM, JSON, files_in, form_of, json_body, kind_of, only, parsed
+from image_similarity.service.bodies import JSON, body_of, files_in, form_of, json_body, kind_of, only, parsed
 from image_similarity.service.errors import BadRequestError, NotThereError, ReadOnlyError, UnusableError
 from image_similarity.service.failing import problems
 from image_similarity.service.picture_source import picture_bytes
-from image_similarity.service.putting import Wanted, done_before, put_once, request_of
+from image_similarity.service.putting import RESERVED, Wanted, done_before, put_once, request_of
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["products"])
 PAGE = 50
-SIMILAR = "/similar"
 NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.Product, "description": "It is new."}}
 Key = Annotated[
     str | None,
@@ -33,31 +32,20 @@ Key = Annotated[
         description="The same request with the same key is carried out once, however often it is sent.",
     ),
 ]
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {"schema": {"$ref": "#/components/schemas/ProductChange"}},
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
-                        "product": {
-                            "allOf": [{"$ref": "#/components/schemas/ProductChange"}],
-                            "description": "As JSON, without images.",
-                        },
-                        "images": {
-                            "type": "array",
-                            "maxItems": schemas.MOST_IMAGES,
-                            "items": {"type": "string", "format": "binary"},
-                        },
-                    },
-                }
-            },
+BODY = body_of(
+    "ProductChange",
+    {
+        "product": {
+            "allOf": [{"$ref": "#/components/schemas/ProductChange"}],
+            "description": "As JSON, without images.",
         },
-    }
-}
+        "images": {
+            "type": "array",
+            "maxItems": schemas.MOST_IMAGES,
+            "items": {"type": "string", "format": "binary"},
+        },
+    },
+)
 
 
 @router.get(
@@ -148,8 +136,8 @@ async def delete(request: Request, product_id: str, key: Key = None) -> Response
 
 def _changeable(product_id: str) -> None:
     """Refuse a product whose address would be that of another's answer."""
-    if product_id.endswith(SIMILAR):
-        raise ReadOnlyError(f"{product_id!r} is no product: an id cannot end with {SIMILAR}")
+    if product_id.endswith(RESERVED):
+        raise ReadOnlyError(f"{product_id!r} is no product: an id cannot end with {RESERVED}")
 
 
 def product_of(records: CatalogueRecords, product_id: str) -> schemas.Product:

@@ -12,7 +12,7 @@ from image_similarity.images.decode import decode
 from image_similarity.images.ground import on_plain_ground
 from image_similarity.jobs.words import Words
 from image_similarity.service import schemas
-from image_similarity.service.bodies import FORM, JSON, fields_in, file_in, form_of, json_body, kind_of
+from image_similarity.service.bodies import JSON, body_of, fields_in, file_in, form_of, json_body, kind_of
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.failing import problems
@@ -26,32 +26,21 @@ if TYPE_CHECKING:
 WHOLE = 1 << 16
 """Pixels a side: more than any picture that is taken has."""
 router = APIRouter(tags=["search"], dependencies=[Depends(may_read)])
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {"schema": {"$ref": "#/components/schemas/SearchRequest"}},
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "The photo."},
-                        "text": {"type": "string"},
-                        "text_weight": {"type": "number", "minimum": 0, "maximum": 1},
-                        "crop": {"type": "string", "description": "left,top,width,height in shares of the photo."},
-                        "number": {"type": "integer", "minimum": 1, "maximum": schemas.MOST_NUMBER},
-                        "filter": {"type": "string"},
-                        "min_match": {"type": "number", "minimum": 0, "maximum": 1},
-                        "like": {"type": "string", "enum": ["shape", "colour"]},
-                        "model": {"type": "string"},
-                    },
-                }
-            },
-        },
-    }
-}
+BODY = body_of(
+    "SearchRequest",
+    {
+        "file": {"type": "string", "format": "binary", "description": "The photo."},
+        "text": {"type": "string"},
+        "text_weight": {"type": "number", "minimum": 0, "maximum": 1},
+        "crop": {"type": "string", "description": "left,top,width,height in shares of the photo."},
+        "number": {"type": "integer", "minimum": 1, "maximum": schemas.MOST_NUMBER},
+        "filter": {"type": "string"},
+        "min_match": {"type": "number", "minimum": 0, "maximum": 1},
+        "like": {"type": "string", "enum": ["shape", "colour"]},
+        "model": {"type": "string"},
+    },
+    ["file"],
+)
 
 
 @router.post(
