@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
 from image_similarity.errors import UsageError
+
+if TYPE_CHECKING:
+    from image_similarity.settings import Settings
 
 INSTALL = "the service needs its own packages: pip install 'image-similarity[serve]'"
 POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
@@ -52,8 +55,7 @@ def serve(
     from image_similarity.cli import show
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import IN_USE, ModelChoice
-    from image_similarity.features.database import dataset_names
-    from image_similarity.settings import Folders, Settings
+    from image_similarity.settings import Settings
 
     for pool in POOLS:
         os.environ.setdefault(pool, "1")
@@ -63,11 +65,7 @@ def serve(
     except ImportError as error:
         raise UsageError(INSTALL) from error
     settings = Settings.from_environment(None, root=workspace)
-    if dataset is None:
-        names = dataset_names(Folders(settings.root).database)
-        if len(names) != 1:
-            raise UsageError(f"say which --dataset to serve: {', '.join(names) or 'there is none yet, run fit first'}")
-        dataset = names[0]
+    dataset = dataset or _the_only_one(settings)
     options = ServiceOptions(
         Dataset.named(dataset),
         tuple(ModelChoice(name, precision=precision.value) for name in model or [IN_USE]),
@@ -87,6 +85,17 @@ def serve(
     show.say(f"Loading {dataset} ...")
     with Bars() as bars:
         run(options, replace(settings, root=settings.root.resolve()), _say_ready, bars)
+
+
+def _the_only_one(settings: Settings) -> str:
+    """The dataset to serve where none is named."""
+    from image_similarity.features.database import dataset_names
+    from image_similarity.settings import Folders
+
+    names = dataset_names(Folders(settings.root).database)
+    if len(names) != 1:
+        raise UsageError(f"say which --dataset to serve: {', '.join(names) or 'there is none yet, run fit first'}")
+    return names[0]
 
 
 def _say_ready(address: str) -> None:
