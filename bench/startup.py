@@ -67,6 +67,7 @@ def main() -> None:
         _prepare(options.prepare, options.products, options.model)
         return
     threads = harness.pin(options.threads)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs, and so is what is measured here
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         # Elsewhere: Linux counts the memory of whoever starts a process as the process's own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,10 @@ hypothesis_settings.load_profile("steady")
 os.environ["IMAGE_SIMILARITY_PRECISION"] = "fp32"
 # transformers, which some tests compare with, imports the hub before we do.
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+# As pip leaves it: compiled, or each of the hundreds of processes that tests start would compile everything anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 LONGEST = ("docs", "docs_pages", "page", "keras_networks", "precision", "service_schema", "adapt", "real_forms")
 """The files of tests that take longest: begun first, so that no worker is left alone with one at the end."""

@@ -55,10 +55,10 @@ class Service:
 
 @contextmanager
 def running(workspace: Path, *flags: str, model: str = MODEL) -> Iterator[Service]:
-    """Start ``image-similarity serve`` on a port of the system's choice; stop it at the end."""
+    """``image-similarity serve`` on a port of the system's choice, until the end. No model: the one in use."""
     log = workspace / "service.log"
     command = [sys.executable, "-m", "image_similarity", "serve", "--workspace", str(workspace), "--port", "0"]
-    command += ["--dataset", DATASET, "--model", model, *flags]
+    command += ["--dataset", DATASET, *(["--model", model] if model else []), *flags]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     with log.open("ab") as output:
         before = log.stat().st_size
@@ -72,12 +72,13 @@ def running(workspace: Path, *flags: str, model: str = MODEL) -> Iterator[Servic
         process.wait(PATIENCE)
 
 
-def fitted(folder: Path) -> Path:
-    """The workspace of the painted shop."""
+def fitted(folder: Path, *models: str) -> Path:
+    """The workspace of the painted shop, fitted with some models; none are named: with the one."""
     workspace = folder / "data"
-    Workspace(settings=Settings(root=workspace, precision="fp32")).fit(
-        DATASET, paint_shop(folder / "pictures"), model=MODEL
-    )
+    for model in models or (MODEL,):
+        Workspace(settings=Settings(root=workspace, precision="fp32")).fit(
+            DATASET, paint_shop(folder / "pictures"), model=model
+        )
     return workspace
 
 

@@ -145,7 +145,7 @@ def write_projection(folder: Path, projection: Projection, facts: Mapping[str, A
     with replacing(folder / name) as temporary, temporary.open("wb") as file:
         np.savez(file, mean=projection.mean, matrix=projection.matrix)
     record = {"format": FORMAT, "digest": projection.digest, "facts": dict(facts)}
-    with replacing(folder / RECORD) as temporary:  # from here on the new one is the one that is meant
+    with replacing(record_file(folder)) as temporary:  # from here on the new one is the one that is meant
         temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
     for other in folder.glob("projection-*.npz"):
         if other.name != name:
@@ -153,12 +153,17 @@ def write_projection(folder: Path, projection: Projection, facts: Mapping[str, A
                 other.unlink()
 
 
+def record_file(folder: Path) -> Path:
+    """The file of a folder that names the projection which is meant, written last."""
+    return folder / RECORD
+
+
 def _file_of(digest: str) -> str:
     return f"projection-{digest}.npz"
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    path = folder / RECORD
+    path = record_file(folder)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -105,6 +105,21 @@ class ProductChanges:
                 Requests(tables).remember(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))
             return True
 
+    def add_features(self, product_id: str, rows: Mapping[str, Iterable[FeatureRow]]) -> bool:
+        """More features of pictures that a product has, by the key of each model; False where it no longer has any.
+
+        Raises:
+            StoreError: as :meth:`put`.
+        """
+        with self._database.writing() as connection:
+            known = set(self._image_ids(connection, product_id))
+            current = [(key, row) for key, some in rows.items() for row in some if row.image.image_id in known]
+            if current:
+                with _logged(self._database, product_id):
+                    for key, row in current:
+                        self._store.put_row(connection, row, key)
+            return bool(current)
+
     def since(self, change: int, generation: int) -> Lag:
         """What has changed since an index was built at a change and a generation. One state, where inside one."""
         query = f"SELECT number, before, after, items FROM {self._database.changes} WHERE number > ? ORDER BY number"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,31 @@ class FeatureStore:
         with self._database.reading() as connection:
             condition = f"active AND {column_of(model_key)} NOT NULL"
             return connection.execute(f"SELECT 1 FROM {self._table} WHERE {condition} LIMIT 1").fetchone() is not None
+
+    def lacking(
+        self, model_key: str, views: Sequence[str], folder: str, after: str, number: int
+    ) -> list[tuple[str, str, str]]:
+        """Images of the present catalogue whose files are in a folder and that have no features of a model, or not all.
+
+        Args:
+            model_key: of a model that the dataset has a column for.
+            views: that there should be features of.
+            folder: where the files are.
+            after: an image id; only those that come after it are listed.
+            number: of images at most.
+
+        Returns:
+            Image id, product id and location, sorted by the first.
+        """
+        beginning = f"{folder}{os.sep}"
+        ids = ", ".join("image_id || ',' || ?" for _ in views)
+        query = (
+            f"SELECT image_id, item_id, location FROM {self._database.images} "
+            f"WHERE image_id > ? AND substr(location, 1, ?) = ? AND ? > (SELECT count(*) FROM {self._table} "
+            f"WHERE id IN ({ids}) AND {column_of(model_key)} NOT NULL) ORDER BY image_id LIMIT ?"
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query, (after, len(beginning), beginning, len(views), *views, number)).fetchall()
 
     def views(self, model_key: str) -> set[str]:
         """The views that active images have features of under a model."""

@@ -102,7 +102,7 @@ def put_product(
         for image, (digest, each) in zip(images, different.items(), strict=True):
             for key, vectors in each.vectors.items():
                 pixels = each.picture.pixels[key]
-                rows.setdefault(key, []).extend(_rows(image, bytes.fromhex(digest), pixels, vectors, views))
+                rows.setdefault(key, []).extend(rows_of(image, bytes.fromhex(digest), pixels, vectors, views))
     is_new = ProductChanges(database).put(product, images, rows, once)
     if images is not None:
         _forget(former, images, uploads(settings, database.dataset))
@@ -127,9 +127,10 @@ def uploads(settings: Settings, dataset: Dataset) -> Path:
     return settings.root / "uploads" / dataset.label
 
 
-def _rows(
+def rows_of(
     image: CatalogueImage, digest: bytes, pixels: NDArray[np.uint8], vectors: NDArray[np.float32], views: Sequence[str]
 ) -> list[FeatureRow]:
+    """The views of a picture, pixels ``(views, size, size, 3)`` and vectors ``(views, dimension)``, for the store."""
     return [
         FeatureRow(image, view, digest, white_background(square), encode(vector))
         for view, square, vector in zip(views, pixels, vectors, strict=True)

@@ -42,7 +42,7 @@ def model_in_use(dataset: Dataset, settings: Settings) -> InUse:
     Raises:
         StoreError: the file that says so is damaged.
     """
-    path = _file(dataset, settings)
+    path = in_use_file(dataset, settings)
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         return InUse(dataset.name, str(kept["model"]), tuple(str(each) for each in kept["before"]))
@@ -69,18 +69,19 @@ def use(dataset: Dataset, settings: Settings, model: ModelChoice = DEFAULT_CHOIC
         )
     try:
         former = model_in_use(dataset, settings)
-        known = [former.model, *former.before] if _file(dataset, settings).exists() else []
+        known = [former.model, *former.before] if in_use_file(dataset, settings).exists() else []
     except StoreError:  # damaged: what was before is lost, what is asked for now is not
         known = []
     name = _anywhere(expression_of(model))
     before = [each for each in known if each != name][:REMEMBERED]
     now = InUse(dataset.name, name, tuple(before))
-    with replacing(_file(dataset, settings)) as temporary:
+    with replacing(in_use_file(dataset, settings)) as temporary:
         temporary.write_text(json.dumps({"model": name, "before": before}, indent=1) + "\n", encoding="utf-8")
     return now
 
 
-def _file(dataset: Dataset, settings: Settings) -> Path:
+def in_use_file(dataset: Dataset, settings: Settings) -> Path:
+    """Where it is kept which model that is; there is none before the first :func:`use`."""
     return settings.root / "in_use" / f"{dataset.label}.json"
 
 

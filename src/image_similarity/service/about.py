@@ -88,9 +88,9 @@ async def readyz(request: Request) -> Response:
 
 
 def _models(desk: Desk) -> schemas.Models:
-    default = desk.model(None)
+    default, *others = desk.lineup.models
     return schemas.Models(
-        dataset=desk.dataset.name, models=[_model(each, each is default) for each in desk.models.values()]
+        dataset=desk.dataset.name, models=[_model(default, True), *(_model(each, False) for each in others)]
     )
 
 
@@ -116,11 +116,12 @@ def _failed(database: Database) -> Counter[tuple[str, str]]:
 
 def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogue:
     folders, dataset = Folders(desk.settings.root), desk.dataset
-    default = desk.model(None)
+    lineup = desk.lineup
+    default = lineup.model(None)
     products, images = default.state.counts
     written = [
         path.stat().st_mtime
-        for model in desk.models.values()
+        for model in lineup.models
         if (path := folders.trained_models / f"{dataset.dictionary(model.state.recipe.key)}.parquet").exists()
     ]
     return schemas.Catalogue(
@@ -131,7 +132,7 @@ def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogu
         last_fit=_moment(max(written)) if written else None,
         models=[
             schemas.ModelState(name=each.name, images=each.state.counts[1], index_bytes=_size(each.state.base.folder))
-            for each in desk.models.values()
+            for each in lineup.models
         ],
         store_bytes=sum(path.stat().st_size for path in folders.database.parent.glob(f"{folders.database.name}*")),
         pictures_bytes=_size(uploads(desk.settings, dataset)),

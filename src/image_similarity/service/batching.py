@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Generic, TypeVar
+
+from image_similarity.service.errors import BusyError
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -28,18 +30,25 @@ class Batches(Generic[Q, A]):
     def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A | Exception]], most: int, name: str) -> None:
         self._answer, self._most = answer, most
         self._waiting: SimpleQueue[tuple[Q, Future[A]] | None] = SimpleQueue()
+        self._door, self._closed = Lock(), False
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, question: Q) -> Future[A]:
         """The answer, when it is there."""
         future: Future[A] = Future()
-        self._waiting.put((question, future))
+        with self._door:
+            if self._closed:
+                future.set_exception(BusyError("what answered this has just been replaced: ask again"))
+            else:
+                self._waiting.put((question, future))
         return future
 
     def close(self) -> None:
-        """Answer what is waiting, then end."""
-        self._waiting.put(None)
+        """Answer what is waiting, then end; later questions are told to come back."""
+        with self._door:
+            self._closed = True
+            self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:

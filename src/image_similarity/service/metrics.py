@@ -74,6 +74,6 @@ async def metrics(request: Request) -> Response:
     measured: Metrics = request.app.state.metrics
     desk = desk_of(request)
     measured.searching.set(desk.searching)
-    for model in desk.models.values():
+    for model in desk.lineup.models:
         measured.images.labels(model.name).set(model.state.counts[1])
     return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from image_similarity.features.database import Database
     from image_similarity.service import schemas
     from image_similarity.service.desk import Desk
+    from image_similarity.service.lineup import Lineup
 
 RESERVED = "/similar"
 
@@ -57,23 +59,36 @@ async def put_once(desk: Desk, wanted: Wanted, key: str | None = None) -> int:
     before = await desk.store.read(lambda database: done_before(database, once))
     if before is not None:
         return before.status
-    pictures = None if wanted.files is None else [await _embedded(desk, data) for data in wanted.files]
-
-    def put_in(database: Database) -> int:
-        there = done_before(database, once)  # sent twice at once
-        if there is not None:
-            return there.status
-        new = put_product(database, desk.settings, wanted.product, pictures, desk.views, once)
-        return 201 if new else 200
-
-    status = await desk.store.write(put_in)
+    status = None
+    while status is None:
+        lineup = desk.lineup
+        pictures = None if wanted.files is None else [await _embedded(desk, lineup, data) for data in wanted.files]
+        status = await desk.store.write(partial(_put, desk, lineup, wanted, pictures, once))
     desk.upkeep.look_now()
     return status
 
 
-async def _embedded(desk: Desk, data: bytes) -> EmbeddedPicture:
-    picture = await desk.work(new_picture, data, desk.specs, desk.views, desk.settings.max_pixels)
-    vectors = await asyncio.to_thread(desk.embed_views, picture.pixels)
+def _put(
+    desk: Desk,
+    lineup: Lineup,
+    wanted: Wanted,
+    pictures: Sequence[EmbeddedPicture] | None,
+    once: Answered | None,
+    database: Database,
+) -> int | None:
+    """None where other models answer by now, whose features are to be put too."""
+    there = done_before(database, once)  # sent twice at once
+    if there is not None:
+        return there.status
+    if lineup is not desk.lineup:
+        return None
+    new = put_product(database, desk.settings, wanted.product, pictures, lineup.views, once)
+    return 201 if new else 200
+
+
+async def _embedded(desk: Desk, lineup: Lineup, data: bytes) -> EmbeddedPicture:
+    picture = await desk.work(new_picture, data, lineup.specs, lineup.views, desk.settings.max_pixels)
+    vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)
 
 

@@ -62,7 +62,7 @@ async def search(request: Request) -> Response:
             async with form_of(request, files=1) as form:
                 data = await file_in(form, "file")
                 asked = schemas.SearchRequest.model_validate(fields_in(form, but="file"))
-        model = desk.model(asked.model)
+        model = desk.lineup.model(asked.model)
         question = await _question(desk, model, asked, data)
         return answered(_matches(model, found(await asyncio.wrap_future(model.ask(question)), "such product")))
 
@@ -85,7 +85,7 @@ async def similar(
     """Asked with all of the product's pictures; the best pair counts, and is named."""
     desk = desk_of(request)
     async with desk.admitted():
-        served = desk.model(model)
+        served = desk.lineup.model(model)
         _check_like(served, like)
         question = Asked(number, product_id=product_id, filter=filter, like=like)
         answer = await asyncio.wrap_future(served.ask(question))

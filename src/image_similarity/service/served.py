@@ -6,7 +6,7 @@ network already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,6 +123,11 @@ class ServedModel:
             return False
         self.state = newer
         return True
+
+    def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+        """Views ``(n, size, size, 3)`` to vectors ``(n, dimension)``, by the keys of some of its networks."""
+        with NETWORKS:
+            return {key: self.embedder.models[key].embed(views) for key, views in pixels.items()}
 
     @cached_property
     def likes(self) -> list[Like]:

@@ -8,8 +8,6 @@ changed that only a whole index can tell and no fit is at work on that.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
 from multiprocessing import get_context
 from threading import Event, Thread
 from time import monotonic
@@ -17,38 +15,36 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.features.database import Database
-from image_similarity.index.build import fitted_views
-from image_similarity.jobs.chosen import chosen
-from image_similarity.service.served import ServedModel
+from image_similarity.service.building import build_index
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from image_similarity.dataset import Dataset
-    from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.service.served import ServedModel
+    from image_similarity.service.succession import Succession
     from image_similarity.settings import Settings
 
 LOOK = 0.2  # seconds between two looks at the store
 SHARE, LONGEST = 4.0, 0.4  # times as long as a look took until the next; seconds
 QUIET = 10.0  # seconds without a change before a state that nobody has indexed is taken for one that nobody will
 AGAIN = 60.0  # seconds before a build that failed is tried again
-NICE = 10  # of the process that builds: answers come first
 LOG = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """A thread that looks after the states of some models. Use :meth:`start` and :meth:`stop`.
+    """A thread that looks after the models that answer, and their states. Use :meth:`start` and :meth:`stop`.
 
     Args:
-        models: that answer.
+        succession: who answers.
         dataset: whose.
         settings: where the workspace is.
         most: products beside the index before it is built anew.
     """
 
-    def __init__(self, models: Sequence[ServedModel], dataset: Dataset, settings: Settings, most: int) -> None:
-        self._models, self._dataset, self._settings, self._most = models, dataset, settings, most
+    def __init__(self, succession: Succession, dataset: Dataset, settings: Settings, most: int) -> None:
+        self._succession, self._dataset, self._settings, self._most = succession, dataset, settings, most
         self._wanted, self._stopped = Event(), Event()
         self._thread = Thread(target=self._run, name="upkeep", daemon=True)
         self._generation, self._since, self._not_before = 0, monotonic(), 0.0
@@ -90,10 +86,12 @@ class Upkeep:
         generation = database.generation()
         if generation != self._generation:
             self._generation, self._since = generation, monotonic()
-        for model in self._models:
+        self._succession.follow()
+        models = self._succession.now.models
+        for model in models:
             model.refresh(database)
         self._look_after_builder()
-        wanted = next((model for model in self._models if self._wants_index(model)), None)
+        wanted = next((model for model in models if self._wants_index(model)), None)
         if wanted is not None and self._builder is None and monotonic() >= self._not_before:
             self._builder = get_context("spawn").Process(  # nothing of this process's threads and networks
                 target=build_index, args=(wanted.choice, self._dataset, self._settings), daemon=True
@@ -114,12 +112,3 @@ class Upkeep:
         if builder.exitcode:
             LOG.error("an index could not be built (exit code %s); tried again in a minute", builder.exitcode)
             self._not_before = monotonic() + AGAIN
-
-
-def build_index(choice: ModelChoice, dataset: Dataset, settings: Settings) -> None:
-    """Bring a dataset's index up to date. In a process of its own."""
-    if hasattr(os, "nice"):
-        os.nice(NICE)
-    with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
-        model = chosen(choice, database, dataset, settings)
-        model.index(database, settings, fitted_views(database, Folders(settings.root).index, model.recipe()))

@@ -1,0 +1,161 @@
+"""A shop changes its model while the service runs: ``use`` and ``adapt`` beside it, and no request fails."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from image_similarity import Workspace
+from image_similarity.adaptation.projection import Projection, write_projection
+from image_similarity.dataset import Dataset
+from image_similarity.embedding.choice import ModelChoice
+from image_similarity.embedding.models import model_spec
+from image_similarity.jobs.chosen import projection_folder
+from image_similarity.service.batching import Batches
+from image_similarity.service.desk import Desk
+from image_similarity.service.errors import BusyError
+from image_similarity.service.options import ServiceOptions
+from image_similarity.service.putting import Wanted, put_once
+from image_similarity.service.schemas import ProductChange
+from image_similarity.settings import Settings
+from tests.service import DATASET, Service, fitted, photo_of, running, until
+from tests.shop import RED
+
+IN_USE = ""
+AZURE = (0, 40, 250)
+
+
+def settings_of(workspace: Path) -> Settings:
+    return Settings(root=workspace, precision="fp32")
+
+
+def models_of(service: Service) -> dict[str, int]:
+    """The names of the models that answer, with their dimensions."""
+    return {model["name"]: model["dimension"] for model in service.get("/v1/models").json()["models"]}
+
+
+def first(service: Service, photo: bytes) -> tuple[str, str]:
+    """The model that answered, and the product that it found."""
+    answer = service.search(photo, number="1")
+    return answer["model"], answer["matches"][0]["product_id"]
+
+
+@contextmanager
+def customers(service: Service) -> Iterator[set[int]]:
+    """Somebody who asks all the time; gives the statuses of the answers."""
+    statuses, stopped = set[int](), threading.Event()
+
+    def keep_asking() -> None:
+        with httpx.Client(base_url=service.address, timeout=30.0) as client:
+            while not stopped.is_set():
+                statuses.add(client.post("/v1/search", files={"file": photo_of(RED)}).status_code)
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    try:
+        yield statuses
+    finally:
+        stopped.set()
+        asking.join()
+
+
+def teach(workspace: Path, model: str, dimension: int) -> None:
+    """What ``adapt`` keeps where it helps: here a projection onto the last of the numbers."""
+    spec = model_spec(ModelChoice(model))
+    matrix = np.eye(spec.dimension, dimension, dimension - spec.dimension)
+    folder = projection_folder(settings_of(workspace), Dataset.named(DATASET), spec.key)
+    write_projection(folder, Projection.of(np.zeros(spec.dimension), matrix), {})
+
+
+def test_another_model_is_used_without_a_restart_and_knows_what_was_put_under_the_one_before(tmp_path: Path) -> None:
+    workspace = fitted(tmp_path, "colour-shape", "colour")
+    shop = Workspace(settings=settings_of(workspace))
+    shop.use(DATASET, "colour-shape")
+    with running(workspace, model=IN_USE) as service, customers(service) as statuses:
+        assert list(models_of(service)) == ["colour-shape"]
+        assert service.put("/v1/products/azure", files={"images": photo_of(AZURE)}).status_code == 201
+        shop.use(DATASET, "colour")
+        until(lambda: "colour" in models_of(service))
+        assert first(service, photo_of(AZURE)) == ("colour", "azure")
+        shop.use(DATASET, "colour-shape")
+        until(lambda: "colour-shape" in models_of(service))
+        assert first(service, photo_of(AZURE)) == ("colour-shape", "azure")
+    assert statuses == {200}
+
+
+def test_what_was_put_while_another_model_answered_is_found_after_a_restart(tmp_path: Path) -> None:
+    workspace = fitted(tmp_path, "colour-shape", "colour")
+    with running(workspace, model="colour") as service:
+        assert service.put("/v1/products/azure", files={"images": photo_of(AZURE)}).status_code == 201
+    with running(workspace, model="colour-shape") as service:
+        assert first(service, photo_of(AZURE)) == ("colour-shape", "azure")
+
+
+def test_what_is_learned_beside_the_service_is_taken_up(tmp_path: Path) -> None:
+    workspace = fitted(tmp_path)
+    teach(workspace, "colour-shape", 40)
+    with running(workspace, model="colour-shape+adapted") as service, customers(service) as statuses:
+        assert models_of(service) == {"colour-shape+adapted": 40}
+        teach(workspace, "colour-shape", 50)
+        until(lambda: models_of(service) == {"colour-shape+adapted": 50})
+        assert first(service, photo_of(RED)) == ("colour-shape+adapted", "red")
+    assert statuses == {200}
+
+
+def test_a_model_that_cannot_take_over_leaves_the_one_before_answering(tmp_path: Path) -> None:
+    workspace = fitted(tmp_path)
+    shop = Workspace(settings=settings_of(workspace))
+    shop.use(DATASET, "colour-shape")
+    with running(workspace, model=IN_USE) as service:
+        named = workspace / "in_use" / f"{DATASET}.json"
+        whole = named.read_text()
+        named.write_text(whole.replace("colour-shape", "no-such-model"))
+        until(lambda: "cannot take over" in service.log.read_text())
+        assert first(service, photo_of(RED)) == ("colour-shape", "red")
+        named.write_text(whole)
+        assert service.get("/readyz").status_code == 200
+
+
+def test_a_put_that_was_under_way_while_another_model_took_over_is_found_under_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = fitted(tmp_path, "colour-shape", "colour")
+    settings, shop = settings_of(workspace), Workspace(settings=settings_of(workspace))
+    shop.use(DATASET, "colour-shape")
+    desk = Desk(ServiceOptions(Dataset.named(DATASET)), settings)
+    write, embedded_for = desk.store.write, list[str]()
+
+    async def write_later(work: Any) -> Any:
+        """The pictures are embedded, the store is not written yet: now comes another model, ready to the end."""
+        embedded_for.append(desk.lineup.model(None).name)
+        if len(embedded_for) == 1:
+            shop.use(DATASET, "colour")
+            while desk.lineup.model(None).name != "colour":
+                await asyncio.sleep(0.02)
+        return await write(work)
+
+    monkeypatch.setattr(desk.store, "write", write_later)
+    try:
+        assert asyncio.run(put_once(desk, Wanted("azure", ProductChange(), [photo_of(AZURE)]))) == 201
+        until(lambda: "azure" in desk.lineup.model("colour").state.recent.products)
+        new = desk.lineup.model("colour").state.recent.index
+        assert new is not None and list(new.grouping.products) == ["azure"]
+        assert embedded_for == ["colour-shape", "colour"]
+    finally:
+        desk.close()
+
+
+def test_a_question_to_a_model_that_was_replaced_long_ago_is_told_to_come_back() -> None:
+    batches: Batches[int, int] = Batches(lambda questions: questions, 4, "doubles")
+    assert batches.submit(1).result() == 1
+    batches.close()
+    with pytest.raises(BusyError, match="ask again"):
+        batches.submit(2).result(timeout=5)
