@@ -16,7 +16,7 @@ demo/data:
 	$(MAKE) demo
 
 test: $(VENV)/.developed chromium
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Small sizes; `make bench SCALE=full` has those of docs/performance.md and takes far longer.
 SCALE ?= quick
@@ -41,7 +41,7 @@ types: $(VENV)/.developed
 
 coverage: $(VENV)/.developed chromium
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m coverage combine
 	$(BIN)/python -m coverage report --fail-under=90
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from image_similarity.service.page_files import KINDS, page_files, page_routes
+from image_similarity.service.routes.page_files import KINDS, page_files, page_routes
 from tests.serving import serving
 
 MOST_BYTES = 60_000

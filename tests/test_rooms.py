@@ -56,6 +56,12 @@ HEAVY = {
 }
 # What a room is made of: whoever imports the room uses these. No other module may import them while it is loaded.
 OWN = {"service": {"fastapi", "starlette", "pydantic", "prometheus_client", "python_multipart", "httpx"}}
+# What the inner rooms of the service may know of it beside themselves; the others know them.
+INNER = {
+    "guards": {"errors", "problems", "schemas"},
+    "answering": {"errors", "options", "schemas"},
+    "keeping": {"errors", "schemas"},
+}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 
@@ -129,6 +135,16 @@ def test_a_room_imports_only_rooms_above_it(module: Path) -> None:
     allowed = above(room_of(module))
     wrong = [f"{module}:{line} imports {room}" for line, room in own_imports(module) if room not in allowed]
     assert wrong == []
+
+
+@pytest.mark.parametrize("inner", INNER)
+def test_the_service_is_built_from_the_inside_out(inner: str) -> None:
+    known = {inner, *INNER[inner]}
+    for module in (each for each in MODULES if each.parts[:2] == ("service", inner)):
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("image_similarity.service"):
+                for name in (f"{node.module}.{alias.name}" for alias in node.names):
+                    assert name.split(".")[2] in known, f"{module}:{node.lineno} imports {name}"
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)

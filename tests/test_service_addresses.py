@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_similarity.errors import UsageError
-from image_similarity.service.addresses import NAT64, Trusted, is_open
+from image_similarity.service.guards.addresses import NAT64, Trusted, is_open
 
 OPEN = (
     "93.184.216.34",

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from image_similarity.service.batching import Batches
+from image_similarity.service.answering.batching import Batches
 
 
 class Slow:

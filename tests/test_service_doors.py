@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from image_similarity.cli.app import app
-from image_similarity.service.keys import FILE, Allowed, Keys
+from image_similarity.service.guards.keys import FILE, Allowed, Keys
 from tests.service import Service, fitted, photo_of, running, until
 from tests.shop import BLUE, RED
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from image_similarity.service.addresses import Trusted
-from image_similarity.service.fetching import UNREACHED, FetchError, FetchLimits, fetch_picture, look_up
+from image_similarity.service.guards.addresses import Trusted
+from image_similarity.service.guards.fetching import UNREACHED, FetchError, FetchLimits, fetch_picture, look_up
 from tests.servers import Answer, ImageServer, image_server, picture
 
 HERE = FetchLimits(trusted=Trusted.parse(["127.0.0.1/32"]))

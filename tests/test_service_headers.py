@@ -14,9 +14,9 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from image_similarity.errors import UsageError
-from image_similarity.service.access import AccessLog, name_key
-from image_similarity.service.guard import Guard
-from image_similarity.service.headers import SecurityHeaders
+from image_similarity.service.guards.access import AccessLog, name_key
+from image_similarity.service.guards.headers import SecurityHeaders
+from image_similarity.service.guards.hosts import Guard
 from tests.serving import serving
 
 LINES: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ import pytest
 from image_similarity.cli import main
 from image_similarity.dataset import Dataset
 from image_similarity.errors import KeysError, UsageError
-from image_similarity.service.keys import Allowed, Keys
+from image_similarity.service.guards.keys import Allowed, Keys
 from image_similarity.service.options import ServiceOptions
 
 

@@ -15,9 +15,9 @@ from fastapi.responses import StreamingResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_similarity.service.access import AccessLog
-from image_similarity.service.depth import too_deep
-from image_similarity.service.limits import BodyLimit, RateLimiter, client_of
+from image_similarity.service.guards.access import AccessLog
+from image_similarity.service.guards.depth import too_deep
+from image_similarity.service.guards.limits import BodyLimit, RateLimiter, client_of
 from tests.serving import serving
 
 LIMIT = 2000

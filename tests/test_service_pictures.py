@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from image_similarity.errors import ImageError
-from image_similarity.service import photos as photos_module
-from image_similarity.service import pictures as pictures_module
-from image_similarity.service.imports import Imports
-from image_similarity.service.marks import MarkBook
-from image_similarity.service.photos import LARGEST, Photos
-from image_similarity.service.pictures import Pictures
+from image_similarity.service.keeping import photos as photos_module
+from image_similarity.service.keeping import pictures as pictures_module
+from image_similarity.service.keeping.imports import Imports
+from image_similarity.service.keeping.marks import MarkBook
+from image_similarity.service.keeping.photos import LARGEST, Photos
+from image_similarity.service.keeping.pictures import Pictures
 from image_similarity.service.schemas import BulkProduct, JobFailure
 from tests.conftest import paint
 from tests.service import photo_of

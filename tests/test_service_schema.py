@@ -19,7 +19,7 @@ from image_similarity.embedding.choice import ModelChoice
 from image_similarity.sample import draw_sample
 from image_similarity.sample.families import FAMILIES
 from image_similarity.service.app import create_app
-from image_similarity.service.keys import FILE, Allowed, Keys
+from image_similarity.service.guards.keys import FILE, Allowed, Keys
 from image_similarity.service.options import ServiceOptions
 from image_similarity.service.schemas import MOST_NUMBER, Matches
 from image_similarity.settings import Settings
@@ -45,7 +45,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
     key = Keys(place.root / FILE).add("schemathesis", Allowed.admin)
     options = ServiceOptions(Dataset.named("shop"), (ModelChoice("colour-shape"),), host="0.0.0.0", photos=50)
     with pytest.MonkeyPatch.context() as patch, serving(create_app(options, place)) as address:
-        patch.setattr("image_similarity.service.fetching.look_up", no_internet)
+        patch.setattr("image_similarity.service.guards.fetching.look_up", no_internet)
         yield address, key
 
 

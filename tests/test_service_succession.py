@@ -19,11 +19,11 @@ from image_similarity.dataset import Dataset
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import model_spec
 from image_similarity.jobs.chosen import projection_folder
-from image_similarity.service.batching import Batches
+from image_similarity.service.answering.batching import Batches
 from image_similarity.service.desk import Desk
 from image_similarity.service.errors import BusyError
 from image_similarity.service.options import ServiceOptions
-from image_similarity.service.putting import Wanted, put_once
+from image_similarity.service.routes.putting import Wanted, put_once
 from image_similarity.service.schemas import ProductChange
 from image_similarity.settings import Settings
 from tests.service import DATASET, Service, fitted, photo_of, running, until

@@ -12,7 +12,7 @@ from image_similarity.cli import options as o
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from image_similarity.service.keys import Keys
+    from image_similarity.service.guards.keys import Keys
 
 keys = typer.Typer(
     help="Add, list and remove the API keys of the service.",
@@ -33,7 +33,7 @@ def add(
     import sys
 
     from image_similarity.cli import show
-    from image_similarity.service.keys import Allowed
+    from image_similarity.service.guards.keys import Allowed
 
     shown = _keys(workspace).add(name, Allowed(scope.value), days)
     sys.stdout.write(shown + "\n")
@@ -47,7 +47,7 @@ def list_keys(
 ) -> None:
     """Every API key: its name, what it is for, and until when."""
     from image_similarity.cli import show
-    from image_similarity.service.keys import utc_now
+    from image_similarity.service.guards.keys import utc_now
 
     now = utc_now()
     rows = [
@@ -80,7 +80,7 @@ def remove(
 
 
 def _keys(root: Path) -> Keys:
-    from image_similarity.service.keys import FILE, Keys
+    from image_similarity.service.guards.keys import FILE, Keys
     from image_similarity.settings import Settings
 
     return Keys(Settings.from_environment(None, root=root).root / FILE)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 NOT_SCALED = (255.0, 255.0, 255.0)  # the std of a network that takes 0..1, which is what a description starts from
+AHEAD = 2
+"""Pictures in hand for each that is computed: the next one is there before Python's other threads let us give it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class OpenVinoModel:
         else:
             quick = configuration(spec, "LATENCY")
             self._compiled = load_or_compile(ready, spec, graph, quick, lambda: _compile(spec, graph, quick))
-        self._at_once = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._at_once = AHEAD * int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB ``(n, size, size, 3)`` to unit vectors ``(n, dimension)``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
+from image_similarity.features.schema import marks
 from image_similarity.types import CatalogueImage, Failure, Product
 
 if TYPE_CHECKING:
@@ -71,12 +72,15 @@ class CatalogueRecords:
 
     def product(self, product_id: str) -> Product:
         """A product's texts; empty ones where the catalogue had none."""
+        (product,) = self.products([product_id])
+        return product
+
+    def products(self, product_ids: Sequence[str]) -> list[Product]:
+        """The texts of some thousands of products at most, in their order; see :meth:`product`."""
+        query = f"SELECT * FROM {self._database.products} WHERE item_id IN ({marks(product_ids)})"
         with self._database.reading() as connection:
-            row = connection.execute(
-                f"SELECT title, description, attributes FROM {self._database.products} WHERE item_id = ?",
-                (product_id,),
-            ).fetchone()
-        return Product(product_id, row[0], row[1], json.loads(row[2])) if row else Product(product_id)
+            known = {row[0]: row for row in connection.execute(query, product_ids)}
+        return [_product(known.get(product_id, (product_id,))) for product_id in product_ids]
 
     def image(self, image_id: str) -> CatalogueImage | None:
         """One image of the present catalogue."""
@@ -165,6 +169,10 @@ class CatalogueRecords:
                 (value,),
             ).fetchone()
         return _image(row) if row else None
+
+
+def _product(row: Sequence[str]) -> Product:
+    return Product(row[0], row[1], row[2], json.loads(row[3])) if len(row) > 1 else Product(row[0])
 
 
 def _image(row: Sequence[str]) -> CatalogueImage:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
@@ -41,6 +42,11 @@ STEPS = (
 def quoted(name: str) -> str:
     """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def marks(values: Sequence[object]) -> str:
+    """As many question marks as there are values."""
+    return ", ".join("?" * len(values))
 
 
 def connect(path: Path, timeout: float) -> sqlite3.Connection:

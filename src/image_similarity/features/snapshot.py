@@ -12,7 +12,8 @@ import numpy as np
 
 from image_similarity.features import codec
 from image_similarity.features.changes import last_change
-from image_similarity.features.store import IMAGE_OF_ID, FeatureStore, column_of, marks
+from image_similarity.features.schema import marks
+from image_similarity.features.store import IMAGE_OF_ID, FeatureStore, column_of
 from image_similarity.images.views import SIX_VIEWS
 
 if TYPE_CHECKING:

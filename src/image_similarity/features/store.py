@@ -11,7 +11,7 @@ import numpy as np
 
 from image_similarity.errors import NotFittedError
 from image_similarity.features import codec
-from image_similarity.features.schema import quoted
+from image_similarity.features.schema import marks, quoted
 from image_similarity.types import CatalogueImage, Features, ModelSpec
 
 if TYPE_CHECKING:
@@ -245,8 +245,3 @@ def column_of(model_key: str) -> str:
 
 def _row_id(image_id: str, view: str) -> str:
     return f"{image_id},{view}"
-
-
-def marks(values: Sequence[object]) -> str:
-    """As many question marks as there are values."""
-    return ", ".join("?" * len(values))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from image_similarity.neighbours.components import dots
-from image_similarity.neighbours.halves import single
+from image_similarity.neighbours.halves import put_single, single
 from image_similarity.neighbours.keys import keys_of, largest
 
 if TYPE_CHECKING:
@@ -16,6 +17,33 @@ if TYPE_CHECKING:
 VALUES = 1 << 20  # looked at together: 4 MB in float32 stay in the processor's cache
 AT_FIRST = 24  # candidates
 FAR_OFF = 2.5
+
+
+class _Held(threading.local):
+    """Memory of a thread's own, for rows that are taken out of a matrix and looked at.
+
+    It is kept: what is freed after each question goes back to the system, and its pages come anew with the next one,
+    which took a third of a search's time.
+    """
+
+    def __init__(self) -> None:
+        self._halves, self._singles = np.empty(0, np.float16), np.empty(0, np.float32)
+
+    def singles(self, vectors: NDArray[np.floating], rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Rows of a matrix as ``float32``, good until this thread's next call. A row of -1 is some row."""
+        shape = len(rows), vectors.shape[1]
+        size = shape[0] * shape[1]
+        if self._singles.size < size:
+            self._halves, self._singles = np.empty(size, np.float16), np.empty(size, np.float32)
+        singles = self._singles[:size].reshape(shape)
+        if vectors.dtype != np.float16:
+            return vectors.take(rows, axis=0, out=singles, mode="clip")
+        halves = self._halves[:size].reshape(shape)
+        put_single(vectors.take(rows, axis=0, out=halves, mode="clip"), singles)
+        return singles
+
+
+_HELD = _Held()
 
 
 def closest(
@@ -33,7 +61,7 @@ def closest(
     together = max(1, VALUES // max(1, rows.shape[1] * vectors.shape[1]))
     for start in range(0, len(queries), together):
         looked, asked = rows[start : start + together], single(queries[start : start + together])
-        candidates = single(vectors[looked.reshape(-1)]).reshape(*looked.shape, -1)
+        candidates = _HELD.singles(vectors, looked.reshape(-1)).reshape(*looked.shape, -1)
         scores = np.matmul(candidates, asked[:, :, None])[:, :, 0]
         found = keys_of(scores, looked)
         found[looked < 0] = np.iinfo(np.int64).min
@@ -45,7 +73,7 @@ def all_of(
     vectors: NDArray[np.floating], queries: NDArray[np.float32], rows: NDArray[np.intp], k: int
 ) -> NDArray[np.int64]:
     """As :func:`closest` where the candidates of all queries are the same few rows ``(c,)``, at least ``k``."""
-    candidates, keys = single(vectors.take(rows, axis=0)), np.empty((len(queries), k), np.int64)
+    candidates, keys = _HELD.singles(vectors, rows), np.empty((len(queries), k), np.int64)
     for line, query in zip(keys, queries, strict=True):
         line[:] = largest(keys_of(dots(candidates, query), rows)[None], k)[0]
     return keys
@@ -70,13 +98,13 @@ def closest_in_turn(
     """
     rows, looks = candidates
     first = max(AT_FIRST, k + k // 2)
-    exact = dots(single(vectors.take(rows[:first], axis=0)), query)
+    exact = dots(_HELD.singles(vectors, rows[:first]), query)
     if len(rows) > first:
         off = exact - looks[:first]
         lowest = np.partition(exact, len(exact) - k)[len(exact) - k]
         reach = looks[first:] >= lowest - (off.mean() + FAR_OFF * off.std())
         more = int(np.count_nonzero(reach))  # best first: they are the first ones
-        exact = np.concatenate([exact, dots(single(vectors.take(rows[first : first + more], axis=0)), query)])
+        exact = np.concatenate([exact, dots(_HELD.singles(vectors, rows[first : first + more]), query)])
         rows = rows[: first + more]
     best: NDArray[np.int64] = largest(keys_of(exact, rows)[None], k)[0]
     return best

@@ -9,17 +9,18 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from image_similarity import __version__
-from image_similarity.service import about, importing, metrics, products, schemas, searching, sharing
-from image_similarity.service.access import AccessLog
+from image_similarity.service import metrics, schemas
 from image_similarity.service.desk import Desk
 from image_similarity.service.failing import add_handlers, problems
-from image_similarity.service.guard import Guard
-from image_similarity.service.headers import SecurityHeaders
-from image_similarity.service.importer import Importer
-from image_similarity.service.keys import FILE, Keys
-from image_similarity.service.limits import BodyLimit, RateLimiter
-from image_similarity.service.page_files import page_routes
-from image_similarity.service.turning import TurnAway
+from image_similarity.service.guards.access import AccessLog
+from image_similarity.service.guards.headers import SecurityHeaders
+from image_similarity.service.guards.hosts import Guard
+from image_similarity.service.guards.keys import FILE, Keys
+from image_similarity.service.guards.limits import BodyLimit, RateLimiter
+from image_similarity.service.guards.turning import TurnAway
+from image_similarity.service.routes import about, importing, products, searching, sharing
+from image_similarity.service.routes.importer import Importer
+from image_similarity.service.routes.page_files import page_routes
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 
-from image_similarity.service.depth import too_deep
 from image_similarity.service.errors import BadRequestError, UnsupportedError, UnusableError
+from image_similarity.service.guards.depth import too_deep
 from image_similarity.service.schemas import MOST_IMAGES
 
 if TYPE_CHECKING:

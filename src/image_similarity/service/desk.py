@@ -9,21 +9,21 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from image_similarity.processors import processors
-from image_similarity.service.addresses import Trusted
+from image_similarity.service.answering.succession import Succession
+from image_similarity.service.answering.upkeep import Upkeep
 from image_similarity.service.errors import BusyError, NotThereError
-from image_similarity.service.fetching import FetchLimits
-from image_similarity.service.imports import Imports
-from image_similarity.service.marks import MarkBook
-from image_similarity.service.photos import Photos
-from image_similarity.service.pictures import Pictures
-from image_similarity.service.store import Store
-from image_similarity.service.succession import Succession
-from image_similarity.service.turning import FULL
-from image_similarity.service.upkeep import Upkeep
+from image_similarity.service.guards.addresses import Trusted
+from image_similarity.service.guards.fetching import FetchLimits
+from image_similarity.service.guards.turning import FULL
+from image_similarity.service.keeping.imports import Imports
+from image_similarity.service.keeping.marks import MarkBook
+from image_similarity.service.keeping.photos import Photos
+from image_similarity.service.keeping.pictures import Pictures
+from image_similarity.service.keeping.store import Store
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
-    from image_similarity.service.lineup import Lineup
+    from image_similarity.service.answering.lineup import Lineup
     from image_similarity.service.options import ServiceOptions
     from image_similarity.settings import Settings
 

@@ -20,9 +20,9 @@ from image_similarity.errors import (
     StoreError,
     UsageError,
 )
-from image_similarity.service.access import request_id
 from image_similarity.service.errors import BusyError, ReadOnlyError, ServiceError
-from image_similarity.service.fetching import FetchError
+from image_similarity.service.guards.access import request_id
+from image_similarity.service.guards.fetching import FetchError
 from image_similarity.service.problems import MEDIA_TYPE, problem_response
 from image_similarity.service.schemas import FieldProblem, Problem
 

@@ -10,16 +10,16 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from image_similarity.service.access import name_key
-from image_similarity.service.keys import Allowed, Keys
-from image_similarity.service.limits import client_of
+from image_similarity.service.guards.access import name_key
+from image_similarity.service.guards.keys import Allowed, Keys
+from image_similarity.service.guards.limits import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from image_similarity.service.desk import Desk
-    from image_similarity.service.importer import Importer
-    from image_similarity.service.limits import RateLimiter
+    from image_similarity.service.guards.limits import RateLimiter
+    from image_similarity.service.routes.importer import Importer
 
 _bearer = HTTPBearer(auto_error=False, description="An API key; see `image-similarity keys`.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
 from image_similarity.service.app import create_app
-from image_similarity.service.keys import FILE, Keys
+from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
     from image_similarity.features.database import Database
+    from image_similarity.service.answering.served import ServedModel
     from image_similarity.service.desk import Desk
-    from image_similarity.service.served import ServedModel
 
 router = APIRouter(tags=["about"], dependencies=[Depends(may_read)])
 health = APIRouter(tags=["about"])

@@ -23,9 +23,9 @@ from image_similarity.jobs.catch_up import catch_up
 from image_similarity.jobs.chosen import chosen
 from image_similarity.jobs.in_use import in_use_file, model_in_use
 from image_similarity.jobs.standing import open_state
-from image_similarity.service.building import build_index
-from image_similarity.service.lineup import Lineup
-from image_similarity.service.served import ServedModel
+from image_similarity.service.answering.building import build_index
+from image_similarity.service.answering.lineup import Lineup
+from image_similarity.service.answering.served import ServedModel
 from image_similarity.settings import Folders
 from image_similarity.types import no_progress
 

@@ -6,7 +6,7 @@ network already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +25,7 @@ from image_similarity.jobs.standing import State, next_state
 from image_similarity.jobs.sure import AGGREGATE, OLDER, Judge, Judged
 from image_similarity.jobs.words import Words, query_vector
 from image_similarity.service import schemas
-from image_similarity.service.batching import Batches
+from image_similarity.service.answering.batching import Batches
 from image_similarity.settings import Folders
 from image_similarity.types import ProductMatch, no_progress
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from image_similarity.jobs.chosen import Chosen, Embedder, Squares
     from image_similarity.jobs.like import Like
     from image_similarity.settings import Settings
-    from image_similarity.types import TextModel
+    from image_similarity.types import Product, TextModel
 
 Vectors = NDArray[np.floating]
 NETWORKS = Lock()
@@ -226,11 +226,12 @@ class ServedModel:
         except UsageError as error:  # the filter is no filter, for all who asked with it
             return [error] * len(vectors)
 
-    def _shown(self, state: State, matches: Iterable[ProductMatch]) -> list[schemas.Match]:
+    def _shown(self, state: State, matches: Sequence[ProductMatch]) -> list[schemas.Match]:
         if self._records is None:  # of this thread, as SQLite wants it
             path = Folders(self._settings.root).database
             self._records = CatalogueRecords(Database(path, self._dataset, timeout=self._settings.lock_timeout))
-        return [_shown(self._records, state, match) for match in matches]
+        products = self._records.products([match.product_id for match in matches])
+        return [_shown(state, match, product) for match, product in zip(matches, products, strict=True)]
 
 
 def _pass_on(ended: Future[Any], answer: Future[Any]) -> None:
@@ -244,8 +245,7 @@ def _pass_on(ended: Future[Any], answer: Future[Any]) -> None:
         answer.set_result(ended.result())
 
 
-def _shown(records: CatalogueRecords, state: State, match: ProductMatch) -> schemas.Match:
-    product = records.product(match.product_id)
+def _shown(state: State, match: ProductMatch, product: Product) -> schemas.Match:
     score = match.score or 0.0
     return schemas.Match(
         rank=match.rank,

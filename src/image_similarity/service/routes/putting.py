@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from image_similarity.features.database import Database
     from image_similarity.service import schemas
+    from image_similarity.service.answering.lineup import Lineup
     from image_similarity.service.desk import Desk
-    from image_similarity.service.lineup import Lineup
 
 RESERVED = "/similar"
 

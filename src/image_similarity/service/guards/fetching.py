@@ -13,7 +13,7 @@ from functools import lru_cache
 import httpx
 
 from image_similarity.errors import ImageError
-from image_similarity.service.addresses import Trusted, is_open
+from image_similarity.service.guards.addresses import Trusted, is_open
 
 STAGE = "fetch"
 SCHEMES = {"http": 80, "https": 443}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from image_similarity.service.access import request_id
 from image_similarity.service.errors import BusyError
+from image_similarity.service.guards.access import request_id
 from image_similarity.service.problems import problem_response
 
 SEARCH = "/v1/search"

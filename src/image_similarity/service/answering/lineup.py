@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from image_similarity.service.served import ServedModel
+    from image_similarity.service.answering.served import ServedModel
     from image_similarity.types import ModelSpec
 
 

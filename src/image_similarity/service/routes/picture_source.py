@@ -7,7 +7,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from image_similarity.service.errors import UnusableError
-from image_similarity.service.fetching import fetch_picture
+from image_similarity.service.guards.fetching import fetch_picture
 
 if TYPE_CHECKING:
     from image_similarity.service import schemas

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from image_similarity.service.access import request_id
+from image_similarity.service.guards.access import request_id
 from image_similarity.service.problems import problem_response
 
 TITLES = {408: "Too slow", 413: "Too large"}

@@ -20,10 +20,10 @@ from image_similarity.service.bodies import FORM, file_in, form_of, json_body, k
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import BadRequestError, NotThereError, UnsupportedError, UnusableError
 from image_similarity.service.failing import problems
-from image_similarity.service.photos import QUALITY
-from image_similarity.service.pictures import Sent
+from image_similarity.service.keeping.photos import QUALITY
+from image_similarity.service.keeping.pictures import Sent
+from image_similarity.service.routes.searching import box_of
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
-from image_similarity.service.searching import box_of
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:

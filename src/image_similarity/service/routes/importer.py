@@ -11,12 +11,12 @@ from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.images.decode import decode
 from image_similarity.service import schemas
 from image_similarity.service.errors import ServiceError
-from image_similarity.service.picture_source import picture_bytes
-from image_similarity.service.putting import Wanted, put_once
+from image_similarity.service.routes.picture_source import picture_bytes
+from image_similarity.service.routes.putting import Wanted, put_once
 
 if TYPE_CHECKING:
     from image_similarity.service.desk import Desk
-    from image_similarity.service.imports import Todo
+    from image_similarity.service.keeping.imports import Todo
 
 CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
 AT_A_TIME = 8  # products whose pictures are fetched together

@@ -12,13 +12,13 @@ from image_similarity.images.decode import decode
 from image_similarity.images.ground import on_plain_ground
 from image_similarity.jobs.words import Words
 from image_similarity.service import schemas
+from image_similarity.service.answering.served import Asked, Found, ServedModel
 from image_similarity.service.bodies import JSON, body_of, fields_in, file_in, form_of, json_body, kind_of
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.failing import problems
-from image_similarity.service.picture_source import picture_bytes
+from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routing import answered, desk_of, may_read
-from image_similarity.service.served import Asked, Found, ServedModel
 
 if TYPE_CHECKING:
     from image_similarity.jobs.chosen import Squares

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from image_similarity.errors import UsageError
-from image_similarity.service.access import request_id
+from image_similarity.service.guards.access import request_id
 from image_similarity.service.problems import problem_response
 
 OWN_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))

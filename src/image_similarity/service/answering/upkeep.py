@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.features.database import Database
-from image_similarity.service.building import build_index
+from image_similarity.service.answering.building import build_index
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from image_similarity.dataset import Dataset
-    from image_similarity.service.served import ServedModel
-    from image_similarity.service.succession import Succession
+    from image_similarity.service.answering.served import ServedModel
+    from image_similarity.service.answering.succession import Succession
     from image_similarity.settings import Settings
 
 LOOK = 0.2  # seconds between two looks at the store

@@ -13,8 +13,8 @@ from image_similarity.service import schemas
 from image_similarity.service.bodies import JSON, body_of, files_in, form_of, json_body, kind_of, only, parsed
 from image_similarity.service.errors import BadRequestError, NotThereError, ReadOnlyError, UnusableError
 from image_similarity.service.failing import problems
-from image_similarity.service.picture_source import picture_bytes
-from image_similarity.service.putting import RESERVED, Wanted, done_before, put_once, request_of
+from image_similarity.service.routes.picture_source import picture_bytes
+from image_similarity.service.routes.putting import RESERVED, Wanted, done_before, put_once, request_of
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
 
 if TYPE_CHECKING:
