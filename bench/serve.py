@@ -126,6 +126,7 @@ def main() -> None:
         "p95 ms",
         "p99 ms",
         "503",
+        "their p99 ms",
         "errors",
         "MB",
     ]
