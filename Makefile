@@ -15,6 +15,10 @@ serve: demo/data
 demo/data:
 	$(MAKE) demo
 
+# Two workers on two processors: a thread each for arithmetic, or they wait for one another.
+test coverage: export OPENBLAS_NUM_THREADS := 1
+test coverage: export OMP_NUM_THREADS := 1
+
 test: $(VENV)/.developed chromium
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import httpx
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from image_similarity.service.guards.access import AccessLog
 from image_similarity.service.guards.depth import too_deep
 from image_similarity.service.guards.limits import BodyLimit, RateLimiter, client_of
+from tests.service import until
 from tests.serving import serving
 
 LIMIT = 2000
@@ -204,6 +206,26 @@ def test_an_answer_may_take_longer_than_a_body() -> None:
     with serving(BodyLimit(application(), lambda scope: LIMIT, seconds=0.05)) as address:
         assert httpx.get(address + "/slow").text == "0123456789"
         assert httpx.post(address + "/slow", content=b"a" * 100).text == "0123456789"
+
+
+def test_what_all_send_together_has_a_limit_too() -> None:
+    limited = BodyLimit(application(), lambda scope: LIMIT, together=2 * LIMIT)
+    with serving(AccessLog(limited, lambda line: None)) as address:
+        host, port = address.removeprefix("http://").split(":")
+        head = f"POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LIMIT}\r\n\r\n".encode()
+        with ExitStack() as stack:
+            slow = [stack.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(2)]
+            for connection in slow:
+                connection.sendall(head + b"a" * (LIMIT - 1))
+            until(lambda: limited.held == 2 * LIMIT - 2)
+            answer = httpx.post(address + "/stream", content=b"a" * 100)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert "room" in answer.json()["detail"]
+            for connection in slow:
+                connection.sendall(b"a")
+                assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        until(lambda: limited.held == 0)
+        assert httpx.post(address + "/stream", content=b"a" * 100).json() == 100
 
 
 def test_each_request_has_its_own_limit(service: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from image_similarity.errors import ImageError
+from image_similarity.service.keeping import imports as imports_module
 from image_similarity.service.keeping import photos as photos_module
 from image_similarity.service.keeping import pictures as pictures_module
 from image_similarity.service.keeping.imports import Imports
@@ -115,3 +116,21 @@ def test_an_import_remembers_how_far_it_is(tmp_path: Path) -> None:
     ended = later.find(job.job_id)
     assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 1, 2)
     assert ended.finished and later.unfinished() == [] and later.find("../keys") is None
+
+
+def test_finished_imports_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports_module, "KEPT", 2)
+    imports = Imports(tmp_path)
+    large = [BulkProduct(product_id=f"p{number}", description="x" * 9_000) for number in range(9)]
+    jobs = [imports.add(large).job_id for _ in range(4)]
+    before = (tmp_path / f"{jobs[0]}.sqlite").stat().st_size
+    for job_id in jobs[:3]:
+        for todo in imports.todo(job_id, 9):
+            imports.settle(job_id, todo, [], put=True)
+        imports.mark(job_id, "done")
+    ended = imports.find(jobs[0])
+    assert ended and (ended.total, ended.done) == (9, 9)
+    assert (tmp_path / f"{jobs[0]}.sqlite").stat().st_size < before / 3
+    newest = imports.add(large).job_id
+    assert {job.job_id for job in imports.all()} == {*jobs[1:], newest}  # two that ended, and all that have not
+    assert imports.find(jobs[0]) is None

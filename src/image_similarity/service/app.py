@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 BURST = 4  # seconds' worth of requests that a client may make at once
 UNLIMITED = 1e9
+BODIES = 10  # of the largest that there may be, in hand at once: a few hundred megabytes
 ANYWHERE = (401, 403, 429, 503)  # no key, one that may not, too many requests, a store that is locked
 RECORDS = (schemas.SearchRequest, schemas.ProductChange, schemas.JobRequest, schemas.Mark, schemas.Problem)
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID")
@@ -49,7 +50,7 @@ def create_app(options: ServiceOptions, settings: Settings, progress: Progress =
     """
     app = routes(options, settings, progress)
     counted: ASGIApp = app.state.metrics.around(app)
-    inner: ASGIApp = BodyLimit(counted, lambda _: options.max_body_bytes)
+    inner: ASGIApp = BodyLimit(counted, lambda _: options.max_body_bytes, BODIES * options.max_body_bytes)
     if options.origins:
         inner = CORSMiddleware(
             inner,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from image_similarity.service.errors import BusyError
 from image_similarity.service.guards.access import request_id
 from image_similarity.service.problems import problem_response
 
-TITLES = {408: "Too slow", 413: "Too large"}
+TITLES = {408: "Too slow", 413: "Too large", 503: "Busy"}
+TOO_MUCH = "There is more being sent than there is room for just now."
 SLOWEST = 60.0
 """Seconds that a body may take."""
 STRANGERS = ""
@@ -100,14 +103,20 @@ class BodyRefusedError(HTTPException):
 
 class BodyLimit:
     """Answers 413 to a body of more bytes than ``limit`` says for its request: at once where it declares them, else
-    as soon as they have come; and 408 to one that has not come after ``seconds``, so that nobody can hold a place for
-    ever. What the application makes of the broken body is not sent.
+    as soon as they have come; 408 to one that has not come after ``seconds``, so that nobody can hold a place for
+    ever; and 503 to one that would make the bodies of all requests that are being answered more than ``together``. What
+    the application makes of the broken body is not sent.
     """
 
-    def __init__(self, app: ASGIApp, limit: Callable[[Scope], int], seconds: float = SLOWEST) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: Callable[[Scope], int], together: int = sys.maxsize, seconds: float = SLOWEST
+    ) -> None:
         self.app = app
         self.limit = limit
         self.seconds = seconds
+        self.together = together
+        self.held = 0
+        """Bytes of the bodies of all requests that are being answered."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -119,7 +128,7 @@ class BodyLimit:
         if declared.isdecimal() and int(declared) > most:
             await _refusal(scope, _too_large(most))(scope, receive, send)
             return
-        body = _Body(receive, most, self.seconds)
+        body = _Body(receive, most, self)
         started = False
 
         async def unless_refused(message: Message) -> None:
@@ -133,6 +142,8 @@ class BodyLimit:
         except Exception:
             if body.refused is None or started:
                 raise
+        finally:
+            self.held -= body.came
         if body.refused is not None and not started:
             await _refusal(scope, body.refused)(scope, receive, send)
 
@@ -140,27 +151,33 @@ class BodyLimit:
 class _Body:
     """The body of one request, counted while it comes. ``refused`` says why it was given up."""
 
-    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, most: int, limits: BodyLimit) -> None:
         self.refused: BodyRefusedError | None = None
-        self._receive, self._most, self._seconds = receive, most, seconds
-        self._came, self._ended = 0, False
+        self.came = 0
+        self._receive, self._most, self._limits = receive, most, limits
+        self._ended = False
         self._until: float | None = None
 
     async def receive(self) -> Message:
         if self._ended:  # who waits now waits for the client to leave
             return await self._receive()
         if self._until is None:
-            self._until = asyncio.get_running_loop().time() + self._seconds
+            self._until = asyncio.get_running_loop().time() + self._limits.seconds
         try:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
-            self.refused = BodyRefusedError(408, f"The body did not come within {self._seconds:g} seconds.")
+            self.refused = BodyRefusedError(408, f"The body did not come within {self._limits.seconds:g} seconds.")
             raise self.refused from None
-        self._came += len(message.get("body", b""))
+        part = len(message.get("body", b""))
+        self.came += part
+        self._limits.held += part
         self._ended = not message.get("more_body", False)
-        if self._came > self._most:
+        if self.came > self._most:
             self.refused = _too_large(self._most)
+        elif part and self._limits.held > self._limits.together:
+            self.refused = BodyRefusedError(503, TOO_MUCH, headers={"Retry-After": str(BusyError.retry_after)})
+        if self.refused is not None:
             raise self.refused
         return message
 
@@ -170,4 +187,5 @@ def _too_large(most: int) -> BodyRefusedError:
 
 
 def _refusal(scope: Scope, refused: BodyRefusedError) -> Response:
-    return problem_response(refused.status_code, TITLES[refused.status_code], refused.detail, request_id(scope))
+    title = TITLES[refused.status_code]
+    return problem_response(refused.status_code, title, refused.detail, request_id(scope), headers=refused.headers)

@@ -10,7 +10,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from image_similarity.service import schemas
 JobState = Literal["queued", "running", "done", "failed"]
 NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 SHOWN = 100  # failures that an answer lists
+KEPT = 100  # finished imports
 SCHEMA = """
 CREATE TABLE job (state TEXT NOT NULL, created TEXT NOT NULL, finished TEXT, reason TEXT NOT NULL);
 CREATE TABLE products (
@@ -69,6 +70,7 @@ class Imports:
         job = self.find(job_id)
         if job is None:
             raise OutputError(f"the import was written into {self._folder} and cannot be read")
+        self._forget()
         return job
 
     def all(self) -> list[schemas.Job]:
@@ -119,10 +121,22 @@ class Imports:
         finished = _now() if state in ("done", "failed") else None
         with self._open(job_id) as file:
             file.execute("UPDATE job SET state = ?, finished = ?, reason = ?", (state, finished, reason))
+            if finished:
+                file.execute("UPDATE products SET body = ''")  # pictures may have been in it
+        if finished:
+            with suppress(sqlite3.Error), closing(sqlite3.connect(self._path(job_id))) as whole:
+                whole.execute("VACUUM")  # which takes room for a moment; where there is none, the file stays as large
+
+    def _forget(self) -> None:
+        """Remove the oldest of many finished imports."""
+        finished = [job for job in self.all() if job.finished]
+        for job in finished[KEPT:]:
+            self._path(job.job_id).unlink(missing_ok=True)
 
     @contextmanager
     def _open(self, job_id: str) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path(job_id), timeout=30.0)) as file, file:
+        there = f"{self._path(job_id).absolute().as_uri()}?mode=rw"  # one that is not there is not made
+        with closing(sqlite3.connect(there, uri=True, timeout=30.0)) as file, file:
             yield file
 
     def _path(self, job_id: str) -> Path:
