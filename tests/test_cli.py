@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from image_similarity.cli import main, show
+from image_similarity.cli.app import app, with_only
 from image_similarity.jobs.fit import FitReport
 from image_similarity.types import Counts
 from tests.conftest import paint
@@ -257,3 +259,19 @@ def test_one_photo_on_two_products_serves_both(
     first = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert first["product"] == "a"
     assert float(first["score"]) == pytest.approx(1, abs=1e-3)  # float16 on disk
+
+
+EVERY = [*(each.callback.__name__ for each in app.registered_commands if each.callback), "models", "keys"]
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_a_command_that_is_made_alone_is_the_same_command(command: str) -> None:
+    alone, among_all = (CliRunner().invoke(made, [command, "--help"]) for made in (with_only([command]), app))
+    assert alone.exit_code == 0 and alone.output == among_all.output
+    others = CliRunner().invoke(with_only([command]), ["--help"]).output.split("Commands:")[1]
+    assert others.split()[0] == command and len(others.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("asked", [[], ["--help"], ["simila"], ["-"]])
+def test_whoever_names_no_command_gets_all_of_them(asked: list[str]) -> None:
+    assert with_only(asked) is app

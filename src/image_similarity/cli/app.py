@@ -21,32 +21,56 @@ from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from image_similarity.jobs.answers import Answer
     from image_similarity.workspace import Workspace
 
 DEFAULT_WORKSPACE = Path("data")
 
-app = typer.Typer(
-    name="image-similarity",
-    help="Visual product similarity: similar products for each product, and products for a photo.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help: drawing it with rich takes longer than everything else
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+def _empty() -> typer.Typer:
+    """The command line without commands."""
+    return typer.Typer(
+        name="image-similarity",
+        help="Visual product similarity: similar products for each product, and products for a photo.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help: drawing it with rich takes longer than everything else
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = _empty()
 
 
 def main() -> None:
     """Run the command line; every expected error becomes one line and an exit code."""
     try:
-        app()
+        with_only(sys.argv[1:2])()
     except ImageSimilarityError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:  # `... | head` has seen enough
         sys.stderr.close()
         sys.exit(141)
+
+
+def with_only(asked: Sequence[str]) -> typer.Typer:
+    """The command line with the one command that is asked for: typer takes longer to make all of them than some to run.
+
+    Args:
+        asked: the first argument, where there is one; if it names no command, all are there.
+    """
+    commands = [each for each in app.registered_commands if each.callback and each.callback.__name__ in asked]
+    groups = [each for each in app.registered_groups if each.name in asked]
+    if not commands and not groups:
+        return app
+    alone = _empty()
+    alone.callback()(lambda: None)  # or typer would take the command for the whole
+    alone.registered_commands, alone.registered_groups = commands, groups
+    return alone
 
 
 @app.command()
