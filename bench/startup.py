@@ -29,7 +29,7 @@ IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +([\w.]+)")
 
 @dataclass
 class Command:
-    """One command line, run in a process of its own; keeps the most memory that it ever held."""
+    """One command line, run in a process of its own; keeps the most memory that it held."""
 
     name: str
     arguments: list[str]
@@ -42,7 +42,7 @@ class Command:
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise SystemExit(f"{self.name} ended with {process.returncode}")
-        self.megabytes = max(self.megabytes, used.ru_maxrss / 1024)
+        self.megabytes = used.ru_maxrss / 1024  # of the last round: the first one builds the index
 
     def imports(self) -> dict[str, float]:
         """The packages that took longest to import, in milliseconds of their own; ``python -X importtime``."""
