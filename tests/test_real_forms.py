@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.embedding.engine import Graph, OpenVinoModel
+from image_similarity.embedding.engine import OpenVinoModel
+from image_similarity.embedding.graph import Graph
 from image_similarity.embedding.hub_records import RECORDS, WITH_TEXT, HubRecord, Triple
 from image_similarity.embedding.text import OpenVinoTextModel
 from image_similarity.types import ModelSpec

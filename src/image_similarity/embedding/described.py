@@ -15,7 +15,7 @@ from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
 
 if TYPE_CHECKING:
     from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 FORMATS = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino"}
@@ -104,7 +104,7 @@ def load_described(choice: ModelChoice) -> Graph:
     Raises:
         ModelError: the file is missing or altered.
     """
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
 
     described = read_description(choice)
     actual = _sha256(described.file)

@@ -14,7 +14,7 @@ from image_similarity.types import ModelSpec
 
 if TYPE_CHECKING:
     from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
     from image_similarity.embedding.hub_records import HubRecord
 
 BYTE = 255.0
@@ -52,7 +52,7 @@ def load_pulled(choice: ModelChoice) -> Graph:
     Raises:
         WeightsError: it was not pulled, or a file is missing or altered.
     """
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
 
     record = RECORDS[choice.name]
     shelf = shelf_of(choice)

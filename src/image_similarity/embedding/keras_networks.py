@@ -20,7 +20,7 @@ from image_similarity.types import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
 
@@ -102,7 +102,7 @@ def load_network(choice: ModelChoice, settings: Settings, progress: Progress) ->
         WeightsError: the weights cannot be had or are not the right ones.
         ModelError: Keras could not build the graph.
     """
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
 
     network, digest = NETWORKS[choice.name], _digest(choice)
     cache = Folders(settings.root).models

@@ -16,7 +16,7 @@ from image_similarity.settings import Folders
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
     from image_similarity.settings import Settings
     from image_similarity.types import EmbeddingModel, ModelSpec, Progress
 

@@ -18,7 +18,8 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from image_similarity.embedding.engine import Graph, prepared_network
+from image_similarity.embedding.engine import prepared_network
+from image_similarity.embedding.graph import Graph
 from image_similarity.errors import ModelError, OutputError
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
     from image_similarity.types import ModelSpec
 
 ENDING = ".ready"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from image_similarity.embedding.engine import Graph, configuration, first_line, with_one_output
+from image_similarity.embedding.engine import configuration, first_line, with_one_output
+from image_similarity.embedding.graph import Graph
 from image_similarity.embedding.hub_models import shelf_of
 from image_similarity.embedding.hub_records import RECORDS, WITH_TEXT
 from image_similarity.embedding.models import model_spec

@@ -23,7 +23,7 @@ from image_similarity.files import replacing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from image_similarity.embedding.engine import Graph
+    from image_similarity.embedding.graph import Graph
     from image_similarity.embedding.pull import Hub
     from image_similarity.embedding.shelf import Shelf
     from image_similarity.embedding.timm_export import Exported

@@ -74,6 +74,7 @@ async def metrics(request: Request) -> Response:
     measured: Metrics = request.app.state.metrics
     desk = desk_of(request)
     measured.searching.set(desk.searching)
+    measured.images.clear()  # of models that no longer answer
     for model in desk.lineup.models:
         measured.images.labels(model.name).set(model.state.counts[1])
     return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from image_similarity.service.desk import Desk
     from image_similarity.service.guards.limits import RateLimiter
-    from image_similarity.service.routes.importer import Importer
 
 _bearer = HTTPBearer(auto_error=False, description="An API key; see `image-similarity keys`.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -60,8 +59,3 @@ def _may(scope: Allowed) -> Callable[..., Awaitable[None]]:
 
 
 may_read, may_write, may_admin = (_may(scope) for scope in (Allowed.read, Allowed.write, Allowed.admin))
-
-
-def importer_of(request: Request) -> Importer:
-    """What carries bulk imports out."""
-    return cast("Importer", request.app.state.importer)

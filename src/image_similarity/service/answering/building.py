@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from image_similarity.features.database import Database
@@ -11,6 +12,8 @@ from image_similarity.jobs.chosen import chosen
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
     from image_similarity.settings import Settings
@@ -18,8 +21,14 @@ if TYPE_CHECKING:
 NICE = 10  # answers come first
 
 
-def build_index(choice: ModelChoice, dataset: Dataset, settings: Settings) -> None:
-    """Bring a dataset's index up to date; what a new process is given to do."""
+def begin_to_build(choice: ModelChoice, dataset: Dataset, settings: Settings) -> BaseProcess:
+    """Bring a dataset's index up to date. Not forked: nothing of this process's threads and networks goes with it."""
+    builder = get_context("spawn").Process(target=_build, args=(choice, dataset, settings), daemon=True)
+    builder.start()
+    return builder
+
+
+def _build(choice: ModelChoice, dataset: Dataset, settings: Settings) -> None:
     if hasattr(os, "nice"):
         os.nice(NICE)
     with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:

@@ -8,22 +8,20 @@ before ends with it.
 from __future__ import annotations
 
 import logging
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from image_similarity.adaptation.projection import record_file
 from image_similarity.embedding.choice import IN_USE
-from image_similarity.errors import ImageSimilarityError
 from image_similarity.features.database import Database
 from image_similarity.jobs.catch_up import catch_up
 from image_similarity.jobs.chosen import chosen
 from image_similarity.jobs.in_use import in_use_file, model_in_use
 from image_similarity.jobs.standing import open_state
-from image_similarity.service.answering.building import build_index
+from image_similarity.service.answering.building import begin_to_build
 from image_similarity.service.answering.lineup import Lineup
 from image_similarity.service.answering.served import ServedModel
 from image_similarity.settings import Folders
@@ -113,10 +111,11 @@ class Succession:
 
     def _ready(self, choice: ModelChoice, progress: Progress) -> _Place:
         """A model that knows every product, ready to answer."""
+        named_at = self._stamps(choice, None)  # first: what is written meanwhile is followed afterwards
         named = self._named(choice)
         with self._database() as database:
             model = chosen(named, database, self._dataset, self._settings)
-            stamps = self._stamps(choice, model.learned)  # first: what is written meanwhile is followed afterwards
+            stamps = (*named_at, *_learned_at(model.learned))
             state = open_state(model, database, self._settings, progress)
             state.scale.bounds  # noqa: B018 (measured now, not while the first customer waits)
             embedder = model.load(self._settings, progress)
@@ -131,10 +130,7 @@ class Succession:
             model = chosen(choice, database, self._dataset, self._settings)
             if model.key == place.served.state.recipe.key:
                 return place
-        self._builder = get_context("spawn").Process(
-            target=build_index, args=(choice, self._dataset, self._settings), daemon=True
-        )
-        self._builder.start()
+        self._builder = begin_to_build(choice, self._dataset, self._settings)
         self._builder.join()  # where it failed, so does what follows, and says why
         if self._closing:
             return place
@@ -144,7 +140,7 @@ class Succession:
         former = self._places[at].served
         try:
             place = making.result()
-        except (ImageSimilarityError, OSError, CancelledError):
+        except Exception:  # whatever it is: who answers goes on, and so does who looks after them
             LOG.exception("another model cannot take over; %s goes on answering", former.name)
             return
         self._places[at] = place
@@ -161,7 +157,7 @@ class Succession:
             self._settled()
             with self._database() as database:
                 self._catch_up(served, database)
-        except (ImageSimilarityError, OSError):
+        except Exception:  # nobody asks for the result
             LOG.exception("products that were put while %s took over may be missing until the next fit", served.name)
 
     def _catch_up(self, served: ServedModel, database: Database) -> None:
@@ -186,13 +182,15 @@ class Succession:
         return replace(choice, name=model_in_use(self._dataset, self._settings).model)
 
     def _stamps(self, choice: ModelChoice, learned: Path | None) -> tuple[int, ...]:
-        files = [in_use_file(self._dataset, self._settings)] if choice.name == IN_USE else []
-        if learned is not None:
-            files.append(record_file(learned))
-        return tuple(_written(file) for file in files)
+        in_use = (_written(in_use_file(self._dataset, self._settings)),) if choice.name == IN_USE else ()
+        return (*in_use, *_learned_at(learned))
 
     def _database(self) -> Database:
         return Database(Folders(self._settings.root).database, self._dataset, timeout=self._settings.lock_timeout)
+
+
+def _learned_at(learned: Path | None) -> tuple[int, ...]:
+    return () if learned is None else (_written(record_file(learned)),)
 
 
 def _written(file: Path) -> int:

@@ -8,14 +8,13 @@ changed that only a whole index can tell and no fit is at work on that.
 from __future__ import annotations
 
 import logging
-from multiprocessing import get_context
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.features.database import Database
-from image_similarity.service.answering.building import build_index
+from image_similarity.service.answering.building import begin_to_build
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -93,10 +92,7 @@ class Upkeep:
         self._look_after_builder()
         wanted = next((model for model in models if self._wants_index(model)), None)
         if wanted is not None and self._builder is None and monotonic() >= self._not_before:
-            self._builder = get_context("spawn").Process(  # nothing of this process's threads and networks
-                target=build_index, args=(wanted.choice, self._dataset, self._settings), daemon=True
-            )
-            self._builder.start()
+            self._builder = begin_to_build(wanted.choice, self._dataset, self._settings)
 
     def _wants_index(self, model: ServedModel) -> bool:
         recent = model.state.recent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Path as InPath
@@ -21,9 +21,10 @@ from image_similarity.service.bodies import JSON, body_of, form_of, json_body, k
 from image_similarity.service.desk import found
 from image_similarity.service.errors import BadRequestError, UnusableError
 from image_similarity.service.failing import problems
-from image_similarity.service.routing import answered, desk_of, importer_of, may_read, may_write
+from image_similarity.service.routing import answered, desk_of, may_read, may_write
 
 if TYPE_CHECKING:
+    from image_similarity.service.routes.importer import Importer
     from image_similarity.settings import Settings
 
 router = APIRouter(tags=["jobs"])
@@ -63,7 +64,7 @@ async def add(request: Request) -> Response:
                 _read_table, file.filename or "", await file.read(), desk_of(request).settings
             )
         job = await asyncio.to_thread(imports.add, products, failures)
-    importer_of(request).look_now()
+    _importer(request).look_now()
     return answered(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
 
 
@@ -140,3 +141,8 @@ def _failure(product_id: str, image: str, reason: str) -> schemas.JobFailure:
 
 def _first_line(error: Exception) -> str:
     return " ".join(str(error).split("\n")[1:3])
+
+
+def _importer(request: Request) -> Importer:
+    """What carries bulk imports out."""
+    return cast("Importer", request.app.state.importer)
