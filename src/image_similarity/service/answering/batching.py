@@ -44,6 +44,11 @@ class Batches(Generic[Q, A]):
                 self._waiting.put((question, future))
         return future
 
+    @property
+    def waiting(self) -> int:
+        """Questions that nobody has begun to answer."""
+        return self._waiting.qsize()
+
     def close(self) -> None:
         """Answer what is waiting, then end; later questions are told to come back."""
         with self._door:

@@ -75,6 +75,7 @@ class ServedModel:
         choice: as it was asked for.
         chosen: what that means in the dataset.
         embedder: its networks.
+        alone: the same for a photo that comes alone, with all processors for it; None where that makes no difference.
         state: what answers at first.
         dataset: whose.
         settings: where the workspace is.
@@ -86,12 +87,14 @@ class ServedModel:
         choice: ModelChoice,
         chosen: Chosen,
         embedder: Embedder,
+        alone: Embedder | None,
         state: State,
         dataset: Dataset,
         settings: Settings,
         batch: int,
     ) -> None:
         self.choice, self.chosen, self.embedder, self.state = choice, chosen, embedder, state
+        self.alone = alone or embedder
         self._dataset, self._settings = dataset, settings
         self._records: CatalogueRecords | None = None
         self._calibration: tuple[int, Judge] | None = None
@@ -110,6 +113,11 @@ class ServedModel:
         answer: Future[Found | None] = Future()
         self._seeing.submit(asked).add_done_callback(lambda seen: self._go_on(asked, seen, answer))
         return answer
+
+    @property
+    def waiting(self) -> int:
+        """Photos and words that no network has been given yet."""
+        return self._seeing.waiting
 
     def close(self) -> None:
         """Answer what is waiting, then end."""
@@ -179,7 +187,8 @@ class ServedModel:
         photos = [each.squares for each in batch if each.squares is not None]
         texts = [each.words.text for each in batch if each.words is not None and self.text is not None]
         with NETWORKS:
-            seen = iter(self.embedder.embed(photos) if photos else ())
+            embedder = self.alone if len(photos) == 1 else self.embedder
+            seen = iter(embedder.embed(photos) if photos else ())
             read = iter(self.text.embed(texts) if texts and self.text is not None else ())
         vectors = list[Vectors | Exception]()
         for asked in batch:

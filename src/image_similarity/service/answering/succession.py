@@ -119,7 +119,11 @@ class Succession:
             state = open_state(model, database, self._settings, progress)
             state.scale.bounds  # noqa: B018 (measured now, not while the first customer waits)
             embedder = model.load(self._settings, progress)
-            served = ServedModel(named, model, embedder, state, self._dataset, self._settings, self._options.batch)
+            has_networks = any(spec.precision for spec in model.specs)
+            alone = model.load(self._settings, progress, one=True) if has_networks else None
+            served = ServedModel(
+                named, model, embedder, alone, state, self._dataset, self._settings, self._options.batch
+            )
             self._catch_up(served, database)
         return _Place(choice, served, stamps)
 
