@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +71,25 @@ def running(workspace: Path, *flags: str, model: str = MODEL) -> Iterator[Servic
     finally:
         process.terminate()
         process.wait(PATIENCE)
+
+
+@contextmanager
+def customers(service: Service) -> Iterator[set[int]]:
+    """Somebody who asks all the time, for red; gives the statuses of the answers."""
+    statuses, stopped = set[int](), threading.Event()
+
+    def keep_asking() -> None:
+        with httpx.Client(base_url=service.address, timeout=30.0) as client:
+            while not stopped.is_set():
+                statuses.add(client.post("/v1/search", files={"file": photo_of((250, 0, 0))}).status_code)
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    try:
+        yield statuses
+    finally:
+        stopped.set()
+        asking.join()
 
 
 def fitted(folder: Path, *models: str) -> Path:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
@@ -26,7 +22,7 @@ from image_similarity.service.options import ServiceOptions
 from image_similarity.service.routes.putting import Wanted, put_once
 from image_similarity.service.schemas import ProductChange
 from image_similarity.settings import Settings
-from tests.service import DATASET, Service, fitted, photo_of, running, until
+from tests.service import DATASET, Service, customers, fitted, photo_of, running, until
 from tests.shop import RED
 
 IN_USE = ""
@@ -46,25 +42,6 @@ def first(service: Service, photo: bytes) -> tuple[str, str]:
     """The model that answered, and the product that it found."""
     answer = service.search(photo, number="1")
     return answer["model"], answer["matches"][0]["product_id"]
-
-
-@contextmanager
-def customers(service: Service) -> Iterator[set[int]]:
-    """Somebody who asks all the time; gives the statuses of the answers."""
-    statuses, stopped = set[int](), threading.Event()
-
-    def keep_asking() -> None:
-        with httpx.Client(base_url=service.address, timeout=30.0) as client:
-            while not stopped.is_set():
-                statuses.add(client.post("/v1/search", files={"file": photo_of(RED)}).status_code)
-
-    asking = threading.Thread(target=keep_asking)
-    asking.start()
-    try:
-        yield statuses
-    finally:
-        stopped.set()
-        asking.join()
 
 
 def teach(workspace: Path, model: str, dimension: int) -> None:
