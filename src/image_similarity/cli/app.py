@@ -10,11 +10,13 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.adapting import adapt
+from image_similarity.cli.asking import search, similar
 from image_similarity.cli.calibrating import calibrate
 from image_similarity.cli.changing import compare, use
 from image_similarity.cli.evaluating import evaluate
 from image_similarity.cli.keys import keys
 from image_similarity.cli.models import models
+from image_similarity.cli.opening import opened
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.serving import serve
 from image_similarity.embedding.choice import IN_USE, ModelChoice
@@ -23,8 +25,6 @@ from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageErro
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from image_similarity.jobs.answers import Answer
-    from image_similarity.workspace import Workspace
 
 DEFAULT_WORKSPACE = Path("data")
 
@@ -131,7 +131,7 @@ def extract(
         raise UsageError("extract takes --dataset NAME --catalogue TABLE, or --dpt-number N")
     choices = DownloadOptions(concurrency=concurrency, per_second=per_second, tries=tries, refresh=refresh)
     with Bars() as bars:
-        place = _workspace(workspace, bars, config_file=config, s3_endpoint=endpoint_url)
+        place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url)
         if dpt_number is not None:
             report = place.extract_department(dpt_number, domain_id, options=choices)
         else:
@@ -164,9 +164,9 @@ def fit(
     from image_similarity.cli import licences, show
 
     choice = ModelChoice(model, weights, weights_digest, precision.value, force_int8)
-    licences.warn_of(choice, _workspace(workspace).settings)
+    licences.warn_of(choice, opened(workspace).settings)
     with Bars() as bars:
-        report = _workspace(workspace, bars).fit(
+        report = opened(workspace, bars).fit(
             dataset,
             catalogue,
             products=products,
@@ -185,86 +185,8 @@ def fit(
         raise typer.Exit(SOME_FAILED)
 
 
-@app.command()
-def similar(
-    dataset: o.Dataset,
-    product: Annotated[str | None, typer.Argument(help="A product's id; without it, one by chance.")] = None,
-    model: o.Model = IN_USE,
-    weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
-    number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="At most so many products.")] = None,
-    like: o.Like = None,
-    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
-    html: o.Html = None,
-    workspace: o.Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Show the products most similar to one."""
-    from image_similarity.cli import show
-
-    choice = ModelChoice(model, None, weights_digest, precision.value)
-    answer = _workspace(workspace).similar(
-        dataset, product, model=choice, number=number, like=like.value if like else None
-    )
-    show.show_answer(answer, format)
-    _page(answer, html, f"Similar to {answer.query.product.title or answer.query.product.product_id}")
-
-
-@app.command()
-def search(
-    dataset: o.Dataset,
-    photo: Annotated[str | None, typer.Argument(help="A photo's path; - reads standard input.")] = None,
-    text: o.Text = None,
-    text_weight: o.TextWeight = 0.5,
-    model: o.Model = IN_USE,
-    weights: o.Weights = None,
-    weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
-    data_augmentation: Annotated[
-        int | None,
-        typer.Option(
-            "--data-augmentation",
-            "--data_augmentation",
-            min=0,
-            max=1,
-            help="Compare with the six views; as fitted when left out.",
-        ),
-    ] = None,
-    number: o.Number = 10,
-    aggregate: o.Ways = o.Aggregate.best,
-    filter: o.Filter = None,  # noqa: A002 (the flag's name)
-    min_match: o.MinMatch = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say why: parts of the score, and where on the photo (in --html: a map).")
-    ] = False,
-    crops: Annotated[bool, typer.Option("--crops", help="Ask with the photo, its middle and its corners.")] = False,
-    like: o.Like = None,
-    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
-    html: o.Html = None,
-    workspace: o.Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Find the products that look most like what is on a photo, or like what some words say, or both."""
-    from image_similarity.cli import show
-
-    with Bars() as bars:
-        answer = _workspace(workspace, bars).search(
-            dataset,
-            sys.stdin.buffer.read() if photo == "-" else photo,
-            model=ModelChoice(model, weights, weights_digest, precision.value),
-            data_augmentation=data_augmentation,
-            number=number,
-            aggregate=aggregate.value,
-            filter=filter,
-            text=text,
-            text_weight=text_weight,
-            min_match=min_match,
-            explain=explain,
-            crops=crops,
-            like=like.value if like else None,
-        )
-    show.show_answer(answer, format)
-    _page(answer, html, f"Products like {text or answer.query.product.product_id}")
-
-
+app.command()(similar)
+app.command()(search)
 app.command()(evaluate)
 app.command()(adapt)
 app.command()(calibrate)
@@ -284,7 +206,7 @@ def failures(
     """List the images that the latest extract and fit could not use, and why."""
     from image_similarity.cli import show
 
-    show.show_failures(_workspace(workspace).failures(dataset), format)
+    show.show_failures(opened(workspace).failures(dataset), format)
 
 
 @app.command()
@@ -293,22 +215,3 @@ def version() -> None:
     from image_similarity import __version__
 
     sys.stdout.write(__version__ + "\n")
-
-
-def _workspace(root: Path, bars: Bars | None = None, **settings: object) -> Workspace:
-    from image_similarity.settings import Settings
-    from image_similarity.types import no_progress
-    from image_similarity.workspace import Workspace
-
-    return Workspace(settings=Settings.from_environment(None, root=root, **settings), progress=bars or no_progress)
-
-
-def _page(answer: Answer, html: Path | None, title: str) -> None:
-    if html is None:
-        return
-    from image_similarity.cli import show
-    from image_similarity.pages import Page, Section, write
-
-    command = "image-similarity " + " ".join(sys.argv[1:])
-    write(Page(title, "", [Section("", "", [answer.row()])], command=command), html)
-    show.say(f"See the pictures: {html}")

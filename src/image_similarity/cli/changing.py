@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from image_similarity.cli import options as o
+from image_similarity.cli.opening import opened
 from image_similarity.cli.progress import Bars
 
 if TYPE_CHECKING:
@@ -30,12 +31,9 @@ def compare(
     """Compare the similar products of two fitted models: how many stay, and which products change most."""
     from image_similarity.cli import show
     from image_similarity.cli.evaluating import show_results
-    from image_similarity.settings import Settings
-    from image_similarity.workspace import Workspace
 
-    settings = Settings.from_environment(None, root=workspace)
     with Bars() as bars:
-        result = Workspace(settings=settings, progress=bars).compare(dataset, old, new, number=number, shown=shown)
+        result = opened(workspace, bars).compare(dataset, old, new, number=number, shown=shown)
     if format is o.Format.json:
         show.show_json(result.as_dict())
     else:
@@ -57,10 +55,8 @@ def use(
 ) -> None:
     """Ask a dataset with this model wherever none is named; the one before answers until the very moment."""
     from image_similarity.cli import show
-    from image_similarity.settings import Settings
-    from image_similarity.workspace import Workspace
 
-    now = Workspace(settings=Settings.from_environment(None, root=workspace)).use(dataset, model)
+    now = opened(workspace).use(dataset, model)
     if format is o.Format.json:
         show.show_json(now.as_dict())
         return

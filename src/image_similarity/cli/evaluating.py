@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from image_similarity.cli import options as o
+from image_similarity.cli.opening import opened
 from image_similarity.cli.progress import Bars
 from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import BELOW_BAR, SOME_FAILED, UsageError
@@ -56,8 +57,6 @@ def evaluate(
     """Ask what the answers are known of: how often does the right product come first?"""
     from image_similarity.evaluation.bars import missed, parse_bar
     from image_similarity.jobs.evaluation import EvaluateOptions
-    from image_similarity.settings import Settings
-    from image_similarity.workspace import Workspace
 
     bars = [parse_bar(text) for text in at_least or ()]
     models = model or [IN_USE]
@@ -66,7 +65,7 @@ def evaluate(
     choices = [ModelChoice(each, weights, weights_digest, precision.value) for each in models]
     options = EvaluateOptions(protocol or (), labels, own_out, simulated, stored_only=stored_only, seed=seed)
     with Bars() as shown:
-        place = Workspace(settings=Settings.from_environment(None, root=workspace), progress=shown)
+        place = opened(workspace, shown)
         found = place.evaluate(dataset, model=choices, options=options)
     _print(found, format)
     if html is not None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from image_similarity.cli import options as o
+from image_similarity.cli.opening import opened
 from image_similarity.cli.progress import Bars
 
 models = typer.Typer(
@@ -26,10 +27,8 @@ def list_models(
 ) -> None:
     """Every model by name: what it is, its licence, its size, and whether it is here."""
     from image_similarity.cli import show
-    from image_similarity.settings import Settings
-    from image_similarity.workspace import Workspace
 
-    rows = Workspace(settings=Settings.from_environment(None, root=workspace)).models()
+    rows = opened(workspace).models()
     if format is o.Format.json:
         show.show_json([row.as_dict() for row in rows])
         return
@@ -99,10 +98,8 @@ def verify(
     from dataclasses import asdict
 
     from image_similarity.cli import show
-    from image_similarity.settings import Settings
-    from image_similarity.workspace import Workspace
 
-    checked = Workspace(settings=Settings.from_environment(None, root=workspace)).verify_models()
+    checked = opened(workspace).verify_models()
     wrong = [file for file in checked if file.problem]
     if format is o.Format.json:
         show.show_json([asdict(file) for file in checked])

@@ -32,7 +32,7 @@ from image_similarity.types import ProductMatch, no_progress
 if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.jobs.chosen import Chosen, Embedder, Squares
+    from image_similarity.jobs.chosen import Embedder, Squares
     from image_similarity.jobs.like import Like
     from image_similarity.settings import Settings
     from image_similarity.types import Product, TextModel
@@ -73,7 +73,6 @@ class ServedModel:
 
     Args:
         choice: as it was asked for.
-        chosen: what that means in the dataset.
         embedder: its networks.
         alone: the same for a photo that comes alone, with all processors for it; None where that makes no difference.
         state: what answers at first.
@@ -85,7 +84,6 @@ class ServedModel:
     def __init__(
         self,
         choice: ModelChoice,
-        chosen: Chosen,
         embedder: Embedder,
         alone: Embedder | None,
         state: State,
@@ -93,13 +91,13 @@ class ServedModel:
         settings: Settings,
         batch: int,
     ) -> None:
-        self.choice, self.chosen, self.embedder, self.state = choice, chosen, embedder, state
+        self.choice, self.chosen, self.embedder, self.state = choice, state.model, embedder, state
         self.alone = alone or embedder
         self._dataset, self._settings = dataset, settings
         self._records: CatalogueRecords | None = None
         self._calibration: tuple[int, Judge] | None = None
-        self._seeing: Batches[Asked, Vectors] = Batches(self._vectors, batch, f"sees {chosen.name}")
-        self._answering: Batches[Question, Found | None] = Batches(self._answer, batch, f"answers {chosen.name}")
+        self._seeing: Batches[Asked, Vectors] = Batches(self._vectors, batch, f"sees {self.name}")
+        self._answering: Batches[Question, Found | None] = Batches(self._answer, batch, f"answers {self.name}")
 
     @property
     def name(self) -> str:

@@ -121,10 +121,12 @@ class Succession:
             embedder = model.load(self._settings, progress)
             has_networks = any(spec.precision for spec in model.specs)
             alone = model.load(self._settings, progress, one=True) if has_networks else None
-            served = ServedModel(
-                named, model, embedder, alone, state, self._dataset, self._settings, self._options.batch
-            )
-            self._catch_up(served, database)
+            served = ServedModel(named, embedder, alone, state, self._dataset, self._settings, self._options.batch)
+            try:
+                self._catch_up(served, database)
+            except BaseException:
+                served.close()
+                raise
         return _Place(choice, served, stamps)
 
     def _next(self, place: _Place) -> _Place:
