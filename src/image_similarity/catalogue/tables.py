@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from image_similarity.catalogue.columns import Columns, as_text
 from image_similarity.catalogue.names import name_for_address
-from image_similarity.catalogue.rows import BadRow, Table, reading
+from image_similarity.catalogue.reading import reading
+from image_similarity.catalogue.rows import BadRow, Table
 from image_similarity.catalogue.s3 import open_object
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
@@ -31,7 +32,7 @@ def open_table(location: str, settings: Settings, region: str | None = None) -> 
     Raises:
         CatalogueError: it is not there or is no table.
     """
-    with _open_bytes(location, settings, region) as stream, reading(stream, location) as table:
+    with _open_bytes(location, settings, region) as stream, reading(stream, location, settings.tables) as table:
         yield table
 
 
@@ -64,7 +65,7 @@ class ProductTable:
     def _products(self) -> Iterator[Product]:
         seen: set[str] = set()
         with open_table(self.location, self._settings, self._region) as table:
-            columns = Columns.of(table.header)
+            columns = _columns(table, self.location)
             columns.require(self.location, table.header, image=False)
             for row in table.rows:
                 if isinstance(row, BadRow):
@@ -117,7 +118,7 @@ class TableSource:
 
     def _images(self) -> Iterator[CatalogueImage]:
         with open_table(self.location, self._settings, self._region) as table:
-            columns = Columns.of(table.header)
+            columns = _columns(table, self.location)
             columns.require(self.location, table.header, image=True)
             for row in table.rows:
                 if isinstance(row, BadRow):
@@ -172,6 +173,13 @@ class TableSource:
             # Such a path may point anywhere: it is believed only where it points at a file.
             raise RowError("there is no such file, and the path leads out of the table's folder")
         return Path(self.location).parent / path
+
+
+def _columns(table: Table, where: str) -> Columns:
+    columns = Columns.of(table.header)
+    if columns.product in table.repeated:
+        raise CatalogueError(f"{where} has two columns named {columns.product}. Rename one of them")
+    return columns
 
 
 def pixl_address(pixl_id: str, settings: Settings) -> str:
