@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -19,8 +19,9 @@ from image_similarity.cli.models import models
 from image_similarity.cli.opening import opened
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.serving import serve
+from image_similarity.cli.terminal import ReaderGoneError, say, write
 from image_similarity.embedding.choice import IN_USE, ModelChoice
-from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageError
+from image_similarity.errors import SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,16 +46,23 @@ def _empty() -> typer.Typer:
 app = _empty()
 
 
-def main() -> None:
-    """Run the command line; every expected error becomes one line and an exit code."""
+WRONG_CALL = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""Whatever typer finds wrong with the arguments."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments ask for; the result is its exit code."""
     try:
-        with_only(sys.argv[1:2])()
-    except ImageSimilarityError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # `... | head` has seen enough
-        sys.stderr.close()
-        sys.exit(141)
+        code = with_only(arguments[:1])(list(arguments), standalone_mode=False)
+    except WRONG_CALL as error:
+        shown = io.StringIO()
+        error.show(shown)
+        for line in shown.getvalue().rstrip("\n").split("\n"):
+            say(line)
+        return error.exit_code
+    except SystemExit as ended:  # so typer ends where nobody reads the help that it prints
+        raise ReaderGoneError("who reads has gone") from ended
+    return code if isinstance(code, int) else 0
 
 
 def with_only(asked: Sequence[str]) -> typer.Typer:
@@ -214,4 +222,4 @@ def version() -> None:
     """Print the version."""
     from image_similarity import __version__
 
-    sys.stdout.write(__version__ + "\n")
+    write(__version__ + "\n")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from image_similarity.features.database import Database
 
+TWINS_REMEMBERED = 4096  # contents: a megabyte
 # An id is `image,view`, and no view's code has a comma.
 IMAGE_OF_ID = "substr(id, 1, length(id) - length(view) - 1)"
 
@@ -41,6 +42,7 @@ class FeatureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._table = database.features
+        self._twins: dict[tuple[str, bytes, str], str] = {}  # model, digest, view: a row that had such features
 
     def add_model(self, spec: ModelSpec) -> None:
         """Make sure that there is a column for a model's features."""
@@ -180,17 +182,32 @@ class FeatureStore:
         ).fetchone()
         if known == len(views):
             return False
-        twins = connection.execute(
-            f"SELECT view, white_background, {column} FROM {self._table} "
-            f"WHERE digest = ? AND {column} NOT NULL AND view IN ({marks(views)}) GROUP BY view ORDER BY view",
-            (digest, *views),
-        ).fetchall()
-        if len(twins) < len(views):
+        twins = [self._twin(connection, digest, model_key, view) for view in views]
+        if None in twins:
             return True
         self._database.changed()
-        for view, white, vector in twins:
-            self.put_row(connection, FeatureRow(image, view, digest, bool(white), vector), model_key)
+        for view, twin in zip(views, twins, strict=True):
+            if twin is not None:
+                self.put_row(connection, FeatureRow(image, view, digest, bool(twin[0]), twin[1]), model_key)
         return False
+
+    def _twin(
+        self, connection: sqlite3.Connection, digest: bytes, model_key: str, view: str
+    ) -> tuple[int, bytes] | None:
+        """One row's background and features, of the very same content; thousands may have it, and one is enough."""
+        column, asked = column_of(model_key), (model_key, digest, view)
+        query = f"SELECT white_background, {column}, id FROM {self._table} WHERE {{}} = ? AND {column} NOT NULL"
+        row = None
+        if (known := self._twins.get(asked)) is not None:
+            row = connection.execute(f"{query.format('id')} AND digest = ?", (known, digest)).fetchone()
+        if row is None:
+            row = connection.execute(f"{query.format('digest')} AND view = ? LIMIT 1", (digest, view)).fetchone()
+        if row is None:
+            return None
+        if len(self._twins) >= TWINS_REMEMBERED:
+            self._twins.clear()
+        self._twins[asked] = row[2]
+        return row[0], row[1]
 
     def put_row(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
         """Store one row, inside a transaction of the caller's, who says that something changed."""

@@ -12,6 +12,7 @@ from image_similarity.neighbours.cellpairs import cell_pairs
 from image_similarity.neighbours.cells import CellsIndex
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.large import ALL_PAIRS_UP_TO
+from image_similarity.neighbours.twins import pairs_once
 from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
 from image_similarity.ranking.gallery import Gallery
 
@@ -48,7 +49,7 @@ def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progre
             pairs = cell_pairs(gallery.index, FIRST_LOOK, folder, progress)
             gallery.known, gallery.recall = pairs.nearest, pairs.effort.recall
     elif aggregate == "best" and len(gallery) >= PAIRS_FROM:
-        gallery.known = all_pairs(stored.features.vectors, FIRST_LOOK, folder, progress)
+        gallery.known = pairs_once(stored.features.vectors, FIRST_LOOK, folder, all_pairs, progress)
     trim()
     yield gallery
     gallery.known = None

@@ -15,7 +15,7 @@ from image_similarity.errors import UsageError
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.rowset import row_set
 from image_similarity.ranking.best import first_of_each_product
-from image_similarity.types import ProductMatch
+from image_similarity.types import Neighbours, ProductMatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.ranking.gallery import Gallery, Question
-    from image_similarity.types import Neighbours, RowSet
+    from image_similarity.types import RowSet
 
 FIRST_VERSION_IMAGES = 50  # nearest images that each image of a product may vote for (facts of the first version)
 FIRST_LOOK = 64  # rows asked for at first by `best`; four times as many while that leaves a doubt
@@ -106,14 +106,27 @@ def _best(gallery: Gallery, questions: Sequence[Question], number: int, allowed:
                 stop = start + len(questions[i].vectors)
                 wanted = min(number, gallery.others(questions[i], allowed))
                 answers[i] = answer[:wanted]
-                unseen = float(found.scores[start:stop, -1].max(initial=-np.inf)) if look < everything else -np.inf
-                if len(answers[i]) < wanted or (wanted and answers[i][-1].score <= unseen):
+                last = Neighbours(found.rows[start:stop, -1], found.scores[start:stop, -1])
+                if look < everything and _could_change(gallery, answers[i], wanted, last):
                     doubtful.append(i)
                 start = stop
         if look == everything:
             break
         open_questions, look = doubtful, look * GROWTH
     return answers
+
+
+def _could_change(gallery: Gallery, hits: list[_Hit], wanted: int, last: Neighbours) -> bool:
+    """Whether a row that was not seen could belong into an answer of ``wanted`` hits.
+
+    ``last`` is what was seen last for each of a question's pictures. Equal scores come in the order of the rows, and
+    rows in the order of their products: so a thousand alike pictures need not all be looked at.
+    """
+    if len(hits) < wanted or not wanted:
+        return len(hits) < wanted
+    lowest = hits[-1]
+    earlier = gallery.row_product[last.rows] < lowest.product
+    return bool(((last.scores > lowest.score) | ((last.scores == lowest.score) & earlier)).any())
 
 
 def _at_a_time(numbers: list[int], questions: Sequence[Question], look: int) -> Iterator[list[int]]:
