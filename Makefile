@@ -65,7 +65,7 @@ $(VENV)/.developed: pyproject.toml
 
 $(VENV)/.benched: bench/requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --requirement bench/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[serve]" --requirement bench/requirements.txt
 	touch $@ $(VENV)/.installed
 
 clean:

@@ -7,15 +7,16 @@ first version did.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from image_similarity.cli.ending import ended
 from image_similarity.cli.progress import Bars
+from image_similarity.cli.terminal import say, visible, write
 from image_similarity.dataset import Dataset
-from image_similarity.errors import SOME_FAILED, CatalogueError, ImageSimilarityError, UsageError
+from image_similarity.errors import SOME_FAILED, CatalogueError, UsageError
 
 if TYPE_CHECKING:
     from image_similarity.embedding.choice import ModelChoice
@@ -31,8 +32,7 @@ class _OneLineParser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"error: {message}\n")
-        sys.exit(2)
+        raise UsageError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +75,17 @@ class _Call:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one task; the result is the exit code."""
+    return ended(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     from image_similarity.settings import Settings
 
     flags = _parser().parse_args(arguments)
-    try:
-        if (flags.dataset is None) == (flags.dpt_number is None):
-            raise UsageError("give --dpt_number or --dataset, and not both")
-        with Bars() as bars:
-            return TASKS[flags.task](_Call(flags, Settings.from_environment(), bars))
-    except ImageSimilarityError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
+    if (flags.dataset is None) == (flags.dpt_number is None):
+        raise UsageError("give --dpt_number or --dataset, and not both")
+    with Bars() as bars:
+        return TASKS[flags.task](_Call(flags, Settings.from_environment(), bars))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,7 +140,8 @@ def _catalogue(call: _Call) -> CatalogueSource:
         except CatalogueError as error:
             if not folder.is_dir():
                 raise
-            sys.stderr.write(f"{error}\nGoing on with the images in {folder}\n")
+            say(str(error))
+            say(f"Going on with the images in {folder}")
         else:
             return listing
     return open_source(folder, settings=call.settings)
@@ -182,7 +181,7 @@ def _print_matches(answer: Answer, prefix: str) -> None:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    write(visible(line) + "\n")
 
 
 TASKS: dict[str, Callable[[_Call], int]] = {

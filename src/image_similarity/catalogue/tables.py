@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 from urllib.parse import quote
 
+from image_similarity.catalogue.addresses import as_address
 from image_similarity.catalogue.columns import Columns, as_text
 from image_similarity.catalogue.names import name_for_address
 from image_similarity.catalogue.reading import reading
@@ -152,10 +153,10 @@ class TableSource:
         """The image id, made up where the table gives none, and the location, of one image's cell."""
         if pixl:
             return image_id or f"{product_id}_{text}.jpg", pixl_address(text, self._settings)
-        scheme, divider, rest = text.partition("://")
-        if divider and scheme.lower() in ("http", "https"):
-            address = f"{scheme.lower()}://{rest}"
+        address = None if text.startswith("//") and is_file(Path(text)) else as_address(text)
+        if address is not None:
             return image_id or name_for_address(address, product_id), address
+        scheme, divider, _ = text.partition("://")
         if divider:
             raise RowError(f"a picture cannot be read from {scheme}://; use a path or an http(s) address")
         if not self._bases:
@@ -163,7 +164,7 @@ class TableSource:
         return image_id or text, str(self._path(text))
 
     def _path(self, text: str) -> Path:
-        path = PurePath(text)
+        path = PurePath(text if not text.startswith("//") else text[1:])
         for base in self._bases:
             if is_file(base / path):
                 if base is not self._bases[0]:

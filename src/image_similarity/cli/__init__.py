@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line."""
-    from image_similarity.cli.app import main as run  # here: the first version's command line borrows this room's bars
+    try:
+        from image_similarity.cli.ending import ended  # here: the first version's command line borrows this room's bars
 
-    run()
+        sys.exit(ended(_run))
+    except KeyboardInterrupt:  # so early that nothing has begun, or a second time
+        sys.exit(130)
+
+
+def _run() -> int:
+    from image_similarity.cli.app import run
+
+    return run(sys.argv[1:])

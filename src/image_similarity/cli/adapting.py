@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,4 +60,4 @@ def _show(report: AdaptReport, how: o.Format) -> None:
     if report.unknown:
         some = ", ".join(report.unknown[:SHOWN_UNKNOWN])
         show.say(f"{len(report.unknown)} products of the pairs have no images here: {some}")
-    sys.stderr.write(f"Kept in {report.folder}. Use it with --model '{report.use}', after a fit with that name\n")
+    show.say(f"Kept in {report.folder}. Use it with --model '{report.use}', after a fit with that name")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -19,8 +19,9 @@ from image_similarity.cli.models import models
 from image_similarity.cli.opening import opened
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.serving import serve
+from image_similarity.cli.terminal import ReaderGoneError, say, write
 from image_similarity.embedding.choice import IN_USE, ModelChoice
-from image_similarity.errors import SOME_FAILED, ImageSimilarityError, UsageError
+from image_similarity.errors import SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,16 +46,23 @@ def _empty() -> typer.Typer:
 app = _empty()
 
 
-def main() -> None:
-    """Run the command line; every expected error becomes one line and an exit code."""
+WRONG_CALL = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""Whatever typer finds wrong with the arguments."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments ask for; the result is its exit code."""
     try:
-        with_only(sys.argv[1:2])()
-    except ImageSimilarityError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # `... | head` has seen enough
-        sys.stderr.close()
-        sys.exit(141)
+        code = with_only(arguments[:1])(list(arguments), standalone_mode=False)
+    except WRONG_CALL as error:
+        shown = io.StringIO()
+        error.show(shown)
+        for line in shown.getvalue().rstrip("\n").split("\n"):
+            say(line)
+        return error.exit_code
+    except SystemExit as ended:  # so typer ends where nobody reads the help that it prints
+        raise ReaderGoneError("who reads has gone") from ended
+    return code if isinstance(code, int) else 0
 
 
 def with_only(asked: Sequence[str]) -> typer.Typer:
@@ -119,17 +127,30 @@ def extract(
     per_second: Annotated[float | None, typer.Option(min=0.01, help="At most so many downloads a second.")] = None,
     tries: Annotated[int, typer.Option(min=1, max=20, help="Attempts for each image.")] = 5,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for images that are there.")] = False,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="'Name: value' to send, or 'images.example: Name: value' to one host of several; repeatable."
+        ),
+    ] = None,
     config: o.ConfigFile = Path("config.py"),
     endpoint_url: o.EndpointUrl = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Download a catalogue's images, from a table or from a department's listing on S3."""
     from image_similarity.cli import show
+    from image_similarity.images.own_headers import parse_headers
     from image_similarity.images.waiting import DownloadOptions
 
     if (dpt_number is None) == (catalogue is None) or (catalogue is not None and dataset is None):
         raise UsageError("extract takes --dataset NAME --catalogue TABLE, or --dpt-number N")
-    choices = DownloadOptions(concurrency=concurrency, per_second=per_second, tries=tries, refresh=refresh)
+    choices = DownloadOptions(
+        concurrency=concurrency,
+        per_second=per_second,
+        tries=tries,
+        refresh=refresh,
+        headers=parse_headers(header or ()),
+    )
     with Bars() as bars:
         place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url)
         if dpt_number is not None:
@@ -214,4 +235,4 @@ def version() -> None:
     """Print the version."""
     from image_similarity import __version__
 
-    sys.stdout.write(__version__ + "\n")
+    write(__version__ + "\n")

@@ -112,7 +112,7 @@ def show_results(found: Evaluation) -> None:
 
     for protocol in dict.fromkeys(result.protocol for result in found.results):
         results = [result for result in found.results if result.protocol == protocol]
-        rows: list[list[str]] = []
+        rows: list[list[str | list[str]]] = []
         for result in results:
             rows.append([result.model, *(_cell(each) for each in result.estimates.values())])
             if result.difference is not None:
@@ -137,11 +137,11 @@ def _show_cost(found: Evaluation) -> None:
     show.show_rows(["model", "dimension", "bytes a product", "images/s"], costs, o.Format.table, "Cost")
 
 
-def _cell(estimate: Estimate, sign: str = "") -> str:
+def _cell(estimate: Estimate, sign: str = "") -> list[str]:
     """A figure and, under it, its 95% interval, so short that six columns stand in eighty characters."""
     digits = 2 if sign else 3
     low, high = (f"{each:{sign}.{digits}f}".replace("0.", ".", 1) for each in (estimate.low, estimate.high))
-    return f"{estimate.value:{sign}.3f}\n{low} {high}"
+    return [f"{estimate.value:{sign}.3f}", f"{low} {high}"]
 
 
 def _say(found: Evaluation, below: list[str], html: Path | None) -> None:

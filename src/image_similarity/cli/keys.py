@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from image_similarity.cli import options as o
+from image_similarity.cli.terminal import write
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,13 +31,11 @@ def add(
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Make an API key and print it: it is shown this once."""
-    import sys
-
     from image_similarity.cli import show
     from image_similarity.service.guards.keys import Allowed
 
     shown = _keys(workspace).add(name, Allowed(scope.value), days)
-    sys.stdout.write(shown + "\n")
+    write(shown + "\n")
     show.say(f"This is the only time that the key is shown. Send it as 'Authorization: Bearer KEY'. It may {scope}.")
 
 

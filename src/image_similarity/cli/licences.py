@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from image_similarity.cli.terminal import say
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.settings import Folders
 
@@ -25,7 +25,7 @@ def warn_once(name: str, licence: str, commercial_use: bool, settings: Settings)
         if shelf.has_told(name):
             return
         shelf.tell(name)
-    sys.stderr.write(f"warning: the licence of {name} forbids commercial use: {licence}\n")
+    say(f"warning: the licence of {name} forbids commercial use: {licence}")
 
 
 def warn_of(choice: ModelChoice, settings: Settings) -> None:

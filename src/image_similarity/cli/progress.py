@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
+from image_similarity.cli.terminal import say, visible
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -32,7 +34,7 @@ class Bars:
         if self._progress is not None:
             self._progress.stop()
         if kind is KeyboardInterrupt:
-            sys.stderr.write("stopped; what was done is kept, run the same command to go on\n")
+            say("stopping: what was done is kept, run the same command to go on")
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         """Show how far a stage is."""
@@ -43,7 +45,7 @@ class Bars:
             self._progress = _bar()
             self._progress.start()
         if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(stage, total=total, rate="")
+            self._tasks[stage] = self._progress.add_task(visible(stage), total=total, rate="")
         rate = done / max(time.monotonic() - started, 1e-9)
         shown = f"{rate / 1e6:.1f} MB/s" if stage.startswith("download ") else f"{rate:.1f} {UNITS.get(stage, '')}/s"
         self._progress.update(self._tasks[stage], completed=done, total=total, rate=shown)
@@ -54,7 +56,7 @@ def _bar() -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),

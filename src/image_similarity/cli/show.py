@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
+from image_similarity.cli.terminal import in_unicode, visible, visible_in_json, write
+from image_similarity.cli.terminal import say as say
 from image_similarity.jobs.answers import score_texts, surety_text
 
 if TYPE_CHECKING:
@@ -19,11 +22,6 @@ if TYPE_CHECKING:
 
 SHOWN_FAILURES = 20
 WHOLE = 14  # characters of a model's name that are never folded
-
-
-def say(text: str) -> None:
-    """A line for people, beside the results: standard error."""
-    sys.stderr.write(text + "\n")
 
 
 def show_answer(answer: Answer, how: Format) -> None:
@@ -89,26 +87,41 @@ def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset:
 
 def show_json(value: Any) -> None:
     """One JSON document."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
+    write(visible_in_json(json.dumps(value, ensure_ascii=not in_unicode(), indent=2, allow_nan=False)) + "\n")
 
 
 def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]], how: Format, title: str) -> None:
-    """A table, or the same as CSV."""
+    """A table, or the same as CSV. A cell that is a list has several lines."""
     if how is Format.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        _show_csv(header, rows)
         return
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
-    for name in header:
-        whole = max(len(str(row[header.index(name)])) for row in rows) if name == "model" and rows else None
+    table = Table(title=Text(visible(title)), title_justify="left", title_style="bold")
+    shown = [[Text(_cell(cell)) for cell in row] for row in rows]
+    for place, name in enumerate(header):
+        whole = max(len(row[place]) for row in shown) if name == "model" and rows else None
         side: Literal["left", "right"] = "right" if name in ("rank", "score") else "left"
         table.add_column(name, justify=side, overflow="fold", min_width=whole and min(whole, WHOLE))
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
-    Console().print(table)
+    for cells in shown:
+        table.add_row(*cells)
+    console = Console()
+    with console.capture() as captured:
+        console.print(table)
+    write(captured.get())
+
+
+def _show_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Exact for programs; harmless where it comes to a terminal."""
+    harmless = visible if sys.stdout.isatty() else str
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    write(written.getvalue())
+
+
+def _cell(cell: object) -> str:
+    return "\n".join(visible(str(line)) for line in (cell if isinstance(cell, list) else [cell]))

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -32,9 +33,10 @@ def name_key(scope: Scope, name: str) -> None:
 
 
 def to_stdout(line: str) -> None:
-    """A line of the log, at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    """A line of the log, at once. A log that is full or that nobody reads any more stops no service."""
+    with suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 class AccessLog:
