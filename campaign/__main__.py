@@ -63,7 +63,8 @@ def main() -> int:
     parser.add_argument("--inside", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.inside:
-        return inside(*asked.inside, seed=asked.seed)
+        name, seconds, folder = asked.inside
+        return inside(name, seconds, folder, asked.seed)
     print(f"seed {asked.seed}, {asked.minutes:g} minutes", flush=True)
     end, rows = time.monotonic() + asked.minutes * 60, []
     for place, name in enumerate(asked.only):
@@ -73,10 +74,10 @@ def main() -> int:
         print(rows[-1], flush=True)
         for wrong in rows[-1].wrongs[:SHOWN]:
             print(f"    {wrong}", flush=True)
-    wrong = [row for row in rows if row.wrongs]
+    bad = [row for row in rows if row.wrongs]
     print("\n" + "\n".join(map(str, rows)))
-    print(f"\n{sum(len(row.wrongs) for row in wrong)} wrong in {len(wrong)} of {len(rows)} experiments")
-    return 1 if wrong else 0
+    print(f"\n{sum(len(row.wrongs) for row in bad)} wrong in {len(bad)} of {len(rows)} experiments")
+    return 1 if bad else 0
 
 
 def apart(name: str, seconds: float, seed: int) -> Row:

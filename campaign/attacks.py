@@ -1,6 +1,6 @@
 """A service under fire: what needs little of the one who sends it and much of the one who gets it.
 
-Under each attack the service grows by less than 1.5 GB, answers ``/healthz`` within half a second, and is as ever after.
+Under each attack the service grows by less than 1.5 GB, answers ``/healthz`` in half a second, and is as ever after.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def addresses(trial: Trial, service: Service) -> None:
         images = [{"url": server.give(f"/{number}.png", Answer(photo))} for number in range(50)]
         bodies = [{"product_id": f"many-{number}", "images": images} for number in range(4)]
         puts = [
-            lambda body=body: httpx.put(  # type: ignore[misc]
+            lambda body=body: httpx.put(
                 f"{_base(service)}/v1/products/{body['product_id']}", json={"images": body["images"]}, timeout=ENDS
             )
             for body in bodies

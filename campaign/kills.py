@@ -54,7 +54,7 @@ def _until_the_end(trial: Trial, how: signal.Signals) -> None:
                     quiet = (
                         code in (0, 130, -signal.SIGINT) and "Traceback" not in said and "Exception ignored" not in said
                     )
-                    trial.check(quiet, f"Ctrl-C: exit code {code}: {said[-400:]}")
+                    trial.check(quiet and code in (0, 130, -how), f"Ctrl-C: exit code {code}: {said[-400:]}")
                 trial.check(state.sound(workspace), "the database is damaged")
             if trial.check_run(run(fit(workspace, table)), 0):
                 differing = state.differences(state.held(workspace), wanted)

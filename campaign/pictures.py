@@ -43,7 +43,7 @@ def sound_ones() -> list[tuple[str, bytes]]:
         (base, "AVIF", {"speed": 10}),
         (clear, "AVIF", {"speed": 10}),
     ]
-    return [(kind, encoded(picture, kind, **options)) for picture, kind, options in made]  # type: ignore[arg-type]
+    return [(kind, encoded(picture, kind, **options)) for picture, kind, options in made]
 
 
 def damaged(chance: Random, sound: list[tuple[str, bytes]]) -> tuple[str, bytes]:
@@ -72,7 +72,7 @@ def damaged(chance: Random, sound: list[tuple[str, bytes]]) -> tuple[str, bytes]
             at = chance.randrange(min(len(data) - 4, 120))
             length, order = chance.choice([1, 2, 4]), chance.choice(["little", "big"])
             number = chance.choice(EDGES) & (256**length - 1)
-            data[at : at + length] = number.to_bytes(length, order)  # type: ignore[arg-type]
+            data[at : at + length] = number.to_bytes(length, order)
     return kind, bytes(data)
 
 

@@ -1,4 +1,4 @@
-"""Several at once in one workspace: fits, services, puts and deletes, changes of model, and SIGTERM in the middle of it."""
+"""Several at once in one workspace: fits, services, puts and deletes, changes of model, and SIGTERM in between."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _image_names(workspace: Path) -> list[str]:
 
 
 def beside_a_fit(trial: Trial) -> None:
-    """Products are put and taken away while a fit runs: whatever is found can be looked at, and nothing else changes."""
+    """Products are put and taken away while a fit runs: whatever is found can be looked at."""
     table, workspace = shop.draw(trial.folder / "shop", range(PRODUCTS)), trial.folder / "data"
     other = shop.draw(trial.folder / "shop-later", range(PRODUCTS), content=50_000)
     trial.check_run(run(fit(workspace, table)), 0)
