@@ -103,7 +103,7 @@ def test_an_import_remembers_how_far_it_is(tmp_path: Path) -> None:
     imports = Imports(tmp_path)
     products = [BulkProduct(product_id=name, title=title) for name, title in (("a", "1"), ("b", "1"), ("a", "2"))]
     job = imports.add(products, [JobFailure(product_id="z", image="", stage="list", reason="no address")])
-    assert (job.state, job.total, len(job.failures)) == ("queued", 2, 1)
+    assert (job.state, job.total, job.failed, len(job.failures)) == ("queued", 3, 1, 1)
     todo = imports.todo(job.job_id, 5)
     assert {(each.product.product_id, each.product.title) for each in todo} == {("a", "2"), ("b", "1")}
     imports.mark(job.job_id, "running")
@@ -114,7 +114,7 @@ def test_an_import_remembers_how_far_it_is(tmp_path: Path) -> None:
     later.settle(job.job_id, todo[1], [JobFailure(product_id="b", image="", stage="fetch", reason="gone")], put=False)
     later.mark(job.job_id, "done")
     ended = later.find(job.job_id)
-    assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 1, 2)
+    assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 2, 2)
     assert ended.finished and later.unfinished() == [] and later.find("../keys") is None
 
 
