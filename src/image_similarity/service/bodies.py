@@ -66,10 +66,10 @@ async def json_body(request: Request, record: type[R]) -> R:
         BadRequestError: it is no JSON.
         ValidationError: it is not such a record.
     """
-    return await parsed(await bytes_of(request), record)
+    return await parsed(await raw_body(request), record)
 
 
-async def bytes_of(request: Request) -> bytes:
+async def raw_body(request: Request) -> bytes:
     """A body as it came.
 
     Raises:

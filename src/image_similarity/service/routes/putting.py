@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
 from image_similarity.features.requests import Answered, ClashError, Requests
+from image_similarity.images.spool import Picture, digest_of
 from image_similarity.jobs.change import EmbeddedPicture, new_picture, put_product
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.guards.access import key_name
@@ -38,7 +39,7 @@ class Wanted:
 
     product_id: str
     change: schemas.ProductChange
-    files: Sequence[bytes] | None = None
+    files: Sequence[Picture] | None = None
 
     @property
     def product(self) -> Product:
@@ -48,8 +49,7 @@ class Wanted:
 
     def content(self) -> bytes:
         """What tells two requests apart: what they say, whatever is behind an address by now."""
-        parts = [self.change.model_dump_json().encode(), *(self.files or ())]
-        return b"".join(sha256(part).digest() for part in parts)
+        return b"".join(digest_of(part) for part in (self.change.model_dump_json().encode(), *(self.files or ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _put(
     return 201 if new else 200
 
 
-async def _embedded(desk: Desk, lineup: Lineup, data: bytes) -> EmbeddedPicture:
+async def _embedded(desk: Desk, lineup: Lineup, data: Picture) -> EmbeddedPicture:
     picture = await desk.work(new_picture, data, lineup.specs, lineup.views, desk.settings.max_pixels)
     vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)

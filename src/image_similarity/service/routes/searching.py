@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from image_similarity.images.decode import decode
 from image_similarity.images.ground import on_plain_ground
+from image_similarity.images.spool import Picture, bytes_of
 from image_similarity.jobs.words import Words
 from image_similarity.service import schemas
 from image_similarity.service.answering.served import Asked, Found, ServedModel
@@ -17,12 +18,12 @@ from image_similarity.service.bodies import (
     FORM,
     JSON,
     body_of,
-    bytes_of,
     fields_in,
     file_in,
     form_of,
     json_body,
     kind_of,
+    raw_body,
 )
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import ConflictError, UnusableError
@@ -101,7 +102,7 @@ async def similar(
         return answered(_matches(served, found(answer, f"product {product_id!r}")))
 
 
-async def _asked(request: Request, kind: str) -> tuple[schemas.SearchRequest, bytes | None]:
+async def _asked(request: Request, kind: str) -> tuple[schemas.SearchRequest, Picture | None]:
     """What is searched for, and the photo where the body brings it along."""
     if kind == JSON:
         return await json_body(request, schemas.SearchRequest), None
@@ -109,10 +110,10 @@ async def _asked(request: Request, kind: str) -> tuple[schemas.SearchRequest, by
         async with form_of(request, files=1) as form:
             return schemas.SearchRequest.model_validate(fields_in(form, *FILE)), await file_in(form, *FILE)
     asked = schemas.SearchRequest.model_validate(fields_in(request.query_params))
-    return asked, await bytes_of(request)
+    return asked, await raw_body(request)
 
 
-async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: bytes | None) -> Asked:
+async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: Picture | None) -> Asked:
     if data is None and asked.text is None:
         raise UnusableError("there is nothing to search for: give a photo or a text")
     if asked.crop is not None and data is None:
@@ -133,13 +134,13 @@ async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest
     return Asked(asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match)
 
 
-def _seen(data: bytes, model: ServedModel, crop: schemas.Crop | None, max_pixels: int) -> tuple[Squares, bool]:
+def _seen(data: Picture, model: ServedModel, crop: schemas.Crop | None, max_pixels: int) -> tuple[Squares, bool]:
     """What the model takes of a photo, and whether it is on a plain ground."""
     side = model.chosen.at_least
     if crop is not None and side is not None:
         # The part is to have as many pixels as the whole would; of a part that is next to nothing, all that there are.
         side = int(min(side / min(crop.width, crop.height), WHOLE)) + 1
-    picture = decode(data, max_pixels=max_pixels, at_least=side)
+    picture = decode(bytes_of(data), max_pixels=max_pixels, at_least=side)
     if crop is not None:
         picture = picture.crop(box_of(crop, picture.size))
     return model.chosen.squares(picture), model.calibrated and on_plain_ground(picture)
