@@ -15,6 +15,7 @@ from image_similarity.service.errors import BusyError, NotThereError
 from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.fetching import FetchLimits
 from image_similarity.service.guards.turning import FULL
+from image_similarity.service.health import Health
 from image_similarity.service.keeping.imports import Imports
 from image_similarity.service.keeping.marks import MarkBook
 from image_similarity.service.keeping.photos import Photos
@@ -41,6 +42,7 @@ class Desk:
 
     def __init__(self, options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> None:
         self.options, self.settings, self.dataset = options, settings, options.dataset
+        self.health = Health()
         self.store = Store(self.dataset, settings)
         self._succession = Succession(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
@@ -50,7 +52,7 @@ class Desk:
         self.fetching = FetchLimits(
             most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
         )
-        self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent)
+        self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent, self.health)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
         self.searching = 0
         """Searches that are being answered or wait."""
