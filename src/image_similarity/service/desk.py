@@ -17,6 +17,7 @@ from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.decoding import Decoding
 from image_similarity.service.guards.fetching import FetchLimits
 from image_similarity.service.guards.turning import FULL
+from image_similarity.service.health import Health
 from image_similarity.service.keeping.imports import Imports
 from image_similarity.service.keeping.marks import MarkBook
 from image_similarity.service.keeping.photos import Photos
@@ -44,6 +45,7 @@ class Desk:
     def __init__(self, options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> None:
         settings = replace(settings, max_pixels=min(settings.max_pixels, settings.service_max_pixels))
         self.options, self.settings, self.dataset = options, settings, options.dataset
+        self.health = Health()
         self.store = Store(self.dataset, settings)
         self._succession = Succession(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
@@ -53,7 +55,7 @@ class Desk:
         self.fetching = FetchLimits(
             most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
         )
-        self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent)
+        self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent, self.health)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
         self.decoding = Decoding()
         self.searching = 0
