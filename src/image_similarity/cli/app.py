@@ -161,6 +161,8 @@ def extract(
             report = place.extract(str(catalogue), str(dataset), products=products, options=choices)
     show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
     show.say(f"The images are in {report.folder}")
+    for note in report.notes:
+        show.say(f"Note: {note}")
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 
