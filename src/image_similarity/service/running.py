@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
 from image_similarity.service.app import create_app
+from image_similarity.service.guards.decoding import close_all
 from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from image_similarity.service.options import ServiceOptions
     from image_similarity.settings import Settings
@@ -69,6 +71,13 @@ def run(
                 ready(_address(options.host, listening.getsockname()[1]))
 
         server.startup = startup  # type: ignore[method-assign]
+        told = server.handle_exit
+
+        def handle_exit(sig: int, frame: FrameType | None) -> None:
+            close_all()  # nobody waits for a picture that takes long
+            told(sig, frame)
+
+        server.handle_exit = handle_exit  # type: ignore[method-assign]
         server.run(sockets=[listening])
 
 

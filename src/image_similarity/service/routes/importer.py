@@ -10,7 +10,7 @@ from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.images.decode import decode
 from image_similarity.images.spool import Picture, bytes_of
 from image_similarity.service import schemas
-from image_similarity.service.errors import ServiceError
+from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routes.putting import Wanted, put_once
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
 AT_A_TIME = 8  # products whose pictures are fetched together
+PAUSE = 1  # seconds, where there is no room for a picture
 IMPORTS = "carrying out imports"
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +82,9 @@ class Importer:
                 data = await picture_bytes(self._desk, image)
                 await self._desk.work(_check, data, self._desk.settings.max_pixels)
                 files.append(data)
+            except BusyError:  # it is still to be done, by the next process if need be
+                await asyncio.sleep(PAUSE)
+                return
             except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, image.address or f"image {number + 1}", error))
         put = bool(files) or not product.images
@@ -88,6 +92,9 @@ class Importer:
             change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
             try:
                 await put_once(self._desk, Wanted(product.product_id, change, files or None))
+            except BusyError:
+                await asyncio.sleep(PAUSE)
+                return
             except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, "", error))
                 put = False
