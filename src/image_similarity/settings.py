@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ ENVIRONMENT = {
     "s3_endpoint": "IMAGE_SIMILARITY_S3_ENDPOINT",
     "max_pixels": "IMAGE_SIMILARITY_MAX_PIXELS",
     "precision": "IMAGE_SIMILARITY_PRECISION",
+    "max_removal": "IMAGE_SIMILARITY_MAX_REMOVAL",
 }
 """The environment variable behind each setting that has one."""
 WISHES = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and checked, and so asked for each time
@@ -47,6 +49,8 @@ class Settings:
     precision: str = "auto"
     """What a dataset without features is computed in where nobody asks: ``fp32``, ``bf16``, or ``auto``: bf16 where
     the processor has it."""
+    max_removal: float = 0.1
+    """A fit or an extract that would take away a larger share of a dataset's products, and ten at least, stops."""
     config_file: Path = Path("config.py")
     """The first version's file of AWS keys; parsed, never run."""
 
@@ -70,9 +74,18 @@ class Settings:
                 values["max_pixels"] = int(str(values["max_pixels"]))
             except ValueError:
                 raise UsageError(f"{ENVIRONMENT['max_pixels']} must be a whole number of pixels") from None
+        if "max_removal" in values:
+            values["max_removal"] = _share(str(values["max_removal"]), ENVIRONMENT["max_removal"])
         if values.get("precision", "auto") not in WISHES:
             raise UsageError(f"{ENVIRONMENT['precision']} must be one of {', '.join(WISHES)}")
         return replace(cls(), **values)  # type: ignore[arg-type]
+
+
+def _share(given: str, name: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (share := float(given)) <= 1:
+            return share
+    raise UsageError(f"{name} must be a share between 0 and 1, such as 0.1")
 
 
 @dataclass(frozen=True, slots=True)
