@@ -80,7 +80,8 @@ class Database:
         Raises:
             StoreError: the file is locked, damaged, or the disk is full.
         """
-        if self.connection.in_transaction:
+        is_part = self.connection.in_transaction
+        if is_part:
             with self.reading() as connection:
                 yield connection
             return

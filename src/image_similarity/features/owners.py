@@ -1,7 +1,7 @@
 """Whose a product is: the catalogue's, which every fit brings up to date, or that of whoever put it.
 
-A product that was put stays as it was put, through every fit, until it is deleted. One that was deleted stays away until
-the next fit begins: what is deleted while a fit runs is not brought back by its end.
+A product that was put stays as it was put, through every fit, until it is deleted. One that was deleted stays away
+until the next fit begins: what is deleted while a fit runs is not brought back by its end.
 """
 
 from __future__ import annotations

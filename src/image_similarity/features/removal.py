@@ -64,7 +64,9 @@ class Coming:
         with self._database.reading() as connection:
             connection.execute("BEGIN")  # of the temporary table alone: nobody waits for it
             try:
-                connection.executemany("INSERT OR IGNORE INTO temp.coming VALUES (?)", ((each,) for each in product_ids))
+                connection.executemany(
+                    "INSERT OR IGNORE INTO temp.coming VALUES (?)", ((each,) for each in product_ids)
+                )
             finally:
                 connection.execute("COMMIT")
 

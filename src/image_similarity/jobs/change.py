@@ -1,7 +1,7 @@
 """One product put or taken away, without a run over the catalogue: what a service does all day.
 
-The pictures are written and flushed inside the one transaction that names them: a kill leaves a file that nothing names,
-never a product without its pictures, and such files can be removed whenever nobody else writes
+The pictures are written and flushed inside the one transaction that names them: a kill leaves a file that nothing
+names, never a product without its pictures, and such files can be removed whenever nobody else writes
 (:func:`remove_unnamed`). A product that was put stays so through later fits, until it is deleted.
 """
 
@@ -96,10 +96,7 @@ def put_product(
     images, rows = None, dict[str, list[FeatureRow]]()
     different = {sha256(each.picture.data).hexdigest(): each for each in pictures or ()}
     if pictures is not None:
-        images = [
-            _place(each.picture.data, digest, product.product_id, folder)
-            for digest, each in different.items()
-        ]
+        images = [_place(each.picture.data, digest, product.product_id, folder) for digest, each in different.items()]
         for image, (digest, each) in zip(images, different.items(), strict=True):
             for key, vectors in each.vectors.items():
                 pixels = each.picture.pixels[key]

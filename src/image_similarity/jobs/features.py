@@ -107,7 +107,7 @@ class FeaturesRun:
     """Where downloaded images are, for a catalogue of addresses."""
     max_pixels: int
     progress: Progress
-    limit: RemovalLimit = RemovalLimit()
+    limit: RemovalLimit = field(default_factory=RemovalLimit)
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     overridden: int = 0
@@ -282,6 +282,12 @@ class FeaturesRun:
 
     def _fail_all(self, outcomes: Iterable[tuple[CatalogueImage, Failure | None]]) -> None:
         failed = [(image, failure) for image, failure in outcomes if failure is not None]
+        if others := self.owners.of([image.product_id for image, _ in failed]):  # put anew, or deleted, meanwhile
+            gone = [
+                each for each in failed if each[0].product_id in others and not self.records.image(each[0].image_id)
+            ]
+            failed = [each for each in failed if each not in gone]
+            self._known(len(gone))
         if failed:
             self.records.unsound(image for image, _ in failed)
         for _, failure in failed:
