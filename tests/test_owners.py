@@ -1,4 +1,4 @@
-"""Fits, puts and deletes in any order, also one in the middle of another: each product is as whoever owns it left it."""
+"""Fits, puts and deletes in any order, also one in the middle of another: each product is as its owner left it."""
 
 from __future__ import annotations
 
@@ -177,9 +177,7 @@ def _colour(vector: bytes) -> int:
 
 PRODUCTS = st.sampled_from(["a", "b", "c", "d,000"])
 PICTURES = st.lists(st.integers(0, 2), min_size=1, max_size=2, unique=True)
-CHANGES = st.one_of(
-    st.tuples(st.just("put"), PRODUCTS, PICTURES), st.tuples(st.just("remove"), PRODUCTS, st.just([0]))
-)
+CHANGES = st.one_of(st.tuples(st.just("put"), PRODUCTS, PICTURES), st.tuples(st.just("remove"), PRODUCTS, st.just([0])))
 FITS = st.tuples(
     st.just("fit"),
     st.dictionaries(PRODUCTS, PICTURES, max_size=4),
@@ -313,7 +311,8 @@ def test_features_of_what_has_gone_are_kept_but_not_for_ever(shop: Shop) -> None
     shop.fit({"a": [0], "b": [1]})
     with shop.open() as database, database.writing() as connection:
         connection.executemany(
-            "INSERT INTO features_shop (id, item_id, view, white_background, active, digest) VALUES (?, 'x', ?, 0, 0, ?)",
+            "INSERT INTO features_shop (id, item_id, view, white_background, active, digest) "
+            "VALUES (?, 'x', ?, 0, 0, ?)",
             ((f"gone{number},000", "000", number.to_bytes(32)) for number in range(1500)),
         )
     shop.fit({"a": [0]})

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
+from image_similarity.errors import ImageError
 from image_similarity.images.decode import decode
 from tests.icc import cmyk_profile, rgb_profile
 from tests.pictures import (
@@ -88,6 +93,103 @@ def test_a_tiff_of_fractions_is_scaled_and_one_of_bytes_is_not(value: float, sha
     picture = Image.new("F", (2, 1), 0.0)
     picture.putpixel((1, 0), value)
     assert colours(encoded(picture, "TIFF")) == [(0,) * 3, (shade,) * 3]
+
+
+SHADES = (0, 51, 102, 255)
+
+
+def tiff(bits: int, kind: int, values: bytes, *, photometric: int = 1, order: str = "<", packed: bool = False) -> bytes:
+    """A TIFF of one row of four grey numbers; ``kind``: 1 unsigned, 2 signed, 3 fractions."""
+    body = zlib.compress(values) if packed else values
+    tags = {256: 4, 257: 1, 258: bits, 259: 8 if packed else 1, 262: photometric, 277: 1, 278: 1, 339: kind}
+    tags |= {273: 8 + 2 + 12 * (len(tags) + 2) + 4, 279: len(body)}
+    entries = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(tags))
+    return start + entries + bytes(4) + body
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize(
+    ("bits", "kind", "code", "top"),
+    [
+        *((8, 1, "B", 255), (8, 2, "b", 127), (16, 1, "H", 65535), (16, 2, "h", 32767)),
+        *((32, 1, "I", 2**32 - 1), (32, 2, "i", 2**31 - 1), (32, 1, "I", 65535), (32, 2, "i", 255)),
+        *((32, 3, "f", 1.0), (32, 3, "f", 255.0), (32, 3, "f", 65535.0), (32, 3, "f", 1e6)),
+    ],
+)
+def test_grey_numbers_of_a_tiff_of_any_width_are_scaled(
+    bits: int, kind: int, code: str, top: float, photometric: int, order: str, packed: bool
+) -> None:
+    share = [shade / 255 if photometric else 1 - shade / 255 for shade in SHADES]
+    numbers = [top * each if kind == 3 else round(top * each) for each in share]
+    data = tiff(
+        bits, kind, struct.pack(f"{order}4{code}", *numbers), photometric=photometric, order=order, packed=packed
+    )
+    assert alike(colours(data), [(shade,) * 3 for shade in SHADES], 2)
+
+
+def test_fractions_a_little_above_one_are_still_shares_of_white() -> None:
+    values = struct.pack("<4f", 0.0, 0.5, 1.0, 1.25)  # as a sharpened picture has them
+    assert alike(colours(tiff(32, 3, values)), [(0,) * 3, (127,) * 3, WHITE, WHITE], 1)
+
+
+def test_numbers_that_are_none_cost_no_picture() -> None:
+    values = struct.pack("<4f", float("nan"), 0.5, float("inf"), 1.0)
+    assert alike(colours(tiff(32, 3, values)), [(0,) * 3, (127,) * 3, WHITE, WHITE], 1)
+
+
+def test_a_tiff_of_other_numbers_is_refused_with_a_word_on_them() -> None:
+    with pytest.raises(ImageError, match="kind of numbers that is not read"):
+        read(tiff(64, 3, struct.pack("<4d", 0, 0, 0, 0)))
+
+
+def test_a_tiffs_palette_of_eight_bits_in_sixteen_has_its_colours() -> None:
+    data = encoded(four_corners().quantize(4), "TIFF")
+    with Image.open(io.BytesIO(data)) as picture:
+        place = data.index(struct.pack("<HHI", 320, 3, 768)) + 8
+        at = struct.unpack_from("<I", data, place)[0]
+        palette = struct.unpack_from("<768H", data, at)
+        assert picture.mode == "P"
+    small = struct.pack("<768H", *(value >> 8 for value in palette))
+    assert alike(corners_of(read(data[:at] + small + data[at + len(small) :])), CORNERS)
+    assert alike(corners_of(read(data)), CORNERS)
+
+
+@pytest.mark.parametrize("alpha", [0, 255])
+@pytest.mark.parametrize("header", [40, 56, 108, 124])
+def test_a_bitmaps_fourth_byte_that_is_0_everywhere_is_no_transparency(header: int, alpha: int) -> None:
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", header, 2, 1, 1, 32, 3 if header > 40 else 0, 8, 0, 0, 0, 0)
+    head += (masks + bytes(header - 56)) if header > 40 else b""
+    pixels = bytes([*RED[::-1], alpha, *BLUE[::-1], alpha])
+    data = b"BM" + struct.pack("<IHHI", 14 + header + 8, 0, 0, 14 + header) + head + pixels
+    assert colours(data) == [RED, BLUE]
+
+
+@pytest.mark.parametrize(("bits", "row"), [(1, 0b01000000), (2, 0b00011011), (4, 0x0F)])
+def test_the_transparent_shade_of_a_grey_png_of_few_bits_becomes_white(bits: int, row: int) -> None:
+    pixels = 8 // bits
+    top = (1 << bits) - 1
+    shades = [(row >> (8 - bits * (place + 1)) & top) * 255 // top for place in range(pixels)]
+    clear = row >> (8 - bits) & top  # the first pixel's
+    expected = [255 if shade == shades[0] else shade for shade in shades]
+    data = png(pixels, 1, bits, GREY_PNG, bytes([row]), chunk(b"tRNS", sixteen_bits(clear)))
+    assert colours(data) == [(shade,) * 3 for shade in expected]
+
+
+def test_the_last_shade_of_four_may_be_the_transparent_one() -> None:
+    data = png(4, 1, 2, GREY_PNG, bytes([0b00011011]), chunk(b"tRNS", sixteen_bits(2)))
+    assert colours(data) == [(0,) * 3, (85,) * 3, WHITE, WHITE]
+
+
+def test_a_picture_in_cielab_has_its_colours() -> None:
+    lab = ImageCms.profileToProfile(
+        four_corners(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
+    assert lab is not None
+    assert alike(corners_of(read(encoded(lab, "TIFF"))), CORNERS, 25)  # of saturated colours; Pillow alone: no picture
 
 
 # Palettes, few bits, transparency ----------------------------------------------------------------------------------

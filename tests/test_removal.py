@@ -35,9 +35,7 @@ def table(folder: Path, products: int, *, first: int = 0) -> Path:
 
 def state(settings: Settings) -> tuple[list[tuple[object, ...]], ...]:
     """All that answers are made of."""
-    return tuple(
-        rows(settings, f"SELECT * FROM {name}_shop ORDER BY 1") for name in ("features", "images", "products")
-    )
+    return tuple(rows(settings, f"SELECT * FROM {name}_shop ORDER BY 1") for name in ("features", "images", "products"))
 
 
 def found(settings: Settings) -> int:

@@ -90,7 +90,7 @@ def test_a_listed_host_is_asked_wherever_it_is(server: ImageServer) -> None:
 def test_this_machine_is_not_asked_however_it_is_written(server: ImageServer, host: str) -> None:
     address = server.give("/inside", Answer(b"secret"))
     error = refused(address.replace("127.0.0.1", host), FetchLimits())
-    assert str(error) in (UNREACHED, "This is not an address.")
+    assert str(error) == UNREACHED or str(error).startswith("This is not an address")
     assert server.requests == []
 
 
@@ -230,7 +230,7 @@ def test_what_is_packed_is_unpacked_and_counted(
     assert "larger" in str(refused(address, FetchLimits(most_bytes=999_999, trusted=HERE.trusted)))
     refused(server.give("/cut", Answer(packed[:-20], headers={"Content-Encoding": encoding})))
     refused(server.give("/no", Answer(b"no such thing", headers={"Content-Encoding": encoding})))
-    refused(server.give("/other", Answer(packed, headers={"Content-Encoding": "br"})))
+    refused(server.give("/other", Answer(b"no such thing", headers={"Content-Encoding": "br"})))
 
 
 def test_no_proxy_of_the_environment_takes_part(server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> None:

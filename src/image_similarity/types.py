@@ -34,7 +34,8 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueImage:
-    """One picture of one product. ``location`` is a path of this machine or an ``http(s)://`` address."""
+    """One picture of one product. ``location`` is a path of this machine or an address: ``http(s)://``,
+    ``//host/...`` without its scheme, or ``data:`` with the picture in it."""
 
     image_id: str
     product_id: str
@@ -44,7 +45,7 @@ class CatalogueImage:
     @property
     def is_remote(self) -> bool:
         """Whether the picture must be downloaded before it can be decoded."""
-        return self.location.startswith(("http://", "https://"))
+        return self.location.startswith(("http://", "https://", "//", "data:"))
 
 
 class CatalogueSource(Protocol):

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from image_similarity.catalogue.addresses import DATA
 from image_similarity.catalogue.columns import plain
 from image_similarity.files import replacing
 from image_similarity.types import CatalogueImage, Product
@@ -103,7 +104,8 @@ class Ledger:
             writer = csv.writer(file)
             writer.writerow([*COLUMNS, *attributes])
             for *cells, location, of_product, of_image in rows:
-                address = location if CatalogueImage("", "", location).is_remote else ""
+                remote = CatalogueImage("", "", location).is_remote and not location.startswith(DATA)
+                address = location if remote else ""
                 values = json.loads(of_product) | json.loads(of_image)
                 writer.writerow([*cells, address, *(values.get(name, "") for name in attributes)])
 

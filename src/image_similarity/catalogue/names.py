@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
+from image_similarity.catalogue.addresses import DATA, lasting
+
 IMAGE_ENDINGS = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic"),
 )
@@ -56,15 +58,26 @@ def unsafe_reason(image_id: str) -> str | None:
 def name_for_address(address: str, product_id: str) -> str:
     """Make an image id for an address: stable, readable, unlike any other product's or address's.
 
+    An address that is signed anew every day keeps its name: only what :func:`lasting` leaves counts.
+
     ``https://shop.example/a/red ball.png`` of product ``7`` becomes ``7_red-ball-<10 hex digits>.png``: where the
     product's id is made of letters, digits, ``-`` and ``.`` alone, :func:`product_of` gives it back.
     """
-    last = PurePosixPath(unquote(urlsplit(address).path)).name
+    address = lasting(address)
+    last = "" if address.startswith(DATA) else PurePosixPath(unquote(_path_of(address))).name
     ending = PurePosixPath(last).suffix.lower()
     stem = _word(last[: len(last) - len(ending)] if ending in IMAGE_ENDINGS else last)
-    digest = sha256(f"{product_id}\0{address}".encode()).hexdigest()[:10]
+    digest = sha256(f"{product_id}\0{address}".encode(errors="surrogatepass")).hexdigest()[:10]
     ending = ending if ending in IMAGE_ENDINGS else ".jpg"
     return f"{_word(product_id)}_{stem}-{digest}{ending}"
+
+
+def _path_of(address: str) -> str:
+    """The path of an address, even of one that is none."""
+    try:
+        return urlsplit(address).path
+    except ValueError:  # brackets that hold no address of IPv6
+        return address.partition("?")[0]
 
 
 def _word(text: str) -> str:

@@ -53,7 +53,10 @@ def open_source(location: str | Path, *, products: str | Path | None = None, set
         CatalogueError: nothing is there, or nothing that is a catalogue.
         UsageError: an address of another kind.
     """
-    request = Request(str(location), None if products is None else str(products), settings)
+    where = str(location)
+    if where.startswith("//"):  # a path; among images it would be taken for an address without its scheme
+        where = f"/{where.lstrip('/')}"
+    request = Request(where, None if products is None else str(products), settings)
     return next(source for read in KINDS if (source := read(request)) is not None)
 
 

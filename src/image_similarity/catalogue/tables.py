@@ -9,9 +9,11 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 from urllib.parse import quote
 
+from image_similarity.catalogue.addresses import as_address
 from image_similarity.catalogue.columns import Columns, as_text
 from image_similarity.catalogue.names import name_for_address
-from image_similarity.catalogue.rows import BadRow, Table, reading
+from image_similarity.catalogue.reading import reading
+from image_similarity.catalogue.rows import BadRow, Table
 from image_similarity.catalogue.s3 import open_object
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
@@ -31,7 +33,7 @@ def open_table(location: str, settings: Settings, region: str | None = None) -> 
     Raises:
         CatalogueError: it is not there or is no table.
     """
-    with _open_bytes(location, settings, region) as stream, reading(stream, location) as table:
+    with _open_bytes(location, settings, region) as stream, reading(stream, location, settings.tables) as table:
         yield table
 
 
@@ -64,7 +66,7 @@ class ProductTable:
     def _products(self) -> Iterator[Product]:
         seen: set[str] = set()
         with open_table(self.location, self._settings, self._region) as table:
-            columns = Columns.of(table.header)
+            columns = _columns(table, self.location)
             columns.require(self.location, table.header, image=False)
             for row in table.rows:
                 if isinstance(row, BadRow):
@@ -117,7 +119,7 @@ class TableSource:
 
     def _images(self) -> Iterator[CatalogueImage]:
         with open_table(self.location, self._settings, self._region) as table:
-            columns = Columns.of(table.header)
+            columns = _columns(table, self.location)
             columns.require(self.location, table.header, image=True)
             for row in table.rows:
                 if isinstance(row, BadRow):
@@ -151,10 +153,10 @@ class TableSource:
         """The image id, made up where the table gives none, and the location, of one image's cell."""
         if pixl:
             return image_id or f"{product_id}_{text}.jpg", pixl_address(text, self._settings)
-        scheme, divider, rest = text.partition("://")
-        if divider and scheme.lower() in ("http", "https"):
-            address = f"{scheme.lower()}://{rest}"
+        address = None if text.startswith("//") and is_file(Path(text)) else as_address(text)
+        if address is not None:
             return image_id or name_for_address(address, product_id), address
+        scheme, divider, _ = text.partition("://")
         if divider:
             raise RowError(f"a picture cannot be read from {scheme}://; use a path or an http(s) address")
         if not self._bases:
@@ -162,7 +164,7 @@ class TableSource:
         return image_id or text, str(self._path(text))
 
     def _path(self, text: str) -> Path:
-        path = PurePath(text)
+        path = PurePath(text if not text.startswith("//") else text[1:])
         for base in self._bases:
             if is_file(base / path):
                 if base is not self._bases[0]:
@@ -172,6 +174,13 @@ class TableSource:
             # Such a path may point anywhere: it is believed only where it points at a file.
             raise RowError("there is no such file, and the path leads out of the table's folder")
         return Path(self.location).parent / path
+
+
+def _columns(table: Table, where: str) -> Columns:
+    columns = Columns.of(table.header)
+    if columns.product in table.repeated:
+        raise CatalogueError(f"{where} has two columns named {columns.product}. Rename one of them")
+    return columns
 
 
 def pixl_address(pixl_id: str, settings: Settings) -> str:

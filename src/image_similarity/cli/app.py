@@ -128,17 +128,30 @@ def extract(
     tries: Annotated[int, typer.Option(min=1, max=20, help="Attempts for each image.")] = 5,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for images that are there.")] = False,
     allow_removal: o.AllowRemoval = False,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="'Name: value' to send, or 'images.example: Name: value' to one host of several; repeatable."
+        ),
+    ] = None,
     config: o.ConfigFile = Path("config.py"),
     endpoint_url: o.EndpointUrl = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Download a catalogue's images, from a table or from a department's listing on S3."""
     from image_similarity.cli import show
+    from image_similarity.images.own_headers import parse_headers
     from image_similarity.images.waiting import DownloadOptions
 
     if (dpt_number is None) == (catalogue is None) or (catalogue is not None and dataset is None):
         raise UsageError("extract takes --dataset NAME --catalogue TABLE, or --dpt-number N")
-    choices = DownloadOptions(concurrency=concurrency, per_second=per_second, tries=tries, refresh=refresh)
+    choices = DownloadOptions(
+        concurrency=concurrency,
+        per_second=per_second,
+        tries=tries,
+        refresh=refresh,
+        headers=parse_headers(header or ()),
+    )
     with Bars() as bars:
         place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url)
         if dpt_number is not None:

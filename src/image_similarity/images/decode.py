@@ -7,22 +7,52 @@ dealt with here, once, so that no other module ever sees anything but upright RG
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from image_similarity.errors import ImageError
+from image_similarity.images import jpeg, png, tiff, webp
+from image_similarity.images.exif import orientation, without_exif
+from image_similarity.images.flatten import flatten
+from image_similarity.images.plain import Plain
 from image_similarity.images.quiet import quiet
+from image_similarity.images.repair import repaired
 
-WHITE = (255, 255, 255)
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 """What is read, beside HEIC. Of the forty others some run programs, some declare one size and decode another."""
 PLUGINS = ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif")
 DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
+MOST_SCANS = 100
+"""Of a JPEG. Encoders make ten or so; each is a pass over the whole picture, and a file of a few bytes can ask for
+thousands."""
+REPAIRED = "repaired"
+CUT_SHORT = "damaged picture: image file is truncated"
+CONTAINERS: dict[bytes, Callable[[bytes], Plain]] = {
+    b"\xff\xd8\xff": jpeg.plain,
+    png.SIGNATURE: png.plain,
+    b"RIFF": webp.plain,
+    b"BM": partial(Plain, kind="BMP"),
+    b"II*\0": tiff.plain,
+    b"MM\0*": tiff.plain,
+    b"II+\0": tiff.plain,
+    b"MM\0+": tiff.plain,
+}
+"""By how a file begins."""
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF's orientation: what makes the picture upright."""
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded, and is an error, not a warning
 
@@ -44,14 +74,18 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def decode(data: bytes, *, max_pixels: int, at_least: int | None = None) -> Image.Image:
+def decode(data: bytes, *, max_pixels: int, at_least: int | None = None, strict: bool = False) -> Image.Image:
     """Decode a picture to upright RGB; of an animation the first frame, of transparency the picture over white.
+
+    What the file holds beside its pixels never decides whether it is used. One that was cut short is used where at
+    most a twentieth of its pixels is missing (:mod:`~image_similarity.images.repair`); :func:`was_repaired` tells.
 
     Args:
         data: the file's bytes; JPEG, PNG, GIF, WebP, BMP, TIFF, and with Pillow's plugins AVIF and HEIC.
         max_pixels: a picture that declares more is refused before it is decoded.
         at_least: pixels a side that the caller will keep; lets a JPEG be decoded at half, a quarter or an eighth of
             its size, which is several times faster. None: every pixel.
+        strict: a picture whose file was cut short is refused.
 
     Raises:
         ImageError: stage ``decode``: not a picture, damaged, or too large.
@@ -59,7 +93,11 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None) -> Imag
     try:
         # A damaged tag is worth a warning to Pillow; to us a picture either decodes or does not.
         with quiet():
-            return _decode(data, max_pixels, at_least)
+            plain = plain_picture(data)
+            _check_size(plain.size, max_pixels)
+            if plain.scans > MOST_SCANS:
+                raise ImageError("decode", f"{plain.scans} scans are more than the limit of {MOST_SCANS}")
+            return _decode(plain, max_pixels, at_least, strict)
     except UnidentifiedImageError:
         raise ImageError("decode", _not_a_picture(data)) from None
     except ImageError:
@@ -68,65 +106,60 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None) -> Imag
         raise ImageError("decode", f"damaged picture: {error or type(error).__name__}") from error
 
 
-def _decode(data: bytes, max_pixels: int, at_least: int | None) -> Image.Image:
-    formats = _formats()
-    if data[4:8] == b"ftyp" and _reads_heif():
-        formats += ("HEIF",)
-    with Image.open(io.BytesIO(data), formats=formats) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise ImageError("decode", f"{width} x {height} pixels are more than the limit of {max_pixels}")
-        if at_least is not None and image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
+def was_repaired(picture: Image.Image) -> bool:
+    """Whether a decoded picture's file was cut short."""
+    return REPAIRED in picture.info
+
+
+def plain_picture(data: bytes) -> Plain:
+    """A file without whatever does not draw its picture."""
+    plain = Plain(data)
+    for start, read in CONTAINERS.items():
+        if data.startswith(start) and (start != b"RIFF" or data[8:12] == b"WEBP"):
+            plain = read(data)
+    if data[4:8] == b"ftyp":
+        plain = Plain(without_exif(data), "ISO")
+    return plain
+
+
+def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
+    if size is not None and size[0] * size[1] > max_pixels:
+        raise ImageError("decode", f"{size[0]} x {size[1]} pixels are more than the limit of {max_pixels}")
+
+
+def _decode(plain: Plain, max_pixels: int, at_least: int | None, strict: bool) -> Image.Image:
+    def opened(data: bytes) -> Image.Image:
+        image = Image.open(io.BytesIO(data), formats=_formats(data))
+        _check_size(image.size, max_pixels)
+        if at_least is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
             image.draft(None, (at_least * DRAFT_MARGIN, at_least * DRAFT_MARGIN))
-        image.load()
-        profile = image.info.get("icc_profile")
-        upright = ImageOps.exif_transpose(image)
-        return _flatten(_eight_bit(upright), profile)
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Bring sixteen and thirty-two bits a channel down to eight by scale, where Pillow would clip."""
-    clear = image.info.get("transparency")  # of a PNG without alpha: one shade or colour, in the file's own bits
-    if image.mode.startswith(("I;16", "I")):
-        values = np.asarray(image).astype(np.int64)
-        grey = Image.fromarray((np.clip(values, 0, 65535) // 257).astype(np.uint8))
-        return grey if clear is None else Image.merge("LA", (grey, Image.fromarray(values != clear).convert("L")))
-    if image.mode == "F":
-        values = np.nan_to_num(np.asarray(image))
-        top = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
-        return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
-    if image.mode == "RGB" and isinstance(clear, tuple) and max(clear) > 255:  # of its pixels Pillow keeps a byte
-        image.info["transparency"] = tuple(value >> 8 for value in clear)
-    return image
-
-
-def _flatten(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Any mode to RGB, transparency over white, colours through the embedded profile to sRGB."""
-    if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        alpha = colours.getchannel("A")
-        flat = Image.new("RGB", image.size, WHITE)
-        flat.paste(_to_srgb(colours.convert("RGB"), profile), mask=alpha)
-        return flat
-    if image.mode == "P":
-        image = image.convert("RGB")
-    if image.mode in ("RGB", "CMYK"):
-        image = _to_srgb(image, profile)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Apply an embedded colour profile; one that says sRGB, does not fit or is damaged changes nothing."""
-    if not profile:
         return image
+
+    is_cut = plain.cut
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return image
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
-    return image if converted is None else converted
+        image = opened(plain.data)
+        image.load()
+    except OSError as error:
+        if not (plain.cut or "truncated" in str(error)):
+            raise
+        found = None if strict else repaired(plain, opened)
+        if found is None:
+            raise ImageError("decode", CUT_SHORT) from error
+        image, is_cut = found, True
+    if is_cut and strict:
+        raise ImageError("decode", CUT_SHORT)
+    profile = plain.profile or image.info.get("icc_profile")
+    turn = plain.orientation if plain.kind != "ISO" else orientation(_bytes(image.info.get("exif")))
+    flat = flatten(image, profile, plain.shades)
+    del image
+    if turn in TURNS:
+        flat = flat.transpose(TURNS[turn])
+    flat.info = {REPAIRED: True} if is_cut else {}
+    return flat
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""
 
 
 def _not_a_picture(data: bytes) -> str:
@@ -139,11 +172,18 @@ def _not_a_picture(data: bytes) -> str:
         if _reads_heif():
             return "damaged picture: its header cannot be read"
         return "a HEIC picture: install image-similarity[heif] to read it"
+    if start[:4] in (b"ii*\0", b"mm\0*", b"ii+\0", b"mm\0+"):
+        return "a TIFF of a kind of numbers that is not read: convert it to eight or sixteen bits a channel"
     return "not a picture in any known format"
 
 
+def _formats(data: bytes) -> tuple[str, ...]:
+    """What a file may be. A JPEG is never looked at as one of several pictures, as phones' are."""
+    return (*_known_formats(), "HEIF") if data[4:8] == b"ftyp" and _reads_heif() else _known_formats()
+
+
 @cache
-def _formats() -> tuple[str, ...]:
+def _known_formats() -> tuple[str, ...]:
     """Those of :data:`FORMATS` that Pillow itself reads here. Its forty other plugins are not even imported."""
     for name in PLUGINS:
         with suppress(ImportError):

@@ -11,12 +11,18 @@ from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 from stat import S_ISREG
+from tempfile import SpooledTemporaryFile
 from threading import Event
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
-from image_similarity.errors import ImageError
+from image_similarity.catalogue.addresses import DATA, SCHEME_LESS
+from image_similarity.errors import ImageError, OutputError
 from image_similarity.files import replacing
+from image_similarity.images.data_uri import picture_in
 from image_similarity.images.fetched import Fetched, Validators
+from image_similarity.images.own_headers import OwnHeaders
+from image_similarity.images.replies import ACCEPTED, ReplyError, copy_body, is_whole
+from image_similarity.images.targets import AddressError, moved_to, put_location_aside, target
 from image_similarity.images.waiting import DownloadOptions, Pace, Sleep, wait_after
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure
@@ -24,9 +30,11 @@ from image_similarity.types import CatalogueImage, Failure
 if TYPE_CHECKING:
     import httpx
 
-RETRIED = frozenset((408, 429, 500, 502, 503, 504))
+RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 528), 530))  # from 520 on: Cloudflare's
 MAX_REDIRECTS = 5
 SLOWEST = 10  # times the time-out: how long one body may take, however steadily it drips
+IN_MEMORY = 1 << 20  # bytes of a body; what is longer waits on the disk
+LONGEST_SHOWN = 200  # characters of a location that holds the picture itself
 CHECKED_SIDE = 64  # pixels: a check reads every byte of a JPEG but need not compute every pixel
 Outcome = Literal["done", "known"] | Failure
 
@@ -104,16 +112,15 @@ async def _download(
 def _client(options: DownloadOptions) -> httpx.AsyncClient:
     import httpx
 
-    hooks: dict[str, list[Callable[..., Any]]] = {}
+    hooks: dict[str, list[Callable[..., Any]]] = {"response": [put_location_aside]}
     if options.per_second is not None:
         hooks["request"] = [Pace(options.per_second).turn]
     return httpx.AsyncClient(
         http2=find_spec("h2") is not None,
-        follow_redirects=True,
-        max_redirects=MAX_REDIRECTS,
+        follow_redirects=False,  # each step is looked at: who may be asked, and with which headers
         timeout=httpx.Timeout(options.timeout, pool=None),
         limits=httpx.Limits(max_connections=options.concurrency),
-        headers={"User-Agent": "image-similarity", "Accept": "image/*, */*;q=0.5"},
+        headers={"User-Agent": "image-similarity", **ACCEPTED},
         event_hooks=hooks,
     )
 
@@ -132,9 +139,9 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A server's answer; no data when the file has not changed."""
+    """A server's answer, its body apart; not ``changed``: the file is as it was."""
 
-    data: bytes | None
+    changed: bool
     validators: Validators
 
 
@@ -152,6 +159,7 @@ class Downloader:
     ) -> None:
         self._client, self._settings, self._options = client, settings, options
         self._fetched, self._disk, self._sleep = fetched, disk, sleep
+        self._own = OwnHeaders(options.headers)
 
     async def outcome(self, wanted: Wanted) -> Outcome:
         """Fetch one image, unless its file is there already and no refresh is asked for."""
@@ -161,23 +169,30 @@ class Downloader:
             return "known"
         known = self._fetched.validators(image.image_id, image.location, path) if there else Validators()
         try:
-            reply = await self._reply(image.location, known.headers())
-            if reply.data is None:
-                return "known"
-            # One thread checks and writes: sixteen large pictures are never decoded at once.
-            loop = asyncio.get_running_loop()
-            changed = await loop.run_in_executor(self._disk, self._keep, path, reply.data)
+            with self._spool() as body:
+                reply = await self._reply(image.location, known.headers(), body)
+                if not reply.changed:
+                    return "known"
+                # One thread checks and writes: sixteen large pictures are never decoded at once.
+                loop = asyncio.get_running_loop()
+                changed = await loop.run_in_executor(self._disk, self._keep, path, body)
         except (TryAgainError, RefusedError) as error:
-            return Failure("download", str(error), image.product_id, image.image_id, image.location)
+            return _failure("download", str(error), image)
         except ImageError as error:
-            return Failure("decode", error.reason, image.product_id, image.image_id, image.location)
+            return _failure("decode", error.reason, image)
         self._fetched.remember(image.image_id, image.location, path, reply.validators)
         return "done" if changed else "known"
 
-    def _keep(self, path: Path, data: bytes) -> bool:
+    def _spool(self) -> BinaryIO:
+        """A file for one body, in memory as long as that is short. It has no name, so a kill leaves nothing."""
+        return cast("BinaryIO", SpooledTemporaryFile(IN_MEMORY, dir=str(self._fetched.folder)))
+
+    def _keep(self, path: Path, body: BinaryIO) -> bool:
         """Write the bytes as they came, once they are known to be a picture; False when they stand there already."""
         from image_similarity.images.decode import decode
 
+        body.seek(0)
+        data = body.read()
         decode(data, max_pixels=self._settings.max_pixels, at_least=CHECKED_SIDE)
         if has_bytes(path) and path.read_bytes() == data:
             return False
@@ -185,52 +200,73 @@ class Downloader:
             temporary.write_bytes(data)
         return True
 
-    async def _reply(self, address: str, headers: Mapping[str, str]) -> Reply:
+    async def _reply(self, address: str, headers: Mapping[str, str], body: BinaryIO) -> Reply:
         for attempt in range(1, self._options.tries + 1):
             try:
-                return await self._ask(address, headers)
+                return await self._ask(address, headers, body)
             except TryAgainError as error:
                 if attempt == self._options.tries:
                     raise TryAgainError(f"{error} (tried {attempt} times)" if attempt > 1 else str(error)) from error
                 await self._sleep(wait_after(attempt, error.retry_after, self._options))
         raise AssertionError("unreachable: the last try returns or raises")
 
-    async def _ask(self, address: str, headers: Mapping[str, str]) -> Reply:
+    async def _ask(self, address: str, headers: Mapping[str, str], body: BinaryIO) -> Reply:
         import httpx
 
         try:
-            async with self._client.stream("GET", address, headers=headers) as response:
-                return await self._read(response, asked_for_changes=bool(headers))
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, ValueError) as error:
-            raise RefusedError(f"not an address that can be asked: {error}") from error
-        except httpx.TooManyRedirects as error:
-            raise RefusedError(f"redirected more than {MAX_REDIRECTS} times") from error
-        except httpx.DecodingError as error:
-            raise RefusedError(f"the answer's compression is damaged: {error}") from error
+            if address.startswith(DATA):
+                body.write(picture_in(address))
+                return Reply(True, Validators())
+            try:
+                return await self._follow(target(address), headers, body)
+            except httpx.ConnectError:
+                if not SCHEME_LESS.match(address):
+                    raise
+                return await self._follow(target(f"http:{address}"), headers, body)
+        except (AddressError, ReplyError) as error:
+            raise RefusedError(str(error)) from error
         except (httpx.TimeoutException, TimeoutError) as error:
             raise TryAgainError("no answer in time") from error
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, ValueError) as error:
+            raise RefusedError(f"not an address that can be asked: {error}") from error
         except httpx.TransportError as error:
             raise TryAgainError(f"the connection failed: {error or type(error).__name__}") from error
+        except OSError as error:  # TimeoutError is one too; the network's others are httpx's
+            raise OutputError(f"cannot keep what was downloaded: {error.strerror or error}") from error
 
-    async def _read(self, response: httpx.Response, *, asked_for_changes: bool) -> Reply:
-        status, limit = response.status_code, self._settings.max_download_bytes
+    async def _follow(self, listed: httpx.URL, headers: Mapping[str, str], body: BinaryIO) -> Reply:
+        url = listed
+        for _ in range(MAX_REDIRECTS + 1):
+            sent = {**self._own.at(url, listed), **headers}
+            async with self._client.stream("GET", url, headers=sent) as response:
+                onward = moved_to(response, url)
+                if onward is None:
+                    return await self._read(response, body, asked_for_changes=bool(headers))
+            url = onward
+        raise RefusedError(f"redirected more than {MAX_REDIRECTS} times")
+
+    async def _read(self, response: httpx.Response, body: BinaryIO, *, asked_for_changes: bool) -> Reply:
+        status = response.status_code
         validators = Validators(response.headers.get("ETag"), response.headers.get("Last-Modified"))
         if status == HTTPStatus.NOT_MODIFIED and asked_for_changes:
-            return Reply(None, validators)
+            return Reply(False, validators)
         answer = f"the server answered {status} {response.reason_phrase}".rstrip()
         if status in RETRIED:
             raise TryAgainError(answer, response.headers.get("Retry-After"))
-        if status != HTTPStatus.OK:
+        if not is_whole(response):
             raise RefusedError(answer)
-        data = bytearray()
+        body.seek(0)
+        body.truncate()  # of a try before that broke off
         async with asyncio.timeout(SLOWEST * self._options.timeout):
-            async for piece in response.aiter_bytes():
-                data += piece
-                if len(data) > limit:
-                    raise RefusedError(f"more than {limit} bytes")
-        if not data:
-            raise RefusedError("the answer is empty")
-        return Reply(bytes(data), validators)
+            await copy_body(response, self._settings.max_download_bytes, body)
+        return Reply(True, validators)
+
+
+def _failure(stage: Literal["download", "decode"], reason: str, image: CatalogueImage) -> Failure:
+    location = image.location
+    if location.startswith(DATA) and len(location) > LONGEST_SHOWN:
+        location = f"{location[:LONGEST_SHOWN]}..."
+    return Failure(stage, reason, image.product_id, image.image_id, location)
 
 
 def has_bytes(path: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from image_similarity.catalogue.addresses import lasting
 from image_similarity.errors import OutputError
 
 FILE_NAME = ".fetched.sqlite"
@@ -41,6 +42,7 @@ class Fetched:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._path = folder / FILE_NAME
 
     def __enter__(self) -> Self:
@@ -59,7 +61,7 @@ class Fetched:
         try:
             row = self._database.execute(
                 "SELECT etag, last_modified, size, mtime_ns FROM fetched WHERE image_id = ? AND address = ?",
-                (image_id, address),
+                (image_id, lasting(address)),
             ).fetchone()
             state = path.stat()
         except (sqlite3.DatabaseError, OSError):
@@ -73,7 +75,14 @@ class Fetched:
             state = path.stat()
             self._database.execute(
                 "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?, ?, ?, ?)",
-                (image_id, address, validators.etag, validators.last_modified, state.st_size, state.st_mtime_ns),
+                (
+                    image_id,
+                    lasting(address),
+                    validators.etag,
+                    validators.last_modified,
+                    state.st_size,
+                    state.st_mtime_ns,
+                ),
             )
 
     def _open(self) -> sqlite3.Connection:

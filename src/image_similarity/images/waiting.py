@@ -6,11 +6,12 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from image_similarity.errors import UsageError
+from image_similarity.images.own_headers import Headers, OwnHeaders
 from image_similarity.types import Clock
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -36,8 +37,11 @@ class DownloadOptions:
     """No wait is longer, whatever a server asks for."""
     timeout: float = 30.0
     """To connect, and between two pieces of an answer."""
+    headers: Headers = field(default_factory=dict, repr=False)
+    """Headers of one's own, by the host that they are for: see :data:`~image_similarity.images.own_headers.Headers`."""
 
     def __post_init__(self) -> None:
+        OwnHeaders(self.headers)
         for name in ("concurrency", "tries"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be 1 or more, not {getattr(self, name)}")
@@ -78,6 +82,6 @@ def _asked_wait(retry_after: str, now: Clock) -> float:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now()
+    except (ValueError, OverflowError, TypeError, IndexError):  # years and zones that no calendar has
         return 0.0
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now()

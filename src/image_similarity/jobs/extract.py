@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from image_similarity.catalogue.addresses import lasting
 from image_similarity.catalogue.ledger import LISTING, Ledger
 from image_similarity.catalogue.listing import department_listing
 from image_similarity.catalogue.names import unsafe_reason
@@ -20,6 +21,7 @@ from image_similarity.features.removal import RemovalLimit
 from image_similarity.files import remove_leftovers
 from image_similarity.images.download import Outcome, Wanted, download_all, has_bytes
 from image_similarity.images.fetched import Fetched
+from image_similarity.images.own_headers import OwnHeaders
 from image_similarity.images.waiting import DownloadOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import CatalogueImage, CatalogueSource, Counts, Failure, Progress, no_progress
@@ -79,6 +81,7 @@ def extract(
         CatalogueError: the catalogue cannot be read. It is read to its end before anything is downloaded.
         RemovalError: it no longer lists too many of the products that the listing has; nothing was downloaded.
         OutputError: the folder cannot be written, or another run is writing into it.
+        UsageError: headers are for the catalogue's only host, and it has several.
     """
     folder = Folders(settings.root).dataset / dataset.name
     with Fetched(folder) as fetched, Ledger() as ledger:
@@ -88,7 +91,9 @@ def extract(
         run.take(source)
         if not allow_removal:
             _check_removal(run, settings)
-        download_all(run.wanted(), run.heard, settings, options or ExtractOptions(), fetched)
+        options = options or ExtractOptions()
+        OwnHeaders(options.headers).check_hosts(image.location for _, image in ledger.images() if image.is_remote)
+        download_all(run.wanted(), run.heard, settings, options, fetched)
         ledger.write(folder / LISTING)
     with Database(Folders(settings.root).database, dataset, create=True, timeout=settings.lock_timeout) as database:
         CatalogueRecords(database).record_failures("extract", run.failures)
@@ -129,7 +134,7 @@ class _Run:
                 if other is None:
                     self.progress("list", self.counts.seen + len(self.ledger))
                     continue
-                if (other.product_id, other.location) == (image.product_id, image.location):
+                if (other.product_id, lasting(other.location)) == (image.product_id, lasting(image.location)):
                     self.counts.known += 1  # the same line once more
                     continue
                 reason = f"the image id already stands for {other.location} of product {other.product_id}"

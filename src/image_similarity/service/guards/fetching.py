@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 import ssl
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import httpx
 
+from image_similarity.catalogue.addresses import SCHEME_LESS
 from image_similarity.errors import ImageError
+from image_similarity.images.replies import ACCEPTED, ReplyError, Sink, TooLargeError, copy_body, is_whole
+from image_similarity.images.targets import PORTS, AddressError, moved_to, port_of, target
 from image_similarity.service.guards.addresses import Trusted, is_open
 
 STAGE = "fetch"
-SCHEMES = {"http": 80, "https": 443}
 FIRST_FREE_PORT = 1024
 """Below it, only the web's own two ports are asked: at the others stand mail, files, databases of old."""
-LAST_PORT = 65_535
-MOVED = frozenset((301, 302, 303, 307, 308))
 ATTEMPTS = 3
 """Addresses of one name that are tried, where the first ones do not take the connection."""
-DECODED_AT_A_TIME = 1 << 16
 UNREACHED = "The address could not be fetched, or is not one of the open internet."
-HEADERS = {"User-Agent": "image-similarity", "Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity"}
+HEADERS = {"User-Agent": "image-similarity", **ACCEPTED}
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """A name and a port to the addresses, as numbers. Raises OSError where there are none."""
@@ -41,6 +40,10 @@ class FetchError(ImageError):
     def __init__(self, reason: str, inside: str = "") -> None:
         super().__init__(STAGE, reason)
         self.inside = inside
+
+
+class _NobodyError(FetchError):
+    """No address of a host takes the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,84 +65,125 @@ async def look_up(name: str, port: int) -> Sequence[str]:
 async def fetch_picture(
     address: str, limits: FetchLimits, *, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
 ) -> bytes:
-    """The bytes behind an http or https address.
+    """The bytes behind an address; see :func:`fetch_into`."""
+    kept = io.BytesIO()
+    await fetch_into(kept, address, limits, resolve=resolve, tls=tls)
+    return kept.getvalue()
+
+
+async def fetch_into(
+    to: Sink, address: str, limits: FetchLimits, *, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
+) -> None:
+    """Write the bytes behind an http or https address to ``to``, a little at a time.
 
     A name is resolved once for each step; all of its addresses must be of the open internet, or listed as trusted; the
     connection goes to the very address that was checked, while TLS and ``Host`` keep the name. So a name that means
     another address a moment later (DNS rebinding) changes nothing. Every redirect is a new step. Neither cookies,
-    proxies nor passwords of this machine take part.
+    proxies nor passwords of this machine take part. An address without its scheme is asked by https, and by http where
+    nobody takes that.
 
     Raises:
         FetchError: it is not allowed, could not be fetched, or is too large.
     """
+    way = _Way(limits, resolve or look_up, tls or _tls(), to)
     try:
         async with asyncio.timeout(limits.seconds):
-            step = _parsed(address)
-            for _ in range(limits.redirects + 1):
-                addresses = await _checked(step, limits.trusted, resolve or look_up)
-                answer = await _ask(step, addresses, limits, tls or _tls())
-                if isinstance(answer, bytes):
-                    return answer
-                step = answer
+            try:
+                await way.follow(_allowed(_target(address)))
+            except _NobodyError:
+                if not SCHEME_LESS.match(address):
+                    raise
+                await way.follow(_allowed(_target(f"http:{address}")))
     except TimeoutError:
         raise FetchError(UNREACHED, "took too long") from None
-    raise FetchError("The address redirects too often.")
 
 
-def _parsed(address: str, base: httpx.URL | None = None) -> httpx.URL:
-    """An address that may be asked, as far as its letters tell."""
+def _target(address: str) -> httpx.URL:
     try:
-        url = httpx.URL(address) if base is None else base.join(address)
-        name = url.raw_host.decode("ascii")
-    except (httpx.InvalidURL, ValueError):
-        raise FetchError("This is not an address.") from None
-    if url.port is not None and url.port > LAST_PORT:
-        raise FetchError("This is not an address.")
-    if url.scheme not in SCHEMES or not name:
-        raise FetchError("Only http and https addresses are fetched.")
+        return target(address)
+    except AddressError as error:
+        raise FetchError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+
+
+def _allowed(url: httpx.URL, base: httpx.URL | None = None) -> httpx.URL:
+    """An address that may be asked, as far as its letters tell."""
     if url.userinfo:
         raise FetchError("An address with a user name or a password is not fetched.")
     if base is not None and base.scheme == "https" and url.scheme != "https":
         raise FetchError(UNREACHED, "redirects from https to http")
-    return url.copy_with(fragment=None)
+    return url
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The steps from an address to its picture."""
+
+    limits: FetchLimits
+    resolve: Resolve
+    tls: ssl.SSLContext
+    to: Sink
+
+    async def follow(self, step: httpx.URL) -> None:
+        onward: httpx.URL | None = step
+        for _ in range(self.limits.redirects + 1):
+            addresses = await _checked(step, self.limits.trusted, self.resolve)
+            onward = await self.ask(step, addresses)
+            if onward is None:
+                return
+            step = _allowed(onward, step)
+        raise FetchError("The address redirects too often.")
+
+    async def ask(self, url: httpx.URL, addresses: Sequence[str]) -> httpx.URL | None:
+        """Where a redirect leads; None: the picture was written.
+
+        The next address is tried only where one takes no connection.
+        """
+        trouble = ""
+        async with httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False) as transport:
+            for address in addresses:
+                request = _request(url, address, self.limits.seconds)
+                try:
+                    response = await transport.handle_async_request(request)
+                    try:
+                        response.request = request
+                        return await self.take(response, url)
+                    finally:
+                        await response.aclose()
+                except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                    trouble = f"{type(error).__name__} at {address}: {error}"
+                except (httpx.HTTPError, ValueError) as error:  # ValueError: a header that is none
+                    raise FetchError(UNREACHED, f"{type(error).__name__} at {address}: {error}") from None
+        raise _NobodyError(UNREACHED, trouble)
+
+    async def take(self, response: httpx.Response, url: httpx.URL) -> httpx.URL | None:
+        try:
+            onward = moved_to(response, url)
+            if onward is not None:
+                return onward
+            if not is_whole(response):
+                raise FetchError(UNREACHED, f"answered {response.status_code}")
+            await copy_body(response, self.limits.most_bytes, self.to)
+        except TooLargeError as error:
+            raise FetchError(f"The picture is {error}.") from None
+        except (AddressError, ReplyError) as error:
+            raise FetchError(UNREACHED, str(error)) from None
+        return None
 
 
 async def _checked(url: httpx.URL, trusted: Trusted, resolve: Resolve) -> list[str]:
     """The addresses that a step may connect to."""
-    name, port = url.raw_host.decode("ascii"), SCHEMES[url.scheme] if url.port is None else url.port
+    name, port = url.raw_host.decode("ascii"), port_of(url)
     own = trusted.host(name, port)
-    if port < FIRST_FREE_PORT and port not in SCHEMES.values() and not own:
+    if port < FIRST_FREE_PORT and port not in PORTS.values() and not own:
         raise FetchError("Of the ports below 1024 only 80 and 443 are fetched from.")
     try:
         addresses = list(dict.fromkeys(await resolve(name, port)))
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         raise FetchError(UNREACHED, f"does not resolve: {error}") from None
     wrong = [each for each in addresses if not (own or is_open(each) or trusted.address(each))]
     if wrong or not addresses:
         raise FetchError(UNREACHED, f"resolves to {', '.join(wrong) or 'nothing'}")
     return addresses[:ATTEMPTS]
-
-
-async def _ask(url: httpx.URL, addresses: Sequence[str], limits: FetchLimits, tls: ssl.SSLContext) -> bytes | httpx.URL:
-    """The picture, or where a redirect leads. The next address is tried only where one takes no connection."""
-    trouble = ""
-    async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
-        for address in addresses:
-            request = _request(url, address, limits.seconds)
-            try:
-                response = await transport.handle_async_request(request)
-                try:
-                    response.request = request
-                    if response.status_code in MOVED:
-                        return _parsed(response.headers.get("location", ""), url)
-                    return await _body(response, limits.most_bytes)
-                finally:
-                    await response.aclose()
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                trouble = f"{type(error).__name__} at {address}: {error}"
-            except httpx.HTTPError as error:
-                raise FetchError(UNREACHED, f"{type(error).__name__} at {address}: {error}") from None
-    raise FetchError(UNREACHED, trouble)
 
 
 def _request(url: httpx.URL, address: str, seconds: float) -> httpx.Request:
@@ -150,43 +194,6 @@ def _request(url: httpx.URL, address: str, seconds: float) -> httpx.Request:
         headers={"Host": url.netloc.decode("ascii"), **HEADERS},
         extensions={"sni_hostname": name, "timeout": httpx.Timeout(seconds).as_dict()},
     )
-
-
-async def _body(response: httpx.Response, most: int) -> bytes:
-    if response.status_code != httpx.codes.OK:
-        raise FetchError(UNREACHED, f"answered {response.status_code}")
-    declared = response.headers.get("content-length", "")
-    too_large = FetchError(f"The picture is larger than {most} bytes.")
-    if declared.isdecimal() and int(declared) > most:
-        raise too_large
-    body = bytearray()
-    async for chunk in _decoded(response):
-        body += chunk
-        if len(body) > most:
-            raise too_large
-    return bytes(body)
-
-
-async def _decoded(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body, unpacked a little at a time: a few bytes may unpack to gigabytes, and these must be counted early."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in ("identity", ""):
-        async for chunk in response.aiter_raw():
-            yield chunk
-        return
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise FetchError(UNREACHED, f"is encoded as {encoding[:50]!r}")
-    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads the headers of gzip and of zlib
-    try:
-        async for chunk in response.aiter_raw():
-            while chunk and not unpack.eof:
-                yield unpack.decompress(chunk, DECODED_AT_A_TIME)
-                chunk = unpack.unconsumed_tail
-        yield unpack.flush()
-    except zlib.error:
-        raise FetchError(UNREACHED, "its compression is broken") from None
-    if not unpack.eof:
-        raise FetchError(UNREACHED, "its compression ends early")
 
 
 @lru_cache(1)

@@ -1,0 +1,30 @@
+"""``data:image/png;base64,...``: an address that is the picture itself."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from urllib.parse import unquote_to_bytes
+
+from image_similarity.images.targets import AddressError
+
+
+def picture_in(address: str) -> bytes:
+    """The bytes that a ``data:`` address holds.
+
+    Raises:
+        AddressError: it holds none.
+    """
+    kind, comma, content = address.partition(",")
+    if not comma:
+        raise AddressError("a data: address without a comma holds no picture")
+    data = unquote_to_bytes(content)
+    if kind.rstrip().lower().endswith(";base64"):
+        packed = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
+        try:
+            data = b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            raise AddressError("a data: address whose base64 is damaged holds no picture") from None
+    if not data:
+        raise AddressError("a data: address without content holds no picture")
+    return data

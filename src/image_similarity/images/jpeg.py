@@ -1,0 +1,143 @@
+"""A JPEG's segments: those that draw, the orientation and the profile out of the others, and its scans."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from image_similarity.images.exif import orientation
+from image_similarity.images.plain import MOST_PROFILE, Plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START, SCAN, END, COMMENT = 0xD8, 0xDA, 0xD9, 0xFE
+APPS = range(0xE0, 0xF0)
+DRAWING_APPS = (0xE0, 0xEE)  # JFIF and Adobe: which colours the numbers are
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in coded pixels, 0 and restarts are no markers
+ICC, EXIF, XMP = b"ICC_PROFILE\0", b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+LAST = 63  # of the numbers that a block of pixels is made of; the first is its mean
+FINE = 6  # from here on a block's numbers are its finer detail
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One pass over the picture: which channels, which of a block's numbers, and how many bits of them it leaves out.
+
+    ``whole``: another marker follows, so that nothing of it is missing at its end.
+    """
+
+    channels: frozenset[int]
+    first: int
+    last: int
+    left_out: int
+    whole: bool
+
+
+def plain(data: bytes) -> Plain:
+    """A JPEG without what does not draw."""
+    pieces, profiles = [data[:2]], dict[int, bytes]()
+    exif, xmp, size, progressive, at = b"", b"", None, False, 2
+    for marker, start, end in _segments(data):
+        body = data[start:end]
+        if marker in FRAMES and len(body) > 6:
+            height, width = struct.unpack_from(">HH", body, 1)
+            size, progressive = (width, height), marker in PROGRESSIVE
+        if marker == APPS[1] and body.startswith(EXIF):
+            exif = exif or body
+        elif marker == APPS[1] and body.startswith(XMP):
+            xmp = body
+        elif marker == APPS[2] and body.startswith(ICC) and len(body) > len(ICC) + 2:
+            profiles.setdefault(body[len(ICC)], body[len(ICC) + 2 :])
+        if marker in DRAWING_APPS or not (marker in APPS or marker == COMMENT):
+            pieces.append(b"\xff" + bytes([marker]) + struct.pack(">H", end - start + 2) + body)
+        at = end
+    pieces.append(data[at:])
+    profile = b"".join(profiles[number] for number in sorted(profiles))
+    return Plain(
+        b"".join(pieces),
+        "JPEG",
+        size=size,
+        orientation=orientation(exif, xmp),
+        profile=profile if 0 < len(profile) <= MOST_PROFILE else None,
+        cut=data.rfind(b"\xff\xd9", at) < 0,
+        progressive=progressive,
+        # Quicker than to walk through them; in coded pixels these two bytes never follow each other.
+        scans=max(1, data.count(b"\xff\xda", at)),
+    )
+
+
+def scans_of(data: bytes) -> tuple[list[Scan], int]:
+    """The scans of a JPEG, cut short or not, and where the last whole segment or the last scan ends."""
+    found, at = list[Scan](), 2
+    while match := MARKER.search(data, at):
+        marker, start = match[0][1], match.end()
+        if marker == END:
+            return found, match.start()
+        if marker in BARE:
+            at = start
+            continue
+        at = start + int.from_bytes(data[start : start + 2])
+        if at > len(data) or start + 2 > len(data):
+            return found, match.start()
+        if marker == SCAN:
+            scan = _scan(data[start + 2 : at], MARKER.search(data, at) is not None)
+            if scan is None:
+                return found, match.start()
+            found.append(scan)
+    return found, len(data)
+
+
+def channels_of(data: bytes) -> frozenset[int]:
+    """The channels that the picture has; the first is its brightness."""
+    for marker, start, end in _segments(data):
+        if marker in FRAMES:
+            return frozenset(data[start + 6 : end : 3])
+    return frozenset()
+
+
+def covers(data: bytes, scans: list[Scan], left_out: int = 0) -> bool:
+    """Whether scans give the whole picture, but for the last bit and the finest detail of its colours.
+
+    ``left_out``: bits that may be missing of its brightness.
+    """
+    channels = sorted(channels_of(data))
+    for channel in channels:
+        wanted, bits = (range(LAST + 1), left_out) if channel == channels[0] else (range(FINE), 1)
+        given = {
+            number
+            for scan in scans
+            if channel in scan.channels and scan.left_out <= bits
+            for number in range(scan.first, min(scan.last, LAST) + 1)
+        }
+        if not given.issuperset(wanted):
+            return False
+    return bool(channels)
+
+
+def _scan(header: bytes, whole: bool) -> Scan | None:
+    if not header or len(header) < 4 + 2 * header[0]:
+        return None
+    channels = frozenset(header[1 : 1 + 2 * header[0] : 2])
+    first, last, bits = header[1 + 2 * header[0] : 4 + 2 * header[0]]
+    return Scan(channels, first, last or 0, left_out=bits & 15, whole=whole)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, and where its data begins and ends, up to the first scan or to whatever is no segment."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # padding
+            at += 1
+            continue
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        if marker in (SCAN, END, 0) or marker in BARE or length < 2 or at + 2 + length > len(data):
+            return
+        yield marker, at + 4, at + 2 + length
+        at += 2 + length

@@ -1,0 +1,85 @@
+"""What goes over the wire: an address as it is asked, and where a redirect leads."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from image_similarity.catalogue.addresses import SCHEME_LESS, tidy
+
+if TYPE_CHECKING:
+    import httpx
+
+PORTS = {"http": 80, "https": 443}
+LAST_PORT = 65_535
+MOVED = frozenset((301, 302, 303, 307, 308))
+LONGEST_HOST, LABEL = 253, re.compile(r"[A-Za-z0-9_-]{1,63}")
+LONGEST_SHOWN = 200
+LOCATION = "location"
+
+
+class AddressError(Exception):
+    """A text that cannot be asked for a picture, now or later; the message says why."""
+
+
+def target(address: str, base: httpx.URL | None = None) -> httpx.URL:
+    """An address, or one that is meant from where ``base`` is, as it is asked: without its fragment.
+
+    Spaces and letters of other scripts are quoted, a name of them is put as DNS has it, `&amp;` is `&`, and an address
+    that leaves its scheme out is asked by https.
+
+    Raises:
+        AddressError: nobody can be asked for it.
+    """
+    import httpx
+
+    address = tidy(address)
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in address):
+        raise AddressError("this is not an address: it holds a control character")
+    if base is None and SCHEME_LESS.match(address):
+        address = f"https:{address}"
+    try:
+        url = httpx.URL(address) if base is None else base.join(address)
+        name, port = url.raw_host.decode("ascii"), url.port
+    except (httpx.InvalidURL, ValueError, TypeError) as error:  # UnicodeError is a ValueError
+        raise AddressError(f"this is not an address: {str(error)[:LONGEST_SHOWN]}") from None
+    if url.scheme not in PORTS or not name:
+        raise AddressError("only http and https addresses are asked")
+    if port is not None and not 0 < port <= LAST_PORT:
+        raise AddressError(f"this is not an address: the ports are 1 to {LAST_PORT}, not {port}")
+    if ":" not in name:
+        labels = name.removesuffix(".").split(".")
+        if len(name) > LONGEST_HOST or not all(LABEL.fullmatch(label) for label in labels):
+            raise AddressError("this is not an address: no host can have such a name")
+    return url.copy_with(fragment=None)
+
+
+def moved_to(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
+    """Where a redirect leads; None where the answer is none.
+
+    Raises:
+        AddressError: it leads nowhere.
+    """
+    if response.status_code not in MOVED:
+        return None
+    location = str(response.extensions.get(LOCATION) or response.headers.get(LOCATION, "")).strip()
+    if not location:
+        phrase = HTTPStatus(response.status_code).phrase
+        raise AddressError(f"the server answered {response.status_code} {phrase} without saying where to")
+    try:
+        return target(location, asked)
+    except AddressError as error:
+        raise AddressError(f"redirected to what is not an address that can be asked: {error}") from None
+
+
+async def put_location_aside(response: httpx.Response) -> None:
+    """Keep from a client of httpx where a redirect leads: it would take an odd address for a broken connection."""
+    if LOCATION in response.headers:
+        response.extensions[LOCATION] = response.headers.pop(LOCATION)
+
+
+def port_of(url: httpx.URL) -> int:
+    """The port that an address means."""
+    return PORTS[url.scheme] if url.port is None else url.port
