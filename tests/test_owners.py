@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -139,7 +141,8 @@ class Shop:
     def there(self) -> dict[str, tuple[str, list[int]]]:
         """What is in the store: of each product its text, and its colours as they are found."""
         query = "SELECT hex(digest) FROM features_shop WHERE id = ? AND active AND item_id = ?"
-        titles = dict(rows(self.settings, "SELECT item_id, title FROM products_shop"))
+        named = rows(self.settings, "SELECT item_id, title FROM products_shop")
+        titles = {str(product): str(title) for product, title in named}
         found: dict[str, list[int]] = defaultdict(list)
         with self.open() as database:
             for image_id, product, location in rows(
@@ -152,7 +155,7 @@ class Shop:
                 ).fetchone()[0]
                 found[str(product)].append(_colour(vector))
                 assert Path(str(location)).is_file()
-        return {product: (str(titles.get(product)), sorted(colours)) for product, colours in found.items()}
+        return {product: (titles.get(product, ""), sorted(colours)) for product, colours in found.items()}
 
     def check(self) -> None:
         """Each product is its owner's, nothing else can be found, and no file is there that no product has."""
@@ -188,7 +191,7 @@ FITS = st.tuples(
 @given(steps=st.lists(st.one_of(FITS, CHANGES), min_size=1, max_size=6))
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_each_product_is_as_its_owner_left_it(
-    steps: list[tuple[str, object, list[object]]], tmp_path_factory: pytest.TempPathFactory
+    steps: list[tuple[str, Any, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         register(patch)
@@ -202,13 +205,9 @@ def test_each_product_is_as_its_owner_left_it(
         whole = True
         for kind, what, more in steps:
             if kind != "fit":
-                change(kind, what, more)  # type: ignore[arg-type]
+                change(kind, what, more)
             else:
-                happenings = [
-                    Happening(at, lambda one=one: change(*one))  # type: ignore[misc]
-                    for at, one in more  # type: ignore[misc]
-                ]
-                whole = shop.fit(what, happenings)  # type: ignore[arg-type]
+                whole = shop.fit(what, [Happening(at, partial(change, *one)) for at, one in more])
             if whole:
                 shop.check()
         shop.fit({"a": [0]})
