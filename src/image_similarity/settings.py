@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "max_removal": "IMAGE_SIMILARITY_MAX_REMOVAL",
 }
 """The environment variable behind each setting that has one."""
+MOST_FILE_BYTES = 200_000_000
 WISHES = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and checked, and so asked for each time
 
 
@@ -59,6 +60,8 @@ class Settings:
     """A download that grows past this is given up."""
     tables: TableLimits = TableLimits()
     """How large a catalogue's tables may be; a service's imports have narrower limits."""
+    max_file_bytes: int = MOST_FILE_BYTES
+    """A picture's file of more bytes is not read."""
     lock_timeout: float = 30.0
     """Seconds to wait for another process that writes to the feature store."""
     precision: str = "auto"

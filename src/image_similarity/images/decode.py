@@ -7,6 +7,7 @@ dealt with here, once, so that no other module ever sees anything but upright RG
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
@@ -16,12 +17,14 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from image_similarity.errors import ImageError
+from image_similarity.files import open_file
 from image_similarity.images import jpeg, png, tiff, webp
 from image_similarity.images.exif import orientation, without_exif
 from image_similarity.images.flatten import flatten
 from image_similarity.images.plain import Plain
 from image_similarity.images.quiet import quiet
 from image_similarity.images.repair import repaired
+from image_similarity.settings import MOST_FILE_BYTES
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 """What is read, beside HEIC. Of the forty others some run programs, some declare one size and decode another."""
@@ -57,18 +60,23 @@ TURNS = {
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded, and is an error, not a warning
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file.
+def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
+    """Read a picture's file.
 
     Raises:
-        ImageError: stage ``read``: it is not there, not readable, or empty.
+        ImageError: stage ``read``: it is not there, not readable, no file with an end, empty, or of more than ``most``
+            bytes.
     """
     try:
-        data = path.read_bytes()
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(most + 1) if size <= most else b""
     except OSError as error:
         raise ImageError("read", error.strerror or str(error)) from error
     except ValueError as error:  # a name that no file can have
         raise ImageError("read", str(error)) from error
+    if max(size, len(data)) > most:
+        raise ImageError("read", f"{size} bytes are more than the limit of {most}")
     if not data:
         raise ImageError("read", "the file is empty")
     return data

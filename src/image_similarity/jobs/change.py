@@ -19,6 +19,7 @@ from image_similarity.features.codec import encode
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureRow
 from image_similarity.files import replacing
+from image_similarity.images.spool import Picture, bytes_of, digest_of
 from image_similarity.images.squares import squares
 from image_similarity.images.views import stack, white_background
 from image_similarity.types import CatalogueImage
@@ -43,7 +44,7 @@ SHORT = 16  # characters of a digest that tell a product's pictures apart
 class NewPicture:
     """A picture as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key."""
 
-    data: bytes
+    data: Picture
     pixels: Mapping[str, NDArray[np.uint8]]
 
 
@@ -55,13 +56,13 @@ class EmbeddedPicture:
     vectors: Mapping[str, NDArray[np.float32]]
 
 
-def new_picture(data: bytes, specs: Sequence[ModelSpec], views: Sequence[str], max_pixels: int) -> NewPicture:
+def new_picture(data: Picture, specs: Sequence[ModelSpec], views: Sequence[str], max_pixels: int) -> NewPicture:
     """Decode a picture for some models.
 
     Raises:
         ImageError: it cannot be used.
     """
-    found = squares(data, [spec.input for spec in specs], max_pixels)
+    found = squares(bytes_of(data), [spec.input for spec in specs], max_pixels)
     return NewPicture(data, {spec.key: stack(each, views) for spec, each in zip(specs, found, strict=True)})
 
 
@@ -94,9 +95,12 @@ def put_product(
     if pictures is None and records.first_image(product.product_id) is None:
         raise UsageError(f"{product.product_id} is new: give at least one picture")
     images, rows = None, dict[str, list[FeatureRow]]()
-    different = {sha256(each.picture.data).hexdigest(): each for each in pictures or ()}
+    different = {digest_of(each.picture.data).hex(): each for each in pictures or ()}
     if pictures is not None:
-        images = [_place(each.picture.data, digest, product.product_id, folder) for digest, each in different.items()]
+        images = [
+            _place(bytes_of(each.picture.data), digest, product.product_id, folder)
+            for digest, each in different.items()
+        ]
         for image, (digest, each) in zip(images, different.items(), strict=True):
             for key, vectors in each.vectors.items():
                 pixels = each.picture.pixels[key]
@@ -105,7 +109,7 @@ def put_product(
     try:
         with database.writing():
             for image, each in zip(images or (), different.values(), strict=True):
-                _keep(each.picture.data, Path(image.location))
+                _keep(bytes_of(each.picture.data), Path(image.location))
             return ProductChanges(database).put(product, images, rows, once)
     finally:
         _forget(database, product.product_id, [*former, *(images or ())], folder)

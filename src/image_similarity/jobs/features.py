@@ -26,6 +26,7 @@ from image_similarity.images.decode import read_bytes
 from image_similarity.images.squares import squares
 from image_similarity.images.views import stack, white_background
 from image_similarity.processors import processors
+from image_similarity.settings import MOST_FILE_BYTES
 from image_similarity.types import CatalogueImage, Counts, Failure
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class FeaturesRun:
     max_pixels: int
     progress: Progress
     limit: RemovalLimit = field(default_factory=RemovalLimit)
+    max_file_bytes: int = MOST_FILE_BYTES
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     overridden: int = 0
@@ -212,7 +214,7 @@ class FeaturesRun:
     def _read(self, image: CatalogueImage) -> _Read:
         path = self.folder / image.image_id if image.is_remote else Path(image.location)
         try:
-            data = read_bytes(path)
+            data = read_bytes(path, self.max_file_bytes)
         except ImageError as error:
             reason = f"{error.reason}; run extract first" if image.is_remote else error.reason
             return _Read(image, failure=_failure("read", reason, image))

@@ -139,6 +139,7 @@ def _fit(
             views=views,
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,
+            max_file_bytes=settings.max_file_bytes,
             progress=progress,
             limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
         )

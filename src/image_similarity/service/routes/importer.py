@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.images.decode import decode
+from image_similarity.images.spool import Picture, bytes_of
 from image_similarity.service import schemas
 from image_similarity.service.errors import ServiceError
 from image_similarity.service.routes.picture_source import picture_bytes
@@ -65,7 +66,7 @@ class Importer:
         await asyncio.to_thread(imports.mark, job_id, "done")
 
     async def _put(self, job_id: str, todo: Todo) -> None:
-        product, failures, files = todo.product, list[schemas.JobFailure](), list[bytes]()
+        product, failures, files = todo.product, list[schemas.JobFailure](), list[Picture]()
         for number, image in enumerate(product.images or ()):
             try:
                 data = await picture_bytes(self._desk, image)
@@ -84,8 +85,8 @@ class Importer:
         await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put)
 
 
-def _check(data: bytes, max_pixels: int) -> None:
-    decode(data, max_pixels=max_pixels, at_least=CHECKED_SIDE)
+def _check(data: Picture, max_pixels: int) -> None:
+    decode(bytes_of(data), max_pixels=max_pixels, at_least=CHECKED_SIDE)
 
 
 def _failure(product: schemas.BulkProduct, image: str, error: ImageSimilarityError) -> schemas.JobFailure:

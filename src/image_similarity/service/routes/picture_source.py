@@ -6,16 +6,17 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
+from image_similarity.images.spool import Picture, Spooled
 from image_similarity.service.errors import UnusableError
-from image_similarity.service.guards.fetching import fetch_picture
+from image_similarity.service.guards.fetching import fetch_into
 
 if TYPE_CHECKING:
     from image_similarity.service import schemas
     from image_similarity.service.desk import Desk
 
 
-async def picture_bytes(desk: Desk, image: schemas.Image) -> bytes:
-    """The bytes of a picture.
+async def picture_bytes(desk: Desk, image: schemas.Image) -> Picture:
+    """The bytes of a picture; where they had to be fetched, they wait on the disk.
 
     Raises:
         UnusableError: it is named in no way, or in more than one; or it is no base64, or not kept any longer.
@@ -25,7 +26,9 @@ async def picture_bytes(desk: Desk, image: schemas.Image) -> bytes:
     if len(named) != 1:
         raise UnusableError("a picture is named by one of address, base64 and photo")
     if image.address is not None:
-        return await fetch_picture(image.address, desk.fetching)
+        spooled = Spooled(desk.settings.root)
+        await fetch_into(spooled, image.address, desk.fetching)
+        return spooled
     if image.photo is not None:
         kept = await desk.work(desk.photos.find, image.photo)
         if kept is None:

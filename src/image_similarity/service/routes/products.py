@@ -18,7 +18,10 @@ from image_similarity.service.routes.putting import RESERVED, Wanted, done_befor
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from image_similarity.features.database import Database
+    from image_similarity.images.spool import Picture
 
 router = APIRouter(tags=["products"])
 PAGE = 50
@@ -96,6 +99,7 @@ async def put(request: Request, product_id: schemas.ProductId, key: Key = None) 
     """Its texts, and where pictures are given those in place of the ones before. Found within a second."""
     _changeable(product_id)
     desk = desk_of(request)
+    files: Sequence[Picture] | None
     if kind_of(request) == JSON:
         change = await json_body(request, schemas.ProductChange)
         files = None if change.images is None else [await picture_bytes(desk, each) for each in change.images]

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from image_similarity.features.requests import Answered, ClashError, Requests
+from image_similarity.images.spool import Picture, digest_of
 from image_similarity.jobs.change import EmbeddedPicture, new_picture, put_product
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.types import Product
@@ -30,7 +31,7 @@ class Wanted:
 
     product_id: str
     change: schemas.ProductChange
-    files: Sequence[bytes] | None
+    files: Sequence[Picture] | None
 
     @property
     def product(self) -> Product:
@@ -40,8 +41,7 @@ class Wanted:
 
     def content(self) -> bytes:
         """What tells two requests apart."""
-        parts = [self.change.model_dump_json().encode(), *(self.files or ())]
-        return b"".join(sha256(part).digest() for part in parts)
+        return b"".join(digest_of(part) for part in (self.change.model_dump_json().encode(), *(self.files or ())))
 
 
 async def put_once(desk: Desk, wanted: Wanted, key: str | None = None) -> int:
@@ -86,7 +86,7 @@ def _put(
     return 201 if new else 200
 
 
-async def _embedded(desk: Desk, lineup: Lineup, data: bytes) -> EmbeddedPicture:
+async def _embedded(desk: Desk, lineup: Lineup, data: Picture) -> EmbeddedPicture:
     picture = await desk.work(new_picture, data, lineup.specs, lineup.views, desk.settings.max_pixels)
     vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from image_similarity.images.decode import decode
 from image_similarity.images.ground import on_plain_ground
+from image_similarity.images.spool import Picture, bytes_of
 from image_similarity.jobs.words import Words
 from image_similarity.service import schemas
 from image_similarity.service.answering.served import Asked, Found, ServedModel
@@ -92,7 +93,7 @@ async def similar(
         return answered(_matches(served, found(answer, f"product {product_id!r}")))
 
 
-async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: bytes | None) -> Asked:
+async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: Picture | None) -> Asked:
     if data is None and asked.text is None:
         raise UnusableError("there is nothing to search for: give a photo or a text")
     if asked.crop is not None and data is None:
@@ -113,13 +114,13 @@ async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest
     return Asked(asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match)
 
 
-def _seen(data: bytes, model: ServedModel, crop: schemas.Crop | None, max_pixels: int) -> tuple[Squares, bool]:
+def _seen(data: Picture, model: ServedModel, crop: schemas.Crop | None, max_pixels: int) -> tuple[Squares, bool]:
     """What the model takes of a photo, and whether it is on a plain ground."""
     side = model.chosen.at_least
     if crop is not None and side is not None:
         # The part is to have as many pixels as the whole would; of a part that is next to nothing, all that there are.
         side = int(min(side / min(crop.width, crop.height), WHOLE)) + 1
-    picture = decode(data, max_pixels=max_pixels, at_least=side)
+    picture = decode(bytes_of(data), max_pixels=max_pixels, at_least=side)
     if crop is not None:
         picture = picture.crop(box_of(crop, picture.size))
     return model.chosen.squares(picture), model.calibrated and on_plain_ground(picture)
