@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "models": "IMAGE_SIMILARITY_MODELS",
     "s3_endpoint": "IMAGE_SIMILARITY_S3_ENDPOINT",
     "max_pixels": "IMAGE_SIMILARITY_MAX_PIXELS",
+    "service_max_pixels": "IMAGE_SIMILARITY_SERVICE_MAX_PIXELS",
     "precision": "IMAGE_SIMILARITY_PRECISION",
     "max_removal": "IMAGE_SIMILARITY_MAX_REMOVAL",
 }
@@ -56,6 +57,8 @@ class Settings:
     """Another S3 than Amazon's; None leaves the choice to the standard AWS settings."""
     max_pixels: int = 100_000_000
     """An image that declares more is refused before it is decoded."""
+    service_max_pixels: int = 25_000_000
+    """The same for a service, whose pictures come from strangers; never more than ``max_pixels``."""
     max_download_bytes: int = 50_000_000
     """A download that grows past this is given up."""
     tables: TableLimits = TableLimits()
@@ -87,11 +90,12 @@ class Settings:
         for folder in ("root", "models"):
             if folder in values:
                 values[folder] = Path(str(values[folder]))
-        if "max_pixels" in values:
-            try:
-                values["max_pixels"] = int(str(values["max_pixels"]))
-            except ValueError:
-                raise UsageError(f"{ENVIRONMENT['max_pixels']} must be a whole number of pixels") from None
+        for name in ("max_pixels", "service_max_pixels"):
+            if name in values:
+                try:
+                    values[name] = int(str(values[name]))
+                except ValueError:
+                    raise UsageError(f"{ENVIRONMENT[name]} must be a whole number of pixels") from None
         if "max_removal" in values:
             values["max_removal"] = _share(str(values["max_removal"]), ENVIRONMENT["max_removal"])
         if values.get("precision", "auto") not in WISHES:

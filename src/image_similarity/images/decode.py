@@ -16,9 +16,10 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from image_similarity.errors import ImageError
+from image_similarity.errors import ImageError, ImageSimilarityError
 from image_similarity.files import open_file
 from image_similarity.images import jpeg, png, tiff, webp
+from image_similarity.images.elsewhere import Undecoded, cost, present_decoder
 from image_similarity.images.exif import orientation, without_exif
 from image_similarity.images.flatten import flatten
 from image_similarity.images.plain import Plain
@@ -105,10 +106,14 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None, strict:
             _check_size(plain.size, max_pixels)
             if plain.scans > MOST_SCANS:
                 raise ImageError("decode", f"{plain.scans} scans are more than the limit of {MOST_SCANS}")
+            decoder = present_decoder()
+            if decoder is not None:
+                picture = Undecoded(data, max_pixels, at_least, strict, _cost(plain, max_pixels, at_least))
+                return decoder(picture, lambda: _decode(plain, max_pixels, at_least, strict))
             return _decode(plain, max_pixels, at_least, strict)
     except UnidentifiedImageError:
         raise ImageError("decode", _not_a_picture(data)) from None
-    except ImageError:
+    except ImageSimilarityError:
         raise
     except Exception as error:  # a codec may raise anything at all on hostile bytes
         raise ImageError("decode", f"damaged picture: {error or type(error).__name__}") from error
@@ -128,6 +133,18 @@ def plain_picture(data: bytes) -> Plain:
     if data[4:8] == b"ftyp":
         plain = Plain(without_exif(data), "ISO")
     return plain
+
+
+def _cost(plain: Plain, max_pixels: int, at_least: int | None) -> int:
+    size = plain.size
+    if size is None:
+        with Image.open(io.BytesIO(plain.data), formats=_formats(plain.data)) as image:
+            size = image.size
+        _check_size(size, max_pixels)
+    scale = 1
+    if plain.kind == "JPEG" and at_least is not None:
+        scale = next((each for each in (8, 4, 2) if min(size) // each >= at_least * DRAFT_MARGIN), 1)
+    return cost(plain.kind, size, scale, len(plain.data), progressive=plain.progressive)
 
 
 def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:

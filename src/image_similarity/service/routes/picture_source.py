@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from image_similarity.service.desk import Desk
 
 
+URL_ALPHABET = str.maketrans("-_", "+/")
+
+
 async def picture_bytes(desk: Desk, image: schemas.Image) -> Picture:
     """The bytes of a picture; where they had to be fetched, they wait on the disk.
 
@@ -34,7 +37,21 @@ async def picture_bytes(desk: Desk, image: schemas.Image) -> Picture:
         if kept is None:
             raise UnusableError("the photo is not kept any longer: send it again")
         return kept
+    return await desk.work(from_base64, image.base64 or "")
+
+
+def from_base64(text: str) -> bytes:
+    """Bytes out of base64 as programs write it: wrapped, without padding, for URLs, or in a ``data:`` address.
+
+    Raises:
+        UnusableError: it is none.
+    """
+    if text[:5].lower() == "data:":
+        head, _, text = text.partition(",")
+        if not head.lower().endswith(";base64"):
+            raise UnusableError("the picture's data: address is not base64")
+    packed = "".join(text.split()).translate(URL_ALPHABET).rstrip("=")
     try:
-        return base64.b64decode(image.base64 or "", validate=True)
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise UnusableError("the picture is no base64") from None

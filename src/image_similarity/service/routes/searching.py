@@ -14,7 +14,17 @@ from image_similarity.images.spool import Picture, bytes_of
 from image_similarity.jobs.words import Words
 from image_similarity.service import schemas
 from image_similarity.service.answering.served import Asked, Found, ServedModel
-from image_similarity.service.bodies import JSON, body_of, fields_in, file_in, form_of, json_body, kind_of
+from image_similarity.service.bodies import (
+    FORM,
+    JSON,
+    body_of,
+    fields_in,
+    file_in,
+    form_of,
+    json_body,
+    kind_of,
+    raw_body,
+)
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.failing import problems
@@ -26,6 +36,9 @@ if TYPE_CHECKING:
 
 WHOLE = 1 << 16
 """Pixels a side: more than any picture that is taken has."""
+PICTURES = ("image/", "application/octet-stream")
+"""Kinds of a body that is the photo itself; what else is asked stands in the address."""
+FILE = ("file", "image", "photo")
 router = APIRouter(tags=["search"], dependencies=[Depends(may_read)])
 BODY = body_of(
     "SearchRequest",
@@ -42,6 +55,7 @@ BODY = body_of(
     },
     ["file"],
 )
+BODY["requestBody"]["content"]["image/jpeg"] = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.post(
@@ -54,15 +68,10 @@ BODY = body_of(
 async def search(request: Request) -> Response:
     """A photo as a file of a form, as base64, by its address or as one that is kept; or words; or both."""
     desk = desk_of(request)
-    kind = kind_of(request)
+    asked, data = await _asked(request, kind_of(request, *PICTURES))  # who sends slowly takes nobody's place
     async with desk.admitted():
-        if kind == JSON:
-            asked = await json_body(request, schemas.SearchRequest)
-            data = None if asked.image is None else await picture_bytes(desk, asked.image)
-        else:
-            async with form_of(request, files=1) as form:
-                data = await file_in(form, "file")
-                asked = schemas.SearchRequest.model_validate(fields_in(form, but="file"))
+        if asked.image is not None:
+            data = await picture_bytes(desk, asked.image)
         model = desk.lineup.model(asked.model)
         question = await _question(desk, model, asked, data)
         return answered(_matches(model, found(await asyncio.wrap_future(model.ask(question)), "such product")))
@@ -91,6 +100,17 @@ async def similar(
         question = Asked(number, product_id=product_id, filter=filter, like=like)
         answer = await asyncio.wrap_future(served.ask(question))
         return answered(_matches(served, found(answer, f"product {product_id!r}")))
+
+
+async def _asked(request: Request, kind: str) -> tuple[schemas.SearchRequest, Picture | None]:
+    """What is searched for, and the photo where the body brings it along."""
+    if kind == JSON:
+        return await json_body(request, schemas.SearchRequest), None
+    if kind == FORM:
+        async with form_of(request, files=1) as form:
+            return schemas.SearchRequest.model_validate(fields_in(form, *FILE)), await file_in(form, *FILE)
+    asked = schemas.SearchRequest.model_validate(fields_in(request.query_params))
+    return asked, await raw_body(request)
 
 
 async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: Picture | None) -> Asked:
