@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO, cast
 
@@ -40,10 +40,14 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that is being read: its columns (of JSON lines: the first row's) and its rows, once."""
+    """A table that is being read: its columns (of JSON lines: the first row's) and its rows, once.
+
+    ``notes``: what was guessed, such as an encoding.
+    """
 
     header: tuple[str, ...]
     rows: Iterator[Row | BadRow]
+    notes: list[str] = field(default_factory=list)
 
 
 @contextmanager

@@ -136,13 +136,10 @@ class State:
         if wanted is None:
             return self.parts
         stored = [self.base, *([self.recent.index] if self.recent.index else [])]
-        names = frozenset[str]().union(*(each.columns for each in stored))
-        sets: list[RowSet] = [passing(wanted, self.base.columns, self.base.manifest.rows, names)]
-        for each in stored[1:]:
-            try:
-                sets.append(passing(wanted, each.columns, each.manifest.rows, names))
-            except UsageError:  # a price of "free" among a few new ones: the others can still be compared
-                sets.append(Masked(np.zeros(each.manifest.rows, bool)))
+        # A price of "free" among a few new ones: the others can still be compared.
+        numeric = {name for each in stored for name, column in each.columns.items() if column.numbers is not None}
+        names = {name: name in numeric for each in stored for name in each.columns}
+        sets = [passing(wanted, each.columns, each.manifest.rows, names) for each in stored]
         return [part.only(rows) for part, rows in zip(self.parts, sets, strict=True)]
 
     def _question(self, product_id: str) -> Question | None:
