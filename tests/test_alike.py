@@ -71,6 +71,11 @@ def test_a_customers_photo_of_the_placeholder_is_answered_without_looking_at_all
     assert index.most == FIRST_LOOK
 
 
+def test_a_filter_that_nothing_passes_has_no_answers() -> None:
+    shop, _ = gallery(np.repeat(unit(1), 9, axis=0))
+    assert rank_products(shop, [shop.question(0)], 3, "best", np.zeros(9, bool)) == [[]]
+
+
 @given(st.lists(st.integers(0, 4), min_size=70, max_size=160), st.integers(1, 12), st.integers(1, 3))
 def test_ties_fall_to_the_smaller_product_however_many_pictures_ask(kinds: list[int], number: int, own: int) -> None:
     vectors = unit(5)[kinds]

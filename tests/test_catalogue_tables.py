@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from image_similarity.catalogue import failures_of, open_source, product_failures_of
 from image_similarity.catalogue.columns import Columns, as_text
-from image_similarity.catalogue.rows import Row, reading
+from image_similarity.catalogue.reading import reading
+from image_similarity.catalogue.rows import Row
 from image_similarity.errors import CatalogueError
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, CatalogueSource
@@ -124,10 +125,10 @@ def test_a_parquet_file_damaged_inside_says_where(tmp_path: Path) -> None:
 
 def test_rows_are_yielded_before_the_table_is_read_to_its_end(tmp_path: Path) -> None:
     rows = "".join(f"{i},{A}\n" for i in range(5_000))
-    source = table(tmp_path, b"product_id,image\n" + rows.encode() + b"\xff\n")
+    source = table(tmp_path, gzip.compress(b"product_id,image\n" + rows.encode() + b"\xff\n")[:-9], "rows.gz")
     taken = iter(source)
     assert next(taken).product_id == "0"
-    with pytest.raises(CatalogueError, match="UTF-8"):
+    with pytest.raises(CatalogueError, match="cut short"):
         list(taken)
 
 
@@ -179,8 +180,8 @@ def test_a_bad_row_is_a_failure_with_its_line_and_the_others_go_on(tmp_path: Pat
 
 def test_a_quote_that_is_never_closed_is_not_swallowed(tmp_path: Path) -> None:
     source = table(tmp_path, f'sku,url\n1,{A}\n2,"{A}\n3,{A}\n')
-    assert [image.product_id for image in source] == ["1"]
-    assert len(failures_of(source)) == 1
+    assert [image.product_id for image in source] == ["1", "3"]
+    assert [failure.location.rpartition(":")[2] for failure in failures_of(source)] == ["3"]
 
 
 def test_bad_json_lines_are_failures(tmp_path: Path) -> None:
@@ -199,9 +200,7 @@ def test_bad_json_lines_are_failures(tmp_path: Path) -> None:
         (b"sku,colour,size\n1,red,2\n", "sku, colour, size"),
         (b"colour,url\n", "no product column"),
         (b"sku,sku,url\n", "two columns named sku"),
-        (b"sku,url\n1,\xe9\n", "0xe9"),
-        ("sku,url\n".encode("utf-16"), "UTF-8"),
-        (b'[{"sku": 1}]', "JSON array"),
+        (b'[{"sku": 1}]', "no image column"),
         (b'{"colour": 1, "size": 2}', "colour, size"),
         (b"{no json\n{none at all\n", "no product column"),
         (b'"sku"x,url\n', "header"),
@@ -283,5 +282,6 @@ def test_what_csv_writes_is_read_back(rows: list[list[str]], mark: str) -> None:
     text = io.StringIO()
     csv.writer(text, delimiter=mark, quoting=csv.QUOTE_ALL).writerows([["a", "b", "c"], *rows])
     stream = io.BufferedReader(io.BytesIO(text.getvalue().encode()))
+    wanted = [row for row in rows if any(map(str.strip, row))]  # a row of nothing is no row
     with reading(stream, "here") as read:
-        assert [list(row.cells.values()) if isinstance(row, Row) else row for row in read.rows] == rows
+        assert [list(row.cells.values()) if isinstance(row, Row) else row for row in read.rows] == wanted

@@ -24,6 +24,19 @@ WISHES = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and check
 
 
 @dataclass(frozen=True, slots=True)
+class TableLimits:
+    """How large a table may be, once unpacked: a file of a kilobyte can hold gigabytes."""
+
+    unpacked_bytes: int = 500_000_000_000
+    rows: int = 1_000_000_000
+    columns: int = 10_000
+    cell_bytes: int = 50_000_000
+    """Of a text, or of a picture inside the table."""
+    document_bytes: int = 64_000_000
+    """Of one row of a JSON document or of an XML feed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of a workspace. The defaults are the first version's addresses and a laptop's limits."""
 
@@ -42,6 +55,8 @@ class Settings:
     """An image that declares more is refused before it is decoded."""
     max_download_bytes: int = 50_000_000
     """A download that grows past this is given up."""
+    tables: TableLimits = TableLimits()
+    """How large a catalogue's tables may be; a service's imports have narrower limits."""
     lock_timeout: float = 30.0
     """Seconds to wait for another process that writes to the feature store."""
     precision: str = "auto"

@@ -115,8 +115,8 @@ def _images(header: tuple[str, ...], given: ColumnNames) -> ImageColumns:
 
 
 def as_text(value: object) -> str:
-    """A cell as text: nothing and NaN are empty, ``8156287.0`` is ``8156287``, lists and objects are JSON."""
-    if value is None:
+    """A cell as text: none and NaN are empty, ``8156287.0`` is ``8156287``, lists and objects are JSON, bytes empty."""
+    if value is None or isinstance(value, bytes):
         return ""
     if isinstance(value, bool):
         return str(value).lower()
@@ -124,9 +124,13 @@ def as_text(value: object) -> str:
         if math.isnan(value):
             return ""
         return str(int(value)) if value.is_integer() else str(value)
-    text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (list, dict)) else str(value)
+    text = json.dumps(value, ensure_ascii=False, default=_for_json) if isinstance(value, (list, dict)) else str(value)
     # JSON can spell half of a surrogate pair, which no file and no database takes.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _for_json(value: object) -> object:
+    return None if isinstance(value, bytes) else str(value)
 
 
 def plain(name: str) -> str:

@@ -16,7 +16,8 @@ from image_similarity.catalogue.columns import Columns, as_text
 from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import name_for_address
 from image_similarity.catalogue.paths import Files, SeveralError, is_file, leads_out
-from image_similarity.catalogue.rows import BadRow, Table, reading
+from image_similarity.catalogue.reading import reading
+from image_similarity.catalogue.rows import BadRow, Table
 from image_similarity.catalogue.s3 import open_object
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
@@ -37,7 +38,7 @@ def open_table(location: str, settings: Settings, region: str | None = None) -> 
     Raises:
         CatalogueError: it is not there or is no table.
     """
-    with _open_bytes(location, settings, region) as stream, reading(stream, location) as table:
+    with _open_bytes(location, settings, region) as stream, reading(stream, location, settings.tables) as table:
         yield table
 
 
@@ -79,7 +80,7 @@ class ProductTable:
         seen: set[str] = set()
         with open_table(self.location, self._settings, self._region) as table:
             self.notes = table.notes
-            columns = Columns.of(table.header, self._names)
+            columns = _columns(table, self.location, self._names)
             columns.require(self.location, table.header, image=False)
             for row in table.rows:
                 if isinstance(row, BadRow):
@@ -132,6 +133,8 @@ class TableSource(Described):
         """As every source's; and every column that was named is there."""
         with open_table(self.location, self._settings, self._region) as table:
             header = table.header
+            for note in table.notes:
+                self.note(note)
         if self._names.named:
             own = self.product_table
             self._names.check(self.location, [*header, *(own.header() if own is not None else ())])
@@ -148,7 +151,7 @@ class TableSource(Described):
         self._last_pictured = ""
         with open_table(self.location, self._settings, self._region) as table:
             self.notes = table.notes
-            columns = Columns.of(table.header, self._names)
+            columns = _columns(table, self.location, self._names)
             columns.require(self.location, table.header, image=True)
             for row in table.rows:
                 if isinstance(row, BadRow):
@@ -221,6 +224,13 @@ class TableSource(Described):
         return Path(self.location).parent / text
 
 
+def _columns(table: Table, where: str, names: ColumnNames) -> Columns:
+    columns = Columns.of(table.header, names)
+    if columns.product in table.repeated:
+        raise CatalogueError(f"{where} has two columns named {columns.product}. Rename one of them")
+    return columns
+
+
 def pixl_address(pixl_id: str, settings: Settings) -> str:
     """The address of one image of a department's listing.
 
@@ -234,7 +244,7 @@ def pixl_address(pixl_id: str, settings: Settings) -> str:
 
 def _product(product_id: str, columns: Columns, cells: Mapping[str, object]) -> Product:
     # Shops export texts from their pages: `HeatTech&trade;` is meant to be read.
-    title, description = (unescape(as_text(_cell(cells, name))) for name in (columns.title, columns.description))
+    title, description = (unescape(as_text(_first(_cell(cells, name)))) for name in (columns.title, columns.description))
     return Product(product_id, title, description, columns.attributes_of(cells))
 
 
@@ -245,6 +255,11 @@ def product_of_row(cells: Mapping[str, object], columns: Columns) -> str:
 
 def _cell(cells: Mapping[str, object], name: str | None) -> object:
     return None if name is None else cells.get(name)
+
+
+def _first(value: object) -> object:
+    """Of a column that is repeated, the first cell that is not empty."""
+    return value[0] if isinstance(value, list) and value else value
 
 
 def _list(value: object) -> list[object]:

@@ -106,9 +106,10 @@ def _best(gallery: Gallery, questions: Sequence[Question], number: int, allowed:
                 stop = start + len(questions[i].vectors)
                 wanted = min(number, gallery.others(questions[i], allowed))
                 answers[i] = answer[:wanted]
-                last = Neighbours(found.rows[start:stop, -1], found.scores[start:stop, -1])
-                if look < everything and _could_change(gallery, answers[i], wanted, last):
-                    doubtful.append(i)
+                if look < everything:
+                    last = Neighbours(found.rows[start:stop, -1], found.scores[start:stop, -1])
+                    if _could_change(gallery, answers[i], wanted, last):
+                        doubtful.append(i)
                 start = stop
         if look == everything:
             break

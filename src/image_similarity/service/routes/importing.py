@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, cast
@@ -22,12 +23,16 @@ from image_similarity.service.desk import found
 from image_similarity.service.errors import BadRequestError, UnusableError
 from image_similarity.service.failing import problems
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
+from image_similarity.settings import TableLimits
 
 if TYPE_CHECKING:
     from image_similarity.service.routes.importer import Importer
     from image_similarity.settings import Settings
 
 router = APIRouter(tags=["jobs"])
+TABLE_LIMITS = TableLimits(
+    unpacked_bytes=100_000_000, rows=200_000, columns=500, cell_bytes=1_000_000, document_bytes=1_000_000
+)
 ADDRESSES_ONLY = "only pictures with an http or https address can be imported"
 TABLE = "A CSV, JSON lines or Parquet table, as docs/catalogues.md has them."
 BODY = body_of("JobRequest", {"file": {"type": "string", "format": "binary", "description": TABLE}}, ["file"])
@@ -96,7 +101,7 @@ def _read_table(
     with TemporaryDirectory(prefix="image-similarity-") as folder:
         path = Path(folder) / f"table{ending}"
         path.write_bytes(data)
-        source = TableSource(str(path), settings)
+        source = TableSource(str(path), replace(settings, tables=TABLE_LIMITS))
         try:
             return _products_of(source)
         except CatalogueError as error:

@@ -1,0 +1,193 @@
+"""Rows out of JSON: one object a line; one array; or an object that holds the array somewhere inside."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from image_similarity.catalogue.delimited import IsHeader
+from image_similarity.catalogue.rows import BadRow, Row, Table, check_columns
+from image_similarity.catalogue.text_lines import Line, TextLines
+from image_similarity.errors import CatalogueError
+from image_similarity.settings import TableLimits
+
+BLANK = " \t\r\n\ufeff"
+NAME = re.compile(r'"([^"\\\\]*)"\s*:')
+DECODER = json.JSONDecoder()
+
+
+def read_json(text: TextLines, start: str, where: str, limits: TableLimits, is_header: IsHeader) -> Table:
+    """A table of JSON. A document of one piece is read object by object, never as a whole.
+
+    Args:
+        text: that of the file.
+        start: the beginning of the same text, without blanks before it.
+        where: its name in messages.
+        limits: how large it may be.
+        is_header: tells the names of a row's columns from those of what rows are wrapped in.
+
+    Raises:
+        CatalogueError: it holds no list of products; here or while rows are taken: it is damaged.
+    """
+    if start.startswith("{") and _is_lines(start, is_header):
+        return _table(_line_rows(iter(text)), where, limits)
+    document = _Document(text.pieces(), where, limits)
+    return _table(document.rows() if start.startswith("[") else _wrapped(document, is_header), where, limits)
+
+
+def _is_lines(start: str, is_header: IsHeader) -> bool:
+    """Whether each line is an object of its own, going by the first of them."""
+    first, end, rest = start.partition("\n")
+    if rest.lstrip(BLANK).startswith("{"):
+        return True
+    try:
+        value = json.loads(first)
+    except RecursionError:
+        return True  # a row that fails by itself
+    except ValueError:
+        # A line of many kilobytes: a row names its product before anything that is nested.
+        names = NAME.findall(re.split(r"[\[{]", first[1:], maxsplit=1)[0])
+        return not end and is_header(names)
+    return isinstance(value, dict) and (is_header(list(value)) or not any(map(_has_objects, value.values())))
+
+
+def _table(rows: Iterator[Row | BadRow], where: str, limits: TableLimits) -> Table:
+    before: list[Row | BadRow] = []
+    for row in rows:
+        before.append(row)
+        if isinstance(row, Row):
+            header = tuple(row.cells)
+            check_columns(header, limits, where)
+            return Table(header, chain(before, rows))
+    return Table(("?",) if before else (), iter(before))
+
+
+def _line_rows(lines: Iterator[Line]) -> Iterator[Row | BadRow]:
+    for line in lines:
+        text = line.text.strip(BLANK)
+        if line.problem:
+            yield BadRow(line.number, line.problem)
+        elif text:
+            try:
+                cells = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                yield BadRow(line.number, f"the line is not JSON: {error}")
+                continue
+            yield _row(line.number, cells, "line")
+
+
+def _row(number: int, cells: object, what: str) -> Row | BadRow:
+    return Row(number, cells) if isinstance(cells, dict) else BadRow(number, f"the {what} is not a JSON object")
+
+
+def _has_objects(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_objects, value.values()))
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _wrapped(document: _Document, is_header: IsHeader) -> Iterator[Row | BadRow]:
+    """The rows of the first list of objects whose names are known, however deep in other objects it lies."""
+    while document.next_member():
+        if document.peek() == "{":
+            continue  # into it
+        if document.peek() == "[":
+            rows = document.rows()
+            first = next(rows, None)
+            if isinstance(first, Row) and is_header(list(first.cells)):
+                yield first
+                yield from rows
+                return
+            for _ in rows:
+                pass
+        else:
+            document.value()
+    raise CatalogueError(f"{document.where} is JSON, but holds no list of products with names that are known")
+
+
+class _Document:
+    """JSON that is read from its start to its end, as much at a time as its largest row needs."""
+
+    def __init__(self, pieces: Iterator[str], where: str, limits: TableLimits) -> None:
+        self.where = where
+        self._pieces, self._limits = pieces, limits
+        self._text, self._at = "", 0
+
+    def peek(self) -> str:
+        """The next letter that is no blank; empty at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in BLANK:
+                self._at += 1
+            if self._at < len(self._text) or not self._more():
+                return self._text[self._at : self._at + 1]
+
+    def take(self, letter: str) -> bool:
+        """Pass over a letter where it is the next."""
+        if self.peek() != letter:
+            return False
+        self._at += 1
+        return True
+
+    def next_member(self) -> bool:
+        """Go to the next member's value, into objects and out of them; False at the document's end."""
+        while True:
+            while self.take("{") or self.take(",") or self.take("}"):
+                pass
+            if self.peek() != '"':
+                if self.peek():
+                    raise self._damaged("a name is missing")
+                return False
+            self.value()
+            if not self.take(":"):
+                raise self._damaged("a : is missing")
+            return True
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """The elements of the array that is next."""
+        self.take("[")
+        number = 0
+        while not self.take("]"):
+            number += 1
+            yield _row(number, self.value(), "element")
+            if not self.take(",") and self.peek() != "]":
+                raise self._damaged(f"a , or ] is missing after element {number}")
+
+    def value(self) -> object:
+        """The next value, whole.
+
+        Raises:
+            CatalogueError: it is none, or larger than a row may be.
+        """
+        wanted = 0
+        self.peek()
+        while True:
+            try:
+                value, end = DECODER.raw_decode(self._text, self._at)
+                if end < len(self._text) or not self._more():  # a number may go on
+                    self._at = end
+                    return value
+            except RecursionError:
+                raise self._damaged("it is nested too deep") from None
+            except ValueError as error:
+                if len(self._text) - self._at > self._limits.document_bytes:
+                    raise self._damaged(f"one value is larger than {self._limits.document_bytes} letters") from None
+                wanted = max(2 * (len(self._text) - self._at), 1 << 12)
+                if not self._more(wanted):
+                    raise self._damaged(str(error)) from None
+
+    def _more(self, wanted: int = 1) -> bool:
+        """Read on, at least so many letters where there are any."""
+        pieces, size = [self._text[self._at :]], 0
+        for piece in self._pieces:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= wanted:
+                break
+        self._text, self._at = "".join(pieces), 0
+        return size > 0
+
+    def _damaged(self, reason: str) -> CatalogueError:
+        return CatalogueError(f"{self.where} is damaged JSON, or cut short: {reason}")

@@ -1,0 +1,104 @@
+"""A table out of a file's bytes: CSV, JSON, XML feeds, gzipped or not, and Parquet.
+
+What a file is follows from its first bytes, never from its name.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import BinaryIO, cast
+
+from image_similarity.catalogue.columns import Columns
+from image_similarity.catalogue.delimited import read_delimited
+from image_similarity.catalogue.feed_rows import read_feed
+from image_similarity.catalogue.json_rows import read_json
+from image_similarity.catalogue.parquet_rows import read_parquet
+from image_similarity.catalogue.rows import Table, counted
+from image_similarity.catalogue.text_lines import TextLines, encoding_of
+from image_similarity.errors import CatalogueError
+from image_similarity.settings import TableLimits
+
+LIMITS = TableLimits()
+START = 8192
+NO_TABLE = (
+    (b"PK\x03\x04", "a workbook (xlsx, ods) or another zip archive", "Save the table as CSV"),
+    (b"\xd0\xcf\x11\xe0", "a workbook of an older Excel", "Save it as CSV"),
+    (b"%PDF", "a PDF", "Export the table as CSV"),
+    (b"SQLite format 3\0", "a database", "Export the table as CSV"),
+    (b"\x89PNG", "a picture", "Give the table that lists the pictures, or their folder"),
+    (b"\xff\xd8\xff", "a picture", "Give the table that lists the pictures, or their folder"),
+    (b"BZh", "packed with bzip2", "Unpack it, or pack it with gzip"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd", "Unpack it, or pack it with gzip"),
+    (b"\xfd7zXZ", "packed with xz", "Unpack it, or pack it with gzip"),
+    (b"7z\xbc\xaf", "a 7-Zip archive", "Unpack it"),
+)
+
+
+@contextmanager
+def reading(stream: BinaryIO, where: str, limits: TableLimits = LIMITS) -> Iterator[Table]:
+    """Read a table while the block lasts. ``where`` is its name in messages.
+
+    Raises:
+        CatalogueError: here or while rows are taken: the file is empty, damaged, cut short, larger than the limits, or
+            no table.
+    """
+    try:
+        with ExitStack() as opened:
+            table = _table(stream, where, limits, opened)
+            if not table.header:
+                raise CatalogueError(f"{where} is empty: it has no header and no rows")
+            yield replace(table, rows=counted(table.rows, limits, where))
+    except EOFError as error:
+        raise CatalogueError(f"{where} is cut short: its gzip data ends too early. Fetch it again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise CatalogueError(f"{where} is damaged: {error}. Fetch it again") from error
+    except OSError as error:
+        raise CatalogueError(f"cannot read {where}: {error.strerror or error}") from error
+
+
+def _table(stream: BinaryIO, where: str, limits: TableLimits, opened: ExitStack) -> Table:
+    start = _peek(stream)
+    if start.startswith(b"\x1f\x8b"):
+        stream = cast("BinaryIO", opened.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=stream))))
+        start = _peek(stream)
+    if start.startswith(b"PAR1"):
+        return read_parquet(stream, where, limits)
+    _refuse(start, where)
+    text = start.decode(encoding_of(start), "ignore").lstrip("\ufeff \t\r\n")
+    if text.lower().startswith(("<!doctype html", "<html")):
+        raise CatalogueError(f"{where} is a web page, not a table. Was it fetched without being logged in?")
+    if text.startswith("<"):
+        return read_feed(stream, where, limits)
+    notes: list[str] = []
+    lines = TextLines(stream, start, where, limits, notes)
+    if text.startswith(("{", "[")):
+        return replace(read_json(lines, text, where, limits, _is_header), notes=notes)
+    return read_delimited(iter(lines), where, limits, _is_header, notes)
+
+
+def _refuse(start: bytes, where: str) -> None:
+    """Say what a file is that is known to be no table.
+
+    Raises:
+        CatalogueError: it is one.
+    """
+    for mark, what, advice in NO_TABLE:
+        if start.startswith(mark):
+            raise CatalogueError(f"{where} is {what}, not a table. {advice}")
+
+
+def _is_header(names: Sequence[str]) -> bool:
+    """Whether these are names of columns: one for the product, and one more that is known."""
+    columns = Columns.of(names)
+    others = (columns.image, columns.pixl, columns.title, columns.description, columns.image_id)
+    return columns.product is not None and any(other is not None for other in others)
+
+
+def _peek(stream: BinaryIO) -> bytes:
+    """Look at the first bytes, some kilobytes where there are so many, without taking them."""
+    return cast("io.BufferedReader", stream).peek(START)
