@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from math import isnan
 from pathlib import PurePosixPath
 
 from image_similarity.catalogue.names import IMAGE_ENDINGS
@@ -30,7 +31,7 @@ def _texts(cell: object, is_there: Callable[[str], bool]) -> list[str]:
     if isinstance(cell, Mapping):
         inner = next((cell[name] for name in INSIDE if cell.get(name)), None)
         return [] if inner is None else _texts(inner, is_there)
-    if cell is None or isinstance(cell, float) and cell != cell:
+    if cell is None or (isinstance(cell, float) and isnan(cell)):
         return []
     text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
     return _divided(text, is_there)

@@ -100,10 +100,9 @@ def _columns(header: tuple[str, ...], given: ColumnNames) -> Columns:
     if images.main is not None or pixl == product:
         pixl = None
     instead = names.get("id") if product and _bare(product) in map(plain, CODES) and not given.of("product") else None
-    known = (product, images, first("image_id", IMAGE_ID), pixl, first("title", TITLE))
-    known_names = {product, instead, images.main, *images.further, *known[2:], (text := first("description", DESCRIPTION))}
-    rest = tuple(name for name in header if name and name not in known_names)
-    return Columns(product, instead, *known[1:], text, rest)
+    texts = first("image_id", IMAGE_ID), pixl, first("title", TITLE), first("description", DESCRIPTION)
+    known = {product, instead, images.main, *images.further, *texts}
+    return Columns(product, instead, images, *texts, tuple(name for name in header if name and name not in known))
 
 
 def _images(header: tuple[str, ...], given: ColumnNames) -> ImageColumns:

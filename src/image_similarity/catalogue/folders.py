@@ -14,7 +14,9 @@ from image_similarity.errors import CatalogueError
 from image_similarity.types import CatalogueImage, Failure
 
 CAMERA = re.compile(
-    r"img|image|dsc[nf]?|_?dsc|dcim|pxl|mvimg|pic|photo|picture|foto|scan|screenshot|(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d", re.I
+    r"img|image|_?dsc|dsc[nf]|dcim|pxl|mvimg|pic|photo|picture|foto|scan|screenshot|"
+    r"(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d",
+    re.IGNORECASE,
 )
 """What cameras, telephones and scanners begin the names of all their pictures with."""
 SEVERAL = 2
@@ -41,7 +43,7 @@ class FolderSource(Described):
             if count >= SEVERAL and (CAMERA.fullmatch(product_id) or len(images) == 1):
                 self.note(
                     f"{count} images are taken for one product, {product_id!r}: what stands before the _ of a file's "
-                    "name is the product. If it is not, list the images in a table with the columns product_id and image"
+                    "name is the product. If it is not, list the images in a table: product_id,image"
                 )
                 return
 
@@ -69,7 +71,9 @@ class FolderSource(Described):
         """Say which files were not looked at."""
         if left_out:
             endings = ", ".join(sorted(left_out))
-            self.note(f"{left_out.total()} files are no pictures by their names and were left out: {shown_text(endings)}")
+            self.note(
+                f"{left_out.total()} files are no pictures by their names and were left out: {shown_text(endings)}"
+            )
 
     def _refuse(self, path: Path, reason: str) -> None:
         place = shown(path)

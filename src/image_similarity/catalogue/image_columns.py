@@ -46,9 +46,7 @@ def image_columns(names: Sequence[tuple[str, str]]) -> ImageColumns:
         for key, name, match in there
         if key in GALLERIES or (match and match["more"]) or _family(key, name) == family
     ]
-    instead = [
-        name for key, name, match in there if match and match["form"] != "name" and name not in further and key != "name"
-    ]
+    instead = [name for _, name, match in there if match and match["form"] != "name" and name not in further]
     return ImageColumns(main[1], tuple(further), tuple(instead))
 
 

@@ -25,6 +25,10 @@ class Products(Protocol):
 
     def __iter__(self) -> Iterator[Product]: ...
 
+    def header(self) -> tuple[str, ...]:
+        """Its columns."""
+        ...
+
 
 class Described:
     """A source of images whose products a separate table may describe.
@@ -74,7 +78,9 @@ class Described:
             )
         if renamed:
             first = min(renamed)
-            self.note(f"{len(renamed)} products are written in another way in {table}, as {first!r} for {renamed[first]!r}")
+            self.note(
+                f"{len(renamed)} products are written in another way in {table}, as {first!r} for {renamed[first]!r}"
+            )
         if bare := images - both:
             self.note(f"{len(bare)} of {len(images)} products are not in {table}, {_some(bare)} for one")
         if left := len(described) - len(both):

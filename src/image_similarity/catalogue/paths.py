@@ -67,9 +67,10 @@ class Files:
                 self._names.clear()
             names: dict[str, str | None] = {}
             try:
-                for name in os.listdir(folder):
-                    key = _folded(name)
-                    names[key] = None if key in names else name
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        key = _folded(entry.name)
+                        names[key] = None if key in names else entry.name
             except OSError:  # no folder, or none that may be looked into
                 names = {}
             self._names[folder] = names

@@ -145,7 +145,9 @@ class TableSource(Described):
             self.note(f"images are read from {len(read)} columns: {', '.join(read)}")
         if columns.images.instead and not self._names.of("image"):
             instead, given = ", ".join(columns.images.instead), " and ".join(read)
-            self.note(f"{instead} counts where {given} is empty, and else is an attribute: name the columns to read all")
+            self.note(
+                f"{instead} counts where {given} is empty, and else is an attribute: name the columns to read all"
+            )
 
     def _images(self) -> Iterator[CatalogueImage]:
         self._last_pictured = ""
@@ -244,7 +246,9 @@ def pixl_address(pixl_id: str, settings: Settings) -> str:
 
 def _product(product_id: str, columns: Columns, cells: Mapping[str, object]) -> Product:
     # Shops export texts from their pages: `HeatTech&trade;` is meant to be read.
-    title, description = (unescape(as_text(_first(_cell(cells, name)))) for name in (columns.title, columns.description))
+    title, description = (
+        unescape(as_text(_first(_cell(cells, name)))) for name in (columns.title, columns.description)
+    )
     return Product(product_id, title, description, columns.attributes_of(cells))
 
 
