@@ -18,8 +18,8 @@ from image_similarity import Workspace
 from image_similarity.errors import UsageError
 from image_similarity.index import columns as columns_module
 from image_similarity.index import passing as passing_module
-from image_similarity.index.arrays import map_bytes
 from image_similarity.index.amounts import numbers_of
+from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter
 from image_similarity.index.filters import (
     MOST_DEPTH,
