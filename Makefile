@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo serve test bench lint types coverage clean chromium
+.PHONY: demo serve test fuzz campaign bench lint types coverage clean chromium
 
 demo: $(VENV)/.installed
 	$(BIN)/image-similarity demo demo
@@ -21,6 +21,20 @@ test coverage: export OMP_NUM_THREADS := 1
 
 test: $(VENV)/.developed chromium
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# What `make test` asks of each public door a few times, asked so many times each.
+EXAMPLES ?= 2000
+fuzz: export OPENBLAS_NUM_THREADS := 1
+fuzz: export OMP_NUM_THREADS := 1
+fuzz: $(VENV)/.developed
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 tests/test_fuzz_*.py tests/test_service_schema.py
+
+# Kills, races, full disks, damaged pictures and attacks on real processes; `make campaign MINUTES=60` for long.
+MINUTES ?= 9
+campaign: export OPENBLAS_NUM_THREADS := 1
+campaign: export OMP_NUM_THREADS := 1
+campaign: $(VENV)/.developed
+	$(BIN)/python -m campaign --minutes $(MINUTES)
 
 # Small sizes; `make bench SCALE=full` has those of docs/performance.md and takes far longer.
 SCALE ?= quick

@@ -37,9 +37,11 @@ PARSER.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 128])
 PARSER.add_argument("--images", type=int, default=100_000)
 PARSER.add_argument("--sides", type=int, nargs="+", default=[448, 224], help="pixels a side of the photos")
 PARSER.add_argument("--steady", type=float, default=0.0, help="seconds of load for the memory; 0: none")
-PARSER.add_argument("--model", type=Path, default=Path(__file__).parents[2] / "shared" / "weights" / "mobilenetv2.toml")
+PARSER.add_argument("--model", default="", help="left out: MobileNetV2 where its file is at hand, else colour-shape")
 PARSER.add_argument("--prepare", type=Path, help=argparse.SUPPRESS)
 ASKED = PARSER.parse_args()
+MOBILENET = Path(__file__).parents[2] / "shared" / "weights" / "mobilenetv2.toml"
+MODEL: str = ASKED.model or (str(MOBILENET) if MOBILENET.exists() else "colour-shape")
 THREADS = harness.pin(ASKED.threads)
 
 PHOTOS, SEED, BATCH = 64, 7, 2000
@@ -131,13 +133,14 @@ def main() -> None:
         "MB",
     ]
     tables = [
-        f"bare network: {bare.rate:.1f} images/s",
+        f"{Path(MODEL).stem}, bare: {bare.rate:.1f} images/s",
         f"a put is found after {1000 * statistics.median(found):.0f} ms, at most {1000 * max(found):.0f} ms",
         harness.table(header, [level.row(bare.rate) for level in levels]),
     ]
     if steady:
         tables.append(f"memory under load: {steady}")
     results = {
+        "model": Path(MODEL).stem,
         "bare": bare.rate,
         "until_found": found,
         "steady": steady,
@@ -157,7 +160,7 @@ class Bare:
         from image_similarity.settings import Settings
         from image_similarity.types import no_progress
 
-        self._model = load_model(ModelChoice(str(ASKED.model)), Settings(), no_progress)
+        self._model = load_model(ModelChoice(MODEL), Settings(), no_progress)
         size = self._model.spec.input.size
         self._pixels = np.random.default_rng(SEED).integers(0, 256, (64, size, size, 3), np.uint8)
         self.seconds: list[float] = []
@@ -181,7 +184,7 @@ class Server:
 
     def __init__(self, root: Path, bare: Bare, *flags: str) -> None:
         self._bare = bare
-        command = ["serve", "--workspace", str(root / "data"), "--model", str(ASKED.model), "--port", "0", *flags]
+        command = ["serve", "--workspace", str(root / "data"), "--model", MODEL, "--port", "0", *flags]
         # The processors stay pinned; how many threads each library has is the service's own choice.
         own = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
         self._process = subprocess.Popen(
@@ -189,12 +192,14 @@ class Server:
             env=own,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        said = []
         for line in self._process.stderr or ():
+            said.append(line)
             if line.startswith("Open http://"):
                 self._port = int(line.split("/")[2].rpartition(":")[2])
                 break
         else:
-            raise SystemExit("the service did not start")
+            raise SystemExit(f"the service did not start: {''.join(said)[-2000:]}")
 
     def __enter__(self) -> Server:
         return self
@@ -326,7 +331,7 @@ def prepare(root: Path) -> None:
     from image_similarity.types import CatalogueImage, Product
 
     draw_sample(root / "sample")
-    spec = model_spec(ModelChoice(str(ASKED.model)))
+    spec = model_spec(ModelChoice(MODEL))
     drawn = vectors.catalogue(root, ASKED.images, spec.dimension, queries=1).vectors
     names = [(f"image-{number:06}", f"product-{number:06}") for number in range(ASKED.images)]
     with Database(Folders(root / "data").database, Dataset.named("shop"), create=True) as database:

@@ -19,13 +19,14 @@ from image_similarity import Workspace
 from image_similarity.catalogue.names import name_for_address
 from image_similarity.images.download import Outcome, Wanted, download_all
 from image_similarity.images.fetched import Fetched
-from image_similarity.images.spool import Spool, Writing
+from image_similarity.images.spool import Spooled
 from image_similarity.images.waiting import DownloadOptions, wait_after
 from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.fetching import FetchError, FetchLimits, fetch_into, fetch_picture
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure
 from tests.servers import Answer, ImageServer, image_server, picture
+from tests.service import fitted, running
 
 QUICK = DownloadOptions(base_delay=0.001, timeout=5.0, tries=2)
 HERE = FetchLimits(trusted=Trusted.parse(["127.0.0.1/32"]))
@@ -129,8 +130,8 @@ def test_what_unpacks_to_gigabytes_is_given_up_in_little_memory(
     tracemalloc.start()
     try:
         (by_extract,) = download(tmp_path, address)
-        with Spool(tmp_path) as spool, pytest.raises(FetchError, match="larger than 50000000 bytes"):
-            asyncio.run(fetch_into(Writing(spool), address, HERE))
+        with pytest.raises(FetchError, match="larger than 50000000 bytes"):
+            asyncio.run(fetch_into(Spooled(tmp_path), address, HERE))
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
@@ -376,3 +377,24 @@ def test_a_table_of_odd_addresses_costs_the_odd_ones_only(tmp_path: Path, server
         rows = {row["product_id"]: row for row in csv.DictReader(file)}
     assert all((report.folder / rows[name]["image"]).read_bytes() == RED for name in good)
     assert rows["inside"]["address"] == ""
+
+
+def peak(process_id: int) -> int:
+    """The most memory that a process has had, in bytes."""
+    status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's peak")
+def test_the_pictures_of_a_put_wait_on_the_disk(tmp_path: Path, server: ImageServer) -> None:
+    workspace = fitted(tmp_path)
+    size = 8_000_000
+    heavy = [server.give(f"/{number}.jpg", Answer(picture() + bytes([number]) * size)) for number in range(25)]
+    with running(workspace, "--fetch-from", "127.0.0.1") as service:
+        first = {"images": [{"address": heavy[0]}]}
+        assert service.put("/v1/products/first", json=first).status_code == 201
+        before = peak(service.process.pid)
+        answer = service.put("/v1/products/heavy", json={"images": [{"address": each} for each in heavy]})
+        assert answer.status_code == 201
+        assert len(answer.json()["images"]) == len(heavy)
+        assert peak(service.process.pid) - before < len(heavy) * size / 2

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_similarity.errors import UsageError
-from image_similarity.images.download import Downloader, Outcome, Wanted, _client
+from image_similarity.images.download import Downloader, Outcome, Wanted
 from image_similarity.images.fetched import Fetched
+from image_similarity.images.fetcher import client_of
 from image_similarity.images.waiting import DownloadOptions, Pace, Sleep, wait_after
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage
@@ -25,7 +26,7 @@ def fetch(folder: Path, address: str, options: DownloadOptions, sleep: Sleep) ->
 
     async def run() -> Outcome:
         with Fetched(folder) as fetched, ThreadPoolExecutor(1) as disk:
-            async with _client(options) as client:
+            async with client_of(options) as client:
                 return await Downloader(client, Settings(), options, fetched, disk, sleep).outcome(wanted)
 
     return asyncio.run(run())

@@ -55,11 +55,11 @@ HEAVY = {
     "python_multipart",
 }
 # What a room is made of: whoever imports the room uses these. No other module may import them while it is loaded.
-OWN = {"service": {"fastapi", "starlette", "pydantic", "prometheus_client", "python_multipart", "httpx"}}
+OWN = {"service": {"fastapi", "starlette", "pydantic", "prometheus_client", "python_multipart", "httpx", "uvicorn"}}
 # What the inner rooms of the service may know of it beside themselves; the others know them.
 INNER = {
     "guards": {"errors", "problems", "schemas"},
-    "answering": {"errors", "options", "schemas"},
+    "answering": {"errors", "health", "options", "schemas"},
     "keeping": {"errors", "schemas"},
 }
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -121,6 +121,15 @@ def test_a_model_that_was_never_fitted_names_those_that_were(store: FeatureStore
     assert store.views("VGG") == set()
 
 
+def test_a_model_whose_images_are_gone_is_not_said_to_be_among_those_that_there_are(store: FeatureStore) -> None:
+    store.add_model(OTHER)  # as a fit does before its first image
+    with pytest.raises(NotFittedError, match=rf"no image .* has features of {OTHER.key} \(images have some of: none"):
+        store.matrix(OTHER.key, ONE_VIEW)
+    store.put([row("a.jpg", b"A", 1, 0, 0)], KEY)
+    with pytest.raises(NotFittedError, match=rf"features of {OTHER.key} \(images have some of: {KEY}\).*fit with that"):
+        store.matrix(OTHER.key, ONE_VIEW)
+
+
 def test_put_is_all_or_nothing(store: FeatureStore, database: Database) -> None:
     spoilt = replace(row("b.jpg", b"B"), view=None)  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="NOT NULL"):

@@ -17,9 +17,11 @@ ENVIRONMENT = {
     "models": "IMAGE_SIMILARITY_MODELS",
     "s3_endpoint": "IMAGE_SIMILARITY_S3_ENDPOINT",
     "max_pixels": "IMAGE_SIMILARITY_MAX_PIXELS",
+    "service_max_pixels": "IMAGE_SIMILARITY_SERVICE_MAX_PIXELS",
     "precision": "IMAGE_SIMILARITY_PRECISION",
 }
 """The environment variable behind each setting that has one."""
+MOST_FILE_BYTES = 200_000_000
 WISHES = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and checked, and so asked for each time
 
 
@@ -53,10 +55,14 @@ class Settings:
     """Another S3 than Amazon's; None leaves the choice to the standard AWS settings."""
     max_pixels: int = 100_000_000
     """An image that declares more is refused before it is decoded."""
+    service_max_pixels: int = 25_000_000
+    """The same for a service, whose pictures come from strangers; never more than ``max_pixels``."""
     max_download_bytes: int = 50_000_000
     """A download that grows past this is given up."""
     tables: TableLimits = TableLimits()
     """How large a catalogue's tables may be; a service's imports have narrower limits."""
+    max_file_bytes: int = MOST_FILE_BYTES
+    """A picture's file of more bytes is not read."""
     lock_timeout: float = 30.0
     """Seconds to wait for another process that writes to the feature store."""
     precision: str = "auto"
@@ -80,11 +86,12 @@ class Settings:
         for folder in ("root", "models"):
             if folder in values:
                 values[folder] = Path(str(values[folder]))
-        if "max_pixels" in values:
-            try:
-                values["max_pixels"] = int(str(values["max_pixels"]))
-            except ValueError:
-                raise UsageError(f"{ENVIRONMENT['max_pixels']} must be a whole number of pixels") from None
+        for name in ("max_pixels", "service_max_pixels"):
+            if name in values:
+                try:
+                    values[name] = int(str(values[name]))
+                except ValueError:
+                    raise UsageError(f"{ENVIRONMENT[name]} must be a whole number of pixels") from None
         if values.get("precision", "auto") not in WISHES:
             raise UsageError(f"{ENVIRONMENT['precision']} must be one of {', '.join(WISHES)}")
         return replace(cls(), **values)  # type: ignore[arg-type]

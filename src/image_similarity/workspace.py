@@ -179,7 +179,7 @@ class Workspace:
         crops: bool = False,
         like: Like | None = None,
     ) -> Answer:
-        """The products that look most like what is on a photo: a path, or the bytes of a file.
+        """The products that look most like what is on a photo: a path, an address, or the bytes of a file.
 
         ``text`` says what they should be like in words, for models that know words; beside a photo its share is
         ``text_weight``, from 0 to 1.

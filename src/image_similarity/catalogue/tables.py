@@ -20,6 +20,7 @@ from image_similarity.catalogue.reading import reading
 from image_similarity.catalogue.rows import BadRow, Table
 from image_similarity.catalogue.s3 import open_object
 from image_similarity.errors import CatalogueError, UsageError
+from image_similarity.files import open_file
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure, Product
 
@@ -46,7 +47,7 @@ def _open_bytes(location: str, settings: Settings, region: str | None) -> Binary
     if location.startswith("s3://"):
         return open_object(location, settings, region)
     try:
-        return Path(location).open("rb")
+        return open_file(Path(location))
     except FileNotFoundError as error:
         raise CatalogueError(f"there is no table {location}") from error
     except OSError as error:

@@ -60,8 +60,10 @@ def run(arguments: Sequence[str]) -> int:
         for line in shown.getvalue().rstrip("\n").split("\n"):
             say(line)
         return error.exit_code
-    except SystemExit as ended:  # so typer ends where nobody reads the help that it prints
-        raise ReaderGoneError("who reads has gone") from ended
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # so typer ends where nobody reads the help that it prints
+            raise ReaderGoneError("who reads has gone") from ended
+        raise
     return code if isinstance(code, int) else 0
 
 

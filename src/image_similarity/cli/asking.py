@@ -42,7 +42,7 @@ def similar(
 
 def search(
     dataset: o.Dataset,
-    photo: Annotated[str | None, typer.Argument(help="A photo's path; - reads standard input.")] = None,
+    photo: Annotated[str | None, typer.Argument(help="A photo's path or address; - reads standard input.")] = None,
     text: o.Text = None,
     text_weight: o.TextWeight = 0.5,
     model: o.Model = IN_USE,

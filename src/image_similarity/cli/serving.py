@@ -42,6 +42,12 @@ def serve(
     fetch_from: Annotated[
         list[str] | None, typer.Option(help="A host or network of your own that pictures may be fetched from.")
     ] = None,
+    proxy: Annotated[
+        list[str] | None, typer.Option(help="Address of a proxy whose X-Forwarded-For is believed, such as 127.0.0.1.")
+    ] = None,
+    connections: Annotated[
+        int, typer.Option(min=1, max=4096, help="Connections at a time; more are turned away.")
+    ] = 1000,
     queue: Annotated[int, typer.Option(min=1, max=10_000, help="Searches at a time; more are told to wait.")] = 64,
     batch: Annotated[int, typer.Option(min=1, max=256, help="Photos that go through the network together.")] = 16,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second of one key or address; 0: any number.")] = 0.0,
@@ -76,6 +82,8 @@ def serve(
         hosts=tuple(allowed_host or ()),
         origins=tuple(cors_origin or ()),
         inside=tuple(fetch_from or ()),
+        proxies=tuple(proxy or ()),
+        connections=connections,
         queue=queue,
         batch=batch,
         rate=rate,

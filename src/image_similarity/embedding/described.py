@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from image_similarity.embedding.network_files import NotAGraphError, companions
 from image_similarity.errors import ModelError, UsageError
 from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
 
@@ -46,6 +47,8 @@ class Description:
     source: str
     shorter_side: int = 0
     any_size: bool = False
+    others: tuple[tuple[str, str], ...] = ()
+    """Further files that hold its weights, with their SHA-256."""
 
     @property
     def fingerprint(self) -> str:
@@ -57,6 +60,8 @@ class Description:
             del deciding["shorter_side"]
         if not self.any_size:
             del deciding["any_size"]
+        if not self.others:
+            del deciding["others"]
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
@@ -73,7 +78,9 @@ class Description:
                 self.shorter_side,
             ),
             preprocessing=f"RGB 0..1, mean {list(self.mean)}, std {list(self.std)}, {self.layout}",
-            weights=f"{self.file.name} sha256:{self.sha256}",
+            weights=", ".join(
+                f"{name} sha256:{sha256}" for name, sha256 in ((self.file.name, self.sha256), *self.others)
+            ),
             licence=self.licence,
             precision="fp32",
             commercial_use=self.commercial_use,
@@ -113,6 +120,12 @@ def load_described(choice: ModelChoice) -> Graph:
             f"{described.file} is not the file that {choice.name} describes: sha256 {actual}, "
             f"expected {described.sha256}"
         )
+    try:
+        others = companions(described.file)
+    except NotAGraphError as error:
+        raise ModelError(f"{described.file} cannot be loaded as {described.name}: {error}") from error
+    if others != dict(described.others):
+        raise ModelError(f"the weights beside {described.file} have just changed: run this again")
     mean, std = ([BYTE * value for value in values] for values in (described.mean, described.std))
     return Graph(
         path=described.file,
@@ -156,6 +169,7 @@ class _Fields:
             source=self.take("source", str, ""),
             shorter_side=self.positive("shorter_side") if "shorter_side" in self.fields else 0,
             any_size=self.take("any_size", bool, False),
+            others=_others(file),
         )
         if described.shorter_side and (described.resize != "crop" or described.shorter_side < described.input_size):
             raise self.wrong("shorter_side", described.shorter_side, 'at least input_size, with resize = "crop"')
@@ -192,6 +206,13 @@ class _Fields:
 
     def wrong(self, field: str, value: object, allowed: str) -> ModelError:
         return ModelError(f"{self.path}: {field} = {value!r} must be {allowed}")
+
+
+def _others(file: Path) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple(companions(file).items()) if file.is_file() else ()
+    except NotAGraphError:
+        return ()  # it is not run either: whoever loads it says what is wrong
 
 
 def _is_number(value: object) -> bool:

@@ -10,9 +10,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from image_similarity.embedding.network_files import companions
 from image_similarity.errors import WeightsError
 from image_similarity.files import replacing
 
@@ -93,6 +94,10 @@ class Shelf:
         actual = sha256_of(place, f"It should hold {name}. {again}")
         if actual != locked:
             raise WeightsError(f"{place} is not the file that was pulled: sha256 {actual}, expected {locked}. {again}")
+        for other, digest in companions(place).items():
+            known = entry.files.get((PurePosixPath(path).parent / other).as_posix())
+            if known is None or known.sha256 != digest:
+                raise WeightsError(f"{place} takes weights from {other}, which is not a file that was pulled. {again}")
         return place
 
     def is_whole(self, name: str) -> bool:

@@ -72,7 +72,7 @@ class Snapshot:
         """Every view that there are features of, asked for or not."""
         self.count = sum(counts.get(view, 0) for view in self.views)
         if not self.count:
-            raise store.not_fitted(" and ".join(models))
+            raise store.not_fitted(next((each for each in models if not store.has(each)), " and ".join(models)))
         self._condition = f"{active} AND view IN ({marks(self.views)})"
 
     def blocks(self) -> Iterator[Block]:

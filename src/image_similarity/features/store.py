@@ -244,11 +244,19 @@ class FeatureStore:
         return int(row[0])
 
     def not_fitted(self, model_key: str) -> NotFittedError:
-        """The error of a model that this dataset has no features of."""
-        known = ", ".join(self.models()) or "none yet"
+        """The error of a model that this dataset has no features of, or none of its present images."""
+        keys = self.models()
+        in_use = keys if model_key not in keys else [each for each in keys if each != model_key and self.has(each)]
+        known = ", ".join(in_use) or "none yet"
+        name = self._database.dataset.name
+        if model_key in keys:
+            return NotFittedError(
+                f"no image that the dataset {name} has now has features of {model_key} (images have some of: {known}): "
+                "the fit with it broke off, its images are gone or all of them failed. Run fit with that model again, "
+                "and look at what failures lists"
+            )
         return NotFittedError(
-            f"the dataset {self._database.dataset.name} has no features of {model_key} (of: {known}): "
-            "run fit with that model first"
+            f"the dataset {name} has no features of {model_key} (of: {known}): run fit with that model first"
         )
 
 

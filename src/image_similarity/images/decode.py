@@ -7,6 +7,7 @@ dealt with here, once, so that no other module ever sees anything but upright RG
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
@@ -15,13 +16,16 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from image_similarity.errors import ImageError
+from image_similarity.errors import ImageError, ImageSimilarityError
+from image_similarity.files import open_file
 from image_similarity.images import jpeg, png, tiff, webp
+from image_similarity.images.elsewhere import Undecoded, cost, present_decoder
 from image_similarity.images.exif import orientation, without_exif
 from image_similarity.images.flatten import flatten
 from image_similarity.images.plain import Plain
 from image_similarity.images.quiet import quiet
 from image_similarity.images.repair import repaired
+from image_similarity.settings import MOST_FILE_BYTES
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 """What is read, beside HEIC. Of the forty others some run programs, some declare one size and decode another."""
@@ -57,18 +61,23 @@ TURNS = {
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded, and is an error, not a warning
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file.
+def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
+    """Read a picture's file.
 
     Raises:
-        ImageError: stage ``read``: it is not there, not readable, or empty.
+        ImageError: stage ``read``: it is not there, not readable, no file with an end, empty, or of more than ``most``
+            bytes.
     """
     try:
-        data = path.read_bytes()
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(most + 1) if size <= most else b""
     except OSError as error:
         raise ImageError("read", error.strerror or str(error)) from error
     except ValueError as error:  # a name that no file can have
         raise ImageError("read", str(error)) from error
+    if max(size, len(data)) > most:
+        raise ImageError("read", f"{size} bytes are more than the limit of {most}")
     if not data:
         raise ImageError("read", "the file is empty")
     return data
@@ -97,10 +106,14 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None, strict:
             _check_size(plain.size, max_pixels)
             if plain.scans > MOST_SCANS:
                 raise ImageError("decode", f"{plain.scans} scans are more than the limit of {MOST_SCANS}")
+            decoder = present_decoder()
+            if decoder is not None:
+                picture = Undecoded(data, max_pixels, at_least, strict, _cost(plain, max_pixels, at_least))
+                return decoder(picture, lambda: _decode(plain, max_pixels, at_least, strict))
             return _decode(plain, max_pixels, at_least, strict)
     except UnidentifiedImageError:
         raise ImageError("decode", _not_a_picture(data)) from None
-    except ImageError:
+    except ImageSimilarityError:
         raise
     except Exception as error:  # a codec may raise anything at all on hostile bytes
         raise ImageError("decode", f"damaged picture: {error or type(error).__name__}") from error
@@ -120,6 +133,18 @@ def plain_picture(data: bytes) -> Plain:
     if data[4:8] == b"ftyp":
         plain = Plain(without_exif(data), "ISO")
     return plain
+
+
+def _cost(plain: Plain, max_pixels: int, at_least: int | None) -> int:
+    size = plain.size
+    if size is None:
+        with Image.open(io.BytesIO(plain.data), formats=_formats(plain.data)) as image:
+            size = image.size
+        _check_size(size, max_pixels)
+    scale = 1
+    if plain.kind == "JPEG" and at_least is not None:
+        scale = next((each for each in (8, 4, 2) if min(size) // each >= at_least * DRAFT_MARGIN), 1)
+    return cost(plain.kind, size, scale, len(plain.data), progressive=plain.progressive)
 
 
 def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:

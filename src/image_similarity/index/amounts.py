@@ -89,6 +89,7 @@ def _amount(text: str) -> _Amount | None:
     named = [each for each in (unsigned, after) if each]
     if len(named) > 1 or not all(map(_is_currency, named)):
         return None
+    decimal: str | None
     if SPACED.fullmatch(number):
         number = re.sub(r"[ '’]", "", number)
         decimal = next((mark for mark in MARKS if mark in number), "")

@@ -6,6 +6,7 @@ and comparing codes in their narrow type is all that it costs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import SEEK_END
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MISSING = 0  # the code of a row that has no value
-MOST_ATTRIBUTES = 256  # a catalogue of more gets columns for those that were met first
+MOST_ATTRIBUTES = 256  # a catalogue of more gets columns for those that most products have
+MOST_MET = 1024  # attributes that are counted for it, those that are met first
 ALIGNMENT = 64
 PROVISIONAL = np.dtype("<u4")
 
@@ -148,6 +150,7 @@ class ColumnsWriter:
         self._blocks: list[tuple[int, int, int]] = []  # offset in the waiting file, attributes, rows
         self._codes: dict[str, dict[str, int]] = {}  # attribute -> value -> code, in the order they are met
         self._places: dict[str, int] = {}
+        self._uses: Counter[str] = Counter()
         self._left_out: set[str] = set()
 
     @property
@@ -176,8 +179,11 @@ class ColumnsWriter:
         """Write the file; where each column is in it."""
         parts: Parts = {}
         with (self._folder / "columns.bin").open("w+b") as file:
+            kept = {attribute for attribute, _ in self._uses.most_common(MOST_ATTRIBUTES)}
+            self._left_out |= self._codes.keys() - kept
             for place, (attribute, codes) in enumerate(self._codes.items()):
-                parts[attribute] = self._column(file, place, codes)
+                if attribute in kept:
+                    parts[attribute] = self._column(file, place, codes)
                 codes.clear()
         self._waiting.unlink(missing_ok=True)
         return dict(sorted(parts.items()))
@@ -188,11 +194,12 @@ class ColumnsWriter:
             if not value or attribute in self._left_out:
                 continue
             if attribute not in self._codes:
-                if len(self._codes) == MOST_ATTRIBUTES:
+                if len(self._codes) == MOST_MET:
                     self._left_out.add(attribute)
                     continue
                 self._places[attribute] = len(self._codes)
                 self._codes[attribute] = {}
+            self._uses[attribute] += 1
             codes = self._codes[attribute]
             pairs.append((self._places[attribute], codes.setdefault(value, len(codes) + 1)))
         return pairs

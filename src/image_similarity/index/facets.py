@@ -50,4 +50,4 @@ def _is_of_numbers(column: Column, rows: NDArray[np.uint32]) -> bool:
     if not column.mixed or column.ranks is None:
         return True
     with_value = np.count_nonzero(column.codes[rows])
-    return 2 * np.count_nonzero(column.ranks[rows]) > with_value
+    return bool(2 * np.count_nonzero(column.ranks[rows]) > with_value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import ImageError
 from image_similarity.features.changes import ProductChanges
 from image_similarity.features.store import FeatureStore
+from image_similarity.images.decode import read_bytes
 from image_similarity.jobs.change import new_picture, rows_of, uploads
 from image_similarity.types import CatalogueImage
 
@@ -52,8 +53,8 @@ def catch_up(
     for spec in specs:
         for image in _lacking(database, settings, spec.key, views):
             # A picture that goes at this moment, or that this model cannot take, is not found under it.
-            with suppress(FileNotFoundError, ImageError):
-                data = Path(image.location).read_bytes()
+            with suppress(ImageError):
+                data = read_bytes(Path(image.location))
                 pixels = new_picture(data, [spec], views, settings.max_pixels).pixels
                 rows = rows_of(image, sha256(data).digest(), pixels[spec.key], embed(pixels)[spec.key], views)
                 caught_up += changes.add_features(image.product_id, {spec.key: rows})

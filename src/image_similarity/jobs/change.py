@@ -17,6 +17,7 @@ from image_similarity.features.codec import encode
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureRow
 from image_similarity.files import replacing
+from image_similarity.images.spool import Picture, bytes_of, digest_of
 from image_similarity.images.squares import squares
 from image_similarity.images.views import stack, white_background
 from image_similarity.types import CatalogueImage
@@ -41,7 +42,7 @@ SHORT = 16  # characters of a digest that tell a product's pictures apart
 class NewPicture:
     """A picture as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key."""
 
-    data: bytes
+    data: Picture
     pixels: Mapping[str, NDArray[np.uint8]]
 
 
@@ -53,13 +54,13 @@ class EmbeddedPicture:
     vectors: Mapping[str, NDArray[np.float32]]
 
 
-def new_picture(data: bytes, specs: Sequence[ModelSpec], views: Sequence[str], max_pixels: int) -> NewPicture:
+def new_picture(data: Picture, specs: Sequence[ModelSpec], views: Sequence[str], max_pixels: int) -> NewPicture:
     """Decode a picture for some models.
 
     Raises:
         ImageError: it cannot be used.
     """
-    found = squares(data, [spec.input for spec in specs], max_pixels)
+    found = squares(bytes_of(data), [spec.input for spec in specs], max_pixels)
     return NewPicture(data, {spec.key: stack(each, views) for spec, each in zip(specs, found, strict=True)})
 
 
@@ -94,9 +95,9 @@ def put_product(
     former = records.images_of(product.product_id)
     images, rows = None, dict[str, list[FeatureRow]]()
     if pictures is not None:
-        different = {sha256(each.picture.data).hexdigest(): each for each in pictures}
+        different = {digest_of(each.picture.data).hex(): each for each in pictures}
         images = [
-            _keep(each.picture.data, digest, product.product_id, database.dataset, settings)
+            _keep(bytes_of(each.picture.data), digest, product.product_id, database.dataset, settings)
             for digest, each in different.items()
         ]
         for image, (digest, each) in zip(images, different.items(), strict=True):

@@ -23,6 +23,7 @@ from image_similarity.images.decode import read_bytes
 from image_similarity.images.squares import squares
 from image_similarity.images.views import stack, white_background
 from image_similarity.processors import processors
+from image_similarity.settings import MOST_FILE_BYTES
 from image_similarity.types import CatalogueImage, Counts, Failure
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class FeaturesRun:
     """Where downloaded images are, for a catalogue of addresses."""
     max_pixels: int
     progress: Progress
+    max_file_bytes: int = MOST_FILE_BYTES
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     _total: int | None = None
@@ -163,7 +165,7 @@ class FeaturesRun:
     def _read(self, image: CatalogueImage) -> _Read:
         path = self.folder / image.image_id if image.is_remote else Path(image.location)
         try:
-            data = read_bytes(path)
+            data = read_bytes(path, self.max_file_bytes)
         except ImageError as error:
             reason = f"{error.reason}; run extract first" if image.is_remote else error.reason
             return _Read(image, failure=_failure("read", reason, image))

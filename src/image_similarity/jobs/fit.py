@@ -109,6 +109,7 @@ def fit(
             views=views,
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,
+            max_file_bytes=settings.max_file_bytes,
             progress=progress,
         )
         run.run(source)

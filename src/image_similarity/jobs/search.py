@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from image_similarity.catalogue.addresses import as_address, lasting
 from image_similarity.embedding.models import DEFAULT_CHOICE
 from image_similarity.embedding.vectors import mean_vector
 from image_similarity.errors import ImageError, UsageError
@@ -92,7 +94,7 @@ def search_many(
     """Find the products that look most like what is on each photo.
 
     Args:
-        photos: paths, or the bytes of files; None: only what ``options.words`` say.
+        photos: paths, addresses, or the bytes of files; None: only what ``options.words`` say.
         dataset: a dataset that was fitted with the model.
         settings: where the workspace is.
         options: model, number, aggregate, views, filter, words, least probability ...
@@ -119,7 +121,7 @@ def search_many(
         gallery = Gallery.of(stored)
         sure = _judge(stored, model, dataset, settings, options)
         allowed = None if wanted is None else passing(wanted, stored.columns, len(gallery))
-        seen = [None if photo is None else _seen(photo, model, settings.max_pixels, options) for photo in photos]
+        seen = [None if photo is None else _seen(photo, model, settings, options) for photo in photos]
         text = words_vector(options.words, model.parts[0], settings, progress)
         embedder = loading.result() if loading else None
         answers = []
@@ -148,10 +150,10 @@ class _Seen:
     small: Image.Image | None
 
 
-def _seen(photo: str | Path | bytes, model: Chosen, max_pixels: int, options: SearchOptions) -> _Seen:
+def _seen(photo: str | Path | bytes, model: Chosen, settings: Settings, options: SearchOptions) -> _Seen:
     try:
-        data = photo if isinstance(photo, bytes) else read_bytes(Path(photo))
-        picture = decode(data, max_pixels=max_pixels, at_least=model.at_least)
+        data = photo if isinstance(photo, bytes) else _read(photo, settings)
+        picture = decode(data, max_pixels=settings.max_pixels, at_least=model.at_least)
     except ImageError as error:
         raise UsageError(f"the photo {_name(photo)} cannot be used: {error.reason}") from error
     asking = with_crops(picture) if options.crops else [picture]
@@ -159,8 +161,21 @@ def _seen(photo: str | Path | bytes, model: Chosen, max_pixels: int, options: Se
     return _Seen([model.squares(each) for each in asking], on_plain_ground(picture), small)
 
 
+def _address(photo: str | Path | bytes | None) -> str | None:
+    return as_address(photo) if isinstance(photo, str) and not os.path.isfile(photo) else None  # noqa: PTH113 (any text)
+
+
+def _read(photo: str | Path, settings: Settings) -> bytes:
+    address = _address(photo)
+    if address is None:
+        return read_bytes(Path(photo))
+    from image_similarity.images.fetcher import fetch_one  # here: a photo of this machine needs none of it
+
+    return fetch_one(address, settings)
+
+
 def _asked(photo: str | Path | bytes | None, options: SearchOptions) -> Shown:
-    path = str(photo) if isinstance(photo, str | Path) else ""
+    path = str(photo) if isinstance(photo, str | Path) and _address(photo) is None else ""
     return Shown(Product(_name(photo), options.words.text if options.words else ""), path)
 
 
@@ -183,4 +198,9 @@ def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOpt
 def _name(photo: str | Path | bytes | None) -> str:
     if photo is None:
         return "words"
-    return "standard input" if isinstance(photo, bytes) else Path(photo).name
+    if isinstance(photo, bytes):
+        return "standard input"
+    address = _address(photo)
+    if address is None:
+        return Path(photo).name
+    return "data:" if address.startswith("data:") else PurePosixPath(lasting(address)).name

@@ -36,7 +36,13 @@ BURST = 4  # seconds' worth of requests that a client may make at once
 UNLIMITED = 1e9
 BODIES = 10  # of the largest that there may be, in hand at once: a few hundred megabytes
 ANYWHERE = (401, 403, 429, 503)  # no key, one that may not, too many requests, a store that is locked
-RECORDS = (schemas.SearchRequest, schemas.ProductChange, schemas.JobRequest, schemas.Mark, schemas.Problem)
+RECORDS = (
+    schemas.SearchRequest,
+    schemas.ProductChange,
+    schemas.JobRequest,
+    schemas.Mark,
+    schemas.Problem,
+)
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID")
 
 

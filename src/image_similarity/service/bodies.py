@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 
+from image_similarity.service import schemas
 from image_similarity.service.errors import BadRequestError, UnsupportedError, UnusableError
 from image_similarity.service.guards.depth import too_deep
 from image_similarity.service.schemas import MOST_IMAGES
@@ -18,10 +20,12 @@ from image_similarity.service.schemas import MOST_IMAGES
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from starlette.datastructures import FormData
+    from starlette.datastructures import FormData, QueryParams
 
 R = TypeVar("R", bound=BaseModel)
 JSON, FORM = "application/json", "multipart/form-data"
+UTF_8 = ("utf-8", "utf8", "us-ascii")
+SMALL = 1 << 14  # bytes of JSON that are parsed at once; more, where the event loop does not wait for it
 CROP = ("left", "top", "width", "height")
 LONGEST_FIELD = 1_000_000  # bytes of one field of a form that is no file
 
@@ -35,15 +39,23 @@ def body_of(record: str, fields: dict[str, Any], required: Sequence[str] = ()) -
     return {"requestBody": {"required": True, "content": kinds}}
 
 
-def kind_of(request: Request) -> str:
+def kind_of(request: Request, *others: str) -> str:
     """The body's media type.
 
+    Args:
+        request: whose body.
+        others: kinds that the route takes too, ``image/`` for all that begin so.
+
     Raises:
-        UnsupportedError: it is neither JSON nor a form.
+        UnsupportedError: it is neither JSON nor a form, or is not in UTF-8.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in (JSON, FORM):
-        raise UnsupportedError(f"send {JSON} or {FORM}, not {kind or 'a body of no kind'}")
+    kind, *parameters = (each.strip().lower() for each in request.headers.get("content-type", "").split(";"))
+    if kind not in (JSON, FORM) and not kind.startswith(others or ("\0",)):
+        raise UnsupportedError(f"send {JSON} or {FORM}, not {kind[:100] or 'a body of no kind'}")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(" '\"") not in UTF_8:
+            raise UnsupportedError("send text in UTF-8, and name no other charset")
     return kind
 
 
@@ -54,17 +66,30 @@ async def json_body(request: Request, record: type[R]) -> R:
         BadRequestError: it is no JSON.
         ValidationError: it is not such a record.
     """
+    return await parsed(await raw_body(request), record)
+
+
+async def raw_body(request: Request) -> bytes:
+    """A body as it came.
+
+    Raises:
+        BadRequestError: it ended too soon.
+    """
     try:
-        body = await request.body()
+        return await request.body()
     except ClientDisconnect as error:
         raise BadRequestError("the body ended too soon") from error
-    return parsed(body, record)
 
 
-def parsed(body: bytes, record: type[R]) -> R:
+async def parsed(body: bytes, record: type[R]) -> R:
     """JSON as a record; raises as :func:`json_body`."""
-    if too_deep(body):
-        raise BadRequestError("the JSON is nested too deeply")
+    return _parsed(body, record) if len(body) <= SMALL else await asyncio.to_thread(_parsed, body, record)
+
+
+def _parsed(body: bytes, record: type[R]) -> R:
+    most = schemas.MOST_PARTS.get(record, schemas.FEW_PARTS)
+    if too_deep(body, parts=most):
+        raise BadRequestError(f"the JSON is nested too deeply, or has more than {most} names and values")
     try:
         value = json.loads(body)
     except ValueError as error:
@@ -99,18 +124,19 @@ def only(form: FormData, *names: str) -> None:
             raise UnusableError(f"the form has a field {name[:100]!r}; it may have: {', '.join(names)}")
 
 
-async def file_in(form: FormData, name: str) -> bytes | None:
-    """The bytes of a form's file; None where it has none.
+async def file_in(form: FormData, *names: str) -> bytes | None:
+    """The bytes of a form's file, whichever of the names it has; None where it has none.
 
     Raises:
         BadRequestError: the field is no file.
     """
-    value = form.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, UploadFile):
-        raise BadRequestError(f"the field {name} must be a file")
-    return await value.read()
+    for name in names:
+        value = form.get(name)
+        if isinstance(value, UploadFile):
+            return await value.read()
+        if value is not None:
+            raise BadRequestError(f"the field {name} must be a file")
+    return None
 
 
 async def files_in(form: FormData, name: str) -> list[bytes]:
@@ -127,8 +153,8 @@ async def files_in(form: FormData, name: str) -> list[bytes]:
     return files
 
 
-def fields_in(form: FormData, *, but: str) -> dict[str, Any]:
-    """A form's fields, less the file's; ``crop`` as ``left,top,width,height``.
+def fields_in(form: FormData | QueryParams, *but: str) -> dict[str, Any]:
+    """The fields of a form or of an address, less the file's; ``crop`` as ``left,top,width,height``.
 
     Raises:
         BadRequestError: a second file.
@@ -136,7 +162,7 @@ def fields_in(form: FormData, *, but: str) -> dict[str, Any]:
     """
     fields: dict[str, Any] = {}
     for name, value in form.items():
-        if name == but:
+        if name in but:
             continue
         if isinstance(value, UploadFile):
             raise BadRequestError(f"the field {name} must not be a file")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from image_similarity.processors import processors
@@ -13,8 +14,10 @@ from image_similarity.service.answering.succession import Succession
 from image_similarity.service.answering.upkeep import Upkeep
 from image_similarity.service.errors import BusyError, NotThereError
 from image_similarity.service.guards.addresses import Trusted
+from image_similarity.service.guards.decoding import Decoding
 from image_similarity.service.guards.fetching import FetchLimits
 from image_similarity.service.guards.turning import FULL
+from image_similarity.service.health import Health
 from image_similarity.service.keeping.imports import Imports
 from image_similarity.service.keeping.marks import MarkBook
 from image_similarity.service.keeping.photos import Photos
@@ -40,7 +43,9 @@ class Desk:
     """
 
     def __init__(self, options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> None:
+        settings = replace(settings, max_pixels=min(settings.max_pixels, settings.service_max_pixels))
         self.options, self.settings, self.dataset = options, settings, options.dataset
+        self.health = Health()
         self.store = Store(self.dataset, settings)
         self._succession = Succession(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
@@ -50,8 +55,9 @@ class Desk:
         self.fetching = FetchLimits(
             most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
         )
-        self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent)
+        self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent, self.health)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
+        self.decoding = Decoding()
         self.searching = 0
         """Searches that are being answered or wait."""
         self.upkeep.start()
@@ -60,6 +66,7 @@ class Desk:
         """Finish what was begun and let everything go."""
         self.upkeep.stop()
         self._succession.close()
+        self.decoding.close()
         self._pool.shutdown()
         self.store.close()
 
@@ -69,8 +76,17 @@ class Desk:
         return self._succession.now
 
     async def work(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do something that takes a processor's time, in a thread: decoding, for one."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        """Do something that takes a processor's time, in a thread: decoding, for one, within its limits.
+
+        Raises:
+            BusyError: there is no room for so large a picture just now.
+        """
+
+        def within() -> T:
+            with self.decoding.within():
+                return work(*arguments)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, within)
 
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:

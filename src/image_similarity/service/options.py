@@ -32,6 +32,10 @@ class ServiceOptions:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    """Addresses of proxies whose ``X-Forwarded-For`` is believed; from anybody else it means nothing."""
+    connections: int = 1000
+    """Connections at once; one more is turned away."""
     queue: int = 64
     """Searches that are being answered or wait; one more is told to come back later."""
     batch: int = 16

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
 from image_similarity.service.app import create_app
+from image_similarity.service.guards.decoding import close_all
 from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from image_similarity.service.options import ServiceOptions
     from image_similarity.settings import Settings
@@ -23,6 +25,8 @@ SWITCH = 0.001  # seconds that a thread may keep others waiting; Python's own is
 COLLECTED = (20_000, 20, 20)  # objects until a look at the youngest, and looks until one at the older ones
 KEEP_ALIVE = 30  # seconds
 LAST_WORDS = 20  # seconds that requests have to end when the service stops
+MOST_CONNECTIONS = 4096
+OWN_FILES = 256  # files and sockets that the service itself has open
 WAITING = 2048  # connections that the system holds before they are taken
 
 
@@ -40,12 +44,16 @@ def run(
     """
     import uvicorn
 
+    from image_similarity.service.guards.connections import guarded
+
     check_keys(options, settings)
     listening = _listening(options)
     with listening:
         config = uvicorn.Config(
             create_app(options, settings, progress),
-            http="httptools",
+            http=guarded(min(options.connections, _room_for_connections())),
+            proxy_headers=bool(options.proxies),  # else any client could say that it is another
+            forwarded_allow_ips=list(options.proxies),
             access_log=False,  # ours says more, and less
             log_level="warning",
             server_header=False,
@@ -63,7 +71,28 @@ def run(
                 ready(_address(options.host, listening.getsockname()[1]))
 
         server.startup = startup  # type: ignore[method-assign]
+        told = server.handle_exit
+
+        def handle_exit(sig: int, frame: FrameType | None) -> None:
+            close_all()  # nobody waits for a picture that takes long
+            told(sig, frame)
+
+        server.handle_exit = handle_exit  # type: ignore[method-assign]
         server.run(sockets=[listening])
+
+
+def _room_for_connections() -> int:
+    """How many connections the system lets the process hold, beside its files. Raises its limit as far as it may."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return MOST_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OWN_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, soft - OWN_FILES))
 
 
 def _settle() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from image_similarity.catalogue.columns import as_text
 
 MOST_NUMBER = 200
 """Products that one answer may have."""
+MOST_PRODUCTS = 10_000
+"""Products of one bulk import that comes as JSON."""
 MOST_IMAGES = 50
 """Pictures that one product may be given at a time."""
 THUMBNAIL = 320  # pixels wide
@@ -22,6 +27,46 @@ Address = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ADDR
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[int, Field(ge=1, le=MOST_NUMBER)]
 Like = Literal["shape", "colour"]
+MOST_ATTRIBUTES, LONGEST_NAME = 100, 200
+"""Attributes of one product, and letters of an attribute's name."""
+NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+
+
+def _as_texts(value: Any) -> Any:
+    """Attributes as texts: shops' systems send numbers, truths and nulls; null is none."""
+    if not isinstance(value, dict):
+        return value
+    texts = dict[str, Any]()
+    for name, each in value.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ValueError(f"an attribute's name has 1 to {LONGEST_NAME} letters and no control characters")
+        if isinstance(each, (dict, list)):
+            raise ValueError(f"the attribute {name} is a list or an object: give a text, a number, true or false")
+        if each is not None:
+            texts[name] = as_text(each)
+    return texts
+
+
+Attributes = Annotated[
+    dict[str, Words],
+    Field(max_length=MOST_ATTRIBUTES),
+    BeforeValidator(_as_texts),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MOST_ATTRIBUTES,
+            "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"^[^\x00-\x1f\x7f]+$"},
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "string", "maxLength": LONGEST_TEXT},
+                    {"type": "number"},
+                    {"type": "boolean"},
+                    {"type": "null"},
+                ]
+            },
+        }
+    ),
+]
 Closeness = Literal["very close", "close", "look-alike"]
 
 
@@ -55,7 +100,10 @@ class Image(Strict):
     """One picture, named in one of three ways."""
 
     address: Address | None = Field(default=None, description="An http or https address of the open internet.")
-    base64: str | None = Field(default=None, description="The bytes of a file.")
+    base64: str | None = Field(
+        default=None,
+        description="The bytes of a file; a `data:` address, line ends and the alphabet of URLs are taken.",
+    )
     photo: PhotoId | None = Field(default=None, description="What `POST /v1/photos` answered.")
 
 
@@ -116,7 +164,7 @@ class ProductChange(Strict):
 
     title: Annotated[str, StringConstraints(max_length=LONGEST_TEXT)] = ""
     description: Annotated[str, StringConstraints(max_length=20_000)] = ""
-    attributes: Annotated[dict[str, Words], Field(max_length=100)] = Field(default_factory=dict)
+    attributes: Attributes = Field(default_factory=dict)
     images: Annotated[list[Image], Field(min_length=1, max_length=MOST_IMAGES)] | None = None
 
     model_config = ConfigDict(
@@ -182,7 +230,19 @@ class BulkProduct(ProductChange):
 class JobRequest(Strict):
     """Products to put, each as `PUT /v1/products/{product_id}` would."""
 
-    products: Annotated[list[BulkProduct], Field(min_length=1, max_length=10_000)]
+    products: Annotated[list[BulkProduct], Field(min_length=1, max_length=MOST_PRODUCTS)]
+
+
+class GivenProducts(Strict):
+    """The same before each product is looked at: one that is refused is counted as failed, and costs no other."""
+
+    products: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_PRODUCTS)]
+
+
+FEW_PARTS = 5_000
+"""Names and values of a request about one thing: a product with all that it may have has some 1,000."""
+MOST_PARTS: dict[type[BaseModel], int] = {GivenProducts: 1_000_000}
+"""Of the requests that are about many."""
 
 
 class JobFailure(Said):

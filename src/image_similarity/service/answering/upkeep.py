@@ -12,7 +12,6 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from image_similarity.errors import ImageSimilarityError
 from image_similarity.features.database import Database
 from image_similarity.service.answering.building import begin_to_build
 from image_similarity.settings import Folders
@@ -23,12 +22,14 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.service.answering.served import ServedModel
     from image_similarity.service.answering.succession import Succession
+    from image_similarity.service.health import Health
     from image_similarity.settings import Settings
 
 LOOK = 0.2  # seconds between two looks at the store
 SHARE, LONGEST = 4.0, 0.4  # times as long as a look took until the next; seconds
 QUIET = 10.0  # seconds without a change before a state that nobody has indexed is taken for one that nobody will
 AGAIN = 60.0  # seconds before a build that failed is tried again
+UPDATES = "taking up what was put"
 LOG = logging.getLogger(__name__)
 
 
@@ -40,10 +41,12 @@ class Upkeep:
         dataset: whose.
         settings: where the workspace is.
         most: products beside the index before it is built anew.
+        health: is told how it fares.
     """
 
-    def __init__(self, succession: Succession, dataset: Dataset, settings: Settings, most: int) -> None:
+    def __init__(self, succession: Succession, dataset: Dataset, settings: Settings, most: int, health: Health) -> None:
         self._succession, self._dataset, self._settings, self._most = succession, dataset, settings, most
+        self._health = health
         self._wanted, self._stopped = Event(), Event()
         self._thread = Thread(target=self._run, name="upkeep", daemon=True)
         self._generation, self._since, self._not_before = 0, monotonic(), 0.0
@@ -67,19 +70,23 @@ class Upkeep:
         self._wanted.set()
 
     def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._keep_looking()
+            except Exception as error:  # whatever it is: the state before goes on answering
+                self._stopped.wait(self._health.ill(UPDATES, error))
+
+    def _keep_looking(self) -> None:
         path = Folders(self._settings.root).database
         with Database(path, self._dataset, timeout=self._settings.lock_timeout) as database:
             while not self._stopped.is_set():
                 self._wanted.wait(LOOK)
                 self._wanted.clear()
                 began = monotonic()
-                try:
-                    self._look(database)
-                    # Where writes come all the time, answers come first: most of the time is theirs.
-                    self._stopped.wait(min(LONGEST, SHARE * (monotonic() - began)))
-                except (ImageSimilarityError, OSError):
-                    LOG.exception("the present state of the store cannot be taken; the one before goes on answering")
-                    self._stopped.wait(1.0)
+                self._look(database)
+                self._health.well(UPDATES)
+                # Where writes come all the time, answers come first: most of the time is theirs.
+                self._stopped.wait(min(LONGEST, SHARE * (monotonic() - began)))
 
     def _look(self, database: Database) -> None:
         generation = database.generation()

@@ -32,6 +32,11 @@ def name_key(scope: Scope, name: str) -> None:
     _state(scope)["key_name"] = name
 
 
+def key_name(scope: Scope) -> str:
+    """By whose key a request was let in; empty where none is asked for."""
+    return str(_state(scope).get("key_name", ""))
+
+
 def to_stdout(line: str) -> None:
     """A line of the log, at once. A log that is full or that nobody reads any more stops no service."""
     with suppress(OSError):

@@ -1,17 +1,20 @@
-"""JSON that is nested too deep is refused before anything parses it."""
+"""JSON that is nested too deep, or has too many parts, is refused before anything parses it."""
 
 from __future__ import annotations
 
 import re
+import sys
 
 DEEPEST = 20
 """Brackets within brackets."""
 # A string, to its end or the body's, or a bracket. It matches wherever a quote is, so the scan is linear in any body.
-TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]|,', re.DOTALL)
 
 
-def too_deep(body: bytes, most: int = DEEPEST) -> bool:
-    """Whether brackets stand more than ``most`` deep in a body of JSON.
+def too_deep(body: bytes, most: int = DEEPEST, parts: int = sys.maxsize) -> bool:
+    """Whether brackets stand more than ``most`` deep in a body of JSON, or it has more than so many ``parts``.
+
+    A part is a string, a bracket or a comma: a million names take seconds to be refused one by one.
 
     A body with a zero byte counts as too deep: JSON is UTF-8, which has none there, while Python would also read
     UTF-16, in which strings and brackets cannot be told apart like this.
@@ -19,7 +22,9 @@ def too_deep(body: bytes, most: int = DEEPEST) -> bool:
     if b"\0" in body:
         return True
     depth = 0
-    for token in TOKEN.finditer(body):
+    for number, token in enumerate(TOKEN.finditer(body)):
+        if number >= parts:
+            return True
         first = body[token.start()]
         if first in b"[{":
             depth += 1

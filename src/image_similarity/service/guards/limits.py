@@ -23,6 +23,8 @@ TITLES = {408: "Too slow", 413: "Too large", 503: "Busy"}
 TOO_MUCH = "There is more being sent than there is room for just now."
 SLOWEST = 60.0
 """Seconds that a body may take."""
+AT_FIRST, LEAST_RATE = 10.0, 20_000
+"""Seconds that any body has, and one more for each so many bytes that have come: a slow telephone is quicker."""
 STRANGERS = ""
 """Whoever comes when the table is full of others who are busy shares this bucket."""
 ONE_CLIENT = 64
@@ -103,9 +105,9 @@ class BodyRefusedError(HTTPException):
 
 class BodyLimit:
     """Answers 413 to a body of more bytes than ``limit`` says for its request: at once where it declares them, else
-    as soon as they have come; 408 to one that has not come after ``seconds``, so that nobody can hold a place for
-    ever; and 503 to one that would make the bodies of all requests that are being answered more than ``together``. What
-    the application makes of the broken body is not sent.
+    as soon as they have come; 408 to one that comes too slowly, or not within ``seconds``; and 503 to one that would
+    make the bodies of all requests that are being answered more than ``together``. What the application makes of the
+    broken body is not sent.
     """
 
     def __init__(
@@ -156,18 +158,21 @@ class _Body:
         self.came = 0
         self._receive, self._most, self._limits = receive, most, limits
         self._ended = False
-        self._until: float | None = None
+        self._began: float | None = None
 
     async def receive(self) -> Message:
         if self._ended:  # who waits now waits for the client to leave
             return await self._receive()
-        if self._until is None:
-            self._until = asyncio.get_running_loop().time() + self._limits.seconds
+        if self._began is None:
+            self._began = asyncio.get_running_loop().time()
+        allowed = min(self._limits.seconds, AT_FIRST + self.came / LEAST_RATE)
         try:
-            async with asyncio.timeout_at(self._until):
+            async with asyncio.timeout_at(self._began + allowed):
                 message = await self._receive()
         except TimeoutError:
-            self.refused = BodyRefusedError(408, f"The body did not come within {self._limits.seconds:g} seconds.")
+            self.refused = BodyRefusedError(
+                408, f"The body came too slowly: {self.came} bytes in {allowed:.0f} seconds."
+            )
             raise self.refused from None
         part = len(message.get("body", b""))
         self.came += part

@@ -7,9 +7,10 @@ answered, so a service that was killed goes on where it was.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from image_similarity.files import replacing
 from image_similarity.service import schemas
 
 JobState = Literal["queued", "running", "done", "failed"]
+LOG = logging.getLogger(__name__)
 NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 SHOWN = 100  # failures that an answer lists
 KEPT = 100  # finished imports
@@ -49,8 +51,8 @@ class Imports:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def add(self, products: Iterable[schemas.BulkProduct], failures: Iterable[schemas.JobFailure] = ()) -> schemas.Job:
-        """Keep a new import. Of a product that is named twice the last stands.
+    def add(self, products: Iterable[schemas.BulkProduct], failures: Sequence[schemas.JobFailure] = ()) -> schemas.Job:
+        """Keep a new import. Of a product that is named twice the last stands; one that only failed is counted.
 
         Raises:
             OutputError: it cannot be written.
@@ -65,6 +67,11 @@ class Imports:
                     ((each.product_id, each.model_dump_json(exclude_none=True)) for each in products),
                 )
                 file.executemany("INSERT INTO failures VALUES (?, ?, ?, ?)", (_row(each) for each in failures))
+                file.executemany(
+                    "INSERT OR IGNORE INTO products (product_id, body, state) VALUES (?, '', 'failed')",
+                    # A row that names no product is one of its own; no product's id begins with a control character.
+                    ((each.product_id or f"\n{row}",) for row, each in enumerate(failures)),
+                )
         except sqlite3.Error as error:
             raise OutputError(f"the import cannot be written into {self._folder}: {error}") from error
         job = self.find(job_id)
@@ -86,6 +93,32 @@ class Imports:
         """One import as it is answered; None where there is none."""
         if not NAME.fullmatch(job_id) or not self._path(job_id).exists():
             return None
+        try:
+            return self._read(job_id)
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            LOG.error("the import %s cannot be read: %s", job_id, error)
+            return self._unreadable(job_id)
+
+    def _unreadable(self, job_id: str) -> schemas.Job | None:
+        """What is known of an import whose file is damaged: that it will not be carried out."""
+        try:
+            at = _moment(datetime.fromtimestamp(self._path(job_id).stat().st_mtime, UTC))
+        except OSError:
+            return None
+        reason = "what is kept of it is damaged: send it again"
+        return schemas.Job(
+            job_id=job_id,
+            state="failed",
+            total=None,
+            done=0,
+            failed=0,
+            failures=[],
+            reason=reason,
+            created=at,
+            finished=at,
+        )
+
+    def _read(self, job_id: str) -> schemas.Job:
         with self._open(job_id) as file:
             state, created, finished, reason = file.execute("SELECT * FROM job").fetchone()
             counts = dict(file.execute("SELECT state, count(*) FROM products GROUP BY state").fetchall())
@@ -148,4 +181,8 @@ def _row(failure: schemas.JobFailure) -> tuple[str, str, str, str]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _moment(datetime.now(UTC))
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -26,11 +26,12 @@ BROWSERS = {
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A picture ready to be sent."""
+    """A picture ready to be sent: its bytes, or the file that has them."""
 
     data: bytes
     media_type: str
     tag: str
+    file: Path | None = None
 
 
 class Pictures:
@@ -62,18 +63,18 @@ class Pictures:
                 self._made.move_to_end(key)
                 return self._made[key]
         if not side:
-            return self._whole(path)  # large, and seldom asked for
+            return self._whole(path, f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"')  # large, and seldom asked for
         made = self._thumbnail(path, side)
         self._remember(key, made)
         return made
 
-    def _whole(self, path: Path) -> Sent:
+    def _whole(self, path: Path, tag: str) -> Sent:
         data = read_bytes(path)
         kind = next((kind for start, kind in BROWSERS.items() if data.startswith(start)), None)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             kind = "image/webp"
-        if kind is not None:
-            return _tagged(data, kind)
+        if kind is not None:  # the file is sent piece by piece: a client that does not read holds none of it in memory
+            return Sent(b"", kind, tag, path)
         return _tagged(_jpeg(data, None, self._max_pixels), "image/jpeg")  # TIFF, HEIC: no browser shows them
 
     def _thumbnail(self, path: Path, side: int) -> Sent:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -22,6 +24,8 @@ from image_similarity.service.routing import answered, desk_of, may_read
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from image_similarity.features.database import Database
     from image_similarity.service.answering.served import ServedModel
     from image_similarity.service.desk import Desk
@@ -84,7 +88,14 @@ async def readyz(request: Request) -> Response:
     if desk is None:
         raise BusyError("the models are being loaded")
     await desk.store.read(lambda database: database.generation())
+    if desk.health.troubles:
+        raise BusyError("searches are answered, but " + _troubles(desk.health.troubles))
     return answered(schemas.Status(status="ready"))
+
+
+def _troubles(troubles: Mapping[str, str]) -> str:
+    """What does not go well, without what only the machine's owner is to read in the log."""
+    return "; ".join(f"{name} fails and is tried again ({kind})" for name, kind in sorted(troubles.items()))
 
 
 def _models(desk: Desk) -> schemas.Models:
@@ -119,11 +130,11 @@ def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogu
     lineup = desk.lineup
     default = lineup.model(None)
     products, images = default.state.counts
-    written = [
-        path.stat().st_mtime
-        for model in lineup.models
-        if (path := folders.trained_models / f"{dataset.dictionary(model.state.recipe.key)}.parquet").exists()
-    ]
+    written = list[float]()
+    for model in lineup.models:
+        with suppress(OSError):
+            name = f"{dataset.dictionary(model.state.recipe.key)}.parquet"
+            written.append((folders.trained_models / name).stat().st_mtime)
     return schemas.Catalogue(
         dataset=dataset.name,
         products=products,
@@ -134,7 +145,7 @@ def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogu
             schemas.ModelState(name=each.name, images=each.state.counts[1], index_bytes=_size(each.state.base.folder))
             for each in lineup.models
         ],
-        store_bytes=sum(path.stat().st_size for path in folders.database.parent.glob(f"{folders.database.name}*")),
+        store_bytes=_bytes(folders.database.parent.glob(f"{folders.database.name}*")),
         pictures_bytes=_size(uploads(desk.settings, dataset)),
         attributes=[
             schemas.Attribute(
@@ -150,7 +161,16 @@ def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogu
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return _bytes(Path(at) / name for at, _, names in os.walk(folder) for name in names)
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    """Of files that may go while they are looked at."""
+    size = 0
+    for path in paths:
+        with suppress(OSError):
+            size += path.stat().st_size
+    return size
 
 
 def _moment(seconds: float) -> str:

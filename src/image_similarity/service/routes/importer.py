@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.images.decode import decode
+from image_similarity.images.spool import Picture, bytes_of
 from image_similarity.service import schemas
-from image_similarity.service.errors import ServiceError
+from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routes.putting import Wanted, put_once
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
 AT_A_TIME = 8  # products whose pictures are fetched together
+PAUSE = 1  # seconds, where there is no room for a picture
+IMPORTS = "carrying out imports"
 LOG = logging.getLogger(__name__)
 
 
@@ -50,12 +52,21 @@ class Importer:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            for job_id in await asyncio.to_thread(self._desk.imports.unfinished):
-                try:
-                    await self._carry_out(job_id)
-                except (ImageSimilarityError, OSError, sqlite3.Error) as error:
-                    LOG.exception("the import %s cannot go on", job_id)
-                    await asyncio.to_thread(self._desk.imports.mark, job_id, "failed", _public(error))
+            try:
+                for job_id in await asyncio.to_thread(self._desk.imports.unfinished):
+                    await self._finish(job_id)
+                self._desk.health.well(IMPORTS)
+            except Exception as error:  # whatever it is: the imports after it are carried out
+                await asyncio.sleep(self._desk.health.ill(IMPORTS, error))
+                self._wanted.set()
+
+    async def _finish(self, job_id: str) -> None:
+        """Carry one import out, or say that it cannot be."""
+        try:
+            await self._carry_out(job_id)
+        except Exception as error:  # of this import: the next one may go well
+            LOG.exception("the import %s cannot go on", job_id)
+            await asyncio.to_thread(self._desk.imports.mark, job_id, "failed", _public(error))
 
     async def _carry_out(self, job_id: str) -> None:
         imports = self._desk.imports
@@ -65,30 +76,38 @@ class Importer:
         await asyncio.to_thread(imports.mark, job_id, "done")
 
     async def _put(self, job_id: str, todo: Todo) -> None:
-        product, failures, files = todo.product, list[schemas.JobFailure](), list[bytes]()
+        product, failures, files = todo.product, list[schemas.JobFailure](), list[Picture]()
         for number, image in enumerate(product.images or ()):
             try:
                 data = await picture_bytes(self._desk, image)
                 await self._desk.work(_check, data, self._desk.settings.max_pixels)
                 files.append(data)
-            except (ImageError, UsageError, ServiceError) as error:
+            except BusyError:  # it is still to be done, by the next process if need be
+                await asyncio.sleep(PAUSE)
+                return
+            except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, image.address or f"image {number + 1}", error))
         put = bool(files) or not product.images
         if put:
             change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
             try:
                 await put_once(self._desk, Wanted(product.product_id, change, files or None))
-            except (UsageError, ServiceError) as error:
+            except BusyError:
+                await asyncio.sleep(PAUSE)
+                return
+            except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, "", error))
                 put = False
         await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put)
 
 
-def _check(data: bytes, max_pixels: int) -> None:
-    decode(data, max_pixels=max_pixels, at_least=CHECKED_SIDE)
+def _check(data: Picture, max_pixels: int) -> None:
+    decode(bytes_of(data), max_pixels=max_pixels, at_least=CHECKED_SIDE)
 
 
-def _failure(product: schemas.BulkProduct, image: str, error: ImageSimilarityError) -> schemas.JobFailure:
+def _failure(product: schemas.BulkProduct, image: str, error: ImageSimilarityError | MemoryError) -> schemas.JobFailure:
+    if isinstance(error, MemoryError):
+        error = ImageError("decode", "it takes more memory than there is")
     stage = error.stage if isinstance(error, ImageError) else "list"
     reason = error.reason if isinstance(error, ImageError) else str(error)
     return schemas.JobFailure(product_id=product.product_id, image=image, stage=stage, reason=reason)

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Path as InPath
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
@@ -26,6 +26,8 @@ from image_similarity.service.routing import answered, desk_of, may_read, may_wr
 from image_similarity.settings import TableLimits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from image_similarity.service.routes.importer import Importer
     from image_similarity.settings import Settings
 
@@ -57,8 +59,9 @@ async def add(request: Request) -> Response:
     """Answered once it is safe on the disk; carried out after that, also if the service is killed meanwhile."""
     imports = desk_of(request).imports
     if kind_of(request) == JSON:
-        wanted = await json_body(request, schemas.JobRequest)
-        job = await asyncio.to_thread(imports.add, wanted.products)
+        wanted = await json_body(request, schemas.GivenProducts)
+        products, failures = await asyncio.to_thread(_sound, wanted.products)
+        job = await asyncio.to_thread(imports.add, products, failures)
     else:
         async with form_of(request, files=1) as form:
             file = form.get("file")
@@ -108,13 +111,32 @@ def _read_table(
             raise UnusableError(str(error).replace(str(path), "the table")) from None
 
 
+def _sound(given: Sequence[dict[str, Any]]) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure]]:
+    """Those products that are as products must be, and why the others are not.
+
+    Raises:
+        ValidationError: none is.
+    """
+    products, failures, first = list[schemas.BulkProduct](), list[schemas.JobFailure](), None
+    for each in given:
+        try:
+            products.append(schemas.BulkProduct.model_validate(each))
+        except ValidationError as error:
+            first = first or error
+            name = each.get("product_id")
+            failures.append(_refused(name[: schemas.LONGEST_ID] if isinstance(name, str) else "", error))
+    if first is not None and not products:
+        raise first
+    return products, failures
+
+
 def _products_of(source: TableSource) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure]]:
-    images = dict[str, list[schemas.Image]]()
+    images = dict[str, list[str]]()
     attributes = dict[str, dict[str, str]]()
     failures = []
     for image in source:
         if image.is_remote:
-            images.setdefault(image.product_id, []).append(schemas.Image(address=image.location))
+            images.setdefault(image.product_id, []).append(image.location)
             attributes.setdefault(image.product_id, {}).update(image.attributes)
         else:
             failures.append(_failure(image.product_id, image.image_id, ADDRESSES_ONLY))
@@ -132,20 +154,22 @@ def _products_of(source: TableSource) -> tuple[list[schemas.BulkProduct], list[s
                     title=text.title if text else "",
                     description=text.description if text else "",
                     attributes={**(text.attributes if text else {}), **attributes[product_id]},
-                    images=of_product,
+                    images=[schemas.Image(address=address) for address in of_product],
                 )
             )
-        except ValueError as error:
-            failures.append(_failure(product_id, "", f"the product is not as products must be: {_first_line(error)}"))
+        except ValidationError as error:
+            failures.append(_refused(product_id, error))
     return products, failures
+
+
+def _refused(product_id: str, error: ValidationError) -> schemas.JobFailure:
+    first = error.errors()[0]
+    field = ".".join(str(part)[:100] for part in first["loc"]) or "the product"
+    return _failure(product_id, "", f"the product is not as products must be: {field}: {first['msg']}")
 
 
 def _failure(product_id: str, image: str, reason: str) -> schemas.JobFailure:
     return schemas.JobFailure(product_id=product_id, image=image, stage="list", reason=reason)
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split("\n")[1:3])
 
 
 def _importer(request: Request) -> Importer:

@@ -6,16 +6,20 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
+from image_similarity.images.spool import Picture, Spooled
 from image_similarity.service.errors import UnusableError
-from image_similarity.service.guards.fetching import fetch_picture
+from image_similarity.service.guards.fetching import fetch_into
 
 if TYPE_CHECKING:
     from image_similarity.service import schemas
     from image_similarity.service.desk import Desk
 
 
-async def picture_bytes(desk: Desk, image: schemas.Image) -> bytes:
-    """The bytes of a picture.
+URL_ALPHABET = str.maketrans("-_", "+/")
+
+
+async def picture_bytes(desk: Desk, image: schemas.Image) -> Picture:
+    """The bytes of a picture; where they had to be fetched, they wait on the disk.
 
     Raises:
         UnusableError: it is named in no way, or in more than one; or it is no base64, or not kept any longer.
@@ -25,13 +29,29 @@ async def picture_bytes(desk: Desk, image: schemas.Image) -> bytes:
     if len(named) != 1:
         raise UnusableError("a picture is named by one of address, base64 and photo")
     if image.address is not None:
-        return await fetch_picture(image.address, desk.fetching)
+        spooled = Spooled(desk.settings.root)
+        await fetch_into(spooled, image.address, desk.fetching)
+        return spooled
     if image.photo is not None:
         kept = await desk.work(desk.photos.find, image.photo)
         if kept is None:
             raise UnusableError("the photo is not kept any longer: send it again")
         return kept
+    return await desk.work(from_base64, image.base64 or "")
+
+
+def from_base64(text: str) -> bytes:
+    """Bytes out of base64 as programs write it: wrapped, without padding, for URLs, or in a ``data:`` address.
+
+    Raises:
+        UnusableError: it is none.
+    """
+    if text[:5].lower() == "data:":
+        head, _, text = text.partition(",")
+        if not head.lower().endswith(";base64"):
+            raise UnusableError("the picture's data: address is not base64")
+    packed = "".join(text.split()).translate(URL_ALPHABET).rstrip("=")
     try:
-        return base64.b64decode(image.base64 or "", validate=True)
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise UnusableError("the picture is no base64") from None

@@ -13,17 +13,19 @@ from image_similarity.service import schemas
 from image_similarity.service.bodies import JSON, body_of, files_in, form_of, json_body, kind_of, only, parsed
 from image_similarity.service.errors import BadRequestError, NotThereError, ReadOnlyError, UnusableError
 from image_similarity.service.failing import problems
-from image_similarity.service.routes.picture_source import picture_bytes
-from image_similarity.service.routes.putting import RESERVED, Wanted, done_before, put_once, request_of
+from image_similarity.service.routes.putting import RESERVED, Key, Wanted, done_before, put_once, request_of
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from image_similarity.features.database import Database
+    from image_similarity.images.spool import Picture
 
 router = APIRouter(tags=["products"])
 PAGE = 50
 NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.Product, "description": "It is new."}}
-Key = Annotated[
+KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
@@ -92,21 +94,21 @@ async def product(request: Request, product_id: str) -> Response:
     dependencies=[Depends(may_write)],
     summary="Put a product",
 )
-async def put(request: Request, product_id: schemas.ProductId, key: Key = None) -> Response:
+async def put(request: Request, product_id: schemas.ProductId, key: KeyHeader = None) -> Response:
     """Its texts, and where pictures are given those in place of the ones before. Found within a second."""
     _changeable(product_id)
     desk = desk_of(request)
+    files: Sequence[Picture] | None
     if kind_of(request) == JSON:
-        change = await json_body(request, schemas.ProductChange)
-        files = None if change.images is None else [await picture_bytes(desk, each) for each in change.images]
+        change, files = await json_body(request, schemas.ProductChange), None
     else:
         async with form_of(request) as form:
             only(form, "product", "images")
-            change = _change_in(form.get("product", "{}"))
+            change = await _change_in(form.get("product", "{}"))
             files = await files_in(form, "images") or None
     wanted = Wanted(product_id, change, files)
-    status = await put_once(desk, wanted, key)
-    return answered(await desk.store.read(lambda database: _there(database, product_id)), status)
+    status = await put_once(desk, wanted, Key.of(request, key))
+    return answered(await desk.store.read(lambda database: _put(database, wanted)), status)
 
 
 @router.delete(
@@ -117,11 +119,11 @@ async def put(request: Request, product_id: schemas.ProductId, key: Key = None) 
     dependencies=[Depends(may_write)],
     summary="Take a product away",
 )
-async def delete(request: Request, product_id: str, key: Key = None) -> Response:
+async def delete(request: Request, product_id: str, key: KeyHeader = None) -> Response:
     """It is not found any longer, at once."""
     _changeable(product_id)
     desk = desk_of(request)
-    once = request_of(key, "DELETE", product_id, b"")
+    once = request_of(Key.of(request, key), "DELETE", product_id, b"")
 
     def removed(database: Database) -> bool:
         if done_before(database, once) is not None:
@@ -159,10 +161,26 @@ def _there(database: Database, product_id: str) -> schemas.Product:
     return product_of(records, product_id)
 
 
-def _change_in(field: object) -> schemas.ProductChange:
+def _put(database: Database, wanted: Wanted) -> schemas.Product:
+    """What was put; as it was asked for, where it has been taken away since."""
+    try:
+        return _there(database, wanted.product_id)
+    except NotThereError:
+        product = wanted.product
+        attributes = dict(product.attributes)
+        return schemas.Product(
+            product_id=product.product_id,
+            title=product.title,
+            description=product.description,
+            attributes=attributes,
+            images=[],
+        )
+
+
+async def _change_in(field: object) -> schemas.ProductChange:
     if not isinstance(field, str):
         raise BadRequestError("the field product must be JSON, not a file")
-    change = parsed(field.encode(), schemas.ProductChange)
+    change = await parsed(field.encode(), schemas.ProductChange)
     if change.images is not None:
         raise UnusableError("give the pictures as files named images, or send JSON with their addresses")
     return change

@@ -6,15 +6,20 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from image_similarity.features.requests import Answered, ClashError, Requests
+from image_similarity.images.spool import Picture, digest_of
 from image_similarity.jobs.change import EmbeddedPicture, new_picture, put_product
 from image_similarity.service.errors import ConflictError, UnusableError
+from image_similarity.service.guards.access import key_name
+from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.types import Product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from fastapi import Request
 
     from image_similarity.features.database import Database
     from image_similarity.service import schemas
@@ -26,11 +31,15 @@ RESERVED = "/similar"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A product as it is to be, with the bytes of its pictures; None: those that it has."""
+    """A product as it is to be.
+
+    ``files``: the bytes of its pictures, where they came with the request; those that ``change`` names are fetched when
+    it is known that the request was not carried out before. Without either it keeps those that it has.
+    """
 
     product_id: str
     change: schemas.ProductChange
-    files: Sequence[bytes] | None
+    files: Sequence[Picture] | None = None
 
     @property
     def product(self) -> Product:
@@ -39,12 +48,24 @@ class Wanted:
         return Product(self.product_id, self.change.title, self.change.description, attributes)
 
     def content(self) -> bytes:
-        """What tells two requests apart."""
-        parts = [self.change.model_dump_json().encode(), *(self.files or ())]
-        return b"".join(sha256(part).digest() for part in parts)
+        """What tells two requests apart: what they say, whatever is behind an address by now."""
+        return b"".join(digest_of(part) for part in (self.change.model_dump_json().encode(), *(self.files or ())))
 
 
-async def put_once(desk: Desk, wanted: Wanted, key: str | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A request's idempotency key, and whose it is: two clients may choose the same."""
+
+    text: str
+    owner: str = ""
+
+    @classmethod
+    def of(cls, request: Request, text: str | None) -> Self | None:
+        """That of a request, where it gives one."""
+        return None if text is None else cls(text, key_name(request.scope))
+
+
+async def put_once(desk: Desk, wanted: Wanted, key: Key | None = None) -> int:
     """Put a product, once for each key: 201 where it is new, else 200.
 
     Raises:
@@ -59,10 +80,12 @@ async def put_once(desk: Desk, wanted: Wanted, key: str | None = None) -> int:
     before = await desk.store.read(lambda database: done_before(database, once))
     if before is not None:
         return before.status
-    status = None
+    status, files = None, wanted.files
+    if files is None and wanted.change.images is not None:
+        files = [await picture_bytes(desk, each) for each in wanted.change.images]
     while status is None:
         lineup = desk.lineup
-        pictures = None if wanted.files is None else [await _embedded(desk, lineup, data) for data in wanted.files]
+        pictures = None if files is None else [await _embedded(desk, lineup, data) for data in files]
         status = await desk.store.write(partial(_put, desk, lineup, wanted, pictures, once))
     desk.upkeep.look_now()
     return status
@@ -86,18 +109,18 @@ def _put(
     return 201 if new else 200
 
 
-async def _embedded(desk: Desk, lineup: Lineup, data: bytes) -> EmbeddedPicture:
+async def _embedded(desk: Desk, lineup: Lineup, data: Picture) -> EmbeddedPicture:
     picture = await desk.work(new_picture, data, lineup.specs, lineup.views, desk.settings.max_pixels)
     vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)
 
 
-def request_of(key: str | None, method: str, product_id: str, content: bytes) -> Answered | None:
+def request_of(key: Key | None, method: str, product_id: str, content: bytes) -> Answered | None:
     """A request as it is remembered; None where it has no key."""
     if key is None:
         return None
     digest = sha256(f"{method} {product_id}\0".encode() + content).digest()
-    return Answered(key, digest)
+    return Answered(f"{key.owner}\n{key.text}", digest)
 
 
 def done_before(database: Database, once: Answered | None) -> Answered | None:

@@ -10,10 +10,21 @@ from starlette.responses import Response
 
 from image_similarity.images.decode import decode
 from image_similarity.images.ground import on_plain_ground
+from image_similarity.images.spool import Picture, bytes_of
 from image_similarity.jobs.words import Words
 from image_similarity.service import schemas
 from image_similarity.service.answering.served import Asked, Found, ServedModel
-from image_similarity.service.bodies import JSON, body_of, fields_in, file_in, form_of, json_body, kind_of
+from image_similarity.service.bodies import (
+    FORM,
+    JSON,
+    body_of,
+    fields_in,
+    file_in,
+    form_of,
+    json_body,
+    kind_of,
+    raw_body,
+)
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.failing import problems
@@ -25,6 +36,9 @@ if TYPE_CHECKING:
 
 WHOLE = 1 << 16
 """Pixels a side: more than any picture that is taken has."""
+PICTURES = ("image/", "application/octet-stream")
+"""Kinds of a body that is the photo itself; what else is asked stands in the address."""
+FILE = ("file", "image", "photo")
 router = APIRouter(tags=["search"], dependencies=[Depends(may_read)])
 BODY = body_of(
     "SearchRequest",
@@ -41,6 +55,7 @@ BODY = body_of(
     },
     ["file"],
 )
+BODY["requestBody"]["content"]["image/jpeg"] = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.post(
@@ -53,15 +68,10 @@ BODY = body_of(
 async def search(request: Request) -> Response:
     """A photo as a file of a form, as base64, by its address or as one that is kept; or words; or both."""
     desk = desk_of(request)
-    kind = kind_of(request)
+    asked, data = await _asked(request, kind_of(request, *PICTURES))  # who sends slowly takes nobody's place
     async with desk.admitted():
-        if kind == JSON:
-            asked = await json_body(request, schemas.SearchRequest)
-            data = None if asked.image is None else await picture_bytes(desk, asked.image)
-        else:
-            async with form_of(request, files=1) as form:
-                data = await file_in(form, "file")
-                asked = schemas.SearchRequest.model_validate(fields_in(form, but="file"))
+        if asked.image is not None:
+            data = await picture_bytes(desk, asked.image)
         model = desk.lineup.model(asked.model)
         question = await _question(desk, model, asked, data)
         return answered(_matches(model, found(await asyncio.wrap_future(model.ask(question)), "such product")))
@@ -92,7 +102,18 @@ async def similar(
         return answered(_matches(served, found(answer, f"product {product_id!r}")))
 
 
-async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: bytes | None) -> Asked:
+async def _asked(request: Request, kind: str) -> tuple[schemas.SearchRequest, Picture | None]:
+    """What is searched for, and the photo where the body brings it along."""
+    if kind == JSON:
+        return await json_body(request, schemas.SearchRequest), None
+    if kind == FORM:
+        async with form_of(request, files=1) as form:
+            return schemas.SearchRequest.model_validate(fields_in(form, *FILE)), await file_in(form, *FILE)
+    asked = schemas.SearchRequest.model_validate(fields_in(request.query_params))
+    return asked, await raw_body(request)
+
+
+async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: Picture | None) -> Asked:
     if data is None and asked.text is None:
         raise UnusableError("there is nothing to search for: give a photo or a text")
     if asked.crop is not None and data is None:
@@ -113,13 +134,13 @@ async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest
     return Asked(asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match)
 
 
-def _seen(data: bytes, model: ServedModel, crop: schemas.Crop | None, max_pixels: int) -> tuple[Squares, bool]:
+def _seen(data: Picture, model: ServedModel, crop: schemas.Crop | None, max_pixels: int) -> tuple[Squares, bool]:
     """What the model takes of a photo, and whether it is on a plain ground."""
     side = model.chosen.at_least
     if crop is not None and side is not None:
         # The part is to have as many pixels as the whole would; of a part that is next to nothing, all that there are.
         side = int(min(side / min(crop.width, crop.height), WHOLE)) + 1
-    picture = decode(data, max_pixels=max_pixels, at_least=side)
+    picture = decode(bytes_of(data), max_pixels=max_pixels, at_least=side)
     if crop is not None:
         picture = picture.crop(box_of(crop, picture.size))
     return model.chosen.squares(picture), model.calibrated and on_plain_ground(picture)

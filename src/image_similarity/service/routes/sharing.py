@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from image_similarity.errors import ImageError
 from image_similarity.features.records import CatalogueRecords
@@ -191,4 +191,6 @@ def _sent(request: Request, sent: Sent, cache: str) -> Response:
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if sent.tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
+    if sent.file is not None:
+        return FileResponse(sent.file, headers=headers, media_type=sent.media_type)
     return Response(sent.data, headers=headers, media_type=sent.media_type)

@@ -1,0 +1,296 @@
+"""A service under fire: what needs little of the one who sends it and much of the one who gets it.
+
+Under each attack the service grows by less than 1.5 GB, answers ``/healthz`` in half a second, and is as ever after.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+
+import httpx
+import numpy as np
+from PIL import Image
+from tests.pictures import encoded
+from tests.servers import Answer, image_server
+from tests.service import Service, running
+
+from campaign import shop
+from campaign.commands import fit, run
+from campaign.trial import Trial
+from campaign.watching import Watch
+
+PRODUCTS = 30
+GROWS = 1500.0  # MB over the idle service
+WAITS = 0.5  # seconds for /healthz
+ENDS = 60.0  # seconds until an attack's requests are answered, one way or the other
+SIDE = 4900  # pixels: 24 megapixels, nearly all that a service takes
+REFUSED = (400, 408, 413, 414, 415, 422, 429, 431, 503)
+Attack = Callable[[Trial, Service], None]
+
+
+def together(trial: Trial, requests: Sequence[Callable[[], httpx.Response]], allowed: Sequence[int]) -> None:
+    """Send all of them at once; every answer is one of those that may be."""
+
+    def ask(request: Callable[[], httpx.Response]) -> None:
+        try:
+            status = request().status_code
+        except (httpx.RemoteProtocolError, httpx.WriteError, httpx.ReadError):
+            status = 413  # the service closed the door before all was sent
+        except httpx.HTTPError as error:
+            trial.check(False, f"no answer: {type(error).__name__}")
+            return
+        trial.count("requests")
+        trial.check(status in allowed, f"answered with {status}")
+
+    threads = [threading.Thread(target=ask, args=(request,)) for request in requests]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _base(service: Service) -> str:
+    return service.address.rstrip("/")
+
+
+def _post(service: Service, path: str, **body: object) -> Callable[[], httpx.Response]:
+    return lambda: httpx.post(_base(service) + path, timeout=ENDS, **body)  # type: ignore[arg-type]
+
+
+def _search(service: Service, photo: bytes) -> Callable[[], httpx.Response]:
+    return _post(service, "/v1/search", files={"file": photo})
+
+
+def large_pictures(trial: Trial, service: Service) -> None:
+    """Eight searches at once with small files of many pixels, in every format that packs them well."""
+    plain = Image.new("RGB", (SIDE, SIDE), "red")
+    made = {
+        "WebP": encoded(plain, "WEBP", quality=1, method=0),
+        "grey PNG of 16 bits": encoded(Image.new("I;16", (SIDE, SIDE)), "PNG", compress_level=1),
+        "PNG with alpha": encoded(Image.new("RGBA", (SIDE, SIDE)), "PNG", compress_level=1),
+        "PNG with a palette": encoded(Image.new("P", (SIDE, SIDE)), "PNG", compress_level=1),
+        "TIFF of floats": encoded(Image.new("F", (SIDE, SIDE)), "TIFF", compression="tiff_adobe_deflate"),
+    }
+    for photo in made.values():
+        together(trial, [_search(service, photo)] * 8, (200, *REFUSED))
+    beyond = encoded(Image.new("1", (2 * SIDE, 2 * SIDE)), "PNG", compress_level=1)
+    together(trial, [_search(service, beyond)] * 8, REFUSED)
+
+
+def many_scans(trial: Trial, service: Service) -> None:
+    """Progressive JPEGs whose last scan comes two thousand times."""
+    whole = encoded(shop.picture(1, 1200), "JPEG", progressive=True)
+    last = whole.rfind(b"\xff\xda")
+    photo = whole[:-2] + whole[last:-2] * 2000 + whole[-2:]
+    together(trial, [_search(service, photo)] * 4, (200, *REFUSED))
+
+
+def packed_tables(trial: Trial, service: Service) -> None:
+    """Tables that unpack to a thousand times their size: rows without end, and cells that are one string, repeated."""
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = io.BytesIO()
+    with gzip.GzipFile(fileobj=rows, mode="wb", compresslevel=9) as file:
+        file.write(b"product_id,image\n")
+        for _ in range(400):
+            file.write(b"p,https://example.invalid/a.jpg\n" * 31_250)
+    text = pyarrow.array(["x" * 10_000])
+    column = pyarrow.DictionaryArray.from_arrays(np.zeros(1_000_000, np.int32), text)
+    cells = io.BytesIO()
+    pyarrow.parquet.write_table(
+        pyarrow.table({"product_id": column, "image": column, "title": column}), cells, compression="zstd"
+    )
+    bombs = {"bomb.csv.gz": rows.getvalue()}, {"bomb.parquet": cells.getvalue()}
+    for bomb, times in zip(bombs, (2, 6), strict=True):
+        files = {"file": next(iter(bomb.items()))}
+        together(trial, [_post(service, "/v1/jobs", files=files)] * times, (202, *REFUSED))
+
+
+def addresses(trial: Trial, service: Service) -> None:
+    """Products of fifty pictures each, which are fetched: put at once, and imported."""
+    with image_server() as server:
+        photo = encoded(Image.fromarray(np.random.default_rng(1).integers(0, 256, (1200, 1200, 3), np.uint8)), "PNG")
+        images = [{"url": server.give(f"/{number}.png", Answer(photo))} for number in range(50)]
+        bodies = [{"product_id": f"many-{number}", "images": images} for number in range(4)]
+        puts = [
+            lambda body=body: httpx.put(
+                f"{_base(service)}/v1/products/{body['product_id']}", json={"images": body["images"]}, timeout=ENDS
+            )
+            for body in bodies
+        ]
+        together(trial, puts, (200, 201, *REFUSED))
+        together(trial, [_post(service, "/v1/jobs", json={"products": bodies})], (202, *REFUSED))
+        time.sleep(3)  # so that the import is under way
+
+
+def bodies_that_take_long(trial: Trial, service: Service) -> None:
+    """A form's field in an encoding that is slow to read, and JSON of nothing but keys."""
+    line = "--frontier\r\nContent-Disposition: form-data; name="
+    slow = f'{line}"text"\r\nContent-Type: text/plain; charset=punycode\r\n\r\n' + "a" * 1_000_000
+    for charset in ("punycode", "undefined", "idna", "utf-7"):
+        form = (slow.replace("punycode", charset) + "\r\n--frontier--\r\n").encode()
+        headers = {"Content-Type": "multipart/form-data; boundary=frontier"}
+        together(trial, [_post(service, "/v1/search", content=form, headers=headers)], REFUSED)
+    keys = "{" + ",".join(f'"{number}":0' for number in range(1_500_000)) + "}"
+    deep = "[" * 100_000
+    for text in (keys, '{"image": ' + keys + "}", deep, '{"image": {"base64": "' + "A" * 20_000_000 + '"}}'):
+        headers = {"Content-Type": "application/json"}
+        together(trial, [_post(service, "/v1/search", content=text.encode(), headers=headers)] * 2, REFUSED)
+
+
+def heads_without_end(trial: Trial, service: Service) -> None:
+    """Headers, or an address, that never end; the service hangs up before it holds much of them."""
+    for start, more in ((b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", b"X: " + b"y" * 60_000 + b"\r\n"), (
+        b"GET /", b"a" * 60_000,
+    )):  # fmt: skip
+        with suppress(OSError), _connection(service) as connection:
+            connection.sendall(start)
+            for _ in range(1000):  # 60 MB
+                connection.sendall(more)
+            connection.settimeout(5)
+            said = connection.recv(100)
+            trial.check(said[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 414", b"HTTP/1.1 431"), f"answered {said!r}")
+        trial.count("requests")
+
+
+def idle_and_slow(trial: Trial, service: Service) -> None:
+    """A thousand connections that say nothing, and a hundred whose bodies come a letter at a time."""
+    head = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: 99999\r\n\r\n{"
+    with _connections(service, 900), _connections(service, 100) as slow:
+        for connection in slow:
+            with suppress(OSError):
+                connection.sendall(head)
+        time.sleep(1)
+        began = time.monotonic()
+        answer = service.get("/v1/products/p1/similar")
+        trial.check(answer.status_code == 200, f"beside idle and slow clients: {answer.status_code}")
+        photo = service.post("/v1/search", files={"file": encoded(shop.picture(1, 64), "PNG")}).status_code
+        took = time.monotonic() - began
+        trial.check(photo == 200 and took < 15, f"a search beside idle and slow clients: {photo} after {took:.0f} s")
+        trial.count("connections", 1000)
+
+
+def readers_that_do_not_read(trial: Trial, service: Service) -> None:
+    """A hundred and fifty clients ask for much and take none of it."""
+    ask = b"GET /v1/products?number=200 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
+    with _connections(service, 150) as deaf:
+        for connection in deaf:
+            connection.settimeout(0.2)
+            with suppress(OSError):
+                connection.sendall(ask)
+        time.sleep(5)
+        trial.count("connections", len(deaf))
+
+
+def foreign_attributes(trial: Trial, service: Service) -> None:
+    """A few products with a hundred attributes of junk leave the shop's own filters as they are."""
+    for number in range(3):
+        junk = {f"junk{number}-{place}": "x" for place in range(100)}
+        answer = service.put(
+            f"/v1/products/junk-{number}",
+            data={"product": json.dumps({"attributes": junk})},
+            files={"images": encoded(shop.picture(number), "PNG")},
+        )
+        trial.check(answer.status_code in (200, 201, *REFUSED), f"a hundred attributes: {answer.status_code}")
+    time.sleep(2)
+    question = {"image": {"base64": base64.b64encode(encoded(shop.picture(2), "PNG")).decode()}, "filter": "price < 5"}
+    found = service.post("/v1/search", json=question)
+    trial.check(found.status_code == 200, f"the shop's own filter: {found.status_code} {found.text[:200]}")
+    body = {"product": json.dumps({"attributes": {"n" * 15_000_000: "x"}})}
+    files = {"images": encoded(shop.picture(1), "PNG")}
+    large = httpx.put(f"{_base(service)}/v1/products/large", data=body, files=files, timeout=ENDS).status_code
+    trial.check(large in REFUSED, f"an attribute's name of 15 MB: {large}")
+
+
+def forged_senders(trial: Trial, service: Service) -> None:
+    """Whoever says to come from everywhere is still one client."""
+    statuses = [
+        httpx.get(f"{_base(service)}/v1/products/p1", headers={"X-Forwarded-For": f"10.0.0.{number}"}).status_code
+        for number in range(60)
+    ]
+    trial.count("requests", len(statuses))
+    trial.check(0 < statuses.count(200) < 30, f"{statuses.count(200)} of 60 requests were let in, one a second may be")
+
+
+@contextmanager
+def _connection(service: Service) -> Iterator[socket.socket]:
+    host, port = service.address.split("/")[2].split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        yield connection
+
+
+@contextmanager
+def _connections(service: Service, number: int) -> Iterator[list[socket.socket]]:
+    """As many as can be had."""
+    with ExitStack() as stack:
+        held = []
+        for _ in range(number):
+            with suppress(OSError):
+                held.append(stack.enter_context(_connection(service)))
+        yield held
+
+
+def _under(attack: Attack, *flags: str) -> Callable[[Trial], None]:
+    """An experiment: the attack on a service that is watched, again where only the clock was missed."""
+
+    def experiment(trial: Trial) -> None:
+        workspace = trial.folder / "data"
+        trial.check_run(run(fit(workspace, shop.draw(trial.folder / "shop", range(PRODUCTS)))), 0)
+        photo = encoded(shop.picture(8), "PNG")
+        with running(workspace, "--fetch-from", "127.0.0.1", *flags) as service:
+            service.search(photo)
+            for _ in range(2):  # this machine may have been busy with something else
+                with Watch(service.process.pid, service.address) as watch:
+                    attack(trial, service)
+                trial.counts["MB"] = max(trial.counts["MB"], round(watch.grew))
+                trial.check(watch.grew < GROWS, f"grew by {watch.grew:.0f} MB")
+                if watch.waited < WAITS:
+                    break
+            trial.counts["ms"] = round(1000 * watch.waited)
+            trial.check(watch.waited < WAITS, f"/healthz took {watch.waited:.2f} s")
+            _as_ever(trial, service, photo)
+
+    return experiment
+
+
+def _as_ever(trial: Trial, service: Service, photo: bytes) -> None:
+    """The service is there, answers, and has nothing to be ashamed of in its log."""
+    trial.check(service.process.poll() is None, f"the service ended with {service.process.poll()}")
+    for _ in range(100):  # whoever comes too often is told to wait
+        status = service.post("/v1/search", files={"file": photo}).status_code
+        if status not in (429, 503):
+            break
+        time.sleep(0.3)
+    trial.check(status == 200, f"a search afterwards: {status}")
+    log = service.log.read_text(errors="replace")
+    trial.check("Traceback" not in log, f"in the log: {log[log.find('Traceback') :][:700]}")
+    began = time.monotonic()
+    service.process.terminate()
+    with suppress(Exception):
+        service.process.wait(30)
+    took = time.monotonic() - began
+    trial.check(took < 25, f"SIGTERM afterwards: {took:.0f} s")
+
+
+EXPERIMENTS = {
+    "attack: large pictures": (_under(large_pictures), 2),
+    "attack: many scans": (_under(many_scans), 1),
+    "attack: packed tables": (_under(packed_tables), 2),
+    "attack: addresses": (_under(addresses), 2),
+    "attack: slow to parse": (_under(bodies_that_take_long), 2),
+    "attack: heads without end": (_under(heads_without_end), 1),
+    "attack: idle and slow clients": (_under(idle_and_slow), 1),
+    "attack: clients that do not read": (_under(readers_that_do_not_read), 1),
+    "attack: foreign attributes": (_under(foreign_attributes), 1),
+    "attack: forged senders": (_under(forged_senders, "--rate", "1"), 1),
+}

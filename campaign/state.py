@@ -1,0 +1,77 @@
+"""What a workspace holds, read with SQLite and as files, so that two of them can be compared."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+TABLES = {
+    "images": "SELECT * FROM images_shop ORDER BY image_id",
+    "products": "SELECT * FROM products_shop ORDER BY item_id",
+    "failures": "SELECT * FROM failures_shop ORDER BY job, image_id",
+}
+UNFINISHED = ("*.part", "*.pairs")
+
+
+def database(workspace: Path) -> Path:
+    """The feature store."""
+    return workspace / "database" / "features.db"
+
+
+def sound(workspace: Path) -> bool:
+    """Whether SQLite finds its file in order; one that is not there yet is."""
+    if not database(workspace).exists():
+        return True
+    with closing(sqlite3.connect(database(workspace))) as connection:
+        return bool(connection.execute("PRAGMA integrity_check").fetchone() == ("ok",))
+
+
+def held(workspace: Path) -> dict[str, object]:
+    """All that a fit leaves and that is the same after every fit of the same catalogue."""
+    with closing(sqlite3.connect(f"file:{database(workspace)}?mode=ro", uri=True)) as connection:
+        columns = sorted(row[1] for row in connection.execute('PRAGMA table_info("features_shop")'))
+        named = ", ".join(f'"{name}"' for name in columns)
+        found: dict[str, object] = {
+            "features": connection.execute(f"SELECT {named} FROM features_shop ORDER BY id").fetchall()
+        }
+        for name, query in TABLES.items():
+            found[name] = connection.execute(query).fetchall()
+    return found | _dictionary(workspace)
+
+
+def differences(found: dict[str, object], expected: dict[str, object]) -> list[str]:
+    """The names of what is not the same."""
+    return sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+
+
+def leftovers(workspace: Path) -> list[str]:
+    """Temporary files, and folders of an index that nothing names."""
+    found = [path for pattern in UNFINISHED for path in workspace.rglob(pattern)]
+    for current in workspace.rglob("current"):
+        named = current.read_text().strip()
+        found += [path for path in current.parent.glob("g*") if path.name != named]
+    return sorted(str(path.relative_to(workspace)) for path in found)
+
+
+def contradictions(workspace: Path) -> list[str]:
+    """Images that are found and in no catalogue, or the other way round."""
+    with closing(sqlite3.connect(f"file:{database(workspace)}?mode=ro", uri=True)) as connection:
+        active = {row[0] for row in connection.execute(
+            "SELECT DISTINCT substr(id, 1, length(id) - length(view) - 1) FROM features_shop WHERE active"
+        )}  # fmt: skip
+        images = {row[0] for row in connection.execute("SELECT image_id FROM images_shop")}
+    return [f"found, in no catalogue: {name}" for name in sorted(active - images)] + [
+        f"in the catalogue, never found: {name}" for name in sorted(images - active)
+    ]
+
+
+def _dictionary(workspace: Path) -> dict[str, object]:
+    files: dict[str, object] = {}
+    for path in sorted((workspace / "trained_models").glob("[!.]*")):
+        if path.suffix == ".lookup":
+            with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
+                files[path.name] = connection.execute("SELECT * FROM answers ORDER BY number").fetchall()
+        else:
+            files[path.name] = path.read_bytes()
+    return files

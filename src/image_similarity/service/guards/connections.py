@@ -1,0 +1,103 @@
+"""Connections as strangers may hold them: so many, so long without a request, and heads no larger than this.
+
+uvicorn answers as soon as a request's head is whole, and waits for one that never is for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_HEAD = 64_000
+"""Bytes of a request's first line and headers."""
+HEAD_SECONDS = 15.0
+"""Until a request's head is there, from the connection's beginning or from the head's first byte."""
+STALLED_SECONDS = 20.0
+"""That a client may read nothing of an answer that waits for it."""
+FULL, TOO_LARGE, TOO_SLOW = "503 Service Unavailable", "431 Request Header Fields Too Large", "408 Request Timeout"
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection of uvicorn's, with limits. ``most``: connections that there may be at once."""
+
+    most = 1000
+    _in_head, _head = True, 0
+    _late: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or turn it away."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self._give_up(FULL)
+        else:
+            self._late = self.loop.call_later(HEAD_SECONDS, self._give_up, TOO_SLOW)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        for timer in (self._late, self._stalled):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, as long as the head is small enough."""
+        if self._in_head:
+            self._head += len(data)
+            if self._late is None:
+                self._late = self.loop.call_later(HEAD_SECONDS, self._give_up, TOO_SLOW)
+        super().data_received(data)
+        if self._in_head and self._head > LARGEST_HEAD:
+            self._give_up(TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: from here on the application's own limits hold."""
+        self._in_head = False
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """What comes now is the next request's head."""
+        self._in_head, self._head = True, 0
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is answered."""
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        super().resume_writing()
+
+    def _watch(self, waiting: int) -> None:
+        self._stalled = self.loop.call_later(STALLED_SECONDS, self._look, waiting)
+
+    def _look(self, before: int) -> None:
+        """Whether anything of an answer was read since the last look."""
+        waiting = self.transport.get_write_buffer_size()
+        if waiting >= before:
+            self.transport.abort()
+        else:
+            self._watch(waiting)
+
+    def _give_up(self, status: str) -> None:
+        """Say why, to who has not sent a whole head, and close."""
+        if self.transport.is_closing():
+            return
+        with suppress(OSError):
+            self.transport.write(f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+        self.transport.close()
+
+
+def guarded(most: int) -> type[Any]:
+    """The protocol of a server that takes so many connections."""
+    return type("Guarded", (GuardedProtocol,), {"most": most})

@@ -1,0 +1,164 @@
+"""Pictures decoded for strangers: one budget of memory for all requests, and a limit of time that holds.
+
+Ordinary photos are decoded in the service's own threads. A large one, or one of a format that takes much memory, is
+decoded by another process, which can be ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from threading import Condition
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from PIL import Image
+
+from image_similarity.errors import ImageError
+from image_similarity.images.decode import REPAIRED, decode
+from image_similarity.images.elsewhere import Undecoded, decoding_with
+from image_similarity.service.errors import BusyError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+BUDGET = 640_000_000  # bytes
+LIGHT = 64_000_000  # bytes: what costs no more is decoded in a thread
+SECONDS = 10.0  # that one picture may take
+PATIENCE = 10.0  # seconds that a picture waits for room
+START = 60.0  # seconds until a process is there
+_all: WeakSet[Decoding] = WeakSet()
+
+
+class Decoding:
+    """Decodes for all requests of a service. Close it at the end.
+
+    Args:
+        budget: bytes that all pictures together may take.
+        seconds: that one picture may take, where another process decodes it.
+    """
+
+    def __init__(self, budget: int = BUDGET, seconds: float = SECONDS) -> None:
+        self._budget, self._seconds = budget, seconds
+        self._free, self._changed = budget, Condition()
+        self._idle: list[_Worker] = []
+        self._busy: set[_Worker] = set()
+        self._closed = False
+        _all.add(self)
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        """What is decoded in the block, by this thread, is decoded here; its memory is given back at the end."""
+        held = 0
+
+        def decoder(picture: Undecoded, here: Callable[[], Image.Image]) -> Image.Image:
+            nonlocal held
+            more = max(0, min(picture.cost, self._budget) - held)
+            self._take(more)
+            held += more
+            return here() if picture.cost <= LIGHT else self._elsewhere(picture)
+
+        try:
+            with decoding_with(decoder):
+                yield
+        finally:
+            with self._changed:
+                self._free += held
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """End what is being decoded; whoever waits for it is told to come back. A signal's handler may call this."""
+        self._closed = True
+        for worker in [*self._idle, *self._busy]:
+            worker.end()
+
+    def _take(self, wanted: int) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._closed or self._free >= wanted, PATIENCE) or self._closed:
+                raise BusyError("there are too many large pictures to decode just now")
+            self._free -= wanted
+
+    def _elsewhere(self, picture: Undecoded) -> Image.Image:
+        with self._changed:
+            worker = self._idle.pop() if self._idle else None
+        worker = worker or _Worker()
+        self._busy.add(worker)
+        try:
+            decoded = None if self._closed else worker.decode(picture, self._seconds)
+        except BaseException:
+            worker.end()
+            raise
+        finally:
+            self._busy.discard(worker)
+        if self._closed or decoded is None:
+            worker.end()
+            raise BusyError("the service is about to end")
+        with self._changed:
+            self._idle.append(worker)
+        if isinstance(decoded, ImageError):
+            raise decoded
+        return decoded
+
+
+class _Worker:
+    """A process that decodes one picture after another. Not forked: nothing of this one's threads goes with it."""
+
+    def __init__(self) -> None:
+        spawn = get_context("spawn")
+        self._ours, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._is_there = False
+
+    def decode(self, picture: Undecoded, seconds: float) -> Image.Image | ImageError | None:
+        """The picture, or why not; None where the process was ended."""
+        try:
+            if not self._is_there:
+                if not self._ours.poll(START):
+                    raise BusyError("a process that decodes pictures does not start")
+                self._ours.recv_bytes()
+                self._is_there = True
+            self._ours.send((picture.max_pixels, picture.at_least, picture.strict))
+            self._ours.send_bytes(picture.data)
+            if not self._ours.poll(seconds):
+                raise ImageError("decode", f"it takes more than {seconds:g} seconds to decode")
+            said = self._ours.recv()
+            if isinstance(said, str):
+                return ImageError("decode", said)
+            size, repaired = said
+            decoded = Image.frombuffer("RGB", size, self._ours.recv_bytes(), "raw", "RGB", 0, 1)
+        except (EOFError, OSError) as error:
+            if self._process.exitcode is None or self._process.exitcode >= 0:
+                self._process.join(1)
+            raise ImageError("decode", "damaged picture: its decoder ended") from error
+        decoded.info = {REPAIRED: True} if repaired else {}
+        return decoded
+
+    def end(self) -> None:
+        """At once."""
+        self._process.kill()
+
+
+def close_all() -> None:
+    """End everything that is being decoded, as the service does when it is told to stop."""
+    for decoding in list(_all):
+        decoding.close()
+
+
+def _serve(channel: Connection) -> None:
+    """What the process does: until the other end is gone."""
+    with suppress(EOFError, OSError, KeyboardInterrupt):
+        channel.send_bytes(b"here")
+        while True:
+            max_pixels, at_least, strict = channel.recv()
+            data = channel.recv_bytes()
+            try:
+                picture = decode(data, max_pixels=max_pixels, at_least=at_least, strict=strict)
+            except ImageError as error:
+                channel.send(error.reason)
+                continue
+            channel.send((picture.size, REPAIRED in picture.info))
+            channel.send_bytes(picture.tobytes())
+            del picture, data

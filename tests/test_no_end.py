@@ -1,0 +1,79 @@
+"""What is no file with an end, a pipe, a device, a file of holes, is said to be none; nobody waits for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from image_similarity import Workspace
+from image_similarity.catalogue.sources import open_source
+from image_similarity.dataset import Dataset
+from image_similarity.errors import CatalogueError, ImageError, UsageError
+from image_similarity.images.decode import read_bytes
+from image_similarity.jobs.extract import extract
+from image_similarity.settings import Settings
+from tests.pictures import encoded, four_corners
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name, devices and holes are POSIX's")
+HOLES = 30_000_000_000  # bytes
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A catalogue with one picture, and three names that are none."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "good_1.png").write_bytes(encoded(four_corners(), "PNG"))
+    os.mkfifo(folder / "pipe_1.jpg")
+    (folder / "zero_1.jpg").symlink_to("/dev/zero")
+    with (folder / "holes_1.jpg").open("wb") as file:
+        file.truncate(HOLES)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pipe_1.jpg", "it is a pipe or a device, not a file"),
+        ("zero_1.jpg", "it is a pipe or a device, not a file"),
+        ("holes_1.jpg", f"{HOLES} bytes are more than the limit of 200000000"),
+    ],
+)
+def test_it_is_a_failure_of_reading(folder: Path, name: str, said: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        read_bytes(folder / name)
+    assert (caught.value.stage, caught.value.reason) == ("read", said)
+
+
+def test_a_fit_names_them_and_uses_the_rest(folder: Path, tmp_path: Path) -> None:
+    report = Workspace(tmp_path / "data").fit("shop", catalogue=folder, model="colour")
+    assert report.counts.done == 1
+    assert sorted(Path(failure.location).name for failure in report.failures) == [
+        "holes_1.jpg",
+        "pipe_1.jpg",
+        "zero_1.jpg",
+    ]
+
+
+@pytest.mark.parametrize("name", ["pipe_1.jpg", "zero_1.jpg", "holes_1.jpg"])
+def test_a_search_with_one_says_so(folder: Path, tmp_path: Path, name: str) -> None:
+    workspace = Workspace(tmp_path / "data")
+    workspace.fit("shop", catalogue=folder, model="colour")
+    with pytest.raises(UsageError, match="cannot be used"):
+        workspace.search("shop", folder / name, model="colour")
+
+
+@pytest.mark.parametrize("name", ["pipe_1.jpg", "zero_1.jpg"])
+def test_a_table_that_is_none_is_refused(folder: Path, name: str) -> None:
+    with pytest.raises(CatalogueError):
+        list(open_source(str(folder / name), settings=Settings()))
+
+
+def test_an_extract_of_local_images_names_them(folder: Path, tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path / "data")
+    report = extract(open_source(str(folder), settings=settings), Dataset.named("shop"), settings)
+    assert report.counts.known == 2  # one of them is too large, which is found out when it is read
+    assert sorted(Path(failure.location).name for failure in report.failures) == ["pipe_1.jpg", "zero_1.jpg"]
