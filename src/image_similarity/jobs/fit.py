@@ -110,6 +110,7 @@ def fit(
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,
             max_file_bytes=settings.max_file_bytes,
+            strict=settings.strict,
             progress=progress,
         )
         run.run(source)
