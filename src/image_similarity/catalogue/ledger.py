@@ -65,6 +65,10 @@ class Ledger:
         ).fetchone()
         return CatalogueImage(*row)
 
+    def product_ids(self) -> set[str]:
+        """The products that have an image."""
+        return {each for (each,) in self._database.execute("SELECT DISTINCT product_id FROM images")}
+
     def images(self) -> Iterator[tuple[int, CatalogueImage]]:
         """The images, each with its position for :meth:`found`."""
         after = -1
