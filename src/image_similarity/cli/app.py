@@ -165,6 +165,8 @@ def extract(
             )
     show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
     show.say(f"The images are in {report.folder}")
+    for note in report.notes:
+        show.say(f"Note: {note}")
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 
