@@ -131,12 +131,14 @@ def extract(
     per_second: Annotated[float | None, typer.Option(min=0.01, help="At most so many downloads a second.")] = None,
     tries: Annotated[int, typer.Option(min=1, max=20, help="Attempts for each image.")] = 5,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for images that are there.")] = False,
+    allow_removal: o.AllowRemoval = False,
     header: Annotated[
         list[str] | None,
         typer.Option(
             help="'Name: value' to send, or 'images.example: Name: value' to one host of several; repeatable."
         ),
     ] = None,
+    strict: o.Strict = False,
     config: o.ConfigFile = Path("config.py"),
     endpoint_url: o.EndpointUrl = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -156,15 +158,22 @@ def extract(
         headers=parse_headers(header or ()),
     )
     with Bars() as bars:
-        place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url)
+        place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url, strict=strict)
         if dpt_number is not None:
-            report = place.extract_department(dpt_number, domain_id, options=choices)
+            report = place.extract_department(dpt_number, domain_id, options=choices, allow_removal=allow_removal)
         else:
             report = place.extract(
-                str(catalogue), str(dataset), products=products, columns=columns_of(column, columns), options=choices
+                str(catalogue),
+                str(dataset),
+                products=products,
+                columns=columns_of(column, columns),
+                options=choices,
+                allow_removal=allow_removal,
             )
     show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
     show.say(f"The images are in {report.folder}")
+    for note in report.notes:
+        show.say(f"Note: {note}")
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 
@@ -187,6 +196,8 @@ def fit(
     ] = 0,
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
+    strict: o.Strict = False,
+    allow_removal: o.AllowRemoval = False,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Compute the features that are missing, and each product's most similar products."""
@@ -195,7 +206,7 @@ def fit(
     choice = ModelChoice(model, weights, weights_digest, precision.value, force_int8)
     licences.warn_of(choice, opened(workspace).settings)
     with Bars() as bars:
-        report = opened(workspace, bars).fit(
+        report = opened(workspace, bars, strict=strict).fit(
             dataset,
             catalogue,
             products=products,
@@ -204,12 +215,14 @@ def fit(
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
+            allow_removal=allow_removal,
         )
     if report.int8 is not None:
         show.say(str(report.int8))
     for line in show.recall_lines(report):
         show.say(line)
     show.show_counts("embedded", report.counts, report.failures, dataset)
+    show.show_overridden(report.overridden)
     show.say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
     if report.failures:
         raise typer.Exit(SOME_FAILED)

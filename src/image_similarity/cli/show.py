@@ -78,11 +78,19 @@ def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
 def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset: str) -> None:
     """The closing lines of a run: a count that adds up, and what failed."""
     say(f"{counts.seen} images seen: {counts.done} {verb}, {counts.known} already known, {counts.failed} failed")
+    if counts.repaired:
+        say(f"{counts.repaired} of those {verb} came from files that were cut short, with next to nothing missing")
     for failure in failures[:SHOWN_FAILURES]:
         place = failure.image_id or failure.location
         say(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")
     if len(failures) > SHOWN_FAILURES:
         say(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
+
+
+def show_overridden(products: int) -> None:
+    """A word on products that a fit found in its catalogue and left alone."""
+    if products:
+        say(f"{products} products of the catalogue stay as they were put, or deleted, through the service")
 
 
 def show_json(value: Any) -> None:
