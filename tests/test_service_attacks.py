@@ -14,7 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
+from image_similarity import Workspace
+from image_similarity.service.keeping.photos import Photos
+from image_similarity.settings import Settings
 from tests.service import Service, fitted, photo_of, running, until
+from tests.shop import paint_shop
+from tests.tiny_networks import describe, mean_network
 
 RED = (250, 0, 0)
 SOON = 5.0  # seconds that a client waits; what is tried here took minutes
@@ -142,6 +147,13 @@ def test_junk_attributes_of_some_products_leave_the_shops_own(service: Service) 
     until(lambda: len(service.search(photo_of(RED), filter='zz-own = "yes"')["matches"]) == 4)
     for number in range(4):
         service.delete(f"/v1/products/junk{number}")
+
+
+def test_photos_that_are_kept_have_so_many_bytes_together(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, 1000, 10**6, most_bytes=3000)
+    for shade in range(130):
+        photos.keep(photo_of((shade, 255 - shade, 90)))
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.jpg")) < 3000 + 64 * 1500
 
 
 @pytest.mark.parametrize(
@@ -298,3 +310,20 @@ def test_a_table_that_unpacks_to_gigabytes_is_refused(service: Service) -> None:
     answer = service.post("/v1/jobs", files={"file": ("bomb.csv.gz", gzip.compress(rows))}, timeout=30.0)
     assert answer.status_code == 422
     assert "limit" in answer.json()["detail"]
+
+
+def test_where_a_models_file_lies_is_not_told(tmp_path: Path) -> None:
+    workspace = tmp_path / "data"
+    described = describe(mean_network(tmp_path / "own.onnx"), output="means")
+    Workspace(settings=Settings(root=workspace, precision="fp32")).fit(
+        "shop", paint_shop(tmp_path / "pictures"), model=str(described)
+    )
+    with running(workspace, model=str(described)) as service:
+        answers = [
+            service.get("/v1/models").text,
+            service.get("/v1/catalogue").text,
+            service.post("/v1/search", files={"file": photo_of(RED)}).text,
+            service.post("/v1/search", files={"file": photo_of(RED)}, data={"model": "none"}).text,
+        ]
+        assert service.search(photo_of(RED), model=described.name)["model"] == described.name
+    assert not [answer for answer in answers if str(tmp_path) in answer]

@@ -6,6 +6,7 @@ network already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from image_similarity.types import Product, TextModel
 
 Vectors = NDArray[np.floating]
+FOLDERS = re.compile(r"[^+*]*[/\\\\](?=[^/\\\\+*]+)")
+"""What stands before the name of a model's file."""
 NETWORKS = Lock()
 """One thread at a time gives pictures to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
 
@@ -101,8 +104,8 @@ class ServedModel:
 
     @property
     def name(self) -> str:
-        """As requests name it."""
-        return self.chosen.name
+        """As requests name it: where a model's file lies on this machine is nobody else's business."""
+        return FOLDERS.sub("", self.chosen.name)
 
     def ask(self, asked: Asked) -> Future[Found | None]:
         """The answer, when it is there; None where the product that was asked with is not there."""

@@ -179,7 +179,9 @@ class Succession:
         self._former = [(end, model) for end, model in self._former if end > now]
 
     def _lineup(self) -> Lineup:
-        by_name = {place.served.name: place.served for place in reversed(self._places)}  # the first of a name stays
+        by_name = {
+            place.served.chosen.name: place.served for place in reversed(self._places)
+        }  # the first of a name stays
         return Lineup(tuple(reversed(by_name.values())))
 
     def _named(self, choice: ModelChoice) -> ModelChoice:

@@ -19,6 +19,7 @@ LARGEST = 1280  # pixels of the longer side
 QUALITY = 90
 NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 PRUNED_EVERY = 64  # photos
+MOST_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,11 @@ class Photos:
         folder: where they are.
         most: so many are kept; of more, those go that were not asked with for longest.
         max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+        most_bytes: all of them have together.
     """
 
-    def __init__(self, folder: Path, most: int, max_pixels: int) -> None:
-        self._folder, self._most, self._max_pixels = folder, most, max_pixels
+    def __init__(self, folder: Path, most: int, max_pixels: int, most_bytes: int = MOST_BYTES) -> None:
+        self._folder, self._most, self._max_pixels, self._most_bytes = folder, most, max_pixels, most_bytes
         self._new = 0
 
     def keep(self, data: bytes) -> KeptPhoto:
@@ -80,13 +82,18 @@ class Photos:
         return self._folder / f"{name}.jpg"
 
     def _prune(self) -> None:
-        kept = sorted(self._folder.glob("*.jpg"), key=_when)
-        for path in kept[: max(0, len(kept) - self._most)]:
-            path.unlink(missing_ok=True)
+        kept = sorted(((*_state(path), path) for path in self._folder.glob("*.jpg")), reverse=True)
+        size = 0
+        for number, (_, length, path) in enumerate(kept, start=1):
+            size += length
+            if number > self._most or size > self._most_bytes:
+                path.unlink(missing_ok=True)
 
 
-def _when(path: Path) -> float:
+def _state(path: Path) -> tuple[float, int]:
+    """When a photo was asked with last, and its bytes."""
     try:
-        return path.stat().st_mtime
+        stat = path.stat()
     except OSError:  # another thread was quicker
-        return 0.0
+        return 0.0, 0
+    return stat.st_mtime, stat.st_size
