@@ -104,6 +104,13 @@ def lines(draw: st.DrawFn) -> list[str]:
     return arguments
 
 
+@pytest.mark.parametrize("place", ["", ".", "..", "pictures"])
+def test_a_page_cannot_be_written_onto_a_folder(place: str) -> None:
+    line = ["similar", "red", "--dataset", "shop", "--model", "colour-shape", "--workspace", "data", "--html", place]
+    check(done := end_of(lambda: run(line)))
+    assert done.code == 1 and "cannot write" in done.err
+
+
 @examples(60)
 @given(lines())
 def test_any_text_in_any_option(arguments: list[str]) -> None:
