@@ -41,8 +41,6 @@ from image_similarity.embedding.choice import ModelChoice  # noqa: E402
 from image_similarity.embedding.models import load_model, model_spec  # noqa: E402
 from image_similarity.embedding.precision import processor_has_bf16  # noqa: E402
 from image_similarity.features.database import Database  # noqa: E402
-from image_similarity.features.records import CatalogueRecords  # noqa: E402
-from image_similarity.features.store import FeatureStore  # noqa: E402
 from image_similarity.images.decode import decode, read_bytes  # noqa: E402
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square  # noqa: E402
 from image_similarity.jobs.features import FeaturesRun, ModelInUse  # noqa: E402
@@ -91,8 +89,7 @@ def whole(paths: list[Path], model: EmbeddingModel, views: tuple[str, ...], root
     shutil.rmtree(root, ignore_errors=True)
     with Database(root / "features.db", Dataset.named("shop"), create=True) as database:
         run = FeaturesRun(
-            store=FeatureStore(database),
-            records=CatalogueRecords(database),
+            database=database,
             models=[ModelInUse(model.spec, lambda: model)],
             views=views,
             folder=root,

@@ -167,7 +167,8 @@ def test_a_fit_beside_it_takes_the_place_of_the_index(shop: Shop, tmp_path: Path
     Workspace(settings=shop.settings).fit("shop", folder, model=MODEL)  # whose catalogue does not list azure
     after = shop.next(state)
     assert after.base is not state.base and not after.behind
-    assert like(after, (0, 10, 250), 1) == ["blue"]
+    assert like(after, (0, 10, 250), 2) == ["azure", "blue"]
+    assert after.counts == (5, 6)  # one picture of green has gone
 
 
 def test_what_is_not_logged_is_known_to_be_missing(shop: Shop) -> None:

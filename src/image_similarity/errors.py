@@ -41,6 +41,10 @@ class IndexDamagedError(StoreError):
     """An index's files are not what its manifest says. Nothing is lost: it is built again from the feature store."""
 
 
+class RemovalError(ImageSimilarityError):
+    """A run would take away so many products that its catalogue is more likely cut short than meant."""
+
+
 class OutputError(ImageSimilarityError):
     """A result could not be written; what stood there before still stands."""
 

@@ -1,26 +1,30 @@
-"""Files that are either whole or not there: written beside their place, then renamed onto it; and files that are."""
+"""Files that are either whole or not there: written beside their place, then renamed onto it; files that are; locks."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from time import time
 from typing import BinaryIO
 from uuid import uuid4
 
 from image_similarity.errors import OutputError
 
 TEMPORARY_SUFFIX = ".part"
+LEFT_OVER = 24 * 3600.0  # seconds after which nobody still writes to a temporary file
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder; move it onto ``path`` when the block ends well, remove it otherwise.
 
-    The bytes reach the disk before the name does, so neither a kill nor a power cut leaves half a file.
+    The bytes reach the disk before the name does, and the name before this returns, so neither a kill nor a power cut
+    leaves half a file, or none where one was promised.
 
     Raises:
         OutputError: the folder cannot be made or written to, or the disk is full.
@@ -29,16 +33,88 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {path}: it is a folder. Name a file")
     temporary = path.with_name(f".{path.name[:100]}.{uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+        flush_folder(path.parent)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}. What stood there is unchanged") from error
     finally:
         with suppress(OSError):  # its folder may be no folder: the error above says so
             temporary.unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, their names on the disk before this returns."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        flush_folder(each.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; it does not come back with a power cut."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+        flush_folder(path.parent)
+
+
+def remove_leftovers(folder: Path, older_than: float = LEFT_OVER) -> None:
+    """Remove the temporary files in a folder and below it that whoever wrote them, killed meanwhile, cannot move.
+
+    Args:
+        folder: that may not be there.
+        older_than: seconds; 0 where nobody else can be writing.
+    """
+    for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
+        with suppress(OSError):
+            if time() - path.stat().st_mtime >= older_than:
+                path.unlink()
+
+
+def flush_folder(folder: Path) -> None:
+    """A folder's names to the disk, where the system has that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
+    """The right to do something, for one process at a time: whoever holds the file.
+
+    SQLite keeps the lock because it does so on every system, and lets go of it when the process dies.
+
+    Args:
+        path: a file of its own.
+        wait: seconds until another that has it has ended.
+        busy: what to say where it has not.
+
+    Raises:
+        OutputError: another has it for longer.
+        OSError, sqlite3.Error: the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=wait, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise OutputError(busy) from error
+            raise
+        yield
 
 
 def open_file(path: Path) -> BinaryIO:

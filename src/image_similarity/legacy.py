@@ -102,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--img", help="a photo's path")
     parser.add_argument("--weights", type=Path, help="a local file of the network's weights")
     parser.add_argument("--weights_digest", help="MD5 or SHA-256 of your own weights")
+    parser.add_argument(
+        "--allow_removal", "--allow-removal", action="store_true", help="go on although many products have gone"
+    )
     return parser
 
 
@@ -111,18 +114,21 @@ def _extract(call: _Call) -> int:
 
     if not call.older:
         raise UsageError("extract_images takes --dpt_number: a dataset's images are put into its folder by hand")
-    report = extract_department(call.flags.dpt_number, call.flags.domain_id, call.settings, progress=call.bars)
+    department, domain = call.flags.dpt_number, call.flags.domain_id
+    allowed = call.flags.allow_removal
+    report = extract_department(department, domain, call.settings, allow_removal=allowed, progress=call.bars)
     show_counts("downloaded", report.counts, report.failures, call.dataset.name)
     return SOME_FAILED if report.failures else 0
 
 
 def _fit(call: _Call) -> int:
-    from image_similarity.cli.show import show_counts
+    from image_similarity.cli.show import show_counts, show_overridden
     from image_similarity.jobs.fit import FitOptions, fit
 
-    options = FitOptions(call.model, call.data_augmentation, call.number, "votes")
+    options = FitOptions(call.model, call.data_augmentation, call.number, "votes", call.flags.allow_removal)
     report = fit(_catalogue(call), call.dataset, call.settings, options, call.bars)
     show_counts("embedded", report.counts, report.failures, call.dataset.name)
+    show_overridden(report.overridden)
     return SOME_FAILED if report.failures else 0
 
 

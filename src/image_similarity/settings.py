@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ ENVIRONMENT = {
     "max_pixels": "IMAGE_SIMILARITY_MAX_PIXELS",
     "service_max_pixels": "IMAGE_SIMILARITY_SERVICE_MAX_PIXELS",
     "precision": "IMAGE_SIMILARITY_PRECISION",
+    "max_removal": "IMAGE_SIMILARITY_MAX_REMOVAL",
 }
 """The environment variable behind each setting that has one."""
 MOST_FILE_BYTES = 200_000_000
@@ -68,6 +70,8 @@ class Settings:
     precision: str = "auto"
     """What a dataset without features is computed in where nobody asks: ``fp32``, ``bf16``, or ``auto``: bf16 where
     the processor has it."""
+    max_removal: float = 0.1
+    """A fit or an extract that would take away a larger share of a dataset's products, and ten at least, stops."""
     config_file: Path = Path("config.py")
     """The first version's file of AWS keys; parsed, never run."""
 
@@ -92,9 +96,18 @@ class Settings:
                     values[name] = int(str(values[name]))
                 except ValueError:
                     raise UsageError(f"{ENVIRONMENT[name]} must be a whole number of pixels") from None
+        if "max_removal" in values:
+            values["max_removal"] = _share(str(values["max_removal"]), ENVIRONMENT["max_removal"])
         if values.get("precision", "auto") not in WISHES:
             raise UsageError(f"{ENVIRONMENT['precision']} must be one of {', '.join(WISHES)}")
         return replace(cls(), **values)  # type: ignore[arg-type]
+
+
+def _share(given: str, name: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (share := float(given)) <= 1:
+            return share
+    raise UsageError(f"{name} must be a share between 0 and 1, such as 0.1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Workspace:
         *,
         products: str | Path | None = None,
         options: DownloadOptions | None = None,
+        allow_removal: bool = False,
     ) -> ExtractReport:
         """Download the images that a table lists into ``data/dataset/{dataset}``.
 
@@ -65,19 +66,29 @@ class Workspace:
             dataset: the dataset's name.
             products: a table of titles and descriptions, where the catalogue has them apart.
             options: how many at a time, how often, whether to ask again for what is there.
+            allow_removal: go on however many products the catalogue lists no longer, see ``Settings.max_removal``.
         """
         from image_similarity.jobs.extract import extract
 
-        source = self._source(catalogue, products)
-        return extract(source, Dataset.named(dataset), self.settings, options=options, progress=self.progress)
+        source, named = self._source(catalogue, products), Dataset.named(dataset)
+        return extract(
+            source, named, self.settings, options=options, allow_removal=allow_removal, progress=self.progress
+        )
 
     def extract_department(
-        self, department: int, domain_id: str = "0341", *, options: DownloadOptions | None = None
+        self,
+        department: int,
+        domain_id: str = "0341",
+        *,
+        options: DownloadOptions | None = None,
+        allow_removal: bool = False,
     ) -> ExtractReport:
         """Download the images of one of the first version's departments (0: all), from its listing on S3."""
         from image_similarity.jobs.extract import extract_department
 
-        return extract_department(department, domain_id, self.settings, options=options, progress=self.progress)
+        return extract_department(
+            department, domain_id, self.settings, options=options, allow_removal=allow_removal, progress=self.progress
+        )
 
     def fit(
         self,
@@ -91,6 +102,7 @@ class Workspace:
         data_augmentation: int = 0,
         number: int = 10,
         aggregate: str = "best",
+        allow_removal: bool = False,
     ) -> FitReport:
         """Compute the features that are missing and write the dictionary of most similar products.
 
@@ -107,17 +119,18 @@ class Workspace:
             data_augmentation: 1 for the six views of each image.
             number: similar products for each product.
             aggregate: ``best``, ``mean`` or ``votes``.
+            allow_removal: go on however many products the catalogue lists no longer, see ``Settings.max_removal``.
         """
         from image_similarity.jobs.fit import FitOptions, fit
 
         named = Dataset.named(dataset)
         choice = self._choice(named, model, weights, weights_digest).within(self.settings)
-        options = FitOptions(choice, data_augmentation, number, aggregate)
+        options = FitOptions(choice, data_augmentation, number, aggregate, allow_removal)
         source = self._source(catalogue or self._folder(named), products)
         if any(image.is_remote for image in islice(source, LOOKED_AT)):
             from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
 
-            extract(source, named, self.settings, progress=self.progress)
+            extract(source, named, self.settings, allow_removal=allow_removal, progress=self.progress)
         return fit(source, named, self.settings, options, self.progress)
 
     def similar(

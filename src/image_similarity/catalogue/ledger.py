@@ -65,6 +65,10 @@ class Ledger:
         ).fetchone()
         return CatalogueImage(*row)
 
+    def product_ids(self) -> set[str]:
+        """The products that have an image."""
+        return {each for (each,) in self._database.execute("SELECT DISTINCT product_id FROM images")}
+
     def images(self) -> Iterator[tuple[int, CatalogueImage]]:
         """The images, each with its position for :meth:`found`."""
         after = -1
@@ -75,6 +79,13 @@ class Ledger:
         ).fetchall():
             for after, *row in page:
                 yield after, CatalogueImage(*row)
+
+    def found_image(self, image_id: str) -> CatalogueImage | None:
+        """An image by its id, where its file was found."""
+        row = self._database.execute(
+            "SELECT image_id, product_id, location FROM images WHERE image_id = ? AND file IS NOT NULL", (image_id,)
+        ).fetchone()
+        return None if row is None else CatalogueImage(*row)
 
     def found(self, position: int, file: str) -> None:
         """Note where an image's file is: it belongs to the present catalogue."""

@@ -129,6 +129,7 @@ def extract(
     per_second: Annotated[float | None, typer.Option(min=0.01, help="At most so many downloads a second.")] = None,
     tries: Annotated[int, typer.Option(min=1, max=20, help="Attempts for each image.")] = 5,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for images that are there.")] = False,
+    allow_removal: o.AllowRemoval = False,
     header: Annotated[
         list[str] | None,
         typer.Option(
@@ -156,11 +157,15 @@ def extract(
     with Bars() as bars:
         place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url)
         if dpt_number is not None:
-            report = place.extract_department(dpt_number, domain_id, options=choices)
+            report = place.extract_department(dpt_number, domain_id, options=choices, allow_removal=allow_removal)
         else:
-            report = place.extract(str(catalogue), str(dataset), products=products, options=choices)
+            report = place.extract(
+                str(catalogue), str(dataset), products=products, options=choices, allow_removal=allow_removal
+            )
     show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
     show.say(f"The images are in {report.folder}")
+    for note in report.notes:
+        show.say(f"Note: {note}")
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 
@@ -181,6 +186,7 @@ def fit(
     ] = 0,
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
+    allow_removal: o.AllowRemoval = False,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Compute the features that are missing, and each product's most similar products."""
@@ -197,12 +203,14 @@ def fit(
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
+            allow_removal=allow_removal,
         )
     if report.int8 is not None:
         show.say(str(report.int8))
     for line in show.recall_lines(report):
         show.say(line)
     show.show_counts("embedded", report.counts, report.failures, dataset)
+    show.show_overridden(report.overridden)
     show.say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
     if report.failures:
         raise typer.Exit(SOME_FAILED)

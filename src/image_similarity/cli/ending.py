@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from image_similarity.cli.terminal import ReaderGoneError, finish, open_streams, say
-from image_similarity.errors import ImageSimilarityError
+from image_similarity.errors import ImageSimilarityError, RemovalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,8 @@ def ended(command: Callable[[], int]) -> int:
         return code
     except ReaderGoneError as gone:
         return gone.exit_code
+    except RemovalError as error:
+        code = _failed(f"{error} (--allow-removal)", error.exit_code)
     except ImageSimilarityError as error:
         code = _failed(str(error), error.exit_code)
     except KeyboardInterrupt:

@@ -81,5 +81,8 @@ MinMatch = Annotated[
 Like = Annotated[Likes | None, typer.Option(help="Only the shape counts (another colour, same thing), or the colour.")]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
+AllowRemoval = Annotated[
+    bool, typer.Option("--allow-removal", help="Go on although many products of the dataset are no longer listed.")
+]
 ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file of AWS keys.")]
 EndpointUrl = Annotated[str | None, typer.Option(help="Another S3 than Amazon's.")]

@@ -85,6 +85,12 @@ def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset:
         say(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
 
 
+def show_overridden(products: int) -> None:
+    """A word on products that a fit found in its catalogue and left alone."""
+    if products:
+        say(f"{products} products of the catalogue stay as they were put, or deleted, through the service")
+
+
 def show_json(value: Any) -> None:
     """One JSON document."""
     write(visible_in_json(json.dumps(value, ensure_ascii=not in_unicode(), indent=2, allow_nan=False)) + "\n")

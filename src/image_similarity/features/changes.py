@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from image_similarity.features.owners import Owners
 from image_similarity.features.requests import Requests
 from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import SIX_VIEWS
@@ -43,7 +44,7 @@ class ProductChanges:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._store = FeatureStore(database)
+        self._store, self._owners = FeatureStore(database), Owners(database)
 
     def put(
         self,
@@ -69,6 +70,7 @@ class ProductChanges:
         tables = self._database
         with tables.writing() as connection, _logged(self._database, product.product_id):
             known = self._image_ids(connection, product.product_id)
+            self._owners.note(connection, product.product_id, "put")
             if images is not None:
                 self._switch_off(connection, set(known) - {image.image_id for image in images})
                 connection.executemany(
@@ -100,6 +102,7 @@ class ProductChanges:
                 return False
             with _logged(tables, product_id):
                 self._switch_off(connection, known)
+                self._owners.note(connection, product_id, "deleted")
                 connection.execute(f"DELETE FROM {tables.products} WHERE item_id = ?", (product_id,))
             if once is not None:
                 Requests(tables).remember(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))

@@ -58,6 +58,7 @@ class Database:
         self.failures = quoted(dataset.table("failures"))
         self.changes = quoted(dataset.table("changes"))
         self.requests = quoted(dataset.table("requests"))
+        self.overrides = quoted(dataset.table("overrides"))
         try:
             self._claim(create)
         except BaseException:
@@ -74,11 +75,16 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of the block, or nothing of it.
+        """One transaction: all of the block, or nothing of it. Inside another one it is a part of that.
 
         Raises:
             StoreError: the file is locked, damaged, or the disk is full.
         """
+        is_part = self.connection.in_transaction
+        if is_part:
+            with self.reading() as connection:
+                yield connection
+            return
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             yield self.connection

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
+from image_similarity.features.owners import Owners
 from image_similarity.features.schema import marks
 from image_similarity.types import CatalogueImage, Failure, Product
 
@@ -21,10 +23,11 @@ class CatalogueRecords:
     """The catalogue's side of a dataset's tables."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._owners = database, Owners(database)
         # A catalogue may be larger than memory, so what a run has seen is kept on disk too.
         database.connection.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS seen (image_id TEXT PRIMARY KEY, sound INTEGER) WITHOUT ROWID"
+            "CREATE TEMP TABLE IF NOT EXISTS seen "
+            "(image_id TEXT PRIMARY KEY, item_id TEXT, location TEXT, attributes TEXT, sound INTEGER) WITHOUT ROWID"
         )
         database.connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS listed "
@@ -32,7 +35,10 @@ class CatalogueRecords:
         )
 
     def claim(self, images: Iterable[CatalogueImage]) -> list[CatalogueImage | None]:
-        """Note images of this run. For each, the image that has its id already, or None."""
+        """Note images of this run. For each, the image that has its id already, or None.
+
+        New ones are in the dataset at once; what changes of others does so at the end of the run.
+        """
         with self._database.writing() as connection:
             return [self._claim(connection, image) for image in images]
 
@@ -43,20 +49,41 @@ class CatalogueRecords:
                 "UPDATE temp.seen SET sound = 0 WHERE image_id = ?", ((image.image_id,) for image in images)
             )
 
-    def forget_gone(self, products: Iterable[Product]) -> None:
-        """End a run: images that it did not see go, and the products' texts are replaced."""
-        tables = self._database
+    def list_products(self, products: Iterable[Product]) -> None:
+        """Note the products' texts of this run."""
+        with self._database.reading() as connection:
+            connection.execute("BEGIN")  # of the temporary table alone: nobody waits while a catalogue is read
+            try:
+                connection.execute("DELETE FROM temp.listed")
+                connection.executemany(
+                    "INSERT OR REPLACE INTO temp.listed VALUES (?, ?, ?, ?)",
+                    ((p.product_id, p.title, p.description, _json(p.attributes)) for p in products),
+                )
+            finally:
+                connection.execute("COMMIT")
+
+    def forget_gone(self, products: Iterable[Product] | None = None) -> None:
+        """End a run: images that it did not see go, and the products' texts are replaced.
+
+        Products that were put stay as they are, and those that were deleted while it ran stay away.
+
+        Args:
+            products: as :meth:`list_products` takes them; None: it was told already.
+        """
+        tables, put = self._database, self._owners.put
+        if products is not None:
+            self.list_products(products)
         with tables.writing() as connection:
-            connection.execute(f"DELETE FROM {tables.images} WHERE image_id NOT IN (SELECT image_id FROM temp.seen)")
-            connection.execute("DELETE FROM temp.listed")
-            connection.executemany(
-                "INSERT OR REPLACE INTO temp.listed VALUES (?, ?, ?, ?)",
-                ((p.product_id, p.title, p.description, _json(p.attributes)) for p in products),
+            connection.execute(
+                f"DELETE FROM {tables.images} "
+                f"WHERE image_id NOT IN (SELECT image_id FROM temp.seen) AND item_id NOT IN {put}"
             )
+            connection.execute(f"DELETE FROM temp.listed WHERE item_id IN {self._owners.overridden}")
             if self._attributes_differ(connection):
                 tables.changed()
             connection.execute(
-                f"DELETE FROM {tables.products} WHERE (item_id, title, description, attributes) NOT IN "
+                f"DELETE FROM {tables.products} WHERE item_id NOT IN {put} "
+                "AND (item_id, title, description, attributes) NOT IN "
                 "(SELECT item_id, title, description, attributes FROM temp.listed)"
             )
             connection.execute(f"INSERT OR IGNORE INTO {tables.products} SELECT * FROM temp.listed")
@@ -130,6 +157,12 @@ class CatalogueRecords:
         with self._database.reading() as connection:
             return [_image(row) for row in connection.execute(query, (product_id,))]
 
+    def files_below(self, folder: str) -> set[str]:
+        """The names of the files that images of the present catalogue have in a folder, by the end of its path."""
+        query = f"SELECT location FROM {self._database.images} WHERE instr(replace(location, '\\', '/'), ?)"
+        with self._database.reading() as connection:
+            return {PurePath(location).name for (location,) in connection.execute(query, (folder,))}
+
     def failures(self) -> Iterator[tuple[str, Failure]]:
         """Each failure of the latest runs, with its job."""
         with self._database.reading() as connection:
@@ -139,21 +172,25 @@ class CatalogueRecords:
                 yield job, Failure(stage, reason, product_id, image_id, location)
 
     def _claim(self, connection: sqlite3.Connection, image: CatalogueImage) -> CatalogueImage | None:
-        if not connection.execute("INSERT OR IGNORE INTO temp.seen VALUES (?, 1)", (image.image_id,)).rowcount:
-            return self.image(image.image_id)
         row = (image.image_id, image.product_id, image.location, _json(image.attributes))
-        table = self._database.images
-        known = connection.execute(f"SELECT * FROM {table} WHERE image_id = ?", (image.image_id,)).fetchone()
-        if known != row:
-            connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", row)
-            if row[-1] != (known[-1] if known else _json({})):
+        if not connection.execute("INSERT OR IGNORE INTO temp.seen VALUES (?, ?, ?, ?, 1)", row).rowcount:
+            query = "SELECT image_id, item_id, location, attributes FROM temp.seen WHERE image_id = ?"
+            return _image(connection.execute(query, (image.image_id,)).fetchone())
+        known = self.image(image.image_id)
+        if known is None:
+            connection.execute(f"INSERT INTO {self._database.images} VALUES (?, ?, ?, ?)", row)
+            if image.attributes:
                 self._database.changed()
+        elif known.product_id != image.product_id and self._owners.of([known.product_id]):
+            connection.execute("DELETE FROM temp.seen WHERE image_id = ?", (image.image_id,))
+            return known  # of a product that was put
         return None
 
     def _attributes_differ(self, connection: sqlite3.Connection) -> bool:
         """Whether the products that are listed have other attributes than those that are stored."""
         stored, listed = (
-            f"SELECT item_id, attributes FROM {table} WHERE attributes != '{_json({})}'"
+            f"SELECT item_id, attributes FROM {table} WHERE attributes != '{_json({})}' "
+            f"AND item_id NOT IN {self._owners.put}"
             for table in (self._database.products, "temp.listed")
         )
         (differ,) = connection.execute(

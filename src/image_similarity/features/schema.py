@@ -171,6 +171,28 @@ def complete_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
             at REAL NOT NULL                    -- seconds since 1970
         )"""
     )
+    overrides, features = dataset.table("overrides"), dataset.table()
+    if not _is_there(connection, overrides):
+        connection.execute(
+            f"""CREATE TABLE IF NOT EXISTS {quoted(overrides)} (
+                item_id TEXT PRIMARY KEY,
+                state TEXT NOT NULL                 -- put, or deleted since the latest fit began
+            ) WITHOUT ROWID"""
+        )
+        # Pictures that came without a catalogue are known by their folder.
+        connection.execute(
+            f"INSERT OR IGNORE INTO {quoted(overrides)} SELECT DISTINCT item_id, 'put' FROM {table} "
+            "WHERE instr(replace(location, '\\', '/'), ?)",
+            (f"/uploads/{dataset.label}/",),
+        )
+    # Features of images that have gone: to be counted and forgotten without reading the others.
+    name = quoted(dataset.table("inactive"))
+    connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {quoted(features)} (active) WHERE active = 0")
+
+
+def _is_there(connection: sqlite3.Connection, table: str) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
+    return connection.execute(query, (table,)).fetchone() is not None
 
 
 def explained(error: Exception, path: Path) -> StoreError:

@@ -11,6 +11,7 @@ import numpy as np
 
 from image_similarity.errors import NotFittedError
 from image_similarity.features import codec
+from image_similarity.features.owners import Owners
 from image_similarity.features.schema import marks, quoted
 from image_similarity.types import CatalogueImage, Features, ModelSpec
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from image_similarity.features.database import Database
 
 TWINS_REMEMBERED = 4096  # contents: a megabyte
+KEPT = 1000  # rows of images that have gone, however few are in use
 # An id is `image,view`, and no view's code has a comma.
 IMAGE_OF_ID = "substr(id, 1, length(id) - length(view) - 1)"
 
@@ -41,7 +43,7 @@ class FeatureStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._table = database.features
+        self._table, self._owners = database.features, Owners(database)
         self._twins: dict[tuple[str, bytes, str], str] = {}  # model, digest, view: a row that had such features
 
     def add_model(self, spec: ModelSpec) -> None:
@@ -81,10 +83,17 @@ class FeatureStore:
                 self.put_row(connection, row, model_key)
 
     def switch(self) -> None:
-        """Switch on the rows of sound images that this run saw, and off all others; ids of products follow."""
+        """Switch on the rows of sound images that this run saw, and off all others; ids of products follow.
+
+        Images of products that were put stay as they are, and products that were deleted meanwhile stay away.
+        """
         sound = f"({IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE sound))"
         with self._database.writing() as connection:
-            switched = connection.execute(f"UPDATE {self._table} SET active = {sound} WHERE active != {sound}")
+            self._take_images_over(connection)
+            switched = connection.execute(
+                f"UPDATE {self._table} SET active = {sound} "
+                f"WHERE active != {sound} AND {IMAGE_OF_ID} NOT IN {self._owners.held}"
+            )
             moved = connection.execute(
                 f"UPDATE {self._table} SET item_id = images.item_id FROM {self._database.images} AS images "
                 f"WHERE images.image_id = {IMAGE_OF_ID} AND {self._table}.item_id != images.item_id"
@@ -211,7 +220,10 @@ class FeatureStore:
 
     def put_row(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
         """Store one row, inside a transaction of the caller's, who says that something changed."""
-        image_id, column = row.image.image_id, column_of(model_key)
+        image_id, product_id, column = row.image.image_id, row.image.product_id, column_of(model_key)
+        active = self._may_be_found(connection, row.image)
+        if active is None:
+            return
         # `-` is the character after `,`: the range holds the rows `image,...`, and names that go on after a comma.
         connection.execute(
             f"DELETE FROM {self._table} WHERE id >= ? AND id < ? AND {IMAGE_OF_ID} = ? AND digest != ?",
@@ -219,17 +231,68 @@ class FeatureStore:
         )
         connection.execute(
             f"INSERT INTO {self._table} (id, item_id, view, white_background, active, digest, {column}) "
-            f"VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT (id) DO UPDATE SET item_id = excluded.item_id, active = 1, "
+            f"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            f"item_id = excluded.item_id, active = excluded.active, "
             f"{column} = coalesce({self._table}.{column}, excluded.{column})",
             (
                 _row_id(image_id, row.view),
-                row.image.product_id,
+                product_id,
                 row.view,
                 int(row.white_background),
+                active,
                 row.digest,
                 row.vector,
             ),
         )
+
+    def _may_be_found(self, connection: sqlite3.Connection, image: CatalogueImage) -> bool | None:
+        """Whether a row of an image that is stored now is switched on; None: another product has the image by now.
+
+        A fit may store what was put otherwise, or deleted, after it had read its catalogue.
+        """
+        if not self._owners.of([image.product_id]):
+            query = f"SELECT 1 FROM {self._database.images} WHERE image_id = ? AND item_id != ? AND item_id IN "
+            taken = connection.execute(query + self._owners.put, (image.image_id, image.product_id)).fetchone()
+            return None if taken else True
+        query = f"SELECT 1 FROM {self._database.images} WHERE image_id = ? AND item_id = ?"
+        return connection.execute(query, (image.image_id, image.product_id)).fetchone() is not None
+
+    def _take_images_over(self, connection: sqlite3.Connection) -> None:
+        """Bring the images that a run saw into the dataset, but none of a product that is not the catalogue's now."""
+        images = self._database.images
+        connection.execute(
+            f"DELETE FROM temp.seen WHERE item_id IN {self._owners.overridden} OR image_id IN {self._owners.held}"
+        )
+        ((differ,),) = connection.execute(
+            f"SELECT EXISTS (SELECT 1 FROM temp.seen AS seen JOIN {images} AS images USING (image_id) "
+            "WHERE images.attributes != seen.attributes)"
+        )
+        if differ:
+            self._database.changed()
+        connection.execute(
+            f"INSERT INTO {images} SELECT image_id, item_id, location, attributes FROM temp.seen WHERE true "
+            "ON CONFLICT (image_id) DO UPDATE SET item_id = excluded.item_id, location = excluded.location, "
+            "attributes = excluded.attributes WHERE (item_id, location, attributes) "
+            "!= (excluded.item_id, excluded.location, excluded.attributes)"
+        )
+
+    def forget_old(self) -> None:
+        """Features of images that have gone are kept for their return: as many rows as are in use, or a thousand.
+
+        Of more, those go that were stored first.
+        """
+        table = self._table
+        with self._database.writing() as connection:
+            ((rows, gone),) = connection.execute(
+                f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {table} WHERE active = 0)"
+            )
+            extra = gone - max(rows - gone, KEPT)
+            if extra > 0:
+                connection.execute(
+                    f"DELETE FROM {table} WHERE rowid IN "
+                    f"(SELECT rowid FROM {table} WHERE active = 0 ORDER BY rowid LIMIT ?)",
+                    (extra,),
+                )
 
     def dimension(self, model_key: str) -> int:
         """How many numbers a vector of a model has.

@@ -11,12 +11,12 @@ import os
 import re
 import shutil
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import IndexDamagedError, OutputError
-from image_similarity.files import replacing
+from image_similarity.files import flush_folder, locked, remove_leftovers, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,16 +98,12 @@ class Place:
     def locked(self) -> Iterator[None]:
         """The right to build, for one process at a time; waits for another that has it.
 
-        SQLite keeps the lock because it does so on every system, and lets go of it when the process dies.
-
         Raises:
             OutputError: the folder cannot be written to.
         """
-        path = self.folder / "lock"
+        busy = f"the index in {self.folder} cannot be written: another process has been building it for an hour"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(path, timeout=WAIT, isolation_level=None)) as lock:
-                lock.execute("BEGIN EXCLUSIVE")
+            with locked(self.folder / "lock", WAIT, busy):
                 yield
         except (OSError, sqlite3.Error) as error:
             raise OutputError(f"the index in {self.folder} cannot be written: {_reason(error)}") from error
@@ -126,12 +122,12 @@ class Place:
             folder.mkdir()
             yield folder
             _flush(folder)
+            flush_folder(self.folder)
             with replacing(self.folder / "current") as path:
                 path.write_text(f"{folder.name}\n", encoding="utf-8")
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        _flush_folder(self.folder)
         self._clean()
 
     def _clean(self) -> None:
@@ -140,6 +136,7 @@ class Place:
             current = self.current()
         except IndexDamagedError:
             current = None
+        remove_leftovers(self.folder, older_than=0)  # under the lock, so nobody is writing them
         for each in self.folder.iterdir():
             if GENERATION.fullmatch(each.name) and each != current:
                 shutil.rmtree(each, ignore_errors=True)
@@ -160,22 +157,8 @@ def _flush(folder: Path) -> None:
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
         else:
-            _flush_folder(path)
-    _flush_folder(folder)
-
-
-def _flush_folder(folder: Path) -> None:
-    """A folder's names to the disk, where the system has that."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
+            flush_folder(path)
+    flush_folder(folder)
 
 
 def _reason(error: Exception) -> str:

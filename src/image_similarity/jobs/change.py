@@ -1,17 +1,19 @@
 """One product put or taken away, without a run over the catalogue: what a service does all day.
 
-The pictures are written and flushed before the one transaction that names them: a kill leaves a file that nothing
-names, never a product without its pictures. A later ``fit`` makes the dataset what its catalogue lists.
+The pictures are written and flushed inside the one transaction that names them: a kill leaves a file that nothing
+names, never a product without its pictures, and such files can be removed whenever nobody else writes
+(:func:`remove_unnamed`). A product that was put stays so through later fits, until it is deleted.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image_similarity.errors import UsageError
+from image_similarity.errors import StoreError, UsageError
 from image_similarity.features.changes import ProductChanges
 from image_similarity.features.codec import encode
 from image_similarity.features.records import CatalogueRecords
@@ -89,25 +91,28 @@ def put_product(
         UsageError: a new product without pictures: nobody could find it.
         StoreError, OutputError: something cannot be written; nothing has changed then.
     """
-    records = CatalogueRecords(database)
+    records, folder = CatalogueRecords(database), uploads(settings, database.dataset)
     if pictures is None and records.first_image(product.product_id) is None:
         raise UsageError(f"{product.product_id} is new: give at least one picture")
-    former = records.images_of(product.product_id)
     images, rows = None, dict[str, list[FeatureRow]]()
+    different = {digest_of(each.picture.data).hex(): each for each in pictures or ()}
     if pictures is not None:
-        different = {digest_of(each.picture.data).hex(): each for each in pictures}
         images = [
-            _keep(bytes_of(each.picture.data), digest, product.product_id, database.dataset, settings)
+            _place(bytes_of(each.picture.data), digest, product.product_id, folder)
             for digest, each in different.items()
         ]
         for image, (digest, each) in zip(images, different.items(), strict=True):
             for key, vectors in each.vectors.items():
                 pixels = each.picture.pixels[key]
                 rows.setdefault(key, []).extend(rows_of(image, bytes.fromhex(digest), pixels, vectors, views))
-    is_new = ProductChanges(database).put(product, images, rows, once)
-    if images is not None:
-        _forget(former, images, uploads(settings, database.dataset))
-    return is_new
+    former = records.images_of(product.product_id)
+    try:
+        with database.writing():
+            for image, each in zip(images or (), different.values(), strict=True):
+                _keep(bytes_of(each.picture.data), Path(image.location))
+            return ProductChanges(database).put(product, images, rows, once)
+    finally:
+        _forget(database, product.product_id, [*former, *(images or ())], folder)
 
 
 def remove_product(database: Database, settings: Settings, product_id: str, once: Answered | None = None) -> bool:
@@ -119,8 +124,25 @@ def remove_product(database: Database, settings: Settings, product_id: str, once
     former = CatalogueRecords(database).images_of(product_id)
     if not ProductChanges(database).remove(product_id, once):
         return False
-    _forget(former, [], uploads(settings, database.dataset))
+    _forget(database, product_id, former, uploads(settings, database.dataset))
     return True
+
+
+def remove_unnamed(database: Database, settings: Settings) -> int:
+    """Remove the uploaded pictures that no product has: what kills have left. How many they were.
+
+    Raises:
+        StoreError: the store is locked or damaged.
+    """
+    folder = uploads(settings, database.dataset)
+    if not folder.is_dir():
+        return 0
+    with database.writing():  # whoever puts a product does so in one transaction, so nobody does now
+        named = CatalogueRecords(database).files_below(f"/uploads/{database.dataset.label}/")
+        unnamed = [path for path in folder.iterdir() if path.is_file() and path.name not in named]
+        for path in unnamed:
+            path.unlink(missing_ok=True)
+    return len(unnamed)
 
 
 def uploads(settings: Settings, dataset: Dataset) -> Path:
@@ -138,20 +160,25 @@ def rows_of(
     ]
 
 
-def _keep(data: bytes, digest: str, product_id: str, dataset: Dataset, settings: Settings) -> CatalogueImage:
-    """Write a picture under a name that its product and its content decide: no other product's is the same file."""
+def _place(data: bytes, digest: str, product_id: str, folder: Path) -> CatalogueImage:
+    """Where a picture is kept: its product and its content decide, so that no other product's is the same file."""
     owner = sha256(product_id.encode()).hexdigest()[:SHORT]
-    path = uploads(settings, dataset).resolve() / f"{owner}-{digest}{ENDINGS.get(data[:2], '')}"
-    if not path.exists():
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
+    path = folder.resolve() / f"{owner}-{digest}{ENDINGS.get(data[:2], '')}"
     return CatalogueImage(f"{product_id}/{digest[:SHORT]}", product_id, str(path))
 
 
-def _forget(former: Sequence[CatalogueImage], present: Sequence[CatalogueImage], folder: Path) -> None:
-    """Remove the files of pictures that have gone; a catalogue's own files are not ours."""
-    kept = {image.location for image in present}
-    for image in former:
-        path = Path(image.location)
-        if path.parent == folder.resolve() and image.location not in kept:
+def _keep(data: bytes, path: Path) -> None:
+    if not path.exists():
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+
+
+def _forget(database: Database, product_id: str, former: Sequence[CatalogueImage], folder: Path) -> None:
+    """Remove the files that a product had, or was to have, and has not; a catalogue's own files are not ours."""
+    ours = {path for image in former if (path := Path(image.location)).parent == folder.resolve()}
+    if not ours:
+        return
+    with suppress(StoreError), database.writing():  # where it cannot be asked now, remove_unnamed asks later
+        present = {Path(image.location) for image in CatalogueRecords(database).images_of(product_id)}
+        for path in ours - present:
             path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,15 +12,18 @@ from image_similarity.catalogue.addresses import lasting
 from image_similarity.catalogue.ledger import LISTING, Ledger
 from image_similarity.catalogue.listing import department_listing
 from image_similarity.catalogue.names import unsafe_reason
-from image_similarity.catalogue.sources import failures_of, product_failures_of
+from image_similarity.catalogue.sources import failures_of, open_source, product_failures_of
 from image_similarity.dataset import Dataset
+from image_similarity.errors import CatalogueError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
-from image_similarity.files import TEMPORARY_SUFFIX
+from image_similarity.features.removal import RemovalLimit
+from image_similarity.files import remove_leftovers
 from image_similarity.images.download import Outcome, Wanted, download_all, has_bytes
 from image_similarity.images.fetched import Fetched
 from image_similarity.images.own_headers import OwnHeaders
 from image_similarity.images.waiting import DownloadOptions
+from image_similarity.jobs.odd_pictures import notes_on
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import CatalogueImage, CatalogueSource, Counts, Failure, Progress, no_progress
 
@@ -33,6 +37,8 @@ class ExtractReport:
     counts: Counts
     failures: list[Failure]
     folder: Path
+    notes: tuple[str, ...] = ()
+    """What is odd about pictures that could be used: one placeholder for many products, pictures of a few pixels."""
 
 
 def extract_department(
@@ -41,6 +47,7 @@ def extract_department(
     settings: Settings,
     *,
     options: ExtractOptions | None = None,
+    allow_removal: bool = False,
     progress: Progress = no_progress,
 ) -> ExtractReport:
     """Extract one of the first version's departments, 0 for all, from its listing on S3; see :func:`extract`.
@@ -49,7 +56,8 @@ def extract_department(
         UsageError: the department or the domain cannot be right.
     """
     source = department_listing(department, domain_id, settings)
-    return extract(source, Dataset.department(department), settings, options=options, progress=progress)
+    named = Dataset.department(department)
+    return extract(source, named, settings, options=options, allow_removal=allow_removal, progress=progress)
 
 
 def extract(
@@ -58,6 +66,7 @@ def extract(
     settings: Settings,
     *,
     options: ExtractOptions | None = None,
+    allow_removal: bool = False,
     progress: Progress = no_progress,
 ) -> ExtractReport:
     """Download a catalogue's images to ``data/dataset/{dataset}/{image_id}`` and write ``listing.csv`` beside them.
@@ -73,23 +82,40 @@ def extract(
 
     Raises:
         CatalogueError: the catalogue cannot be read. It is read to its end before anything is downloaded.
+        RemovalError: it no longer lists too many of the products that the listing has; nothing was downloaded.
         OutputError: the folder cannot be written, or another run is writing into it.
         UsageError: headers are for the catalogue's only host, and it has several.
     """
     folder = Folders(settings.root).dataset / dataset.name
     with Fetched(folder) as fetched, Ledger() as ledger:
         # Only now that no other run has the folder is a temporary file one that nobody will finish.
-        for leftover in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
-            leftover.unlink(missing_ok=True)
+        remove_leftovers(folder, older_than=0)
         run = _Run(folder, ledger, progress)
         run.take(source)
+        if not allow_removal:
+            _check_removal(run, settings)
         options = options or ExtractOptions()
         OwnHeaders(options.headers).check_hosts(image.location for _, image in ledger.images() if image.is_remote)
         download_all(run.wanted(), run.heard, settings, options, fetched)
         ledger.write(folder / LISTING)
+        notes = notes_on(fetched, ledger)
     with Database(Folders(settings.root).database, dataset, create=True, timeout=settings.lock_timeout) as database:
         CatalogueRecords(database).record_failures("extract", run.failures)
-    return ExtractReport(run.counts, run.failures, folder)
+    return ExtractReport(run.counts, run.failures, folder, notes)
+
+
+def _check_removal(run: _Run, settings: Settings) -> None:
+    """Hold what is to be listed against the listing that is there."""
+    path = run.folder / LISTING
+    if not path.exists():
+        return
+    former = set[str]()
+    with suppress(CatalogueError):  # damaged: it is written anew
+        former.update(image.product_id for image in open_source(path, settings=settings))
+    gone = sorted(former - run.ledger.product_ids())
+    first = f"; {len(run.failures):,} rows failed, the first: {run.failures[0].reason}" if run.failures else ""
+    why = f"the catalogue lists {len(run.ledger):,} images and none of these products{first}. Is it cut short?"
+    RemovalLimit(settings.max_removal).check(gone, len(former), lambda: why)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +18,9 @@ import numpy as np
 from image_similarity.catalogue import failures_of, product_failures_of
 from image_similarity.errors import ImageError
 from image_similarity.features.codec import encode
+from image_similarity.features.owners import Owners
+from image_similarity.features.records import CatalogueRecords
+from image_similarity.features.removal import Coming, RemovalLimit
 from image_similarity.features.store import FeatureRow, FeatureStore
 from image_similarity.images.decode import read_bytes
 from image_similarity.images.squares import squares
@@ -31,13 +34,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.features.records import CatalogueRecords
+    from image_similarity.features.database import Database
     from image_similarity.types import CatalogueSource, EmbeddingModel, ModelSpec, Progress
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 CHUNK = 16  # images looked up, embedded and stored together: the most that a kill can cost
+LISTED = 1024  # images of the catalogue looked at together
 AHEAD = 16  # images read or decoded before they are wanted
 
 
@@ -96,8 +100,7 @@ class ModelInUse:
 class FeaturesRun:
     """One run over a catalogue. :meth:`run` does it; ``counts`` and ``failures`` say how it went."""
 
-    store: FeatureStore
-    records: CatalogueRecords
+    database: Database
     models: Sequence[ModelInUse]
     """Each gets what it misses of every image, in one pass over them."""
     views: Sequence[str]
@@ -105,24 +108,37 @@ class FeaturesRun:
     """Where downloaded images are, for a catalogue of addresses."""
     max_pixels: int
     progress: Progress
+    limit: RemovalLimit = field(default_factory=RemovalLimit)
     max_file_bytes: int = MOST_FILE_BYTES
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
-    _total: int | None = None
+    overridden: int = 0
+    """Products that the catalogue lists and that are as they were put, or were deleted meanwhile."""
+    store: FeatureStore = field(init=False)
+    records: CatalogueRecords = field(init=False)
+    owners: Owners = field(init=False)
+    _total: int = 0
+
+    def __post_init__(self) -> None:
+        self.store, self.records = FeatureStore(self.database), CatalogueRecords(self.database)
+        self.owners = Owners(self.database)
 
     def run(self, source: CatalogueSource) -> None:
         """Embed and store what is missing, then switch off what has gone.
 
         Raises:
+            RemovalError: more products would go than may; none has.
             StoreError: the store is locked, damaged or full; all that was stored before stays.
         """
+        coming = self._look_through(source)
         for model in self.models:
             self.store.add_model(model.spec)
-        self._total = sum(1 for _ in source)
+        self.owners.begin_fit()
         with ThreadPoolExecutor(processors()) as pool:
             try:
                 before = NOTHING
-                for chunk in _chunks(_in_order(pool, self._read, self._claimed(source)), CHUNK):
+                images = chain(self._claimed(source), self._put())
+                for chunk in _chunks(_in_order(pool, self._read, images), CHUNK):
                     # Decoded while the chunk before is embedded: no processor waits.
                     begun = self._begin(pool, self._readable(chunk), before.digests)
                     self._finish(pool, before)
@@ -134,15 +150,48 @@ class FeaturesRun:
                     model.let_go()  # what comes next in a fit needs memory of its own
         for failure in failures_of(source):
             self._fail(failure)
-        self.store.switch()
-        self.records.forget_gone(source.products())
+        self.records.list_products(source.products())
         for failure in product_failures_of(source):
             self._fail(failure)
         self.records.record_failures("fit", self.failures)
+        with self.database.writing():  # all at once, and with what was put and deleted meanwhile
+            self.limit.check(coming.not_sound(), coming.products(), self._why_unsound)
+            self.overridden = coming.overridden()
+            self.store.switch()
+            self.records.forget_gone()
+            self.store.forget_old()
+
+    def _look_through(self, source: CatalogueSource) -> Coming:
+        """Read what the catalogue lists, before anything is changed."""
+        coming, self._total = Coming(self.database), 0
+        for chunk in _chunks(source, LISTED):
+            coming.add(image.product_id for image in chunk)
+            self._total += len(chunk)
+
+        def why() -> str:
+            listed = failures_of(source)
+            unread = f"; it could not read {len(listed):,} rows, the first: {listed[0].reason}" if listed else ""
+            return f"the catalogue lists {self._total:,} images and none of these products{unread}. Is it cut short?"
+
+        self.limit.check(coming.not_listed(), coming.products(), why)
+        return coming
+
+    def _why_unsound(self) -> str:
+        first = f"; the first, {self.failures[0].location}: {self.failures[0].reason}" if self.failures else ""
+        return f"none of their images could be used, {self.counts.failed:,} failed{first}. Are they out of reach?"
+
+    def _put(self) -> Iterator[CatalogueImage]:
+        """The images of products that were put: they may lack features of these models, or some views."""
+        for image_id, product_id, location in self.owners.images():
+            yield CatalogueImage(image_id, product_id, location)
 
     def _claimed(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
         """The catalogue's images, each id once."""
-        for chunk in _chunks(self._nameable(source), CHUNK):
+        for listed in _chunks(self._nameable(source), CHUNK):
+            others = self.owners.of([image.product_id for image in listed])
+            chunk = [image for image in listed if image.product_id not in others]
+            if len(chunk) < len(listed):
+                self._known(len(listed) - len(chunk))  # as they were put, or deleted
             for image, other in zip(chunk, self.records.claim(chunk), strict=True):
                 if other is None:
                     yield image
@@ -235,6 +284,12 @@ class FeaturesRun:
 
     def _fail_all(self, outcomes: Iterable[tuple[CatalogueImage, Failure | None]]) -> None:
         failed = [(image, failure) for image, failure in outcomes if failure is not None]
+        if others := self.owners.of([image.product_id for image, _ in failed]):  # put anew, or deleted, meanwhile
+            gone = [
+                each for each in failed if each[0].product_id in others and not self.records.image(each[0].image_id)
+            ]
+            failed = [each for each in failed if each not in gone]
+            self._known(len(gone))
         if failed:
             self.records.unsound(image for image, _ in failed)
         for _, failure in failed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,12 @@ from image_similarity.dictionary import files
 from image_similarity.embedding.models import DEFAULT_CHOICE, base_spec, load_model, parts_of
 from image_similarity.errors import NotFittedError
 from image_similarity.features.database import Database
-from image_similarity.features.records import CatalogueRecords
-from image_similarity.features.store import FeatureStore
+from image_similarity.features.removal import RemovalLimit
+from image_similarity.features.schema import explained
+from image_similarity.files import locked
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
+from image_similarity.jobs.change import remove_unnamed
 from image_similarity.jobs.chosen import chosen_for_fit
 from image_similarity.jobs.features import FeaturesRun, ModelInUse
 from image_similarity.jobs.int8 import with_int8
@@ -23,6 +27,7 @@ from image_similarity.settings import Folders
 from image_similarity.types import Counts, Failure, Progress, no_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
@@ -44,6 +49,8 @@ class FitOptions:
     data_augmentation: int = 0
     number: int = 10
     aggregate: str = "best"
+    allow_removal: bool = False
+    """Go on however many products the catalogue lists no longer; else see ``Settings.max_removal``."""
 
     def __post_init__(self) -> None:
         # Before anything is read, downloaded or computed.
@@ -71,6 +78,8 @@ class FitReport:
     """The same for a photo that is searched with."""
     int8: Int8Check | None = None
     """How the int8 network compares with fp32, where it was asked for."""
+    overridden: int = 0
+    """Products that the catalogue lists and that stay as they were put, or were deleted while the fit ran."""
 
 
 def fit(
@@ -86,13 +95,35 @@ def fit(
         UsageError: an option is out of its range.
         CatalogueError: the catalogue cannot be read.
         WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
-        StoreError, OutputError: something cannot be written; all that was stored before stays.
+        RemovalError: more products would go than may; none has.
+        StoreError, OutputError: something cannot be written, or another fit of the dataset is at work; all that was
+            stored before stays.
         NotFittedError: not one image could be used.
     """
+    with _alone(dataset, settings):
+        return _fit(source, dataset, settings, options, progress)
+
+
+@contextmanager
+def _alone(dataset: Dataset, settings: Settings) -> Iterator[None]:
+    """Two fits of one dataset at once would each make it what its own catalogue lists."""
+    store = Folders(settings.root).database
+    path = store.with_name(f"{dataset.label}.fit.lock")
+    busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, settings.lock_timeout, busy))
+        except (OSError, sqlite3.Error) as error:
+            raise explained(error, store) from error
+        yield
+
+
+def _fit(
+    source: CatalogueSource, dataset: Dataset, settings: Settings, options: FitOptions, progress: Progress
+) -> FitReport:
     views = views_for(options.data_augmentation)
     folders = Folders(settings.root)
     with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
-        store = FeatureStore(database)
         check = None
         for part in parts_of(options.model.within(settings)):
             if part.precision == "int8":
@@ -100,8 +131,7 @@ def fit(
         model = chosen_for_fit(options.model, database, dataset, settings)
         recipe = model.recipe()  # what was to be learned first is missed now, not after hours
         run = FeaturesRun(
-            store=store,
-            records=CatalogueRecords(database),
+            database=database,
             models=[
                 ModelInUse(spec, lambda part=part: load_model(part, settings, progress))  # type: ignore[misc]
                 for part, spec in zip(model.parts, model.specs, strict=True)
@@ -111,8 +141,10 @@ def fit(
             max_pixels=settings.max_pixels,
             max_file_bytes=settings.max_file_bytes,
             progress=progress,
+            limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
         )
         run.run(source)
+        remove_unnamed(database, settings)
         if not run.counts.done + run.counts.known:
             raise NotFittedError(_nothing_usable(run))
         stored = fresh_index(database, folders.index, recipe, views, progress=progress)
@@ -131,6 +163,7 @@ def fit(
             recall=recall_of(gallery),
             search_recall=recall_of(Gallery.of(stored)),
             int8=check,
+            overridden=run.overridden,
         )
 
 

@@ -93,8 +93,8 @@ def rank_products(
 def _best(gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None) -> list[list[_Hit]]:
     """By the best pair of pictures. Looks further until no unseen row could change the answer."""
     answers: list[list[_Hit]] = [[] for _ in questions]
-    open_questions = list(range(len(questions)))
     look, everything = FIRST_LOOK, _count(gallery, allowed)
+    open_questions = list(range(len(questions))) if everything else []
     while open_questions:
         look = min(look, everything)
         doubtful = []

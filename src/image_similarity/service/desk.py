@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from image_similarity.jobs.change import remove_unnamed
 from image_similarity.processors import processors
 from image_similarity.service.answering.succession import Succession
 from image_similarity.service.answering.upkeep import Upkeep
@@ -47,6 +48,7 @@ class Desk:
         self.options, self.settings, self.dataset = options, settings, options.dataset
         self.health = Health()
         self.store = Store(self.dataset, settings)
+        self.store.begin(lambda database: remove_unnamed(database, settings))
         self._succession = Succession(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
         self.pictures = Pictures(settings.max_pixels)

@@ -58,6 +58,10 @@ class Store:
         """What a transaction gives. It is carried out even if whoever asked has gone."""
         return await asyncio.shield(asyncio.wrap_future(self._writer.submit(work)))
 
+    def begin(self, work: Callable[[Database], T]) -> T:
+        """What is to be done before anybody asks."""
+        return self._writer.submit(work).result()
+
     def settle(self) -> None:
         """Wait until all writes that were asked for are carried out."""
         self._writer.submit(lambda _: None).result()
