@@ -171,8 +171,9 @@ class _Run:
         """Count what became of one image."""
         if isinstance(outcome, Failure):
             self._fail(outcome)
-        elif outcome == "done":
+        elif outcome in ("done", "repaired"):
             self.counts.done += 1
+            self.counts.repaired += outcome == "repaired"
         else:
             self.counts.known += 1
         # One that failed to come anew is still in the catalogue while its older file is there.
