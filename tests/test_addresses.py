@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from image_similarity import Workspace
 from image_similarity.catalogue.names import name_for_address
+from image_similarity.cli.app import app
 from image_similarity.images.download import Outcome, Wanted, download_all
 from image_similarity.images.fetched import Fetched
 from image_similarity.images.spool import Spooled
@@ -377,6 +379,24 @@ def test_a_table_of_odd_addresses_costs_the_odd_ones_only(tmp_path: Path, server
         rows = {row["product_id"]: row for row in csv.DictReader(file)}
     assert all((report.folder / rows[name]["image"]).read_bytes() == RED for name in good)
     assert rows["inside"]["address"] == ""
+
+
+def test_one_placeholder_for_several_products_and_dots_are_said(tmp_path: Path, server: ImageServer) -> None:
+    placeholder, dot = picture("grey"), picture("white", size=1, kind="GIF")
+    rows = [(f"p{number}", server.give(f"/{number}.jpg", Answer(placeholder))) for number in range(4)]
+    rows.append(("dot", server.give("/dot.gif", Answer(dot))))
+    shared = server.give("/shared.jpg", Answer(RED))
+    rows += [("one", shared), ("other", shared)]  # two products of one photo: the shop says so
+    for _ in range(2):  # known files are looked at as new ones are
+        report = Workspace(tmp_path / "data").extract(table(tmp_path, *rows), "shop", options=QUICK)
+        assert report.counts.failed == 0
+        dots, same = report.notes
+        assert dots.startswith("1 product (dot): a picture of a few pixels")
+        assert same.startswith("4 products (p0, p1, p2, ...): the very same picture at different addresses")
+    arguments = ["extract", "-w", str(tmp_path / "data"), "-d", "shop", "--catalogue", str(table(tmp_path, *rows[:2]))]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    assert "Note: 2 products (p0, p1): the very same picture" in result.stderr
 
 
 def peak(process_id: int) -> int:

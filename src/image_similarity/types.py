@@ -74,11 +74,15 @@ class Failure:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the images of one run: ``seen == done + known + failed``, always."""
+    """What became of the images of one run: ``seen == done + known + failed``, always.
+
+    ``repaired``: of those done, how many came from a file that was cut short.
+    """
 
     done: int = 0
     known: int = 0
     failed: int = 0
+    repaired: int = 0
 
     @property
     def seen(self) -> int:

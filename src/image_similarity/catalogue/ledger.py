@@ -80,6 +80,13 @@ class Ledger:
             for after, *row in page:
                 yield after, CatalogueImage(*row)
 
+    def found_image(self, image_id: str) -> CatalogueImage | None:
+        """An image by its id, where its file was found."""
+        row = self._database.execute(
+            "SELECT image_id, product_id, location FROM images WHERE image_id = ? AND file IS NOT NULL", (image_id,)
+        ).fetchone()
+        return None if row is None else CatalogueImage(*row)
+
     def found(self, position: int, file: str) -> None:
         """Note where an image's file is: it belongs to the present catalogue."""
         self._database.execute("UPDATE images SET file = ? WHERE position = ?", (file, position))

@@ -136,6 +136,7 @@ def extract(
             help="'Name: value' to send, or 'images.example: Name: value' to one host of several; repeatable."
         ),
     ] = None,
+    strict: o.Strict = False,
     config: o.ConfigFile = Path("config.py"),
     endpoint_url: o.EndpointUrl = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -155,7 +156,7 @@ def extract(
         headers=parse_headers(header or ()),
     )
     with Bars() as bars:
-        place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url)
+        place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url, strict=strict)
         if dpt_number is not None:
             report = place.extract_department(dpt_number, domain_id, options=choices, allow_removal=allow_removal)
         else:
@@ -164,6 +165,8 @@ def extract(
             )
     show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
     show.say(f"The images are in {report.folder}")
+    for note in report.notes:
+        show.say(f"Note: {note}")
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 
@@ -184,6 +187,7 @@ def fit(
     ] = 0,
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
+    strict: o.Strict = False,
     allow_removal: o.AllowRemoval = False,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
@@ -193,7 +197,7 @@ def fit(
     choice = ModelChoice(model, weights, weights_digest, precision.value, force_int8)
     licences.warn_of(choice, opened(workspace).settings)
     with Bars() as bars:
-        report = opened(workspace, bars).fit(
+        report = opened(workspace, bars, strict=strict).fit(
             dataset,
             catalogue,
             products=products,

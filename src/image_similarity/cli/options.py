@@ -81,6 +81,7 @@ MinMatch = Annotated[
 Like = Annotated[Likes | None, typer.Option(help="Only the shape counts (another colour, same thing), or the colour.")]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures whose files were cut short.")]
 AllowRemoval = Annotated[
     bool, typer.Option("--allow-removal", help="Go on although many products of the dataset are no longer listed.")
 ]

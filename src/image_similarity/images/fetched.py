@@ -13,10 +13,12 @@ from image_similarity.catalogue.addresses import lasting
 from image_similarity.errors import OutputError
 
 FILE_NAME = ".fetched.sqlite"
+COLUMNS = 8
 WAIT = 1.0  # seconds for another run that is just ending
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS fetched (
-    image_id TEXT PRIMARY KEY, address TEXT, etag TEXT, last_modified TEXT, size INTEGER, mtime_ns INTEGER
+    image_id TEXT PRIMARY KEY, address TEXT, etag TEXT, last_modified TEXT, size INTEGER, mtime_ns INTEGER,
+    digest BLOB, is_dot INTEGER
 ) WITHOUT ROWID
 """
 
@@ -32,6 +34,14 @@ class Validators:
         """The request headers that ask for the file only if it has changed since."""
         asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in asked.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What tells a picture's file from others, and whether it is a dot that stands for no picture at all."""
+
+    digest: bytes
+    is_dot: bool
 
 
 class Fetched:
@@ -68,13 +78,13 @@ class Fetched:
             return Validators()
         return Validators(row[0], row[1]) if row and row[2:] == (state.st_size, state.st_mtime_ns) else Validators()
 
-    def remember(self, image_id: str, address: str, path: Path, validators: Validators) -> None:
+    def remember(self, image_id: str, address: str, path: Path, validators: Validators, content: Content) -> None:
         """Keep what the server said of the file that now stands at ``path``."""
         # The image is safe on the disk by now: a memory that cannot be written is not worth the run.
         with contextlib.suppress(sqlite3.DatabaseError, OSError):
             state = path.stat()
             self._database.execute(
-                "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     image_id,
                     lasting(address),
@@ -82,8 +92,21 @@ class Fetched:
                     validators.last_modified,
                     state.st_size,
                     state.st_mtime_ns,
+                    content.digest,
+                    content.is_dot,
                 ),
             )
+
+    def odd(self) -> list[tuple[str, bytes, bool]]:
+        """The images that are dots or whose file is another's too: id, digest of the file, whether it is a dot."""
+        try:
+            return self._database.execute(
+                "SELECT image_id, digest, is_dot FROM fetched WHERE is_dot OR digest IN "
+                "(SELECT digest FROM fetched WHERE digest IS NOT NULL GROUP BY digest HAVING count(*) > 1) "
+                "ORDER BY image_id"
+            ).fetchall()
+        except sqlite3.DatabaseError:
+            return []
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -105,6 +128,9 @@ class Fetched:
             for statement in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
                 database.execute(f"PRAGMA {statement}").fetchall()
             database.execute(SCHEMA)
+            if len(database.execute("PRAGMA table_info(fetched)").fetchall()) < COLUMNS:  # of an earlier version
+                database.execute("ALTER TABLE fetched ADD COLUMN digest BLOB")
+                database.execute("ALTER TABLE fetched ADD COLUMN is_dot INTEGER")
             database.execute("BEGIN IMMEDIATE")
             database.execute("DELETE FROM fetched WHERE image_id IS NULL")  # takes the lock of an existing file
             database.execute("COMMIT")

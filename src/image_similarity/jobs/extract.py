@@ -23,6 +23,7 @@ from image_similarity.images.download import Outcome, Wanted, download_all, has_
 from image_similarity.images.fetched import Fetched
 from image_similarity.images.own_headers import OwnHeaders
 from image_similarity.images.waiting import DownloadOptions
+from image_similarity.jobs.odd_pictures import notes_on
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import CatalogueImage, CatalogueSource, Counts, Failure, Progress, no_progress
 
@@ -36,6 +37,8 @@ class ExtractReport:
     counts: Counts
     failures: list[Failure]
     folder: Path
+    notes: tuple[str, ...] = ()
+    """What is odd about pictures that could be used: one placeholder for many products, pictures of a few pixels."""
 
 
 def extract_department(
@@ -95,9 +98,10 @@ def extract(
         OwnHeaders(options.headers).check_hosts(image.location for _, image in ledger.images() if image.is_remote)
         download_all(run.wanted(), run.heard, settings, options, fetched)
         ledger.write(folder / LISTING)
+        notes = notes_on(fetched, ledger)
     with Database(Folders(settings.root).database, dataset, create=True, timeout=settings.lock_timeout) as database:
         CatalogueRecords(database).record_failures("extract", run.failures)
-    return ExtractReport(run.counts, run.failures, folder)
+    return ExtractReport(run.counts, run.failures, folder, notes)
 
 
 def _check_removal(run: _Run, settings: Settings) -> None:
@@ -165,8 +169,9 @@ class _Run:
         """Count what became of one image."""
         if isinstance(outcome, Failure):
             self._fail(outcome)
-        elif outcome == "done":
+        elif outcome in ("done", "repaired"):
             self.counts.done += 1
+            self.counts.repaired += outcome == "repaired"
         else:
             self.counts.known += 1
         # One that failed to come anew is still in the catalogue while its older file is there.

@@ -24,7 +24,7 @@ from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.removal import Coming, RemovalLimit
 from image_similarity.features.store import FeatureRow, FeatureStore
 from image_similarity.images.decode import read_bytes
-from image_similarity.images.squares import squares
+from image_similarity.images.squares import taken
 from image_similarity.images.views import stack, white_background
 from image_similarity.processors import processors
 from image_similarity.settings import MOST_FILE_BYTES
@@ -64,6 +64,7 @@ class _Decoded:
     digest: bytes
     pixels: dict[int, NDArray[np.uint8]]
     failure: Failure | None = None
+    repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class FeaturesRun:
     progress: Progress
     limit: RemovalLimit = field(default_factory=RemovalLimit)
     max_file_bytes: int = MOST_FILE_BYTES
+    strict: bool = False
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     overridden: int = 0
@@ -237,10 +239,10 @@ class FeaturesRun:
         """The squares of some of the models."""
         inputs = [self.models[place].spec.input for place in places]
         try:
-            pixels = dict(zip(places, squares(read.data, inputs, self.max_pixels), strict=True))
+            found, repaired = taken(read.data, inputs, self.max_pixels, strict=self.strict)
         except ImageError as error:
             return _Decoded(read.image, read.digest, {}, _failure("decode", error.reason, read.image))
-        return _Decoded(read.image, read.digest, pixels)
+        return _Decoded(read.image, read.digest, dict(zip(places, found, strict=True)), repaired=repaired)
 
     def _readable(self, chunk: list[_Read]) -> list[_Read]:
         self._fail_all([(each.image, each.failure) for each in chunk])
@@ -274,6 +276,7 @@ class FeaturesRun:
             failures |= self._embed(place, [each for each in sound if place in each.pixels])
         self._fail_all(list(failures.values()))
         self.counts.done += len(sound) - len(failures)
+        self.counts.repaired += sum(each.repaired for each in sound if each.image.image_id not in failures)
         self._tell()
         if begun.twins:
             self._finish(pool, self._begin(pool, begun.twins))

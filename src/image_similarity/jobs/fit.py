@@ -140,6 +140,7 @@ def _fit(
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,
             max_file_bytes=settings.max_file_bytes,
+            strict=settings.strict,
             progress=progress,
             limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
         )
