@@ -121,17 +121,19 @@ class Workspace:
             aggregate: ``best``, ``mean`` or ``votes``.
             allow_removal: go on however many products the catalogue lists no longer, see ``Settings.max_removal``.
         """
+        from image_similarity.catalogue.s3 import read_once
         from image_similarity.jobs.fit import FitOptions, fit
 
         named = Dataset.named(dataset)
         choice = self._choice(named, model, weights, weights_digest).within(self.settings)
         options = FitOptions(choice, data_augmentation, number, aggregate, allow_removal)
         source = self._source(catalogue or self._folder(named), products)
-        if any(image.is_remote for image in islice(source, LOOKED_AT)):
-            from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
+        with read_once():
+            if any(image.is_remote for image in islice(source, LOOKED_AT)):
+                from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
 
-            extract(source, named, self.settings, allow_removal=allow_removal, progress=self.progress)
-        return fit(source, named, self.settings, options, self.progress)
+                extract(source, named, self.settings, allow_removal=allow_removal, progress=self.progress)
+            return fit(source, named, self.settings, options, self.progress)
 
     def similar(
         self,
