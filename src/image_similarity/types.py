@@ -65,7 +65,7 @@ class CatalogueSource(Protocol):
 class Failure:
     """One image that could not be used. A row with a stage and a reason, never a lost line in a log."""
 
-    stage: Literal["list", "download", "read", "decode"]
+    stage: Literal["list", "download", "read", "decode", "embed"]
     reason: str
     product_id: str
     image_id: str
