@@ -87,6 +87,14 @@ class Reader:
         )
         return self.found()
 
+    def shows(self, products: list[str]) -> None:
+        """Wait for the very answer with these products."""
+        self.page.wait_for_function(
+            "wanted => !document.querySelector('.column[aria-busy]') && wanted === "
+            "[...document.querySelectorAll('.column a.open')].map(a => a.dataset.key).join()",
+            arg=",".join(products),
+        )
+
     def state(self) -> dict[str, str]:
         """The state in the address."""
         return {name: value for name, (value,) in parse_qs(urlsplit(self.page.url).query).items()}

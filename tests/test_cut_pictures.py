@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from image_similarity.errors import ImageError
+from image_similarity.cli.app import app
+from image_similarity.errors import SOME_FAILED, ImageError
 from image_similarity.images.decode import decode, was_repaired
 from tests.pictures import encoded
 
@@ -83,3 +87,18 @@ def test_one_that_is_decoded_smaller_is_repaired_too() -> None:
     assert picture.size == (300, 200)
     assert was_repaired(picture)
     assert off(picture, read(data, at_least=100)) < 1
+
+
+def test_a_fit_counts_what_it_repaired_and_strict_refuses_it(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "whole_1.jpg").write_bytes(KINDS["colours"])
+    (shop / "cut_1.jpg").write_bytes(KINDS["grey"][:-2])
+    arguments = ["fit", "-d", "shop", "--catalogue", str(shop), "-m", "colour"]
+    strict = CliRunner().invoke(app, [*arguments, "--strict", "-w", str(tmp_path / "strict")])
+    assert strict.exit_code == SOME_FAILED
+    assert "2 images seen: 1 embedded, 0 already known, 1 failed" in strict.output
+    lenient = CliRunner().invoke(app, [*arguments, "-w", str(tmp_path / "lenient")])
+    assert lenient.exit_code == 0
+    assert "2 images seen: 2 embedded, 0 already known, 0 failed" in lenient.output
+    assert "1 of those embedded came from files that were cut short" in lenient.output

@@ -8,10 +8,34 @@ from typing import Any
 
 import pytest
 
+from image_similarity import Workspace
 from image_similarity.catalogue import open_source
 from image_similarity.jobs.extract import ExtractOptions, extract_department
 from image_similarity.settings import Settings
 from tests.servers import Answer, image_server, picture, s3_server
+
+
+def test_a_listing_on_s3_is_fetched_once_by_a_fit_and_anew_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "a"),
+        ("AWS_SECRET_ACCESS_KEY", "b"),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+    ):
+        monkeypatch.setenv(name, value)
+    with image_server() as server:  # all that a reader needs of S3 is an answer to GET
+        settings = Settings(root=tmp_path / "data", s3_endpoint=server.address, config_file=tmp_path / "none")
+        place = Workspace(settings=settings)
+        for number, colour in enumerate(("red", "blue"), start=1):
+            address = server.give(f"/{number}.jpg", Answer(picture(colour)))
+            rows = f"product_id,title,image_url\np{number},Ball,{address}\n".encode()
+            changed = rows.replace(b"Ball", b"Other").replace(b".jpg", b"-gone.jpg")
+            server.give("/shop/shop.csv", Answer(rows), Answer(changed))  # it changes as soon as it was read
+            server.requests.clear()
+            place.fit("shop", "s3://shop/shop.csv", model="colour-shape", allow_removal=True)
+            assert len(server.asked("/shop/shop.csv")) == 1
+            assert place.similar("shop", f"p{number}", model="colour-shape").query.product.title == "Ball"
 
 
 def test_a_department_of_the_first_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

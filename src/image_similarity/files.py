@@ -29,6 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be made or written to, or the disk is full.
     """
+    if not path.name or path.name == "..":
+        raise OutputError(f"cannot write {path}: it is a folder. Name a file")
     temporary = path.with_name(f".{path.name[:100]}.{uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
     try:
         make_folder(path.parent)

@@ -122,11 +122,13 @@ def _extract(call: _Call) -> int:
 
 
 def _fit(call: _Call) -> int:
+    from image_similarity.catalogue.s3 import read_once
     from image_similarity.cli.show import show_counts, show_overridden
     from image_similarity.jobs.fit import FitOptions, fit
 
     options = FitOptions(call.model, call.data_augmentation, call.number, "votes", call.flags.allow_removal)
-    report = fit(_catalogue(call), call.dataset, call.settings, options, call.bars)
+    with read_once():
+        report = fit(_catalogue(call), call.dataset, call.settings, options, call.bars)
     show_counts("embedded", report.counts, report.failures, call.dataset.name)
     show_overridden(report.overridden)
     return SOME_FAILED if report.failures else 0

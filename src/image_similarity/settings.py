@@ -65,6 +65,8 @@ class Settings:
     """How large a catalogue's tables may be; a service's imports have narrower limits."""
     max_file_bytes: int = MOST_FILE_BYTES
     """A picture's file of more bytes is not read."""
+    strict: bool = False
+    """A picture whose file was cut short is refused, however little of it is missing."""
     lock_timeout: float = 30.0
     """Seconds to wait for another process that writes to the feature store."""
     precision: str = "auto"

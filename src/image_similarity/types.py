@@ -65,7 +65,7 @@ class CatalogueSource(Protocol):
 class Failure:
     """One image that could not be used. A row with a stage and a reason, never a lost line in a log."""
 
-    stage: Literal["list", "download", "read", "decode"]
+    stage: Literal["list", "download", "read", "decode", "embed"]
     reason: str
     product_id: str
     image_id: str
@@ -74,11 +74,15 @@ class Failure:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the images of one run: ``seen == done + known + failed``, always."""
+    """What became of the images of one run: ``seen == done + known + failed``, always.
+
+    ``repaired``: of those done, how many came from a file that was cut short.
+    """
 
     done: int = 0
     known: int = 0
     failed: int = 0
+    repaired: int = 0
 
     @property
     def seen(self) -> int:
@@ -218,4 +222,16 @@ class Progress(Protocol):
 
 
 def no_progress(stage: str, done: int, total: int | None = None) -> None:
+    """The default listener: does not listen."""
+
+
+class Notes(Protocol):
+    """Told what is to be known of a catalogue, before the work where that is possible; see :class:`Progress`."""
+
+    def __call__(self, text: str, /) -> None:
+        """One sentence: what was guessed, joined, or left out."""
+        ...
+
+
+def no_notes(text: str, /) -> None:
     """The default listener: does not listen."""

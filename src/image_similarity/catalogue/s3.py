@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, NoReturn, cast
 
 from image_similarity.errors import CatalogueError
@@ -19,12 +25,79 @@ CONNECT_TIMEOUT = 3.0  # seconds
 READ_TIMEOUT = 20.0
 
 
+@contextmanager
+def read_once() -> Iterator[None]:
+    """While this lasts, each object is fetched once, and read again as it was, whatever it is by now.
+
+    A job takes its catalogue several times; a listing that changes in between would be two halves of two. Also a
+    decorator; inside another one it does nothing.
+    """
+    if _copies.get() is not None:
+        yield
+        return
+    copies = dict[tuple[str | None, ...], _Copy]()
+    token = _copies.set(copies)
+    try:
+        yield
+    finally:
+        _copies.reset(token)
+        for copy in copies.values():
+            copy.file.close()
+
+
 def open_object(location: str, settings: Settings, region: str | None = None) -> BinaryIO:
     """Copy ``s3://bucket/key`` into an unnamed temporary file, opened at its start; closing removes it.
 
     Raises:
         CatalogueError: no keys, no such bucket or key, not allowed, or nobody answers.
     """
+    copies = _copies.get()
+    if copies is None:
+        return _fetched(location, settings, region)
+    key = (location, region, settings.s3_endpoint, str(settings.config_file))
+    if key not in copies:
+        copies[key] = _Copy(_fetched(location, settings, region))
+    return cast("BinaryIO", io.BufferedReader(_View(copies[key]), CHUNK))
+
+
+@dataclass(slots=True)
+class _Copy:
+    """An object's bytes, for several readers."""
+
+    file: BinaryIO
+    lock: Lock = field(default_factory=Lock)
+
+
+class _View(io.RawIOBase):
+    """One reader of a copy, with a place of its own."""
+
+    def __init__(self, copy: _Copy) -> None:
+        self._copy, self._place = copy, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        with self._copy.lock:
+            self._place = self._copy.file.seek(offset + (self._place if whence == io.SEEK_CUR else 0), whence // 2 * 2)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        with self._copy.lock:
+            self._copy.file.seek(self._place)
+            data = self._copy.file.read(len(buffer))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+
+_copies: ContextVar[dict[tuple[str | None, ...], _Copy] | None] = ContextVar("copies", default=None)
+
+
+def _fetched(location: str, settings: Settings, region: str | None) -> BinaryIO:
     bucket, _, key = location.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise CatalogueError(f"{location} is not s3://bucket/key")

@@ -70,6 +70,11 @@ Number = Annotated[int, typer.Option("--number", "-n", min=1, help="How many pro
 Products = Annotated[
     str | None, typer.Option(help="A table of titles and descriptions, where the catalogue has them apart.")
 ]
+Column = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="Which column is which, as in image=Photo: product, image, image_id, title, ..."),
+]
+ColumnsFile = Annotated[Path | None, typer.Option("--columns", help="A .toml file that says the same.")]
 Ways = Annotated[Aggregate, typer.Option(help="best pair of images, mean of all pairs, or the first version's votes.")]
 Filter = Annotated[str | None, typer.Option(help="Only such products, as in 'price < 50 and brand = \"Kipsta\"'.")]
 Text = Annotated[str | None, typer.Option(help="What to look for, in words; beside a photo or without one.")]
@@ -81,6 +86,7 @@ MinMatch = Annotated[
 Like = Annotated[Likes | None, typer.Option(help="Only the shape counts (another colour, same thing), or the colour.")]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures whose files were cut short.")]
 AllowRemoval = Annotated[
     bool, typer.Option("--allow-removal", help="Go on although many products of the dataset are no longer listed.")
 ]

@@ -78,6 +78,8 @@ def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
 def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset: str) -> None:
     """The closing lines of a run: a count that adds up, and what failed."""
     say(f"{counts.seen} images seen: {counts.done} {verb}, {counts.known} already known, {counts.failed} failed")
+    if counts.repaired:
+        say(f"{counts.repaired} of those {verb} came from files that were cut short, with next to nothing missing")
     for failure in failures[:SHOWN_FAILURES]:
         place = failure.image_id or failure.location
         say(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")

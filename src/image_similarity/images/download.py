@@ -30,7 +30,8 @@ IN_MEMORY = 1 << 20  # bytes of a body; what is longer waits on the disk
 LONGEST_SHOWN = 200  # characters of a location that holds the picture itself
 CHECKED_SIDE = 64  # pixels: a check reads every byte of a JPEG but need not compute every pixel
 DOT = 4  # pixels a side: a counter's or a placeholder's, no product's
-Outcome = Literal["done", "known"] | Failure
+Kept = Literal["done", "repaired", "known"]
+Outcome = Kept | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def download_all(
     """Download images, ``options.concurrency`` at a time; ``wanted`` is taken as it is needed, never ahead.
 
     ``heard`` is told what became of each, in the order in which they end: ``"done"`` for a file that is new or
-    changed, ``"known"`` for one that stays as it was, or a :class:`Failure` with stage ``download`` or ``decode``.
+    changed, ``"repaired"`` for such a one that was cut short, ``"known"`` for one that stays as it was, or a
+    :class:`Failure` with stage ``download`` or ``decode``.
     Works inside a running event loop (a notebook) as well, in a thread of its own.
 
     Raises:
@@ -133,31 +135,32 @@ class Downloader:
                     return "known"
                 # One thread checks and writes: sixteen large pictures are never decoded at once.
                 loop = asyncio.get_running_loop()
-                changed, content = await loop.run_in_executor(self._disk, self._keep, path, body)
+                kept, content = await loop.run_in_executor(self._disk, self._keep, path, body)
         except (TryAgainError, RefusedError) as error:
             return _failure("download", str(error), image)
         except ImageError as error:
             return _failure("decode", error.reason, image)
         self._fetched.remember(image.image_id, image.location, path, reply.validators, content)
-        return "done" if changed else "known"
+        return kept
 
     def _spool(self) -> BinaryIO:
         """A file for one body, in memory as long as that is short. It has no name, so a kill leaves nothing."""
         return cast("BinaryIO", SpooledTemporaryFile(IN_MEMORY, dir=str(self._fetched.folder)))
 
-    def _keep(self, path: Path, body: BinaryIO) -> tuple[bool, Content]:
-        """Write the bytes as they came, once they are known to be a picture; False when they stand there already."""
-        from image_similarity.images.decode import decode
+    def _keep(self, path: Path, body: BinaryIO) -> tuple[Kept, Content]:
+        """Write the bytes as they came, once they are known to be a picture, unless they stand there already."""
+        from image_similarity.images.decode import decode, was_repaired
 
         body.seek(0)
         data = body.read()
-        picture = decode(data, max_pixels=self._settings.max_pixels, at_least=CHECKED_SIDE)
+        limit, strict = self._settings.max_pixels, self._settings.strict
+        picture = decode(data, max_pixels=limit, at_least=CHECKED_SIDE, strict=strict)
         content = Content(sha256(data).digest(), max(picture.size) <= DOT)
         if has_bytes(path) and path.read_bytes() == data:
-            return False, content
+            return "known", content
         with replacing(path) as temporary:
             temporary.write_bytes(data)
-        return True, content
+        return "repaired" if was_repaired(picture) else "done", content
 
 
 def _failure(stage: Literal["download", "decode"], reason: str, image: CatalogueImage) -> Failure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from image_similarity.images.decode import decode
+from image_similarity.images.decode import decode, was_repaired
 from image_similarity.images.views import at_least, square
 
 if TYPE_CHECKING:
@@ -31,9 +31,17 @@ def squares(data: bytes, inputs: Sequence[InputSpec], max_pixels: int) -> list[N
     Raises:
         ImageError: stage ``decode``.
     """
+    return taken(data, inputs, max_pixels)[0]
+
+
+def taken(
+    data: bytes, inputs: Sequence[InputSpec], max_pixels: int, *, strict: bool = False
+) -> tuple[list[NDArray[np.uint8]], bool]:
+    """The same, and whether the picture's file was cut short."""
     pictures: dict[int | None, Image.Image] = {}
     for wanted in inputs:
         side = at_least(wanted)
         if side not in pictures:
-            pictures[side] = decode(data, max_pixels=max_pixels, at_least=side)
-    return [square(pictures[at_least(wanted)], wanted) for wanted in inputs]
+            pictures[side] = decode(data, max_pixels=max_pixels, at_least=side, strict=strict)
+    repaired = any(was_repaired(picture) for picture in pictures.values())
+    return [square(pictures[at_least(wanted)], wanted) for wanted in inputs], repaired

@@ -12,6 +12,7 @@ from image_similarity.catalogue.addresses import lasting
 from image_similarity.catalogue.ledger import LISTING, Ledger
 from image_similarity.catalogue.listing import department_listing
 from image_similarity.catalogue.names import unsafe_reason
+from image_similarity.catalogue.s3 import read_once
 from image_similarity.catalogue.sources import failures_of, open_source, product_failures_of
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
@@ -60,6 +61,7 @@ def extract_department(
     return extract(source, named, settings, options=options, allow_removal=allow_removal, progress=progress)
 
 
+@read_once()
 def extract(
     source: CatalogueSource,
     dataset: Dataset,
@@ -169,8 +171,9 @@ class _Run:
         """Count what became of one image."""
         if isinstance(outcome, Failure):
             self._fail(outcome)
-        elif outcome == "done":
+        elif outcome in ("done", "repaired"):
             self.counts.done += 1
+            self.counts.repaired += outcome == "repaired"
         else:
             self.counts.known += 1
         # One that failed to come anew is still in the catalogue while its older file is there.

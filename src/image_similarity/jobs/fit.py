@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from image_similarity.catalogue.s3 import read_once
 from image_similarity.dictionary import files
 from image_similarity.embedding.models import DEFAULT_CHOICE, base_spec, load_model, parts_of
 from image_similarity.errors import NotFittedError
@@ -82,6 +83,7 @@ class FitReport:
     """Products that the catalogue lists and that stay as they were put, or were deleted while the fit ran."""
 
 
+@read_once()
 def fit(
     source: CatalogueSource,
     dataset: Dataset,
@@ -140,6 +142,7 @@ def _fit(
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,
             max_file_bytes=settings.max_file_bytes,
+            strict=settings.strict,
             progress=progress,
             limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
         )

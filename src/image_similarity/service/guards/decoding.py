@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BUDGET = 640_000_000  # bytes
 LIGHT = 64_000_000  # bytes: what costs no more is decoded in a thread
-SECONDS = 10.0  # that one picture may take
+SECONDS = 20.0  # that one picture may take
 PATIENCE = 10.0  # seconds that a picture waits for room
 START = 60.0  # seconds until a process is there
 _all: WeakSet[Decoding] = WeakSet()
@@ -86,8 +86,10 @@ class Decoding:
         self._busy.add(worker)
         try:
             decoded = None if self._closed else worker.decode(picture, self._seconds)
-        except BaseException:
+        except BaseException as error:
             worker.end()
+            if self._closed:
+                raise BusyError("the service is about to end") from error
             raise
         finally:
             self._busy.discard(worker)
