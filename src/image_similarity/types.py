@@ -223,3 +223,15 @@ class Progress(Protocol):
 
 def no_progress(stage: str, done: int, total: int | None = None) -> None:
     """The default listener: does not listen."""
+
+
+class Notes(Protocol):
+    """Told what is to be known of a catalogue, before the work where that is possible; see :class:`Progress`."""
+
+    def __call__(self, text: str, /) -> None:
+        """One sentence: what was guessed, joined, or left out."""
+        ...
+
+
+def no_notes(text: str, /) -> None:
+    """The default listener: does not listen."""
