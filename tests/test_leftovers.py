@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import signal
 import time
 from pathlib import Path
@@ -51,8 +52,9 @@ def test_search_and_similar_need_not_write(settings: Settings, tmp_path: Path, m
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
     for path in [root, *root.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    for above in (tmp_path, *tmp_path.parents[:2]):
-        above.chmod(0o755)
+    for above in (tmp_path, *tmp_path.parents):
+        if above.is_relative_to(tempfile.gettempdir()) and above != Path(tempfile.gettempdir()):
+            above.chmod(0o755)
     user = os.geteuid()
     try:
         if user == 0:
