@@ -13,6 +13,7 @@ from image_similarity.catalogue.names import IMAGE_ENDINGS
 
 DIVIDERS = ("\n", "|", ";", ",")
 BETWEEN_ADDRESSES = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
+ADDRESS = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 INSIDE = ("bytes", "src", "url", "image_url", "href", "link", "path", "file", "file_name", "image", "original", "large")
 """Names under which an object has its picture, the first that is there counts."""
@@ -48,6 +49,8 @@ def _divided(text: str, is_there: Callable[[str], bool]) -> list[str]:
         parts = BETWEEN_ADDRESSES.split(text)
         if len(parts) > 1:
             return [each for part in parts for each in _divided(part.strip(" \t\r\n,;|"), is_there)]
+        if ADDRESS.match(text) and not re.search(r"\s", text):
+            return [text]  # with signs of its own, as in https://host/w_200,h_300/a.jpg
     for divider in DIVIDERS:
         if divider in text:
             parts = [part for part in (part.strip() for part in text.split(divider)) if part]
@@ -72,7 +75,7 @@ def _listed(text: str, is_there: Callable[[str], bool]) -> list[str] | None:
 
 def _is_picture(text: str) -> bool:
     """Whether a text by itself is the name of a picture: an address, or a file with such an ending."""
-    if re.match(r"(?:https?:)?//", text, re.IGNORECASE):
+    if ADDRESS.match(text):
         return True
     path = text.partition("?")[0]
     return PurePosixPath(path.replace("\\", "/")).suffix.lower() in IMAGE_ENDINGS
