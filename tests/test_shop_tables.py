@@ -52,6 +52,8 @@ def test_a_file_with_a_comma_in_its_name_is_one_file() -> None:
     assert pictures_in("red, blue.jpg", lambda _: False) == ["red, blue.jpg"]
     resized = "https://shop.example/w_200,h_300/a.jpg"
     assert pictures_in(f"{resized}, {resized}?2", lambda _: False) == [resized, f"{resized}?2"]
+    assert pictures_in("[{'src': 'a.jpg'}, {'src': 'b.jpg'}]", lambda _: False) == ["a.jpg", "b.jpg"]
+    assert pictures_in("a.jpg\tb.jpg", lambda _: False) == ["a.jpg", "b.jpg"]
     assert pictures_in([{"src": "a.jpg"}, {"url": "b.jpg"}, None], lambda _: False) == ["a.jpg", "b.jpg"]
 
 
@@ -89,6 +91,12 @@ def test_columns_of_shops(tmp_path: Path) -> None:
     shopify = "Handle,Title,Image Src\nshoe,Red,a.jpg\nshoe,,b.jpg\nshoe,,\n"
     assert places(tmp_path, shopify) == [("shoe", "a.jpg"), ("shoe", "b.jpg")]
     assert places(tmp_path, "ean,image,image2\n4006,a.jpg,b.jpg\n") == [("4006", "a.jpg"), ("4006", "b.jpg")]
+    magento = "sku,base_image,small_image,additional_images\n1,a.jpg,s.jpg,b.jpg\n"
+    assert places(tmp_path, magento) == [("1", "a.jpg"), ("1", "b.jpg")]
+    assert places(tmp_path, "item_sku,main_image_url,other_image_url1\n1,a.jpg,b.jpg\n") == [
+        ("1", "a.jpg"),
+        ("1", "b.jpg"),
+    ]
     assert places(tmp_path, "product_id,image,images\np1,,a.jpg\np2,b.jpg,\n") == [("p1", "a.jpg"), ("p2", "b.jpg")]
     assert places(tmp_path, "Nr,Foto\n1,a.jpg\n", product="Nr", image="Foto") == [("1", "a.jpg")]
     with pytest.raises(UsageError, match="has no column 'Bild'"):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from ast import literal_eval
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import isnan
 from pathlib import PurePosixPath
 
 from image_similarity.catalogue.names import IMAGE_ENDINGS
 
-DIVIDERS = ("\n", "|", ";", ",")
+DIVIDERS = ("\n", "\t", "|", ";", ",")
 BETWEEN_ADDRESSES = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
 ADDRESS = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+LONGEST = 20_000  # characters of what is read as Python: nothing in a cell may take long
 QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 INSIDE = ("bytes", "src", "url", "image_url", "href", "link", "path", "file", "file_name", "image", "original", "large")
 """Names under which an object has its picture, the first that is there counts."""
@@ -61,12 +64,11 @@ def _divided(text: str, is_there: Callable[[str], bool]) -> list[str]:
 
 def _listed(text: str, is_there: Callable[[str], bool]) -> list[str] | None:
     """The elements of a list as JSON, Python, numpy or PostgreSQL write it."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, (list, dict)):
-        return _texts(value, is_there)
+    for read in (json.loads, literal_eval) if "{" in text and len(text) <= LONGEST else (json.loads,):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            value = read(text)
+            if isinstance(value, (list, dict)):
+                return _texts(value, is_there)
     quoted = [single or double for single, double in QUOTED.findall(text)]
     if quoted and not text.startswith("{'"):
         return [re.sub(r"\\(.)", r"\1", each).strip() for each in quoted]
