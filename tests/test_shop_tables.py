@@ -68,6 +68,23 @@ def test_ids_are_joined_one_to_one_and_never_away_from_their_like(images: set[st
     assert set(found.values()) <= images - described
 
 
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("['a.jpg' 'b.jpg']", ["a.jpg", "b.jpg"]),
+        ("[{'src': 'a.jpg', 'alt': 'nice'}, {'src': 'b.jpg'}]", ["a.jpg", "b.jpg"]),
+        ('{"images": [{"url": "a.jpg", "width": 5}]}', ["a.jpg"]),
+        ("('a.jpg', 'b.jpg')", ["a.jpg", "b.jpg"]),
+        ("{a.jpg,b.jpg}", ["a.jpg", "b.jpg"]),
+        ("[None]", []),
+        ("[]", []),
+        (" a.jpg;;b.jpg; ", ["a.jpg", "b.jpg"]),
+    ],
+)
+def test_lists_and_objects_written_into_a_cell(cell: str, found: list[str]) -> None:
+    assert pictures_in(cell, lambda _: False) == found
+
+
 def test_products_are_joined_where_there_is_no_doubt_and_refused_where_nothing_joins(tmp_path: Path) -> None:
     for name in "ab":
         paint(tmp_path / f"{name}.png", (250, 0, 0))

@@ -18,7 +18,10 @@ BETWEEN_ADDRESSES = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
 ADDRESS = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 LONGEST = 20_000  # characters of what is read as Python: nothing in a cell may take long
 QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
-INSIDE = ("bytes", "src", "url", "image_url", "href", "link", "path", "file", "file_name", "image", "original", "large")
+INSIDE = (
+    *("bytes", "src", "url", "image_url", "href", "link", "path", "file", "file_name", "image", "original", "large"),
+    "images",
+)
 """Names under which an object has its picture, the first that is there counts."""
 
 
@@ -72,7 +75,10 @@ def _listed(text: str, is_there: Callable[[str], bool]) -> list[str] | None:
     quoted = [single or double for single, double in QUOTED.findall(text)]
     if quoted and not text.startswith("{'"):
         return [re.sub(r"\\(.)", r"\1", each).strip() for each in quoted]
-    return None if is_there(text) else _divided(text[1:-1].strip(), is_there)
+    inside = text[1:-1].strip()
+    if inside in ("None", "nan"):
+        return []
+    return None if is_there(text) else _divided(inside, is_there)
 
 
 def _is_picture(text: str) -> bool:
