@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from ast import literal_eval
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import isnan
 from pathlib import PurePosixPath
 
 from image_similarity.catalogue.names import IMAGE_ENDINGS
 
-DIVIDERS = ("\n", "|", ";", ",")
+DIVIDERS = ("\n", "\t", "|", ";", ",")
 BETWEEN_ADDRESSES = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
+ADDRESS = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+LONGEST = 20_000  # characters of what is read as Python: nothing in a cell may take long
 QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
-INSIDE = ("bytes", "src", "url", "image_url", "href", "link", "path", "file", "file_name", "image", "original", "large")
+INSIDE = (
+    *("bytes", "src", "url", "image_url", "href", "link", "path", "file", "file_name", "image", "original", "large"),
+    "images",
+)
 """Names under which an object has its picture, the first that is there counts."""
 
 
@@ -48,6 +55,8 @@ def _divided(text: str, is_there: Callable[[str], bool]) -> list[str]:
         parts = BETWEEN_ADDRESSES.split(text)
         if len(parts) > 1:
             return [each for part in parts for each in _divided(part.strip(" \t\r\n,;|"), is_there)]
+        if ADDRESS.match(text) and not re.search(r"\s", text):
+            return [text]  # with signs of its own, as in https://host/w_200,h_300/a.jpg
     for divider in DIVIDERS:
         if divider in text:
             parts = [part for part in (part.strip() for part in text.split(divider)) if part]
@@ -58,21 +67,23 @@ def _divided(text: str, is_there: Callable[[str], bool]) -> list[str]:
 
 def _listed(text: str, is_there: Callable[[str], bool]) -> list[str] | None:
     """The elements of a list as JSON, Python, numpy or PostgreSQL write it."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, (list, dict)):
-        return _texts(value, is_there)
+    for read in (json.loads, literal_eval) if "{" in text and len(text) <= LONGEST else (json.loads,):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            value = read(text)
+            if isinstance(value, (list, dict)):
+                return _texts(value, is_there)
     quoted = [single or double for single, double in QUOTED.findall(text)]
     if quoted and not text.startswith("{'"):
         return [re.sub(r"\\(.)", r"\1", each).strip() for each in quoted]
-    return None if is_there(text) else _divided(text[1:-1].strip(), is_there)
+    inside = text[1:-1].strip()
+    if inside in ("None", "nan"):
+        return []
+    return None if is_there(text) else _divided(inside, is_there)
 
 
 def _is_picture(text: str) -> bool:
     """Whether a text by itself is the name of a picture: an address, or a file with such an ending."""
-    if re.match(r"(?:https?:)?//", text, re.IGNORECASE):
+    if ADDRESS.match(text):
         return True
     path = text.partition("?")[0]
     return PurePosixPath(path.replace("\\", "/")).suffix.lower() in IMAGE_ENDINGS

@@ -17,7 +17,7 @@ __all__ = ["DESCRIPTION", "IMAGE", "IMAGE_ID", "PIXL", "PRODUCT", "TITLE", "Colu
 
 # The first name of each line that a table has wins, so that our own names stand first, and general ones
 # (an `id` may be anything's) last.
-CODES = ["sku", "product_code", "item_code", "product_number"]
+CODES = ["sku", "item_sku", "seller_sku", "product_code", "item_code", "product_number"]
 PRODUCT = [
     *("product_id", "product_id_model", "item_id", "product", "item", "model_id", "article_id", "parent_asin", "asin"),
     *("style_id", *CODES, "id", "handle", "custom_label", "offer_id", "article_number", "item_number", "part_number"),

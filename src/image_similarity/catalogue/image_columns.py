@@ -16,7 +16,7 @@ IMAGE = [
 ]
 NAME = re.compile(
     r"(?P<more>(?:additional|other|extra|more|further|gallery|variant|secondary|alternate|alternative|detail|back|side)?)"
-    r"(?P<which>(?:main|primary|default|featured|cover|front|first|full|large|original|product|item|media)*)"
+    r"(?P<which>(?:main|primary|default|base|featured|cover|front|first|full|large|original|product|item|media)*)"
     r"(?P<word>images?|imgs?|photos?|pictures?|pics?)"
     r"(?P<number>\d{0,3})(?P<form>(?:path|filename|file|name|url|uri|link|address|location|src|source|href)?)s?"
     r"(?P<behind>\d{0,3})"

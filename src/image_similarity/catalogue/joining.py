@@ -86,7 +86,7 @@ class Described:
         if left := len(described) - len(both):
             self.note(f"{left} of {len(described)} products of {table} have no image")
         for note in self.product_table.notes:
-            self.note(note)
+            self.note(f"{table}: {note}")
 
     def note(self, text: str) -> None:
         """Add a note, once."""
