@@ -37,3 +37,15 @@ def test_a_text_that_no_two_products_share_is_no_choice(tmp_path: Path) -> None:
     index = index_of(tmp_path, {f"p{n:02}": {"sku": f"s{n}", "colour": "red"} for n in range(6)})
     assert [facet.name for facet in facets(index, most=5)] == ["colour"]
     assert [len(facet.values) for facet in facets(index, most=6)] == [1, 6]
+
+
+def test_prices_with_a_currency_have_bounds_and_one_that_is_none_does_not_change_that(tmp_path: Path) -> None:
+    index = index_of(
+        tmp_path,
+        {
+            "a": {"price": "3,50 EUR", "size": "S"},
+            "b": {"price": "1.200,00 EUR", "size": "M"},
+            "c": {"price": "n/a", "size": "42"},
+        },
+    )
+    assert facets(index) == [Facet("price", [], (3.5, 1200.0)), Facet("size", [("42", 1), ("M", 1), ("S", 1)])]

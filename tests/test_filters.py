@@ -18,8 +18,9 @@ from image_similarity import Workspace
 from image_similarity.errors import UsageError
 from image_similarity.index import columns as columns_module
 from image_similarity.index import passing as passing_module
+from image_similarity.index.amounts import numbers_of
 from image_similarity.index.arrays import map_bytes
-from image_similarity.index.columns import Columns, ColumnsWriter, is_number
+from image_similarity.index.columns import Columns, ColumnsWriter
 from image_similarity.index.filters import (
     MOST_DEPTH,
     And,
@@ -45,7 +46,7 @@ Rows = list[dict[str, str]]
 NAMES = ["brand", "price", "main colour", "größe"]
 VALUES = {
     "brand": ["", "Kipsta", "a", "b", "é", "靴", "10", 'say "hi"'],
-    "price": ["", "5", "5.0", "-1", "19.99", "1e3", "10", "007"],
+    "price": ["", "5", "5.0", "-1", "19.99", "1e3", "10", "007", "n/a", "12.50 EUR"],
     "main colour": ["", "red", "blue"],
     "größe": ["", "2024-01-31", "2024-02-01", "2023-12-01"],
 }
@@ -91,8 +92,8 @@ def stored(rows: Rows, folder: Path, block: int = 4) -> Columns:
     )
 
 
-def numeric(rows: Rows, name: str) -> bool:
-    return all(is_number(row[name]) for row in rows if row.get(name))
+def number_of(text: str, rows: Rows, name: str) -> float | None:
+    return numbers_of([text, *sorted({row[name] for row in rows if row.get(name)})])[0]
 
 
 def passes(condition: Filter, row: Mapping[str, str], rows: Rows) -> bool:
@@ -104,12 +105,14 @@ def passes(condition: Filter, row: Mapping[str, str], rows: Rows) -> bool:
     if isinstance(condition, Not):
         return not passes(condition.part, row, rows)
     text = row.get(condition.attribute, "")
-    as_numbers = numeric(rows, condition.attribute)
+    number_here = number_of(text, rows, condition.attribute)
+    column = {row[condition.attribute] for row in rows if row.get(condition.attribute)}
+    has_numbers = any(number_of(each, rows, condition.attribute) is not None for each in column)
 
     def equal(value: Value) -> bool:
         if isinstance(value, str):
             return text == value
-        return bool(text) and float(text) == value if as_numbers else text == plain(value)
+        return number_here == value if has_numbers else text == plain(value)
 
     if isinstance(condition, Equals):
         return equal(condition.value)
@@ -117,8 +120,12 @@ def passes(condition: Filter, row: Mapping[str, str], rows: Rows) -> bool:
         return any(map(equal, condition.values))
     if not text:
         return False
-    number = isinstance(condition.low, float) or isinstance(condition.high, float)
-    seen: Value = float(text) if number else text
+    if isinstance(condition.low, float) or isinstance(condition.high, float):
+        if number_here is None:
+            return False
+        seen: Value = number_here
+    else:
+        seen = text
     bounds = [(condition.low, seen, condition.low_included), (seen, condition.high, condition.high_included)]
     return all(
         low is None or high is None or low < high or (included and low == high)  # type: ignore[operator]
@@ -226,7 +233,7 @@ def test_a_condition_that_the_catalogue_cannot_answer_names_what_there_is(tmp_pa
     columns = stored([{"brand": "a", "price": "5"}], tmp_path)
     for text, message in (
         ('price = 5 and bran = "a"', r"at character 15: there is no attribute bran: there are brand, price"),
-        ("brand < 5", r'at character 1: brand is compared with the number 5, but not .* as in size >= "M"'),
+        ("brand < 5", r'at character 1: brand is compared with the number 5, but none of .* "a". Texts .* size >= "M"'),
         ('price between 5 and "b"', r"at character 1: price cannot be between a number and a text"),
     ):
         with pytest.raises(UsageError, match=message):

@@ -48,13 +48,13 @@ def test_a_photo_that_comes_alone_has_a_network_of_its_own_and_the_same_answer(
 ) -> None:
     seen: list[tuple[str, int]] = []
     for name in ("alone", "embedder"):
-        embed = getattr(model, name).embed
+        embed = getattr(model, name).each
 
         def noted(photos: Sequence[Any], name: str = name, embed: Any = embed) -> Any:
             seen.append((name, len(photos)))
             return embed(photos)
 
-        monkeypatch.setattr(getattr(model, name), "embed", noted)
+        monkeypatch.setattr(getattr(model, name), "each", noted)
     by_itself = first(model.ask(question(model, RED)).result(30))
     with served_module.NETWORKS:  # while the network is busy, more photos come
         futures = [model.ask(question(model, BLUE))]

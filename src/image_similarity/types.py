@@ -65,7 +65,7 @@ class CatalogueSource(Protocol):
 class Failure:
     """One image that could not be used. A row with a stage and a reason, never a lost line in a log."""
 
-    stage: Literal["list", "download", "read", "decode"]
+    stage: Literal["list", "download", "read", "decode", "embed"]
     reason: str
     product_id: str
     image_id: str
@@ -222,4 +222,16 @@ class Progress(Protocol):
 
 
 def no_progress(stage: str, done: int, total: int | None = None) -> None:
+    """The default listener: does not listen."""
+
+
+class Notes(Protocol):
+    """Told what is to be known of a catalogue, before the work where that is possible; see :class:`Progress`."""
+
+    def __call__(self, text: str, /) -> None:
+        """One sentence: what was guessed, joined, or left out."""
+        ...
+
+
+def no_notes(text: str, /) -> None:
     """The default listener: does not listen."""

@@ -11,10 +11,10 @@ from image_similarity.dataset import Dataset
 from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Folders, Settings
-from image_similarity.types import Failure, Progress, no_progress
+from image_similarity.types import Failure, Notes, Progress, no_notes, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from image_similarity.images.waiting import DownloadOptions
     from image_similarity.index.filters import Filter
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from image_similarity.jobs.models import Checked, ModelRow, Pulled
     from image_similarity.types import CatalogueSource
 
+    ColumnChoice = Mapping[str, str | Sequence[str]] | None
+
 LOOKED_AT = 1000  # images looked at to learn whether a catalogue lists addresses
 
 
@@ -40,15 +42,23 @@ class Workspace:
         root: the directory; None takes ``IMAGE_SIMILARITY_WORKSPACE``, else ``data``. Made when first written to.
         settings: every setting at once, in place of the environment's.
         progress: told how far each job is.
+        notes: told what is to be known of a catalogue: what was guessed, joined, or left out.
 
     Every method raises :class:`~image_similarity.errors.ImageSimilarityError` for anything that a person can mend.
     """
 
     def __init__(
-        self, root: str | Path | None = None, *, settings: Settings | None = None, progress: Progress = no_progress
+        self,
+        root: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        progress: Progress = no_progress,
+        notes: Notes = no_notes,
     ) -> None:
         self.settings = settings or Settings.from_environment(root=root)
         self.progress = progress
+        self.notes = notes
+        self._told: list[str] = []
 
     def extract(
         self,
@@ -56,6 +66,7 @@ class Workspace:
         dataset: str,
         *,
         products: str | Path | None = None,
+        columns: ColumnChoice = None,
         options: DownloadOptions | None = None,
         allow_removal: bool = False,
     ) -> ExtractReport:
@@ -65,15 +76,18 @@ class Workspace:
             catalogue: a CSV, JSON lines or Parquet table; a path or ``s3://bucket/key``.
             dataset: the dataset's name.
             products: a table of titles and descriptions, where the catalogue has them apart.
+            columns: see :meth:`fit`.
             options: how many at a time, how often, whether to ask again for what is there.
             allow_removal: go on however many products the catalogue lists no longer, see ``Settings.max_removal``.
         """
         from image_similarity.jobs.extract import extract
 
-        source, named = self._source(catalogue, products), Dataset.named(dataset)
-        return extract(
+        source, named = self._source(catalogue, products, columns), Dataset.named(dataset)
+        report = extract(
             source, named, self.settings, options=options, allow_removal=allow_removal, progress=self.progress
         )
+        self._tell(source)
+        return report
 
     def extract_department(
         self,
@@ -96,6 +110,7 @@ class Workspace:
         catalogue: str | Path | None = None,
         *,
         products: str | Path | None = None,
+        columns: ColumnChoice = None,
         model: str | ModelChoice = IN_USE,
         weights: str | Path | None = None,
         weights_digest: str | None = None,
@@ -110,6 +125,8 @@ class Workspace:
             dataset: the dataset's name.
             catalogue: a folder or a table; None: the folder ``data/dataset/{dataset}``. Addresses are downloaded.
             products: a table of titles and descriptions, where the catalogue has them apart.
+            columns: which column is the ``product``, the ``image`` (or several), the ``image_id``, the ``title``, the
+                ``description``, where their names are not known: ``{"image": ["Photo", "Photo 2"]}``.
             model: a name (``VGG``, ``Inception_Resnet``, ``colour-shape``), the path of a ``.toml`` description, or a
                 :class:`~image_similarity.embedding.choice.ModelChoice`, which says a precision too; several side by
                 side, ``VGG+0.2*colour``, and what was learned for them, ``VGG+adapted``. Left out, here and elsewhere:
@@ -127,13 +144,15 @@ class Workspace:
         named = Dataset.named(dataset)
         choice = self._choice(named, model, weights, weights_digest).within(self.settings)
         options = FitOptions(choice, data_augmentation, number, aggregate, allow_removal)
-        source = self._source(catalogue or self._folder(named), products)
         with read_once():
+            source = self._source(catalogue or self._folder(named), products, columns)
             if any(image.is_remote for image in islice(source, LOOKED_AT)):
                 from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
 
                 extract(source, named, self.settings, allow_removal=allow_removal, progress=self.progress)
-            return fit(source, named, self.settings, options, self.progress)
+            report = fit(source, named, self.settings, options, self.progress)
+            self._tell(source)
+            return report
 
     def similar(
         self,
@@ -310,10 +329,22 @@ class Workspace:
 
         return verify_models(self.settings)
 
-    def _source(self, catalogue: str | Path, products: str | Path | None) -> CatalogueSource:
-        from image_similarity.catalogue import open_source
+    def _source(self, catalogue: str | Path, products: str | Path | None, columns: ColumnChoice) -> CatalogueSource:
+        from image_similarity.catalogue import check, open_source
 
-        return open_source(catalogue, products=products, settings=self.settings)
+        source = open_source(catalogue, products=products, columns=columns, settings=self.settings)
+        self._told = check(source)
+        for note in self._told:
+            self.notes(note)
+        return source
+
+    def _tell(self, source: CatalogueSource) -> None:
+        """Tell what the source has found out since it was opened."""
+        from image_similarity.catalogue import notes_of
+
+        for note in notes_of(source):
+            if note not in self._told:
+                self.notes(note)
 
     def _folder(self, dataset: Dataset) -> Path:
         folder = Folders(self.settings.root).dataset / dataset.name

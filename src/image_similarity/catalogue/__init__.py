@@ -6,6 +6,6 @@ Data flows: bytes (``tables``, ``s3``) -> rows (``rows``) -> columns (``columns`
 
 from __future__ import annotations
 
-from image_similarity.catalogue.sources import failures_of, open_source, product_failures_of
+from image_similarity.catalogue.sources import check, failures_of, notes_of, open_source, product_failures_of
 
-__all__ = ["failures_of", "open_source", "product_failures_of"]
+__all__ = ["check", "failures_of", "notes_of", "open_source", "product_failures_of"]

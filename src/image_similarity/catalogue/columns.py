@@ -7,19 +7,21 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
+from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
+from image_similarity.catalogue.image_columns import IMAGE, ImageColumns, image_columns
 from image_similarity.errors import CatalogueError
 
+__all__ = ["DESCRIPTION", "IMAGE", "IMAGE_ID", "PIXL", "PRODUCT", "TITLE", "Columns", "as_text", "plain"]
+
 # The first name of each line that a table has wins, so that our own names stand first, and general ones
-# (an `url` may be a product's page, an `id` may be anything's) last.
+# (an `id` may be anything's) last.
+CODES = ["sku", "product_code", "item_code", "product_number"]
 PRODUCT = [
     *("product_id", "product_id_model", "item_id", "product", "item", "model_id", "article_id", "parent_asin", "asin"),
-    *("style_id", "sku", "product_code", "item_code", "product_number", "id"),
-]
-IMAGE = [
-    *("image", "images", "image_path", "image_paths", "path", "paths", "image_file", "file", "filename", "file_name"),
-    *("image_url", "image_urls", "image_link", "image_address", "image_location", "location", "url", "urls"),
-    *("address", "addresses", "photo", "photos", "picture", "pictures", "img", "img_url", "src"),
+    *("style_id", *CODES, "id", "handle", "custom_label", "offer_id", "article_number", "item_number", "part_number"),
+    *("product_reference", "reference", "ean", "ean13", "gtin", "upc", "isbn", "barcode", "mpn"),
 ]
 IMAGE_ID = ["image_id", "img_id", "photo_id", "picture_id"]
 TITLE = ["title", "name", "product_name", "product_title", "product_display_name", "item_name", "item_title"]
@@ -32,31 +34,24 @@ class Columns:
     """The names, as the table spells them, of the columns that were recognised; the rest are attributes."""
 
     product: str | None
-    image: str | None
+    product_instead: str | None
+    """Names the product in rows where ``product`` is empty: the ID of what has no SKU."""
+    images: ImageColumns
     image_id: str | None
     pixl: str | None
     title: str | None
     description: str | None
     attributes: tuple[str, ...]
 
+    @property
+    def image(self) -> str | None:
+        """The main column of pictures."""
+        return self.images.main
+
     @classmethod
-    def of(cls, header: Iterable[str]) -> Columns:
-        """Recognise the columns of a header."""
-        header = tuple(header)
-        names: dict[str, str] = {}
-        for name in header:
-            names.setdefault(plain(name), name)
-
-        def first(wanted: Iterable[str]) -> str | None:
-            return next((names[key] for key in map(plain, wanted) if key in names), None)
-
-        product, image = first(PRODUCT), first(IMAGE)
-        # In the first version's listings `id` is the image's; nowhere else.
-        pixl = first([*PIXL, "id"] if product and plain(product) == "productidmodel" else PIXL)
-        if image is not None or pixl == product:
-            pixl = None
-        known = (product, image, first(IMAGE_ID), pixl, first(TITLE), first(DESCRIPTION))
-        return cls(*known, tuple(name for name in header if name and name not in known))
+    def of(cls, header: Iterable[str], names: ColumnNames = NO_NAMES) -> Columns:
+        """Recognise the columns of a header; ``names`` go before the well-known ones."""
+        return _columns(tuple(header), names)
 
     @property
     def describe_products(self) -> bool:
@@ -78,13 +73,44 @@ class Columns:
         there = ", ".join(name for name in header if name) or "none at all"
         raise CatalogueError(
             f"{where} has no {missing} column. It has: {there}. Name one of them {', '.join(examples[:-1])} "
-            f"or {examples[-1]}"
+            f"or {examples[-1]}, or say which it is: {missing}=NAME"
         )
 
     def attributes_of(self, cells: Mapping[str, object]) -> dict[str, str]:
         """The other cells of a row, as text, without the empty ones."""
         texts = ((name, as_text(cells.get(name))) for name in self.attributes)
         return {name: text for name, text in texts if text}
+
+
+@lru_cache(maxsize=256)  # rows of JSON may each have columns of their own
+def _columns(header: tuple[str, ...], given: ColumnNames) -> Columns:
+    keyed = [(key, name) for name in header for key in [plain(name)]]
+    names: dict[str, str] = {}
+    for key, name in [*keyed, *((_bare(name), name) for name in header)]:
+        names.setdefault(key, name)
+
+    def first(role: str, wanted: Iterable[str]) -> str | None:
+        named = [name for name in given.of(role) if name in header]
+        return named[0] if named else next((names[key] for key in map(plain, wanted) if key in names), None)
+
+    product = first("product", PRODUCT)
+    images = _images(header, given)
+    # In the first version's listings `id` is the image's; nowhere else.
+    pixl = first("", [*PIXL, "id"] if product and plain(product) == "productidmodel" else PIXL)
+    if images.main is not None or pixl == product:
+        pixl = None
+    instead = names.get("id") if product and _bare(product) in map(plain, CODES) and not given.of("product") else None
+    texts = first("image_id", IMAGE_ID), pixl, first("title", TITLE), first("description", DESCRIPTION)
+    known = {product, instead, images.main, *images.further, *texts}
+    return Columns(product, instead, images, *texts, tuple(name for name in header if name and name not in known))
+
+
+def _images(header: tuple[str, ...], given: ColumnNames) -> ImageColumns:
+    named = [name for name in given.of("image") if name in header]
+    if named:
+        return ImageColumns(named[0], tuple(named[1:]))
+    taken = {name for role in given.roles for name in given.of(role)}
+    return image_columns([(_bare(name), name) for name in header if name and name not in taken])
 
 
 def as_text(value: object) -> str:
@@ -109,3 +135,8 @@ def _for_json(value: object) -> object:
 def plain(name: str) -> str:
     """``Product ID``, ``product-id`` and ``productId`` are one name."""
     return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _bare(name: str) -> str:
+    """The same without what exports add: ``g:image_link``, ``Name *``, ``Image URLs (x,y,z...)``."""
+    return plain(re.sub(r"^[a-z]{1,3}:|\([^()]*\)\s*$", "", name.strip(), flags=re.IGNORECASE))

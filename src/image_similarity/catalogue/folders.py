@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from image_similarity.catalogue.names import is_image_name, product_of
+from image_similarity.catalogue.joining import Described
+from image_similarity.catalogue.names import RESERVED, is_image_name, product_of
 from image_similarity.catalogue.tables import ProductTable
 from image_similarity.errors import CatalogueError
-from image_similarity.types import CatalogueImage, Failure, Product
+from image_similarity.types import CatalogueImage, Failure
+
+CAMERA = re.compile(
+    r"img|image|_?dsc|dsc[nf]|dcim|pxl|mvimg|pic|photo|picture|foto|scan|screenshot|"
+    r"(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d",
+    re.IGNORECASE,
+)
+"""What cameras, telephones and scanners begin the names of all their pictures with."""
+SEVERAL = 2
 
 
-class FolderSource:
+class FolderSource(Described):
     """Images of one folder, in the order of their names.
 
     ``failures`` holds what the last iteration found but could not take: a name that is not text, a name without a
@@ -19,30 +30,34 @@ class FolderSource:
     """
 
     def __init__(self, folder: Path, products: ProductTable | None = None) -> None:
+        super().__init__(products)
         self.folder = folder
-        self.failures: list[Failure] = []
-        self._products = products
 
-    @property
-    def product_failures(self) -> list[Failure]:
-        """The rows of the product table that the last :meth:`products` could not use."""
-        return [] if self._products is None else self._products.failures
-
-    def __iter__(self) -> Iterator[CatalogueImage]:
-        self.failures = []
-        return self._images()
-
-    def products(self) -> Iterator[Product]:
-        """The products of the separate table; none without one, since a folder knows no titles."""
-        yield from self._products or ()
+    def check(self) -> None:
+        """As every source's; and whether the names seem to be a camera's."""
+        images = Counter(image.product_id for image in self)
+        super().check()
+        if type(self) is not FolderSource:
+            return  # whoever made a folder for each product has said what the products are
+        for product_id, count in images.items():
+            if count >= SEVERAL and (CAMERA.fullmatch(product_id) or len(images) == 1):
+                self.note(
+                    f"{count} images are taken for one product, {product_id!r}: what stands before the _ of a file's "
+                    "name is the product. If it is not, list the images in a table: product_id,image"
+                )
+                return
 
     def _images(self) -> Iterator[CatalogueImage]:
         """The images of a flat folder: ``{product}_{anything}.jpg``."""
+        left_out = Counter[str]()
         for path in listed(self.folder):
             if path.is_dir():
                 self._refuse(path, "a folder among the images of a flat folder is not read")
             elif is_image_name(path.name):
                 yield from self._image(path, path.name, product_of(path.name))
+            else:
+                _count(left_out, path)
+        self._tell(left_out)
 
     def _image(self, path: Path, image_id: str, product_id: str) -> Iterator[CatalogueImage]:
         if not is_text(str(path)):
@@ -52,28 +67,69 @@ class FolderSource:
         else:
             yield CatalogueImage(image_id, product_id, str(path))
 
+    def _tell(self, left_out: Counter[str]) -> None:
+        """Say which files were not looked at."""
+        if left_out:
+            endings = ", ".join(sorted(left_out))
+            self.note(
+                f"{left_out.total()} files are no pictures by their names and were left out: {shown_text(endings)}"
+            )
+
     def _refuse(self, path: Path, reason: str) -> None:
         place = shown(path)
         self.failures.append(Failure("list", reason, "", shown(path.relative_to(self.folder)), place))
 
 
 class ProductFolders(FolderSource):
-    """Images of a folder of folders, one a product: image ids are ``folder/file``. One folder's names are held."""
+    """Images of a folder of folders, one a product: image ids are ``folder/file``. One folder's names are held.
+
+    ``depth`` 2: the products' folders lie in folders of their own, as in ``shoes/p1/1.jpg``.
+    """
+
+    def __init__(self, folder: Path, products: ProductTable | None = None, depth: int = 1) -> None:
+        super().__init__(folder, products)
+        self._depth = depth
 
     def _images(self) -> Iterator[CatalogueImage]:
-        for folder in listed(self.folder):
-            if not folder.is_dir():
-                continue
+        left_out = Counter[str]()
+        first: dict[str, Path] = {}  # of deep folders alone: whose name it is
+        for folder in self._folders(self.folder, self._depth, left_out):
             try:
                 paths = listed(folder)
             except CatalogueError as error:
                 self._refuse(folder, str(error))
                 continue
+            if self._depth > 1 and first.setdefault(folder.name, folder) != folder:
+                other = shown(first[folder.name].relative_to(self.folder))
+                self._refuse(folder, f"the folder {other} has the product's name too: rename one")
+                continue
             for path in paths:
                 if path.is_dir():
                     self._refuse(path, "a folder inside a product's folder is not read")
                 elif is_image_name(path.name):
-                    yield from self._image(path, f"{folder.name}/{path.name}", folder.name)
+                    image_id = path.relative_to(self.folder).as_posix()
+                    yield from self._image(path, image_id, folder.name)
+                else:
+                    _count(left_out, path)
+        self._tell(left_out)
+
+    def _folders(self, folder: Path, depth: int, left_out: Counter[str]) -> Iterator[Path]:
+        for path in listed(folder):
+            if not path.is_dir():
+                _count(left_out, path)
+            elif depth == 1:
+                yield path
+            else:
+                try:
+                    yield from self._folders(path, depth - 1, left_out)
+                except CatalogueError as error:
+                    self._refuse(path, str(error))
+
+
+def _count(left_out: Counter[str], path: Path) -> None:
+    """Count a file that is no picture, unless it is a catalogue's table."""
+    if not RESERVED.fullmatch(path.name):
+        left_out[path.suffix.lower() or path.name] += 1
 
 
 def listed(folder: Path) -> list[Path]:
@@ -99,4 +155,9 @@ def is_text(name: str) -> bool:
 
 def shown(path: Path) -> str:
     """A path that can be printed and stored, whatever bytes its name is made of."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    return shown_text(str(path))
+
+
+def shown_text(name: str) -> str:
+    """The same for a piece of it."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

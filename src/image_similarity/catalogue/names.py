@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from image_similarity.catalogue.addresses import DATA, lasting
 
 IMAGE_ENDINGS = frozenset(
-    (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic"),
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
 )
 """The endings of the files that a folder source takes for images, in lower case."""
 

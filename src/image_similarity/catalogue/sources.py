@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.folders import FolderSource, ProductFolders, listed
+from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import is_image_name
 from image_similarity.catalogue.tables import ProductTable, TableSource
 from image_similarity.errors import CatalogueError, UsageError
@@ -26,6 +28,7 @@ class Request:
     location: str
     products: str | None
     settings: Settings
+    names: ColumnNames = NO_NAMES
 
     @property
     def path(self) -> Path:
@@ -37,26 +40,35 @@ class Request:
         """The separate table of products: the one that was named, or the folder's own."""
         own = None if self.products is not None or not self.path.is_dir() else _table_in(self.path, "products")
         location = self.products if own is None else str(own)
-        return None if location is None else ProductTable(location, self.settings)
+        return None if location is None else ProductTable(location, self.settings, names=self.names)
 
 
-def open_source(location: str | Path, *, products: str | Path | None = None, settings: Settings) -> CatalogueSource:
+def open_source(
+    location: str | Path,
+    *,
+    products: str | Path | None = None,
+    columns: Mapping[str, str | Sequence[str]] | None = None,
+    settings: Settings,
+) -> CatalogueSource:
     """Open whatever lists products and images: a folder, a folder of folders, or a table, here or on S3.
 
     Args:
         location: a path, or ``s3://bucket/key`` of a table.
         products: a table with the products' titles and descriptions, where the catalogue has them apart. A folder's
             own ``products.csv`` is found without it.
+        columns: which column is the ``product``, the ``image`` (one or several), the ``image_id``, the ``title``, the
+            ``description``, where their names are not known.
         settings: where S3 is, and the addresses of a department's images.
 
     Raises:
         CatalogueError: nothing is there, or nothing that is a catalogue.
-        UsageError: an address of another kind.
+        UsageError: an address of another kind, or a column for something that there is not.
     """
     where = str(location)
     if where.startswith("//"):  # a path; among images it would be taken for an address without its scheme
         where = f"/{where.lstrip('/')}"
-    request = Request(where, None if products is None else str(products), settings)
+    names = ColumnNames.given(columns or {})
+    request = Request(where, None if products is None else str(products), settings, names)
     return next(source for read in KINDS if (source := read(request)) is not None)
 
 
@@ -70,11 +82,31 @@ def product_failures_of(source: CatalogueSource) -> list[Failure]:
     return list(getattr(source, "product_failures", ()))
 
 
+def check(source: CatalogueSource) -> list[str]:
+    """Look before the work whether a source's products and images belong together.
+
+    Returns:
+        What is to be known of it: what was guessed, what is left out.
+
+    Raises:
+        CatalogueError: they do not.
+        UsageError: a column that was named is not there.
+    """
+    if isinstance(source, Described):
+        source.check()
+    return notes_of(source)
+
+
+def notes_of(source: CatalogueSource) -> list[str]:
+    """What a source has to say of itself after :func:`check` or an iteration; nothing where it keeps no notes."""
+    return list(getattr(source, "notes", ()))
+
+
 def _table(request: Request) -> CatalogueSource | None:
     """A table of this machine or of S3."""
     if not request.location.startswith("s3://") and not request.path.is_file():
         return None
-    return TableSource(request.location, request.settings, products=request.product_table)
+    return TableSource(request.location, request.settings, products=request.product_table, names=request.names)
 
 
 def _folder_with_table(request: Request) -> CatalogueSource | None:
@@ -82,7 +114,7 @@ def _folder_with_table(request: Request) -> CatalogueSource | None:
     table = _table_in(request.path, "images", "listing")
     if table is None:
         return None
-    return TableSource(str(table), request.settings, products=request.product_table)
+    return TableSource(str(table), request.settings, products=request.product_table, names=request.names)
 
 
 def _flat_folder(request: Request) -> CatalogueSource | None:
@@ -93,11 +125,13 @@ def _flat_folder(request: Request) -> CatalogueSource | None:
 
 
 def _folder_of_folders(request: Request) -> CatalogueSource | None:
-    """A folder that holds a folder of images for each product."""
-    folders = (path for path in _inside(request.path) if path.is_dir())
-    if not any(is_image_name(path.name) for folder in folders for path in listed(folder)):
-        return None
-    return ProductFolders(request.path, request.product_table)
+    """A folder that holds a folder of images for each product, or folders of such."""
+    folders = [path for path in _inside(request.path) if path.is_dir()]
+    for depth in (1, 2):
+        if any(is_image_name(path.name) for folder in folders for path in _readable(folder)):
+            return ProductFolders(request.path, request.product_table, depth)
+        folders = [path for folder in folders for path in _readable(folder) if path.is_dir()]
+    return None
 
 
 def _nothing(request: Request) -> CatalogueSource | None:
@@ -108,13 +142,21 @@ def _nothing(request: Request) -> CatalogueSource | None:
     if not request.path.is_dir():
         raise CatalogueError(f"there is no catalogue at {request.location}: no such file or folder")
     raise CatalogueError(
-        f"the folder {request.location} is no catalogue: it holds no images, no folders of images, and neither "
-        "images.csv nor listing.csv"
+        f"the folder {request.location} is no catalogue: it holds no images, no folders of images one or two "
+        "deep, and neither images.csv nor listing.csv"
     )
 
 
 def _inside(folder: Path) -> list[Path]:
     return listed(folder) if folder.is_dir() else []
+
+
+def _readable(folder: Path) -> list[Path]:
+    """What a folder holds; nothing where it may not be looked into, which its source will say."""
+    try:
+        return listed(folder)
+    except CatalogueError:
+        return []
 
 
 def _table_in(folder: Path, *stems: str) -> Path | None:

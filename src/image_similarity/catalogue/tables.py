@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import unescape
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
 from image_similarity.catalogue.addresses import as_address
+from image_similarity.catalogue.cells import pictures_in
+from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.columns import Columns, as_text
+from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import name_for_address
+from image_similarity.catalogue.paths import Files, SeveralError, is_file, leads_out
 from image_similarity.catalogue.reading import reading
 from image_similarity.catalogue.rows import BadRow, Table
 from image_similarity.catalogue.s3 import open_object
@@ -21,6 +25,7 @@ from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure, Product
 
 PLACEHOLDER = "{pixl_id}"
+SHOWN = 200  # characters of what a failed cell holds, where it has no id
 
 
 class RowError(Exception):
@@ -52,30 +57,39 @@ def _open_bytes(location: str, settings: Settings, region: str | None) -> Binary
 class ProductTable:
     """Products out of a table with a product column and, best, a title and a description.
 
-    ``failures`` holds the rows of the last iteration that could not be used.
+    ``failures`` holds the rows of the last iteration that could not be used, ``notes`` what is to be known of it.
     """
 
-    def __init__(self, location: str, settings: Settings, region: str | None = None) -> None:
+    def __init__(
+        self, location: str, settings: Settings, region: str | None = None, names: ColumnNames = NO_NAMES
+    ) -> None:
         self.location = location
         self.failures: list[Failure] = []
-        self._settings, self._region = settings, region
+        self.notes: list[str] = []
+        self._settings, self._region, self._names = settings, region, names
 
     def __iter__(self) -> Iterator[Product]:
-        self.failures = []
+        self.failures, self.notes = [], []
         return self._products()
+
+    def header(self) -> tuple[str, ...]:
+        """The table's columns."""
+        with open_table(self.location, self._settings, self._region) as table:
+            return table.header
 
     def _products(self) -> Iterator[Product]:
         seen: set[str] = set()
         with open_table(self.location, self._settings, self._region) as table:
-            columns = _columns(table, self.location)
+            self.notes = table.notes
+            columns = _columns(table, self.location, self._names)
             columns.require(self.location, table.header, image=False)
             for row in table.rows:
                 if isinstance(row, BadRow):
                     self.failures.append(_failure(self.location, row.number, row.reason))
                     continue
                 if tuple(row.cells) != table.header:  # JSON lines may name other columns in every row
-                    columns = Columns.of(row.cells)
-                product_id = as_text(_cell(row.cells, columns.product)).strip()
+                    columns = Columns.of(row.cells, self._names)
+                product_id = product_of_row(row.cells, columns)
                 if not product_id:
                     self.failures.append(_failure(self.location, row.number, "the row names no product"))
                 elif product_id not in seen:
@@ -83,7 +97,7 @@ class ProductTable:
                     yield _product(product_id, columns, row.cells)
 
 
-class TableSource:
+class TableSource(Described):
     """Images, and products where the table describes them, out of one table.
 
     Paths are relative to the table's folder or to ``images/`` beside it. ``failures`` holds the rows of the last
@@ -91,54 +105,75 @@ class TableSource:
     """
 
     def __init__(
-        self, location: str, settings: Settings, *, products: ProductTable | None = None, region: str | None = None
+        self,
+        location: str,
+        settings: Settings,
+        *,
+        products: ProductTable | None = None,
+        region: str | None = None,
+        names: ColumnNames = NO_NAMES,
     ) -> None:
+        super().__init__(products)
         self.location = location
-        self.failures: list[Failure] = []
-        self._settings, self._products, self._region = settings, products, region
+        self._settings, self._region, self._names = settings, region, names
         folder = None if location.startswith("s3://") else Path(location).parent
-        self._bases = [] if folder is None else [folder, folder / "images"]
-
-    @property
-    def product_failures(self) -> list[Failure]:
-        """The rows of the separate product table that the last :meth:`products` could not use."""
-        return [] if self._products is None else self._products.failures
-
-    def __iter__(self) -> Iterator[CatalogueImage]:
-        self.failures = []
-        return self._images()
+        self._files = None if folder is None else Files([folder, folder / "images"])
+        self._last_pictured = ""
 
     def products(self) -> Iterator[Product]:
         """The products, each once: the separate table's, or this table's where it has titles or descriptions."""
-        if self._products is not None:
-            yield from self._products
+        if self.product_table is not None:
+            yield from super().products()
             return
         with open_table(self.location, self._settings, self._region) as table:
-            described = Columns.of(table.header).describe_products
+            described = Columns.of(table.header, self._names).describe_products
         if described:
-            yield from ProductTable(self.location, self._settings, self._region)
+            yield from ProductTable(self.location, self._settings, self._region, self._names)
+
+    def check(self) -> None:
+        """As every source's; and every column that was named is there."""
+        with open_table(self.location, self._settings, self._region) as table:
+            header = table.header
+            for note in table.notes:
+                self.note(note)
+        if self._names.named:
+            own = self.product_table
+            self._names.check(self.location, [*header, *(own.header() if own is not None else ())])
+        super().check()
+        columns = Columns.of(header, self._names)
+        read = [name for name in (columns.image, *columns.images.further) if name]
+        if len(read) > 1:
+            self.note(f"images are read from {len(read)} columns: {', '.join(read)}")
+        if columns.images.instead and not self._names.of("image"):
+            instead, given = ", ".join(columns.images.instead), " and ".join(read)
+            self.note(
+                f"{instead} counts where {given} is empty, and else is an attribute: name the columns to read all"
+            )
 
     def _images(self) -> Iterator[CatalogueImage]:
+        self._last_pictured = ""
         with open_table(self.location, self._settings, self._region) as table:
-            columns = _columns(table, self.location)
+            self.notes = table.notes
+            columns = _columns(table, self.location, self._names)
             columns.require(self.location, table.header, image=True)
             for row in table.rows:
                 if isinstance(row, BadRow):
                     self.failures.append(_failure(self.location, row.number, row.reason))
                     continue
                 if tuple(row.cells) != table.header:  # JSON lines may name other columns in every row
-                    columns = Columns.of(row.cells)
+                    columns = Columns.of(row.cells, self._names)
                 yield from self._images_of(row.number, row.cells, columns)
 
     def _images_of(self, number: int, cells: Mapping[str, object], columns: Columns) -> Iterator[CatalogueImage]:
-        product_id = as_text(_cell(cells, columns.product)).strip()
-        values = _list(_cell(cells, columns.image or columns.pixl))
+        product_id = product_of_row(cells, columns)
+        values = self._pictures(cells, columns)
+        if not values and product_id and product_id == self._last_pictured:
+            return  # one more variant of a product whose picture stands in a row above
         image_ids = _image_ids(_cell(cells, columns.image_id), len(values))
         attributes = columns.attributes_of(cells)
         if not values:
             values, image_ids = [""], [""]
-        for value, image_id in zip(values, image_ids, strict=True):
-            text = as_text(value).strip()
+        for text, image_id in zip(values, image_ids, strict=True):
             try:
                 if not product_id:
                     raise RowError("the row names no product")
@@ -146,9 +181,24 @@ class TableSource:
                     raise RowError("the row names no image")
                 known_id, location = self._place(product_id, text, image_id, pixl=columns.image is None)
             except RowError as error:
-                self.failures.append(_failure(self.location, number, str(error), product_id, image_id or text))
+                shown = image_id or text[:SHOWN]
+                self.failures.append(_failure(self.location, number, str(error), product_id, shown))
             else:
+                self._last_pictured = product_id
                 yield CatalogueImage(known_id, product_id, location, attributes)
+
+    def _pictures(self, cells: Mapping[str, object], columns: Columns) -> list[str]:
+        """What the row names: of all its columns of pictures, or of those that stand in where these are empty."""
+        if columns.image is None:
+            return [text for each in _list(_cell(cells, columns.pixl)) if (text := as_text(each).strip())]
+        for names in ((columns.image, *columns.images.further), columns.images.instead):
+            found = [text for name in names for text in pictures_in(cells.get(name), self._is_there)]
+            if found:
+                return list(dict.fromkeys(found))
+        return []
+
+    def _is_there(self, text: str) -> bool:
+        return self._files is not None and any(is_file(folder / text) for folder in self._files.folders)
 
     def _place(self, product_id: str, text: str, image_id: str, *, pixl: bool) -> tuple[str, str]:
         """The image id, made up where the table gives none, and the location, of one image's cell."""
@@ -160,25 +210,25 @@ class TableSource:
         scheme, divider, _ = text.partition("://")
         if divider:
             raise RowError(f"a picture cannot be read from {scheme}://; use a path or an http(s) address")
-        if not self._bases:
+        if self._files is None:
             raise RowError("a table on S3 can list http(s) addresses only, not paths")
-        return image_id or text, str(self._path(text))
+        return image_id or text, str(self._path(text, self._files))
 
-    def _path(self, text: str) -> Path:
-        path = PurePath(text if not text.startswith("//") else text[1:])
-        for base in self._bases:
-            if is_file(base / path):
-                if base is not self._bases[0]:
-                    self._bases.reverse()  # its neighbours are most likely there too
-                return base / path
-        if path.is_absolute() or ".." in path.parts:
+    def _path(self, text: str, files: Files) -> Path:
+        try:
+            found = files.find(text if not text.startswith("//") else text[1:])
+        except SeveralError as error:
+            raise RowError(str(error)) from None
+        if found is not None:
+            return found
+        if leads_out(text):
             # Such a path may point anywhere: it is believed only where it points at a file.
             raise RowError("there is no such file, and the path leads out of the table's folder")
-        return Path(self.location).parent / path
+        return Path(self.location).parent / text
 
 
-def _columns(table: Table, where: str) -> Columns:
-    columns = Columns.of(table.header)
+def _columns(table: Table, where: str, names: ColumnNames) -> Columns:
+    columns = Columns.of(table.header, names)
     if columns.product in table.repeated:
         raise CatalogueError(f"{where} has two columns named {columns.product}. Rename one of them")
     return columns
@@ -197,12 +247,24 @@ def pixl_address(pixl_id: str, settings: Settings) -> str:
 
 def _product(product_id: str, columns: Columns, cells: Mapping[str, object]) -> Product:
     # Shops export texts from their pages: `HeatTech&trade;` is meant to be read.
-    title, description = (unescape(as_text(_cell(cells, name))) for name in (columns.title, columns.description))
+    title, description = (
+        unescape(as_text(_first(_cell(cells, name)))) for name in (columns.title, columns.description)
+    )
     return Product(product_id, title, description, columns.attributes_of(cells))
+
+
+def product_of_row(cells: Mapping[str, object], columns: Columns) -> str:
+    """The id of a row's product; empty where it names none."""
+    return as_text(_cell(cells, columns.product)).strip() or as_text(_cell(cells, columns.product_instead)).strip()
 
 
 def _cell(cells: Mapping[str, object], name: str | None) -> object:
     return None if name is None else cells.get(name)
+
+
+def _first(value: object) -> object:
+    """Of a column that is repeated, the first cell that is not empty."""
+    return value[0] if isinstance(value, list) and value else value
 
 
 def _list(value: object) -> list[object]:
@@ -215,14 +277,6 @@ def _image_ids(value: object, count: int) -> list[str]:
     if len(ids) == count:
         return ids
     return [f"{ids[0]}-{place}" if ids and ids[0] else "" for place in range(1, count + 1)]
-
-
-def is_file(path: Path) -> bool:
-    """Whether a path that somebody wrote into a table is a file's."""
-    try:
-        return path.is_file()
-    except OSError:  # a name too long, a folder that may not be looked into
-        return False
 
 
 def _failure(where: str, number: int, reason: str, product_id: str = "", image_id: str = "") -> Failure:

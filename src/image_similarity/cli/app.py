@@ -16,7 +16,7 @@ from image_similarity.cli.changing import compare, use
 from image_similarity.cli.evaluating import evaluate
 from image_similarity.cli.keys import keys
 from image_similarity.cli.models import models
-from image_similarity.cli.opening import opened
+from image_similarity.cli.opening import columns_of, opened
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.serving import serve
 from image_similarity.cli.terminal import ReaderGoneError, say, write
@@ -118,6 +118,8 @@ def extract(
     dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="The dataset's name.")] = None,
     catalogue: Annotated[str | None, typer.Option(help="A table with addresses; a path or s3://bucket/key.")] = None,
     products: o.Products = None,
+    column: o.Column = None,
+    columns: o.ColumnsFile = None,
     dpt_number: Annotated[
         int | None,
         typer.Option("--dpt-number", "--dpt_number", min=0, help="A department, 0 for all, from its listing."),
@@ -161,7 +163,12 @@ def extract(
             report = place.extract_department(dpt_number, domain_id, options=choices, allow_removal=allow_removal)
         else:
             report = place.extract(
-                str(catalogue), str(dataset), products=products, options=choices, allow_removal=allow_removal
+                str(catalogue),
+                str(dataset),
+                products=products,
+                columns=columns_of(column, columns),
+                options=choices,
+                allow_removal=allow_removal,
             )
     show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
     show.say(f"The images are in {report.folder}")
@@ -176,6 +183,8 @@ def fit(
     dataset: o.Dataset,
     catalogue: Annotated[str | None, typer.Option(help="A folder or a table; else data/dataset/NAME.")] = None,
     products: o.Products = None,
+    column: o.Column = None,
+    columns: o.ColumnsFile = None,
     model: o.Model = IN_USE,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
@@ -201,6 +210,7 @@ def fit(
             dataset,
             catalogue,
             products=products,
+            columns=columns_of(column, columns),
             model=choice,
             data_augmentation=data_augmentation,
             number=number,

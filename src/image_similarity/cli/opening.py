@@ -13,8 +13,19 @@ if TYPE_CHECKING:
 
 def opened(root: Path, bars: Bars | None = None, **settings: object) -> Workspace:
     """The workspace of a folder, with the settings of the environment; ``settings`` go before those."""
+    from image_similarity.cli.terminal import say
     from image_similarity.settings import Settings
     from image_similarity.types import no_progress
     from image_similarity.workspace import Workspace
 
-    return Workspace(settings=Settings.from_environment(None, root=root, **settings), progress=bars or no_progress)
+    return Workspace(
+        settings=Settings.from_environment(None, root=root, **settings), progress=bars or no_progress, notes=say
+    )
+
+
+def columns_of(texts: list[str] | None, file: Path | None) -> dict[str, str | list[str]]:
+    """Which column is which: of a file, then as said on the command line."""
+    from image_similarity.catalogue.column_names import parsed, read_names
+
+    named: dict[str, str | list[str]] = read_names(file) if file is not None else {}
+    return named | parsed(texts or [])

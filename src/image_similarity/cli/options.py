@@ -70,6 +70,11 @@ Number = Annotated[int, typer.Option("--number", "-n", min=1, help="How many pro
 Products = Annotated[
     str | None, typer.Option(help="A table of titles and descriptions, where the catalogue has them apart.")
 ]
+Column = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="Which column is which, as in image=Photo: product, image, image_id, title, ..."),
+]
+ColumnsFile = Annotated[Path | None, typer.Option("--columns", help="A .toml file that says the same.")]
 Ways = Annotated[Aggregate, typer.Option(help="best pair of images, mean of all pairs, or the first version's votes.")]
 Filter = Annotated[str | None, typer.Option(help="Only such products, as in 'price < 50 and brand = \"Kipsta\"'.")]
 Text = Annotated[str | None, typer.Option(help="What to look for, in words; beside a photo or without one.")]

@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from image_similarity.errors import ModelError
+from image_similarity.errors import ImageError, ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
+
+T = TypeVar("T")
+NOTHING = "the model finds nothing in it: every number of its vector is zero"
+
+
+def each_row(
+    embed: Callable[[Sequence[T]], NDArray[np.float32]], pictures: Sequence[T]
+) -> list[NDArray[np.float32] | ImageError]:
+    """Embed pictures together; one that spoils the batch is found by itself, and costs no other its vector.
+
+    Args:
+        embed: a vector, or one of each view, for each of some pictures.
+        pictures: as ``embed`` takes them.
+
+    Returns:
+        For each its vectors, or why there are none.
+    """
+    if not pictures:
+        return []
+    try:
+        rows = embed(pictures)
+    except (ModelError, RuntimeError, ValueError, ArithmeticError) as error:
+        if len(pictures) == 1:
+            return [ImageError("embed", (str(error).splitlines() or [type(error).__name__])[0])]
+        return [row for picture in pictures for row in each_row(embed, [picture])]
+    return [row if is_usable(row) else ImageError("embed", NOTHING) for row in rows]
+
+
+def is_usable(vectors: NDArray[np.floating]) -> bool:
+    """Whether vectors ``(..., dimension)`` can be compared: finite, and none of them nothing but zeros."""
+    return bool(np.isfinite(vectors).all() and vectors.any(axis=-1).all())
 
 
 def mean_vector(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,13 +1,11 @@
 """The catalogue's attributes, a column each: what a row has is a small number that stands for a text.
 
-A column's texts are sorted, and so are its numbers where all of its texts are numbers. So whatever a filter asks for is
-a run of codes, and comparing codes in their narrow type is all that it costs.
+A column's texts are sorted, and so are the numbers that stand in them. So whatever a filter asks for is a run of codes,
+and comparing codes in their narrow type is all that it costs.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.errors import IndexDamagedError
+from image_similarity.index.amounts import numbers_of
 from image_similarity.index.texts import Texts, packed
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ MOST_ATTRIBUTES = 256  # a catalogue of more gets columns for those that most pr
 MOST_MET = 1024  # attributes that are counted for it, those that are met first
 ALIGNMENT = 64
 PROVISIONAL = np.dtype("<u4")
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Part = list[Any]  # where in the file an array is: dtype, offset in bytes, length
 Parts = dict[str, dict[str, Part]]  # attribute -> kind of part -> where
@@ -64,9 +62,11 @@ class Column:
     Attributes:
         codes: ``(rows,)`` unsigned; 0 where the row has no value, else 1 + the place of its text in ``texts``.
         texts: every value once, sorted.
-        ranks: like ``codes`` for ``numbers``; None where not every value is a number.
+        ranks: like ``codes`` for ``numbers``, 0 also where a text is no number; None where none is.
         numbers: every number once, sorted, float64.
-        by_code: the rows sorted by rank where there are ranks, else by code; None in files from before there was this.
+        by_code: the rows sorted by rank where every text is a number, else by code; None in files from before there was
+            this.
+        mixed: some texts are numbers and others are not.
     """
 
     codes: NDArray[np.unsignedinteger]
@@ -74,6 +74,17 @@ class Column:
     ranks: NDArray[np.unsignedinteger] | None = None
     numbers: NDArray[np.float64] | None = None
     by_code: SortedRows | None = None
+    mixed: bool = False
+
+    @property
+    def by_rank(self) -> SortedRows | None:
+        """The rows sorted by rank, where the file has them so."""
+        return None if self.mixed else self.by_code
+
+    @property
+    def by_text(self) -> SortedRows | None:
+        """The rows sorted by code, where the file has them so."""
+        return self.by_code if self.ranks is None or self.mixed else None
 
 
 class Columns(Mapping[str, Column]):
@@ -105,7 +116,9 @@ class Columns(Mapping[str, Column]):
             arrays = {kind: self._array(*where) for kind, where in parts.items()}
             by_code = SortedRows(arrays["order"], arrays["starts"]) if "order" in arrays else None
             texts = Texts(arrays["offsets"], arrays["blob"])
-            column = Column(arrays["codes"], texts, arrays.get("ranks"), arrays.get("numbers"), by_code)
+            mixed = "some_ranks" in arrays
+            ranks, numbers = (arrays.get(f"some_{kind}" if mixed else kind) for kind in ("ranks", "numbers"))
+            column = Column(arrays["codes"], texts, ranks, numbers, by_code, mixed)
         except (KeyError, TypeError, ValueError) as error:
             raise IndexDamagedError(f"the column of {attribute} is damaged") from error
         if len(column.codes) != self.rows:
@@ -202,12 +215,15 @@ class ColumnsWriter:
             "offsets": _put(file, offsets),
             "blob": _put(file, np.frombuffer(blob, np.uint8)),
         }
-        if all(is_number(text) for text in texts):
-            numbers, rank = np.unique(np.array([float(text) for text in texts]), return_inverse=True)
+        read = numbers_of(texts)
+        are = np.array([number is not None for number in read], bool)
+        if are.any():
+            numbers, rank = np.unique(np.array([number for number in read if number is not None]), return_inverse=True)
             of_number = np.zeros(len(texts) + 1, np.int64)
-            of_number[met] = rank + 1
-            parts["ranks"] = self._recoded(file, place, of_number)
-            parts["numbers"] = _put(file, numbers.astype("<f8"))
+            of_number[met[are]] = rank + 1
+            some = "" if are.all() else "some_"
+            parts[f"{some}ranks"] = self._recoded(file, place, of_number)
+            parts[f"{some}numbers"] = _put(file, numbers.astype("<f8"))
         parts["order"], parts["starts"] = _sorted_rows(file, parts.get("ranks", parts["codes"]))
         return parts
 
@@ -224,11 +240,6 @@ class ColumnsWriter:
                 file.write(narrow[block].tobytes())
                 rows += length
         return [narrow.dtype.str, offset, rows]
-
-
-def is_number(text: str) -> bool:
-    """Whether a text is a finite decimal number, written plainly."""
-    return NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
 
 
 def _sorted_rows(file: BufferedRandom, part: Part) -> tuple[Part, Part]:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from image_similarity.index.columns import Column
     from image_similarity.index.opened import StoredIndex
 
 MOST_VALUES = 50
@@ -15,7 +18,7 @@ MOST_VALUES = 50
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One attribute. ``values``: text and how many products have it, most frequent first; ``bounds``: of a number."""
+    """One attribute. ``values``: text and how many products have it, most frequent first; ``bounds``: of numbers."""
 
     name: str
     values: list[tuple[str, int]]
@@ -31,7 +34,7 @@ def facets(stored: StoredIndex, most: int = MOST_VALUES) -> list[Facet]:
     found = []
     for name in sorted(stored.columns):
         column = stored.columns[name]
-        if column.numbers is not None and len(column.numbers):
+        if column.numbers is not None and len(column.numbers) and _is_of_numbers(column, first_rows):
             found.append(Facet(name, [], (float(column.numbers[0]), float(column.numbers[-1]))))
             continue
         counts = np.bincount(column.codes[first_rows], minlength=len(column.texts) + 1)[1:]
@@ -40,3 +43,11 @@ def facets(stored: StoredIndex, most: int = MOST_VALUES) -> list[Facet]:
         frequent = np.argsort(-counts, kind="stable")[:most].tolist()
         found.append(Facet(name, [(column.texts[place], int(counts[place])) for place in frequent if counts[place]]))
     return found
+
+
+def _is_of_numbers(column: Column, rows: NDArray[np.uint32]) -> bool:
+    """Whether most products that have a value have a number: a ``n/a`` does not make prices texts."""
+    if not column.mixed or column.ranks is None:
+        return True
+    with_value = np.count_nonzero(column.codes[rows])
+    return bool(2 * np.count_nonzero(column.ranks[rows]) > with_value)

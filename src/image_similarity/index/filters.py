@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from image_similarity.index.columns import MISSING
 from image_similarity.index.passing import All, Codes, Either, Other, found
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from image_similarity.types import RowSet
 
 MOST_DEPTH = 50  # conditions inside conditions
+EXAMPLES = 3  # values that an error shows
+LONGEST_EXAMPLE = 30
 NAMED = 20  # attributes that an error lists
+NOWHERE: Mapping[str, bool] = MappingProxyType({})
 
 Value = str | float
-"""A text, or a number: 42 equals 42.0 where all values of the attribute are numbers, and is the text 42 elsewhere."""
+"""A text, or a number: 42 equals 42.0 and 42 EUR where the attribute has numbers, and is the text 42 elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class In:
 class Range:
     """The attribute is between two values, themselves included unless told otherwise; None: no bound.
 
-    Between numbers where all of its values are numbers; between texts in the order of their characters' code points,
-    so that dates like 2024-03-01 are in order. A missing value is in no range.
+    Between numbers: whatever of its values is none is in no range. Between texts in the order of their characters' code
+    points, so that dates like 2024-03-01 are in order. A missing value is in no range.
     """
 
     attribute: str
@@ -86,7 +90,7 @@ Filter = Equals | In | Range | And | Or | Not
 
 
 def passing(
-    condition: Filter, columns: Mapping[str, Column], rows: int, elsewhere: Collection[str] = frozenset()
+    condition: Filter, columns: Mapping[str, Column], rows: int, elsewhere: Mapping[str, bool] = NOWHERE
 ) -> RowSet:
     """The rows that pass.
 
@@ -94,10 +98,11 @@ def passing(
         condition: the filter.
         columns: the attributes that there are.
         rows: how many rows each has.
-        elsewhere: attributes that other rows have: where these rows have them not, all of their values are missing.
+        elsewhere: attributes that other rows have, and whether some of their values there are numbers. Where these rows
+            have them not, all of their values are missing.
 
     Raises:
-        UsageError: there is no such attribute, or a range of numbers is asked of texts.
+        UsageError: there is no such attribute, or a range of numbers is asked of one that has none.
     """
     return found(_resolved(condition, columns, elsewhere, MOST_DEPTH), rows)
 
@@ -107,7 +112,7 @@ def mask(condition: Filter, columns: Mapping[str, Column], rows: int) -> NDArray
     return passing(condition, columns, rows).mask()
 
 
-def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Collection[str], depth: int) -> Node:
+def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Mapping[str, bool], depth: int) -> Node:
     """The filter with codes in place of values."""
     if not depth:
         raise UsageError(f"the filter has more than {MOST_DEPTH} conditions inside each other")
@@ -123,7 +128,7 @@ def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Colle
             return All([]) if _is_of_missing(condition) else Either([])
         raise UsageError(_unknown(condition.attribute, condition.at, columns))
     if isinstance(condition, Range):
-        return _in_range(column, condition)
+        return _in_range(column, condition, has_numbers=elsewhere.get(condition.attribute, False))
     return _one_of(column, (condition.value,) if isinstance(condition, Equals) else condition.values)
 
 
@@ -154,9 +159,12 @@ def _one_of(column: Column, values: tuple[Value, ...]) -> Node:
             at = column.texts.find(text)
             coded |= {at + 1} if at >= 0 else set() if text else {MISSING}
     if column.ranks is None:
-        return Codes.of(column.codes, _runs(coded), column.by_code)
-    by_rank = Codes.of(column.ranks, _runs(ranked), column.by_code)
-    return Either([Codes.of(column.codes, _runs(coded), None), by_rank]) if coded else by_rank
+        return Codes.of(column.codes, _runs(coded), column.by_text)
+    by_rank = Codes.of(column.ranks, _runs(ranked), column.by_rank)
+    if not coded:
+        return by_rank
+    by_text = Codes.of(column.codes, _runs(coded), column.by_text)
+    return Either([by_text, by_rank]) if ranked else by_text
 
 
 def _runs(codes: set[int]) -> list[Run]:
@@ -169,25 +177,34 @@ def _runs(codes: set[int]) -> list[Run]:
     return runs
 
 
-def _in_range(column: Column, condition: Range) -> Codes:
+def _in_range(column: Column, condition: Range, *, has_numbers: bool) -> Node:
     bounds = [bound for bound in (condition.low, condition.high) if bound is not None]
     numeric = [bound for bound in bounds if not isinstance(bound, str)]
     where = _where(condition.at)
     if numeric and len(numeric) < len(bounds):
         raise UsageError(f"{where}{condition.attribute} cannot be between a number and a text")
     if numeric and column.numbers is None:
-        raise UsageError(
-            f"{where}{condition.attribute} is compared with the number {plain(numeric[0])}, but not all of its values "
-            'are numbers: write texts in quotes, as in size >= "M"'
-        )
+        if has_numbers:
+            return Either([])
+        raise UsageError(_no_numbers(column, condition.attribute, numeric[0], where))
     if numeric and column.ranks is not None and column.numbers is not None:
-        codes, by_code = column.ranks, column.by_code
+        codes, by_code = column.ranks, column.by_rank
         low, high = _span_of_numbers(column.numbers, condition)
     else:
-        codes, texts, by_code = column.codes, column.texts, column.by_code if column.ranks is None else None
+        codes, texts, by_code = column.codes, column.texts, column.by_text
         low = 0 if condition.low is None else texts.place(str(condition.low), after=not condition.low_included)
         high = len(texts) if condition.high is None else texts.place(str(condition.high), after=condition.high_included)
     return Codes.of(codes, [(low + 1, high + 1)] if low < high else [], by_code)
+
+
+def _no_numbers(column: Column, attribute: str, number: float, where: str) -> str:
+    """Why values cannot be compared with a number; and what can be done, where that gives the right rows."""
+    examples = column.texts[:EXAMPLES]
+    message = f"{where}{attribute} is compared with the number {plain(number)}, but none of its values is one: there "
+    message += "are " + ", ".join(f'"{each[:LONGEST_EXAMPLE]}"' for each in examples)
+    if any(character.isdigit() for each in examples for character in each):
+        return message  # in the order of their characters, 9 pieces come after 12 pieces
+    return f'{message}. Texts are compared in quotes, in the order of their letters: size >= "M"'
 
 
 def _span_of_numbers(numbers: NDArray[np.float64], condition: Range) -> tuple[int, int]:

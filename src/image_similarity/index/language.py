@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from image_similarity.errors import UsageError
-from image_similarity.index.columns import NUMBER
+from image_similarity.index.amounts import is_number
 from image_similarity.index.filters import MOST_DEPTH, And, Equals, Filter, In, Not, Or, Range, Value
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ class _Parser:
         if token.kind != "number":
             self._fail("a number, or a text in quotes")
         self._place += 1
-        if not NUMBER.fullmatch(token.text) or not math.isfinite(float(token.text)):
+        if not is_number(token.text):
             raise UsageError(f"the filter at character {token.at + 1}: {token.text[:20]} is no number that can be used")
         return float(token.text)
 

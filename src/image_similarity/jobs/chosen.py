@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.errors import ImageError
     from image_similarity.features.database import Database
     from image_similarity.index.opened import StoredIndex
     from image_similarity.index.recipe import Recipe
@@ -146,7 +147,28 @@ class Embedder:
         return {model.spec.key: model for model in self._models}
 
     def embed(self, pictures: Sequence[Squares]) -> NDArray[np.float32]:
-        """The squares of ``n`` pictures to unit vectors ``(n, dimension)``."""
+        """The squares of ``n`` pictures to unit vectors ``(n, dimension)``; of one that cannot be used, zeros.
+
+        Raises:
+            ImageError: none of them can be used.
+        """
+        import numpy as np
+
+        from image_similarity.errors import ImageError
+
+        rows = self.each(pictures)
+        sound = [row for row in rows if not isinstance(row, ImageError)]
+        if rows and not sound:
+            raise next(row for row in rows if isinstance(row, ImageError))
+        return np.stack([np.zeros_like(sound[0]) if isinstance(row, ImageError) else row for row in rows])
+
+    def each(self, pictures: Sequence[Squares]) -> list[NDArray[np.float32] | ImageError]:
+        """For each picture its unit vector ``(dimension,)``, or why there is none."""
+        from image_similarity.embedding.vectors import each_row
+
+        return each_row(self._together, pictures)
+
+    def _together(self, pictures: Sequence[Squares]) -> NDArray[np.float32]:
         import numpy as np
 
         sizes = zip(self._models, zip(*pictures, strict=True), strict=True)

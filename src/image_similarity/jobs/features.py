@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from image_similarity.catalogue import failures_of, product_failures_of
+from image_similarity.embedding.vectors import each_row
 from image_similarity.errors import ImageError
 from image_similarity.features.codec import encode
 from image_similarity.features.owners import Owners
@@ -88,9 +89,21 @@ class ModelInUse:
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As :meth:`~image_similarity.types.EmbeddingModel.embed`; the first call loads the model."""
+        return self._model().embed(pixels)
+
+    def each(self, stacks: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | ImageError]:
+        """The vectors of the views of each picture, or why there are none."""
+        model = self._model()  # which cannot be had: that is no picture's fault
+
+        def embed(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+            return model.embed(np.concatenate(some)).reshape(len(some), len(some[0]), -1)
+
+        return each_row(embed, stacks)
+
+    def _model(self) -> EmbeddingModel:
         if self._loaded is None:
             self._loaded = self.load()
-        return self._loaded.embed(pixels)
+        return self._loaded
 
     def let_go(self) -> None:
         """Give its memory back; the next call loads it again."""
@@ -258,28 +271,37 @@ class FeaturesRun:
         decoded = [each.result() for each in begun.decoding]
         self._fail_all([(each.image, each.failure) for each in decoded])
         sound = [each for each in decoded if each.failure is None]
+        failures: dict[str, tuple[CatalogueImage, Failure]] = {}
         for place in range(len(self.models)):
-            self._embed(place, [each for each in sound if place in each.pixels])
-        self.counts.done += len(sound)
-        self.counts.repaired += sum(each.repaired for each in sound)
+            failures |= self._embed(place, [each for each in sound if place in each.pixels])
+        self._fail_all(list(failures.values()))
+        self.counts.done += len(sound) - len(failures)
+        self.counts.repaired += sum(each.repaired for each in sound if each.image.image_id not in failures)
         self._tell()
         if begun.twins:
             self._finish(pool, self._begin(pool, begun.twins))
 
-    def _embed(self, place: int, images: Sequence[_Decoded]) -> None:
+    def _embed(self, place: int, images: Sequence[_Decoded]) -> dict[str, tuple[CatalogueImage, Failure]]:
+        """Store what one model makes of some images; the failures of those that it makes nothing of, by their ids."""
         if not images:
-            return
+            return {}
         model = self.models[place]
         stacks = [stack(image.pixels[place], self.views) for image in images]
-        vectors = model.embed(np.concatenate(stacks)).reshape(len(images), len(self.views), -1)
+        outcomes = list(zip(images, stacks, model.each(stacks), strict=True))
         self.store.put(
             (
                 FeatureRow(image.image, view, image.digest, white_background(pixels), encode(vector))
-                for image, views, rows in zip(images, stacks, vectors, strict=True)
+                for image, views, rows in outcomes
+                if not isinstance(rows, ImageError)
                 for view, pixels, vector in zip(self.views, views, rows, strict=True)
             ),
             model.spec.key,
         )
+        return {
+            image.image.image_id: (image.image, _failure(rows.stage, rows.reason, image.image))
+            for image, _, rows in outcomes
+            if isinstance(rows, ImageError)
+        }
 
     def _known(self, number: int) -> None:
         self.counts.known += number

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from image_similarity.catalogue.addresses import as_address, lasting
 from image_similarity.embedding.models import DEFAULT_CHOICE
-from image_similarity.embedding.vectors import mean_vector
+from image_similarity.embedding.vectors import NOTHING, is_usable, mean_vector
 from image_similarity.errors import ImageError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
+    from numpy.typing import NDArray
     from PIL import Image
 
     from image_similarity.dataset import Dataset
@@ -126,7 +129,7 @@ def search_many(
         embedder = loading.result() if loading else None
         answers = []
         for done, (photo, each) in enumerate(zip(photos, seen, strict=True), start=1):
-            own = None if embedder is None or each is None else mean_vector(embedder.embed(each.squares))
+            own = None if embedder is None or each is None else _vector(each, embedder)
             question = Question([_name(photo)], weighed(query_vector(text, own, options.words)))
             look = max(options.number, sure.depth)
             (matches,) = rank_products(gallery, [question], look, options.aggregate, allowed)
@@ -148,6 +151,18 @@ class _Seen:
     squares: list[Squares]
     plain: bool
     small: Image.Image | None
+
+
+def _vector(seen: _Seen, embedder: Embedder) -> NDArray[np.float32]:
+    """The mean of what a photo asks with, ``(1, dimension)``."""
+    rows = embedder.each(seen.squares)
+    for row in rows:
+        if isinstance(row, ImageError):
+            raise row
+    mean = mean_vector(np.stack([row for row in rows if not isinstance(row, ImageError)]))
+    if not is_usable(mean):
+        raise ImageError("embed", NOTHING)
+    return mean
 
 
 def _seen(photo: str | Path | bytes, model: Chosen, settings: Settings, options: SearchOptions) -> _Seen:

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from image_similarity.errors import UsageError
 from image_similarity.index.build import fitted_views, fresh_index, present_index
 from image_similarity.index.filters import passing
 from image_similarity.index.recent import place_of_product, recent
 from image_similarity.jobs.sure import calibration_file, judge
-from image_similarity.neighbours.rowset import Masked
 from image_similarity.ranking.both import Part, rank_both
 from image_similarity.ranking.gallery import Gallery, Question
 from image_similarity.settings import Folders
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from image_similarity.jobs.chosen import Chosen
     from image_similarity.jobs.sure import Judge
     from image_similarity.settings import Settings
-    from image_similarity.types import ProductMatch, RowSet
+    from image_similarity.types import ProductMatch
 
 Closeness = Literal["very close", "close", "look-alike"]
 TYPICAL = 200  # products whose most similar product is looked up, to know which score is a high one here
@@ -136,13 +134,10 @@ class State:
         if wanted is None:
             return self.parts
         stored = [self.base, *([self.recent.index] if self.recent.index else [])]
-        names = frozenset[str]().union(*(each.columns for each in stored))
-        sets: list[RowSet] = [passing(wanted, self.base.columns, self.base.manifest.rows, names)]
-        for each in stored[1:]:
-            try:
-                sets.append(passing(wanted, each.columns, each.manifest.rows, names))
-            except UsageError:  # a price of "free" among a few new ones: the others can still be compared
-                sets.append(Masked(np.zeros(each.manifest.rows, bool)))
+        # A price of "free" among a few new ones: the others can still be compared.
+        numeric = {name for each in stored for name, column in each.columns.items() if column.numbers is not None}
+        names = {name: name in numeric for each in stored for name in each.columns}
+        sets = [passing(wanted, each.columns, each.manifest.rows, names) for each in stored]
         return [part.only(rows) for part, rows in zip(self.parts, sets, strict=True)]
 
     def _question(self, product_id: str) -> Question | None:

@@ -118,7 +118,16 @@ class CellsIndex:
         """The keys of the ``k`` rows found for each query in the nearest cells."""
         count = len(self.vectors) if rows is None else rows.count
         alive = self._alive(rows) if rows is not None else self._slots >= 0 if self._moved else None
-        return self._closest(queries, self._nearest(queries, min(self._close(k), count), self._probes(count), alive), k)
+        slots = self._nearest(queries, min(self._close(k), count), self._probes(count), alive)
+        short = (slots >= 0).sum(axis=1) < k  # a query that is like nothing is near no cell
+        if not short.any():
+            return self._closest(queries, slots, k)
+        keys = np.empty((len(queries), k), np.int64)
+        if not short.all():
+            keys[~short] = self._closest(queries[~short], slots[~short], k)
+        numbers = np.arange(len(self.vectors)) if rows is None else rows.numbers()
+        keys[short] = all_of(self.vectors, queries[short], numbers, k)
+        return keys
 
     def _of_few(self, queries: NDArray[np.float32], k: int, rows: RowSet | None) -> NDArray[np.int64]:
         """The same without cells: all rows that are allowed are looked at."""

@@ -10,14 +10,15 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from image_similarity.errors import ImageSimilarityError, UsageError
+from image_similarity.embedding.vectors import NOTHING, each_row, is_usable
+from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.index.language import parse_filter
@@ -136,7 +137,16 @@ class ServedModel:
     def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
         """Views ``(n, size, size, 3)`` to vectors ``(n, dimension)``, by the keys of some of its networks."""
         with NETWORKS:
-            return {key: self.embedder.models[key].embed(views) for key, views in pixels.items()}
+            rows = {key: each_row(partial(self._embed, key), [views]) for key, views in pixels.items()}
+        vectors = {}
+        for key, (row,) in rows.items():
+            if isinstance(row, ImageError):
+                raise row
+            vectors[key] = row
+        return vectors
+
+    def _embed(self, key: str, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return self.embedder.models[key].embed(views[0])[None]
 
     @cached_property
     def likes(self) -> list[Like]:
@@ -189,13 +199,18 @@ class ServedModel:
         texts = [each.words.text for each in batch if each.words is not None and self.text is not None]
         with NETWORKS:
             embedder = self.alone if len(photos) == 1 else self.embedder
-            seen = iter(embedder.embed(photos) if photos else ())
+            seen = iter(embedder.each(photos))
             read = iter(self.text.embed(texts) if texts and self.text is not None else ())
         vectors = list[Vectors | Exception]()
         for asked in batch:
-            photo = next(seen)[None] if asked.squares is not None else None
+            photo = next(seen) if asked.squares is not None else None
             words = next(read)[None] if asked.words is not None and self.text is not None else None
-            vectors.append(weighing(asked.like, self.chosen)(query_vector(words, photo, asked.words)))
+            if isinstance(photo, ImageError):
+                vectors.append(photo)
+                continue
+            one = None if photo is None else photo[None]
+            vector = weighing(asked.like, self.chosen)(query_vector(words, one, asked.words))
+            vectors.append(vector if is_usable(vector) else ImageError("embed", NOTHING))
         return vectors
 
     def _answer(self, batch: Sequence[Question]) -> list[Found | Exception | None]:

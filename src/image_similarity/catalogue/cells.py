@@ -1,0 +1,78 @@
+"""The pictures that one cell names: one or several, divided by signs, as a JSON or Python list, or the bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from math import isnan
+from pathlib import PurePosixPath
+
+from image_similarity.catalogue.names import IMAGE_ENDINGS
+
+DIVIDERS = ("\n", "|", ";", ",")
+BETWEEN_ADDRESSES = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
+QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+INSIDE = ("bytes", "src", "url", "image_url", "href", "link", "path", "file", "file_name", "image", "original", "large")
+"""Names under which an object has its picture, the first that is there counts."""
+
+
+def pictures_in(cell: object, is_there: Callable[[str], bool]) -> list[str]:
+    """Paths and addresses, each once; a picture's bytes as a ``data:`` address. ``is_there`` knows files' names."""
+    return list(dict.fromkeys(text for text in _texts(cell, is_there) if text))
+
+
+def _texts(cell: object, is_there: Callable[[str], bool]) -> list[str]:
+    if isinstance(cell, (bytes, bytearray, memoryview)):
+        return [f"data:application/octet-stream;base64,{b64encode(cell).decode()}"] if cell else []
+    if isinstance(cell, (list, tuple)):
+        return [text for each in cell for text in _texts(each, is_there)]
+    if isinstance(cell, Mapping):
+        inner = next((cell[name] for name in INSIDE if cell.get(name)), None)
+        return [] if inner is None else _texts(inner, is_there)
+    if cell is None or (isinstance(cell, float) and isnan(cell)):
+        return []
+    text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+    return _divided(text, is_there)
+
+
+def _divided(text: str, is_there: Callable[[str], bool]) -> list[str]:
+    if text[:1] in "[{(" and text[-1:] in "]})" and len(text) > 1:
+        listed = _listed(text, is_there)
+        if listed is not None:
+            return listed
+    if text[:5].lower() == "data:":
+        return [text]
+    if "//" in text:
+        parts = BETWEEN_ADDRESSES.split(text)
+        if len(parts) > 1:
+            return [each for part in parts for each in _divided(part.strip(" \t\r\n,;|"), is_there)]
+    for divider in DIVIDERS:
+        if divider in text:
+            parts = [part for part in (part.strip() for part in text.split(divider)) if part]
+            if parts and (all(map(_is_picture, parts)) or divider == "\n") and not is_there(text):
+                return [each for part in parts for each in _divided(part, is_there)] if parts != [text] else parts
+    return [text]
+
+
+def _listed(text: str, is_there: Callable[[str], bool]) -> list[str] | None:
+    """The elements of a list as JSON, Python, numpy or PostgreSQL write it."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, (list, dict)):
+        return _texts(value, is_there)
+    quoted = [single or double for single, double in QUOTED.findall(text)]
+    if quoted and not text.startswith("{'"):
+        return [re.sub(r"\\(.)", r"\1", each).strip() for each in quoted]
+    return None if is_there(text) else _divided(text[1:-1].strip(), is_there)
+
+
+def _is_picture(text: str) -> bool:
+    """Whether a text by itself is the name of a picture: an address, or a file with such an ending."""
+    if re.match(r"(?:https?:)?//", text, re.IGNORECASE):
+        return True
+    path = text.partition("?")[0]
+    return PurePosixPath(path.replace("\\", "/")).suffix.lower() in IMAGE_ENDINGS

@@ -1,0 +1,90 @@
+"""Names of columns that somebody says, where a table has none that are known: ``image=Photo``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from image_similarity.errors import UsageError
+
+ROLES = ("product", "image", "image_id", "title", "description")
+ALSO = {"product_id": "product", "images": "image"}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNames:
+    """The columns of each role, in the order in which they are looked for; all of ``image`` are read."""
+
+    named: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles that have names."""
+        return list(dict.fromkeys(role for role, _ in self.named))
+
+    def of(self, role: str) -> list[str]:
+        """The names of one role's columns."""
+        return [name for each, name in self.named if each == role]
+
+    def check(self, where: str, header: Iterable[str]) -> None:
+        """Refuse a name that no table has.
+
+        Raises:
+            UsageError: one of the names is not in the header.
+        """
+        there = list(dict.fromkeys(name for name in header if name))
+        for role, name in self.named:
+            if name not in there:
+                raise UsageError(f"{where} has no column {name!r} for {role}. It has: {', '.join(there) or 'none'}")
+
+    @classmethod
+    def given(cls, names: Mapping[str, str | Sequence[str]]) -> ColumnNames:
+        """From a role to one name or several.
+
+        Raises:
+            UsageError: there is no such role.
+        """
+        named = []
+        for role, value in names.items():
+            known = ALSO.get(role, role)
+            if known not in ROLES:
+                raise UsageError(f"there is no column for {role!r}: name {', '.join(ROLES[:-1])} or {ROLES[-1]}")
+            values = [value] if isinstance(value, str) else list(value)
+            if not all(isinstance(each, str) and each for each in values):
+                raise UsageError(f"the column for {role} must be a name, or a list of names")
+            named += [(known, each) for each in values]
+        return cls(tuple(named))
+
+
+NO_NAMES = ColumnNames()
+
+
+def read_names(path: Path) -> dict[str, str | list[str]]:
+    """A small file that says which column is which, in TOML: ``image = ["Photo", "Photo 2"]``.
+
+    Raises:
+        UsageError: it cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the names of columns in {path}: {error.strerror or error}") from error
+    except ValueError as error:  # TOML's errors and UTF-8's are among them
+        raise UsageError(f'{path} is not as names of columns must be, image = "Photo" for one: {error}') from error
+
+
+def parsed(texts: Iterable[str]) -> dict[str, list[str]]:
+    """``image=Photo`` as people write it, a role as often as it has columns.
+
+    Raises:
+        UsageError: one is not of this form.
+    """
+    names: dict[str, list[str]] = {}
+    for text in texts:
+        role, divider, name = text.partition("=")
+        if not divider or not name.strip():
+            raise UsageError(f"{text!r} does not say which column is which: write image=Photo")
+        names.setdefault(role.strip(), []).append(name.strip())
+    return names

@@ -1,0 +1,104 @@
+"""The file that a path in a table means: as it is written, or as another system writes it."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path, PurePath, PureWindowsPath
+from urllib.parse import unquote
+
+MOST_FOLDERS = 256  # whose names are held
+
+
+class SeveralError(Exception):
+    """More than one file is meant."""
+
+
+class Files:
+    """The files below some folders, tried in turn; the one that had the last is tried first.
+
+    A path may have backslashes, ``%20``, a leading ``./`` or ``/``, letters in another case, and accents composed or
+    not: whatever leads to exactly one file.
+    """
+
+    def __init__(self, folders: list[Path]) -> None:
+        self.folders = folders
+        self._names: dict[Path, dict[str, str | None]] = {}
+
+    def find(self, text: str) -> Path | None:
+        """The file of a path, None where there is none.
+
+        Raises:
+            SeveralError: there is none of this name, and several that differ in case or accents alone.
+        """
+        forms = _forms(text)
+        for form in forms:
+            for folder in self.folders:
+                if is_file(folder / form):
+                    if folder is not self.folders[0]:
+                        self.folders.reverse()  # its neighbours are most likely there too
+                    return folder / form
+        for form in forms:
+            path = PurePath(form)
+            if not path.is_absolute() and ".." not in path.parts:
+                for folder in self.folders:
+                    found = self._alike(folder, path.parts)
+                    if found is not None and is_file(found):
+                        return found
+        return None
+
+    def _alike(self, folder: Path, parts: tuple[str, ...]) -> Path | None:
+        for part in parts:
+            names = self._names_in(folder)
+            key = _folded(part)
+            if key not in names:
+                return None
+            name = names[key]
+            if name is None:
+                if not (folder / part).exists():
+                    raise SeveralError(f"several files are called {part} but for the case of their letters")
+                name = part
+            folder = folder / name
+        return folder
+
+    def _names_in(self, folder: Path) -> dict[str, str | None]:
+        if folder not in self._names:
+            if len(self._names) >= MOST_FOLDERS:
+                self._names.clear()
+            names: dict[str, str | None] = {}
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        key = _folded(entry.name)
+                        names[key] = None if key in names else entry.name
+            except OSError:  # no folder, or none that may be looked into
+                names = {}
+            self._names[folder] = names
+        return self._names[folder]
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path that somebody wrote into a table is a file's."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, with a NUL; a folder that may not be looked into
+        return False
+
+
+def leads_out(text: str) -> bool:
+    """Whether a path leads out of the folder that it is relative to."""
+    return PurePath(text).is_absolute() or bool(PureWindowsPath(text).drive) or ".." in PureWindowsPath(text).parts
+
+
+def _forms(text: str) -> list[str]:
+    """The path as it is written, then as others write it, each once."""
+    forms = [text]
+    if "\\" in text:
+        forms.append(text.replace("\\", "/"))
+    forms += [unquote(form) for form in forms if "%" in form]
+    forms += [form.lstrip("/") for form in forms if form.startswith("/")]
+    return [form for form in dict.fromkeys(forms) if form and "\0" not in form]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
