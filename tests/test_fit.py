@@ -218,7 +218,7 @@ def test_lines_of_a_table_that_repeat_or_contradict(workspace: Workspace, folder
                 ("product_id", "image_id", "image"),
                 ("red", "1", "red_1.png"),
                 ("red", "1", "red_1.png"),
-                ("blue", "1", "blue_1.png"),
+                ("red", "1", "red_2.png"),
                 ("blue", "2", "blue_1.png"),
                 ("", "3", "green_1.png"),
                 ("green", "4", "gone.png"),
@@ -227,7 +227,7 @@ def test_lines_of_a_table_that_repeat_or_contradict(workspace: Workspace, folder
     report = workspace.fit("shop", table, model=MODEL)
     assert counted(report) == (2, 1, 3)
     reasons = {(each.stage, each.product_id): each.reason for each in report.failures}
-    assert reasons["list", "blue"].startswith("the image id already stands for ")
+    assert reasons["list", "red"].startswith("the image id already stands for ")
     assert "names no product" in reasons["list", ""]
     assert reasons["read", "green"] == "No such file or directory"
 

@@ -229,8 +229,7 @@ def test_a_workspace_that_may_only_be_read_is_named() -> None:
         for path in read_only:
             path.chmod(0o555)
         try:
-            asked = ["similar", "red", "--dataset", "shop", "--model", "colour-shape", "--workspace", str(data)]
-            for each in (command, fit_command(data / "new", folder), asked):
+            for each in (command, fit_command(data / "new", folder)):
                 failed = run_into(NOBODY, OPENING, each)
                 assert failed.returncode == 1
                 assert "features.db cannot be opened: " in one_line(failed.stderr)

@@ -66,10 +66,32 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
         _migrate(connection, path)
     except sqlite3.Error as error:
         connection.close()
+        if _only_readable(error, path):
+            return _unchanging(path)
         raise explained(error, path) from error
     except StoreError:
         connection.close()
         raise
+    return connection
+
+
+def _only_readable(error: sqlite3.Error, path: Path) -> bool:
+    """Whether the file can be read and is whole without its log, and only writing to it went wrong."""
+    log = path.with_name(f"{path.name}-wal")
+    is_kept = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    return is_kept and path.is_file() and not (log.exists() and log.stat().st_size)
+
+
+def _unchanging(path: Path) -> sqlite3.Connection:
+    """A store that cannot be written, to be read without the files that SQLite wants beside it."""
+    connection = None
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        _migrate(connection, path)
+    except (sqlite3.Error, StoreError) as error:
+        if connection is not None:
+            connection.close()
+        raise error if isinstance(error, StoreError) else explained(error, path) from error
     return connection
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from image_similarity.catalogue.addresses import lasting
 from image_similarity.catalogue.ledger import LISTING, Ledger
 from image_similarity.catalogue.listing import department_listing
 from image_similarity.catalogue.names import unsafe_reason
 from image_similarity.catalogue.s3 import read_once
 from image_similarity.catalogue.sources import failures_of, open_source, product_failures_of
+from image_similarity.catalogue.taken import under_its_own_id
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
 from image_similarity.features.database import Database
@@ -135,17 +135,7 @@ class _Run:
     def take(self, source: CatalogueSource) -> None:
         """Take the whole catalogue into the ledger: a listing that breaks off does so before anything is fetched."""
         for image in source:
-            reason = unsafe_reason(image.image_id) if image.is_remote else None
-            if reason is None:
-                other = self.ledger.add_image(image)
-                if other is None:
-                    self.progress("list", self.counts.seen + len(self.ledger))
-                    continue
-                if (other.product_id, lasting(other.location)) == (image.product_id, lasting(image.location)):
-                    self.counts.known += 1  # the same line once more
-                    continue
-                reason = f"the image id already stands for {other.location} of product {other.product_id}"
-            self._fail(_failure("list", reason, image))
+            self._take(image)
         for failure in failures_of(source):
             self._fail(failure)
         for product in source.products():
@@ -153,6 +143,20 @@ class _Run:
         for failure in product_failures_of(source):
             self._fail(failure)
         self.total = self.counts.seen + len(self.ledger)
+
+    def _take(self, image: CatalogueImage) -> None:
+        reason = unsafe_reason(image.image_id) if image.is_remote else None
+        other = None if reason else self.ledger.add_image(image)
+        if reason is None and other is None:
+            self.progress("list", self.counts.seen + len(self.ledger))
+        elif other is None:
+            self._fail(_failure("list", str(reason), image))
+        elif isinstance(instead := under_its_own_id(image, other), CatalogueImage):
+            self._take(instead)
+        elif instead is None:
+            self.counts.known += 1  # the same line once more
+        else:
+            self._fail(_failure("list", instead, image))
 
     def wanted(self) -> Iterator[Wanted]:
         """The images that have to come from the network; the others are settled on the way."""

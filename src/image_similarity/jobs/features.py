@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from image_similarity.catalogue import failures_of, product_failures_of
+from image_similarity.catalogue.taken import under_its_own_id
 from image_similarity.embedding.vectors import each_row
 from image_similarity.errors import ImageError
 from image_similarity.features.codec import encode
@@ -210,13 +211,12 @@ class FeaturesRun:
             for image, other in zip(chunk, self.records.claim(chunk), strict=True):
                 if other is None:
                     yield image
-                elif (other.product_id, other.location) == (image.product_id, image.location):
+                elif isinstance(instead := under_its_own_id(image, other), CatalogueImage):
+                    yield from self._claimed([instead])
+                elif instead is None:
                     self._known(1)  # the same line once more
-                elif other.location == image.location:
-                    yield from self._claimed([_of_its_own(image)])  # one photo on two products
                 else:
-                    reason = f"the image id already stands for {other.location} of product {other.product_id}"
-                    self._fail(_failure("list", reason, image))
+                    self._fail(_failure("list", instead, image))
 
     def _nameable(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
         """The images whose ids the store can tell apart."""
@@ -327,11 +327,6 @@ class FeaturesRun:
 
     def _tell(self) -> None:
         self.progress("features", self.counts.seen, self._total)
-
-
-def _of_its_own(image: CatalogueImage) -> CatalogueImage:
-    """The same picture under an id that no other product's has."""
-    return replace(image, image_id=f"{image.image_id}#{image.product_id}")
 
 
 def _failure(stage: str, reason: str, image: CatalogueImage) -> Failure:

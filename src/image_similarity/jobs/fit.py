@@ -14,7 +14,7 @@ from image_similarity.errors import NotFittedError
 from image_similarity.features.database import Database
 from image_similarity.features.removal import RemovalLimit
 from image_similarity.features.schema import explained
-from image_similarity.files import locked
+from image_similarity.files import locked, remove_leftovers
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
 from image_similarity.jobs.change import remove_unnamed
@@ -148,6 +148,8 @@ def _fit(
         )
         run.run(source)
         remove_unnamed(database, settings)
+        for folder in (folders.models, folders.trained_models):
+            remove_leftovers(folder)
         if not run.counts.done + run.counts.known:
             raise NotFittedError(_nothing_usable(run))
         stored = fresh_index(database, folders.index, recipe, views, progress=progress)

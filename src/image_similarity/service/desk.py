@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from image_similarity.files import remove_leftovers
 from image_similarity.jobs.change import remove_unnamed
 from image_similarity.processors import processors
 from image_similarity.service.answering.succession import Succession
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 T = TypeVar("T")
+HALF_WRITTEN = 10.0  # seconds: what another service beside this one writes is written sooner
 
 
 class Desk:
@@ -49,6 +51,8 @@ class Desk:
         self.health = Health()
         self.store = Store(self.dataset, settings)
         self.store.begin(lambda database: remove_unnamed(database, settings))
+        for kept in ("photos", "labels", "imports"):
+            remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
         self._succession = Succession(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
         self.pictures = Pictures(settings.max_pixels)

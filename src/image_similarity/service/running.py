@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
@@ -78,6 +80,9 @@ def run(
             told(sig, frame)
 
         server.handle_exit = handle_exit  # type: ignore[method-assign]
+        with suppress(ValueError):  # not the main thread, which gets no signals
+            # When all is ended well, uvicorn sends itself the signal once more: that is no way to end for a service.
+            signal.signal(signal.SIGTERM, lambda *_: None)
         server.run(sockets=[listening])
 
 

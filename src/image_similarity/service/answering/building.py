@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from image_similarity.features.database import Database
@@ -28,7 +30,16 @@ def begin_to_build(choice: ModelChoice, dataset: Dataset, settings: Settings) ->
     return builder
 
 
+def _end_with_parent() -> None:
+    """A service that was killed has nobody left to ask this index: the next one builds its own."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
 def _build(choice: ModelChoice, dataset: Dataset, settings: Settings) -> None:
+    Thread(target=_end_with_parent, name="parent", daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(NICE)
     with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
