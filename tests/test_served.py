@@ -34,7 +34,7 @@ def model(settings: Settings, tmp_path: Path) -> Iterator[ServedModel]:
 
 
 def question(model: ServedModel, colour: tuple[int, int, int]) -> Asked:
-    return Asked(1, model.chosen.squares(Image.new("RGB", (32, 32), colour)))
+    return Asked(1, [model.chosen.squares(Image.new("RGB", (32, 32), colour))])
 
 
 def first(found: Found | None) -> tuple[str, float]:

@@ -209,6 +209,24 @@ def test_the_photo_of_a_form_may_have_either_name(service: Service, field: str) 
     assert answer.status_code == 200, answer.text
 
 
+def test_several_photos_of_one_thing_are_one_question(service: Service) -> None:
+    photos = [photo_of(RED), photo_of((0, 0, 250))]
+    alone = [service.search(photo, number="1")["matches"][0] for photo in photos]
+    best = max(alone, key=lambda match: match["score"])
+    as_form = service.post("/v1/search", files=[("file", photo) for photo in photos], data={"number": "2"}).json()
+    as_json = service.post(
+        "/v1/search",
+        json={"images": [{"base64": base64.b64encode(photo).decode()} for photo in photos], "number": 2},
+    ).json()
+    assert as_form == as_json
+    assert {match["product_id"] for match in alone} == {match["product_id"] for match in as_form["matches"]}
+    assert as_form["matches"][0]["score"] == best["score"]
+    too_many = service.post("/v1/search", files=[("file", photos[0])] * 9)
+    assert too_many.status_code == 400
+    cropped = service.post("/v1/search", files=[("file", photo) for photo in photos], data={"crop": "0,0,1,1"})
+    assert cropped.status_code == 422
+
+
 def test_attributes_may_be_numbers_truths_and_nulls(service: Service) -> None:
     attributes = {"price": 4.99, "pieces": 3, "new": True, "old": None}
     body = {"attributes": attributes, "images": [{"base64": base64.b64encode(photo_of(RED)).decode()}]}

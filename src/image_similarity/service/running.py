@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 import sys
-from contextlib import suppress
+import threading
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
@@ -26,6 +26,7 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (recognised, not chosen)
 SWITCH = 0.001  # seconds that a thread may keep others waiting; Python's own is five times that
 COLLECTED = (20_000, 20, 20)  # objects until a look at the youngest, and looks until one at the older ones
 KEEP_ALIVE = 30  # seconds
+FINISHING = 4.0  # seconds that pictures have to be decoded when the service stops
 LAST_WORDS = 20  # seconds that requests have to end when the service stops
 MOST_CONNECTIONS = 4096
 OWN_FILES = 256  # files and sockets that the service itself has open
@@ -76,13 +77,15 @@ def run(
         told = server.handle_exit
 
         def handle_exit(sig: int, frame: FrameType | None) -> None:
-            close_all()  # nobody waits for a picture that takes long
-            told(sig, frame)
+            late = threading.Timer(FINISHING, close_all)  # who decodes for so long yet is not waited for
+            late.daemon = True
+            late.start()
+            if sig == signal.SIGTERM:  # to be told to end is no failure; uvicorn would die of the signal afterwards
+                server.should_exit = True
+            else:
+                told(sig, frame)
 
         server.handle_exit = handle_exit  # type: ignore[method-assign]
-        with suppress(ValueError):  # not the main thread, which gets no signals
-            # When all is ended well, uvicorn sends itself the signal once more: that is no way to end for a service.
-            signal.signal(signal.SIGTERM, lambda *_: None)
         server.run(sockets=[listening])
 
 

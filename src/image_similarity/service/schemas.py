@@ -14,6 +14,8 @@ MOST_NUMBER = 200
 """Products that one answer may have."""
 MOST_PRODUCTS = 10_000
 """Products of one bulk import that comes as JSON."""
+MOST_PHOTOS = 8
+"""Photos of one thing that a search may have."""
 MOST_IMAGES = 50
 """Pictures that one product may be given at a time."""
 THUMBNAIL = 320  # pixels wide
@@ -111,6 +113,9 @@ class SearchRequest(Strict):
     """A photo, or words where the model knows words, or both."""
 
     image: Image | None = None
+    images: Annotated[list[Image], Field(min_length=1, max_length=MOST_PHOTOS)] | None = Field(
+        default=None, description="Several photos of one thing, beside or in place of `image`: the best pair counts."
+    )
     text: Words | None = Field(default=None, description="What to look for, in words.")
     text_weight: Share = Field(default=0.5, description="The share of the words beside a photo.")
     crop: Crop | None = Field(default=None, description="Ask with this part of the photo only.")

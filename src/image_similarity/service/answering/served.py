@@ -48,10 +48,13 @@ NETWORKS = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question, ready for the network. ``squares`` None: only words; ``product_id``: of a product instead."""
+    """One question, ready for the network.
+
+    ``squares``: of each photo of one thing; none: only words. ``product_id``: of a product instead.
+    """
 
     number: int
-    squares: Squares | None = None
+    squares: Sequence[Squares] = ()
     plain: bool = False
     words: Words | None = None
     product_id: str | None = None
@@ -195,7 +198,7 @@ class ServedModel:
 
     def _vectors(self, batch: Sequence[Asked]) -> list[Vectors | Exception]:
         """The vector of each question, ``(1, dimension)``: its photo's, its words', or both; one pass for all."""
-        photos = [each.squares for each in batch if each.squares is not None]
+        photos = [squares for each in batch for squares in each.squares]
         texts = [each.words.text for each in batch if each.words is not None and self.text is not None]
         with NETWORKS:
             embedder = self.alone if len(photos) == 1 else self.embedder
@@ -203,13 +206,14 @@ class ServedModel:
             read = iter(self.text.embed(texts) if texts and self.text is not None else ())
         vectors = list[Vectors | Exception]()
         for asked in batch:
-            photo = next(seen) if asked.squares is not None else None
+            own = [next(seen) for _ in asked.squares]
             words = next(read)[None] if asked.words is not None and self.text is not None else None
-            if isinstance(photo, ImageError):
-                vectors.append(photo)
+            failed = next((each for each in own if isinstance(each, ImageError)), None)
+            if failed is not None:
+                vectors.append(failed)
                 continue
-            one = None if photo is None else photo[None]
-            vector = weighing(asked.like, self.chosen)(query_vector(words, one, asked.words))
+            photos_of_one = np.stack([each for each in own if not isinstance(each, ImageError)]) if own else None
+            vector = weighing(asked.like, self.chosen)(query_vector(words, photos_of_one, asked.words))
             vectors.append(vector if is_usable(vector) else ImageError("embed", NOTHING))
         return vectors
 

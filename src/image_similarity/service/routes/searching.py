@@ -19,7 +19,7 @@ from image_similarity.service.bodies import (
     JSON,
     body_of,
     fields_in,
-    file_in,
+    files_in,
     form_of,
     json_body,
     kind_of,
@@ -32,6 +32,8 @@ from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routing import answered, desk_of, may_read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from image_similarity.jobs.chosen import Squares
 
 WHOLE = 1 << 16
@@ -43,7 +45,13 @@ router = APIRouter(tags=["search"], dependencies=[Depends(may_read)])
 BODY = body_of(
     "SearchRequest",
     {
-        "file": {"type": "string", "format": "binary", "description": "The photo."},
+        "file": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": schemas.MOST_PHOTOS,
+            "items": {"type": "string", "format": "binary"},
+            "description": "The photo; or several of one thing.",
+        },
         "text": {"type": "string"},
         "text_weight": {"type": "number", "minimum": 0, "maximum": 1},
         "crop": {"type": "string", "description": "left,top,width,height in shares of the photo."},
@@ -68,12 +76,12 @@ BODY["requestBody"]["content"]["image/jpeg"] = {"schema": {"type": "string", "fo
 async def search(request: Request) -> Response:
     """A photo as a file of a form, as base64, by its address or as one that is kept; or words; or both."""
     desk = desk_of(request)
-    asked, data = await _asked(request, kind_of(request, *PICTURES))  # who sends slowly takes nobody's place
+    asked, photos = await _asked(request, kind_of(request, *PICTURES))  # who sends slowly takes nobody's place
     async with desk.admitted():
-        if asked.image is not None:
-            data = await picture_bytes(desk, asked.image)
+        for image in [*([asked.image] if asked.image else ()), *(asked.images or ())]:
+            photos.append(await picture_bytes(desk, image))
         model = desk.lineup.model(asked.model)
-        question = await _question(desk, model, asked, data)
+        question = await _question(desk, model, asked, photos)
         return answered(_matches(model, found(await asyncio.wrap_future(model.ask(question)), "such product")))
 
 
@@ -102,22 +110,23 @@ async def similar(
         return answered(_matches(served, found(answer, f"product {product_id!r}")))
 
 
-async def _asked(request: Request, kind: str) -> tuple[schemas.SearchRequest, Picture | None]:
-    """What is searched for, and the photo where the body brings it along."""
+async def _asked(request: Request, kind: str) -> tuple[schemas.SearchRequest, list[Picture]]:
+    """What is searched for, and the photos that the body brings along."""
     if kind == JSON:
-        return await json_body(request, schemas.SearchRequest), None
+        return await json_body(request, schemas.SearchRequest), []
     if kind == FORM:
-        async with form_of(request, files=1) as form:
-            return schemas.SearchRequest.model_validate(fields_in(form, *FILE)), await file_in(form, *FILE)
+        async with form_of(request, files=schemas.MOST_PHOTOS) as form:
+            asked = schemas.SearchRequest.model_validate(fields_in(form, *FILE))
+            return asked, [photo for name in FILE for photo in await files_in(form, name)]
     asked = schemas.SearchRequest.model_validate(fields_in(request.query_params))
-    return asked, await raw_body(request)
+    return asked, [await raw_body(request)]
 
 
-async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, data: Picture | None) -> Asked:
-    if data is None and asked.text is None:
+async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, photos: Sequence[Picture]) -> Asked:
+    if not photos and asked.text is None:
         raise UnusableError("there is nothing to search for: give a photo or a text")
-    if asked.crop is not None and data is None:
-        raise UnusableError("a crop needs a photo")
+    if asked.crop is not None and len(photos) != 1:
+        raise UnusableError("a crop is of one photo")
     _check_like(model, asked.like)
     words = None
     if asked.text is not None:
@@ -126,11 +135,10 @@ async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest
         words = Words(asked.text, asked.text_weight)
     if asked.min_match is not None and not model.calibrated:
         raise ConflictError(f"min_match needs to know how sure a score is: run calibrate for {model.name} first")
-    if asked.min_match is not None and (words is not None or asked.like is not None):
-        raise UnusableError("min_match knows the scores of photos alone: leave text and like out")
-    squares, plain = None, False
-    if data is not None:
-        squares, plain = await desk.work(_seen, data, model, asked.crop, desk.settings.max_pixels)
+    if asked.min_match is not None and (words is not None or asked.like is not None or len(photos) > 1):
+        raise UnusableError("min_match knows the scores of one photo alone: leave text, like and others out")
+    seen = [await desk.work(_seen, photo, model, asked.crop, desk.settings.max_pixels) for photo in photos]
+    squares, plain = [each for each, _ in seen], all(is_plain for _, is_plain in seen)
     return Asked(asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match)
 
 
