@@ -28,7 +28,7 @@ from image_similarity.service.guards.fetching import FetchError, FetchLimits, fe
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure
 from tests.servers import Answer, ImageServer, image_server, picture
-from tests.service import fitted, running
+from tests.service import Service, fitted, running, until
 
 QUICK = DownloadOptions(base_delay=0.001, timeout=5.0, tries=2)
 HERE = FetchLimits(trusted=Trusted.parse(["127.0.0.1/32"]))
@@ -405,12 +405,39 @@ def peak(process_id: int) -> int:
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
 
+def odd_addresses_are_answered(service: Service, server: ImageServer) -> None:
+    """By a 422 where a picture is asked for, by a failure in a job: never by a 500."""
+    far = server.give("/far", Answer(status=302, headers={"Location": "http://127.0.0.1:70000/"}))
+    odd = [
+        far,
+        "http://127.0.0.1:70000/a.jpg",
+        "http://[::1/",
+        f"http://{'a' * 64}.test/",
+        "http://a..b/",
+        "//",
+        "http://%00",
+    ]
+    for number, address in enumerate(odd):
+        image = {"address": address}
+        assert service.post("/v1/search", json={"image": image}).status_code == 422, address
+        assert service.put(f"/v1/products/odd{number}", json={"images": [image]}).status_code == 422, address
+    products = [{"product_id": f"j{number}", "images": [{"address": each}]} for number, each in enumerate(odd)]
+    job = service.post("/v1/jobs", json={"products": products}).json()
+    until(lambda: service.get(f"/v1/jobs/{job['job_id']}").json()["state"] in ("done", "failed"))
+    ended = service.get(f"/v1/jobs/{job['job_id']}").json()
+    assert ended["state"] == "done"
+    assert {each["product_id"] for each in ended["failures"]} == {each["product_id"] for each in products}
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's peak")
-def test_the_pictures_of_a_put_wait_on_the_disk(tmp_path: Path, server: ImageServer) -> None:
+def test_a_service_answers_odd_addresses_and_keeps_the_pictures_of_a_put_on_the_disk(
+    tmp_path: Path, server: ImageServer
+) -> None:
     workspace = fitted(tmp_path)
     size = 8_000_000
     heavy = [server.give(f"/{number}.jpg", Answer(picture() + bytes([number]) * size)) for number in range(25)]
     with running(workspace, "--fetch-from", "127.0.0.1") as service:
+        odd_addresses_are_answered(service, server)
         first = {"images": [{"address": heavy[0]}]}
         assert service.put("/v1/products/first", json=first).status_code == 201
         before = peak(service.process.pid)

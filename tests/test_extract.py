@@ -107,6 +107,8 @@ def test_images_that_left_the_catalogue_leave_the_listing_and_keep_their_files(
     report = run(Listed([second]), settings)
     assert [row["image"] for row in listing(report)] == ["7_2.jpg"]
     assert (report.folder / "7_1.jpg").exists()
+    (note,) = report.notes
+    assert note.startswith("1 file in") and "(7_1.jpg)" in note
 
 
 def test_a_failed_refresh_keeps_the_older_file_in_the_listing(server: ImageServer, settings: Settings) -> None:

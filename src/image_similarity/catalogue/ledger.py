@@ -80,6 +80,11 @@ class Ledger:
             for after, *row in page:
                 yield after, CatalogueImage(*row)
 
+    def lists(self, image_id: str) -> bool:
+        """Whether the catalogue lists an image, found or not."""
+        query = "SELECT 1 FROM images WHERE image_id = ?"
+        return self._database.execute(query, (image_id,)).fetchone() is not None
+
     def found_image(self, image_id: str) -> CatalogueImage | None:
         """An image by its id, where its file was found."""
         row = self._database.execute(

@@ -108,6 +108,13 @@ class Fetched:
         except sqlite3.DatabaseError:
             return []
 
+    def ids(self) -> list[str]:
+        """Every image whose file was fetched into this folder."""
+        try:
+            return [each for (each,) in self._database.execute("SELECT image_id FROM fetched ORDER BY image_id")]
+        except sqlite3.DatabaseError:
+            return []
+
     def _open(self) -> sqlite3.Connection:
         try:
             return self._connect()

@@ -39,7 +39,8 @@ class ExtractReport:
     failures: list[Failure]
     folder: Path
     notes: tuple[str, ...] = ()
-    """What is odd about pictures that could be used: one placeholder for many products, pictures of a few pixels."""
+    """What is odd about pictures that could be used: one placeholder for many products, pictures of a few pixels;
+    and files of images that the catalogue lists no longer."""
 
 
 def extract_department(

@@ -37,6 +37,13 @@ def notes_on(fetched: Fetched, ledger: Ledger) -> tuple[str, ...]:
         notes.append(f"{_products(products)}: the very same picture at different addresses. Is it a placeholder?")
     if len(groups) > SHOWN_GROUPS:
         notes.append(f"{len(groups) - SHOWN_GROUPS} more pictures are those of several products at different addresses")
+    left = [each for each in fetched.ids() if not ledger.lists(each) and (fetched.folder / each).is_file()]
+    if left:
+        shown = ", ".join(left[:SHOWN_PRODUCTS]) + (", ..." if len(left) > SHOWN_PRODUCTS else "")
+        notes.append(
+            f"{len(left)} file{'s' if len(left) > 1 else ''} in {fetched.folder} ({shown}) came for images that the "
+            "catalogue lists no longer; nothing needs them"
+        )
     return tuple(notes)
 
 
