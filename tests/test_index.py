@@ -144,7 +144,7 @@ def test_nothing_of_a_dataset_that_was_emptied_answers(tmp_path: Path) -> None:
     stock(tmp_path, many(2).values())
     opened(tmp_path)
     stock(tmp_path, [])
-    with pytest.raises(NotFittedError, match="no features of mean-colour"):
+    with pytest.raises(NotFittedError, match="features of mean-colour"):
         opened(tmp_path)
 
 

@@ -78,9 +78,9 @@ def test_every_image_is_read_once_for_all_models(
 ) -> None:
     read = list[Path]()
 
-    def counted(path: Path) -> bytes:
+    def counted(path: Path, most: int) -> bytes:
         read.append(path)
-        return read_bytes(path)
+        return read_bytes(path, most)
 
     monkeypatch.setattr("image_similarity.jobs.features.read_bytes", counted)
     report = Workspace(settings=settings).fit("shop", folder, model=MIXED)

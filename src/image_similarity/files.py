@@ -52,6 +52,8 @@ def make_folder(folder: Path) -> None:
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     for each in reversed(missing):
         each.mkdir(exist_ok=True)
         flush_folder(each.parent)
