@@ -201,7 +201,7 @@ def test_a_data_address_is_a_picture_wherever_an_address_may_stand(service: Serv
     ]
     for body in bodies:
         job = service.post("/v1/jobs", **body).json()["job_id"]
-        until(lambda job=job: service.get(f"/v1/jobs/{job}").json()["state"] == "done")  # type: ignore[misc]
+        until(lambda job=job: service.get(f"/v1/jobs/{job}").json()["state"] == "done")
         assert service.get(f"/v1/jobs/{job}").json()["failures"] == []
     for name in ("data", "jdata", "tdata"):
         assert service.delete(f"/v1/products/{name}").status_code == 204
