@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_similarity import Workspace
-from image_similarity.catalogue import check, failures_of, open_source
+from image_similarity.catalogue import check, failures_of, notes_of, open_source
 from image_similarity.catalogue.cells import pictures_in
 from image_similarity.catalogue.joining import joined
 from image_similarity.errors import CatalogueError, UsageError
@@ -45,6 +45,81 @@ def test_several_names_in_a_cell_are_read_however_they_are_divided(names: list[s
 @given(st.lists(ADDRESSES, min_size=1, max_size=4, unique=True), st.sampled_from([",", ", ", ";", "|", "\n", " "]))
 def test_addresses_keep_the_signs_that_divide_others(addresses: list[str], divider: str) -> None:
     assert pictures_in(divider.join(addresses), lambda _: False) == addresses
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "unread"),
+    [
+        ("sku,image,small_image,thumbnail,price", "1,a.jpg,s/a.jpg,t/a.jpg,9", "small_image, thumbnail"),
+        ("id,image,Foto,title", "1,a.jpg,b.jpg,No. 1", "Foto"),
+        ("id,image,thumb_url,link", "1,a.jpg,https://cdn.example/17,https://shop.example/p/1", "thumb_url"),
+        ("id,image,link", "1,a.jpg,https://shop.example/p/1", None),
+        ("id,image,image_alt,label", "1,a.jpg,a red ball,a.b", None),
+    ],
+)
+def test_columns_with_pictures_that_are_not_read_are_said(
+    tmp_path: Path, header: str, row: str, unread: str | None
+) -> None:
+    (tmp_path / "t.csv").write_text(f"{header}\n{row}\n")
+    notes = check(open_source(tmp_path / "t.csv", settings=SETTINGS))
+    said = [note for note in notes if "not read from there" in note]
+    assert said == (
+        [f"pictures stand in {unread} too, and are not read from there: name the columns to read all"] * bool(unread)
+    )
+
+
+def test_shops_name_products_in_ways_of_their_own(tmp_path: Path) -> None:
+    web = "https://cdn.example/"
+    bigcommerce = f"Item,ID,Name,SKU,Image URL (Import)\nProduct,77,Ball,SH1,{web}a.jpg\n"
+    assert places(tmp_path, bigcommerce) == [("SH1", f"{web}a.jpg")]
+    wix = f"handleId,fieldType,productImageUrl,sku\nP1,Product,{web}a.jpg;{web}b.jpg,S1\nP1,Variant,,S1-a\n"
+    assert places(tmp_path, wix) == [("P1", f"{web}a.jpg"), ("P1", f"{web}b.jpg")]
+    squarespace = (
+        f"Product ID [Non Editable],Variant ID [Non Editable],SKU,Hosted Image URLs\n5,6,S1,{web}a.jpg {web}b.jpg\n"
+    )
+    assert places(tmp_path, squarespace) == [("5", f"{web}a.jpg"), ("5", f"{web}b.jpg")]
+    akeneo = "identifier;family;picture\na1;toys;files/a.jpg\n"
+    paint(tmp_path / "files" / "a.jpg", (1, 2, 3))
+    assert places(tmp_path, akeneo) == [("a1", "files/a.jpg")]
+
+
+def test_a_path_of_another_machine_is_the_one_file_that_it_ends_as_or_a_word(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "pics/b.jpg", "images/c.jpg", "d.jpg"):
+        paint(tmp_path / name, (len(name), 2, 3))
+    rows = [
+        r"C:\shop\a.jpg",
+        r"D:/x/pics/b.jpg",
+        r"\\server\share\c.jpg",
+        "file:///E:/my%20shop/d.jpg",
+        r"C:\o\gone.jpg",
+    ]
+    rows.append(r"C:\other\a.jpg")
+    (tmp_path / "t.csv").write_text("id,image\n" + "".join(f"p{at},{each}\n" for at, each in enumerate(rows)))
+    source = open_source(tmp_path / "t.csv", settings=SETTINGS)
+    found = {image.product_id: str(Path(image.location).relative_to(tmp_path)) for image in source}
+    assert found == {"p0": "a.jpg", "p1": "pics/b.jpg", "p2": "images/c.jpg", "p3": "d.jpg"}
+    gone, taken = failures_of(source)
+    assert "there is no file gone.jpg beside the table" in gone.reason
+    assert r"so is C:\shop\a.jpg" in taken.reason
+    assert any("4 paths of another machine" in note for note in notes_of(source))
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        ('"7,8"', ["7", "8"]),
+        ("7|8", ["7", "8"]),
+        ('"[7, 8]"', ["7", "8"]),
+        ("+7 -8", ["+7", "-8"]),
+        ('"7,8,9"', ["7,8,9-1", "7,8,9-2"]),
+        ("7", ["7-1", "7-2"]),
+    ],
+)
+def test_a_list_of_image_ids_is_divided_as_the_images_are(tmp_path: Path, ids: str, found: list[str]) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        paint(tmp_path / name, (1, 2, 3))
+    (tmp_path / "t.csv").write_text(f"id,image_id,image\n1,{ids},a.jpg|b.jpg\n")
+    assert [image.image_id for image in open_source(tmp_path / "t.csv", settings=SETTINGS)] == found
 
 
 def test_a_file_with_a_comma_in_its_name_is_one_file() -> None:

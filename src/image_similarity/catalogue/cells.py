@@ -81,9 +81,20 @@ def _listed(text: str, is_there: Callable[[str], bool]) -> list[str] | None:
     return None if is_there(text) else _divided(inside, is_there)
 
 
+def shows_picture(cell: object, *, expected: bool) -> bool:
+    """Whether a cell names a picture; where that is ``expected``, any address is taken for one's."""
+    text = cell.strip() if isinstance(cell, str) else ""
+    parts = re.split(r"[,;|\s]+", text[:LONGEST]) if text else []
+    return bool(parts) and all(_has_ending(part) or (expected and ADDRESS.match(part) is not None) for part in parts)
+
+
+def _has_ending(text: str) -> bool:
+    path = re.split(r"[?#]", text, maxsplit=1)[0]
+    return PurePosixPath(path.replace("\\", "/")).suffix.lower() in IMAGE_ENDINGS
+
+
 def _is_picture(text: str) -> bool:
     """Whether a text by itself is the name of a picture: an address, or a file with such an ending."""
     if ADDRESS.match(text):
         return True
-    path = text.partition("?")[0]
-    return PurePosixPath(path.replace("\\", "/")).suffix.lower() in IMAGE_ENDINGS
+    return _has_ending(text)

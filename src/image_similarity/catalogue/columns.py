@@ -20,7 +20,16 @@ __all__ = ["DESCRIPTION", "IMAGE", "IMAGE_ID", "PIXL", "PRODUCT", "TITLE", "Colu
 CODES = ["sku", "item_sku", "seller_sku", "product_code", "item_code", "product_number"]
 PRODUCT = [
     *("product_id", "product_id_model", "item_id", "product", "item", "model_id", "article_id", "parent_asin", "asin"),
-    *("style_id", *CODES, "id", "handle", "custom_label", "offer_id", "article_number", "item_number", "part_number"),
+    *("style_id", "handle_id", *CODES, "id", "handle", "custom_label", "offer_id", "article_number", "item_number"),
+    *(
+        "part_number",
+        "identifier",
+        "ordernumber",
+        "aw_product_id",
+        "merchant_product_id",
+        "artikelnummer",
+        "artikel_nr",
+    ),
     *("product_reference", "reference", "ean", "ean13", "gtin", "upc", "isbn", "barcode", "mpn"),
 ]
 IMAGE_ID = ["image_id", "img_id", "photo_id", "picture_id"]
@@ -94,6 +103,8 @@ def _columns(header: tuple[str, ...], given: ColumnNames) -> Columns:
         return named[0] if named else next((names[key] for key in map(plain, wanted) if key in names), None)
 
     product = first("product", PRODUCT)
+    if {"item", "id", "sku"} <= names.keys() and product == names["item"] and not given.of("product"):
+        product = names["sku"]  # `Item` says what the row is: a product, or one more image of one
     images = _images(header, given)
     # In the first version's listings `id` is the image's; nowhere else.
     pixl = first("", [*PIXL, "id"] if product and plain(product) == "productidmodel" else PIXL)
@@ -138,5 +149,5 @@ def plain(name: str) -> str:
 
 
 def _bare(name: str) -> str:
-    """The same without what exports add: ``g:image_link``, ``Name *``, ``Image URLs (x,y,z...)``."""
-    return plain(re.sub(r"^[a-z]{1,3}:|\([^()]*\)\s*$", "", name.strip(), flags=re.IGNORECASE))
+    """The same without what exports add: ``g:image_link``, ``Name *``, ``Images (x,y,z...)``, ``ID [Read only]``."""
+    return plain(re.sub(r"^[a-z]{1,3}:|\([^()]*\)\s*$|\s\[[^\[\]]*\]\s*$", "", name.strip(), flags=re.IGNORECASE))

@@ -12,15 +12,18 @@ IMAGE = [
     *("image_url", "image_urls", "image_link", "image_links", "image_address", "image_location", "image_src"),
     *("main_image", "main_image_url", "primary_image", "primary_image_url", "default_image", "featured_image"),
     *("photo", "photos", "picture", "pictures", "pic_url", "picture_url", "picture_urls", "photo_url", "photo_urls"),
+    *("cover_media_url", "bild", "bilder", "bild_url", "foto", "fotos"),
     *("img", "img_url", "src", "image_name", "location", "url", "urls", "address", "addresses"),
 ]
 NAME = re.compile(
     r"(?P<more>(?:additional|other|extra|more|further|gallery|variant|secondary|alternate|alternative|detail|back|side)?)"
-    r"(?P<which>(?:main|primary|default|base|featured|cover|front|first|full|large|original|product|item|media)*)"
+    r"(?P<which>(?:main|primary|default|base|featured|cover|front|first|full|large|original|product|item|media|hosted)*)"
     r"(?P<word>images?|imgs?|photos?|pictures?|pics?)"
     r"(?P<number>\d{0,3})(?P<form>(?:path|filename|file|name|url|uri|link|address|location|src|source|href)?)s?"
     r"(?P<behind>\d{0,3})"
 )
+PICTURED = re.compile(r"image|img|photo|foto|picture|thumb|swatch|vignette|bild")
+"""What a column's name has in it that is likely to hold pictures."""
 GALLERIES = ("gallery", "mediagallery", "galleryurls", "gallerylinks", "moreviews")
 
 

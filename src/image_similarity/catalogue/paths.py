@@ -23,6 +23,8 @@ class Files:
 
     def __init__(self, folders: list[Path]) -> None:
         self.folders = folders
+        self.by_end: dict[Path, str] = {}
+        """Files that were found by the end of a path of another machine, and that path."""
         self._names: dict[Path, dict[str, str | None]] = {}
 
     def find(self, text: str) -> Path | None:
@@ -45,6 +47,23 @@ class Files:
                     found = self._alike(folder, path.parts)
                     if found is not None and is_file(found):
                         return found
+        return self._by_its_end(text)
+
+    def _by_its_end(self, text: str) -> Path | None:
+        """The file that a path of another machine ends as, `C:\\shop\\a.jpg` unless another path ends so too."""
+        if not is_elsewhere(text):
+            return None
+        parts = PureWindowsPath(text).parts[1:] if "\\" in text or text[1:2] == ":" else PurePath(text).parts[1:]
+        for start in range(len(parts)):
+            found = {path for folder in self.folders if (path := self._alike(folder, parts[start:])) and is_file(path)}
+            if len(found) > 1:
+                raise SeveralError(f"it is a path of another machine, and several files here end as it: {parts[-1]}")
+            for path in found:
+                if self.by_end.setdefault(path, text) != text:
+                    raise SeveralError(
+                        f"it is a path of another machine, and so is {self.by_end[path]}: both end in {parts[-1]}"
+                    )
+                return path
         return None
 
     def _alike(self, folder: Path, parts: tuple[str, ...]) -> Path | None:
@@ -87,7 +106,12 @@ def is_file(path: Path) -> bool:
 
 def leads_out(text: str) -> bool:
     """Whether a path leads out of the folder that it is relative to."""
-    return PurePath(text).is_absolute() or bool(PureWindowsPath(text).drive) or ".." in PureWindowsPath(text).parts
+    return is_elsewhere(text) or ".." in PureWindowsPath(text).parts
+
+
+def is_elsewhere(text: str) -> bool:
+    """Whether a path is a whole one, of this machine or another: with a drive, a share or from the root."""
+    return PurePath(text).is_absolute() or bool(PureWindowsPath(text).drive)
 
 
 def _forms(text: str) -> list[str]:

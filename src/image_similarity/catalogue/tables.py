@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import unescape
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from image_similarity.catalogue.addresses import as_address
-from image_similarity.catalogue.cells import pictures_in
+from image_similarity.catalogue.cells import pictures_in, shows_picture
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
-from image_similarity.catalogue.columns import Columns, as_text
+from image_similarity.catalogue.columns import Columns, as_text, plain
+from image_similarity.catalogue.image_columns import PICTURED
 from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import name_for_address
 from image_similarity.catalogue.paths import Files, SeveralError, is_file, leads_out
@@ -25,6 +28,7 @@ from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure, Product
 
 PLACEHOLDER = "{pixl_id}"
+LOOKED_AT = 200  # rows that tell which columns hold pictures
 SHOWN = 200  # characters of what a failed cell holds, where it has no id
 
 
@@ -133,7 +137,7 @@ class TableSource(Described):
     def check(self) -> None:
         """As every source's; and every column that was named is there."""
         with open_table(self.location, self._settings, self._region) as table:
-            header = table.header
+            header, unread = table.header, self._unread(table)
             for note in table.notes:
                 self.note(note)
         if self._names.named:
@@ -149,6 +153,23 @@ class TableSource(Described):
             self.note(
                 f"{instead} counts where {given} is empty, and else is an attribute: name the columns to read all"
             )
+        if unread and not self._names.of("image"):
+            self.note(
+                f"pictures stand in {', '.join(unread)} too, and are not read from there: name the columns to read all"
+            )
+
+    def _unread(self, table: Table) -> list[str]:
+        """The columns whose first cells name pictures that are not looked at."""
+        found: dict[str, None] = {}
+        for row in islice(table.rows, LOOKED_AT):
+            if isinstance(row, BadRow):
+                continue
+            columns = Columns.of(row.cells, self._names)
+            for name in columns.attributes:
+                expected = PICTURED.search(plain(name)) is not None
+                if name not in columns.images.instead and shows_picture(row.cells.get(name), expected=expected):
+                    found[name] = None
+        return list(found)
 
     def _images(self) -> Iterator[CatalogueImage]:
         self._last_pictured = ""
@@ -163,6 +184,12 @@ class TableSource(Described):
                 if tuple(row.cells) != table.header:  # JSON lines may name other columns in every row
                     columns = Columns.of(row.cells, self._names)
                 yield from self._images_of(row.number, row.cells, columns)
+        if self._files is not None and self._files.by_end:
+            path, text = next(iter(self._files.by_end.items()))
+            self.note(
+                f"{len(self._files.by_end)} paths of another machine are taken for the files here that they end as, "
+                f"{text} for {path.name}"
+            )
 
     def _images_of(self, number: int, cells: Mapping[str, object], columns: Columns) -> Iterator[CatalogueImage]:
         product_id = product_of_row(cells, columns)
@@ -207,7 +234,9 @@ class TableSource(Described):
         address = None if text.startswith("//") and is_file(Path(text)) else as_address(text)
         if address is not None:
             return image_id or name_for_address(address, product_id), address
-        scheme, divider, _ = text.partition("://")
+        scheme, divider, rest = text.partition("://")
+        if scheme.lower() == "file" and divider:
+            return self._place(product_id, _path_of(rest), image_id, pixl=False)
         if divider:
             raise RowError(f"a picture cannot be read from {scheme}://; use a path or an http(s) address")
         if self._files is None:
@@ -223,6 +252,9 @@ class TableSource(Described):
             return found
         if leads_out(text):
             # Such a path may point anywhere: it is believed only where it points at a file.
+            if PureWindowsPath(text).drive:
+                name = PureWindowsPath(text).name
+                raise RowError(f"it is a path of another machine, and there is no file {name} beside the table")
             raise RowError("there is no such file, and the path leads out of the table's folder")
         return Path(self.location).parent / text
 
@@ -232,6 +264,12 @@ def _columns(table: Table, where: str, names: ColumnNames) -> Columns:
     if columns.product in table.repeated:
         raise CatalogueError(f"{where} has two columns named {columns.product}. Rename one of them")
     return columns
+
+
+def _path_of(rest: str) -> str:
+    """The path of a ``file://`` address, by what follows that."""
+    path = unquote(rest.removeprefix("localhost"))
+    return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
 def pixl_address(pixl_id: str, settings: Settings) -> str:
@@ -274,6 +312,9 @@ def _list(value: object) -> list[object]:
 def _image_ids(value: object, count: int) -> list[str]:
     """As many ids as the row has images: the list of them, or one that is numbered where it must serve for several."""
     ids = [as_text(item).strip() for item in _list(value)]
+    if len(ids) == 1 and (count > 1 or ids[0][:1] == "["):
+        divided = [each.strip(" '\"") for each in re.split(r"[,;|\s]+", ids[0].strip("[]() \t\n"))]
+        ids = divided if len(divided) == count and all(divided) else ids
     if len(ids) == count:
         return ids
     return [f"{ids[0]}-{place}" if ids and ids[0] else "" for place in range(1, count + 1)]
