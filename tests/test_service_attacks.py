@@ -187,6 +187,28 @@ def test_base64_is_read_however_it_is_written(service: Service, way: str) -> Non
     assert answer.json()["matches"] == wanted
 
 
+def test_a_data_address_is_a_picture_wherever_an_address_may_stand(service: Service) -> None:
+    photo = photo_of(RED, (0, 90, 250), size=600)
+    image = {"address": f" DATA:image/png;base64,{base64.b64encode(photo).decode()}"}
+    assert len(image["address"]) > 2000
+    answer = service.post("/v1/search", json={"image": image})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["matches"] == service.search(photo)["matches"]
+    assert service.put("/v1/products/data", json={"images": [image]}).status_code == 201
+    bodies: list[dict[str, Any]] = [
+        {"json": {"products": [{"product_id": "jdata", "images": [image]}]}},
+        {"files": {"file": ("t.csv", f'product_id,image\ntdata,"{image["address"].strip()}"\n')}},
+    ]
+    for body in bodies:
+        job = service.post("/v1/jobs", **body).json()["job_id"]
+        until(lambda job=job: service.get(f"/v1/jobs/{job}").json()["state"] == "done")
+        assert service.get(f"/v1/jobs/{job}").json()["failures"] == []
+    for name in ("data", "jdata", "tdata"):
+        assert service.delete(f"/v1/products/{name}").status_code == 204
+    for wrong in ({"address": "data:image/png,plain"}, {**image, "base64": "AA=="}):
+        assert service.post("/v1/search", json={"image": wrong}).status_code == 422
+
+
 def test_what_is_no_base64_is_said(service: Service) -> None:
     for text in ("data:image/png,plain", "no base64 at all!", "data:;base64,####"):
         answer = service.post("/v1/search", json={"image": {"base64": text}})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from image_similarity.cli.ending import ended
 from image_similarity.cli.progress import Bars
-from image_similarity.cli.terminal import say, visible, write
+from image_similarity.cli.terminal import note, say, visible, write
 from image_similarity.dataset import Dataset
 from image_similarity.errors import SOME_FAILED, CatalogueError, UsageError
 
@@ -103,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, help="a local file of the network's weights")
     parser.add_argument("--weights_digest", help="MD5 or SHA-256 of your own weights")
     parser.add_argument(
+        "--header", action="append", default=[], help="'Name: value' to send with downloads; repeatable"
+    )
+    parser.add_argument(
         "--allow_removal", "--allow-removal", action="store_true", help="go on although many products have gone"
     )
     return parser
@@ -110,13 +113,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _extract(call: _Call) -> int:
     from image_similarity.cli.show import show_counts
+    from image_similarity.images.own_headers import parse_headers
+    from image_similarity.images.waiting import DownloadOptions
     from image_similarity.jobs.extract import extract_department
 
     if not call.older:
         raise UsageError("extract_images takes --dpt_number: a dataset's images are put into its folder by hand")
-    department, domain = call.flags.dpt_number, call.flags.domain_id
-    allowed = call.flags.allow_removal
-    report = extract_department(department, domain, call.settings, allow_removal=allowed, progress=call.bars)
+    report = extract_department(
+        call.flags.dpt_number,
+        call.flags.domain_id,
+        call.settings,
+        options=DownloadOptions(headers=parse_headers(call.flags.header)),
+        allow_removal=call.flags.allow_removal,
+        progress=call.bars,
+        notes=note,
+    )
     show_counts("downloaded", report.counts, report.failures, call.dataset.name)
     return SOME_FAILED if report.failures else 0
 
@@ -128,7 +139,7 @@ def _fit(call: _Call) -> int:
 
     options = FitOptions(call.model, call.data_augmentation, call.number, "votes", call.flags.allow_removal)
     with read_once():
-        report = fit(_catalogue(call), call.dataset, call.settings, options, call.bars)
+        report = fit(_catalogue(call), call.dataset, call.settings, options, call.bars, note)
     show_counts("embedded", report.counts, report.failures, call.dataset.name)
     show_overridden(report.overridden)
     return SOME_FAILED if report.failures else 0

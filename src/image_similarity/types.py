@@ -5,7 +5,7 @@ Read this file first: every other module turns one of these into another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -235,3 +235,27 @@ class Notes(Protocol):
 
 def no_notes(text: str, /) -> None:
     """The default listener: does not listen."""
+
+
+class Told:
+    """Passes notes on, each once, and keeps them for a report."""
+
+    def __init__(self, to: Notes = no_notes) -> None:
+        self._to = to
+        self._texts: dict[str, None] = {}  # an ordered set
+
+    def __call__(self, text: str, /) -> None:
+        """One sentence, if it has not been told yet."""
+        if text not in self._texts:
+            self._texts[text] = None
+            self._to(text)
+
+    def all(self, texts: Iterable[str]) -> None:
+        """Several of them."""
+        for text in texts:
+            self(text)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that were told."""
+        return tuple(self._texts)

@@ -11,7 +11,7 @@ from image_similarity.dataset import Dataset
 from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Folders, Settings
-from image_similarity.types import Failure, Notes, Progress, no_notes, no_progress
+from image_similarity.types import Failure, Notes, Progress, Told, no_notes, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,6 @@ class Workspace:
         self.settings = settings or Settings.from_environment(root=root)
         self.progress = progress
         self.notes = notes
-        self._told: list[str] = []
 
     def extract(
         self,
@@ -83,11 +82,15 @@ class Workspace:
         from image_similarity.jobs.extract import extract
 
         source, named = self._source(catalogue, products, columns), Dataset.named(dataset)
-        report = extract(
-            source, named, self.settings, options=options, allow_removal=allow_removal, progress=self.progress
+        return extract(
+            source,
+            named,
+            self.settings,
+            options=options,
+            allow_removal=allow_removal,
+            progress=self.progress,
+            notes=self.notes,
         )
-        self._tell(source)
-        return report
 
     def extract_department(
         self,
@@ -101,7 +104,13 @@ class Workspace:
         from image_similarity.jobs.extract import extract_department
 
         return extract_department(
-            department, domain_id, self.settings, options=options, allow_removal=allow_removal, progress=self.progress
+            department,
+            domain_id,
+            self.settings,
+            options=options,
+            allow_removal=allow_removal,
+            progress=self.progress,
+            notes=self.notes,
         )
 
     def fit(
@@ -117,6 +126,7 @@ class Workspace:
         data_augmentation: int = 0,
         number: int = 10,
         aggregate: str = "best",
+        downloads: DownloadOptions | None = None,
         allow_removal: bool = False,
     ) -> FitReport:
         """Compute the features that are missing and write the dictionary of most similar products.
@@ -136,6 +146,7 @@ class Workspace:
             data_augmentation: 1 for the six views of each image.
             number: similar products for each product.
             aggregate: ``best``, ``mean`` or ``votes``.
+            downloads: how addresses are downloaded, as the ``options`` of :meth:`extract`.
             allow_removal: go on however many products the catalogue lists no longer, see ``Settings.max_removal``.
         """
         from image_similarity.catalogue.s3 import read_once
@@ -144,15 +155,22 @@ class Workspace:
         named = Dataset.named(dataset)
         choice = self._choice(named, model, weights, weights_digest).within(self.settings)
         options = FitOptions(choice, data_augmentation, number, aggregate, allow_removal)
+        told = Told(self.notes)
         with read_once():
             source = self._source(catalogue or self._folder(named), products, columns)
             if any(image.is_remote for image in islice(source, LOOKED_AT)):
                 from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
 
-                extract(source, named, self.settings, allow_removal=allow_removal, progress=self.progress)
-            report = fit(source, named, self.settings, options, self.progress)
-            self._tell(source)
-            return report
+                extract(
+                    source,
+                    named,
+                    self.settings,
+                    options=downloads,
+                    allow_removal=allow_removal,
+                    progress=self.progress,
+                    notes=told,
+                )
+            return replace(fit(source, named, self.settings, options, self.progress, told), notes=told.texts)
 
     def similar(
         self,
@@ -330,21 +348,9 @@ class Workspace:
         return verify_models(self.settings)
 
     def _source(self, catalogue: str | Path, products: str | Path | None, columns: ColumnChoice) -> CatalogueSource:
-        from image_similarity.catalogue import check, open_source
+        from image_similarity.catalogue import open_source
 
-        source = open_source(catalogue, products=products, columns=columns, settings=self.settings)
-        self._told = check(source)
-        for note in self._told:
-            self.notes(note)
-        return source
-
-    def _tell(self, source: CatalogueSource) -> None:
-        """Tell what the source has found out since it was opened."""
-        from image_similarity.catalogue import notes_of
-
-        for note in notes_of(source):
-            if note not in self._told:
-                self.notes(note)
+        return open_source(catalogue, products=products, columns=columns, settings=self.settings)
 
     def _folder(self, dataset: Dataset) -> Path:
         folder = Folders(self.settings.root).dataset / dataset.name

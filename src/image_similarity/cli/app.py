@@ -16,7 +16,7 @@ from image_similarity.cli.changing import compare, use
 from image_similarity.cli.evaluating import evaluate
 from image_similarity.cli.keys import keys
 from image_similarity.cli.models import models
-from image_similarity.cli.opening import columns_of, opened
+from image_similarity.cli.opening import columns_of, downloads_with, opened
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.serving import serve
 from image_similarity.cli.terminal import ReaderGoneError, say, write
@@ -132,13 +132,9 @@ def extract(
     tries: Annotated[int, typer.Option(min=1, max=20, help="Attempts for each image.")] = 5,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for images that are there.")] = False,
     allow_removal: o.AllowRemoval = False,
-    header: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="'Name: value' to send, or 'images.example: Name: value' to one host of several; repeatable."
-        ),
-    ] = None,
+    header: o.Headers = None,
     strict: o.Strict = False,
+    format: o.ReportFormats = o.ReportFormat.text,  # noqa: A002 (the flag's name)
     config: o.ConfigFile = Path("config.py"),
     endpoint_url: o.EndpointUrl = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
@@ -170,10 +166,11 @@ def extract(
                 options=choices,
                 allow_removal=allow_removal,
             )
-    show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
-    show.say(f"The images are in {report.folder}")
-    for note in report.notes:
-        show.say(f"Note: {note}")
+    if format is o.ReportFormat.json:
+        show.show_report(report, {"folder": str(report.folder)})
+    else:
+        show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
+        show.say(f"The images are in {report.folder}")
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 
@@ -196,13 +193,16 @@ def fit(
     ] = 0,
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
+    header: o.Headers = None,
     strict: o.Strict = False,
     allow_removal: o.AllowRemoval = False,
+    format: o.ReportFormats = o.ReportFormat.text,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Compute the features that are missing, and each product's most similar products."""
     from image_similarity.cli import licences, show
 
+    downloads = downloads_with(header)
     choice = ModelChoice(model, weights, weights_digest, precision.value, force_int8)
     licences.warn_of(choice, opened(workspace).settings)
     with Bars() as bars:
@@ -215,15 +215,13 @@ def fit(
             data_augmentation=data_augmentation,
             number=number,
             aggregate=aggregate.value,
+            downloads=downloads,
             allow_removal=allow_removal,
         )
-    if report.int8 is not None:
-        show.say(str(report.int8))
-    for line in show.recall_lines(report):
-        show.say(line)
-    show.show_counts("embedded", report.counts, report.failures, dataset)
-    show.show_overridden(report.overridden)
-    show.say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
+    if format is o.ReportFormat.json:
+        show.show_report(report, show.fit_facts(report))
+    else:
+        show.show_fit(report, dataset)
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 

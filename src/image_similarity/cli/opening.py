@@ -8,19 +8,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from image_similarity.cli.progress import Bars
+    from image_similarity.images.waiting import DownloadOptions
     from image_similarity.workspace import Workspace
 
 
 def opened(root: Path, bars: Bars | None = None, **settings: object) -> Workspace:
     """The workspace of a folder, with the settings of the environment; ``settings`` go before those."""
-    from image_similarity.cli.terminal import say
+    from image_similarity.cli.terminal import note
     from image_similarity.settings import Settings
     from image_similarity.types import no_progress
     from image_similarity.workspace import Workspace
 
     return Workspace(
-        settings=Settings.from_environment(None, root=root, **settings), progress=bars or no_progress, notes=say
+        settings=Settings.from_environment(None, root=root, **settings), progress=bars or no_progress, notes=note
     )
+
+
+def downloads_with(headers: list[str] | None) -> DownloadOptions | None:
+    """How to download with headers of one's own; None where there are none, which saves their imports."""
+    if not headers:
+        return None
+    from image_similarity.images.own_headers import parse_headers
+    from image_similarity.images.waiting import DownloadOptions
+
+    return DownloadOptions(headers=parse_headers(headers))
 
 
 def columns_of(texts: list[str] | None, file: Path | None) -> dict[str, str | list[str]]:

@@ -17,6 +17,13 @@ class Format(StrEnum):
     csv = "csv"
 
 
+class ReportFormat(StrEnum):
+    """How a run's report is printed."""
+
+    text = "text"
+    json = "json"
+
+
 class Precision(StrEnum):
     """How finely a network computes."""
 
@@ -85,7 +92,14 @@ MinMatch = Annotated[
 ]
 Like = Annotated[Likes | None, typer.Option(help="Only the shape counts (another colour, same thing), or the colour.")]
 Formats = Annotated[Format, typer.Option(help="How to print the results.")]
+ReportFormats = Annotated[ReportFormat, typer.Option("--format", help="json: the report as one document, for scripts.")]
 Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header", help="'Name: value' to send, or 'images.example: Name: value' to one host of several; repeatable."
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures whose files were cut short.")]
 AllowRemoval = Annotated[
     bool, typer.Option("--allow-removal", help="Go on although many products of the dataset are no longer listed.")

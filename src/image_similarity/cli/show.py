@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
@@ -14,9 +15,10 @@ from image_similarity.cli.terminal import say as say
 from image_similarity.jobs.answers import score_texts, surety_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from image_similarity.jobs.answers import Answer
+    from image_similarity.jobs.extract import ExtractReport
     from image_similarity.jobs.fit import FitReport
     from image_similarity.types import Counts, Failure
 
@@ -85,6 +87,47 @@ def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset:
         say(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")
     if len(failures) > SHOWN_FAILURES:
         say(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
+
+
+def show_fit(report: FitReport, dataset: str) -> None:
+    """How a fit ended, for people."""
+    if report.int8 is not None:
+        say(str(report.int8))
+    for line in recall_lines(report):
+        say(line)
+    show_counts("embedded", report.counts, report.failures, dataset)
+    show_overridden(report.overridden)
+    say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
+
+
+def fit_facts(report: FitReport) -> dict[str, object]:
+    """What only a fit's report says, for programs."""
+    return {
+        "model": report.model_key,
+        "products": report.products,
+        "stay_as_put": report.overridden,
+        "dictionary": str(report.dictionary),
+        "recall": report.recall,
+        "search_recall": report.search_recall,
+        "int8": None if report.int8 is None else str(report.int8),
+    }
+
+
+def show_report(report: FitReport | ExtractReport, facts: Mapping[str, object]) -> None:
+    """How a run ended, for programs: whatever people are told is in it."""
+    counts = report.counts
+    show_json(
+        {
+            "seen": counts.seen,
+            "done": counts.done,
+            "known": counts.known,
+            "failed": counts.failed,
+            "repaired": counts.repaired,
+            **facts,
+            "notes": list(report.notes),
+            "failures": [asdict(failure) for failure in report.failures],
+        }
+    )
 
 
 def show_overridden(products: int) -> None:

@@ -44,6 +44,11 @@ def say(text: str) -> None:
         _give_up(stream)
 
 
+def note(text: str) -> None:
+    """One thing that is to be known of a catalogue."""
+    say(f"Note: {text}")
+
+
 def write(text: str) -> None:
     """A piece of the results: standard output, in whatever encoding it has.
 

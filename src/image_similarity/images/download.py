@@ -49,12 +49,13 @@ def download_all(
     settings: Settings,
     options: DownloadOptions,
     fetched: Fetched,
-) -> None:
+) -> list[str]:
     """Download images, ``options.concurrency`` at a time; ``wanted`` is taken as it is needed, never ahead.
 
     ``heard`` is told what became of each, in the order in which they end: ``"done"`` for a file that is new or
     changed, ``"repaired"`` for such a one that was cut short, ``"known"`` for one that stays as it was, or a
     :class:`Failure` with stage ``download`` or ``decode``.
+    Returns what is to be known of hosts that could not be reached: most of their pictures are not asked for.
     Works inside a running event loop (a notebook) as well, in a thread of its own.
 
     Raises:
@@ -64,18 +65,17 @@ def download_all(
 
     stopped = Event()
 
-    def run() -> None:
+    def run() -> list[str]:
         going_on = takewhile(lambda _: not stopped.is_set(), wanted)
-        asyncio.run(_download(going_on, heard, settings, options, fetched))
+        return asyncio.run(_download(going_on, heard, settings, options, fetched))
 
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        run()
-        return
+        return run()
     with ThreadPoolExecutor(1) as elsewhere:
         try:
-            elsewhere.submit(run).result()
+            return elsewhere.submit(run).result()
         finally:
             stopped.set()  # an interrupted notebook cell ends with the images that are on their way
 
@@ -86,7 +86,7 @@ async def _download(
     settings: Settings,
     options: DownloadOptions,
     fetched: Fetched,
-) -> None:
+) -> list[str]:
     with ThreadPoolExecutor(1) as disk:
         async with client_of(options) as client:
             downloader = Downloader(client, settings, options, fetched, disk)
@@ -103,6 +103,7 @@ async def _download(
                         group.create_task(work())
             except ExceptionGroup as errors:
                 raise errors.exceptions[0] from None
+            return downloader.notes()
 
 
 class Downloader:
@@ -120,6 +121,10 @@ class Downloader:
         self._fetcher = Fetcher(client, settings, options, sleep)
         self._settings, self._options = settings, options
         self._fetched, self._disk = fetched, disk
+
+    def notes(self) -> list[str]:
+        """What is to be known of the hosts."""
+        return self._fetcher.hosts.notes()
 
     async def outcome(self, wanted: Wanted) -> Outcome:
         """Fetch one image, unless its file is there already and no refresh is asked for."""

@@ -16,7 +16,8 @@ from image_similarity.errors import ImageError, OutputError
 from image_similarity.images.data_uri import picture_in
 from image_similarity.images.fetched import Validators
 from image_similarity.images.own_headers import OwnHeaders
-from image_similarity.images.replies import ACCEPTED, ReplyError, copy_body, is_whole
+from image_similarity.images.reachable import Hosts
+from image_similarity.images.replies import ACCEPTED, RETRIED, ReplyError, copy_body, is_whole
 from image_similarity.images.targets import AddressError, moved_to, put_location_aside, target
 from image_similarity.images.waiting import DownloadOptions, Pace, Sleep, wait_after
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from image_similarity.settings import Settings
 
-RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 528), 530))  # from 520 on: Cloudflare's
 MAX_REDIRECTS = 5
 SLOWEST = 10  # times the time-out: how long one body may take, however steadily it drips
 
@@ -36,6 +36,14 @@ class TryAgainError(Exception):
     def __init__(self, reason: str, retry_after: str | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class _UnreachedError(TryAgainError):
+    """No connection to a host: it is not found, or nobody takes the connection there."""
+
+    def __init__(self, reason: str, host: str) -> None:
+        super().__init__(reason)
+        self.host = host
 
 
 class RefusedError(Exception):
@@ -58,6 +66,7 @@ class Fetcher:
     ) -> None:
         self._client, self._settings, self._options, self._sleep = client, settings, options, sleep
         self._own = OwnHeaders(options.headers)
+        self.hosts = Hosts()
 
     async def fetch(self, address: str, headers: Mapping[str, str], body: BinaryIO) -> Reply:
         """Write what is behind an address to ``body``; ``headers`` ask for it only if it has changed.
@@ -70,7 +79,10 @@ class Fetcher:
             try:
                 return await self._ask(address, headers, body)
             except TryAgainError as error:
-                if attempt == self._options.tries:
+                host = error.host if isinstance(error, _UnreachedError) else ""
+                if attempt == self._options.tries or self.hosts.given_up(host):
+                    if host:
+                        self.hosts.unreached(host, str(error))
                     raise TryAgainError(f"{error} (tried {attempt} times)" if attempt > 1 else str(error)) from error
                 await self._sleep(wait_after(attempt, error.retry_after, self._options))
         raise AssertionError("unreachable: the last try returns or raises")
@@ -90,12 +102,15 @@ class Fetcher:
                 return await self._follow(target(f"http:{address}"), headers, body)
         except (AddressError, ReplyError) as error:
             raise RefusedError(str(error)) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            reason = "no answer in time" if isinstance(error, httpx.ConnectTimeout) else _connection(error)
+            raise _UnreachedError(reason, _host(error.request.url)) from error
         except (httpx.TimeoutException, TimeoutError) as error:
             raise TryAgainError("no answer in time") from error
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, ValueError) as error:
             raise RefusedError(f"not an address that can be asked: {error}") from error
         except httpx.TransportError as error:
-            raise TryAgainError(f"the connection failed: {error or type(error).__name__}") from error
+            raise TryAgainError(_connection(error)) from error
         except OSError as error:  # TimeoutError is one too; the network's others are httpx's
             raise OutputError(f"cannot keep what was downloaded: {error.strerror or error}") from error
 
@@ -103,7 +118,11 @@ class Fetcher:
         url = listed
         for _ in range(MAX_REDIRECTS + 1):
             sent = {**self._own.at(url, listed), **headers}
+            reason = self.hosts.why_not(_host(url))
+            if reason is not None:
+                raise RefusedError(f"{reason}; so were other pictures of {_host(url)}, this one was not asked for")
             async with self._client.stream("GET", url, headers=sent) as response:
+                self.hosts.answered(_host(url))
                 onward = moved_to(response, url)
                 if onward is None:
                     return await self._read(response, body, asked_for_changes=bool(headers))
@@ -125,6 +144,14 @@ class Fetcher:
         async with asyncio.timeout(SLOWEST * self._options.timeout):
             await copy_body(response, self._settings.max_download_bytes, body)
         return Reply(True, validators)
+
+
+def _host(url: httpx.URL) -> str:
+    return url.netloc.decode("ascii")
+
+
+def _connection(error: Exception) -> str:
+    return f"the connection failed: {error or type(error).__name__}"
 
 
 def client_of(options: DownloadOptions) -> httpx.AsyncClient:

@@ -30,6 +30,8 @@ PART = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})")
 HEAD = 12  # bytes that tell what something is
 MOST_LAYERS = 3  # gzip in gzip is seen; nobody means more
 PIECE = 1 << 16
+RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 528), 530))
+"""Answers that may be others a moment later; from 520 on they are Cloudflare's."""
 
 
 class Sink(Protocol):

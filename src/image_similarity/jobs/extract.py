@@ -12,7 +12,7 @@ from image_similarity.catalogue.ledger import LISTING, Ledger
 from image_similarity.catalogue.listing import department_listing
 from image_similarity.catalogue.names import unsafe_reason
 from image_similarity.catalogue.s3 import read_once
-from image_similarity.catalogue.sources import failures_of, open_source, product_failures_of
+from image_similarity.catalogue.sources import check, failures_of, notes_of, open_source, product_failures_of
 from image_similarity.catalogue.taken import under_its_own_id
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
@@ -26,7 +26,17 @@ from image_similarity.images.own_headers import OwnHeaders
 from image_similarity.images.waiting import DownloadOptions
 from image_similarity.jobs.odd_pictures import notes_on
 from image_similarity.settings import Folders, Settings
-from image_similarity.types import CatalogueImage, CatalogueSource, Counts, Failure, Progress, no_progress
+from image_similarity.types import (
+    CatalogueImage,
+    CatalogueSource,
+    Counts,
+    Failure,
+    Notes,
+    Progress,
+    Told,
+    no_notes,
+    no_progress,
+)
 
 ExtractOptions = DownloadOptions
 
@@ -39,8 +49,9 @@ class ExtractReport:
     failures: list[Failure]
     folder: Path
     notes: tuple[str, ...] = ()
-    """What is odd about pictures that could be used: one placeholder for many products, pictures of a few pixels;
-    and files of images that the catalogue lists no longer."""
+    """What is to be known of the catalogue: what was guessed, joined or left out; pictures that could be used and are
+    odd: one placeholder for many products, pictures of a few pixels; files of images that it lists no longer; hosts
+    that were given up."""
 
 
 def extract_department(
@@ -51,6 +62,7 @@ def extract_department(
     options: ExtractOptions | None = None,
     allow_removal: bool = False,
     progress: Progress = no_progress,
+    notes: Notes = no_notes,
 ) -> ExtractReport:
     """Extract one of the first version's departments, 0 for all, from its listing on S3; see :func:`extract`.
 
@@ -59,7 +71,9 @@ def extract_department(
     """
     source = department_listing(department, domain_id, settings)
     named = Dataset.department(department)
-    return extract(source, named, settings, options=options, allow_removal=allow_removal, progress=progress)
+    return extract(
+        source, named, settings, options=options, allow_removal=allow_removal, progress=progress, notes=notes
+    )
 
 
 @read_once()
@@ -71,6 +85,7 @@ def extract(
     options: ExtractOptions | None = None,
     allow_removal: bool = False,
     progress: Progress = no_progress,
+    notes: Notes = no_notes,
 ) -> ExtractReport:
     """Download a catalogue's images to ``data/dataset/{dataset}/{image_id}`` and write ``listing.csv`` beside them.
 
@@ -81,7 +96,8 @@ def extract(
     However a run ends, every image in the folder is whole; the next run goes on from there. The listing is the old
     one until a run has ended.
 
-    The failures are kept in the store too (``failures_{DATASET}``).
+    The failures are kept in the store too (``failures_{DATASET}``). ``notes`` is told, as early as it is seen, what is
+    to be known of the catalogue.
 
     Raises:
         CatalogueError: the catalogue cannot be read. It is read to its end before anything is downloaded.
@@ -89,6 +105,8 @@ def extract(
         OutputError: the folder cannot be written, or another run is writing into it.
         UsageError: headers are for the catalogue's only host, and it has several.
     """
+    told = Told(notes)
+    told.all(check(source))
     folder = Folders(settings.root).dataset / dataset.name
     with Fetched(folder) as fetched, Ledger() as ledger:
         # Only now that no other run has the folder is a temporary file one that nobody will finish.
@@ -99,12 +117,13 @@ def extract(
             _check_removal(run, settings)
         options = options or ExtractOptions()
         OwnHeaders(options.headers).check_hosts(image.location for _, image in ledger.images() if image.is_remote)
-        download_all(run.wanted(), run.heard, settings, options, fetched)
+        told.all(notes_of(source))
+        told.all(download_all(run.wanted(), run.heard, settings, options, fetched))
         ledger.write(folder / LISTING)
-        notes = notes_on(fetched, ledger)
+        told.all(notes_on(fetched, ledger))
     with Database(Folders(settings.root).database, dataset, create=True, timeout=settings.lock_timeout) as database:
         CatalogueRecords(database).record_failures("extract", run.failures)
-    return ExtractReport(run.counts, run.failures, folder, notes)
+    return ExtractReport(run.counts, run.failures, folder, told.texts)
 
 
 def _check_removal(run: _Run, settings: Settings) -> None:

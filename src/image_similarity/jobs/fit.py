@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from image_similarity.catalogue import check, notes_of
 from image_similarity.catalogue.s3 import read_once
 from image_similarity.dictionary import files
 from image_similarity.embedding.models import DEFAULT_CHOICE, base_spec, load_model, parts_of
@@ -25,7 +26,7 @@ from image_similarity.jobs.recommend import prepared, recall_of, recommendations
 from image_similarity.ranking.aggregate import check_ranking
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
-from image_similarity.types import Counts, Failure, Progress, no_progress
+from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_notes, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +82,8 @@ class FitReport:
     """How the int8 network compares with fp32, where it was asked for."""
     overridden: int = 0
     """Products that the catalogue lists and that stay as they were put, or were deleted while the fit ran."""
+    notes: tuple[str, ...] = ()
+    """What is to be known of the catalogue: what was guessed, joined, left out, or looks odd."""
 
 
 @read_once()
@@ -90,8 +93,11 @@ def fit(
     settings: Settings,
     options: FitOptions,
     progress: Progress = no_progress,
+    notes: Notes = no_notes,
 ) -> FitReport:
     """Bring a dataset's features up to date with its catalogue and write its dictionary.
+
+    ``notes`` is told before the work what is to be known of the catalogue, as far as that is seen by then.
 
     Raises:
         UsageError: an option is out of its range.
@@ -102,8 +108,12 @@ def fit(
             stored before stays.
         NotFittedError: not one image could be used.
     """
+    told = Told(notes)
+    told.all(check(source))
     with _alone(dataset, settings):
-        return _fit(source, dataset, settings, options, progress)
+        report = _fit(source, dataset, settings, options, progress)
+    told.all(notes_of(source))
+    return replace(report, notes=told.texts)
 
 
 @contextmanager

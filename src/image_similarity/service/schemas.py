@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from image_similarity.catalogue.columns import as_text
 
@@ -101,12 +101,26 @@ class Crop(Strict):
 class Image(Strict):
     """One picture, named in one of three ways."""
 
-    address: Address | None = Field(default=None, description="An http or https address of the open internet.")
+    address: Address | None = Field(
+        default=None,
+        description="An http or https address of the open internet; or a `data:` address, which is taken as `base64`.",
+    )
     base64: str | None = Field(
         default=None,
         description="The bytes of a file; a `data:` address, line ends and the alphabet of URLs are taken.",
     )
     photo: PhotoId | None = Field(default=None, description="What `POST /v1/photos` answered.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _data_is_no_address(cls, given: object) -> object:
+        """A ``data:`` address is the picture itself, and as long as that."""
+        if not isinstance(given, dict) or given.get("base64") is not None:
+            return given
+        address = given.get("address")
+        if not isinstance(address, str) or address.lstrip()[:5].lower() != "data:":
+            return given
+        return {**given, "address": None, "base64": address.lstrip()}
 
 
 class SearchRequest(Strict):

@@ -14,8 +14,9 @@ import httpx
 
 from image_similarity.catalogue.addresses import SCHEME_LESS
 from image_similarity.errors import ImageError
-from image_similarity.images.replies import ACCEPTED, ReplyError, Sink, TooLargeError, copy_body, is_whole
+from image_similarity.images.replies import ACCEPTED, RETRIED, ReplyError, Sink, TooLargeError, copy_body, is_whole
 from image_similarity.images.targets import PORTS, AddressError, moved_to, port_of, target
+from image_similarity.images.waiting import DownloadOptions, wait_after
 from image_similarity.service.guards.addresses import Trusted, is_open
 
 STAGE = "fetch"
@@ -23,6 +24,8 @@ FIRST_FREE_PORT = 1024
 """Below it, only the web's own two ports are asked: at the others stand mail, files, databases of old."""
 ATTEMPTS = 3
 """Addresses of one name that are tried, where the first ones do not take the connection."""
+AGAIN = DownloadOptions(tries=3, base_delay=0.3, longest_delay=2.0)
+"""How often a server in trouble is asked, and the waits between: somebody waits for the answer."""
 UNREACHED = "The address could not be fetched, or is not one of the open internet."
 HEADERS = {"User-Agent": "image-similarity", **ACCEPTED}
 
@@ -42,8 +45,16 @@ class FetchError(ImageError):
         self.inside = inside
 
 
-class _NobodyError(FetchError):
-    """No address of a host takes the connection."""
+class NobodyError(FetchError):
+    """A host has no address, none that may be asked, or none that takes the connection: all the same to a stranger."""
+
+
+class _TryAgainError(FetchError):
+    """A server says that it is in trouble."""
+
+    def __init__(self, status: int, retry_after: str | None) -> None:
+        super().__init__(UNREACHED, f"answered {status}")
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,8 @@ async def fetch_into(
     A name is resolved once for each step; all of its addresses must be of the open internet, or listed as trusted; the
     connection goes to the very address that was checked, while TLS and ``Host`` keep the name. So a name that means
     another address a moment later (DNS rebinding) changes nothing. Every redirect is a new step. Neither cookies,
-    proxies nor passwords of this machine take part. An address without its scheme is asked by https, and by http where
+    proxies nor passwords of this machine take part. A server that says that it is in trouble is asked again, as long as
+    there is time. An address without its scheme is asked by https, and by http where
     nobody takes that.
 
     Raises:
@@ -88,14 +100,24 @@ async def fetch_into(
     way = _Way(limits, resolve or look_up, tls or _tls(), to)
     try:
         async with asyncio.timeout(limits.seconds):
-            try:
-                await way.follow(_allowed(_target(address)))
-            except _NobodyError:
-                if not SCHEME_LESS.match(address):
-                    raise
-                await way.follow(_allowed(_target(f"http:{address}")))
+            for attempt in range(1, AGAIN.tries + 1):
+                try:
+                    return await _fetch_once(way, address)
+                except _TryAgainError as error:
+                    if attempt == AGAIN.tries:
+                        raise
+                    await asyncio.sleep(wait_after(attempt, error.retry_after, AGAIN))
     except TimeoutError:
         raise FetchError(UNREACHED, "took too long") from None
+
+
+async def _fetch_once(way: _Way, address: str) -> None:
+    try:
+        await way.follow(_allowed(_target(address)))
+    except NobodyError:
+        if not SCHEME_LESS.match(address):
+            raise
+        await way.follow(_allowed(_target(f"http:{address}")))
 
 
 def _target(address: str) -> httpx.URL:
@@ -153,13 +175,15 @@ class _Way:
                     trouble = f"{type(error).__name__} at {address}: {error}"
                 except (httpx.HTTPError, ValueError) as error:  # ValueError: a header that is none
                     raise FetchError(UNREACHED, f"{type(error).__name__} at {address}: {error}") from None
-        raise _NobodyError(UNREACHED, trouble)
+        raise NobodyError(UNREACHED, trouble)
 
     async def take(self, response: httpx.Response, url: httpx.URL) -> httpx.URL | None:
         try:
             onward = moved_to(response, url)
             if onward is not None:
                 return onward
+            if response.status_code in RETRIED:
+                raise _TryAgainError(response.status_code, response.headers.get("Retry-After"))
             if not is_whole(response):
                 raise FetchError(UNREACHED, f"answered {response.status_code}")
             await copy_body(response, self.limits.most_bytes, self.to)
@@ -179,10 +203,10 @@ async def _checked(url: httpx.URL, trusted: Trusted, resolve: Resolve) -> list[s
     try:
         addresses = list(dict.fromkeys(await resolve(name, port)))
     except (OSError, ValueError) as error:
-        raise FetchError(UNREACHED, f"does not resolve: {error}") from None
+        raise NobodyError(UNREACHED, f"does not resolve: {error}") from None
     wrong = [each for each in addresses if not (own or is_open(each) or trusted.address(each))]
     if wrong or not addresses:
-        raise FetchError(UNREACHED, f"resolves to {', '.join(wrong) or 'nothing'}")
+        raise NobodyError(UNREACHED, f"resolves to {', '.join(wrong) or 'nothing'}")
     return addresses[:ATTEMPTS]
 
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.images.decode import decode
+from image_similarity.images.reachable import Hosts
 from image_similarity.images.spool import Picture, bytes_of
+from image_similarity.images.targets import AddressError, target
 from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError, ServiceError
+from image_similarity.service.guards.fetching import FetchError, NobodyError
 from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routes.putting import Wanted, put_once
 
@@ -30,6 +33,7 @@ class Importer:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._hosts = Hosts()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -79,7 +83,7 @@ class Importer:
         product, failures, files = todo.product, list[schemas.JobFailure](), list[Picture]()
         for number, image in enumerate(product.images or ()):
             try:
-                data = await picture_bytes(self._desk, image)
+                data = await self._picture(image)
                 await self._desk.work(_check, data, self._desk.settings.max_pixels)
                 files.append(data)
             except BusyError:  # it is still to be done, by the next process if need be
@@ -99,6 +103,30 @@ class Importer:
                 failures.append(_failure(product, "", error))
                 put = False
         await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put)
+
+    async def _picture(self, image: schemas.Image) -> Picture:
+        """A picture's bytes; not asked for where nobody reaches its host at present."""
+        host = _host_of(image)
+        reason = self._hosts.why_not(host)
+        if reason is not None:
+            raise FetchError(f"{reason} So were other pictures of {host}; this one was not asked for.")
+        try:
+            data = await picture_bytes(self._desk, image)
+        except NobodyError as error:
+            self._hosts.unreached(host, error.reason)
+            raise
+        except FetchError:
+            self._hosts.answered(host)
+            raise
+        self._hosts.answered(host)
+        return data
+
+
+def _host_of(image: schemas.Image) -> str:
+    try:
+        return target(image.address or "").netloc.decode("ascii")
+    except AddressError:
+        return ""
 
 
 def _check(data: Picture, max_pixels: int) -> None:
