@@ -11,13 +11,13 @@ from pathlib import Path
 from random import Random
 
 import httpx
-from image_similarity.features.store import KEPT
 from tests.servers import Answer, image_server
 from tests.service import Service, running
 
 from campaign import shop, state
 from campaign.commands import fit, run, seconds, stopped
 from campaign.trial import Trial
+from image_similarity.features.store import KEPT
 
 PRODUCTS = 150
 KILLS = 3  # in a row, before a run is let through
