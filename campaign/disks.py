@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import base64
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 from tests.service import Service, running, until
 
 from campaign import shop, state
-from campaign.commands import MODEL, fit, run
+from campaign.commands import MODEL, begun, ended, fit, run
 from campaign.trial import Trial
 
 PRODUCTS = 80
@@ -90,8 +92,7 @@ def services(trial: Trial) -> None:
                 lost = [name for name in kept if service.get(f"/v1/products/{name}").status_code != 200]
                 trial.check(not lost, f"put, answered and lost: {lost[:5]}")
                 _goes_on(trial, service, f"later-{turn}", shop.photo(turn + 50, trial.folder))
-                log = service.log.read_text(errors="replace")
-            trial.check("Traceback" not in log, f"in the log: {log[log.find('Traceback') :][:700]}")
+                trial.check_log(service.log)
             trial.check(service.process.returncode == 0, f"ended with {service.process.returncode}")
 
 
@@ -156,9 +157,33 @@ def read_only(trial: Trial) -> None:
                 fit(copy, table, "--number", "5"),
                 ["use", *where, MODEL],
                 ["keys", "add", "x", "--scope", "read", *where[2:]],
-                ["serve", *where, "--port", "0"],
             ):
                 trial.check_run(run(command), 1)
+            _only_answers(trial, ["serve", *where, "--model", MODEL], photo)
+
+
+def _only_answers(trial: Trial, serve: list[str], photo: Path) -> None:
+    """A service of a disk that may only be read answers searches, refuses puts, and ends well."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    service = begun([*serve, "--port", str(port)])
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30.0) as client:
+            until(lambda: service.poll() is not None or _is_there(client))
+            if service.poll() is None:
+                found = client.post("/v1/search", files={"file": photo.read_bytes()}).status_code
+                trial.check(found == 200, f"a search on a read-only disk: {found}")
+                put = client.put("/v1/products/new", files={"images": photo.read_bytes()}).status_code
+                trial.check(put == 503, f"a put on a read-only disk: {put}")
+    finally:
+        service.terminate()
+        trial.check_run(ended(service), 0)
+
+
+def _is_there(client: httpx.Client) -> bool:
+    with suppress(httpx.HTTPError):
+        return client.get("/healthz").status_code == 200
+    return False
 
 
 def damaged_imports(trial: Trial) -> None:

@@ -190,13 +190,8 @@ def everything(trial: Trial) -> None:
         _settled(one)
         for service in (one, two):
             _looked_at(trial, service, [shop.photo(1, trial.folder)])
-        _no_traceback(trial, one)
+        trial.check_log(one.log)
     trial.check(not (wrong := state.contradictions(workspace)), f"{len(wrong)} contradictions: {wrong[:2]}")
-
-
-def _no_traceback(trial: Trial, service: Service) -> None:
-    log = service.log.read_text(errors="replace")
-    trial.check("Traceback" not in log, f"in the log: {log[log.find('Traceback') :][:900]}")
 
 
 def sigterm(trial: Trial) -> None:
@@ -217,7 +212,7 @@ def sigterm(trial: Trial) -> None:
             trial.count("stopped")
             trial.check(code == 0, f"SIGTERM under {kind}: exit code {code}")
             trial.check(took < STOPS_WITHIN, f"SIGTERM under {kind}: {took:.0f} s")
-            _no_traceback(trial, service)
+            trial.check_log(service.log)
 
 
 @contextmanager

@@ -29,11 +29,26 @@ def sound(workspace: Path) -> bool:
 
 def held(workspace: Path) -> dict[str, object]:
     """All that a fit leaves and that is the same after every fit of the same catalogue."""
+    return _held(workspace, "true")
+
+
+def found(workspace: Path) -> dict[str, object]:
+    """The same without what is kept of pictures that have gone, in case they come back."""
+    return _held(workspace, "active")
+
+
+def kept_for_later(workspace: Path) -> int:
+    """How many rows there are of pictures that have gone."""
+    with closing(sqlite3.connect(f"file:{database(workspace)}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("SELECT count(*) FROM features_shop WHERE NOT active").fetchone()[0])
+
+
+def _held(workspace: Path, which: str) -> dict[str, object]:
     with closing(sqlite3.connect(f"file:{database(workspace)}?mode=ro", uri=True)) as connection:
         columns = sorted(row[1] for row in connection.execute('PRAGMA table_info("features_shop")'))
         named = ", ".join(f'"{name}"' for name in columns)
         found: dict[str, object] = {
-            "features": connection.execute(f"SELECT {named} FROM features_shop ORDER BY id").fetchall()
+            "features": connection.execute(f"SELECT {named} FROM features_shop WHERE {which} ORDER BY id").fetchall()
         }
         for name, query in TABLES.items():
             found[name] = connection.execute(query).fetchall()

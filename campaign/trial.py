@@ -49,6 +49,13 @@ class Trial:
         fine = code in codes and "Traceback" not in said and "Exception ignored" not in said
         return self.check(fine, f"exit code {code}: {said[-400:]}")
 
+    def check_log(self, log: Path) -> bool:
+        """A service had nothing to be ashamed of in its log."""
+        text = log.read_text(errors="replace")
+        start = text.find("Traceback")
+        shown = [line for line in text[start:].splitlines()[1:] if not line.startswith((" ", "{"))]
+        return self.check(start < 0, f"in the log: {shown[0] if shown else text[start:]}")
+
     def report(self) -> str:
         """For the runner, which is another process."""
         return json.dumps({"counts": self.counts, "wrongs": self.wrongs, "skipped": self.skipped})

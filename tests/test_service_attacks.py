@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import sqlite3
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -100,6 +101,35 @@ def test_one_connection_too_many_is_turned_away_with_a_word_and_room_comes_back(
         for each in idle:
             each.close()
     until(lambda: httpx.get(f"{service.address}healthz", timeout=SOON).status_code == 200)
+
+
+def test_a_client_that_waits_for_no_answer_is_hung_up_on(service: Service) -> None:
+    host = httpx.URL(service.address).netloc.decode()
+    with connected(service) as connection:
+        connection.sendall(f"GET /v1/products HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() * 500)
+        answers = b""
+        while part := reply(connection):
+            answers += part
+    assert answers.count(b" 200 OK") <= 16
+    with connected(service) as connection:  # a few at once are all answered
+        connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() * 10)
+        answers = b""
+        while answers.count(b" 200 OK") < 10:
+            answers += connection.recv(10_000)
+    assert service.get("/healthz").status_code == 200
+
+
+def test_a_client_that_goes_before_its_answers_leaves_no_error(tmp_path: Path) -> None:
+    workspace = fitted(tmp_path)
+    with running(workspace) as service:
+        host = httpx.URL(service.address).netloc.decode()
+        for _ in range(30):
+            with connected(service) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # gone at once
+                connection.sendall(f"GET /v1/products HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() * 10)
+                time.sleep(0.002)
+        assert service.get("/healthz").status_code == 200
+    assert "Traceback" not in service.log.read_text()
 
 
 def test_bodies_that_do_not_come_take_nobodys_place(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 LARGEST_HEAD = 64_000
 """Bytes of a request's first line and headers."""
@@ -17,6 +17,8 @@ HEAD_SECONDS = 15.0
 """Until a request's head is there, from the connection's beginning or from the head's first byte."""
 STALLED_SECONDS = 20.0
 """That a client may read nothing of an answer that waits for it."""
+MOST_AT_ONCE = 16
+"""Requests that a client may send without waiting for an answer; browsers wait for each."""
 FULL, TOO_LARGE, TOO_SLOW = "503 Service Unavailable", "431 Request Header Fields Too Large", "408 Request Timeout"
 
 
@@ -27,6 +29,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _in_head, _head = True, 0
     _late: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
+    _answering: tuple[RequestResponseCycle, ...] = ()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or turn it away."""
@@ -41,6 +44,7 @@ class GuardedProtocol(HttpToolsProtocol):
         for timer in (self._late, self._stalled):
             if timer is not None:
                 timer.cancel()
+        self._nobody_listens()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -60,6 +64,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._late.cancel()
             self._late = None
         super().on_headers_complete()
+        self._answering = (*(each for each in self._answering if not each.response_complete), self.cycle)
+        if len(self._answering) > MOST_AT_ONCE:
+            raise ValueError("too many requests at once")  # the parser stops, and uvicorn hangs up
 
     def on_message_complete(self) -> None:
         """What comes now is the next request's head."""
@@ -85,9 +92,18 @@ class GuardedProtocol(HttpToolsProtocol):
         """Whether anything of an answer was read since the last look."""
         waiting = self.transport.get_write_buffer_size()
         if waiting >= before:
+            self._nobody_listens()
             self.transport.abort()
         else:
             self._watch(waiting)
+
+    def _nobody_listens(self) -> None:
+        """Answers that are being made are dropped; uvicorn tells only the latest request of a connection."""
+        for cycle in self._answering:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._answering = ()
+        self.pipeline.clear()
 
     def _give_up(self, status: str) -> None:
         """Say why, to who has not sent a whole head, and close."""
