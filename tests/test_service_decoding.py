@@ -12,10 +12,10 @@ from PIL import Image
 from image_similarity.errors import ImageError
 from image_similarity.images.decode import decode, was_repaired
 from image_similarity.service.errors import BusyError
-from image_similarity.service.guards.decoding import Decoding
-from tests.pictures import encoded, four_corners
+from image_similarity.service.guards.decoding import Decoding, LargeError
+from tests.pictures import RGB_PNG, encoded, four_corners, png
 
-SIDE = 1800  # pixels: as a WebP more than is decoded in a thread
+SIDE = 2000  # pixels: as a WebP more than is decoded in a thread
 LARGE = encoded(four_corners(SIDE, SIDE), "WEBP", lossless=True)
 SMALL = encoded(four_corners(), "PNG")
 
@@ -58,8 +58,37 @@ def test_a_picture_that_takes_too_long_is_given_up() -> None:
     decoding.close()
 
 
+def test_large_pictures_take_no_room_from_ordinary_ones() -> None:
+    decoding = Decoding(budget=1_000_000, patience=0.0)
+    with decoding.within():
+        decode(LARGE, max_pixels=25_000_000)  # more than all the room that large ones have
+        assert read(SMALL, decoding).size == (48, 32)
+        with pytest.raises(BusyError):
+            read(LARGE, decoding)
+    assert read(LARGE, decoding).size == (SIDE, SIDE)
+    with pytest.raises(LargeError), decoding.within(large=False):
+        decode(LARGE, max_pixels=25_000_000)
+    decoding.close()
+
+
+def test_what_would_take_more_memory_than_may_be_taken_is_refused_with_a_word_on_it(decoding: Decoding) -> None:
+    declared = png(20_000, 20_000, 16, RGB_PNG, b"")
+    with pytest.raises(ImageError, match="MB to decode"), decoding.within():
+        decode(declared, max_pixels=10**9)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_inks_which_no_decoder_makes_smaller_count_whole(progressive: bool) -> None:
+    inks = encoded(Image.new("CMYK", (2500, 2500)), "JPEG", progressive=progressive)
+    decoding = Decoding()
+    with decoding.within(large=False):
+        decode(encoded(Image.new("RGB", (2500, 2500)), "JPEG"), max_pixels=10**9, at_least=64)
+        with pytest.raises(LargeError):
+            decode(inks, max_pixels=10**9, at_least=64)
+
+
 def test_who_does_not_fit_waits_until_another_is_done() -> None:
-    decoding = Decoding(budget=60_000)
+    decoding = Decoding(budget=300_000)  # ordinary pictures have a fifth of it
     done = threading.Event()
     found: list[tuple[int, int]] = []
 

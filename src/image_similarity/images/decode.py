@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from image_similarity.errors import ImageError, ImageSimilarityError
 from image_similarity.files import open_file
 from image_similarity.images import jpeg, png, tiff, webp
-from image_similarity.images.elsewhere import Undecoded, cost, present_decoder
+from image_similarity.images.elsewhere import Undecoded, Way, cost, present_decoder
 from image_similarity.images.exif import orientation, without_exif
 from image_similarity.images.flatten import flatten
 from image_similarity.images.plain import Plain
@@ -31,6 +31,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 """What is read, beside HEIC. Of the forty others some run programs, some declare one size and decode another."""
 PLUGINS = ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif")
 DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
+DRAFTED = (1, 3)  # channels of a JPEG that can be reduced: grey and colours, not inks
 MOST_SCANS = 100
 """Of a JPEG. Encoders make ten or so; each is a pass over the whole picture, and a file of a few bytes can ask for
 thousands."""
@@ -83,7 +84,9 @@ def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
     return data
 
 
-def decode(data: bytes, *, max_pixels: int, at_least: int | None = None, strict: bool = False) -> Image.Image:
+def decode(
+    data: bytes, *, max_pixels: int, at_least: int | None = None, enough: int | None = None, strict: bool = False
+) -> Image.Image:
     """Decode a picture to upright RGB; of an animation the first frame, of transparency the picture over white.
 
     What the file holds beside its pixels never decides whether it is used. One that was cut short is used where at
@@ -94,11 +97,14 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None, strict:
         max_pixels: a picture that declares more is refused before it is decoded.
         at_least: pixels a side that the caller will keep; lets a JPEG be decoded at half, a quarter or an eighth of
             its size, which is several times faster. None: every pixel.
+        enough: pixels in all; a picture of four times as many and more is made smaller by a whole number before it is
+            there as a whole, which takes less memory. For those who only show it.
         strict: a picture whose file was cut short is refused.
 
     Raises:
         ImageError: stage ``decode``: not a picture, damaged, or too large.
     """
+    way = Way(max_pixels, at_least, enough, strict)
     try:
         # A damaged tag is worth a warning to Pillow; to us a picture either decodes or does not.
         with quiet():
@@ -108,9 +114,8 @@ def decode(data: bytes, *, max_pixels: int, at_least: int | None = None, strict:
                 raise ImageError("decode", f"{plain.scans} scans are more than the limit of {MOST_SCANS}")
             decoder = present_decoder()
             if decoder is not None:
-                picture = Undecoded(data, max_pixels, at_least, strict, _cost(plain, max_pixels, at_least))
-                return decoder(picture, lambda: _decode(plain, max_pixels, at_least, strict))
-            return _decode(plain, max_pixels, at_least, strict)
+                return decoder(Undecoded(data, way, _cost(plain, way)), lambda: _decode(plain, way))
+            return _decode(plain, way)
     except UnidentifiedImageError:
         raise ImageError("decode", _not_a_picture(data)) from None
     except ImageSimilarityError:
@@ -135,16 +140,16 @@ def plain_picture(data: bytes) -> Plain:
     return plain
 
 
-def _cost(plain: Plain, max_pixels: int, at_least: int | None) -> int:
+def _cost(plain: Plain, way: Way) -> int:
     size = plain.size
     if size is None:
         with Image.open(io.BytesIO(plain.data), formats=_formats(plain.data)) as image:
             size = image.size
-        _check_size(size, max_pixels)
-    scale = 1
-    if plain.kind == "JPEG" and at_least is not None:
-        scale = next((each for each in (8, 4, 2) if min(size) // each >= at_least * DRAFT_MARGIN), 1)
-    return cost(plain.kind, size, scale, len(plain.data), progressive=plain.progressive)
+        _check_size(size, way.max_pixels)
+    scale, side = 1, way.at_least
+    if plain.kind == "JPEG" and plain.channels in DRAFTED and side is not None:
+        scale = next((each for each in (8, 4, 2) if min(size) // each >= side * DRAFT_MARGIN), 1)
+    return cost(plain, size, scale, way)
 
 
 def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
@@ -152,10 +157,12 @@ def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
         raise ImageError("decode", f"{size[0]} x {size[1]} pixels are more than the limit of {max_pixels}")
 
 
-def _decode(plain: Plain, max_pixels: int, at_least: int | None, strict: bool) -> Image.Image:
+def _decode(plain: Plain, way: Way) -> Image.Image:
+    at_least, strict = way.at_least, way.strict
+
     def opened(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=_formats(data))
-        _check_size(image.size, max_pixels)
+        _check_size(image.size, way.max_pixels)
         if at_least is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
             image.draft(None, (at_least * DRAFT_MARGIN, at_least * DRAFT_MARGIN))
         return image
@@ -175,7 +182,7 @@ def _decode(plain: Plain, max_pixels: int, at_least: int | None, strict: bool) -
         raise ImageError("decode", CUT_SHORT)
     profile = plain.profile or image.info.get("icc_profile")
     turn = plain.orientation if plain.kind != "ISO" else orientation(_bytes(image.info.get("exif")))
-    flat = flatten(image, profile, plain.shades)
+    flat = flatten(image, profile, plain.shades, way.factor(image.size))
     del image
     if turn in TURNS:
         flat = flat.transpose(TURNS[turn])

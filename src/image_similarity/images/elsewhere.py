@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from math import isqrt
 
 from PIL import Image
 
-BYTES_A_PIXEL = {"JPEG": 12, "PNG": 12, "WEBP": 24, "ISO": 20, "TIFF": 16}
+from image_similarity.images.plain import Plain
+
+BYTES_A_PIXEL = {"JPEG": 12, "PNG": 12, "WEBP": 18, "ISO": 20, "TIFF": 16}
 """At the worst moment of decoding: what the decoder holds, the picture in the file's mode, and in RGB."""
-OTHERS = 12
-COEFFICIENTS = 6  # bytes a pixel that a JPEG in passes is kept in until it is whole
+REDUCED = {"JPEG": 5, "PNG": 5, "WEBP": 17, "ISO": 12, "TIFF": 9}
+"""The same where it never is in RGB as a whole."""
+OTHERS, OTHERS_REDUCED = 12, 8
+COEFFICIENTS = 2  # bytes a pixel and channel that a JPEG in passes is kept in until it is whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +25,22 @@ class Undecoded:
     """A picture that is to be decoded: its file, how, and how much memory that will take at most."""
 
     data: bytes
-    max_pixels: int
-    at_least: int | None
-    strict: bool
+    way: Way
     cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How :func:`~image_similarity.images.decode.decode` is asked to decode."""
+
+    max_pixels: int
+    at_least: int | None = None
+    enough: int | None = None
+    strict: bool = False
+
+    def factor(self, size: tuple[int, int]) -> int:
+        """By what a picture is made smaller once it is decoded."""
+        return 1 if self.enough is None else max(1, isqrt(size[0] * size[1] // self.enough))
 
 
 Decoder = Callable[[Undecoded, Callable[[], Image.Image]], Image.Image]
@@ -46,8 +63,14 @@ def present_decoder() -> Decoder | None:
     return _decoder.get()
 
 
-def cost(kind: str, size: tuple[int, int], scale: int, length: int, *, progressive: bool) -> int:
+def cost(plain: Plain, size: tuple[int, int], scale: int, way: Way) -> int:
     """Bytes that decoding takes at most, from what a file's header says; ``scale``: a JPEG is made so much smaller."""
     pixels = size[0] * size[1]
-    needed = pixels // scale**2 * BYTES_A_PIXEL.get(kind, OTHERS)
-    return needed + pixels * COEFFICIENTS * progressive + 2 * length
+    made = pixels // scale**2
+    factor = way.factor((size[0] // scale, size[1] // scale))
+    needed = made // factor**2 * BYTES_A_PIXEL.get(plain.kind, OTHERS)
+    if factor > 1:
+        needed += made * REDUCED.get(plain.kind, OTHERS_REDUCED)
+    needed += pixels * COEFFICIENTS * plain.channels * plain.progressive
+    # Where the file was cut short, two pictures are made of it.
+    return needed * (2 if plain.cut and not way.strict else 1) + 3 * len(plain.data)

@@ -24,30 +24,33 @@ FRACTION_TOPS = {2.0: 1.0, 512.0: 255.0, 131072.0: 65535.0}  # of fractions: up 
 UNSIGNED, SIGNED = 1, 2  # a TIFF's formats of numbers
 
 
-def flatten(image: Image.Image, profile: object, shades: Shades | None) -> Image.Image:
+def flatten(image: Image.Image, profile: object, shades: Shades | None, factor: int = 1) -> Image.Image:
     """Any mode to RGB: numbers scaled, transparency over white, colours through the embedded profile to sRGB.
 
     Args:
         image: decoded; it is not changed.
         profile: as it is embedded; one that says sRGB, does not fit or is damaged changes nothing.
         shades: what a TIFF says of its numbers.
+        factor: so many pixels a side become one.
     """
     if image.format == "BMP" or (image.format == "TIFF" and shades is not None and not shades.alpha):
         image = _without_empty_alpha(image)
     scale = _scaling(image, shades)
     colours = _colours(image, profile)
     if image.mode == "RGB" and colours is None and not image.has_transparency_data:
-        return image
-    flat = Image.new("RGB", image.size)
-    for box in _strips(image.size):
+        return image if factor == 1 else image.reduce(factor)
+    flat = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    for box in _strips(image.size, factor):
         strip = image.crop(box)
-        flat.paste(_flat(strip if scale is None else scale(strip), colours), box[:2])
+        strip = _flat(strip if scale is None else scale(strip), colours)
+        flat.paste(strip if factor == 1 else strip.reduce(factor), (0, box[1] // factor))
     return flat
 
 
-def _strips(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+def _strips(size: tuple[int, int], factor: int = 1) -> Iterator[tuple[int, int, int, int]]:
+    """Of so many rows that whole ones are left where so many become one."""
     width, height = size
-    rows = max(1, STRIP // max(1, width))
+    rows = max(1, STRIP // max(1, width) // factor) * factor
     for top in range(0, height, rows):
         yield 0, top, width, min(height, top + rows)
 

@@ -42,12 +42,12 @@ class Scan:
 def plain(data: bytes) -> Plain:
     """A JPEG without what does not draw."""
     pieces, profiles = [data[:2]], dict[int, bytes]()
-    exif, xmp, size, progressive, at = b"", b"", None, False, 2
+    exif, xmp, size, progressive, channels, at = b"", b"", None, False, 3, 2
     for marker, start, end in _segments(data):
         body = data[start:end]
         if marker in FRAMES and len(body) > 6:
             height, width = struct.unpack_from(">HH", body, 1)
-            size, progressive = (width, height), marker in PROGRESSIVE
+            size, progressive, channels = (width, height), marker in PROGRESSIVE, body[5]
         if marker == APPS[1] and body.startswith(EXIF):
             exif = exif or body
         elif marker == APPS[1] and body.startswith(XMP):
@@ -66,7 +66,8 @@ def plain(data: bytes) -> Plain:
         orientation=orientation(exif, xmp),
         profile=profile if 0 < len(profile) <= MOST_PROFILE else None,
         cut=data.rfind(b"\xff\xd9", at) < 0,
-        progressive=progressive,
+        progressive=progressive or data[at + 4 : at + 5] < bytes([channels]),  # one pass for each channel
+        channels=channels,
         # Quicker than to walk through them; in coded pixels these two bytes never follow each other.
         scans=max(1, data.count(b"\xff\xda", at)),
     )

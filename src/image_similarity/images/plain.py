@@ -16,7 +16,8 @@ class Plain:
     """What draws, and what is to be done with the pixels afterwards.
 
     ``size``: as far as it is known without a decoder. ``cut``: the file ends before it should. ``scans``: passes over
-    the picture that a JPEG is made of.
+    the picture that a JPEG is made of. ``channels``: of a JPEG. ``progressive``: its numbers are all kept until the
+    last pass has come.
     """
 
     data: bytes
@@ -26,6 +27,7 @@ class Plain:
     profile: bytes | None = None
     cut: bool = False
     progressive: bool = False
+    channels: int = 3
     scans: int = 1
     shades: Shades | None = None
 

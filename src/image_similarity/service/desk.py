@@ -16,7 +16,7 @@ from image_similarity.service.answering.succession import Succession
 from image_similarity.service.answering.upkeep import Upkeep
 from image_similarity.service.errors import BusyError, NotThereError
 from image_similarity.service.guards.addresses import Trusted
-from image_similarity.service.guards.decoding import Decoding
+from image_similarity.service.guards.decoding import Decoding, LargeError
 from image_similarity.service.guards.fetching import FetchLimits
 from image_similarity.service.guards.turning import FULL
 from image_similarity.service.health import Health
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 T = TypeVar("T")
+MOST_LARGE = 8  # threads, and processes, for large pictures
 HALF_WRITTEN = 10.0  # seconds: what another service beside this one writes is written sooner
 
 
@@ -46,6 +47,7 @@ class Desk:
     """
 
     def __init__(self, options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> None:
+        pictures = Pictures(settings.max_pixels)  # the shop's own, whatever strangers may send
         settings = replace(settings, max_pixels=min(settings.max_pixels, settings.service_max_pixels))
         self.options, self.settings, self.dataset = options, settings, options.dataset
         self.health = Health()
@@ -55,7 +57,7 @@ class Desk:
             remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
         self._succession = Succession(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
-        self.pictures = Pictures(settings.max_pixels)
+        self.pictures = pictures
         self.marks = MarkBook(settings.root / "labels" / self.dataset.label)
         self.imports = Imports(settings.root / "imports" / self.dataset.label)
         self.fetching = FetchLimits(
@@ -63,7 +65,8 @@ class Desk:
         )
         self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent, self.health)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
-        self.decoding = Decoding()
+        self._large = ThreadPoolExecutor(min(processors(), MOST_LARGE), thread_name_prefix="large pictures")
+        self.decoding = Decoding(options.decoding_bytes, patience=options.patience)
         self.searching = 0
         """Searches that are being answered or wait."""
         self.upkeep.start()
@@ -74,6 +77,7 @@ class Desk:
         self._succession.close()
         self.decoding.close()
         self._pool.shutdown()
+        self._large.shutdown()
         self.store.close()
 
     @property
@@ -84,15 +88,21 @@ class Desk:
     async def work(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something that takes a processor's time, in a thread: decoding, for one, within its limits.
 
+        What comes upon a large picture is begun again among others of the kind, in threads that nobody else needs.
+
         Raises:
             BusyError: there is no room for so large a picture just now.
         """
 
-        def within() -> T:
-            with self.decoding.within():
+        def within(large: bool) -> T:
+            with self.decoding.within(large=large):
                 return work(*arguments)
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, within)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, within, False)
+        except LargeError:
+            return await loop.run_in_executor(self._large, within, True)
 
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:

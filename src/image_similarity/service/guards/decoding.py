@@ -1,13 +1,16 @@
 """Pictures decoded for strangers: one budget of memory for all requests, and a limit of time that holds.
 
 Ordinary photos are decoded in the service's own threads. A large one, or one of a format that takes much memory, is
-decoded by another process, which can be ended.
+decoded by another process, which can be ended. Each of the two kinds has room of its own: however many large ones come,
+ordinary ones wait for none of them.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from threading import Condition
 from typing import TYPE_CHECKING
@@ -18,17 +21,37 @@ from PIL import Image
 from image_similarity.errors import ImageError
 from image_similarity.images.decode import REPAIRED, decode
 from image_similarity.images.elsewhere import Undecoded, decoding_with
-from image_similarity.service.errors import BusyError
+from image_similarity.service.errors import BusyError, ServiceError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 BUDGET = 640_000_000  # bytes
+ORDINARY = 0.2  # of it is for ordinary pictures alone
 LIGHT = 64_000_000  # bytes: what costs no more is decoded in a thread
+MOST = 1_320_000_000
+"""Bytes. What takes more than large pictures may have together is decoded while there is no other of them; what takes
+more than this is not."""
 SECONDS = 20.0  # that one picture may take
 PATIENCE = 10.0  # seconds that a picture waits for room
 START = 60.0  # seconds until a process is there
+NICE = 5  # what is searched for comes before what is decoded
 _all: WeakSet[Decoding] = WeakSet()
+
+
+class LargeError(ServiceError):
+    """A picture is not decoded among the ordinary ones."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """Bytes for pictures of one kind, and how many of them are free."""
+
+    size: int
+    free: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.free = self.size
 
 
 class Decoding:
@@ -37,34 +60,47 @@ class Decoding:
     Args:
         budget: bytes that all pictures together may take.
         seconds: that one picture may take, where another process decodes it.
+        patience: seconds that a picture waits for room.
     """
 
-    def __init__(self, budget: int = BUDGET, seconds: float = SECONDS) -> None:
-        self._budget, self._seconds = budget, seconds
-        self._free, self._changed = budget, Condition()
+    def __init__(self, budget: int = BUDGET, seconds: float = SECONDS, patience: float = PATIENCE) -> None:
+        self._seconds, self._patience = seconds, patience
+        ordinary = int(budget * ORDINARY)
+        self._rooms = {False: _Room(ordinary), True: _Room(budget - ordinary)}  # by whether a picture is large
+        self._changed = Condition()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
         self._closed = False
         _all.add(self)
 
     @contextmanager
-    def within(self) -> Iterator[None]:
-        """What is decoded in the block, by this thread, is decoded here; its memory is given back at the end."""
-        held = 0
+    def within(self, *, large: bool = True) -> Iterator[None]:
+        """What is decoded in the block, by this thread, is decoded here; its memory is given back at the end.
+
+        Args:
+            large: whether large pictures are; else they raise :class:`LargeError`.
+        """
+        held = dict.fromkeys(self._rooms, 0)
 
         def decoder(picture: Undecoded, here: Callable[[], Image.Image]) -> Image.Image:
-            nonlocal held
-            more = max(0, min(picture.cost, self._budget) - held)
-            self._take(more)
-            held += more
-            return here() if picture.cost <= LIGHT else self._elsewhere(picture)
+            is_large = picture.cost > LIGHT
+            if is_large and not large:
+                raise LargeError("the picture is large")
+            if picture.cost > MOST:
+                raise ImageError("decode", f"it takes {picture.cost >> 20} MB to decode, and {MOST >> 20} may be taken")
+            room = self._rooms[is_large]
+            more = max(0, min(picture.cost, room.size) - held[is_large])
+            self._take(room, more)
+            held[is_large] += more
+            return self._elsewhere(picture) if is_large else here()
 
         try:
             with decoding_with(decoder):
                 yield
         finally:
             with self._changed:
-                self._free += held
+                for kind, room in self._rooms.items():
+                    room.free += held[kind]
                 self._changed.notify_all()
 
     def close(self) -> None:
@@ -73,11 +109,11 @@ class Decoding:
         for worker in [*self._idle, *self._busy]:
             worker.end()
 
-    def _take(self, wanted: int) -> None:
+    def _take(self, room: _Room, wanted: int) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._closed or self._free >= wanted, PATIENCE) or self._closed:
+            if not self._changed.wait_for(lambda: self._closed or room.free >= wanted, self._patience) or self._closed:
                 raise BusyError("there are too many large pictures to decode just now")
-            self._free -= wanted
+            room.free -= wanted
 
     def _elsewhere(self, picture: Undecoded) -> Image.Image:
         with self._changed:
@@ -122,7 +158,7 @@ class _Worker:
                     raise BusyError("a process that decodes pictures does not start")
                 self._ours.recv_bytes()
                 self._is_there = True
-            self._ours.send((picture.max_pixels, picture.at_least, picture.strict))
+            self._ours.send(picture.way)
             self._ours.send_bytes(picture.data)
             if not self._ours.poll(seconds):
                 raise ImageError("decode", f"it takes more than {seconds:g} seconds to decode")
@@ -151,13 +187,17 @@ def close_all() -> None:
 
 def _serve(channel: Connection) -> None:
     """What the process does: until the other end is gone."""
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     with suppress(EOFError, OSError, KeyboardInterrupt):
         channel.send_bytes(b"here")
         while True:
-            max_pixels, at_least, strict = channel.recv()
+            way = channel.recv()
             data = channel.recv_bytes()
             try:
-                picture = decode(data, max_pixels=max_pixels, at_least=at_least, strict=strict)
+                picture = decode(
+                    data, max_pixels=way.max_pixels, at_least=way.at_least, enough=way.enough, strict=way.strict
+                )
             except ImageError as error:
                 channel.send(error.reason)
                 continue

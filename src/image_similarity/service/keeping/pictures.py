@@ -14,6 +14,8 @@ from image_similarity.images.decode import decode, read_bytes
 
 WIDTHS = (64, 128, 160, 240, 320, 480, 640, 960, 1280)
 """Thumbnails are made in these, the next larger than asked for: anybody's numbers must not fill the memory."""
+ENOUGH = 6  # times a thumbnail's width squared: with no more pixels a picture is made smaller in one step
+WHOLE = 25_000_000  # pixels of a picture that is sent whole although no browser shows its file
 REMEMBERED = 64_000_000  # bytes of thumbnails that are kept in memory
 QUALITY = 82
 BROWSERS = {
@@ -90,7 +92,8 @@ class Pictures:
 
 
 def _jpeg(data: bytes, side: int | None, max_pixels: int) -> bytes:
-    picture = decode(data, max_pixels=max_pixels, at_least=side)
+    enough = WHOLE if side is None else ENOUGH * side**2
+    picture = decode(data, max_pixels=max_pixels, at_least=side, enough=enough)
     if side is not None:
         picture.thumbnail((side, side * 4))  # by its width, unless it is a strip
     file = io.BytesIO()
