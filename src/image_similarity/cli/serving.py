@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +16,8 @@ from image_similarity.cli.progress import Bars
 from image_similarity.errors import UsageError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from image_similarity.settings import Settings
 
 INSTALL = "the service needs its own packages: pip install 'image-similarity[serve]'"
@@ -63,6 +67,7 @@ def serve(
     from image_similarity.embedding.choice import IN_USE, ModelChoice
     from image_similarity.settings import Settings
 
+    signal.signal(signal.SIGTERM, _end)  # until the service has a way of its own
     for pool in POOLS:
         os.environ.setdefault(pool, "1")
     try:
@@ -93,6 +98,11 @@ def serve(
     show.say(f"Loading {dataset} ...")
     with Bars() as bars:
         run(options, replace(settings, root=settings.root.resolve()), _say_ready, bars)
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    """To be told to end while the models are loaded is no failure."""
+    sys.exit(0)
 
 
 def _the_only_one(settings: Settings) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 GENERATION = re.compile(r"g(\d{6,})")
 WAIT = 3600.0  # seconds at a time; a process that dies lets go of the lock
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.neighbours.codes import Effort
-from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.training import CATALOGUE_RECALL, CLOSE, TEST_NEAREST, some_rows
+from image_similarity.neighbours.training import CATALOGUE_RECALL, CLOSE, some_of, true_nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +27,13 @@ def effort_for(rows: CellRows, vectors: NDArray[np.float16], k: int) -> Effort:
         vectors: ``(n, dimension)``.
         k: rows wanted of each; half as many again are looked at closely at least.
     """
-    tests = some_rows(len(vectors), TEST_ROWS)
-    truth = ExactIndex(vectors).search(vectors[tests], TEST_NEAREST + 1).rows
+    held = np.sort(rows.order)
+    tests = some_of(held, TEST_ROWS)
+    truth = true_nearest(vectors, held, tests)
     ahead = np.concatenate([_ahead(rows, int(own), near[near != own]) for own, near in zip(tests, truth, strict=True)])
     least = k + k // 2
+    if not len(ahead):  # there is one row
+        return Effort(1, least, 1.0)
     row_cells = len(rows.order) / len(rows.centres)
     choices = [
         (probes * row_cells + close * CLOSE_LOOK, probes, close, float((ahead[:, probes - 1] < close).mean()))

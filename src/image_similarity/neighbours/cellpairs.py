@@ -18,6 +18,7 @@ from image_similarity.neighbours.celleffort import effort_for
 from image_similarity.neighbours.cellrows import CellRows
 from image_similarity.neighbours.close import closest
 from image_similarity.neighbours.keys import neighbours_of
+from image_similarity.neighbours.twins import spread
 from image_similarity.neighbours.work import take_up
 from image_similarity.processors import processors
 from image_similarity.types import Neighbours, no_progress
@@ -53,32 +54,37 @@ def cell_pairs(index: CellsIndex, k: int, folder: Path, progress: Progress = no_
     Raises:
         OutputError: the folder cannot be written to.
     """
-    vectors, count = index.vectors, min(k, len(index.vectors))
-    take_up(folder, vectors, {"k": count, "cells": index.facts.cells, "way": "cells"})
+    vectors, twins, count = index.vectors, index.twins, min(k, index.different)
+    lines = len(vectors) if twins is None else len(twins.starts) - 1  # with twins, slots are asked and found
+    take_up(folder, vectors, {"k": count, "cells": index.facts.cells, "lines": lines, "way": "cells"})
     rows = CellRows.of(index, folder)
     effort = effort_for(rows, vectors, count)
     done = int((folder / DONE).read_text()) if (folder / DONE).exists() else 0
     mode = "r+" if done else "w+"
-    found_rows = np.lib.format.open_memmap(folder / ROWS, mode, np.int32, (len(vectors), count))
-    found_scores = np.lib.format.open_memmap(folder / SCORES, mode, np.float32, (len(vectors), count))
+    found_rows = np.lib.format.open_memmap(folder / ROWS, mode, np.int32, (lines, count))
+    found_scores = np.lib.format.open_memmap(folder / SCORES, mode, np.float32, (lines, count))
 
     def look(cell: int) -> None:
         asked = rows.of_cell(cell)
         if len(asked):
             candidates = rows.look_alikes(cell, effort.probes, max(effort.close, count))
             found = neighbours_of(closest(vectors, vectors[asked], candidates, count))
-            found_rows[asked], found_scores[asked] = found.rows, found.scores
+            line = asked if twins is None else index.slots_of(asked)
+            found_rows[line] = found.rows if twins is None else index.slots_of(found.rows)
+            found_scores[line] = found.scores
 
     with ThreadPoolExecutor(processors(), initializer=_one_thread) as pool:
         for cells in rows.blocks(done, BLOCK):
-            progress("nearest", rows.before(cells.start), len(vectors))
+            progress("nearest", rows.before(cells.start), len(rows.order))
             list(pool.map(look, cells))
             found_rows.flush()
             found_scores.flush()
             with replacing(folder / DONE) as path:
                 path.write_text(str(cells.stop))
-    progress("nearest", len(vectors), len(vectors))
+    progress("nearest", len(rows.order), len(rows.order))
     answers = Neighbours(rows=np.load(folder / ROWS, mmap_mode="r"), scores=np.load(folder / SCORES, mmap_mode="r"))
+    if twins is not None:
+        answers = spread(twins, answers, min(k, len(vectors)), folder)
     return CellPairs(answers, effort)
 
 

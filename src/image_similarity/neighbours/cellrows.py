@@ -26,7 +26,7 @@ class CellRows:
     """What cells hold.
 
     Attributes:
-        order: ``(rows,)``, all rows, cell by cell.
+        order: ``(rows,)``, all rows that are in cells, cell by cell.
         starts: ``(cells + 1,)``, where each cell begins in ``order``.
         components: ``(rows, m)`` float32, of the rows in that order; a memory map.
         centres: ``(cells, m)`` float32.
@@ -68,7 +68,7 @@ class CellRows:
 
     def place_of(self, row: int) -> tuple[int, int]:
         """The cell of a row, and its place in ``order``."""
-        place = int(self._places_of_rows[row])
+        place = int(self._places[np.searchsorted(self.order, row, sorter=self._places)])
         return int(np.searchsorted(self.starts, place, "right")) - 1, place
 
     def before(self, cell: int) -> int:
@@ -109,10 +109,9 @@ class CellRows:
         return np.concatenate([np.arange(self.starts[cell], self.starts[cell + 1]) for cell in cells])
 
     @cached_property
-    def _places_of_rows(self) -> NDArray[np.intp]:
-        places = np.empty_like(self.order)
-        places[self.order] = np.arange(len(self.order))
-        return places
+    def _places(self) -> NDArray[np.intp]:
+        """The places of the rows, in the order of the rows."""
+        return np.argsort(self.order)
 
     def _enough(self, scores: NDArray[np.float32], least: int) -> int:
         """How many of the nearest cells have so many rows together."""

@@ -19,9 +19,10 @@ from image_similarity.neighbours.close import all_of, closest, closest_in_turn
 from image_similarity.neighbours.codes import CellCodes
 from image_similarity.neighbours.halves import single
 from image_similarity.neighbours.keys import neighbours_of
-from image_similarity.neighbours.rowset import Masked, row_set
+from image_similarity.neighbours.rowset import Listed, Masked, row_set
+from image_similarity.neighbours.twins import Twins
 from image_similarity.processors import processors
-from image_similarity.types import no_progress
+from image_similarity.types import Neighbours, no_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.neighbours.codes import Effort
-    from image_similarity.types import Neighbours, Progress, RowSet
+    from image_similarity.types import Progress, RowSet
 
-SLOTS = "slots.npy"
+SLOT_OF = "slots.npy"
 QUERY_BLOCK = 1024  # queries looked up together
 CLOSE_BLOCK = 64  # queries that one thread looks at closely
 VERY_FEW = 400  # allowed rows: sooner looked at closely than by their codes first, measured
@@ -46,12 +47,16 @@ class CellsIndex:
     """A :class:`~image_similarity.types.NeighbourIndex` that is approximate, and says how far.
 
     Made with :meth:`build`, :meth:`update` or :meth:`open`. Rows may be renumbered, and rows may go, without a change
-    to the codes: ``slots`` is the row that each coded row has now, -1 where it has gone.
+    to the codes: ``slot_of`` is the slot that each row has among them. Where many rows have one vector it is coded
+    once, and they have its slot together.
     """
 
-    def __init__(self, vectors: NDArray[np.float16], codes: CellCodes, slots: NDArray[np.int32]) -> None:
-        self.vectors, self._codes, self._slots = np.asarray(vectors), codes, slots
-        self._moved = len(slots) != len(vectors) or not np.array_equal(slots, np.arange(len(slots), dtype=np.int32))
+    def __init__(self, vectors: NDArray[np.float16], codes: CellCodes, slot_of: NDArray[np.int32]) -> None:
+        self.vectors, self._codes, self._slot_of = np.asarray(vectors), codes, slot_of
+        self._row_of = _first_rows(slot_of, codes.slots)
+        self.different = int(np.count_nonzero(self._row_of >= 0))
+        rows = len(slot_of)
+        self._moved = codes.slots != rows or not np.array_equal(slot_of, np.arange(rows, dtype=np.int32))
         self.facts = codes.facts
         self.effort = codes.facts.query
 
@@ -64,12 +69,13 @@ class CellsIndex:
         """
         from image_similarity.neighbours.training import trained_codes
 
-        return cls(vectors, trained_codes(vectors, progress), np.arange(len(vectors), dtype=np.int32))._write(folder)
+        coded, slot_of = _to_code(vectors, np.arange(len(vectors)))
+        return cls(vectors, trained_codes(vectors, coded, progress), slot_of)._write(folder)
 
     @classmethod
     def open(cls, vectors: NDArray[np.float16], folder: Path) -> Self:
         """The cells of a folder; ``vectors`` is the matrix that they were made of or updated to."""
-        return cls(vectors, CellCodes.read(folder), np.load(folder / SLOTS))
+        return cls(vectors, CellCodes.read(folder), np.load(folder / SLOT_OF))
 
     @classmethod
     def update(
@@ -89,82 +95,100 @@ class CellsIndex:
             rows: the row that each row of the former matrix has now, -1 where it has gone.
             progress: told how far it is.
         """
-        codes, former = CellCodes.read(old), np.load(old / SLOTS)
-        slots = np.where(former >= 0, rows[former], -1).astype(np.int32)
-        is_new = np.ones(len(vectors), bool)
-        is_new[slots[slots >= 0]] = False
-        added = np.flatnonzero(is_new).astype(np.int32)
-        if len(slots) + len(added) > GROWN * codes.facts.rows or (slots < 0).sum() > GONE * len(slots):
+        codes, former = CellCodes.read(old), np.load(old / SLOT_OF)
+        slot_of, slots = np.full(len(vectors), -1, np.int32), codes.slots
+        slot_of[rows[rows >= 0]] = former[rows >= 0]
+        gone = np.count_nonzero(_first_rows(slot_of, slots) < 0)
+        added = np.flatnonzero(slot_of < 0)
+        coded, slot_of_added = _to_code(vectors, added)
+        if slots + len(coded) > GROWN * codes.facts.rows or gone > GONE * slots:
             return cls.build(vectors, folder, progress)
-        codes.add(vectors, added, progress)
-        return cls(vectors, codes, np.concatenate([slots, added]))._write(folder)
+        codes.add(vectors, coded, progress)
+        slot_of[added] = slots + slot_of_added
+        return cls(vectors, codes, slot_of)._write(folder)
 
     def search(
         self, queries: NDArray[np.floating], k: int, allowed: RowSet | NDArray[np.bool_] | None = None
     ) -> Neighbours:
         """As :meth:`ExactIndex.search`, but a row that is among the nearest may be missing, another in its place."""
         rows = None if allowed is None else row_set(allowed)
-        count = len(self.vectors) if rows is None else rows.count
-        k = min(k, count)
-        few = self._are_few(count, k)
-        keys = np.empty((len(queries), k), np.int64)
+        k = min(k, len(self.vectors) if rows is None else rows.count)
+        slots = self._all if rows is None else self._slots(rows, k)
+        count = self.different if slots is None else slots.count
+        wanted = min(k, count)
+        few = self._are_few(count, wanted)
+        keys = np.empty((len(queries), wanted), np.int64)
         for start in range(0, len(queries) if k else 0, QUERY_BLOCK):
             asked = single(queries[start : start + QUERY_BLOCK])
-            found = self._of_few(asked, k, rows) if few else self._of_cells(asked, k, rows)
+            found = self._of_few(asked, wanted, slots) if few else self._of_cells(asked, wanted, slots)
             keys[start : start + QUERY_BLOCK] = found
-        return neighbours_of(keys)
+        nearest = neighbours_of(keys)
+        if self.twins is None or not k:
+            return nearest
+        return self.twins.nearest_rows(Neighbours(self.slots_of(nearest.rows), nearest.scores), k, rows)
 
-    def _of_cells(self, queries: NDArray[np.float32], k: int, rows: RowSet | None) -> NDArray[np.int64]:
+    @cached_property
+    def twins(self) -> Twins | None:
+        """Which rows have which slot; None where each has its own."""
+        return Twins.numbered(self._slot_of, self._codes.slots) if self.different < len(self.vectors) else None
+
+    def _of_cells(self, queries: NDArray[np.float32], k: int, slots: RowSet | None) -> NDArray[np.int64]:
         """The keys of the ``k`` rows found for each query in the nearest cells."""
-        count = len(self.vectors) if rows is None else rows.count
-        alive = self._alive(rows) if rows is not None else self._slots >= 0 if self._moved else None
-        slots = self._nearest(queries, min(self._close(k), count), self._probes(count), alive)
-        short = (slots >= 0).sum(axis=1) < k  # a query that is like nothing is near no cell
+        count = self.different if slots is None else slots.count
+        alive = None if slots is None else slots.mask()
+        near = self._nearest(queries, min(self._close(k), count), self._probes(count), alive)
+        short = (near >= 0).sum(axis=1) < k  # a query that is like nothing is near no cell
         if not short.any():
-            return self._closest(queries, slots, k)
+            return self._closest(queries, near, k)
         keys = np.empty((len(queries), k), np.int64)
         if not short.all():
-            keys[~short] = self._closest(queries[~short], slots[~short], k)
-        numbers = np.arange(len(self.vectors)) if rows is None else rows.numbers()
-        keys[short] = all_of(self.vectors, queries[short], numbers, k)
+            keys[~short] = self._closest(queries[~short], near[~short], k)
+        keys[short] = all_of(self.vectors, queries[short], self._rows(self._numbers(slots)), k)
         return keys
 
-    def _of_few(self, queries: NDArray[np.float32], k: int, rows: RowSet | None) -> NDArray[np.int64]:
-        """The same without cells: all rows that are allowed are looked at."""
-        rows = Masked(np.ones(len(self.vectors), bool)) if rows is None else rows
-        if rows.count <= VERY_FEW:
-            return all_of(self.vectors, queries, rows.numbers(), k)
-        slots = self._slot_of.take(rows.numbers()) if self._moved else rows.numbers()
+    def _of_few(self, queries: NDArray[np.float32], k: int, slots: RowSet | None) -> NDArray[np.int64]:
+        """The same without cells: all slots that are allowed are looked at."""
+        numbers = self._numbers(slots)
+        if len(numbers) <= VERY_FEW:
+            return all_of(self.vectors, queries, self._rows(numbers), k)
         keys = np.empty((len(queries), k), np.int64)
         for line, query in zip(keys, queries, strict=True):
-            found, looks = self._codes.among(query, self._close(k), slots)
-            line[:] = closest_in_turn(self.vectors, query, (self._slots[found] if self._moved else found, looks), k)
+            found, looks = self._codes.among(query, self._close(k), numbers)
+            line[:] = closest_in_turn(self.vectors, query, (self._rows(found), looks), k)
         return keys
 
     def _are_few(self, count: int, k: int) -> bool:
-        """Whether so many rows are sooner looked at one by one."""
-        looked = self._probes(count) * len(self.vectors) / self.facts.cells
+        """Whether so many are sooner looked at one by one."""
+        looked = self._probes(count) * self.different / self.facts.cells
         return count <= max(FEW, 4 * k, looked / BYTES_OR_CODES)
 
-    def _alive(self, rows: RowSet) -> NDArray[np.bool_]:
-        """The same as a mask."""
-        if not self._moved:
-            return rows.mask()
-        alive = np.zeros(len(self._slots), bool)
-        alive[self._slot_of] = rows.mask()
-        return alive
-
     @cached_property
-    def _slot_of(self) -> NDArray[np.intp]:
-        """The slot of each row."""
-        slots = np.flatnonzero(self._slots >= 0)
-        slot_of = np.empty(len(self.vectors), np.intp)
-        slot_of[self._slots[slots]] = slots
-        return slot_of
+    def _all(self) -> RowSet | None:
+        """The slots that have rows; None where all have."""
+        return None if self.different == self._codes.slots else Masked(self._row_of >= 0)
+
+    def _slots(self, rows: RowSet, k: int) -> RowSet:
+        """The slots of some rows, as a set."""
+        if not self._moved:
+            return rows
+        if self._are_few(rows.count, k):
+            slots = self.slots_of(rows.numbers())
+            return Listed(slots if self.twins is None else np.unique(slots), self._codes.slots)
+        alive = np.zeros(self._codes.slots, bool)
+        alive[self._slot_of[rows.mask()]] = True
+        return Masked(alive)
+
+    def _numbers(self, slots: RowSet | None) -> NDArray[np.intp]:
+        """A set of slots as their numbers."""
+        return np.arange(self._codes.slots) if slots is None else slots.numbers()
+
+    def _rows(self, slots: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The first row of each of some slots; -1 of -1."""
+        return np.where(slots < 0, -1, self._row_of[slots]) if self._moved else slots
 
     def _probes(self, count: int) -> int:
-        """How many cells to look into for so many rows: the nearest that are allowed lie further away."""
-        return min(self.facts.cells, int(self.effort.probes * (len(self.vectors) / max(1, count)) ** DEEPER))
+        """How many cells to look into for so many slots: the nearest that are allowed lie further away."""
+        return min(self.facts.cells, int(self.effort.probes * (self.different / max(1, count)) ** DEEPER))
 
     def with_effort(self, effort: Effort) -> CellsIndex:
         """The same cells, looked into as far as this."""
@@ -178,9 +202,13 @@ class CellsIndex:
         return self._codes.components
 
     def cells(self) -> list[NDArray[np.intp]]:
-        """The rows of each cell."""
-        rows = (self._slots[slots] for slots in self._codes.cells())
+        """The rows of each cell; of those with one slot the first."""
+        rows = (self._row_of[slots] for slots in self._codes.cells())
         return [cell[cell >= 0].astype(np.intp) for cell in rows]
+
+    def slots_of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The slot of each of some rows."""
+        return self._slot_of[rows].astype(np.intp)
 
     def centres(self) -> NDArray[np.float32]:
         """The centre of each cell, by its components ``(cells, m)``."""
@@ -202,7 +230,7 @@ class CellsIndex:
 
     def _closest(self, queries: NDArray[np.float32], slots: NDArray[np.int64], k: int) -> NDArray[np.int64]:
         """The keys of the ``k`` best of each line of slots, by the float32 scores of the rows as they are stored."""
-        rows = self._slots[slots] if self._moved else slots
+        rows = self._rows(slots)
         if len(queries) <= CLOSE_BLOCK:
             return closest(self.vectors, queries, rows, k)
         from concurrent.futures import ThreadPoolExecutor
@@ -215,6 +243,22 @@ class CellsIndex:
 
     def _write(self, folder: Path) -> Self:
         self._codes.write(folder)
-        with replacing(folder / SLOTS) as path, path.open("wb") as file:
-            np.save(file, self._slots)
+        with replacing(folder / SLOT_OF) as path, path.open("wb") as file:
+            np.save(file, self._slot_of)
         return self
+
+
+def _to_code(vectors: NDArray[np.float16], rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Which of some rows to code, and for each row which of these has its vector."""
+    twins = Twins.of(vectors, rows)
+    if twins.are_many:
+        return rows[twins.firsts], twins.vector_of.astype(np.int32)
+    return rows, np.arange(len(rows), dtype=np.int32)
+
+
+def _first_rows(slot_of: NDArray[np.int32], slots: int) -> NDArray[np.int32]:
+    """The first row of each slot, -1 where it has none; a row's slot may be -1, too."""
+    rows = np.flatnonzero(slot_of >= 0).astype(np.int32)[::-1]  # of those with one slot the last one stays
+    row_of = np.full(slots, -1, np.int32)
+    row_of[slot_of[rows]] = rows
+    return row_of

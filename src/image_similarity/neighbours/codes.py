@@ -90,6 +90,11 @@ class CellCodes:
             progress("cells", min(len(rows), start + ADD_BLOCK), len(rows))
         self._small = np.concatenate(small)
 
+    @property
+    def slots(self) -> int:
+        """How many there are."""
+        return int(self._codes.ntotal)
+
     def cells(self) -> list[NDArray[np.int64]]:
         """The slots of each cell."""
         import faiss

@@ -10,6 +10,7 @@ from image_similarity.neighbours.codes import CellCodes, CellsFacts, Effort
 from image_similarity.neighbours.components import principal_components, projected
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.halves import single
+from image_similarity.neighbours.rowset import Listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ ROWS_PER_CENTRE = 32  # rows that each centre is the mean of, while they are loo
 ROUNDS = 8  # of k-means
 CODE_BITS = 4  # what FAISS' fast scan takes
 CODE_ROWS = 65_536  # rows that the codes are fitted to
+LEAST_ROWS = 1024  # that FAISS fits codes to without a word; fewer are shown to it again and again
 COMPONENT_ROWS = 50_000
 TEST_ROWS, TEST_NEAREST = 256, 10
 CLOSE = (16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -31,35 +33,41 @@ QUERY_RECALL, CATALOGUE_RECALL = 0.995, 0.96  # wanted on the test rows; photos 
 SLACK = 0.002  # of the wanted recall, how much the codes alone may cost
 
 
-def trained_codes(vectors: NDArray[np.float16], progress: Progress) -> CellCodes:
-    """Cells for a matrix ``(n, dimension)``, with all its rows in them: the slot of each row is its number."""
-    rows = len(vectors)
-    cells = max(1, min(int(CELLS_PER_ROOT * rows**0.5), rows // ROWS_PER_CENTRE))
-    components = principal_components(vectors[some_rows(rows, COMPONENT_ROWS)])
+def trained_codes(vectors: NDArray[np.float16], rows: NDArray[np.intp], progress: Progress) -> CellCodes:
+    """Cells for some rows of a matrix ``(n, dimension)``: the slot of each is its place among them."""
+    count = len(rows)
+    cells = max(1, min(int(CELLS_PER_ROOT * count**0.5), count // ROWS_PER_CENTRE))
+    components = principal_components(vectors[some_of(rows, COMPONENT_ROWS)])
     untested = Effort(cells, CLOSE[-1], 0.0)
-    facts = CellsFacts(rows, cells, untested, untested)
-    codes = CellCodes(
-        _empty(vectors, components, cells), components, np.empty((0, components.shape[1]), np.int8), facts
-    )
-    codes.add(vectors, np.arange(rows), progress)
-    query, catalogue = _efforts(vectors, codes)
-    codes.facts = CellsFacts(rows, cells, query, catalogue)
+    facts = CellsFacts(count, cells, untested, untested)
+    sample = projected(vectors[some_of(rows, cells * ROWS_PER_CENTRE)], components)
+    codes = CellCodes(_empty(sample, cells), components, np.empty((0, components.shape[1]), np.int8), facts)
+    codes.add(vectors, rows, progress)
+    query, catalogue = _efforts(vectors, rows, codes)
+    codes.facts = CellsFacts(count, cells, query, catalogue)
     return codes
 
 
-def some_rows(rows: int, count: int) -> NDArray[np.intp]:
-    """Rows by chance, always the same ones, in their order."""
-    if rows <= count:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(SEED).choice(rows, count, replace=False))
+def some_of(rows: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Some of the rows by chance, always the same ones, in their order."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.sort(np.random.default_rng(SEED).choice(len(rows), count, replace=False))]
 
 
-def _empty(vectors: NDArray[np.float16], components: NDArray[np.float32], cells: int) -> Any:
+def true_nearest(vectors: NDArray[np.float16], rows: NDArray[np.intp], tests: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The ten nearest of some rows for each of the test rows, and itself."""
+    index = ExactIndex(vectors)
+    among = None if len(rows) == len(vectors) else Listed(rows, len(vectors))
+    return index.search(vectors[tests], TEST_NEAREST + 1, among).rows
+
+
+def _empty(sample: NDArray[np.float32], cells: int) -> Any:
     """FAISS' index, trained and without rows."""
     import faiss
 
-    sample = projected(vectors[some_rows(len(vectors), cells * ROWS_PER_CENTRE)], components)
     dimension = sample.shape[1]
+    sample = np.resize(sample, (max(len(sample), LEAST_ROWS), dimension))
     rows_per_centre = {"min_points_per_centroid": 1, "max_points_per_centroid": ROWS_PER_CENTRE}
     means = faiss.Kmeans(dimension, cells, niter=ROUNDS, seed=SEED, spherical=True, **rows_per_centre)
     means.train(sample)
@@ -73,16 +81,18 @@ def _empty(vectors: NDArray[np.float16], components: NDArray[np.float32], cells:
     return codes
 
 
-def _efforts(vectors: NDArray[np.float16], codes: CellCodes) -> tuple[Effort, Effort]:
+def _efforts(vectors: NDArray[np.float16], rows: NDArray[np.intp], codes: CellCodes) -> tuple[Effort, Effort]:
     """How far to look so that enough of the ten nearest other rows of some test rows are found."""
-    tests = some_rows(len(vectors), TEST_ROWS)
-    truth = ExactIndex(vectors).search(vectors[tests], TEST_NEAREST + 1).rows
+    tests = some_of(rows, TEST_ROWS)
+    truth = true_nearest(vectors, rows, tests)
     queries = single(vectors[tests])
 
     def recall(probes: int, close: int) -> float:
-        found = codes.nearest(queries, close, probes)
-        right = [np.isin(near[near != own], rows) for near, rows, own in zip(truth, found, tests, strict=True)]
-        return float(np.concatenate(right).mean())
+        slots = codes.nearest(queries, close, probes)
+        found = np.where(slots < 0, -1, rows[slots])
+        right = [np.isin(near[near != own], looked) for near, looked, own in zip(truth, found, tests, strict=True)]
+        others = np.concatenate(right)
+        return float(others.mean()) if len(others) else 1.0
 
     def effort(wanted: float) -> Effort:
         cells = codes.facts.cells

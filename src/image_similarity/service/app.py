@@ -46,15 +46,18 @@ RECORDS = (
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID")
 
 
-def create_app(options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> ASGIApp:
-    """The service as an ASGI application. Its models are loaded when it starts.
+def create_app(
+    options: ServiceOptions, settings: Settings, progress: Progress = no_progress, desk: Desk | None = None
+) -> ASGIApp:
+    """The service as an ASGI application.
 
     Args:
         options: what is served, and within which limits.
         settings: where the workspace is.
         progress: told of what takes long at the start.
+        desk: what is open already, and closed by whoever opened it; None: it is opened when the application starts.
     """
-    app = routes(options, settings, progress)
+    app = routes(options, settings, progress, desk)
     counted: ASGIApp = app.state.metrics.around(app)
     inner: ASGIApp = BodyLimit(counted, lambda _: options.max_body_bytes, BODIES * options.max_body_bytes)
     if options.origins:
@@ -75,19 +78,22 @@ def create_app(options: ServiceOptions, settings: Settings, progress: Progress =
     return AccessLog(SecurityHeaders(TurnAway(guarded, full), cross_origin=bool(options.origins)))
 
 
-def routes(options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> FastAPI:
+def routes(
+    options: ServiceOptions, settings: Settings, progress: Progress = no_progress, desk: Desk | None = None
+) -> FastAPI:
     """The routes alone."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.desk = Desk(options, settings, progress)
+        app.state.desk = desk or Desk(options, settings, progress)
         app.state.importer = Importer(app.state.desk)
         app.state.importer.start()
         try:
             yield
         finally:
             await app.state.importer.stop()
-            app.state.desk.close()
+            if desk is None:
+                app.state.desk.close()
 
     app = FastAPI(
         title="image-similarity",

@@ -7,10 +7,12 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
 from image_similarity.service.app import create_app
+from image_similarity.service.desk import Desk
 from image_similarity.service.guards.decoding import close_all
 from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.types import Progress, no_progress
@@ -51,9 +53,10 @@ def run(
 
     check_keys(options, settings)
     listening = _listening(options)
-    with listening:
+    # Opened before uvicorn starts, which would print where in our code something was found wrong, and end with 3.
+    with listening, closing(Desk(options, settings, progress)) as desk:
         config = uvicorn.Config(
-            create_app(options, settings, progress),
+            create_app(options, settings, progress, desk),
             http=guarded(min(options.connections, _room_for_connections())),
             proxy_headers=bool(options.proxies),  # else any client could say that it is another
             forwarded_allow_ips=list(options.proxies),
@@ -86,6 +89,7 @@ def run(
                 told(sig, frame)
 
         server.handle_exit = handle_exit  # type: ignore[method-assign]
+        signal.signal(signal.SIGTERM, handle_exit)  # who is told just now, before its loop runs, ends well too
         server.run(sockets=[listening])
 
 
