@@ -87,6 +87,16 @@ class Reader:
         )
         return self.found()
 
+    def cropped(self, *crop: float) -> list[str]:
+        """The products of the answer to a crop: left, top, width, height; those of the steps to it may come first."""
+        self.page.wait_for_function(
+            "wanted => !document.querySelector('.column[aria-busy]') && "
+            "(new URLSearchParams(location.search).get('crop') ?? '').split(',')"
+            ".every((share, place) => Math.abs(share - wanted[place]) < 0.015)",
+            arg=crop,
+        )
+        return self.found()
+
     def shows(self, products: list[str]) -> None:
         """Wait for the very answer with these products."""
         self.page.wait_for_function(

@@ -23,6 +23,7 @@ from image_similarity.jobs import own_questions
 from image_similarity.jobs.adapt import adapt
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
+from tests.service import running
 
 MODEL = "colour-shape"
 PRODUCTS = 36
@@ -137,10 +138,27 @@ def test_other_scores_than_those_that_were_measured_get_no_probability(calibrate
     photo = saved(thing(7, 5), tmp_path / "photo.png")
     answer = calibrated.search("shop", photo, model=MODEL, aggregate="mean")
     assert answer.no_match is None and answer.matches[0].probability is None
+    two = calibrated.search("shop", [photo, photo], model=MODEL)
+    assert two.no_match is None and two.matches[0].probability is None
+    with pytest.raises(UsageError, match="not of best with several photos"):
+        calibrated.search("shop", [photo, photo], model=MODEL, min_match=0.5)
     with pytest.raises(UsageError, match="--min-match knows the scores of --aggregate best only, not of votes"):
         calibrated.search("shop", photo, model=MODEL, aggregate="votes", min_match=0.5)
     with pytest.raises(UsageError, match="a probability from 0 to 1, not 2"):
         calibrated.search("shop", photo, model=MODEL, min_match=2)
+
+
+def test_a_service_says_how_sure_an_answer_to_one_photo_is(calibrated: Workspace, tmp_path: Path) -> None:
+    photo = ("file", saved(thing(7, 5), tmp_path / "photo.png").read_bytes())
+    with running(calibrated.settings.root, model=MODEL) as service:
+        for fields, files, sure in (
+            ({}, [photo], True),
+            ({}, [photo, photo], False),
+            ({"like": "colour"}, [photo], False),
+        ):
+            answer = service.post("/v1/search", data=fields, files=files).json()
+            assert (answer["matches"][0]["probability"] is not None) is sure
+            assert (answer["no_match"] is not None) is sure
 
 
 def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_path: Path) -> None:

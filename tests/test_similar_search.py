@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import pickle
 import sqlite3
 from contextlib import closing
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from typer.testing import CliRunner
 
 from image_similarity import Workspace
+from image_similarity.cli.app import app
 from image_similarity.embedding.models import MODELS
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.jobs.answers import Answer
@@ -121,6 +124,41 @@ def test_a_photo_finds_products_by_path_and_by_bytes(fitted: Workspace, tmp_path
         (match.product_id, match.score) for match in by_path.matches
     ]
     assert by_bytes.query.product.product_id == "standard input"
+
+
+def test_several_photos_of_one_thing_ask_together(fitted: Workspace, tmp_path: Path) -> None:
+    green, blue = paint(tmp_path / "front.png", GREEN), paint(tmp_path / "back.png", (20, 30, 240))
+    answer = fitted.search("shop", [green, blue.read_bytes()], model=MODEL, number=2)
+    assert {match.product_id: match.query_image_id for match in answer.matches} == {
+        "green": "front.png",
+        "blue": "standard input",
+    }
+    assert (answer.query.product.product_id, answer.query.picture) == ("front.png, standard input", str(green))
+    command = [
+        "search",
+        str(green),
+        str(blue),
+        "--dataset",
+        "shop",
+        "--model",
+        MODEL,
+        "--number",
+        "2",
+        "--format",
+        "json",
+    ]
+    ran = CliRunner().invoke(app, [*command, "--workspace", str(fitted.settings.root)])
+    said = json.loads(ran.stdout)["matches"]
+    assert {match["product_id"]: match["query_image_id"] for match in said} == {
+        "green": "front.png",
+        "blue": "back.png",
+    }
+    with pytest.raises(UsageError, match="said of one photo"):
+        fitted.search("shop", [green, blue], model=MODEL, explain=True)
+    with pytest.raises(UsageError, match=r"the photo gone\.png cannot be used"):
+        fitted.search("shop", [green, tmp_path / "gone.png"], model=MODEL)
+    with pytest.raises(UsageError, match="nothing to search for"):
+        fitted.search("shop", [], model=MODEL)
 
 
 @pytest.mark.parametrize("aggregate", ["best", "mean", "votes"])

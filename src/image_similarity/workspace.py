@@ -196,7 +196,7 @@ class Workspace:
     def search(
         self,
         dataset: str,
-        photo: str | Path | bytes | None = None,
+        photo: str | Path | bytes | Sequence[str | Path | bytes] | None = None,
         *,
         model: str | ModelChoice = IN_USE,
         weights: str | Path | None = None,
@@ -214,6 +214,7 @@ class Workspace:
     ) -> Answer:
         """The products that look most like what is on a photo: a path, an address, or the bytes of a file.
 
+        Several photos of one thing ask together: each finds its own, and a product's score is by ``aggregate``.
         ``text`` says what they should be like in words, for models that know words; beside a photo its share is
         ``text_weight``, from 0 to 1.
         ``data_augmentation`` None compares with the views that the dataset was fitted with. ``filter`` lets only

@@ -42,7 +42,10 @@ def similar(
 
 def search(
     dataset: o.Dataset,
-    photo: Annotated[str | None, typer.Argument(help="A photo's path or address; - reads standard input.")] = None,
+    photo: Annotated[
+        list[str] | None,
+        typer.Argument(help="A photo's path or address; - reads standard input. Several are of one thing."),
+    ] = None,
     text: o.Text = None,
     text_weight: o.TextWeight = 0.5,
     model: o.Model = IN_USE,
@@ -78,7 +81,7 @@ def search(
     with Bars() as bars:
         answer = opened(workspace, bars).search(
             dataset,
-            sys.stdin.buffer.read() if photo == "-" else photo,
+            [sys.stdin.buffer.read() if each == "-" else each for each in photo or ()] or None,
             model=ModelChoice(model, weights, weights_digest, precision.value),
             data_augmentation=data_augmentation,
             number=number,

@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 
+Photo = str | Path | bytes
+"""A path, an address, or the bytes of a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
     """How to search.
@@ -76,19 +80,19 @@ class SearchOptions:
 
 
 def search(
-    photo: str | Path | bytes | None,
+    photo: Photo | Sequence[Photo] | None,
     dataset: Dataset,
     settings: Settings,
     options: SearchOptions,
     progress: Progress = no_progress,
 ) -> Answer:
-    """Answer one photo; see :func:`search_many`."""
+    """Answer one photo, or several of one thing; see :func:`search_many`."""
     (answer,) = search_many([photo], dataset, settings, options, progress)
     return answer
 
 
 def search_many(
-    photos: Sequence[str | Path | bytes | None],
+    photos: Sequence[Photo | Sequence[Photo] | None],
     dataset: Dataset,
     settings: Settings,
     options: SearchOptions,
@@ -97,19 +101,25 @@ def search_many(
     """Find the products that look most like what is on each photo.
 
     Args:
-        photos: paths, addresses, or the bytes of files; None: only what ``options.words`` say.
+        photos: paths, addresses, or the bytes of files; several of one thing ask together; None: only what
+            ``options.words`` say.
         dataset: a dataset that was fitted with the model.
         settings: where the workspace is.
         options: model, number, aggregate, views, filter, words, least probability ...
         progress: told how far it is.
 
     Raises:
-        UsageError: a photo cannot be read, an option is out of its range, or the filter cannot be used.
+        UsageError: a photo cannot be read, an option is out of its range or not for several photos of one thing, or
+            the filter cannot be used.
         NotFittedError: the dataset has no features of the model, or a least probability needs a calibration.
         WeightsError, ModelError: the model cannot be had.
     """
+    asking = [_photos(asked) for asked in photos]
     check_ranking(options.number, options.aggregate)
-    check_words(options.words, options.model, wanted=None in photos)
+    check_words(options.words, options.model, wanted=not all(asking))
+    several = any(len(photos_of_one) > 1 for photos_of_one in asking)
+    if several and options.explain:
+        raise UsageError("why a product was found is said of one photo: leave the others out")
     wanted = parse_filter(options.filter) if isinstance(options.filter, str) else options.filter
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database, ThreadPoolExecutor(1) as pool:
@@ -118,28 +128,29 @@ def search_many(
         weighed = weighing(options.like, model)
         loading: Future[Embedder] | None = None
         # Otherwise there is no photo, or what follows says so, and nothing need be fetched or compiled.
-        if model.is_stored(database) and any(photo is not None for photo in photos):
-            loading = pool.submit(model.load, settings, progress, one=len(photos) == 1)
+        if model.is_stored(database) and any(asking):
+            loading = pool.submit(model.load, settings, progress, one=sum(map(len, asking)) == 1)
         stored = model.index(database, settings, _views(database, folders.index, model.recipe(), options), progress)
         gallery = Gallery.of(stored)
-        sure = _judge(stored, model, dataset, settings, options)
+        sure = _judge(stored, model, dataset, settings, options, several)
         allowed = None if wanted is None else passing(wanted, stored.columns, len(gallery))
-        seen = [None if photo is None else _seen(photo, model, settings, options) for photo in photos]
+        seen = [[_seen(photo, model, settings, options) for photo in each] for each in asking]
         text = words_vector(options.words, model.parts[0], settings, progress)
         embedder = loading.result() if loading else None
         answers = []
-        for done, (photo, each) in enumerate(zip(photos, seen, strict=True), start=1):
-            own = None if embedder is None or each is None else _vector(each, embedder)
-            question = Question([_name(photo)], weighed(query_vector(text, own, options.words)))
+        for done, (photos_of_one, each) in enumerate(zip(asking, seen, strict=True), start=1):
+            own = np.concatenate([_vector(one, embedder) for one in each]) if embedder and each else None
+            question = Question(_names(photos_of_one), weighed(query_vector(text, own, options.words)))
             look = max(options.number, sure.depth)
             (matches,) = rank_products(gallery, [question], look, options.aggregate, allowed)
-            judged = sure(matches, each is not None and each.plain, options.number)
+            judged = sure(matches, bool(each) and all(one.plain for one in each), options.number)
             folder = folders.dataset / dataset.name
             shown = [show_product(records, folder, match.product_id, match.image_id) for match in judged.matches]
             why = None
-            if embedder is not None and each is not None and each.small is not None:
-                why = explain(each.small, judged.matches, question, gallery, model, embedder)
-            answers.append(Answer(_asked(photo, options), judged.matches, shown, judged.no_match, judged.note, why))
+            if embedder is not None and each and each[0].small is not None:
+                why = explain(each[0].small, judged.matches, question, gallery, model, embedder)
+            query = _asked(photos_of_one, options)
+            answers.append(Answer(query, judged.matches, shown, judged.no_match, judged.note, why))
             progress("search", done, len(photos))
         return answers
 
@@ -165,7 +176,13 @@ def _vector(seen: _Seen, embedder: Embedder) -> NDArray[np.float32]:
     return mean
 
 
-def _seen(photo: str | Path | bytes, model: Chosen, settings: Settings, options: SearchOptions) -> _Seen:
+def _photos(asked: Photo | Sequence[Photo] | None) -> tuple[Photo, ...]:
+    if asked is None:
+        return ()
+    return (asked,) if isinstance(asked, str | Path | bytes) else tuple(asked)
+
+
+def _seen(photo: Photo, model: Chosen, settings: Settings, options: SearchOptions) -> _Seen:
     try:
         data = photo if isinstance(photo, bytes) else _read(photo, settings)
         picture = decode(data, max_pixels=settings.max_pixels, at_least=model.at_least)
@@ -176,7 +193,7 @@ def _seen(photo: str | Path | bytes, model: Chosen, settings: Settings, options:
     return _Seen([model.squares(each) for each in asking], on_plain_ground(picture), small)
 
 
-def _address(photo: str | Path | bytes | None) -> str | None:
+def _address(photo: Photo) -> str | None:
     return as_address(photo) if isinstance(photo, str) and not os.path.isfile(photo) else None  # noqa: PTH113 (any text)
 
 
@@ -189,14 +206,18 @@ def _read(photo: str | Path, settings: Settings) -> bytes:
     return fetch_one(address, settings)
 
 
-def _asked(photo: str | Path | bytes | None, options: SearchOptions) -> Shown:
-    path = str(photo) if isinstance(photo, str | Path) and _address(photo) is None else ""
-    return Shown(Product(_name(photo), options.words.text if options.words else ""), path)
+def _asked(photos: Sequence[Photo], options: SearchOptions) -> Shown:
+    first = photos[0] if photos else b""
+    path = str(first) if isinstance(first, str | Path) and _address(first) is None else ""
+    return Shown(Product(", ".join(_names(photos)), options.words.text if options.words else ""), path)
 
 
-def _judge(stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions) -> Judge:
+def _judge(
+    stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions, several: bool
+) -> Judge:
     path = calibration_file(settings, dataset, model.key, len(stored.manifest.views))
     others = {"--crops": options.crops, "--text": options.words is not None, "--like": options.like is not None}
+    others["several photos"] = several
     way = " with ".join([options.aggregate, *(flag for flag, is_there in others.items() if is_there)])
     return judge(path, model.key, stored.manifest.generation, way, options.min_match)
 
@@ -210,9 +231,11 @@ def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOpt
     return views
 
 
-def _name(photo: str | Path | bytes | None) -> str:
-    if photo is None:
-        return "words"
+def _names(photos: Sequence[Photo]) -> list[str]:
+    return [_name(photo) for photo in photos] or ["words"]
+
+
+def _name(photo: Photo) -> str:
     if isinstance(photo, bytes):
         return "standard input"
     address = _address(photo)

@@ -62,6 +62,11 @@ class Asked:
     like: Like | None = None
     min_match: float | None = None
 
+    @property
+    def is_one_photo(self) -> bool:
+        """Whether its scores are such as a calibration knows."""
+        return len(self.squares) == 1 and self.words is None and self.like is None
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -221,7 +226,7 @@ class ServedModel:
         """Answer questions together: one search for those that are searched alike."""
         state = self.state
         alike: dict[tuple[int, str | None], list[int]] = {}
-        judges = [self._judge(asked.min_match) for asked, _ in batch]
+        judges = [self._judge(asked.min_match) if asked.is_one_photo else Judge(None) for asked, _ in batch]
         answers: list[Found | Exception | None] = [None] * len(batch)
         for at, (asked, vectors) in enumerate(batch):
             if vectors is None:
