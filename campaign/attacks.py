@@ -131,7 +131,7 @@ def addresses(trial: Trial, service: Service) -> None:
     with image_server() as server:
         given = [server.give(f"/{kind}", Answer(encoded(plain, kind, **SMALL.get(kind, {})))) for kind in kinds]
         images = [{"address": address} for address in given * 10]
-        bodies = [{"product_id": f"many-{each}", "images": images[:most]} for each, most in enumerate((50, 10, 10))]
+        bodies = [{"product_id": f"many-{each}", "images": images[:most]} for each, most in enumerate((50, 5, 5))]
         puts = [
             lambda body=body: httpx.put(
                 f"{_base(service)}/v1/products/{body['product_id']}", json={"images": body["images"]}, timeout=ENDS
@@ -145,7 +145,7 @@ def addresses(trial: Trial, service: Service) -> None:
             if state["state"] in ("done", "failed"):
                 break
             time.sleep(0.1)
-        trial.count("pictures", 70 + 15)
+        trial.count("pictures", 60 + 15)
         trial.check(state["state"] == "done" and not state["failed"], f"an import of large pictures: {state}")
 
 

@@ -10,9 +10,9 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from time import time
-from typing import BinaryIO
 from uuid import uuid4
 
 from image_similarity.errors import OutputError
@@ -171,7 +171,7 @@ def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
         yield
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """Open a file to be read: one with an end. A pipe that nobody writes to is not waited for.
 
     Raises:
