@@ -191,9 +191,13 @@ def complete_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
             key TEXT NOT NULL UNIQUE,           -- of its sender's choice
             digest BLOB NOT NULL,
             status INTEGER NOT NULL,
-            at REAL NOT NULL                    -- seconds since 1970
+            at REAL NOT NULL,                   -- seconds since 1970
+            repaired INTEGER NOT NULL DEFAULT 0
         )"""
     )
+    requests = quoted(dataset.table("requests"))
+    if "repaired" not in [column for _, column, *_ in connection.execute(f"PRAGMA table_info({requests})")]:
+        connection.execute(f"ALTER TABLE {requests} ADD COLUMN repaired INTEGER NOT NULL DEFAULT 0")
     overrides, features = dataset.table("overrides"), dataset.table()
     if not _is_there(connection, overrides):
         connection.execute(
