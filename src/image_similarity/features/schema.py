@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError, UsageError
+from image_similarity.files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
         StoreError: it is no database, locked, or from a later version of this package.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise explained(error, path) from error

@@ -7,7 +7,6 @@ sees one generation or the next, never half of one, and a build that is killed l
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import IndexDamagedError, OutputError
-from image_similarity.files import flush_folder, locked, remove_leftovers, replacing
+from image_similarity.files import flush_folder, flush_tree, locked, remove_leftovers, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +120,7 @@ class Place:
         try:
             folder.mkdir()
             yield folder
-            _flush(folder)
+            flush_tree(folder)
             flush_folder(self.folder)
             with replacing(self.folder / "current") as path:
                 path.write_text(f"{folder.name}\n", encoding="utf-8")
@@ -149,16 +148,6 @@ def write_manifest(folder: Path, **known: Any) -> None:
     }
     manifest = Manifest(format=FORMAT, files=files, **known)
     (folder / "manifest.json").write_text(json.dumps(asdict(manifest), ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-def _flush(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-        else:
-            flush_folder(path)
-    flush_folder(folder)
 
 
 def _reason(error: Exception) -> str:

@@ -121,7 +121,7 @@ async def put(request: Request, product_id: schemas.ProductId, key: KeyHeader = 
     summary="Take a product away",
 )
 async def delete(request: Request, product_id: str, key: KeyHeader = None) -> Response:
-    """It is not found any longer, at once."""
+    """It is not found any longer, within a second."""
     _changeable(product_id)
     desk = desk_of(request)
     once = request_of(Key.of(request, key), "DELETE", product_id, b"")
