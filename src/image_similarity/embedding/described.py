@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from image_similarity.embedding.network_files import NotAGraphError, companions
 from image_similarity.errors import ModelError, UsageError
+from image_similarity.files import is_file, open_file, read_file
 from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
 
 if TYPE_CHECKING:
@@ -97,10 +98,10 @@ def read_description(choice: ModelChoice) -> Description:
     if choice.weights_digest is not None:
         raise UsageError(f"{path} states its own digest: leave --weights-digest out")
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        fields = tomllib.loads(read_file(path).decode())
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}. --model takes the path of a model's .toml") from error
-    except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of thousands of digits
         raise ModelError(f"{path} is not TOML: {error}") from error
     return _Fields(path, fields).description(choice.weights)
 
@@ -210,7 +211,7 @@ class _Fields:
 
 def _others(file: Path) -> tuple[tuple[str, str], ...]:
     try:
-        return tuple(companions(file).items()) if file.is_file() else ()
+        return tuple(companions(file).items()) if is_file(file) else ()
     except NotAGraphError:
         return ()  # it is not run either: whoever loads it says what is wrong
 
@@ -222,7 +223,7 @@ def _is_number(value: object) -> bool:
 
 def _sha256(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"{file}: {error.strerror or error}. It is the network that the description names") from error
