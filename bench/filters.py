@@ -112,8 +112,8 @@ def _narrowed(where: Condition, attributes: Attributes, share: float) -> Conditi
 
 
 def _brand(attributes: Attributes, share: float) -> str:
-    """The brand whose share of the rows is the smallest one above ``share``."""
-    names, numbers = np.unique(attributes["brand"], return_counts=True)
+    """The brand of which the share of the rows that are in stock is the smallest one above ``share``."""
+    names, numbers = np.unique(attributes["brand"][attributes["in_stock"]], return_counts=True)
     enough = numbers >= share * len(attributes["brand"])
     return str(names[np.argmin(np.where(enough, numbers, numbers.max() + 1))])
 

@@ -26,13 +26,21 @@ from campaign import shop
 from campaign.commands import fit, run
 from campaign.trial import Trial
 from campaign.watching import Watch
+from image_similarity.service.keeping.photos import PRUNED_EVERY
 
 PRODUCTS = 30
 GROWS = 1500.0  # MB over the idle service
 WAITS = 0.5  # seconds for /healthz
-ENDS = 60.0  # seconds until an attack's requests are answered, one way or the other
+ENDS = 90.0  # seconds until an attack's requests are answered, one way or the other
+KEPT_PHOTOS = 20
 SIDE = 4900  # pixels: 24 megapixels, nearly all that a service takes
 REFUSED = (400, 408, 413, 414, 415, 422, 429, 431, 503)
+SMALL: dict[str, dict[str, object]] = {
+    "WEBP": {"quality": 1, "method": 0},
+    "PNG": {"compress_level": 1},
+    "TIFF": {"compression": "tiff_lzw"},
+}
+"""What packs a plain picture quickly and well."""
 Attack = Callable[[Trial, Service], None]
 
 
@@ -116,20 +124,29 @@ def packed_tables(trial: Trial, service: Service) -> None:
 
 
 def addresses(trial: Trial, service: Service) -> None:
-    """Products of fifty pictures each, which are fetched: put at once, and imported."""
+    """Products of fifty large pictures each, which are fetched: put at once, and imported."""
+    kinds = ("WEBP", "PNG", "JPEG", "GIF", "TIFF")
+    plain = Image.new("RGB", (SIDE, SIDE), "red")
+    plain.paste("blue", (0, 0, SIDE // 2, SIDE // 2))
     with image_server() as server:
-        photo = encoded(Image.fromarray(np.random.default_rng(1).integers(0, 256, (1200, 1200, 3), np.uint8)), "PNG")
-        images = [{"url": server.give(f"/{number}.png", Answer(photo))} for number in range(50)]
-        bodies = [{"product_id": f"many-{number}", "images": images} for number in range(4)]
+        given = [server.give(f"/{kind}", Answer(encoded(plain, kind, **SMALL.get(kind, {})))) for kind in kinds]
+        images = [{"address": address} for address in given * 10]
+        bodies = [{"product_id": f"many-{each}", "images": images[:most]} for each, most in enumerate((50, 5, 5))]
         puts = [
             lambda body=body: httpx.put(
                 f"{_base(service)}/v1/products/{body['product_id']}", json={"images": body["images"]}, timeout=ENDS
             )
             for body in bodies
         ]
-        together(trial, puts, (200, 201, *REFUSED))
-        together(trial, [_post(service, "/v1/jobs", json={"products": bodies})], (202, *REFUSED))
-        time.sleep(3)  # so that the import is under way
+        together(trial, puts, (201, 503))
+        job = service.post("/v1/jobs", json={"products": [{**each, "images": images[:5]} for each in bodies]}).json()
+        for _ in range(600):
+            state = service.get(f"/v1/jobs/{job['job_id']}").json()
+            if state["state"] in ("done", "failed"):
+                break
+            time.sleep(0.1)
+        trial.count("pictures", 60 + 15)
+        trial.check(state["state"] == "done" and not state["failed"], f"an import of large pictures: {state}")
 
 
 def bodies_that_take_long(trial: Trial, service: Service) -> None:
@@ -148,10 +165,11 @@ def bodies_that_take_long(trial: Trial, service: Service) -> None:
 
 
 def heads_without_end(trial: Trial, service: Service) -> None:
-    """Headers, or an address, that never end; the service hangs up before it holds much of them."""
-    for start, more in ((b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", b"X: " + b"y" * 60_000 + b"\r\n"), (
-        b"GET /", b"a" * 60_000,
-    )):  # fmt: skip
+    """Headers, or an address, that never end, twenty at once; the service hangs up before it holds much of them."""
+    headers = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", b"X: " + b"y" * 60_000 + b"\r\n"
+    address = b"GET /", b"a" * 60_000
+
+    def send(start: bytes, more: bytes) -> None:
         with suppress(OSError), _connection(service) as connection:
             connection.sendall(start)
             for _ in range(1000):  # 60 MB
@@ -159,7 +177,24 @@ def heads_without_end(trial: Trial, service: Service) -> None:
             connection.settimeout(5)
             said = connection.recv(100)
             trial.check(said[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 414", b"HTTP/1.1 431"), f"answered {said!r}")
+
+    for _ in range(20):
+        threads = [threading.Thread(target=send, args=each) for each in (headers, address) * 10]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        trial.count("requests", len(threads))
+
+
+def photos_to_keep(trial: Trial, service: Service) -> None:
+    """More photos than the service keeps; the folder stays as small as it was told."""
+    for number in range(300):
+        sent = service.post("/v1/photos", files={"file": encoded(shop.picture(number, 64), "PNG")})
+        trial.check(sent.status_code in (201, *REFUSED), f"a photo to keep: {sent.status_code}")
         trial.count("requests")
+    kept = len(list((service.workspace / "photos").rglob("*.jpg")))
+    trial.check(kept <= KEPT_PHOTOS + PRUNED_EVERY, f"{kept} photos are kept")
 
 
 def idle_and_slow(trial: Trial, service: Service) -> None:
@@ -295,5 +330,6 @@ EXPERIMENTS = {
     "attack: idle and slow clients": (_under(idle_and_slow), 1),
     "attack: clients that do not read": (_under(readers_that_do_not_read), 1),
     "attack: foreign attributes": (_under(foreign_attributes), 1),
+    "attack: photos to keep": (_under(photos_to_keep, "--photos", str(KEPT_PHOTOS)), 1),
     "attack: forged senders": (_under(forged_senders, "--rate", "1"), 1),
 }

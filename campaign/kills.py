@@ -31,11 +31,11 @@ def fits(trial: Trial) -> None:
 
 
 def interrupts(trial: Trial) -> None:
-    """The same with Ctrl-C, which is answered with 130 and a word."""
-    _until_the_end(trial, signal.SIGINT)
+    """The same with Ctrl-C and SIGTERM, which are answered with 130 or 143 and a word."""
+    _until_the_end(trial, signal.SIGINT, signal.SIGTERM)
 
 
-def _until_the_end(trial: Trial, how: signal.Signals) -> None:
+def _until_the_end(trial: Trial, *ways: signal.Signals) -> None:
     first = shop.draw(trial.folder / "first", range(PRODUCTS))
     second = shop.draw(trial.folder / "second", range(15, PRODUCTS + 12), changed=range(40, 50))
     unbroken, expected, took = trial.folder / "unbroken", [], []
@@ -49,13 +49,12 @@ def _until_the_end(trial: Trial, how: signal.Signals) -> None:
             for _ in range(KILLS):
                 # The start of Python is of no interest; the end is where files are written.
                 share = trial.random.choice([(0.2, 1.0), (0.7, 1.05)])
+                how = trial.random.choice(ways)
                 in_time, said, code = stopped(fit(workspace, table), whole * trial.random.uniform(*share), how)
                 trial.count("stopped", in_time)
-                if how is signal.SIGINT and in_time:
-                    quiet = (
-                        code in (0, 130, -signal.SIGINT) and "Traceback" not in said and "Exception ignored" not in said
-                    )
-                    trial.check(quiet and code in (0, 130, -how), f"Ctrl-C: exit code {code}: {said[-400:]}")
+                if how is not signal.SIGKILL and in_time:
+                    quiet = "Traceback" not in said and "Exception ignored" not in said
+                    trial.check(quiet and code in (0, 128 + how, -how), f"{how.name}: exit code {code}: {said[-400:]}")
                 trial.check(state.sound(workspace), "the database is damaged")
             if trial.check_run(run(fit(workspace, table)), 0):
                 differing = state.differences(state.held(workspace), wanted)

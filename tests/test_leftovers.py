@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from image_similarity import Workspace
+from image_similarity.files import locked
 from image_similarity.settings import Settings
-from tests.service import running
+from tests.service import running, until
 from tests.shop import MODEL, paint_shop, register
 
 LONG_AGO = time.time() - 3 * 24 * 3600
@@ -29,12 +30,48 @@ def test_a_fit_removes_half_written_dictionaries_and_models(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(monkeypatch)
-    old = left(settings.root / "trained_models" / ".shop.pickle.12345678.part")
+    old = left(settings.root / "trained_models" / ".gone.pickle.12345678.part")
     model = left(settings.root / "models" / "net" / ".weights.h5.12345678.part")
+    built = left(settings.root / "models" / ".vgg.12345678.part" / "model.xml").parent
+    os.utime(built, (LONG_AGO, LONG_AGO))
     present = left(settings.root / "models" / "net" / ".other.h5.12345678.part", time.time())  # being downloaded
     Workspace(settings=settings).fit("shop", paint_shop(tmp_path / "pictures"), model=MODEL)
-    assert not old.exists() and not model.exists()
+    assert not old.exists() and not model.exists() and not built.exists()
     assert present.exists()
+
+
+def test_a_fit_removes_its_own_half_written_dictionaries_at_once_and_no_others(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(monkeypatch)
+    shop, pictures = Workspace(settings=settings), paint_shop(tmp_path / "pictures")
+    stem = shop.fit("shop", pictures, model=MODEL).dictionary
+    now = time.time()
+    own = [left(stem.with_name(f".{stem.name}{end}.12345678.part"), now) for end in (".pickle", ".parquet", ".lookup")]
+    others = left(stem.with_name(f".{stem.name}.2.pickle.12345678.part"), now)  # another model's fit may be at work
+    shop.fit("shop", pictures, model=MODEL)
+    assert not any(path.exists() for path in own) and others.exists()
+
+
+def children(process: int) -> set[int]:
+    return {int(each) for path in Path(f"/proc/{process}/task").glob("*/children") for each in path.read_text().split()}
+
+
+@pytest.mark.skipif(not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists(), reason="needs Linux")
+def test_who_builds_an_index_for_a_service_ends_with_it(tmp_path: Path) -> None:
+    Workspace(tmp_path / "data").fit("shop", paint_shop(tmp_path / "pictures"), model="colour-shape")
+    place = next((tmp_path / "data" / "index").rglob("current")).parent
+    with running(tmp_path / "data", "--rebuild-after", "0", model="colour-shape") as service:
+        before = children(service.process.pid)
+        with locked(place / "lock", 1.0, "busy"):  # the builder waits for it, up to an hour
+            files = {"images": (tmp_path / "pictures" / "red_1.png").read_bytes()}
+            assert service.put("/v1/products/new", files=files).status_code == 201
+            until(lambda: children(service.process.pid) - before)
+            time.sleep(1.5)  # so that it gets as far as to wait
+            builders = children(service.process.pid) - before
+            assert builders
+            service.kill()
+            until(lambda: not any(Path(f"/proc/{each}").exists() for each in builders), 10)
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs a system with users")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from image_similarity import Workspace
+from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.catalogue.sources import open_source
 from image_similarity.dataset import Dataset
-from image_similarity.errors import CatalogueError, ImageError, UsageError
+from image_similarity.embedding.choice import ModelChoice
+from image_similarity.errors import CatalogueError, ImageError, ImageSimilarityError, UsageError
 from image_similarity.images.decode import read_bytes
+from image_similarity.jobs.evaluation import EvaluateOptions
 from image_similarity.jobs.extract import extract
 from image_similarity.settings import Settings
 from tests.pictures import encoded, four_corners
@@ -77,3 +81,35 @@ def test_an_extract_of_local_images_names_them(folder: Path, tmp_path: Path) -> 
     report = extract(open_source(str(folder), settings=settings), Dataset.named("shop"), settings)
     assert report.counts.known == 2  # one of them is too large, which is found out when it is read
     assert sorted(Path(failure.location).name for failure in report.failures) == ["pipe_1.jpg", "zero_1.jpg"]
+
+
+@pytest.mark.parametrize("name", ["pipe_1.jpg", "zero_1.jpg", "holes_1.jpg"])
+@pytest.mark.parametrize("what", ["description", "weights", "labels", "pairs", "products", "model.onnx"])
+def test_no_other_file_that_a_person_names_is_waited_for_either(
+    folder: Path, tmp_path: Path, name: str, what: str
+) -> None:
+    workspace, odd = Workspace(tmp_path / "data"), folder / name
+    workspace.fit("shop", catalogue=folder, model="colour")
+    described = tmp_path / "net.toml"
+    described.write_text('name = "net"\nfile = "model.onnx"\ndimension = 3\ninput_size = 8\nlicence = "MIT"\n')
+    asked: dict[str, Callable[[], object]] = {
+        "description": lambda: workspace.fit("shop", folder, model=str(odd.rename(odd.with_suffix(".toml")))),
+        "weights": lambda: workspace.fit("shop", folder, model=ModelChoice("VGG", weights=odd)),
+        "labels": lambda: workspace.evaluate("shop", model="colour", options=EvaluateOptions(labels=odd)),
+        "pairs": lambda: read_pairs(str(odd), Settings()),
+        "products": lambda: workspace.fit("shop", folder, products=odd, model="colour"),
+        "model.onnx": lambda: workspace.fit("shop", folder, model=str(described)),
+    }
+    odd.rename(tmp_path / "model.onnx") if what == "model.onnx" else None
+    if (what, name) in (("weights", "holes_1.jpg"), ("model.onnx", "holes_1.jpg")):
+        pytest.skip("networks may be large: it is read through, and refused by its digest")
+    with pytest.raises(ImageSimilarityError):
+        asked[what]()
+
+
+def test_the_limit_of_a_photo_is_the_catalogues(folder: Path, tmp_path: Path) -> None:
+    Workspace(tmp_path / "data").fit("shop", catalogue=folder, model="colour")
+    size = (folder / "good_1.png").stat().st_size
+    workspace = Workspace(settings=Settings(root=tmp_path / "data", max_file_bytes=size - 1))
+    with pytest.raises(UsageError, match=f"{size} bytes are more than the limit of {size - 1}"):
+        workspace.search("shop", folder / "good_1.png", model="colour")

@@ -161,7 +161,7 @@ def test_a_stop_half_way_leaves_the_earlier_sample(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
-    with pytest.raises(OutputError, match="cannot write the sample"):
+    with pytest.raises(OutputError, match=r"cannot write .*sample: Not a directory"):
         draw_sample(tmp_path / "file" / "sample", families=())
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from image_similarity.catalogue.labels import read_labels
 from image_similarity.settings import Settings
+from tests.pictures import encoded, four_corners
 from tests.service import Service, customers, fitted, photo_of, running, until
 from tests.shop import BLUE, GREEN, RED
 
@@ -326,6 +327,46 @@ def test_a_table_is_imported_from_its_addresses_and_never_from_this_machine(serv
     assert reasons["b"] == reasons["c"] and "http" in reasons["b"]  # whether a file is there is not told
     refused(service.post("/v1/jobs", files={"file": ("shop.exe", table)}), 422, ".csv")
     refused(service.post("/v1/jobs", files={"file": ("shop.csv", "a,b\n1,2\n")}), 422, "the table")
+
+
+def test_pictures_that_were_cut_short_are_counted_in_whatever_is_answered(service: Service) -> None:
+    whole, cut = encoded(four_corners(), "JPEG"), encoded(four_corners().rotate(180), "JPEG")[:-2]
+    files = [("images", whole), ("images", cut), ("images", cut)]
+    key = {"Idempotency-Key": "cut-1"}
+    for _ in range(2):  # a repeat is answered from what was done
+        answer = service.put("/v1/products/cut", data={"product": "{}"}, files=files, headers=key)
+        assert answer.status_code == 201 and answer.json()["repaired"] == 1
+    assert service.put("/v1/products/cut", json={"title": "Cut"}).json()["repaired"] == 0  # it came without pictures
+    pictures = [{"base64": base64.b64encode(each).decode()} for each in (whole, cut)]
+    products = [{"product_id": name, "images": pictures} for name in ("cut", "cut-too", "cut-three")]
+    job = finished(service, service.post("/v1/jobs", json={"products": products}))
+    assert (job["done"], job["repaired"], job["notes"]) == (3, 3, [])
+    for product in products:
+        service.delete(f"/v1/products/{product['product_id']}")
+
+
+def test_what_is_to_be_known_of_a_table_is_in_the_answer(service: Service) -> None:
+    table = (
+        "Exported today\nsku;image;image2;photo_back\n1;data:,;http://127.0.0.1:9/café.jpg;http://127.0.0.1:9/c.jpg\n"
+    ).encode("cp1252")
+    answer = service.post("/v1/jobs", files={"file": ("shop.csv", table)})
+    job = finished(service, answer)
+    assert answer.json()["notes"] == job["notes"] and job["repaired"] == 0
+    said = " / ".join(job["notes"])
+    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back too, and are not read"):
+        assert word in said
+    assert "/tmp" not in said
+    described = service.get("/v1/openapi.json").json()["components"]["schemas"]
+    assert {"repaired", "notes"} <= set(described["Job"]["required"])
+    assert "repaired" in described["PutProduct"]["required"]
+
+
+def finished(service: Service, answer: httpx.Response) -> dict[str, Any]:
+    """An import once it has been carried out."""
+    assert answer.status_code == 202
+    until(lambda: service.get(answer.headers["location"]).json()["finished"])
+    job: dict[str, Any] = service.get(answer.headers["location"]).json()
+    return job
 
 
 def test_an_import_goes_on_after_a_kill(tmp_path: Path) -> None:

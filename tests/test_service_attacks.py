@@ -8,7 +8,8 @@ import sqlite3
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.service.keeping.photos import Photos
 from image_similarity.settings import Settings
+from tests.servers import Answer, image_server
 from tests.service import Service, fitted, photo_of, running, until
 from tests.shop import paint_shop
 from tests.tiny_networks import describe, mean_network
@@ -92,15 +94,42 @@ def test_an_address_of_megabytes_is_given_up(service: Service) -> None:
     assert service.get("/healthz").status_code == 200
 
 
-def test_one_connection_too_many_is_turned_away_with_a_word_and_room_comes_back(service: Service) -> None:
-    url = httpx.URL(service.address)
-    idle = [socket.create_connection((url.host, url.port or 80), timeout=30) for _ in range(30)]
-    try:
-        assert any(b"503" in reply(each) for each in idle[-5:])
-    finally:
-        for each in idle:
-            each.close()
-    until(lambda: httpx.get(f"{service.address}healthz", timeout=SOON).status_code == 200)
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /v1/products HTTP/1.1\r\nHost:",
+        b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{",
+    ],
+    ids=["idle", "half a head", "half a body"],
+)
+def test_who_says_nothing_gives_place_to_who_does(service: Service, sent: bytes) -> None:
+    with ExitStack() as stack:
+        url = httpx.URL(service.address)
+        for _ in range(60):  # three times what it takes
+            held = stack.enter_context(socket.create_connection((url.host, url.port or 80), timeout=30))
+            with suppress(OSError):
+                held.sendall(sent)
+        for _ in range(10):
+            assert httpx.get(f"{service.address}healthz", timeout=SOON).status_code == 200
+
+
+def test_who_is_being_answered_keeps_its_place_and_one_more_is_turned_away_with_a_word(
+    tmp_path: Path,
+) -> None:
+    with (
+        image_server() as pictures,
+        running(fitted(tmp_path), "--connections", "1", "--fetch-from", "127.0.0.1") as service,
+        ThreadPoolExecutor(1) as client,
+    ):
+        body = {"images": [{"address": pictures.give("/a.png", Answer(photo_of(RED), hold=True))}]}
+        put = client.submit(service.put, "/v1/products/p1", json=body)
+        until(lambda: pictures.in_flight == 1)
+        with connected(service) as connection:
+            assert reply(connection).startswith(b"HTTP/1.1 503 ")
+        pictures.released.set()
+        assert put.result().status_code == 201
+        until(lambda: httpx.get(f"{service.address}healthz", timeout=SOON).status_code == 200)
 
 
 def test_a_client_that_waits_for_no_answer_is_hung_up_on(service: Service) -> None:
@@ -177,6 +206,7 @@ def test_junk_attributes_of_some_products_leave_the_shops_own(service: Service) 
     until(lambda: len(service.search(photo_of(RED), filter='zz-own = "yes"')["matches"]) == 4)
     for number in range(4):
         service.delete(f"/v1/products/junk{number}")
+    until(lambda: not any("junk" in match["product_id"] for match in service.search(photo_of(RED))["matches"]))
 
 
 def test_photos_that_are_kept_have_so_many_bytes_together(tmp_path: Path) -> None:

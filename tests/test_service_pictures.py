@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
@@ -117,6 +119,18 @@ def test_an_import_remembers_how_far_it_is(tmp_path: Path) -> None:
     ended = later.find(job.job_id)
     assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 2, 2)
     assert ended.finished and later.unfinished() == [] and later.find("../keys") is None
+
+
+def test_an_import_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    imports = Imports(tmp_path)
+    job = imports.add([BulkProduct(product_id="a")])
+    with closing(sqlite3.connect(tmp_path / f"{job.job_id}.sqlite")) as file, file:
+        file.execute("DROP TABLE notes")
+        file.execute("DROP TABLE repaired")
+    assert imports.find(job.job_id) == job
+    imports.settle(job.job_id, imports.todo(job.job_id, 1)[0], [], put=True, repaired=2)
+    ended = imports.find(job.job_id)
+    assert ended and (ended.done, ended.repaired, ended.notes) == (1, 2, [])
 
 
 def test_finished_imports_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

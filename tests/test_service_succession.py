@@ -121,7 +121,7 @@ def test_a_put_that_was_under_way_while_another_model_took_over_is_found_under_t
 
     monkeypatch.setattr(desk.store, "write", write_later)
     try:
-        assert asyncio.run(put_once(desk, Wanted("azure", ProductChange(), [photo_of(AZURE)]))) == 201
+        assert asyncio.run(put_once(desk, Wanted("azure", ProductChange(), [photo_of(AZURE)]))).status == 201
         until(lambda: "azure" in desk.lineup.model("colour").state.recent.products)
         new = desk.lineup.model("colour").state.recent.index
         assert new is not None and list(new.grouping.products) == ["azure"]

@@ -170,22 +170,30 @@ def test_a_stream_that_is_closed_stops_nothing(closed: str, shop: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("main", [False, True])
-def test_control_c_ends_with_130_and_a_short_word(main: bool, shop: Path) -> None:
-    (shop / "many").mkdir(exist_ok=True)
-    for number in range(300):
-        paint(shop / "many" / f"p{number}_1.png", (number % 256, 90, 20), (300, 300), spot=number + 1)
-    flags = "--task fit --dataset many --transfer_model colour-shape" if main else "fit {shop} --catalogue many"
+@pytest.mark.parametrize(
+    ("main", "told", "code"),
+    [(False, signal.SIGINT, 130), (True, signal.SIGINT, 130), (False, signal.SIGTERM, 143), (True, signal.SIGHUP, 129)],
+)
+def test_a_fit_that_is_told_to_stop_ends_with_a_short_word(
+    main: bool, told: signal.Signals, code: int, shop: Path, tmp_path: Path
+) -> None:
+    many = shop / "many"
+    if not many.exists():
+        many.mkdir()
+        for number in range(300):
+            paint(many / f"p{number}_1.png", (number % 256, 90, 20), (300, 300), spot=number + 1)
+    flags = "--task fit --dataset many --transfer_model colour-shape" if main else f"fit {{shop}} --catalogue {many}"
     script = "import sys; from image_similarity.legacy import main; sys.exit(main())"
     arguments = [sys.executable, "-c", script, *flags.split()] if main else command(flags)
-    (shop / "data" / "dataset").mkdir(exist_ok=True)
+    (tmp_path / "data" / "dataset").mkdir(parents=True)
     if main:
-        (shop / "data" / "dataset" / "many").symlink_to(shop / "many")
+        (tmp_path / "data" / "dataset" / "many").symlink_to(many)
     before = time.monotonic()
-    with subprocess.Popen(arguments, cwd=shop, stderr=subprocess.PIPE, text=True) as process:
-        while not list((shop / "data" / "database").glob("*-wal")):
+    with subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        while not list((tmp_path / "data" / "database").glob("*-wal")):
             assert process.poll() is None and time.monotonic() - before < 60
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, said
+    assert process.returncode == code, said
+    assert not list((tmp_path / "data").rglob("*.part"))
     assert "stopped\n" in said and "Traceback" not in said and "Exception" not in said

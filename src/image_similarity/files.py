@@ -1,9 +1,11 @@
-"""Files that are either whole or not there: written beside their place, then renamed onto it; files that are; locks."""
+"""Files and folders that are whole or not there: written beside their place, then renamed onto it; reading; locks."""
 
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -31,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     if not path.name or path.name == "..":
         raise OutputError(f"cannot write {path}: it is a folder. Name a file")
-    temporary = path.with_name(f".{path.name[:100]}.{uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
+    temporary = _beside(path)
     try:
         make_folder(path.parent)
         yield temporary
@@ -44,6 +46,38 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # its folder may be no folder: the error above says so
             temporary.unlink()
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """The same for a folder: give an empty one beside it, and put that in its place when the block ends well.
+
+    What stood there goes. A kill between the two steps of this leaves neither: it is for what can be made again.
+
+    Raises:
+        OutputError: it cannot be made, written to or put there; what stood there is unchanged.
+    """
+    folder = folder.resolve()
+    temporary, retired = _beside(folder), _beside(folder)
+    try:
+        make_folder(temporary)
+        yield temporary
+        flush_tree(temporary)
+        if folder.exists():
+            folder.rename(retired)
+        temporary.rename(folder)
+        flush_folder(folder.parent)
+    except OSError as error:
+        if retired.exists() and not folder.exists():
+            retired.rename(folder)
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}. What stood there is unchanged") from error
+    finally:
+        for each in (temporary, retired):
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name[:100]}.{uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
 
 
 def make_folder(folder: Path) -> None:
@@ -59,15 +93,8 @@ def make_folder(folder: Path) -> None:
         flush_folder(each.parent)
 
 
-def remove(path: Path) -> None:
-    """Remove a file, if it is there; it does not come back with a power cut."""
-    with suppress(FileNotFoundError):
-        path.unlink()
-        flush_folder(path.parent)
-
-
 def remove_leftovers(folder: Path, older_than: float = LEFT_OVER) -> None:
-    """Remove the temporary files in a folder and below it that whoever wrote them, killed meanwhile, cannot move.
+    """Remove what is temporary in a folder and below it, and whoever wrote it, killed meanwhile, cannot move.
 
     Args:
         folder: that may not be there.
@@ -76,7 +103,32 @@ def remove_leftovers(folder: Path, older_than: float = LEFT_OVER) -> None:
     for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
         with suppress(OSError):
             if time() - path.stat().st_mtime >= older_than:
-                path.unlink()
+                _remove(path)
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """The same for one file, at any age; only for who is the one that may write it."""
+    for each in path.parent.glob(f".{glob.escape(path.name[:100])}.????????{TEMPORARY_SUFFIX}"):
+        with suppress(OSError):
+            _remove(each)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def flush_tree(folder: Path) -> None:
+    """Everything in a folder and below it to the disk, and its names."""
+    for each in folder.rglob("*"):
+        if each.is_file():
+            with each.open("rb+") as file:
+                os.fsync(file.fileno())
+        else:
+            flush_folder(each)
+    flush_folder(folder)
 
 
 def flush_folder(folder: Path) -> None:
@@ -108,7 +160,7 @@ def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
         OutputError: another has it for longer.
         OSError, sqlite3.Error: the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with closing(sqlite3.connect(path, timeout=wait, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")

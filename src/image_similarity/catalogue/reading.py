@@ -90,6 +90,8 @@ def _refuse(start: bytes, where: str) -> None:
     for mark, what, advice in NO_TABLE:
         if start.startswith(mark):
             raise CatalogueError(f"{where} is {what}, not a table. {advice}")
+    if start and not start.strip(b"\0"):  # what a copy that was broken off leaves, or a file of holes
+        raise CatalogueError(f"{where} holds nothing but zeros where it begins. Fetch it again")
 
 
 def _is_header(names: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from image_similarity.dictionary import lookup, safe_pickle
 from image_similarity.errors import NotFittedError, UsageError
-from image_similarity.files import replacing
+from image_similarity.files import remove_leftovers_of, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +24,8 @@ ROW_GROUP = 10_000  # rows written at a time: memory stays flat, and a reader sk
 
 def write(stem: Path, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:
     """Write all three files, each whole or not at all; the pickle last, for the other two are believed only with it.
+
+    One process at a time, as a fit's lock sees to: what an earlier one, killed, has half written goes.
 
     Args:
         stem: the path without an ending.
@@ -43,6 +45,8 @@ def write(stem: Path, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:
     schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
     similar: dict[str, list[str]] = {}
     rows: list[tuple[object, ...]] = []
+    for ending in (PICKLE, lookup.ENDING, TABLE):
+        remove_leftovers_of(_file(stem, ending))
     # No file takes its place before all are whole.
     with (
         replacing(_file(stem, PICKLE)) as plain,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from image_similarity.embedding.network_files import NotAGraphError, companions
 from image_similarity.errors import ModelError, UsageError
-from image_similarity.files import is_file, open_file, read_file
+from image_similarity.files import is_file, open_file
 from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ RESIZES = ("stretch", "pad", "crop")
 INTERPOLATIONS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 KINDS = {str: "text", bool: "true or false", int: "a whole number from 1 to 65536", list: "a list of three numbers"}
 BYTE = 255.0
+LONGEST = 1_000_000  # bytes of a description
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ def read_description(choice: ModelChoice) -> Description:
     if choice.weights_digest is not None:
         raise UsageError(f"{path} states its own digest: leave --weights-digest out")
     try:
-        fields = tomllib.loads(read_file(path).decode())
+        with open_file(path) as file:
+            fields = tomllib.loads(file.read(LONGEST).decode())
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}. --model takes the path of a model's .toml") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of thousands of digits

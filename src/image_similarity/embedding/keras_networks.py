@@ -10,11 +10,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from image_similarity.embedding.runtime import import_openvino
 from image_similarity.embedding.weights import WeightsFile, check_digest, fetch, verify
-from image_similarity.errors import ModelError, OutputError, WeightsError
+from image_similarity.errors import ModelError, WeightsError
+from image_similarity.files import replacing_folder
 from image_similarity.settings import Folders, model_folders
 from image_similarity.types import InputSpec, ModelSpec
 
@@ -138,9 +138,7 @@ def _digest(choice: ModelChoice) -> str:
 
 def _build(name: str, weights: Path, folder: Path) -> None:
     """Build in a process of its own: Keras chooses its backend when it is first imported, and takes memory."""
-    temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
-    try:
-        temporary.mkdir(parents=True)
+    with replacing_folder(folder) as temporary:
         result = subprocess.run(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-m", __name__, name, str(weights), str(temporary / "model.xml")],
             env=os.environ | {"KERAS_BACKEND": "openvino", "KERAS_HOME": str(temporary / "keras")},
@@ -152,13 +150,6 @@ def _build(name: str, weights: Path, folder: Path) -> None:
             reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise ModelError(f"Keras could not build {name} from {weights}: {reason}")
         shutil.rmtree(temporary / "keras", ignore_errors=True)
-        if not (folder / "model.xml").exists():  # another process may have been faster
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}. Nothing was kept") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def build_graph(name: str, weights: Path, target: Path) -> None:

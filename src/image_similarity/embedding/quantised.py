@@ -10,17 +10,16 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 import sys
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from image_similarity.embedding.engine import prepared_network
 from image_similarity.embedding.graph import Graph
 from image_similarity.errors import ModelError, OutputError
+from image_similarity.files import replacing_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,18 +99,13 @@ def quantise(spec: ModelSpec, graph: Graph, pixels: NDArray[np.uint8], folder: P
             )
     except (RuntimeError, nncf.errors.InternalError, nncf.errors.ValidationError) as error:
         raise ModelError(f"{spec.name} cannot be quantised: {str(error).strip().splitlines()[-1]}") from error
-    temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
     try:
-        temporary.mkdir(parents=True)
-        openvino.save_model(quantised, temporary / NETWORK, compress_to_fp16=False)
-        record = {"sha256": _digest(temporary), "images": len(pixels), "nncf": nncf.__version__, "of": spec.key}
-        (temporary / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except (OSError, RuntimeError) as error:
-        raise OutputError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with replacing_folder(folder) as temporary:
+            openvino.save_model(quantised, temporary / NETWORK, compress_to_fp16=False)
+            record = {"sha256": _digest(temporary), "images": len(pixels), "nncf": nncf.__version__, "of": spec.key}
+            (temporary / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    except RuntimeError as error:  # OpenVINO's own way to say that a disk is full
+        raise OutputError(f"cannot write {folder}: {error}") from error
 
 
 def _nncf() -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import OutputError, UsageError, WeightsError
-from image_similarity.files import replacing
+from image_similarity.files import open_file, replacing
 
 if TYPE_CHECKING:
     from image_similarity.types import Progress
@@ -49,7 +49,7 @@ def verify(file: Path, expected: str, size: int | None, name: str) -> None:
     """
     try:
         actual_size = file.stat().st_size
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             actual = hashlib.file_digest(opened, ALGORITHMS[len(expected)]).hexdigest()
     except OSError as error:
         raise WeightsError(f"{file}: {error.strerror or error}. It should hold the weights of {name}") from error

@@ -20,11 +20,15 @@ class ClashError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request's key, the digest of all that it asks for, and the HTTP status that it was answered with."""
+    """A request's key, the digest of all that it asks for, and what it was answered.
+
+    ``status``: HTTP's. ``repaired``: of the pictures that came with it, how many came from a file that was cut short.
+    """
 
     key: str
     digest: bytes
     status: int = 0
+    repaired: int = 0
 
 
 class Requests:
@@ -40,20 +44,20 @@ class Requests:
             ClashError: its key was given with another request.
             StoreError: the store cannot be read.
         """
-        query = f"SELECT digest, status FROM {self._database.requests} WHERE key = ?"
+        query = f"SELECT digest, status, repaired FROM {self._database.requests} WHERE key = ?"
         with self._database.reading() as connection:
             row = connection.execute(query, (asked.key,)).fetchone()
         if row is None:
             return None
         if row[0] != asked.digest:
             raise ClashError
-        return replace(asked, status=row[1])
+        return replace(asked, status=row[1], repaired=row[2])
 
     def remember(self, connection: sqlite3.Connection, answered: Answered) -> None:
         """Inside the transaction that carries it out: so either both are on the disk, or neither."""
         table = self._database.requests
         cursor = connection.execute(
-            f"INSERT INTO {table} (key, digest, status, at) VALUES (?, ?, ?, ?)",
-            (answered.key, answered.digest, answered.status, time.time()),
+            f"INSERT INTO {table} (key, digest, status, at, repaired) VALUES (?, ?, ?, ?, ?)",
+            (answered.key, answered.digest, answered.status, time.time(), answered.repaired),
         )
         connection.execute(f"DELETE FROM {table} WHERE number <= ?", ((cursor.lastrowid or 0) - KEPT,))

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError, UsageError
+from image_similarity.files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
         StoreError: it is no database, locked, or from a later version of this package.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise explained(error, path) from error
@@ -190,9 +191,13 @@ def complete_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
             key TEXT NOT NULL UNIQUE,           -- of its sender's choice
             digest BLOB NOT NULL,
             status INTEGER NOT NULL,
-            at REAL NOT NULL                    -- seconds since 1970
+            at REAL NOT NULL,                   -- seconds since 1970
+            repaired INTEGER NOT NULL DEFAULT 0
         )"""
     )
+    requests = quoted(dataset.table("requests"))
+    if "repaired" not in [column for _, column, *_ in connection.execute(f"PRAGMA table_info({requests})")]:
+        connection.execute(f"ALTER TABLE {requests} ADD COLUMN repaired INTEGER NOT NULL DEFAULT 0")
     overrides, features = dataset.table("overrides"), dataset.table()
     if not _is_there(connection, overrides):
         connection.execute(

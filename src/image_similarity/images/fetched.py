@@ -11,6 +11,7 @@ from typing import Self
 
 from image_similarity.catalogue.addresses import lasting
 from image_similarity.errors import OutputError
+from image_similarity.files import make_folder
 
 FILE_NAME = ".fetched.sqlite"
 COLUMNS = 8
@@ -57,7 +58,7 @@ class Fetched:
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             self._database = self._open()
         except OSError as error:
             raise OutputError(f"cannot write into {self._path.parent}: {error.strerror or error}") from error

@@ -17,27 +17,23 @@ if TYPE_CHECKING:
     from image_similarity.types import InputSpec
 
 
-def squares(data: bytes, inputs: Sequence[InputSpec], max_pixels: int) -> list[NDArray[np.uint8]]:
+def taken(
+    data: bytes, inputs: Sequence[InputSpec], max_pixels: int, *, strict: bool = False
+) -> tuple[list[NDArray[np.uint8]], bool]:
     """Decode once for each way to decode. What one model gets never depends on which others are there.
 
     Args:
         data: the file's bytes.
         inputs: what each model takes.
         max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+        strict: so is this.
 
     Returns:
-        For each of ``inputs`` the pixels ``(size, size, 3)``.
+        For each of ``inputs`` the pixels ``(size, size, 3)``; and whether the picture's file was cut short.
 
     Raises:
         ImageError: stage ``decode``.
     """
-    return taken(data, inputs, max_pixels)[0]
-
-
-def taken(
-    data: bytes, inputs: Sequence[InputSpec], max_pixels: int, *, strict: bool = False
-) -> tuple[list[NDArray[np.uint8]], bool]:
-    """The same, and whether the picture's file was cut short."""
     pictures: dict[int | None, Image.Image] = {}
     for wanted in inputs:
         side = at_least(wanted)

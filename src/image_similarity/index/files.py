@@ -6,7 +6,6 @@ sees one generation or the next, never half of one, and a build that is killed l
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import IndexDamagedError, OutputError
-from image_similarity.files import flush_folder, locked, open_file, remove_leftovers, replacing
+from image_similarity.files import flush_folder, flush_tree, locked, open_file, remove_leftovers, replacing
 from image_similarity.sealed import read_sealed, sealed
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ class Place:
         try:
             folder.mkdir()
             yield folder
-            _flush(folder)
+            flush_tree(folder)
             flush_folder(self.folder)
             with replacing(self.folder / "current") as path:
                 path.write_text(f"{folder.name}\n", encoding="utf-8")
@@ -173,16 +172,6 @@ def _sum(path: Path) -> int:
         while block := file.read(BLOCK):
             found = zlib.crc32(block, found)
     return found
-
-
-def _flush(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-        else:
-            flush_folder(path)
-    flush_folder(folder)
 
 
 def _reason(error: Exception) -> str:

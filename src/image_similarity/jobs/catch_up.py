@@ -54,7 +54,7 @@ def catch_up(
         for image in _lacking(database, settings, spec.key, views):
             # A picture that goes at this moment, or that this model cannot take, is not found under it.
             with suppress(ImageError):
-                data = read_bytes(Path(image.location))
+                data = read_bytes(Path(image.location), settings.max_file_bytes)
                 pixels = new_picture(data, [spec], views, settings.max_pixels).pixels
                 rows = rows_of(image, sha256(data).digest(), pixels[spec.key], embed(pixels)[spec.key], views)
                 caught_up += changes.add_features(image.product_id, {spec.key: rows})

@@ -20,7 +20,7 @@ from image_similarity.features.records import CatalogueRecords
 from image_similarity.features.store import FeatureRow
 from image_similarity.files import replacing
 from image_similarity.images.spool import Picture, bytes_of, digest_of
-from image_similarity.images.squares import squares
+from image_similarity.images.squares import taken
 from image_similarity.images.views import stack, white_background
 from image_similarity.types import CatalogueImage
 
@@ -42,10 +42,14 @@ SHORT = 16  # characters of a digest that tell a product's pictures apart
 
 @dataclass(frozen=True, slots=True)
 class NewPicture:
-    """A picture as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key."""
+    """A picture as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key.
+
+    ``repaired``: its file was cut short, with next to nothing missing.
+    """
 
     data: Picture
     pixels: Mapping[str, NDArray[np.uint8]]
+    repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ def new_picture(data: Picture, specs: Sequence[ModelSpec], views: Sequence[str],
     Raises:
         ImageError: it cannot be used.
     """
-    found = squares(bytes_of(data), [spec.input for spec in specs], max_pixels)
-    return NewPicture(data, {spec.key: stack(each, views) for spec, each in zip(specs, found, strict=True)})
+    found, repaired = taken(bytes_of(data), [spec.input for spec in specs], max_pixels)
+    return NewPicture(data, {spec.key: stack(each, views) for spec, each in zip(specs, found, strict=True)}, repaired)
 
 
 def put_product(

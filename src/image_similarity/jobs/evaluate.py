@@ -208,7 +208,7 @@ def _results(plan: Plan, sides: Sequence[Side], outcomes: Sequence[Outcome], see
 def _labels(options: EvaluateOptions, settings: Settings) -> Labels:
     from image_similarity.catalogue.labels import Labels, read_labels
 
-    return Labels() if options.labels is None else read_labels(options.labels, settings)
+    return Labels() if options.labels is None else read_labels(str(options.labels), settings)
 
 
 def _check(models: Sequence[ModelChoice], options: EvaluateOptions) -> None:

@@ -25,7 +25,7 @@ class EvaluateOptions:
     """
 
     protocols: Sequence[str] = ()
-    labels: str | None = None
+    labels: str | Path | None = None
     own_out: str | None = None
     simulated: int = 200
     most_images: int = 10_000

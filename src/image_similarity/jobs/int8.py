@@ -163,7 +163,8 @@ def _pixels(
 
     def loaded(image: CatalogueImage) -> NDArray[np.uint8] | None:
         try:
-            data = read_bytes(folder / image.image_id if image.is_remote else Path(image.location))
+            path = folder / image.image_id if image.is_remote else Path(image.location)
+            data = read_bytes(path, settings.max_file_bytes)
             return square(decode(data, max_pixels=settings.max_pixels, at_least=at_least(spec)), spec)
         except ImageError:
             return None

@@ -108,7 +108,8 @@ class Asker:
         try:
             if path is None:
                 raise ImageError("read", "not in the catalogue")
-            image = decode(read_bytes(path), max_pixels=self.settings.max_pixels, at_least=side)
+            data = read_bytes(path, self.settings.max_file_bytes)
+            image = decode(data, max_pixels=self.settings.max_pixels, at_least=side)
         except ImageError:
             if not turn:
                 self.unread.append(self.gallery.features.image_ids[row])

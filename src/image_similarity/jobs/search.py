@@ -200,7 +200,7 @@ def _address(photo: Photo) -> str | None:
 def _read(photo: str | Path, settings: Settings) -> bytes:
     address = _address(photo)
     if address is None:
-        return read_bytes(Path(photo))
+        return read_bytes(Path(photo), settings.max_file_bytes)
     from image_similarity.images.fetcher import fetch_one  # here: a photo of this machine needs none of it
 
     return fetch_one(address, settings)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from PIL import Image
 
-from image_similarity.errors import OutputError, UsageError
-from image_similarity.files import TEMPORARY_SUFFIX
+from image_similarity.errors import UsageError
+from image_similarity.files import replacing_folder
 from image_similarity.sample import photos, shots
 from image_similarity.sample.families import FAMILIES
 from image_similarity.sample.look import Family
@@ -52,7 +49,8 @@ def draw_sample(
         OutputError: the folder cannot be written.
     """
     articles = stock(seed, families)
-    with _replacing_folder(folder) as temporary:
+    _refuse_unless_ours(folder.resolve())
+    with replacing_folder(folder) as temporary:
         (temporary / "images").mkdir()
         (temporary / "photos").mkdir()
         (temporary / MARKER).write_text(f"Drawn by image-similarity. Seed: {seed}\n", encoding="utf-8")
@@ -132,30 +130,6 @@ def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]])
         table = csv.writer(file, lineterminator="\n")
         table.writerow(header)
         table.writerows(rows)
-
-
-@contextmanager
-def _replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give a new folder beside ``folder`` and move it there when the block ends well."""
-    folder = folder.resolve()
-    _refuse_unless_ours(folder)
-    unique = uuid4().hex[:8]
-    temporary = folder.with_name(f".{folder.name[:100]}.{unique}{TEMPORARY_SUFFIX}")
-    retired = folder.with_name(f".{folder.name[:100]}.{unique}.old")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        if folder.exists():
-            folder.rename(retired)
-        temporary.rename(folder)
-    except OSError as error:
-        if retired.exists() and not folder.exists():
-            retired.rename(folder)
-        raise OutputError(f"cannot write the sample to {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if folder.exists():
-            shutil.rmtree(retired, ignore_errors=True)
 
 
 def _refuse_unless_ours(folder: Path) -> None:

@@ -171,6 +171,17 @@ class Product(Said):
     images: list[ProductImage]
 
 
+REPAIRED = (
+    "Of the pictures that came with it, those whose file was cut short, with next to nothing missing: they are used."
+)
+
+
+class PutProduct(Product):
+    """A product as it is now that it was put."""
+
+    repaired: int = Field(description=REPAIRED)
+
+
 class ProductPage(Said):
     """Some products, in the order of their ids."""
 
@@ -282,6 +293,8 @@ class Job(Said):
     done: int
     failed: int
     failures: list[JobFailure] = Field(description="The first hundred.")
+    repaired: int = Field(description=REPAIRED)
+    notes: list[str] = Field(description="What is to be known of its table: what was guessed, what was left out.")
     reason: str = Field(description="Why it failed as a whole; else empty.")
     created: str = Field(description="RFC 3339, UTC.")
     finished: str | None

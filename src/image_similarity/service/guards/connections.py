@@ -6,10 +6,13 @@ uvicorn answers as soon as a request's head is whole, and waits for one that nev
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from image_similarity.service.guards.limits import client_of
 
 LARGEST_HEAD = 64_000
 """Bytes of a request's first line and headers."""
@@ -26,15 +29,20 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection of uvicorn's, with limits. ``most``: connections that there may be at once."""
 
     most = 1000
+    whose = ""
+    """The client, as the limits of requests tell clients apart."""
+    heard = 0.0
+    """When the client last sent something, on the loop's clock."""
     _in_head, _head = True, 0
     _late: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
     _answering: tuple[RequestResponseCycle, ...] = ()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or turn it away."""
+        """Take a connection, in another's place where there are too many, or turn it away."""
         super().connection_made(transport)
-        if len(self.connections) > self.most:
+        self.whose, self.heard = client_of({"client": self.client}), self.loop.time()
+        if len(self.connections) > self.most and not self._makes_room():
             self._give_up(FULL)
         else:
             self._late = self.loop.call_later(HEAD_SECONDS, self._give_up, TOO_SLOW)
@@ -49,6 +57,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as long as the head is small enough."""
+        self.heard = self.loop.time()
         if self._in_head:
             self._head += len(data)
             if self._late is None:
@@ -72,6 +81,31 @@ class GuardedProtocol(HttpToolsProtocol):
         """What comes now is the next request's head."""
         self._in_head, self._head = True, 0
         super().on_message_complete()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the client has the next word: for a request, the rest of one, or to read what it asked for."""
+        answered = all(each.response_complete for each in self._answering)
+        return not self._in_head or answered or self._stalled is not None
+
+    def _makes_room(self) -> bool:
+        """Close the connection that is waited for longest, of the client that holds most of these."""
+        others = [each for each in self.connections if isinstance(each, GuardedProtocol) and each is not self]
+        held = [each for each in others if not each.transport.is_closing()]
+        if len(held) < self.most:
+            return True
+        waiting = [each for each in held if each.waits]
+        crowd = Counter(each.whose for each in waiting)
+        if waiting:
+            min(waiting, key=lambda each: (-crowd[each.whose], each.heard))._give_place()
+        return bool(waiting)
+
+    def _give_place(self) -> None:
+        answering = self._stalled is not None or (not self._in_head and self.cycle.response_started)
+        if self._head and not answering:
+            self._give_up(FULL)
+        else:  # nothing was asked, or nobody reads
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """The client does not read as fast as it is answered."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from image_similarity.errors import KeysError, OutputError, UsageError
-from image_similarity.files import replacing
+from image_similarity.files import make_folder, replacing
 
 FILE = "keys.json"
 VERSION = 1
@@ -172,7 +172,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         opened = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise OutputError(f"cannot write in {folder}: {error.strerror or error}") from error

@@ -35,6 +35,11 @@ CREATE TABLE products (
 );
 CREATE TABLE failures (product_id TEXT NOT NULL, image TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL);
 """
+# What imports of earlier versions lack.
+MORE = (
+    "CREATE TABLE IF NOT EXISTS repaired (product_id TEXT NOT NULL, pictures INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS notes (note TEXT NOT NULL)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,15 @@ class Imports:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def add(self, products: Iterable[schemas.BulkProduct], failures: Sequence[schemas.JobFailure] = ()) -> schemas.Job:
+    def add(
+        self,
+        products: Iterable[schemas.BulkProduct],
+        failures: Sequence[schemas.JobFailure] = (),
+        notes: Iterable[str] = (),
+    ) -> schemas.Job:
         """Keep a new import. Of a product that is named twice the last stands; one that only failed is counted.
+
+        ``notes``: what is to be known of the table that it came in.
 
         Raises:
             OutputError: it cannot be written.
@@ -61,6 +73,7 @@ class Imports:
         try:
             with replacing(self._path(job_id)) as temporary, closing(sqlite3.connect(temporary)) as file, file:
                 file.executescript(SCHEMA)
+                _complete(file)
                 file.execute("INSERT INTO job VALUES ('queued', ?, NULL, '')", (_now(),))
                 file.executemany(
                     "INSERT OR REPLACE INTO products (product_id, body) VALUES (?, ?)",
@@ -72,6 +85,7 @@ class Imports:
                     # A row that names no product is one of its own; no product's id begins with a control character.
                     ((each.product_id or f"\n{row}",) for row, each in enumerate(failures)),
                 )
+                file.executemany("INSERT INTO notes VALUES (?)", ((note,) for note in notes))
         except sqlite3.Error as error:
             raise OutputError(f"the import cannot be written into {self._folder}: {error}") from error
         job = self.find(job_id)
@@ -113,6 +127,8 @@ class Imports:
             done=0,
             failed=0,
             failures=[],
+            repaired=0,
+            notes=[],
             reason=reason,
             created=at,
             finished=at,
@@ -123,6 +139,8 @@ class Imports:
             state, created, finished, reason = file.execute("SELECT * FROM job").fetchone()
             counts = dict(file.execute("SELECT state, count(*) FROM products GROUP BY state").fetchall())
             failures = file.execute("SELECT * FROM failures ORDER BY rowid LIMIT ?", (SHOWN,)).fetchall()
+            (repaired,) = file.execute("SELECT coalesce(sum(pictures), 0) FROM repaired").fetchone()
+            notes = [note for (note,) in file.execute("SELECT note FROM notes ORDER BY rowid")]
         return schemas.Job(
             job_id=job_id,
             state=state,
@@ -130,6 +148,8 @@ class Imports:
             done=counts.get("done", 0),
             failed=counts.get("failed", 0),
             failures=[schemas.JobFailure(product_id=p, image=i, stage=s, reason=r) for p, i, s, r in failures],
+            repaired=repaired,
+            notes=notes,
             reason=reason,
             created=created,
             finished=finished,
@@ -142,12 +162,16 @@ class Imports:
             rows = file.execute(query, (number,)).fetchall()
         return [Todo(position, schemas.BulkProduct.model_validate(json.loads(body))) for position, body in rows]
 
-    def settle(self, job_id: str, todo: Todo, failures: Iterable[schemas.JobFailure], *, put: bool) -> None:
-        """Say what became of a product."""
+    def settle(
+        self, job_id: str, todo: Todo, failures: Iterable[schemas.JobFailure], *, put: bool, repaired: int = 0
+    ) -> None:
+        """Say what became of a product; ``repaired``: how many of its pictures came from a file that was cut short."""
         with self._open(job_id) as file:
             state = "done" if put else "failed"
             file.execute("UPDATE products SET state = ? WHERE position = ?", (state, todo.position))
             file.executemany("INSERT INTO failures VALUES (?, ?, ?, ?)", (_row(each) for each in failures))
+            if repaired:
+                file.execute("INSERT INTO repaired VALUES (?, ?)", (todo.product.product_id, repaired))
 
     def mark(self, job_id: str, state: JobState, reason: str = "") -> None:
         """Say how an import stands."""
@@ -170,10 +194,16 @@ class Imports:
     def _open(self, job_id: str) -> Iterator[sqlite3.Connection]:
         there = f"{self._path(job_id).absolute().as_uri()}?mode=rw"  # one that is not there is not made
         with closing(sqlite3.connect(there, uri=True, timeout=30.0)) as file, file:
+            _complete(file)
             yield file
 
     def _path(self, job_id: str) -> Path:
         return self._folder / f"{job_id}.sqlite"
+
+
+def _complete(file: sqlite3.Connection) -> None:
+    for statement in MORE:
+        file.execute(statement)
 
 
 def _row(failure: schemas.JobFailure) -> tuple[str, str, str, str]:

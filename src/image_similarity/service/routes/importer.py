@@ -91,18 +91,19 @@ class Importer:
                 return
             except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, image.address or f"image {number + 1}", error))
-        put = bool(files) or not product.images
+        put, repaired = bool(files) or not product.images, 0
         if put:
             change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
             try:
-                await put_once(self._desk, Wanted(product.product_id, change, files or None))
+                done = await put_once(self._desk, Wanted(product.product_id, change, files or None))
+                repaired = done.repaired
             except BusyError:
                 await asyncio.sleep(PAUSE)
                 return
             except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, "", error))
                 put = False
-        await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put)
+        await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put, repaired=repaired)
 
     async def _picture(self, image: schemas.Image) -> Picture:
         """A picture's bytes; not asked for where nobody reaches its host at present."""

@@ -24,6 +24,7 @@ from image_similarity.service.errors import BadRequestError, UnusableError
 from image_similarity.service.failing import problems
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
 from image_similarity.settings import TableLimits
+from image_similarity.types import Told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +69,10 @@ async def add(request: Request) -> Response:
             if not isinstance(file, UploadFile):
                 raise BadRequestError("send the table as a file named file")
             only(form, "file")
-            products, failures = await asyncio.to_thread(
+            table = await asyncio.to_thread(
                 _read_table, file.filename or "", await file.read(), desk_of(request).settings
             )
-        job = await asyncio.to_thread(imports.add, products, failures)
+        job = await asyncio.to_thread(imports.add, *table)
     _importer(request).look_now()
     return answered(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
 
@@ -90,14 +91,14 @@ async def jobs(request: Request) -> Response:
     summary="How a bulk import stands",
 )
 async def job(request: Request, job_id: Annotated[str, InPath(max_length=100)]) -> Response:
-    """Counts, and the first failures with their reasons."""
+    """Counts, the first failures with their reasons, and what is to be known of its table."""
     return answered(found(await asyncio.to_thread(desk_of(request).imports.find, job_id), f"job {job_id!r}"))
 
 
 def _read_table(
     name: str, data: bytes, settings: Settings
-) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure]]:
-    """The products of a table, each with all of its rows' pictures; and the rows that cannot be used."""
+) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure], list[str]]:
+    """The products of a table, each with all of its rows' pictures; the rows that cannot be used; and its notes."""
     ending = next((each for each in sorted(TABLE_ENDINGS, key=len, reverse=True) if name.lower().endswith(each)), None)
     if ending is None:
         raise UnusableError(f"name the file after what it is: {', '.join(TABLE_ENDINGS)}")
@@ -105,8 +106,13 @@ def _read_table(
         path = Path(folder) / f"table{ending}"
         path.write_bytes(data)
         source = TableSource(str(path), replace(settings, tables=TABLE_LIMITS))
+        told = Told()
         try:
-            return _products_of(source)
+            source.check()
+            told.all(source.notes)
+            products, failures = _products_of(source)
+            told.all(source.notes)
+            return products, failures, [note.replace(str(path), "the table") for note in told.texts]
         except CatalogueError as error:
             raise UnusableError(str(error).replace(str(path), "the table")) from None
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["products"])
 PAGE = 50
-NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.Product, "description": "It is new."}}
+NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.PutProduct, "description": "It is new."}}
 KeyHeader = Annotated[
     str | None,
     Header(
@@ -88,7 +88,7 @@ async def product(request: Request, product_id: str) -> Response:
 
 @router.put(
     "/products/{product_id:path}",
-    response_model=schemas.Product,
+    response_model=schemas.PutProduct,
     responses=NEW | problems(400, 405, 409, 413, 415, 422),
     openapi_extra=BODY,
     dependencies=[Depends(may_write)],
@@ -107,8 +107,9 @@ async def put(request: Request, product_id: schemas.ProductId, key: KeyHeader = 
             change = await _change_in(form.get("product", "{}"))
             files = await files_in(form, "images") or None
     wanted = Wanted(product_id, change, files)
-    status = await put_once(desk, wanted, Key.of(request, key))
-    return answered(await desk.store.read(lambda database: _put(database, wanted)), status)
+    done = await put_once(desk, wanted, Key.of(request, key))
+    there = await desk.store.read(lambda database: _put(database, wanted))
+    return answered(schemas.PutProduct(**dict(there), repaired=done.repaired), done.status)
 
 
 @router.delete(
@@ -120,7 +121,7 @@ async def put(request: Request, product_id: schemas.ProductId, key: KeyHeader = 
     summary="Take a product away",
 )
 async def delete(request: Request, product_id: str, key: KeyHeader = None) -> Response:
-    """It is not found any longer, at once."""
+    """It is not found any longer, within a second."""
     _changeable(product_id)
     desk = desk_of(request)
     once = request_of(Key.of(request, key), "DELETE", product_id, b"")

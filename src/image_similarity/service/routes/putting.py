@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Self
@@ -65,8 +65,16 @@ class Key:
         return None if text is None else cls(text, key_name(request.scope))
 
 
-async def put_once(desk: Desk, wanted: Wanted, key: Key | None = None) -> int:
-    """Put a product, once for each key: 201 where it is new, else 200.
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A product was put: ``status`` is 201 where it is new, else 200; so many of its pictures were ``repaired``."""
+
+    status: int
+    repaired: int = 0
+
+
+async def put_once(desk: Desk, wanted: Wanted, key: Key | None = None) -> Done:
+    """Put a product, once for each key.
 
     Raises:
         ImageError: a picture cannot be used.
@@ -79,16 +87,16 @@ async def put_once(desk: Desk, wanted: Wanted, key: Key | None = None) -> int:
     once = request_of(key, "PUT", wanted.product_id, wanted.content())
     before = await desk.store.read(lambda database: done_before(database, once))
     if before is not None:
-        return before.status
-    status, files = None, wanted.files
+        return Done(before.status, before.repaired)
+    done, files = None, wanted.files
     if files is None and wanted.change.images is not None:
         files = [await picture_bytes(desk, each) for each in wanted.change.images]
-    while status is None:
+    while done is None:
         lineup = desk.lineup
         pictures = None if files is None else [await _embedded(desk, lineup, data) for data in files]
-        status = await desk.store.write(partial(_put, desk, lineup, wanted, pictures, once))
+        done = await desk.store.write(partial(_put, desk, lineup, wanted, pictures, once))
     desk.upkeep.look_now()
-    return status
+    return done
 
 
 def _put(
@@ -98,15 +106,17 @@ def _put(
     pictures: Sequence[EmbeddedPicture] | None,
     once: Answered | None,
     database: Database,
-) -> int | None:
+) -> Done | None:
     """None where other models answer by now, whose features are to be put too."""
     there = done_before(database, once)  # sent twice at once
     if there is not None:
-        return there.status
+        return Done(there.status, there.repaired)
     if lineup is not desk.lineup:
         return None
+    repaired = len({digest_of(each.picture.data) for each in pictures or () if each.picture.repaired})
+    once = None if once is None else replace(once, repaired=repaired)
     new = put_product(database, desk.settings, wanted.product, pictures, lineup.views, once)
-    return 201 if new else 200
+    return Done(201 if new else 200, repaired)
 
 
 async def _embedded(desk: Desk, lineup: Lineup, data: Picture) -> EmbeddedPicture:
