@@ -81,7 +81,21 @@ def test_an_array_of_another_shape_or_type_is_noticed(tmp_path: Path) -> None:
     path = opened(tmp_path).folder / "row_image.npy"
     np.save(path, np.zeros(40, "<i2"))
     with pytest.raises(IndexDamagedError, match=r"row_image\.npy is damaged: it holds \(40,\) int16, \(20,\) int32"):
+        arrays.map_array(path, "<i4", (20,))
+    with pytest.raises(IndexDamagedError, match=r"row_image\.npy"):
         StoredIndex.open(place(tmp_path))
+
+
+def test_a_number_that_was_changed_is_noticed(tmp_path: Path) -> None:
+    stock(tmp_path, many(20).values(), {"p003": {"size": "M"}})
+    for name in FILES:
+        path = opened(tmp_path).folder / name
+        data = bytearray(path.read_bytes())
+        data[-3] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(IndexDamagedError):
+            StoredIndex.open(place(tmp_path), CopyIndex)
+    same(opened(tmp_path), in_store(tmp_path, ONE_VIEW))
 
 
 @pytest.mark.parametrize("line", ["", "g000009", "../../../database", "\0", "g1"])

@@ -14,7 +14,7 @@ import pytest
 import image_similarity
 
 PACKAGE = Path(image_similarity.__file__).parent
-SHARED = ["types", "errors", "settings", "dataset", "files", "mapped", "processors"]
+SHARED = ["types", "errors", "settings", "dataset", "files", "sealed", "mapped", "processors"]
 # From top to bottom, as data flows (docs/architecture.md). Rooms on one line do not know each other.
 ROOMS = [
     *(["catalogue"], ["images"], ["embedding"], ["features"], ["adaptation"], ["neighbours"], ["index"], ["ranking"]),

@@ -171,13 +171,32 @@ def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
         yield
 
 
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that :func:`open_file` opens."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; False for any text that is no file's name, or too long for one."""
+    return os.path.isfile(path)  # noqa: PTH113 (which pathlib raises for)
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is such a folder; False for any text that is no folder's name, or too long for one."""
+    return os.path.isdir(path)  # noqa: PTH112 (which pathlib raises for)
+
+
 def open_file(path: Path) -> BufferedReader:
     """Open a file to be read: one with an end. A pipe that nobody writes to is not waited for.
 
     Raises:
-        OSError: it cannot be opened, or is a folder, a pipe, a socket or a device.
+        OSError: it cannot be opened, is a folder, a pipe, a socket or a device, or no file can have its name.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:  # a zero byte, half a character
+        raise OSError(errno.EINVAL, "no file can have such a name", str(path)) from error
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):

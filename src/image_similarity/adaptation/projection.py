@@ -6,13 +6,13 @@ numpy is imported where it is used: to look a product up takes the digest only.
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import NotFittedError, StoreError
 from image_similarity.files import replacing
+from image_similarity.sealed import read_sealed, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,7 +146,7 @@ def write_projection(folder: Path, projection: Projection, facts: Mapping[str, A
         np.savez(file, mean=projection.mean, matrix=projection.matrix)
     record = {"format": FORMAT, "digest": projection.digest, "facts": dict(facts)}
     with replacing(record_file(folder)) as temporary:  # from here on the new one is the one that is meant
-        temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+        temporary.write_text(sealed(record), encoding="utf-8")
     for other in folder.glob("projection-*.npz"):
         if other.name != name:
             with suppress(OSError):
@@ -165,12 +165,12 @@ def _file_of(digest: str) -> str:
 def _record(folder: Path) -> dict[str, Any]:
     path = record_file(folder)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_sealed(path)
     except FileNotFoundError:
         raise NotFittedError(f"nothing has been learned yet for this model (no {path}): run adapt first") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read: {error}. {AGAIN}") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+    if record.get("format") != FORMAT:
         raise StoreError(f"{path} is no record of a projection of format {FORMAT}. {AGAIN}")
     digest, facts = record.get("digest"), record.get("facts")
     if not isinstance(digest, str) or len(digest) != DIGITS or set(digest) - set("0123456789abcdef"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.calibration.surety import Calibration, Surety
 from image_similarity.errors import StoreError
 from image_similarity.files import replacing
+from image_similarity.sealed import read_sealed, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ def write_calibration(path: Path, kept: KeptCalibration) -> None:
         "scene": kept.calibration.scene.as_dict(),
     }
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+        temporary.write_text(sealed(record), encoding="utf-8")
 
 
 def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:
@@ -60,12 +60,12 @@ def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:
         StoreError: the file is damaged, or of another model.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_sealed(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read: {error}. {AGAIN}") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("model") != model_key:
+    if record.get("format") != FORMAT or record.get("model") != model_key:
         raise StoreError(f"{path} is no calibration of {model_key} of format {FORMAT}. {AGAIN}")
     try:
         curves = [Surety.from_dict(record[name]) for name in ("plain", "scene")]

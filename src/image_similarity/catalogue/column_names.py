@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_similarity.errors import UsageError
+from image_similarity.files import read_file
 
 ROLES = ("product", "image", "image_id", "title", "description")
 ALSO = {"product_id": "product", "images": "image"}
@@ -68,10 +69,10 @@ def read_names(path: Path) -> dict[str, str | list[str]]:
         UsageError: it cannot be read, or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path).decode())
     except OSError as error:
         raise UsageError(f"cannot read the names of columns in {path}: {error.strerror or error}") from error
-    except ValueError as error:  # TOML's errors and UTF-8's are among them
+    except (ValueError, RecursionError) as error:  # TOML's errors and UTF-8's are among them
         raise UsageError(f'{path} is not as names of columns must be, image = "Photo" for one: {error}') from error
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from image_similarity.catalogue.columns import IMAGE, PRODUCT, as_text, plain
 from image_similarity.catalogue.pairs import BAD, SIMILAR, VERDICT, read_pairs
-from image_similarity.catalogue.paths import is_file
 from image_similarity.catalogue.rows import BadRow
 from image_similarity.catalogue.tables import open_table
 from image_similarity.errors import CatalogueError
+from image_similarity.files import is_file
 from image_similarity.types import Failure
 
 if TYPE_CHECKING:

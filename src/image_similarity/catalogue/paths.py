@@ -7,6 +7,8 @@ import unicodedata
 from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote
 
+from image_similarity.files import is_file
+
 MOST_FOLDERS = 256  # whose names are held
 
 
@@ -94,14 +96,6 @@ class Files:
                 names = {}
             self._names[folder] = names
         return self._names[folder]
-
-
-def is_file(path: Path) -> bool:
-    """Whether a path that somebody wrote into a table is a file's."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long, with a NUL; a folder that may not be looked into
-        return False
 
 
 def leads_out(text: str) -> bool:

@@ -12,6 +12,7 @@ from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import is_image_name
 from image_similarity.catalogue.tables import ProductTable, TableSource
 from image_similarity.errors import CatalogueError, UsageError
+from image_similarity.files import is_file, is_folder
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueSource, Failure
 
@@ -38,7 +39,7 @@ class Request:
     @property
     def product_table(self) -> ProductTable | None:
         """The separate table of products: the one that was named, or the folder's own."""
-        own = None if self.products is not None or not self.path.is_dir() else _table_in(self.path, "products")
+        own = None if self.products is not None or not is_folder(self.path) else _table_in(self.path, "products")
         location = self.products if own is None else str(own)
         return None if location is None else ProductTable(location, self.settings, names=self.names)
 
@@ -104,7 +105,7 @@ def notes_of(source: CatalogueSource) -> list[str]:
 
 def _table(request: Request) -> CatalogueSource | None:
     """A table of this machine or of S3."""
-    if not request.location.startswith("s3://") and not request.path.is_file():
+    if not request.location.startswith("s3://") and not is_file(request.path):
         return None
     return TableSource(request.location, request.settings, products=request.product_table, names=request.names)
 
@@ -139,7 +140,7 @@ def _nothing(request: Request) -> CatalogueSource | None:
     scheme, divider, _ = request.location.partition("://")
     if divider:
         raise UsageError(f"a catalogue cannot be read from {scheme}://: give a path of this machine or s3://bucket/key")
-    if not request.path.is_dir():
+    if not is_folder(request.path):
         raise CatalogueError(f"there is no catalogue at {request.location}: no such file or folder")
     raise CatalogueError(
         f"the folder {request.location} is no catalogue: it holds no images, no folders of images one or two "
@@ -148,7 +149,7 @@ def _nothing(request: Request) -> CatalogueSource | None:
 
 
 def _inside(folder: Path) -> list[Path]:
-    return listed(folder) if folder.is_dir() else []
+    return listed(folder) if is_folder(folder) else []
 
 
 def _readable(folder: Path) -> list[Path]:
@@ -161,7 +162,7 @@ def _readable(folder: Path) -> list[Path]:
 
 def _table_in(folder: Path, *stems: str) -> Path | None:
     names = (stem + ending for stem in stems for ending in TABLE_ENDINGS)
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((folder / name for name in names if is_file(folder / name)), None)
 
 
 KINDS: tuple[Callable[[Request], CatalogueSource | None], ...] = (

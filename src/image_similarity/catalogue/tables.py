@@ -18,12 +18,12 @@ from image_similarity.catalogue.columns import Columns, as_text, plain
 from image_similarity.catalogue.image_columns import PICTURED
 from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import name_for_address
-from image_similarity.catalogue.paths import Files, SeveralError, is_file, leads_out
+from image_similarity.catalogue.paths import Files, SeveralError, leads_out
 from image_similarity.catalogue.reading import reading
 from image_similarity.catalogue.rows import BadRow, Table
 from image_similarity.catalogue.s3 import open_object
 from image_similarity.errors import CatalogueError, UsageError
-from image_similarity.files import open_file
+from image_similarity.files import is_file, open_file
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure, Product
 

@@ -78,7 +78,8 @@ class Tabled:
         import pyarrow.parquet as pq
 
         try:
-            rows: list[dict[str, Any]] = pq.read_table(self._table, columns=columns, filters=filters).to_pylist()
+            table = pq.read_table(self._table, columns=columns, filters=filters, page_checksum_verification=True)
+            rows: list[dict[str, Any]] = table.to_pylist()
         except (pa.ArrowException, OSError, KeyError, TypeError) as error:
             raise self._damaged(error) from error
         return rows

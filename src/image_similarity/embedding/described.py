@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from image_similarity.embedding.network_files import NotAGraphError, companions
 from image_similarity.errors import ModelError, UsageError
-from image_similarity.files import open_file
+from image_similarity.files import is_file, open_file
 from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def read_description(choice: ModelChoice) -> Description:
             fields = tomllib.loads(file.read(LONGEST).decode())
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}. --model takes the path of a model's .toml") from error
-    except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of thousands of digits
         raise ModelError(f"{path} is not TOML: {error}") from error
     return _Fields(path, fields).description(choice.weights)
 
@@ -213,7 +213,7 @@ class _Fields:
 
 def _others(file: Path) -> tuple[tuple[str, str], ...]:
     try:
-        return tuple(companions(file).items()) if file.is_file() else ()
+        return tuple(companions(file).items()) if is_file(file) else ()
     except NotAGraphError:
         return ()  # it is not run either: whoever loads it says what is wrong
 

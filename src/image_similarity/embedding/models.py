@@ -11,6 +11,7 @@ from image_similarity.embedding.expression import Expression, parse_expression
 from image_similarity.embedding.hub_records import RECORDS
 from image_similarity.embedding.precision import at_precision
 from image_similarity.errors import NotFittedError, UsageError
+from image_similarity.files import is_file
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ def _quantised(choice: ModelChoice) -> Path:
 
 def _has_terms(name: str) -> bool:
     """Whether a text that ends like a description's path is several models instead: no file is there by that name."""
-    return ("+" in name or "*" in name) and not Path(name).exists()
+    return ("+" in name or "*" in name) and not is_file(name)
 
 
 def _entry(choice: ModelChoice) -> Entry:

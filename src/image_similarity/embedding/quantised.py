@@ -129,7 +129,7 @@ def _recorded(folder: Path) -> str:
     path = folder / RECORD
     try:
         digest = json.loads(path.read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read: remove {folder} and fit again") from error
     return str(digest)
 

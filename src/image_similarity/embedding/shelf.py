@@ -15,7 +15,7 @@ from typing import Any
 
 from image_similarity.embedding.network_files import companions
 from image_similarity.errors import WeightsError
-from image_similarity.files import replacing
+from image_similarity.files import read_file, replacing
 
 LOCK = "models.lock"
 FORMAT = 1
@@ -125,10 +125,10 @@ class Shelf:
 
     def _read(self) -> dict[str, Any]:
         try:
-            content = json.loads(self.lock.read_text(encoding="utf-8"))
+            content = json.loads(read_file(self.lock))
         except FileNotFoundError:
             return {"format": FORMAT, "models": {}}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise WeightsError(f"{self.lock} cannot be read: {error}. Remove it and pull the models again") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise WeightsError(f"{self.lock} is of another version of this program: pull the models with this one")

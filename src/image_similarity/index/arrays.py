@@ -95,7 +95,7 @@ def map_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[A
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged head makes NumPy raise nearly anything
         raise IndexDamagedError(f"{path} is damaged: {error}") from error
     if array.dtype != np.dtype(dtype) or array.shape != shape:
         raise IndexDamagedError(

@@ -6,16 +6,17 @@ sees one generation or the next, never half of one, and a build that is killed l
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sqlite3
+import zlib
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import IndexDamagedError, OutputError
-from image_similarity.files import flush_folder, flush_tree, locked, remove_leftovers, replacing
+from image_similarity.files import flush_folder, flush_tree, locked, open_file, remove_leftovers, replacing
+from image_similarity.sealed import read_sealed, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 GENERATION = re.compile(r"g(\d{6,})")
+SUMMED = 64 << 20  # bytes: a larger file would keep whoever opens the index waiting
+BLOCK = 1 << 20
 WAIT = 3600.0  # seconds at a time; a process that dies lets go of the lock
 
 
@@ -44,6 +47,7 @@ class Manifest:
     left_out: int  # attributes without a column
     files: dict[str, int]  # size of each file, by its path inside the folder
     change: int = 0  # the number of the store's latest change of a single product
+    sums: dict[str, int] = field(default_factory=dict)  # CRC-32 of each file that is not too large for it
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -55,7 +59,7 @@ class Manifest:
         """
         path = folder / "manifest.json"
         try:
-            manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
+            manifest = cls(**read_sealed(path))
             sizes = dict(manifest.files)
         except FileNotFoundError:
             raise
@@ -68,6 +72,17 @@ class Manifest:
             if found != size:
                 raise IndexDamagedError(f"{folder / name} has {found} bytes, {size} were expected")
         return manifest
+
+    def check(self, folder: Path) -> None:
+        """Compare the bytes of all but the largest files with what was written.
+
+        Raises:
+            IndexDamagedError: they have changed.
+            OSError: a file cannot be read.
+        """
+        for name, wanted in self.sums.items():
+            if _sum(folder / name) != wanted:
+                raise IndexDamagedError(f"{folder / name} has changed since it was written")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +161,17 @@ def write_manifest(folder: Path, **known: Any) -> None:
     files = {
         path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
     }
-    manifest = Manifest(format=FORMAT, files=files, **known)
-    (folder / "manifest.json").write_text(json.dumps(asdict(manifest), ensure_ascii=False, indent=1), encoding="utf-8")
+    sums = {name: _sum(folder / name) for name, size in files.items() if size <= SUMMED}
+    manifest = Manifest(format=FORMAT, files=files, sums=sums, **known)
+    (folder / "manifest.json").write_text(sealed(asdict(manifest)), encoding="utf-8")
+
+
+def _sum(path: Path) -> int:
+    found = 0
+    with open_file(path) as file:
+        while block := file.read(BLOCK):
+            found = zlib.crc32(block, found)
+    return found
 
 
 def _reason(error: Exception) -> str:

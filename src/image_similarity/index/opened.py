@@ -75,7 +75,7 @@ class StoredIndex:
             except FileNotFoundError as error:
                 if place.current() == folder:  # else it was replaced just now
                     raise IndexDamagedError(f"the index in {folder} lacks a file: {error.filename}") from error
-            except OSError as error:
+            except (OSError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 raise IndexDamagedError(f"the index in {folder} cannot be read: {error}") from error
         raise IndexDamagedError(f"the index in {place.folder} is replaced faster than it can be opened")
 
@@ -88,6 +88,7 @@ class StoredIndex:
             OSError: a file cannot be opened.
         """
         manifest = Manifest.read(folder)
+        manifest.check(folder)
         rows, products = manifest.rows, manifest.products
         vectors = map_array(folder / "vectors.npy", DTYPE, (rows, manifest.dimension))
         grouping = Grouping(

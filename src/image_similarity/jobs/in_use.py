@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from image_similarity.errors import NotFittedError, StoreError
 from image_similarity.files import replacing
 from image_similarity.jobs.chosen import chosen_by_dictionary
 from image_similarity.jobs.similar import has_dictionary
+from image_similarity.sealed import read_sealed, sealed
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def model_in_use(dataset: Dataset, settings: Settings) -> InUse:
     """
     path = in_use_file(dataset, settings)
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_sealed(path)
         return InUse(dataset.name, str(kept["model"]), tuple(str(each) for each in kept["before"]))
     except FileNotFoundError:
         return InUse(dataset.name, DEFAULT_MODEL)
@@ -76,7 +76,7 @@ def use(dataset: Dataset, settings: Settings, model: ModelChoice = DEFAULT_CHOIC
     before = [each for each in known if each != name][:REMEMBERED]
     now = InUse(dataset.name, name, tuple(before))
     with replacing(in_use_file(dataset, settings)) as temporary:
-        temporary.write_text(json.dumps({"model": name, "before": before}, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(sealed({"model": name, "before": before}), encoding="utf-8")
     return now
 
 

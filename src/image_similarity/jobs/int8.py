@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from image_similarity.jobs.precision import int8_folder
 from image_similarity.jobs.sampling import Sample, sample
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.processors import processors
+from image_similarity.sealed import read_sealed, sealed
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def with_int8(
             quantise(base_spec(model), load_graph(fp32, settings, progress), pixels, folder, progress)
         check = _compare(taken, (load_model(fp32, settings, progress), chosen), images, settings, progress)
         with replacing(folder / CHECK) as temporary:
-            temporary.write_text(json.dumps(asdict(check), indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(sealed(asdict(check)), encoding="utf-8")
     if not check.passed and not model.force_int8:
         raise ModelError(
             f"{check}. That is too far from fp32 (at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "
@@ -104,7 +104,7 @@ def with_int8(
 def _kept(folder: Path) -> Int8Check | None:
     """The check of the network that is there; None where there is none, or it was another network's."""
     try:
-        check = Int8Check(**json.loads((folder / CHECK).read_text(encoding="utf-8")))
+        check = Int8Check(**read_sealed(folder / CHECK))
     except (OSError, ValueError, TypeError):
         return None
     return check if check.digest == digest_of(folder) else None

@@ -19,9 +19,10 @@ def first_of_each_product(products: NDArray[np.integer], scores: NDArray[np.floa
         number: products wanted.
 
     Returns:
-        ``(questions, number)``, -1 after the last product.
+        ``(questions, number)``, -1 after the last product; no wider than there are hits.
     """
     hits = products.shape[1]
+    number = int(min(number, hits))
     places = np.arange(hits, dtype=np.int64)
     place_bits = hits.bit_length()
     product_bits = int(products.max(initial=0)).bit_length()

@@ -1,0 +1,156 @@
+"""Any argument to any method of a workspace that its type allows: an answer, or an error with a sentence."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from image_similarity import Workspace
+from image_similarity.embedding.choice import ModelChoice
+from image_similarity.errors import ImageSimilarityError
+from image_similarity.images.waiting import DownloadOptions
+from image_similarity.jobs.evaluation import EvaluateOptions
+from tests.fuzzing import NOWHERE, ODD, PATHS, examples, offline
+from tests.shop import paint_shop
+
+METHODS = ("extract", "fit", "similar", "search", "evaluate", "adapt", "use", "compare", "calibrate", "failures")
+QUICK = EvaluateOptions(stored_only=True)
+ONCE = DownloadOptions(tries=1)
+PLACES = (
+    *(*PATHS, "a\0b", "\ud800", "\0", "/dev/null", "/dev/zero", "pictures/..", "C:\\x", "\\\\x\\y", "%00", "~"),
+    *(f"{NOWHERE}/x.png", "http://[::1", "http://a:99999/", "s3://", "s3://b/k", "s3://b\0/k", "//host/x.png"),
+    *("data:", "data:,x", "data:image/png;base64,AAAA", "file:///etc/hostname", "ftp://x/y"),
+)
+MODELS = (
+    *("", "colour", "colour-shape", "colour+colour-shape", "colour+colour", "2*colour", "-1*colour", "0*colour"),
+    *("1e-320*colour+colour-shape", "1e308*colour+colour-shape", "nan*colour", "1e-9*colour+1e9*colour-shape", "+"),
+    *("colour+adapted", "adapted", "x.toml", "pictures.toml", "timm:", "timm:\0", "a\0.toml", "a" * 300 + ".toml"),
+)
+FILTERS = (
+    *(
+        "price < 5",
+        'price < "x"',
+        "price = 1e400",
+        "[a]]] = 3",
+        "price in ()",
+        "not " * 50 + "price < 3",
+        "price = nan",
+    ),
+    *(
+        "(" * 999 + "price < 1",
+        "price < 1 " + "or price < 1 " * 999,
+        "price = " + "9" * 5000,
+        "price = nan",
+        "\ud800 = 1",
+    ),
+)
+NUMBERS = (0, 1, 2, 5, -1, 10**6, 2**31, 2**63, 10**30, True)
+SHARES = (0.0, 0.5, 1.0, -1.0, 2.0, math.nan, math.inf, 1e-320, 1e308)
+TEXTS = st.one_of(st.sampled_from((*ODD, "\0", "\ud800", "a" * 300)), st.text(max_size=8))
+RIGHT: dict[str, Any] = {
+    "dataset": "shop",
+    "catalogue": "pictures",
+    "photo": "pictures/red_1.png",
+    "model": "colour-shape",
+    "old": "colour-shape",
+    "new": "colour-shape",
+    "product_id": "red",
+    "downloads": ONCE,
+    "options": QUICK,
+    "pictures": 5,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A folder with a fitted shop, where everything happens."""
+    folder = tmp_path_factory.mktemp("python")
+    with pytest.MonkeyPatch.context() as patch, offline():
+        patch.chdir(folder)
+        paint_shop(folder / "pictures")
+        (folder / "products.csv").write_text("product_id,title,price\nred,A red one,3\nblue,A blue one,5\n")
+        shop = Workspace("data")
+        shop.fit("shop", "pictures", products="products.csv", model="colour-shape")
+        yield shop
+
+
+def values(name: str, annotation: str) -> st.SearchStrategy[Any]:
+    """What a parameter's type lets through, right or not."""
+    if name == "pairs":
+        return st.lists(st.tuples(st.sampled_from(("red", "blue", "", "\0")), st.sampled_from(("red", "\ud800"))))
+    if name == "columns":
+        column = st.one_of(TEXTS, st.lists(TEXTS, max_size=2))
+        return st.dictionaries(st.sampled_from(("image", "product", "title", "x", "")), column, max_size=2)
+    if name == "like":
+        return st.sampled_from(("shape", "colour"))
+    if name in ("model", "old", "new"):
+        model = st.sampled_from(MODELS)
+        precise = st.builds(ModelChoice, model, precision=st.sampled_from(("auto", "fp32", "bf16", "int8")))
+        return st.one_of(model, TEXTS, precise, *([st.lists(model, max_size=2)] if "Sequence" in annotation else []))
+    if name == "filter":
+        return st.one_of(st.sampled_from(FILTERS), TEXTS)
+    if name == "photo":
+        one = st.one_of(st.sampled_from(PLACES), st.sampled_from(PLACES).map(Path), st.binary(max_size=30))
+        return st.one_of(one, st.lists(one, max_size=2), st.none())
+    for kind, some in (("bool", (True, False)), ("float", SHARES), ("int", NUMBERS)):
+        if annotation.startswith(kind):
+            return st.sampled_from(some)
+    if "Path" in annotation:
+        return st.one_of(st.sampled_from(PLACES), TEXTS, st.sampled_from(PLACES).map(Path))
+    return TEXTS
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """A method, what it needs, mostly right, and a few arguments of chance."""
+    method = draw(st.sampled_from(METHODS))
+    parameters = inspect.signature(getattr(Workspace, method)).parameters
+    some = [each for each in parameters if each not in ("self", "options", "downloads")]
+    odd = draw(st.sets(st.sampled_from(some), max_size=2))
+    given_values = {}
+    for name, parameter in parameters.items():
+        if name in odd:
+            given_values[name] = draw(values(name, str(parameter.annotation)))
+        elif name in RIGHT:
+            given_values[name] = ONCE if (method, name) == ("extract", "options") else RIGHT[name]
+    return method, given_values
+
+
+@examples(80)
+@given(calls())
+def test_any_argument_of_its_type(shop: Workspace, call: tuple[str, dict[str, Any]]) -> None:
+    method, arguments = call
+    assume(str(arguments.get("catalogue")) not in ("data", ".", "x/../y"))  # a shop that grows with every look
+    try:
+        getattr(shop, method)(**arguments)
+    except ImageSimilarityError as error:
+        assert str(error).strip()
+
+
+@pytest.mark.parametrize("number", [2**31, 10**30, True])
+@pytest.mark.parametrize("aggregate", ["best", "mean", "votes"])
+def test_more_products_than_there_are_is_all_of_them(shop: Workspace, number: int, aggregate: str) -> None:
+    found = shop.search("shop", "pictures/red_1.png", model="colour-shape", number=number, aggregate=aggregate)
+    assert len(found.matches) == min(number, 4)
+
+
+@pytest.mark.parametrize("place", ["a\0b", "\ud800", "a" * 300, "a/" * 3000])
+def test_a_text_that_is_no_files_name_is_a_sentence(shop: Workspace, place: str) -> None:
+    for ask in (
+        lambda: shop.fit("other", place, model="colour-shape"),
+        lambda: shop.fit("other", "pictures", products=Path(place), model="colour-shape"),
+        lambda: shop.extract(place, "other", options=ONCE),
+        lambda: shop.extract("pictures", "other", products=place, options=ONCE),
+        lambda: shop.search("shop", place, model="colour-shape"),
+        lambda: shop.search("shop", "pictures/red_1.png", model=f"{place}.toml"),
+        lambda: shop.evaluate("shop", model="colour-shape", options=EvaluateOptions(labels=place)),
+    ):
+        with pytest.raises(ImageSimilarityError):
+            ask()
