@@ -308,7 +308,7 @@ def test_a_bulk_import_puts_what_it_can_and_says_what_it_cannot(service: Service
     job = service.get(where).json()
     assert (job["total"], job["done"], job["failed"]) == (4, 1, 3)
     assert {(each["product_id"], each["stage"]) for each in job["failures"]} == {
-        ("j1", "decode"), ("j2", "decode"), ("j3", "fetch"), ("j4/similar", "list")
+        ("j1", "decode"), ("j2", "decode"), ("j3", "download"), ("j4/similar", "list")
     }  # fmt: skip
     assert len(service.get("/v1/products/j1").json()["images"]) == 1
     assert job in service.get("/v1/jobs").json()["jobs"]
