@@ -81,6 +81,28 @@ def test_a_picture_in_passes_of_which_one_is_missing_for_a_colour_is_refused() -
         read(data[: scans[2]])
 
 
+PACKED = {
+    "GIF": encoded(COLOURED.quantize(64), "GIF"),
+    "interlaced GIF": encoded(COLOURED.quantize(64), "GIF", interlace=1),
+    "AVIF": encoded(COLOURED, "AVIF", speed=10),
+    "AVIF with transparency": encoded(COLOURED.convert("RGBA"), "AVIF", speed=10),
+    "moving AVIF": encoded(COLOURED, "AVIF", speed=10, save_all=True, append_images=[COLOURED.rotate(180)]),
+    "TIFF in LZW": encoded(COLOURED, "TIFF", compression="tiff_lzw"),
+    "TIFF in zip": encoded(COLOURED, "TIFF", compression="tiff_adobe_deflate"),
+    "TIFF in JPEG": encoded(COLOURED, "TIFF", compression="jpeg"),
+}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_what_cannot_be_repaired_is_refused_as_damaged_and_never_shown_wrong(kind: str) -> None:
+    data, whole = PACKED[kind], read(PACKED[kind])
+    for missing in (1, 2, 3, 9, 40, 200, *(int(len(data) * part) for part in (0.01, 0.04, 0.1, 0.3, 0.5, 0.9))):
+        try:
+            assert off(read(data[:-missing]), whole) == 0
+        except ImageError as error:
+            assert error.reason.startswith("damaged picture"), missing
+
+
 def test_one_that_is_decoded_smaller_is_repaired_too() -> None:
     data = encoded(COLOURED.resize((1200, 800)), "JPEG")
     picture = read(data[:-60], at_least=100)

@@ -209,6 +209,14 @@ def test_junk_attributes_of_some_products_leave_the_shops_own(service: Service) 
     until(lambda: not any("junk" in match["product_id"] for match in service.search(photo_of(RED))["matches"]))
 
 
+def test_who_keeps_very_many_photos_pushes_out_nobody_elses(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, 20, 10**6)
+    others = [photos.keep(photo_of((200, shade, 9)), f"client {shade}").name for shade in range(8)]
+    for shade in range(200):
+        photos.keep(photo_of((shade, 255 - shade, 90)), "flood")
+    assert all(photos.find(name) for name in others)
+
+
 def test_photos_that_are_kept_have_so_many_bytes_together(tmp_path: Path) -> None:
     photos = Photos(tmp_path, 1000, 10**6, most_bytes=3000)
     for shade in range(130):

@@ -57,6 +57,26 @@ def test_a_host_that_nobody_reaches_is_given_up_and_said_once(
     assert report.notes == (note,)
 
 
+def test_a_host_that_takes_connections_and_says_nothing_is_given_up_too(tmp_path: Path, server: ImageServer) -> None:
+    silent = [server.give(f"/{number}.jpg", Answer(picture(), hold=True)) for number in range(30)]
+    report = Workspace(tmp_path / "data").extract(
+        table(tmp_path, silent), "shop", options=DownloadOptions(concurrency=2, base_delay=0.001, tries=2, timeout=0.2)
+    )
+    assert report.counts.failed == 30
+    assert len({path for path, _ in server.requests}) <= IN_A_ROW + 1
+    (note,) = report.notes
+    assert "could not be reached (no answer in time)" in note
+
+
+def test_a_host_that_stops_in_the_middle_is_within_reach(tmp_path: Path, server: ImageServer) -> None:
+    slow = [server.give(f"/{number}.jpg", Answer(picture(), half=True)) for number in range(8)]
+    report = Workspace(tmp_path / "data").extract(
+        table(tmp_path, slow), "shop", options=DownloadOptions(concurrency=8, base_delay=0.001, tries=2, timeout=0.2)
+    )
+    assert report.counts.failed == 8 and report.notes == ()
+    assert all(len(server.asked(f"/{number}.jpg")) == 2 for number in range(8))
+
+
 def test_a_server_that_answers_whatever_it_says_is_within_reach(tmp_path: Path, server: ImageServer) -> None:
     addresses = [server.give(f"/{number}.jpg", Answer(status=503)) for number in range(9)]
     report = Workspace(tmp_path / "data").extract(table(tmp_path, addresses), "shop", options=QUICK)

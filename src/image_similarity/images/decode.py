@@ -22,7 +22,8 @@ from image_similarity.images import jpeg, png, tiff, webp
 from image_similarity.images.elsewhere import Undecoded, Way, cost, present_decoder
 from image_similarity.images.exif import orientation, without_exif
 from image_similarity.images.flatten import flatten
-from image_similarity.images.plain import Plain
+from image_similarity.images.numbers import seen
+from image_similarity.images.plain import CUT_SHORT, Plain
 from image_similarity.images.quiet import quiet
 from image_similarity.images.repair import repaired
 from image_similarity.settings import MOST_FILE_BYTES
@@ -36,7 +37,6 @@ MOST_SCANS = 100
 """Of a JPEG. Encoders make ten or so; each is a pass over the whole picture, and a file of a few bytes can ask for
 thousands."""
 REPAIRED = "repaired"
-CUT_SHORT = "damaged picture: image file is truncated"
 CONTAINERS: dict[bytes, Callable[[bytes], Plain]] = {
     b"\xff\xd8\xff": jpeg.plain,
     png.SIGNATURE: png.plain,
@@ -162,7 +162,8 @@ def _decode(plain: Plain, way: Way) -> Image.Image:
 
     def opened(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=_formats(data))
-        _check_size(image.size, way.max_pixels)
+        if plain.numbers is None:  # else its size is that of its bytes
+            _check_size(image.size, way.max_pixels)
         if at_least is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
             image.draft(None, (at_least * DRAFT_MARGIN, at_least * DRAFT_MARGIN))
         return image
@@ -182,7 +183,10 @@ def _decode(plain: Plain, way: Way) -> Image.Image:
         raise ImageError("decode", CUT_SHORT)
     profile = plain.profile or image.info.get("icc_profile")
     turn = plain.orientation if plain.kind != "ISO" else orientation(_bytes(image.info.get("exif")))
-    flat = flatten(image, profile, plain.shades, way.factor(image.size))
+    if plain.numbers is not None:
+        image = seen(image, plain.numbers)
+    says_alpha = plain.alpha or plain.kind not in ("BMP", "TIFF")
+    flat = flatten(image, profile, way.factor(image.size), says_alpha=says_alpha)
     del image
     if turn in TURNS:
         flat = flat.transpose(TURNS[turn])
@@ -200,12 +204,14 @@ def _not_a_picture(data: bytes) -> str:
         return "not a picture: the file holds a web page"
     if start.startswith((b"\xff\xd8", b"\x89png")):
         return "damaged picture: its header cannot be read"
+    if b"ftyp" in start[:12] and start[8:12] in (b"avif", b"avis"):
+        return "damaged picture: its header cannot be read"
     if b"ftyp" in start[:12] and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc"):
         if _reads_heif():
             return "damaged picture: its header cannot be read"
         return "a HEIC picture: install image-similarity[heif] to read it"
     if start[:4] in (b"ii*\0", b"mm\0*", b"ii+\0", b"mm\0+"):
-        return "a TIFF of a kind of numbers that is not read: convert it to eight or sixteen bits a channel"
+        return tiff.UNREAD
     return "not a picture in any known format"
 
 

@@ -12,9 +12,10 @@ from PIL import Image
 
 from image_similarity.images.plain import Plain
 
-BYTES_A_PIXEL = {"JPEG": 12, "PNG": 12, "WEBP": 18, "ISO": 20, "TIFF": 16}
+NUMBERS = "numbers"  # of a TIFF: beside their own bytes
+BYTES_A_PIXEL = {"JPEG": 12, "PNG": 12, "WEBP": 18, "ISO": 20, "TIFF": 16, NUMBERS: 8}
 """At the worst moment of decoding: what the decoder holds, the picture in the file's mode, and in RGB."""
-REDUCED = {"JPEG": 5, "PNG": 5, "WEBP": 17, "ISO": 12, "TIFF": 9}
+REDUCED = {"JPEG": 5, "PNG": 5, "WEBP": 17, "ISO": 12, "TIFF": 9, NUMBERS: 6}
 """The same where it never is in RGB as a whole."""
 OTHERS, OTHERS_REDUCED = 12, 8
 COEFFICIENTS = 2  # bytes a pixel and channel that a JPEG in passes is kept in until it is whole
@@ -68,9 +69,12 @@ def cost(plain: Plain, size: tuple[int, int], scale: int, way: Way) -> int:
     pixels = size[0] * size[1]
     made = pixels // scale**2
     factor = way.factor((size[0] // scale, size[1] // scale))
-    needed = made // factor**2 * BYTES_A_PIXEL.get(plain.kind, OTHERS)
+    kind = plain.kind if plain.numbers is None else NUMBERS
+    needed = made // factor**2 * BYTES_A_PIXEL.get(kind, OTHERS)
     if factor > 1:
-        needed += made * REDUCED.get(plain.kind, OTHERS_REDUCED)
+        needed += made * REDUCED.get(kind, OTHERS_REDUCED)
+    if plain.numbers is not None:
+        needed += pixels * plain.numbers.samples * plain.numbers.bits // 8
     needed += pixels * COEFFICIENTS * plain.channels * plain.progressive
     # Where the file was cut short, two pictures are made of it.
     return needed * (2 if plain.cut and not way.strict else 1) + 3 * len(plain.data)

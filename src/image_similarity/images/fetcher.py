@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 MAX_REDIRECTS = 5
+LATE = "no answer in time"
 SLOWEST = 10  # times the time-out: how long one body may take, however steadily it drips
 
 
@@ -102,11 +103,11 @@ class Fetcher:
                 return await self._follow(target(f"http:{address}"), headers, body)
         except (AddressError, ReplyError) as error:
             raise RefusedError(str(error)) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            reason = "no answer in time" if isinstance(error, httpx.ConnectTimeout) else _connection(error)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout) as error:
+            reason = _connection(error) if isinstance(error, httpx.ConnectError) else LATE
             raise _UnreachedError(reason, _host(error.request.url)) from error
-        except (httpx.TimeoutException, TimeoutError) as error:
-            raise TryAgainError("no answer in time") from error
+        except httpx.TimeoutException as error:
+            raise TryAgainError(LATE) from error
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, ValueError) as error:
             raise RefusedError(f"not an address that can be asked: {error}") from error
         except httpx.TransportError as error:
@@ -130,6 +131,8 @@ class Fetcher:
         raise RefusedError(f"redirected more than {MAX_REDIRECTS} times")
 
     async def _read(self, response: httpx.Response, body: BinaryIO, *, asked_for_changes: bool) -> Reply:
+        import httpx
+
         status = response.status_code
         validators = Validators(response.headers.get("ETag"), response.headers.get("Last-Modified"))
         if status == HTTPStatus.NOT_MODIFIED and asked_for_changes:
@@ -141,8 +144,11 @@ class Fetcher:
             raise RefusedError(answer)
         body.seek(0)
         body.truncate()  # of a try before that broke off
-        async with asyncio.timeout(SLOWEST * self._options.timeout):
-            await copy_body(response, self._settings.max_download_bytes, body)
+        try:
+            async with asyncio.timeout(SLOWEST * self._options.timeout):
+                await copy_body(response, self._settings.max_download_bytes, body)
+        except (httpx.TimeoutException, TimeoutError) as error:  # who has begun to answer is within reach
+            raise TryAgainError(LATE) from error
         return Reply(True, validators)
 
 

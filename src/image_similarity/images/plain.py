@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CUT_SHORT = "damaged picture: image file is truncated"
 MOST_PROFILE = 16_000_000  # bytes of a colour profile; printers' are two to three million
 
 
@@ -17,7 +18,7 @@ class Plain:
 
     ``size``: as far as it is known without a decoder. ``cut``: the file ends before it should. ``scans``: passes over
     the picture that a JPEG is made of. ``channels``: of a JPEG. ``progressive``: its numbers are all kept until the
-    last pass has come.
+    last pass has come. ``alpha``: the file says that its fourth channel is transparency.
     """
 
     data: bytes
@@ -29,18 +30,28 @@ class Plain:
     progressive: bool = False
     channels: int = 3
     scans: int = 1
-    shades: Shades | None = None
+    alpha: bool = False
+    numbers: Numbers | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Shades:
-    """What a TIFF's numbers mean: bits of one, 1 unsigned, 2 signed, 3 fractions; whether 0 is white.
+class Numbers:
+    """Numbers of a TIFF that no decoder makes a picture of: it gives their bytes as if each were a grey pixel.
 
-    ``alpha``: whether its fourth channel says that it is one. ``swapped``: Pillow reads its bytes in the wrong order.
+    ``columns``: a row is packed in pieces of so many pixels. ``samples``: numbers of one pixel, of which ``colours``
+    are grey, RGB or inks. ``alpha``: 0 the next one is no transparency, 1 colours are multiplied by it, 2 they are not.
+    ``format``: 1 unsigned, 2 signed, 3 fractions. ``order``: of bytes, as numpy has it. ``predictor``: 2 numbers, 3
+    bytes are differences. ``plane``: so many rows of all the bytes are of one channel alone; 0: all are together.
     """
 
-    bits: int = 8
-    format: int = 1
-    white_is_zero: bool = False
-    alpha: bool = False
-    swapped: bool = False
+    size: tuple[int, int]
+    columns: int
+    samples: int
+    colours: int
+    alpha: int
+    bits: int
+    format: int
+    order: str
+    predictor: int
+    plane: int
+    white_is_zero: bool

@@ -1,4 +1,4 @@
-"""Hosts that nobody can reach: their pictures are not waited for one by one."""
+"""Hosts that nobody can reach, or that say nothing: their pictures are not waited for one by one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Host:
 
 
 class Hosts:
-    """Which hosts are given up for a while, and why: those that no connection reached, several times in a row.
+    """Which hosts are given up for a while, and why: nobody was reached, or nothing came, several times in a row.
 
     A host that answers, whatever it says, is within reach.
     """

@@ -1,4 +1,4 @@
-"""A TIFF's tags: those that draw stay, the others go; what its numbers mean is read here too."""
+"""A TIFF's tags: those that draw stay, the others go; numbers that no decoder reads are given to it as bytes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,35 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError
 from image_similarity.images.exif import ORDERS, ORIENTATION
-from image_similarity.images.plain import Plain, Shades
+from image_similarity.images.numbers import BYTES_OF_FRACTIONS, DIFFERENCES, FRACTIONS, UNSIGNED, WHOLE_BYTES
+from image_similarity.images.plain import CUT_SHORT, Numbers, Plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, PLANES, COLOURS, EXTRA, FORMAT = 256, 257, 258, 259, 262, 284, 320, 338, 339
-UNSIGNED, SIGNED = 1, 2  # formats
+WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, SAMPLES, ROWS, PLANES = 256, 257, 258, 259, 262, 277, 278, 284
+PREDICTOR, COLOURS, TILE_WIDTH, TILE_HEIGHT, EXTRA, FORMAT = 317, 320, 322, 323, 338, 339
+PLACES = {273, 279, 324, 325}  # of strips and tiles, and their lengths
 DRAWING = {
-    *(254, WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, 266, 273, 277, 278, 279, PLANES, 292, 293, 317, COLOURS),
-    *(322, 323, 324, 325, 332, 334, EXTRA, FORMAT, 347, *range(512, 522), 529, 530, 531, 532, 34675),
+    *(254, WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, 266, SAMPLES, ROWS, PLANES, 292, 293, PREDICTOR, *PLACES),
+    *(COLOURS, TILE_WIDTH, TILE_HEIGHT, 332, 334, EXTRA, FORMAT, 347, *range(512, 522), 529, 530, 531, 532),
+    34675,
 }
 LENGTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-READ = {WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, PLANES, COLOURS, EXTRA, FORMAT, ORIENTATION}
+READ = {
+    *(WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, SAMPLES, ROWS, PLANES, PREDICTOR, COLOURS, TILE_WIDTH, TILE_HEIGHT),
+    *(EXTRA, FORMAT, ORIENTATION),
+}
 CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+SMALLER = {16: 4, 17: 9, 18: 13}  # types of eight bytes that a TIFF has which is no BigTIFF: whole numbers all
+ENTRY = 12  # bytes of a tag
 MOST_VALUES = 3 * 65536  # of a palette of sixteen bits
 BYTE = 8  # bits
 TURNED = 8  # the last of EXIF's turns
+BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # packings that give back whatever bytes were packed
+GREY, RGB, INKS = (0, 1), 2, 5  # photometric interpretations
+DECODED = (1, 2, 4, 8)  # bits of a number that decoders read
+UNREAD = "a TIFF of a kind of numbers that is not read: convert it to eight or sixteen bits a channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +52,50 @@ class _Layout:
 
 
 def plain(data: bytes) -> Plain:
-    """A TIFF whose first page has those tags alone that draw it."""
+    """A TIFF, and no BigTIFF, whose first page has those tags alone that draw it.
+
+    Raises:
+        ImageError: it ends before its tags do, or holds a kind of numbers that is not read.
+    """
     try:
         return _plain(data)
-    except (struct.error, KeyError):  # for the decoder to refuse
+    except struct.error:
+        raise ImageError("decode", CUT_SHORT) from None
+    except KeyError:  # for the decoder to refuse
         return Plain(data, "TIFF")
 
 
 def _plain(data: bytes) -> Plain:
     order = ORDERS[data[:2]]
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    layout = _Layout(order, "Q", "HHQ", "Q", 20, 8) if big else _Layout(order, "H", "HHI", "I", 12, 4)
+    layout = _Layout(order, "Q", "HHQ", "Q", 20, 8) if big else _Layout(order, "H", "HHI", "I", ENTRY, 4)
     (at,) = struct.unpack_from(order + layout.offset, data, layout.first)
     (count,) = struct.unpack_from(order + layout.count, data, at)
     begin = at + struct.calcsize(order + layout.count)
-    changed, kept, values = bytearray(data), list[bytes](), dict[int, tuple[int, ...]]()
+    changed, kept, values = bytearray(data), dict[int, bytes](), dict[int, tuple[int, ...]]()
+    spare = at + 2 + count * ENTRY + 4  # what a directory of a BigTIFF leaves when it is written as another one
     for entry in range(begin, begin + count * layout.size, layout.size):
         tag, kind, number = struct.unpack_from(order + layout.entry, data, entry)
-        if tag in DRAWING:
-            kept.append(data[entry : entry + layout.size])
         if tag in READ:
             values.setdefault(tag, tuple(_values(data, layout, entry, kind, number)))
             if tag == COLOURS and 0 < max(values[tag], default=0) <= 255:
                 _widen(changed, layout, entry, values[tag])
-    if FORMAT not in values and max(values.get(BITS, ()), default=1) == 32 and len(kept) < count:
-        kept.append(struct.pack(order + layout.entry + "H", FORMAT, 3, 1, UNSIGNED).ljust(layout.size, b"\0"))
-        kept.sort(key=lambda entry: struct.unpack_from(order + "H", entry))
-    directory = struct.pack(order + layout.count, len(kept)) + b"".join(kept)
-    changed[at : at + len(directory)] = directory
-    end = at + len(directory)
-    changed[end : end + struct.calcsize(layout.offset)] = bytes(struct.calcsize(layout.offset))  # no other page
-    shades = _shades(values, order)
-    _readable(changed, layout, at, shades, len(values.get(BITS, ())))
+        if tag in PLACES and _place(data, layout, entry, kind, number) + LENGTHS[kind] * number > len(data):
+            raise ImageError("decode", CUT_SHORT)
+        if tag in DRAWING:
+            kept.setdefault(tag, _smaller(data, changed, layout, entry, spare) if big else data[entry : entry + ENTRY])
+            spare += 8
+    numbers = _numbers(values, order)
+    if numbers is None:
+        kept.pop(FORMAT, None)  # unsigned, which need not be said
+    else:
+        kept = {tag: each for tag, each in kept.items() if tag not in (PREDICTOR, COLOURS, EXTRA, FORMAT)}
+        kept |= {tag: struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in _as_bytes(numbers, values)}
+        if len(kept) > count:  # it lacks what every TIFF has
+            raise ImageError("decode", UNREAD)
+    directory = struct.pack(order + "H", len(kept)) + b"".join(kept[tag] for tag in sorted(kept)) + bytes(4)
+    changed[:8] = data[:2] + struct.pack(order + "HI", 42, at)
+    changed[at : at + len(directory)] = directory  # of which the last four bytes say that there is no other page
     (turn,) = values.get(ORIENTATION, ())[:1] or (1,)
     width, height = values.get(WIDTH, (0,)), values.get(HEIGHT, (0,))
     return Plain(
@@ -79,36 +103,86 @@ def _plain(data: bytes) -> Plain:
         "TIFF",
         size=(width[0], height[0]) if width and height else None,
         orientation=turn if 1 <= turn <= TURNED else 1,
-        shades=shades,
-    )
-
-
-def _shades(values: dict[int, tuple[int, ...]], order: str) -> Shades:
-    bits, packed = values.get(BITS, ()), values.get(PACKING, ())[:1] not in ((), (1,))
-    if values.get(PLANES, ())[:1] == (2,) and len(bits) > 1 and max(bits) > BYTE and not packed:
-        raise ImageError("decode", "a TIFF of separate planes of 16 bits, not compressed, is not read")
-    return Shades(
-        bits=max(bits, default=1),
-        format=max(values.get(FORMAT, ()), default=UNSIGNED),
-        white_is_zero=values.get(PHOTOMETRIC, ())[:1] in ((), (0,)),
         alpha=values.get(EXTRA, ())[:1] in ((1,), (2,)),
-        swapped=packed and order == ORDERS[b"MM"],
+        numbers=numbers,
     )
 
 
-def _readable(changed: bytearray, layout: _Layout, at: int, shades: Shades, samples: int) -> None:
-    """Have the decoder take numbers for what it reads: not for negatives, and those of 32 bits for signed ones."""
-    if samples != 1 or (shades.bits <= BYTE and shades.format == UNSIGNED):
-        return
-    begin = at + struct.calcsize(layout.order + layout.count)
-    (count,) = struct.unpack_from(layout.order + layout.count, changed, at)
-    for entry in range(begin, begin + count * layout.size, layout.size):
-        tag, kind, _ = struct.unpack_from(layout.order + layout.entry, changed, entry)
-        inline = entry + struct.calcsize(layout.order + layout.entry)
-        if tag == PHOTOMETRIC and shades.white_is_zero:
-            struct.pack_into(layout.order + CODES[kind], changed, inline, 1)
-        elif tag == FORMAT and (shades.bits, shades.format) == (32, UNSIGNED):
-            struct.pack_into(layout.order + CODES[kind], changed, inline, SIGNED)
+def _numbers(values: Mapping[int, tuple[int, ...]], order: str) -> Numbers | None:
+    """What its numbers are, where no decoder reads them.
+
+    Raises:
+        ImageError: nor can they be read here.
+    """
+
+    def first(tag: int, otherwise: int) -> int:
+        return (values.get(tag) or (otherwise,))[0]
+
+    bits, formats = set(values.get(BITS, (1,))), set(values.get(FORMAT, ())) - {4} or {UNSIGNED}  # 4: nobody knows
+    packing, photometric, samples = first(PACKING, 1), first(PHOTOMETRIC, 0), first(SAMPLES, 1)
+    apart = first(PLANES, 1) != 1 and samples > 1
+    each, kind = max(bits, default=1), max(formats)
+    colours = 1 if photometric in GREY else {RGB: 3, INKS: 4}.get(photometric, 0)
+    is_grey_with_more = colours == 1 < samples and packing in BYTEWISE
+    if bits <= set(DECODED) and formats == {UNSIGNED} and (each == BYTE or samples == 1) and not is_grey_with_more:
+        return None
+    if each == 2 * BYTE and formats == {UNSIGNED} and 3 <= colours <= samples <= 4 and not (apart and packing == 1):
+        return None
+    width, height = first(WIDTH, 0), first(HEIGHT, 0)
+    columns, rows = first(TILE_WIDTH, width), first(TILE_HEIGHT, 0) or min(height, first(ROWS, height))
+    predictor = first(PREDICTOR, 1) if packing != 1 else 1
+    is_whole = each in WHOLE_BYTES and (kind < FRACTIONS or each > BYTE)
+    is_read = is_whole or (kind == UNSIGNED and each < 32 and predictor == 1)
+    is_read = is_read and predictor in (1, DIFFERENCES, BYTES_OF_FRACTIONS if kind == FRACTIONS else 1)
+    is_read = is_read and packing in BYTEWISE and 0 < colours <= samples and kind <= FRACTIONS
+    if not is_read or len(bits) > 1 or len(formats) > 1 or not (width and height and columns and rows):
+        raise ImageError("decode", UNREAD)
+    if apart and height % rows and TILE_WIDTH not in values:
+        raise ImageError("decode", "a TIFF of such numbers in separate planes is read in strips of equal height only")
+    alpha = first(EXTRA, 2) if samples > colours and photometric != INKS else 0
+    return Numbers(
+        size=(width, height),
+        columns=columns,
+        samples=samples,
+        colours=colours,
+        alpha=alpha if alpha in (1, 2) else 0,
+        bits=each,
+        format=kind,
+        order=order,
+        predictor=predictor,
+        plane=-(-height // rows) * rows if apart else 0,
+        white_is_zero=photometric == 0,
+    )
+
+
+def _as_bytes(numbers: Numbers, values: Mapping[int, tuple[int, ...]]) -> Iterator[tuple[int, int]]:
+    """The tags of the same file as a grey picture, each of whose pixels is a byte."""
+    piece = -(-numbers.columns * (1 if numbers.plane else numbers.samples) * numbers.bits // BYTE)
+    yield WIDTH, piece * -(-numbers.size[0] // numbers.columns)
+    yield HEIGHT, numbers.plane * numbers.samples or numbers.size[1]
+    yield from ((BITS, BYTE), (PHOTOMETRIC, 1))
+    yield from ((tag, 1) for tag in (SAMPLES, PLANES) if tag in values)
+    if TILE_WIDTH in values:
+        yield TILE_WIDTH, piece
+    elif numbers.plane:
+        yield ROWS, min(values.get(ROWS, (numbers.plane,))[0], numbers.plane)
+
+
+def _smaller(data: bytes, changed: bytearray, layout: _Layout, entry: int, spare: int) -> bytes:
+    """A BigTIFF's tag as another TIFF has it; ``spare``: room for values that no longer stand in the tag itself."""
+    order = layout.order
+    tag, kind, number = struct.unpack_from(order + layout.entry, data, entry)
+    place = _place(data, layout, entry, kind, number)
+    is_inside = entry < place < entry + layout.size
+    body = bytes((data if is_inside else changed)[place : place + LENGTHS[kind] * number])
+    if kind in SMALLER:
+        body = struct.pack(f"{order}{number}I", *struct.unpack(f"{order}{number}Q", body))
+    head = struct.pack(order + "HHI", tag, SMALLER.get(kind, kind), number)
+    if len(body) <= 4:
+        return head + body.ljust(4, b"\0")
+    place = spare if is_inside else place
+    changed[place : place + len(body)] = body
+    return head + struct.pack(order + "I", place)
 
 
 def _values(data: bytes, layout: _Layout, entry: int, kind: int, number: int) -> Iterator[int]:

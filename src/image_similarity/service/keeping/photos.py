@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import re
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 from image_similarity.files import replacing
 from image_similarity.images.decode import decode
@@ -36,17 +38,20 @@ class Photos:
 
     Args:
         folder: where they are.
-        most: so many are kept; of more, those go that were not asked with for longest.
+        most: so many are kept; of more, those of the client go who keeps most of them, and of these the ones that were
+            not asked with for longest.
         max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
         most_bytes: all of them have together.
     """
 
     def __init__(self, folder: Path, most: int, max_pixels: int, most_bytes: int = MOST_BYTES) -> None:
         self._folder, self._most, self._max_pixels, self._most_bytes = folder, most, max_pixels, most_bytes
-        self._new = 0
+        self._new, self._lock = 0, Lock()
+        self._whose: dict[str, str] = {}
+        """Who has kept each photo; of those before the service's start nobody knows."""
 
-    def keep(self, data: bytes) -> KeptPhoto:
-        """Keep a photo.
+    def keep(self, data: bytes, client: str = "") -> KeptPhoto:
+        """Keep a photo for a client.
 
         Raises:
             ImageError: it cannot be used.
@@ -61,9 +66,11 @@ class Photos:
         if not path.exists():
             with replacing(path) as temporary:
                 temporary.write_bytes(file.getvalue())
-            self._new += 1
-            if (self._new - 1) % PRUNED_EVERY == 0:
-                self._prune()
+            with self._lock:
+                self._whose[name] = client
+                self._new += 1
+                if (self._new - 1) % PRUNED_EVERY == 0:
+                    self._prune()
         return KeptPhoto(name, *picture.size)
 
     def find(self, name: str) -> bytes | None:
@@ -82,12 +89,16 @@ class Photos:
         return self._folder / f"{name}.jpg"
 
     def _prune(self) -> None:
-        kept = sorted(((*_state(path), path) for path in self._folder.glob("*.jpg")), reverse=True)
-        size = 0
-        for number, (_, length, path) in enumerate(kept, start=1):
-            size += length
-            if number > self._most or size > self._most_bytes:
-                path.unlink(missing_ok=True)
+        kept = sorted((*_state(path), path) for path in self._folder.glob("*.jpg"))  # the longest unasked first
+        self._whose = {path.stem: self._whose.get(path.stem, "") for _, _, path in kept}
+        theirs: dict[str, deque[tuple[int, Path]]] = defaultdict(deque)
+        for _, length, path in kept:
+            theirs[self._whose[path.stem]].append((length, path))
+        left, size = len(kept), sum(length for _, length, _ in kept)
+        while left > self._most or size > self._most_bytes:
+            length, path = max(theirs.values(), key=len).popleft()
+            path.unlink(missing_ok=True)
+            left, size = left - 1, size - length
 
 
 def _state(path: Path) -> tuple[float, int]:

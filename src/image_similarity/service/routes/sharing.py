@@ -20,6 +20,8 @@ from image_similarity.service.bodies import FORM, file_in, form_of, json_body, k
 from image_similarity.service.desk import Desk, found
 from image_similarity.service.errors import BadRequestError, NotThereError, UnsupportedError, UnusableError
 from image_similarity.service.failing import problems
+from image_similarity.service.guards.access import key_name
+from image_similarity.service.guards.limits import client_of
 from image_similarity.service.keeping.photos import QUALITY
 from image_similarity.service.keeping.pictures import Sent
 from image_similarity.service.routes.searching import box_of
@@ -97,7 +99,8 @@ async def keep_photo(request: Request) -> Response:
         if data is None:
             raise BadRequestError("send the photo as a file named file")
         only(form, "file")
-    kept = await desk.work(desk.photos.keep, data)
+    client = key_name(request.scope) or client_of(request.scope)
+    kept = await desk.work(desk.photos.keep, data, client)
     photo = schemas.Photo(photo=kept.name, url=f"/v1/photos/{kept.name}", width=kept.width, height=kept.height)
     return answered(photo, 201, {"Location": photo.url})
 
