@@ -27,7 +27,8 @@ EXAMPLES ?= 2000
 fuzz: export OPENBLAS_NUM_THREADS := 1
 fuzz: export OMP_NUM_THREADS := 1
 fuzz: $(VENV)/.developed
-	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 tests/test_fuzz_*.py tests/test_service_schema.py
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 tests/test_fuzz_*.py tests/test_service_schema.py \
+		tests/test_picture_metadata.py
 
 # Kills, races, full disks, damaged pictures and attacks on real processes; `make campaign MINUTES=60` for long.
 MINUTES ?= 9

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from PIL import Image, TiffTags
+from PIL import ExifTags, Image, TiffTags
 
 from image_similarity.images.decode import decode, was_repaired
+from tests.fuzzing import LONG
 from tests.icc import rgb_profile
 from tests.pictures import (
     BLUE,
@@ -31,17 +33,23 @@ from tests.pictures import (
 
 LOSSY = 12
 TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}  # EXIF's types and their bytes
-TAGS = sorted({*TiffTags.TAGS_V2, *range(0x8298, 0x82A0), 0x8825, 0x9286, 0xA005, 0xEA1C} - {0x0112})
+TAGS = sorted({*TiffTags.TAGS_V2, *ExifTags.TAGS, *ExifTags.GPSTAGS, *ExifTags.Interop, 0xEA1C} - {0x0112})
+VALUES = ((1, b"\xff" * 8), (3, b"12:\0" * 4), (0, b""))
+PLACES = {"beside the turn": 0, "in EXIF's own": 0x8769, "where it was": 0x8825}  # by the tag that leads there
+SAMPLE = 41  # of so many cases one is tried, where nobody asks for more
 TURNED = Image.fromarray(np.ascontiguousarray(np.asarray(four_corners()).transpose(1, 0, 2)[::-1]))  # orientation 6
 DRAWING = [tag for tag in TAGS if tag in (*range(254, 263), 266, 273, 277, 278, 279, 284, *range(317, 348), 34675)]
 
 
-def exif(tag: int, kind: int, count: int, value: bytes) -> bytes:
-    """EXIF that says how the camera was held, and one thing more."""
-    entries = sorted(
-        [struct.pack("<HHIHxx", 0x0112, 3, 1, 6), struct.pack("<HHI", tag, kind, count) + value[:4].ljust(4)]
-    )
-    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + b"".join(entries) + bytes(4) + value.ljust(64, b"\xff")
+def exif(tag: int, kind: int, count: int, value: bytes, within: int = 0) -> bytes:
+    """EXIF that says how the camera was held, and one thing more; ``within``: the tag of the tags that it is among."""
+    turn, odd = struct.pack("<HHIHxx", 0x0112, 3, 1, 6), struct.pack("<HHI", tag, kind, count) + value[:4].ljust(4)
+    at = 8 + 2 + 2 * 12 + 4
+    second = struct.pack("<HHII", within, 4, 1, at) if within else odd
+    entries = sorted([turn, second], key=lambda entry: struct.unpack_from("<H", entry))
+    further = struct.pack("<H", 1) + odd + bytes(4) if within else b""
+    start = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2)
+    return start + b"".join(entries) + bytes(4) + further + value.ljust(64, b"\xff")
 
 
 def upright(data: bytes, tolerance: int = LOSSY) -> bool:
@@ -53,12 +61,28 @@ def with_app1(jpeg: bytes, body: bytes) -> bytes:
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 
 
-@pytest.mark.parametrize("kind", TYPES)
-def test_no_tag_of_any_type_costs_a_turned_photo(kind: int) -> None:
-    plain = encoded(TURNED, "JPEG", quality=95)
-    for tag in TAGS:
-        for count, value in ((1, b"\xff" * 8), (3, b"12:\0" * 4), (0, b"")):
-            assert upright(with_app1(plain, exif(tag, kind, count, value))), (tag, count)
+def with_exif(kind: str, block: bytes) -> bytes:
+    """The turned photo with such EXIF."""
+    if kind == "JPEG":
+        return with_app1(PLAIN_JPEG, block)
+    if kind == "PNG":
+        return PLAIN_PNG[:33] + chunk(b"eXIf", block.removeprefix(b"Exif\0\0")) + PLAIN_PNG[33:]
+    assert len(block) <= len(FILLER) and FILLER in PLAIN_WEBP
+    return PLAIN_WEBP.replace(FILLER, block.removeprefix(b"Exif\0\0").ljust(len(FILLER), b"\xff"))
+
+
+FILLER = b"II*\0\x08\0\0\0" + bytes(6) + b"\xaa" * 140
+PLAIN_JPEG, PLAIN_PNG = encoded(TURNED, "JPEG", quality=95), encoded(TURNED, "PNG")
+PLAIN_WEBP = encoded(TURNED, "WEBP", lossless=True, exif=FILLER)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("place", PLACES)
+def test_no_tag_of_any_type_costs_a_turned_photo(kind: str, place: str) -> None:
+    cases = list(product(TAGS, TYPES, VALUES))
+    for tag, number, (count, value) in cases if LONG else cases[:: SAMPLE if kind == "JPEG" else 10 * SAMPLE]:
+        block = exif(tag, number, count, value, PLACES[place])
+        assert upright(with_exif(kind, block)), (tag, number, count)
 
 
 @examples(derandomize=True, deadline=None, max_examples=150)
