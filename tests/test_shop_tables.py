@@ -195,7 +195,9 @@ def test_columns_of_shops(tmp_path: Path) -> None:
         check(open_source(tmp_path / "t.csv", columns={"image": "Bild"}, settings=SETTINGS))
 
 
-@pytest.mark.parametrize("written", ["images\\A b.JPG", "./Images/a%20b.jpg", "/images/a b.jpg", "IMAGES/a b.jpg"])
+@pytest.mark.parametrize(
+    "written", ["images\\A b.JPG", "./Images/a%20b.jpg", "/images/a b.jpg", "IMAGES/a b.jpg", "/images/a%20b.jpg?v=3"]
+)
 def test_a_path_as_other_systems_write_it_finds_its_one_file(tmp_path: Path, written: str) -> None:
     paint(tmp_path / "images" / "a b.jpg", (250, 0, 0))
     assert places(tmp_path, f"product_id,image\np1,{written}\n") == [("p1", "images/a b.jpg")]
