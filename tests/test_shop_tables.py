@@ -214,6 +214,37 @@ def test_folders_two_deep_and_names_of_a_camera(tmp_path: Path) -> None:
     assert any("left out: .pdf" in note for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("names", "is_said"),
+    [
+        (("shoe-1.jpg", "shoe-2.jpg", "hat-1.jpg"), True),
+        (("shoe (1).jpg", "shoe (2).jpg"), True),
+        (("shoe 1.jpg", "shoe 2.jpg", "hat.jpg", "cap.jpg"), True),
+        (("AB-12.jpg", "AB-13.jpg"), False),  # codes
+        (("1.jpg", "2.jpg"), False),
+        (("shoe_1.jpg", "shoe_2.jpg", "hat_1.jpg"), False),
+    ],
+)
+def test_names_that_number_the_images_of_a_product_are_said_before_the_work(
+    tmp_path: Path, names: tuple[str, ...], is_said: bool
+) -> None:
+    for name in names:
+        paint(tmp_path / name, (250, 0, 0))
+    (tmp_path / "Thumbs.db").write_bytes(b"x")
+    paint(tmp_path / "__MACOSX" / "._shoe-1.jpg", (250, 0, 0))  # a system's own
+    source = open_source(tmp_path, settings=SETTINGS)
+    notes = check(source)
+    assert any("like the numbers of one product's images" in note for note in notes) == is_said
+    assert failures_of(source) == [] and len(notes) == is_said
+
+
+def test_a_table_beside_the_images_that_lists_them_itself_is_pointed_at(tmp_path: Path) -> None:
+    paint(tmp_path / "images" / "a.jpg", (250, 0, 0))
+    (tmp_path / "products.csv").write_text("product_id,image\np1,images/a.jpg\n")
+    with pytest.raises(CatalogueError, match="give it as the catalogue"):
+        check(open_source(tmp_path, settings=SETTINGS))
+
+
 def test_pictures_inside_a_table_are_fitted_and_found(tmp_path: Path) -> None:
     inside = [{"product_id": name, "image": _data(name)} for name in ("red", "blue")]
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, inside)))

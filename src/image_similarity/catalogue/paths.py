@@ -19,8 +19,8 @@ class SeveralError(Exception):
 class Files:
     """The files below some folders, tried in turn; the one that had the last is tried first.
 
-    A path may have backslashes, ``%20``, a leading ``./`` or ``/``, a ``?v=2`` behind it, letters in another case, and accents composed or
-    not: whatever leads to exactly one file.
+    A path may have backslashes, ``%20``, a leading ``./`` or ``/``, a ``?v=2`` behind it, letters in another case, and
+    accents composed or not: whatever leads to exactly one file.
     """
 
     def __init__(self, folders: list[Path]) -> None:
