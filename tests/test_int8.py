@@ -32,6 +32,11 @@ SIDE, CHANNELS = 16, 8
 @pytest.fixture
 def network(tmp_path: Path) -> str:
     """Two convolutions and the mean over the picture: the least that has something to quantise."""
+    return small_network(tmp_path)
+
+
+def small_network(tmp_path: Path, *last: Any) -> str:
+    """The same, with nodes behind it that make ``features`` of ``flat``."""
     import onnx
 
     generator = np.random.default_rng(3)
@@ -41,7 +46,8 @@ def network(tmp_path: Path) -> str:
         helper.make_node("Relu", ["a"], ["b"]),
         helper.make_node("Conv", ["b", "second"], ["c"]),
         helper.make_node("GlobalAveragePool", ["c"], ["d"]),
-        helper.make_node("Flatten", ["d"], ["features"]),
+        helper.make_node("Flatten", ["d"], ["flat"]),
+        *(last or [helper.make_node("Identity", ["flat"], ["features"])]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -55,7 +61,7 @@ def network(tmp_path: Path) -> str:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     onnx.save(model, tmp_path / "tiny.onnx")
-    return str(describe(tmp_path / "tiny.onnx", dimension=CHANNELS, input_size=SIDE))
+    return str(describe(tmp_path / "tiny.onnx", dimension=CHANNELS, input_size=SIDE, resize="stretch"))
 
 
 @pytest.fixture
@@ -69,6 +75,24 @@ def in_int8(network: str, **changes: Any) -> ModelChoice:
 
 def kept(network: str, settings: Settings) -> Path:
     return int8_folder(base_spec(ModelChoice(network)).key, SHOP, settings)
+
+
+def test_a_picture_that_the_network_makes_nothing_of_costs_no_other_its_vector(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    last = [
+        helper.make_node("Relu", ["flat"], ["some"]),
+        helper.make_node("ReduceL2", ["some"], ["length"], axes=[1], keepdims=1),
+        helper.make_node("Div", ["some", "length"], ["features"]),  # of a black picture 0 / 0
+    ]
+    network = small_network(tmp_path, *last)
+    pictures = paint_shop(tmp_path / "pictures")
+    paint(pictures / "black_1.png", (0, 0, 0))
+    exact = workspace.fit("shop", pictures, model=ModelChoice(network, precision="fp32"))
+    assert [(each.stage, each.image_id) for each in exact.failures] == [("embed", "black_1.png")]
+    report = workspace.fit("shop", pictures, model=in_int8(network, force_int8=True))
+    assert {each.image_id for each in report.failures} <= {"black_1.png"}
+    assert report.counts.seen == 7
 
 
 # Fit ---------------------------------------------------------------------------------------------------------------

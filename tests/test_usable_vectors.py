@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from image_similarity import Workspace
 from image_similarity.embedding.models import MODELS
 from image_similarity.embedding.vectors import each_row
 from image_similarity.errors import ImageError, ModelError
+from image_similarity.jobs.evaluation import EvaluateOptions
 from image_similarity.neighbours.cells import CellsIndex
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.settings import Settings
@@ -74,6 +76,53 @@ def test_a_search_with_it_is_refused_in_a_sentence(how: str, settings: Settings,
     assert refused.value.stage == "embed"
     assert "\n" not in str(refused.value)
     assert shop.search("shop", pictures / "a_1.png", model=MODEL).matches[0].product_id == "a"
+
+
+@pytest.mark.parametrize("how", ["not finite"], indirect=True)
+def test_an_evaluation_names_the_photo_and_asks_with_the_others(
+    how: str, settings: Settings, pictures: Path, tmp_path: Path
+) -> None:
+    shop = Workspace(settings=settings)
+    paint(pictures / "a_2.png", (240, 10, 10))
+    for model in (MODEL, "colour"):
+        shop.fit("shop", pictures, model=model)
+    shop.fit("shop", pictures, model=MODEL)  # last: now both have the same pictures
+    photos = {"night": (0, 0, 0), "day": (250, 5, 5)}
+    table = tmp_path / "labels.csv"
+    for name, colour in photos.items():
+        paint(tmp_path / f"{name}.png", colour)
+    for names in (["night", "day"], ["night"]):
+        table.write_text("photo,product_id\n" + "".join(f"{name}.png,a\n" for name in names))
+        options = EvaluateOptions(labels=str(table), simulated=0)
+        for models in ([MODEL], ["colour", MODEL]):
+            found = shop.evaluate("shop", model=models, options=options)
+            assert [(each.stage, each.image_id) for each in found.failures] == [("embed", "night.png")]
+            asked = {each.questions for each in found.results if each.protocol == "photos"}
+            assert asked == ({1} if len(names) == 2 else set())
+            json.dumps(found.as_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("how", ["not finite"], indirect=True)
+def test_a_calibration_asks_with_the_others(
+    how: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Workspace(settings=settings)
+    chance = np.random.default_rng(3)
+    for number in range(36):
+        red, green, blue = chance.integers(100, 250, 3).tolist()
+        for turn in (1, 2):
+            paint(tmp_path / "pictures" / f"p{number:02}_{turn}.png", (red, green, blue), spot=turn)
+    shop.fit("shop", tmp_path / "pictures", model=MODEL)
+
+    class Sunny(Choosy):
+        def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            dark = pixels.mean(axis=(1, 2, 3)) < 105
+            return super().embed(np.where(dark[:, None, None, None], 0, pixels).astype(np.uint8))
+
+    monkeypatch.setitem(MODELS, MODEL, (lambda choice: Sunny.spec, lambda *arguments: Sunny(how)))
+    report = shop.calibrate("shop", model=MODEL, pictures=36)
+    assert 30 <= report.calibrated.questions["simulated photos"] < 36
+    json.dumps(report.as_dict(), allow_nan=False)
 
 
 def test_each_row_fails_by_itself() -> None:

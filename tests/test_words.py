@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
 from image_similarity import Workspace
 from image_similarity.cli import main
+from image_similarity.dataset import Dataset
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.hub_records import RECORDS, WITH_TEXT
 from image_similarity.embedding.models import load_model
@@ -132,6 +134,27 @@ def test_words_find_products_and_a_photo_may_help(
         match.product_id: match.score for match in workspace.search("shop", photo, model=name, text="green").matches
     }
     assert min(half["green"] or 0, half["blue"] or 0) > max(half["red"] or 0, half["orange"] or 0)
+
+
+def test_words_that_say_nothing_are_refused_and_cost_no_other_search_its_answer(
+    online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from fastapi.testclient import TestClient
+
+    from image_similarity.service.app import create_app
+    from image_similarity.service.options import ServiceOptions
+
+    fabricate(monkeypatch, hub, "CLIP-B32")
+    workspace = Workspace(settings=online)
+    workspace.pull_models("CLIP-B32")
+    workspace.fit("shop", paint_shop(tmp_path / "pictures"), model="CLIP-B32")
+    with pytest.raises(UsageError, match="the words 'warm and cosy' cannot be used: the model finds nothing in it"):
+        workspace.search("shop", model="CLIP-B32", text="warm and cosy")
+    options = ServiceOptions(Dataset.named("shop"), (ModelChoice("CLIP-B32"),))
+    with TestClient(create_app(options, online), base_url="http://127.0.0.1") as client, ThreadPoolExecutor(8) as pool:
+        texts = ["red", "warm and cosy", "blue", "warm"] * 4
+        codes = list(pool.map(lambda each: client.post("/v1/search", json={"text": each}).status_code, texts))
+    assert codes == [200, 422, 200, 422] * 4
 
 
 def test_the_command_searches_by_words(

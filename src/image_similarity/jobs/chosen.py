@@ -146,22 +146,6 @@ class Embedder:
         """The models of the expression, by their keys."""
         return {model.spec.key: model for model in self._models}
 
-    def embed(self, pictures: Sequence[Squares]) -> NDArray[np.float32]:
-        """The squares of ``n`` pictures to unit vectors ``(n, dimension)``; of one that cannot be used, zeros.
-
-        Raises:
-            ImageError: none of them can be used.
-        """
-        import numpy as np
-
-        from image_similarity.errors import ImageError
-
-        rows = self.each(pictures)
-        sound = [row for row in rows if not isinstance(row, ImageError)]
-        if rows and not sound:
-            raise next(row for row in rows if isinstance(row, ImageError))
-        return np.stack([np.zeros_like(sound[0]) if isinstance(row, ImageError) else row for row in rows])
-
     def each(self, pictures: Sequence[Squares]) -> list[NDArray[np.float32] | ImageError]:
         """For each picture its unit vector ``(dimension,)``, or why there is none."""
         from image_similarity.embedding.vectors import each_row

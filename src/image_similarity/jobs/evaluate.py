@@ -16,8 +16,17 @@ from image_similarity.features.database import Database
 from image_similarity.features.records import CatalogueRecords
 from image_similarity.jobs import evaluation_plans as plans
 from image_similarity.jobs.evaluation import STANDARD, EvaluateOptions, Evaluation
-from image_similarity.jobs.evaluation_heldout import about, forgetful, together
-from image_similarity.jobs.evaluation_photos import Source, embedded, readable, simulate, spread, squares_of
+from image_similarity.jobs.evaluation_heldout import about, forgetful, together, without
+from image_similarity.jobs.evaluation_photos import (
+    Embedded,
+    Source,
+    embedded,
+    failed,
+    readable,
+    simulate,
+    spread,
+    squares_of,
+)
 from image_similarity.jobs.evaluation_sides import cost, open_sides
 from image_similarity.jobs.evaluation_worst import Shower, worst_misses
 from image_similarity.mapped import let_go
@@ -71,7 +80,10 @@ def evaluate(
         sources = [] if options.stored_only else run.sources(sides[0])
         planned, skipped = run.plan(sides[0], labels, sources)
         asked = [run.ask(side, planned, sources) for side in sides]
-        outcomes = [list(each) for each in zip(*(outcome for outcome, _ in asked), strict=True)]
+        outcomes = [
+            _of_all(plan, [side.outcomes[at] for side in asked], [side.photos[at] for side in asked])
+            for at, plan in enumerate(planned)
+        ]
         kept = [(plan, each) for plan, each in zip(planned, outcomes, strict=True) if len(each[0].names)]
         skipped |= {
             plan.protocol.name: "no question has a right answer left"
@@ -86,7 +98,7 @@ def evaluate(
             seed=options.seed,
             images=len(first.row_product),
             products=len(first.products),
-            costs=[cost for _, cost in asked],
+            costs=[side.cost for side in asked],
             results=[result for plan, each in kept for result in _results(plan, sides, each, options.seed)],
             worst=[
                 worst_misses(plan, side, outcome, options.worst, shower)
@@ -98,6 +110,15 @@ def evaluate(
             notes=[f"{side.label} {LEARNED}" for side in sides if side.asked.learned],
             failures=[*labels.failures, *(failure for plan in planned for failure in plan.photos.failures)],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One model's answers to each plan, its vectors of each plan's photos, and what it costs."""
+
+    outcomes: list[Outcome]
+    photos: list[Embedded]
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,35 +172,35 @@ class _Run:
             simulate(sources, self.options.seed, self.folder, self.settings.max_pixels, self.progress)
         )
 
-    def ask(self, side: Side, planned: Sequence[Plan], sources: Sequence[Source]) -> tuple[list[Outcome], Cost]:
+    def ask(self, side: Side, planned: Sequence[Plan], sources: Sequence[Source]) -> _Asked:
         """All answers of one model, and what it costs. One network at a time is in memory."""
         plain = replace(side.asked, learned=None)  # what was learned comes later, a part forgotten
         embedder = None if self.options.stored_only else plain.load(self.settings, self.progress)
         photos = [self._photos(plan, side, embedder) for plan in planned]
         if side.asked.learned is None:
-            outcomes = [self._outcome(plan, side, vectors) for plan, vectors in zip(planned, photos, strict=True)]
+            outcomes = [self._outcome(plan, side, each.vectors) for plan, each in zip(planned, photos, strict=True)]
         else:
             outcomes = self._honestly(side, planned, photos)
         limit = self.settings.max_pixels
         timed = [] if embedder is None else readable(sources, TIMED, limit)
         squares = [each for block in squares_of(timed, side, limit) for each in block]
-        return outcomes, cost(side, embedder, squares)
+        return _Asked(outcomes, photos, cost(side, embedder, squares))
 
-    def _photos(self, plan: Plan, side: Side, embedder: Embedder | None) -> NDArray[np.floating]:
+    def _photos(self, plan: Plan, side: Side, embedder: Embedder | None) -> Embedded:
         """The vectors of a protocol's photos, before anything that was learned."""
         paths = plan.photos.paths
         if embedder is None or not paths:
-            return plans.NOTHING
+            return Embedded()
         stage = f"embed {plan.protocol.name}, {side.label}"
         limit = self.settings.max_pixels
         return embedded(paths, side, embedder, limit, lambda n: self.progress(stage, n, len(paths)))
 
-    def _honestly(self, side: Side, planned: Sequence[Plan], photos: Sequence[NDArray[np.floating]]) -> list[Outcome]:
+    def _honestly(self, side: Side, planned: Sequence[Plan], photos: Sequence[Embedded]) -> list[Outcome]:
         """Each question put to what was learned without the product that it is about."""
         parts: list[list[Outcome]] = [[] for _ in planned]
         for one in forgetful(side, self.database, self.settings, self.folder):
-            for plan, vectors, outcomes in zip(planned, photos, parts, strict=True):
-                turned = one.projection.apply(vectors) if vectors.size else vectors
+            for plan, each, outcomes in zip(planned, photos, parts, strict=True):
+                turned = one.projection.apply(each.vectors) if each.vectors.size else each.vectors
                 outcomes.append(about(self._outcome(plan, one.side, turned), one.forgotten))
         return [together(outcomes) for outcomes in parts]
 
@@ -190,7 +211,18 @@ class _Run:
             let_go(side.stored.features.vectors)  # every block of questions reads them all
             self.progress(stage, done, plan.total)
 
-        return ask(plan.questions(side, vectors), plan.scores(side), told)
+        asking = iter(()) if plan.photos.paths and not vectors.size else plan.questions(side, vectors)
+        return ask(asking, plan.scores(side), told)
+
+
+def _of_all(plan: Plan, outcomes: list[Outcome], photos: Sequence[Embedded]) -> list[Outcome]:
+    """The questions that every model could be asked; a photo that one makes nothing of is a failure."""
+    lost = {number: error for each in photos for number, error in each.lost.items()}
+    plan.photos.failures += [
+        failed(error, *plan.photos.asking[number], plan.photos.originals[number])
+        for number, error in sorted(lost.items())
+    ]
+    return [without(outcome, lost) for outcome in outcomes] if lost else outcomes
 
 
 def _results(plan: Plan, sides: Sequence[Side], outcomes: Sequence[Outcome], seed: int) -> list[Result]:

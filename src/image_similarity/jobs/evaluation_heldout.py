@@ -18,7 +18,7 @@ from image_similarity.mapped import let_go
 from image_similarity.neighbours.exact import ExactIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -78,6 +78,12 @@ def forgetful(side: Side, database: Database, settings: Settings, folder: Path) 
 def about(outcome: Outcome, products: NDArray[np.bool_]) -> Outcome:
     """The questions about some of the products ``(products,)``."""
     kept = products[outcome.products]
+    return Outcome(*(getattr(outcome, field.name)[kept] for field in fields(Outcome)))
+
+
+def without(outcome: Outcome, lost: Container[int]) -> Outcome:
+    """The questions but for those that some of the photos, by number, would have asked."""
+    kept = np.array([name not in lost for name in outcome.names.tolist()], bool)
     return Outcome(*(getattr(outcome, field.name)[kept] for field in fields(Outcome)))
 
 

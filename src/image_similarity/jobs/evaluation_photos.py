@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class Photos:
     """What a simulated photo was made with; None for a real one."""
     originals: list[Path] = field(default_factory=list)
     """The catalogue's picture that a simulated photo was made of; a real photo itself."""
+    asking: list[tuple[str, str]] = field(default_factory=list)
+    """A product's id and an image's, or a photo's name: what a failure is called."""
     rows: list[int] = field(default_factory=list)
     """The row that a simulated photo was made of; of no meaning for a real one."""
     failures: list[Failure] = field(default_factory=list)
@@ -91,6 +93,7 @@ def simulate(sources: Sequence[Source], seed: int, folder: Path, max_pixels: int
                 photos.paths.append(path)
                 photos.seeds.append(photo_seed(seed, source.image.image_id))
                 photos.originals.append(source.path)
+                photos.asking.append((source.image.product_id, source.image.image_id))
                 photos.rows.append(source.row)
             progress("simulate photos", done, len(sources))
     return photos
@@ -119,17 +122,27 @@ def unreadable(path: Path, max_pixels: int) -> ImageError | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of photos, ``(photos, dimension)``, and why there is none of some, which have zeros; empty if of none."""
+
+    vectors: NDArray[np.floating] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    lost: dict[int, ImageError] = field(default_factory=dict)
+
+
 def embedded(
     paths: Sequence[Path], side: Side, embedder: Embedder, max_pixels: int, told: Callable[[int], object]
-) -> NDArray[np.float32]:
-    """The vectors of photos that are known to be whole, ``(photos, dimension)``."""
-    blocks = []
-    done = 0
+) -> Embedded:
+    """The vectors of photos that are known to be whole."""
+    rows: list[NDArray[np.float32] | ImageError] = []
     for block in squares_of(paths, side, max_pixels):
-        blocks.append(embedder.embed(block))
-        done += len(block)
-        told(done)
-    return np.concatenate(blocks)
+        rows += embedder.each(block)
+        told(len(rows))
+    lost = {number: row for number, row in enumerate(rows) if isinstance(row, ImageError)}
+    sound = next((row for row in rows if not isinstance(row, ImageError)), None)
+    if sound is None:
+        return Embedded(lost=lost)
+    return Embedded(np.stack([np.zeros_like(sound) if isinstance(row, ImageError) else row for row in rows]), lost)
 
 
 def squares_of(paths: Sequence[Path], side: Side, max_pixels: int) -> Iterator[list[Squares]]:
@@ -156,4 +169,7 @@ def readable(sources: Iterable[Source], count: int, max_pixels: int) -> list[Pat
 
 def failed(error: ImageError, product_id: str, image_id: str, path: Path) -> Failure:
     """A photo that could not be used, as a row of the failures."""
-    return Failure("read" if error.stage == "read" else "decode", error.reason, product_id, image_id, str(path))
+    stage: Literal["read", "decode", "embed"] = (
+        "read" if error.stage == "read" else "embed" if error.stage == "embed" else "decode"
+    )
+    return Failure(stage, error.reason, product_id, image_id, str(path))

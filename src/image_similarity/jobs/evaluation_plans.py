@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = "its product has no images in the dataset"
 COLOURS = ("colour", "color")
-NOTHING = np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +125,7 @@ def labelled_photos(labelled: Sequence[LabelledPhoto], side: Side, max_pixels: i
             taken.paths.append(photo.path)
             taken.originals.append(photo.path)
             taken.seeds.append(None)
+            taken.asking.append((",".join(photo.product_ids), photo.name))
             right.append(known)
     return Plan(names.PHOTOS, len(right), lambda side, vectors: photos(side.catalogue, vectors, right), taken)
 

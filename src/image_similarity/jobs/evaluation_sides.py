@@ -75,7 +75,7 @@ def open_sides(
             counts = (f"{each.label} has {len(each.stored.identities)}" for each in (first, side))
             raise NotFittedError(
                 f"the models have features of other images of {dataset.name} ({', '.join(counts)}): run fit with "
-                "both, then compare them"
+                "both, last with the one that has fewer, then compare them"
             )
     return sides
 
@@ -94,10 +94,10 @@ def cost(side: Side, embedder: Embedder | None, squares: Sequence[Squares]) -> C
 
 
 def _speed(embedder: Embedder, squares: Sequence[Squares]) -> float:
-    embedder.embed(squares[:1])  # what is done once is no cost of an image
+    embedder.each(squares[:1])  # what is done once is no cost of an image
     done, started = 0, time.perf_counter()
     while True:
-        embedder.embed(squares)
+        embedder.each(squares)
         done += len(squares)
         taken = time.perf_counter() - started
         if taken > SPEED_SECONDS or done >= SPEED_IMAGES:

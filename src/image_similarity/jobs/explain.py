@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from image_similarity.embedding import colour_shape_record as colour_shape
+from image_similarity.errors import ImageError
 from image_similarity.explanation.occlusion import covered, heat, where
 from image_similarity.explanation.overlay import as_jpeg, overlay
 from image_similarity.explanation.parts import Parts, PartShare, shares
@@ -108,8 +109,10 @@ def explain(
     found = np.stack([_row(gallery, match, asked) for match in matches])
     seen = _at_most(picture, model.at_least or SIDE)  # no larger than the model's input: fifty are to be resized
     # Its own vector is what the covered ones are compared with, so that only the cover makes a difference.
-    vectors = embedder.embed([model.squares(each) for each in (seen, *covered(seen))])
-    heats = heat(vectors[0], vectors[1:], found)
+    whole, *patched = embedder.each([model.squares(each) for each in (seen, *covered(seen))])
+    whole = asked if isinstance(whole, ImageError) else whole
+    # A cover that leaves the model nothing tells nothing of what is below it.
+    heats = heat(whole, np.stack([whole if isinstance(each, ImageError) else each for each in patched]), found)
     parts = parts_of(model)
     return Explained(
         picture,

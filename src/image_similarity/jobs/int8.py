@@ -11,6 +11,7 @@ import numpy as np
 
 from image_similarity.embedding.models import base_spec, load_graph, load_model
 from image_similarity.embedding.quantised import digest_of, quantise
+from image_similarity.embedding.vectors import each_row
 from image_similarity.errors import ImageError, ModelError, NotFittedError
 from image_similarity.files import replacing
 from image_similarity.images.decode import decode, read_bytes
@@ -23,7 +24,7 @@ from image_similarity.sealed import read_sealed, sealed
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,10 +88,11 @@ def with_int8(
         taken = sample(source)
         images = Folders(settings.root).dataset / dataset.name
         fp32 = replace(model, precision="fp32", force_int8=False)
+        exact = load_model(fp32, settings, progress)
         if not folder.is_dir():
-            pixels, _ = _pixels(taken.calibration, model, images, settings)
+            pixels = _seen(taken.calibration, exact, model, images, settings).pixels
             quantise(base_spec(model), load_graph(fp32, settings, progress), pixels, folder, progress)
-        check = _compare(taken, (load_model(fp32, settings, progress), chosen), images, settings, progress)
+        check = _compare(taken, (exact, chosen), images, settings, progress)
         with replacing(folder / CHECK) as temporary:
             temporary.write_text(sealed(asdict(check)), encoding="utf-8")
     if not check.passed and not model.force_int8:
@@ -118,18 +120,17 @@ def _compare(
     progress: Progress,
 ) -> Int8Check:
     fp32, choice = sides
-    pixels, used = _pixels(taken.check, choice, images, settings)
+    seen = _seen(taken.check, fp32, choice, images, settings)
     int8 = load_model(choice, settings, progress)
-    stage, done = "compare int8 with fp32", 0
-    vectors: dict[str, list[NDArray[np.float32]]] = {"fp32": [], "int8": []}
-    for start in range(0, len(pixels), TOGETHER):
-        block = pixels[start : start + TOGETHER]
-        vectors["fp32"].append(fp32.embed(block))
-        vectors["int8"].append(int8.embed(block))
-        done += len(block)
-        progress(stage, done, len(pixels))
+    vectors: list[NDArray[np.float32]] = []
+    for start in range(0, len(seen.pixels), TOGETHER):
+        rows = each_row(_together(int8), list(seen.pixels[start : start + TOGETHER]))
+        # One that int8 makes nothing of is near nothing: that counts against it.
+        vectors += [np.zeros_like(seen.vectors[0]) if isinstance(row, ImageError) else row for row in rows]
+        progress("compare int8 with fp32", len(vectors), len(seen.pixels))
+    used = seen.images
     products = np.unique([image.product_id for image in used], return_inverse=True)[1]
-    near = {name: _nearest(np.concatenate(rows)) for name, rows in vectors.items()}
+    near = {"fp32": _nearest(seen.vectors), "int8": _nearest(np.stack(vectors))}
     same = [len(set(ours) & set(theirs)) for ours, theirs in zip(near["int8"], near["fp32"], strict=True)]
     return Int8Check(
         digest=digest_of(choice.quantised) if choice.quantised else "",
@@ -155,10 +156,19 @@ def _r_at_1(near: list[list[int]], products: NDArray[Any]) -> float | None:
     return float(np.mean([products[near[row][0]] == products[row] for row in asking]))
 
 
-def _pixels(
-    images: Sequence[CatalogueImage], model: ModelChoice, folder: Path, settings: Settings
-) -> tuple[NDArray[np.uint8], list[CatalogueImage]]:
-    """The pictures that can be decoded, ``(n, size, size, 3)``, and whose they are; the fit names the others."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Pictures ``(n, size, size, 3)``, their vectors in fp32, and whose they are."""
+
+    pixels: NDArray[np.uint8]
+    vectors: NDArray[np.float32]
+    images: list[CatalogueImage]
+
+
+def _seen(
+    images: Sequence[CatalogueImage], fp32: EmbeddingModel, model: ModelChoice, folder: Path, settings: Settings
+) -> _Seen:
+    """The pictures that can be decoded and that fp32 makes something of; the fit names the others."""
     spec = base_spec(model).input
 
     def loaded(image: CatalogueImage) -> NDArray[np.uint8] | None:
@@ -170,8 +180,17 @@ def _pixels(
             return None
 
     with ThreadPoolExecutor(processors()) as pool:
-        decoded = list(zip(pool.map(loaded, images), images, strict=True))
-    pixels = [array for array, _ in decoded if array is not None]
-    if not pixels:
+        decoded = [each for each in zip(pool.map(loaded, images), images, strict=True) if each[0] is not None]
+    found: list[tuple[Any, CatalogueImage, NDArray[np.float32]]] = []
+    for start in range(0, len(decoded), TOGETHER):
+        some = decoded[start : start + TOGETHER]
+        rows = each_row(_together(fp32), [array for array, _ in some])
+        found += [(*each, row) for each, row in zip(some, rows, strict=True) if not isinstance(row, ImageError)]
+    if not found:
         raise NotFittedError("no image of the catalogue can be used to calibrate int8")
-    return np.stack(pixels), [image for array, image in decoded if array is not None]
+    pixels, used, vectors = zip(*found, strict=True)
+    return _Seen(np.stack(pixels), np.stack(vectors), list(used))
+
+
+def _together(model: EmbeddingModel) -> Callable[[Sequence[Any]], NDArray[np.float32]]:
+    return lambda pixels: model.embed(np.stack(pixels))

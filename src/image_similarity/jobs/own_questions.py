@@ -53,7 +53,7 @@ class Asker:
     """Asks a dataset with its own pictures.
 
     ``turned`` makes vectors of the gallery out of those that the model gives. ``unread`` are the ids of the pictures
-    that could not be read any more.
+    that could not be read any more. A photo that the model makes nothing of does not ask.
     """
 
     gallery: Gallery
@@ -81,9 +81,13 @@ class Asker:
                 # The store is asked here, by the thread that opened it; the pool only decodes.
                 chunk = [(*each, self._location(each[0])) for each in wanted[start : start + AT_ONCE]]
                 taken = [each for each in pool.map(self._taken, chunk) if each]
-                if taken:
-                    photos.append(self.turned(embedder.embed([each.photo for each in taken])))
-                asking += taken
+                vectors = embedder.each([each.photo for each in taken])
+                seen = [
+                    (each, row) for each, row in zip(taken, vectors, strict=True) if not isinstance(row, ImageError)
+                ]
+                if seen:
+                    photos.append(self.turned(np.stack([row for _, row in seen])))
+                asking += [each for each, _ in seen]
                 progress("calibrate", min(start + AT_ONCE, len(wanted)), len(wanted))
         if not asking:
             return {}

@@ -140,7 +140,7 @@ def search_many(
         answers = []
         for done, (photos_of_one, each) in enumerate(zip(asking, seen, strict=True), start=1):
             own = np.concatenate([_vector(one, embedder) for one in each]) if embedder and each else None
-            question = Question(_names(photos_of_one), weighed(query_vector(text, own, options.words)))
+            question = Question(_names(photos_of_one), _usable(weighed(query_vector(text, own, options.words))))
             look = max(options.number, sure.depth)
             (matches,) = rank_products(gallery, [question], look, options.aggregate, allowed)
             judged = sure(matches, bool(each) and all(one.plain for one in each), options.number)
@@ -170,10 +170,14 @@ def _vector(seen: _Seen, embedder: Embedder) -> NDArray[np.float32]:
     for row in rows:
         if isinstance(row, ImageError):
             raise row
-    mean = mean_vector(np.stack([row for row in rows if not isinstance(row, ImageError)]))
-    if not is_usable(mean):
+    return _usable(mean_vector(np.stack([row for row in rows if not isinstance(row, ImageError)])))
+
+
+def _usable(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is to be searched with, which is like nothing where photos, words and weights leave nothing of it."""
+    if not is_usable(vector):
         raise ImageError("embed", NOTHING)
-    return mean
+    return vector
 
 
 def _photos(asked: Photo | Sequence[Photo] | None) -> tuple[Photo, ...]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.embedding.vectors import unit_length
-from image_similarity.errors import UsageError
+from image_similarity.embedding.vectors import each_row, unit_length
+from image_similarity.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,14 +63,17 @@ def words_vector(
     """The unit vector of what was asked for in words, ``(1, dimension)``; None where nothing was.
 
     Raises:
-        UsageError: the model knows no words.
+        UsageError: the model knows no words, or makes nothing of these.
         WeightsError, ModelError: its side for words cannot be had.
     """
     if words is None:
         return None
     from image_similarity.embedding.text import load_text_model
 
-    return load_text_model(choice, settings, progress).embed([words.text])
+    (row,) = each_row(load_text_model(choice, settings, progress).embed, [words.text])
+    if isinstance(row, ImageError):
+        raise UsageError(f"the words {words.text!r} cannot be used: {row.reason}")
+    return row[None]
 
 
 def query_vector(

@@ -208,16 +208,19 @@ class ServedModel:
         with NETWORKS:
             embedder = self.alone if len(photos) == 1 else self.embedder
             seen = iter(embedder.each(photos))
-            read = iter(self.text.embed(texts) if texts and self.text is not None else ())
+            read = iter(each_row(self.text.embed, texts) if self.text is not None else ())
         vectors = list[Vectors | Exception]()
         for asked in batch:
             own = [next(seen) for _ in asked.squares]
-            words = next(read)[None] if asked.words is not None and self.text is not None else None
-            failed = next((each for each in own if isinstance(each, ImageError)), None)
+            said = [next(read)] if asked.words is not None and self.text is not None else []
+            failed = next((each for each in (*own, *said) if isinstance(each, ImageError)), None)
             if failed is not None:
                 vectors.append(failed)
                 continue
-            photos_of_one = np.stack([each for each in own if not isinstance(each, ImageError)]) if own else None
+            words, photos_of_one = (
+                np.stack([each for each in rows if not isinstance(each, ImageError)]) if rows else None
+                for rows in (said, own)
+            )
             vector = weighing(asked.like, self.chosen)(query_vector(words, photos_of_one, asked.words))
             vectors.append(vector if is_usable(vector) else ImageError("embed", NOTHING))
         return vectors
