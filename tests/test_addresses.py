@@ -445,3 +445,24 @@ def test_a_service_answers_odd_addresses_and_keeps_the_pictures_of_a_put_on_the_
         assert answer.status_code == 201
         assert len(answer.json()["images"]) == len(heavy)
         assert peak(service.process.pid) - before < len(heavy) * size / 2
+
+
+def test_no_password_no_signature_and_no_picture_in_letters_is_shown(tmp_path: Path, server: ImageServer) -> None:
+    host = server.address.removeprefix("http://")
+    addresses = [
+        f"http://shop:s3cret@{host}/gone.jpg",
+        f"{server.address}/signed.jpg?size=2&X-Amz-Signature=s3cret&X-Amz-Date=1",
+        "data:image/png;base64," + "QUJD" * 1000,
+    ]
+    table = tmp_path / "t.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([["product_id", "image"], *([f"p{at}", each] for at, each in enumerate(addresses))])
+    workspace = Workspace(tmp_path / "data")
+    told = [workspace.extract(table, "shop", options=DownloadOptions(tries=1)).failures]
+    told.append([failure for _, failure in workspace.failures("shop")])
+    for failures in told:
+        where = [each.location for each in sorted(failures, key=lambda each: each.product_id)]
+        assert where[:2] == [f"http://***@{host}/gone.jpg", f"{server.address}/signed.jpg?size=2"]
+        assert len(where[2]) < 120 and where[2].startswith("data:image/png;base64,QUJD")
+    authorised = {headers.get("Authorization") for headers in server.asked("/gone.jpg")}
+    assert authorised == {"Basic " + base64.b64encode(b"shop:s3cret").decode()}

@@ -308,7 +308,7 @@ def test_a_bulk_import_puts_what_it_can_and_says_what_it_cannot(service: Service
     job = service.get(where).json()
     assert (job["total"], job["done"], job["failed"]) == (4, 1, 3)
     assert {(each["product_id"], each["stage"]) for each in job["failures"]} == {
-        ("j1", "decode"), ("j2", "decode"), ("j3", "fetch"), ("j4/similar", "list")
+        ("j1", "decode"), ("j2", "decode"), ("j3", "download"), ("j4/similar", "list")
     }  # fmt: skip
     assert len(service.get("/v1/products/j1").json()["images"]) == 1
     assert job in service.get("/v1/jobs").json()["jobs"]
@@ -325,8 +325,20 @@ def test_a_table_is_imported_from_its_addresses_and_never_from_this_machine(serv
     failures = service.get(answer.headers["location"]).json()["failures"]
     reasons = {each["product_id"]: each["reason"] for each in failures}
     assert reasons["b"] == reasons["c"] and "http" in reasons["b"]  # whether a file is there is not told
-    refused(service.post("/v1/jobs", files={"file": ("shop.exe", table)}), 422, ".csv")
     refused(service.post("/v1/jobs", files={"file": ("shop.csv", "a,b\n1,2\n")}), 422, "the table")
+    refused(service.post("/v1/jobs", files={"file": ("shop.csv", b"PK\x03\x04")}), 422, "a workbook")
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("export", "product_id;image\nodd;https://example.invalid/a.jpg\n"),
+        ("export.json", '{"products": [{"id": "odd", "images": [{"src": "https://example.invalid/a.jpg"}]}]}'),
+    ],
+)
+def test_what_an_imported_table_is_says_its_content_and_not_its_name(service: Service, name: str, table: str) -> None:
+    answer = service.post("/v1/jobs", files={"file": (name, table)})
+    assert (answer.status_code, answer.json()["total"]) == (202, 1), answer.text
 
 
 def test_pictures_that_were_cut_short_are_counted_in_whatever_is_answered(service: Service) -> None:

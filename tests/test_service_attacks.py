@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import socket
 import sqlite3
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -323,6 +324,31 @@ def test_attributes_may_be_numbers_truths_and_nulls(service: Service) -> None:
     answer = service.put("/v1/products/typed", json=body)
     assert answer.json()["attributes"] == {"price": "4.99", "pieces": "3", "new": "true"}
     service.delete("/v1/products/typed")
+
+
+def test_a_picture_may_be_a_text_and_a_text_a_number(service: Service) -> None:
+    photo = photo_of(RED)
+    letters = base64.b64encode(photo).decode()
+    until(lambda: "typed" not in {match["product_id"] for match in service.search(photo)["matches"]})
+    wanted = service.search(photo)["matches"]
+    for image in (letters, f"data:image/png;base64,{letters}"):
+        answer = service.post("/v1/search", json={"image": image, "number": None})
+        assert answer.json()["matches"] == wanted
+    refused = service.post("/v1/search", json={"images": ["http://127.0.0.1:70000/a.png"]})
+    assert refused.status_code == 422 and "ports" in refused.json()["detail"]
+    made = service.put("/v1/products/501", json={"title": 501, "description": None, "images": [letters]})
+    assert (made.status_code, made.json()["title"], made.json()["description"]) == (201, "501", "")
+    job = service.post("/v1/jobs", json={"products": [{"product_id": 502, "images": [letters]}]}).json()["job_id"]
+    until(lambda: service.get(f"/v1/jobs/{job}").json()["state"] == "done")
+    for number in (501, 502):
+        assert service.delete(f"/v1/products/{number}").status_code == 204
+    until(lambda: not {"501", "502"} & {match["product_id"] for match in service.search(photo)["matches"]})
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lambda text: text.decode().encode("utf-16")], ids=["gzip", "UTF-16"])
+def test_json_of_another_encoding_is_said_to_be(service: Service, pack: Callable[[bytes], bytes]) -> None:
+    answer = service.post("/v1/search", content=pack(b'{"text": "x"}'), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400 and "UTF-8" in answer.json()["detail"]
 
 
 # Done once, and answered from what was done -------------------------------------------------------------------------

@@ -114,7 +114,9 @@ def test_an_import_remembers_how_far_it_is(tmp_path: Path) -> None:
     later = Imports(tmp_path)
     assert later.unfinished() == [job.job_id]
     assert later.todo(job.job_id, 5) == todo[1:]
-    later.settle(job.job_id, todo[1], [JobFailure(product_id="b", image="", stage="fetch", reason="gone")], put=False)
+    later.settle(
+        job.job_id, todo[1], [JobFailure(product_id="b", image="", stage="download", reason="gone")], put=False
+    )
     later.mark(job.job_id, "done")
     ended = later.find(job.job_id)
     assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 2, 2)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.types import Stage
+
 SOME_FAILED = 3
 """The exit code of a run that went to its end, but could not use every image."""
 
@@ -68,7 +73,7 @@ class KeysError(ImageSimilarityError):
 class ImageError(ImageSimilarityError):
     """One image cannot be used. ``stage`` and the message become a :class:`~image_similarity.types.Failure`."""
 
-    def __init__(self, stage: str, reason: str) -> None:
+    def __init__(self, stage: Stage, reason: str) -> None:
         super().__init__(reason)
         self.stage = stage
         self.reason = reason

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Aggregate = Literal["best", "mean", "votes"]
+Stage = Literal["list", "download", "read", "decode", "embed"]
+"""Where an image failed."""
 Resize = Literal["stretch", "pad", "crop"]
 Clock = Callable[[], float]  # seconds, from any start
 Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
@@ -65,7 +67,7 @@ class CatalogueSource(Protocol):
 class Failure:
     """One image that could not be used. A row with a stage and a reason, never a lost line in a log."""
 
-    stage: Literal["list", "download", "read", "decode", "embed"]
+    stage: Stage
     reason: str
     product_id: str
     image_id: str

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
+
+from image_similarity.types import Failure
+
+if TYPE_CHECKING:
+    from image_similarity.types import CatalogueImage, Stage
 
 AMPERSAND = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", re.IGNORECASE)
 """How `&` is written in the source of a page; written anew at every copy, it piles up."""
 SCHEME_LESS = re.compile(r"//(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#\\@]+)(?::\d*)?(?:[/?#]|$)")
 DATA = "data:"
+PASSWORD = re.compile(r"(?<=//)[^/?#]*@")
+LONGEST_SHOWN = 100  # characters of a picture that is its own address
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +111,15 @@ def lasting(address: str) -> str:
         if not any(name in signing.names or name.startswith(signing.beginning) for signing in signed)
     ]
     return f"{before}?{'&'.join(kept)}" if kept else before
+
+
+def showable(location: str) -> str:
+    """Where an image is, as it may be shown: without password and signature; of a picture in letters, the beginning."""
+    if location.startswith(DATA):
+        return location if len(location) <= LONGEST_SHOWN else f"{location[:LONGEST_SHOWN]}..."
+    return location if as_address(location) is None else PASSWORD.sub("***@", lasting(location))
+
+
+def failure_of(image: CatalogueImage, stage: Stage, reason: str) -> Failure:
+    """What is told of an image that could not be used."""
+    return Failure(stage, reason, image.product_id, image.image_id, showable(image.location))

@@ -14,7 +14,7 @@ from tempfile import SpooledTemporaryFile
 from threading import Event
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from image_similarity.catalogue.addresses import DATA
+from image_similarity.catalogue.addresses import failure_of
 from image_similarity.errors import ImageError
 from image_similarity.files import replacing
 from image_similarity.images.fetched import Content, Fetched, Validators
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import httpx
 
 IN_MEMORY = 1 << 20  # bytes of a body; what is longer waits on the disk
-LONGEST_SHOWN = 200  # characters of a location that holds the picture itself
 CHECKED_SIDE = 64  # pixels: a check reads every byte of a JPEG but need not compute every pixel
 DOT = 4  # pixels a side: a counter's or a placeholder's, no product's
 Kept = Literal["done", "repaired", "known"]
@@ -142,9 +141,9 @@ class Downloader:
                 loop = asyncio.get_running_loop()
                 kept, content = await loop.run_in_executor(self._disk, self._keep, path, body)
         except (TryAgainError, RefusedError) as error:
-            return _failure("download", str(error), image)
+            return failure_of(image, "download", str(error))
         except ImageError as error:
-            return _failure("decode", error.reason, image)
+            return failure_of(image, "decode", error.reason)
         self._fetched.remember(image.image_id, image.location, path, reply.validators, content)
         return kept
 
@@ -166,13 +165,6 @@ class Downloader:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
         return "repaired" if was_repaired(picture) else "done", content
-
-
-def _failure(stage: Literal["download", "decode"], reason: str, image: CatalogueImage) -> Failure:
-    location = image.location
-    if location.startswith(DATA) and len(location) > LONGEST_SHOWN:
-        location = f"{location[:LONGEST_SHOWN]}..."
-    return Failure(stage, reason, image.product_id, image.image_id, location)
 
 
 def has_bytes(path: Path) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from image_similarity.catalogue.addresses import failure_of
 from image_similarity.catalogue.ledger import LISTING, Ledger
 from image_similarity.catalogue.listing import department_listing
 from image_similarity.catalogue.names import unsafe_reason
@@ -169,13 +169,13 @@ class _Run:
         if reason is None and other is None:
             self.progress("list", self.counts.seen + len(self.ledger))
         elif other is None:
-            self._fail(_failure("list", str(reason), image))
+            self._fail(failure_of(image, "list", str(reason)))
         elif isinstance(instead := under_its_own_id(image, other), CatalogueImage):
             self._take(instead)
         elif instead is None:
             self.counts.known += 1  # the same line once more
         else:
-            self._fail(_failure("list", instead, image))
+            self._fail(failure_of(image, "list", instead))
 
     def wanted(self) -> Iterator[Wanted]:
         """The images that have to come from the network; the others are settled on the way."""
@@ -184,10 +184,10 @@ class _Run:
             path = self.folder / image.image_id if image.is_remote else Path(image.location)
             wanted = Wanted(position, image, path)
             if not image.is_remote:
-                missing = _failure("read", "there is no such file, or it is empty", image)
+                missing = failure_of(image, "read", "there is no such file, or it is empty")
                 self.heard(wanted, "known" if has_bytes(path) else missing)
             elif reason := _blocked(path, self.folder, root):
-                self.heard(wanted, _failure("list", reason, image))
+                self.heard(wanted, failure_of(image, "list", reason))
             else:
                 yield wanted
 
@@ -226,7 +226,3 @@ def _blocked(path: Path, folder: Path, root: Path) -> str | None:
     if next((above for above in (parent, *parent.parents) if above.exists()), root).is_file():
         return "the image id is both a file and a folder"
     return None
-
-
-def _failure(stage: Literal["list", "read"], reason: str, image: CatalogueImage) -> Failure:
-    return Failure(stage, reason, image.product_id, image.image_id, image.location)

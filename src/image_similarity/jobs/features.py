@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from image_similarity.catalogue import failures_of, product_failures_of
+from image_similarity.catalogue.addresses import failure_of
 from image_similarity.catalogue.taken import under_its_own_id
 from image_similarity.embedding.vectors import each_row
 from image_similarity.errors import ImageError
@@ -216,13 +217,13 @@ class FeaturesRun:
                 elif instead is None:
                     self._known(1)  # the same line once more
                 else:
-                    self._fail(_failure("list", instead, image))
+                    self._fail(failure_of(image, "list", instead))
 
     def _nameable(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
         """The images whose ids the store can tell apart."""
         for image in source:
             if "\0" in image.image_id:  # where SQLite's text functions take a text to end
-                self._fail(_failure("list", "the image id holds a NUL character", image))
+                self._fail(failure_of(image, "list", "the image id holds a NUL character"))
             else:
                 yield image
 
@@ -232,7 +233,7 @@ class FeaturesRun:
             data = read_bytes(path, self.max_file_bytes)
         except ImageError as error:
             reason = f"{error.reason}; run extract first" if image.is_remote else error.reason
-            return _Read(image, failure=_failure("read", reason, image))
+            return _Read(image, failure=failure_of(image, "read", reason))
         return _Read(image, data, sha256(data).digest())
 
     def _decode(self, read: _Read, places: Sequence[int]) -> _Decoded:
@@ -241,7 +242,7 @@ class FeaturesRun:
         try:
             found, repaired = taken(read.data, inputs, self.max_pixels, strict=self.strict)
         except ImageError as error:
-            return _Decoded(read.image, read.digest, {}, _failure("decode", error.reason, read.image))
+            return _Decoded(read.image, read.digest, {}, failure_of(read.image, "decode", error.reason))
         return _Decoded(read.image, read.digest, dict(zip(places, found, strict=True)), repaired=repaired)
 
     def _readable(self, chunk: list[_Read]) -> list[_Read]:
@@ -298,7 +299,7 @@ class FeaturesRun:
             model.spec.key,
         )
         return {
-            image.image.image_id: (image.image, _failure(rows.stage, rows.reason, image.image))
+            image.image.image_id: (image.image, failure_of(image.image, rows.stage, rows.reason))
             for image, _, rows in outcomes
             if isinstance(rows, ImageError)
         }
@@ -327,10 +328,6 @@ class FeaturesRun:
 
     def _tell(self) -> None:
         self.progress("features", self.counts.seen, self._total)
-
-
-def _failure(stage: str, reason: str, image: CatalogueImage) -> Failure:
-    return Failure(stage, reason, image.product_id, image.image_id, image.location)  # type: ignore[arg-type]
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

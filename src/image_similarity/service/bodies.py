@@ -87,6 +87,8 @@ async def parsed(body: bytes, record: type[R]) -> R:
 
 
 def _parsed(body: bytes, record: type[R]) -> R:
+    if b"\0" in body:  # as in UTF-16, and in what is packed; too_deep cannot look into either
+        raise BadRequestError("the body is no JSON in UTF-8: it holds zero bytes")
     most = schemas.MOST_PARTS.get(record, schemas.FEW_PARTS)
     if too_deep(body, parts=most):
         raise BadRequestError(f"the JSON is nested too deeply, or has more than {most} names and values")

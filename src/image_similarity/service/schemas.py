@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
+from image_similarity.catalogue.addresses import as_address
 from image_similarity.catalogue.columns import as_text
 
 MOST_NUMBER = 200
@@ -19,9 +20,20 @@ MOST_PHOTOS = 8
 MOST_IMAGES = 50
 """Pictures that one product may be given at a time."""
 THUMBNAIL = 320  # pixels wide
-LONGEST_ID, LONGEST_TEXT, LONGEST_FILTER, LONGEST_ADDRESS = 500, 1000, 2000, 2000
+LONGEST_ID, LONGEST_TEXT, LONGEST_FILTER, LONGEST_ADDRESS, LONGEST_PROSE = 500, 1000, 2000, 2000, 20_000
 
-ProductId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+def _written_out(given: object) -> object:
+    """A text as shops' systems send it: numbers are written out, null is an empty one."""
+    return as_text(given) if given is None or type(given) in (int, float) else given
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ProductId = Annotated[Name, BeforeValidator(_written_out, json_schema_input_type=Name | int | float)]
+Line = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
+Title = Annotated[Line, BeforeValidator(_written_out, json_schema_input_type=Line | int | float | None)]
+Prose = Annotated[str, StringConstraints(max_length=LONGEST_PROSE)]
+Description = Annotated[Prose, BeforeValidator(_written_out, json_schema_input_type=Prose | int | float | None)]
 PhotoId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Words = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 Condition = Annotated[str, StringConstraints(max_length=LONGEST_FILTER)]
@@ -123,17 +135,29 @@ class Image(Strict):
         return {**given, "address": None, "base64": address.lstrip()}
 
 
+def _named(given: object) -> object:
+    """A picture that is no more than a text: its address, or its bytes."""
+    if not isinstance(given, str):
+        return given
+    return {"address" if as_address(given.strip()) is not None else "base64": given}
+
+
+GivenImage = Annotated[Image, BeforeValidator(_named, json_schema_input_type=Image | str)]
+
+
 class SearchRequest(Strict):
     """A photo, or words where the model knows words, or both."""
 
-    image: Image | None = None
-    images: Annotated[list[Image], Field(min_length=1, max_length=MOST_PHOTOS)] | None = Field(
+    image: GivenImage | None = Field(default=None, description="A text is an address, or the bytes as base64.")
+    images: Annotated[list[GivenImage], Field(min_length=1, max_length=MOST_PHOTOS)] | None = Field(
         default=None, description="Several photos of one thing, beside or in place of `image`: the best pair counts."
     )
     text: Words | None = Field(default=None, description="What to look for, in words.")
     text_weight: Share = Field(default=0.5, description="The share of the words beside a photo.")
     crop: Crop | None = Field(default=None, description="Ask with this part of the photo only.")
-    number: Number = 10
+    number: Annotated[
+        Number, BeforeValidator(lambda given: 10 if given is None else given, json_schema_input_type=Number | None)
+    ] = 10
     filter: Condition | None = Field(default=None, description='Only such products: `price < 50 and brand = "Kipsta"`.')
     min_match: Share | None = Field(default=None, description="Leave out products that are less probably it.")
     like: Like | None = Field(default=None, description="Only the shape or only the colour counts.")
@@ -192,10 +216,10 @@ class ProductPage(Said):
 class ProductChange(Strict):
     """A product as it is to be. Without `images` it keeps those that it has."""
 
-    title: Annotated[str, StringConstraints(max_length=LONGEST_TEXT)] = ""
-    description: Annotated[str, StringConstraints(max_length=20_000)] = ""
+    title: Title = ""
+    description: Description = ""
     attributes: Attributes = Field(default_factory=dict)
-    images: Annotated[list[Image], Field(min_length=1, max_length=MOST_IMAGES)] | None = None
+    images: Annotated[list[GivenImage], Field(min_length=1, max_length=MOST_IMAGES)] | None = None
 
     model_config = ConfigDict(
         json_schema_extra={

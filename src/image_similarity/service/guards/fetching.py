@@ -18,8 +18,9 @@ from image_similarity.images.replies import ACCEPTED, RETRIED, ReplyError, Sink,
 from image_similarity.images.targets import PORTS, AddressError, moved_to, port_of, target
 from image_similarity.images.waiting import DownloadOptions, wait_after
 from image_similarity.service.guards.addresses import Trusted, is_open
+from image_similarity.types import Stage
 
-STAGE = "fetch"
+STAGE: Stage = "download"
 FIRST_FREE_PORT = 1024
 """Below it, only the web's own two ports are asked: at the others stand mail, files, databases of old."""
 ATTEMPTS = 3

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from image_similarity.catalogue.sources import TABLE_ENDINGS
+from image_similarity.catalogue.columns import as_text
 from image_similarity.catalogue.tables import TableSource
 from image_similarity.errors import CatalogueError
 from image_similarity.service import schemas
@@ -37,7 +37,7 @@ TABLE_LIMITS = TableLimits(
     unpacked_bytes=100_000_000, rows=200_000, columns=500, cell_bytes=1_000_000, document_bytes=1_000_000
 )
 ADDRESSES_ONLY = "only pictures with an http or https address can be imported"
-TABLE = "A CSV, JSON lines or Parquet table, as docs/catalogues.md has them."
+TABLE = "A CSV, JSON or Parquet table or a feed, as docs/catalogues.md has them: its content says which it is."
 BODY = body_of("JobRequest", {"file": {"type": "string", "format": "binary", "description": TABLE}}, ["file"])
 
 
@@ -69,9 +69,7 @@ async def add(request: Request) -> Response:
             if not isinstance(file, UploadFile):
                 raise BadRequestError("send the table as a file named file")
             only(form, "file")
-            table = await asyncio.to_thread(
-                _read_table, file.filename or "", await file.read(), desk_of(request).settings
-            )
+            table = await asyncio.to_thread(_read_table, await file.read(), desk_of(request).settings)
         job = await asyncio.to_thread(imports.add, *table)
     _importer(request).look_now()
     return answered(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
@@ -96,14 +94,11 @@ async def job(request: Request, job_id: Annotated[str, InPath(max_length=100)]) 
 
 
 def _read_table(
-    name: str, data: bytes, settings: Settings
+    data: bytes, settings: Settings
 ) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure], list[str]]:
     """The products of a table, each with all of its rows' pictures; the rows that cannot be used; and its notes."""
-    ending = next((each for each in sorted(TABLE_ENDINGS, key=len, reverse=True) if name.lower().endswith(each)), None)
-    if ending is None:
-        raise UnusableError(f"name the file after what it is: {', '.join(TABLE_ENDINGS)}")
     with TemporaryDirectory(prefix="image-similarity-") as folder:
-        path = Path(folder) / f"table{ending}"
+        path = Path(folder) / "table"
         path.write_bytes(data)
         source = TableSource(str(path), replace(settings, tables=TABLE_LIMITS))
         told = Told()
@@ -130,7 +125,7 @@ def _sound(given: Sequence[dict[str, Any]]) -> tuple[list[schemas.BulkProduct], 
         except ValidationError as error:
             first = first or error
             name = each.get("product_id")
-            failures.append(_refused(name[: schemas.LONGEST_ID] if isinstance(name, str) else "", error))
+            failures.append(_refused(as_text(name)[: schemas.LONGEST_ID], error))
     if first is not None and not products:
         raise first
     return products, failures
