@@ -127,3 +127,35 @@ def test_a_system_without_the_call_keeps_what_it_holds(tmp_path: Path, monkeypat
     monkeypatch.setattr(mapped, "GIVE_BACK", None)
     np.save(tmp_path / "a.npy", np.ones(100_000))
     let_go(np.load(tmp_path / "a.npy", mmap_mode="r"))
+
+
+KEPT = """
+import gc
+from pathlib import Path
+from PIL import Image
+from image_similarity.mapped import give_back_at_once
+
+def held():
+    return int(Path("/proc/self/status").read_text().partition("RssAnon:")[2].split()[0]) / 1024
+
+if {at_once}:
+    give_back_at_once()
+for _ in range(3):  # what is freed teaches the C library to keep as much
+    Image.new("RGB", (3000, 3000))
+pictures = [Image.new("RGB", (2000, 2000)) for _ in range(12)]
+before = held()
+pictures = pictures[-1:]
+gc.collect()
+print(before - held())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a system that does not say")
+def test_a_service_gives_large_blocks_back_at_once() -> None:
+    def given_back(at_once: bool) -> float:
+        code = KEPT.format(at_once=at_once)
+        return float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
+
+    if given_back(False) > 100:
+        pytest.skip("a C library that keeps nothing")
+    assert given_back(True) > 100

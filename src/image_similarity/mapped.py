@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LEAST_MAPPED = -3  # glibc's M_MMAP_THRESHOLD
+LARGE = 1 << 20  # bytes
 # Absent where the system has no such call (Windows): there the system itself takes pages back when memory gets short.
 GIVE_BACK: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
@@ -37,13 +39,28 @@ def trim() -> None:
     Worth it after work that took much, by threads that are gone: it takes a millisecond or a few. Where the C library
     has no such call (it is glibc's), nothing.
     """
+    give = _of_glibc("malloc_trim")
+    if give is not None:
+        give(0)
+
+
+def give_back_at_once() -> None:
+    """From now on, what takes a megabyte or more goes back to the system as soon as it is freed.
+
+    For what lives long and decodes pictures now and then: else the C library soon keeps blocks of up to 32 MB.
+    """
+    limit = _of_glibc("mallopt")
+    if limit is not None:
+        limit(LEAST_MAPPED, LARGE)
+
+
+def _of_glibc(name: str) -> Any:
     import ctypes
 
     try:
-        give = ctypes.CDLL(None).malloc_trim
+        return getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError, TypeError):
-        return
-    give(0)
+        return None
 
 
 def _mapping_of(array: Any) -> mmap.mmap | None:

@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
+from image_similarity.mapped import give_back_at_once
 from image_similarity.service.app import create_app
 from image_similarity.service.desk import Desk
 from image_similarity.service.guards.decoding import close_all
@@ -113,6 +114,7 @@ def _settle() -> None:
     What is there by now stays: it need not be looked through for garbage with every few requests. And the event loop
     gets its turn soon, however busy the threads are that decode and answer.
     """
+    give_back_at_once()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTED)

@@ -21,6 +21,7 @@ from PIL import Image
 from image_similarity.errors import ImageError
 from image_similarity.images.decode import REPAIRED, decode
 from image_similarity.images.elsewhere import Undecoded, decoding_with
+from image_similarity.mapped import give_back_at_once
 from image_similarity.service.errors import BusyError, ServiceError
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ def _serve(channel: Connection) -> None:
     """What the process does: until the other end is gone."""
     if hasattr(os, "nice"):
         os.nice(NICE)
+    give_back_at_once()
     with suppress(EOFError, OSError, KeyboardInterrupt):
         channel.send_bytes(b"here")
         while True:
