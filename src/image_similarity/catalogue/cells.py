@@ -30,6 +30,11 @@ def pictures_in(cell: object, is_there: Callable[[str], bool]) -> list[str]:
     return list(dict.fromkeys(text for text in _texts(cell, is_there) if text))
 
 
+def whole_text(text: str) -> str:
+    """The text without halves of surrogate pairs, which JSON can spell and no file and no database takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _texts(cell: object, is_there: Callable[[str], bool]) -> list[str]:
     if isinstance(cell, (bytes, bytearray, memoryview)):
         return [f"data:application/octet-stream;base64,{b64encode(cell).decode()}"] if cell else []
@@ -41,7 +46,7 @@ def _texts(cell: object, is_there: Callable[[str], bool]) -> list[str]:
     if cell is None or (isinstance(cell, float) and isnan(cell)):
         return []
     text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
-    return _divided(text, is_there)
+    return _divided(whole_text(text), is_there)
 
 
 def _divided(text: str, is_there: Callable[[str], bool]) -> list[str]:

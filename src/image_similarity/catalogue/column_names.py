@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from image_similarity.errors import UsageError
 from image_similarity.files import read_file
@@ -52,7 +53,7 @@ class ColumnNames:
             known = ALSO.get(role, role)
             if known not in ROLES:
                 raise UsageError(f"there is no column for {role!r}: name {', '.join(ROLES[:-1])} or {ROLES[-1]}")
-            values = [value] if isinstance(value, str) else list(value)
+            values: list[str] = list(value) if isinstance(value, (list, tuple)) else [cast("str", value)]
             if not all(isinstance(each, str) and each for each in values):
                 raise UsageError(f"the column for {role} must be a name, or a list of names")
             named += [(known, each) for each in values]

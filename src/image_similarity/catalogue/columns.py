@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from image_similarity.catalogue.cells import whole_text
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.image_columns import IMAGE, ImageColumns, image_columns
 from image_similarity.errors import CatalogueError
@@ -87,7 +88,7 @@ class Columns:
 
     def attributes_of(self, cells: Mapping[str, object]) -> dict[str, str]:
         """The other cells of a row, as text, without the empty ones."""
-        texts = ((name, as_text(cells.get(name))) for name in self.attributes)
+        texts = ((whole_text(name), as_text(cells.get(name))) for name in self.attributes)
         return {name: text for name, text in texts if text}
 
 
@@ -135,8 +136,7 @@ def as_text(value: object) -> str:
             return ""
         return str(int(value)) if value.is_integer() else str(value)
     text = json.dumps(value, ensure_ascii=False, default=_for_json) if isinstance(value, (list, dict)) else str(value)
-    # JSON can spell half of a surrogate pair, which no file and no database takes.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return whole_text(text)
 
 
 def _for_json(value: object) -> object:

@@ -30,7 +30,7 @@ def read_parquet(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
         texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
         if texts:  # a text that a million rows share is held once
             file = pq.ParquetFile(stream, read_dictionary=texts)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise CatalogueError(f"{where} is not a whole Parquet file: {error}") from error
     _check(file.metadata, where, limits)
     names = file.schema_arrow.names
@@ -64,7 +64,7 @@ def _rows(file: Any, where: str, limits: TableLimits) -> Iterator[Row | BadRow]:
                     yield Row(number, row)
                 else:
                     yield BadRow(number, f"the cell {large} is larger than the limit of {limits.cell_bytes} bytes")
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise CatalogueError(f"{where} is damaged after row {number}: {error}") from error
 
 

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any, BinaryIO, NoReturn, cast
 
 from image_similarity.errors import CatalogueError
+from image_similarity.files import read_file
 from image_similarity.settings import Settings
 
 KEY_NAMES = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
@@ -167,7 +168,7 @@ def keys_of(config_file: Path) -> dict[str, str]:
         CatalogueError: it names one key without the other, or a value that is not plain text.
     """
     try:
-        text = config_file.read_bytes().decode("utf-8-sig", "replace")
+        text = read_file(config_file).decode("utf-8-sig", "replace")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return {}
     except OSError as error:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-PICKLE, TABLE = ".pickle", ".parquet"
 COLUMNS = ("product", "similar_product", "rank", "score", "image", "similar_image")
+PICKLE, TABLE = ".pickle", ".parquet"
 ROW_GROUP = 10_000  # rows written at a time: memory stays flat, and a reader skips what it does not look for
 
 

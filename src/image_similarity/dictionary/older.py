@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.dictionary import safe_pickle
+from image_similarity.dictionary.files import COLUMNS
 from image_similarity.errors import StoreError
 from image_similarity.types import ProductMatch
 
@@ -66,12 +68,11 @@ class Tabled:
 
     def similar(self, product_id: str) -> list[ProductMatch] | None:
         """A product's answer, best first; None where it is not known."""
-        rows = self._rows(None, [("product", "=", product_id)])
         try:
-            matches = [_match(row) for row in rows]
-        except (KeyError, TypeError) as error:
-            raise self._damaged(error) from error
-        return matches or None
+            product_id.encode()
+        except UnicodeEncodeError:  # half a character, which no file has
+            return None
+        return [_match(row) for row in self._rows(list(COLUMNS), [("product", "=", product_id)])] or None
 
     def _rows(self, columns: list[str] | None, filters: Any = None) -> list[dict[str, Any]]:
         import pyarrow as pa
@@ -80,16 +81,23 @@ class Tabled:
         try:
             table = pq.read_table(self._table, columns=columns, filters=filters, page_checksum_verification=True)
             rows: list[dict[str, Any]] = table.to_pylist()
-        except (pa.ArrowException, OSError, KeyError, TypeError) as error:
-            raise self._damaged(error) from error
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{self._table} is damaged: {error}. Run fit again") from error
+        odd = next((name for row in rows for name, value in row.items() if not _is_sound(name, value)), None)
+        if odd is not None or (columns and rows and len(rows[0]) < len(columns)):
+            raise StoreError(f"{self._table} is damaged: {odd or 'a column'} is not what it should be. Run fit again")
         return rows
-
-    def _damaged(self, error: Exception) -> StoreError:
-        return StoreError(f"{self._table} is damaged: {error}. Run fit again")
 
 
 def _one_of(products: Sequence[str]) -> str | None:
     return random.choice(products) if products else None  # noqa: S311 (nobody's secret)
+
+
+def _is_sound(column: str, value: object) -> bool:
+    """Whether a cell is of its column's kind."""
+    if column == "rank":
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, float) and math.isfinite(value) if column == "score" else isinstance(value, str)
 
 
 def _match(row: dict[str, Any]) -> ProductMatch:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ADAPTED = "adapted"
-TERM = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE]-?\d+)?|\.\d+)\s*\*\s*)?(.+?)\s*", re.DOTALL)
+TERM = re.compile(r"\s*(?:(\d++(?:\.\d*+)?(?:[eE]-?\d++)?|\.\d++)\s*\*\s*)?(.+?)\s*", re.DOTALL)
 MOST_PARTS = 8
 LONGEST_KEY = 80
 """A key is part of a file's name; a longer one is replaced by its digest."""
