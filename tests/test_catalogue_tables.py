@@ -202,7 +202,7 @@ def test_bad_json_lines_are_failures(tmp_path: Path) -> None:
         (b"sku,sku,url\n", "two columns named sku"),
         (b'[{"sku": 1}]', "no image column"),
         (b'{"colour": 1, "size": 2}', "colour, size"),
-        (b"{no json\n{none at all\n", "no product column"),
+        (b"{no json\n{none at all\n", "no row that is a JSON object; row 1: the line is not JSON"),
         (b'"sku"x,url\n', "header"),
         (b"PAR1 and no more", "Parquet"),
         (gzip.compress(b"sku,url\n" + b"1,x\n" * 5000, mtime=0)[:-20], "cut short"),

@@ -149,6 +149,7 @@ def test_ids_are_joined_one_to_one_and_never_away_from_their_like(images: set[st
         ("['a.jpg' 'b.jpg']", ["a.jpg", "b.jpg"]),
         ("[{'src': 'a.jpg', 'alt': 'nice'}, {'src': 'b.jpg'}]", ["a.jpg", "b.jpg"]),
         ('{"images": [{"url": "a.jpg", "width": 5}]}', ["a.jpg"]),
+        ('{"main": "a.jpg", "back": {"url": "b.jpg"}, "alt": "nice", "width": 5}', ["a.jpg", "b.jpg"]),
         ("('a.jpg', 'b.jpg')", ["a.jpg", "b.jpg"]),
         ("{a.jpg,b.jpg}", ["a.jpg", "b.jpg"]),
         ("[None]", []),

@@ -166,9 +166,10 @@ PRODUCTS = [{"product_id": "p1", "images": [{"src": "a.jpg"}]}, {"product_id": "
         json.dumps({"products": PRODUCTS}),
         json.dumps({"meta": {"count": 2}, "links": [{"href": "x"}], "data": {"items": PRODUCTS}, "end": 1}, indent=1),
         "\n".join(map(json.dumps, PRODUCTS)),
+        " ".join(map(json.dumps, PRODUCTS)),
         json.dumps({"categories": [{"slug": "x"}], "products": PRODUCTS}),
     ],
-    ids=["array", "pretty array", "wrapped", "wrapped twice", "lines", "the second list"],
+    ids=["array", "pretty array", "wrapped", "wrapped twice", "lines", "one behind the other", "the second list"],
 )
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_json_in_every_form(text: str, encoding: str) -> None:

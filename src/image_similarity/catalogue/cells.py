@@ -42,7 +42,10 @@ def _texts(cell: object, is_there: Callable[[str], bool]) -> list[str]:
         return [text for each in cell for text in _texts(each, is_there)]
     if isinstance(cell, Mapping):
         inner = next((cell[name] for name in INSIDE if cell.get(name)), None)
-        return [] if inner is None else _texts(inner, is_there)
+        if inner is not None:
+            return _texts(inner, is_there)
+        named = [text for each in cell.values() for text in _texts(each, is_there)]  # {"front": ..., "back": ...}
+        return [text for text in named if _is_picture(text)]
     if cell is None or (isinstance(cell, float) and isnan(cell)):
         return []
     text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()

@@ -62,7 +62,10 @@ def _table(rows: Iterator[Row | BadRow], where: str, limits: TableLimits) -> Tab
             header = tuple(row.cells)
             check_columns(header, limits, where)
             return Table(header, chain(before, rows))
-    return Table(("?",) if before else (), iter(before))
+    first = before[0] if before else None
+    if isinstance(first, BadRow):
+        raise CatalogueError(f"{where} holds no row that is a JSON object; row {first.number}: {first.reason}")
+    return Table((), iter(()))
 
 
 def _line_rows(lines: Iterator[Line]) -> Iterator[Row | BadRow]:
@@ -72,11 +75,23 @@ def _line_rows(lines: Iterator[Line]) -> Iterator[Row | BadRow]:
             yield BadRow(line.number, line.problem)
         elif text:
             try:
-                cells = json.loads(text)
+                values = _values(text)
             except (ValueError, RecursionError) as error:
                 yield BadRow(line.number, f"the line is not JSON: {error}")
                 continue
-            yield _row(line.number, cells, "line")
+            for value in values:
+                yield _row(line.number, value, "line")
+
+
+def _values(text: str) -> list[object]:
+    """What a line holds: one value, or several, where objects were written one behind the other."""
+    values, at = list[object](), 0
+    while at < len(text):
+        value, at = DECODER.raw_decode(text, at)
+        values.append(value)
+        while at < len(text) and text[at] in BLANK:
+            at += 1
+    return values
 
 
 def _row(number: int, cells: object, what: str) -> Row | BadRow:
