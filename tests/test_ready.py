@@ -115,6 +115,7 @@ assert import_openvino() is openvino
 loaded = {name for name in sys.modules if "telemetry" in name or name.startswith("openvino.tools.ovc")}
 assert not loaded, loaded
 from openvino.tools.ovc import convert_model
+assert openvino.convert_model is convert_model and not hasattr(openvino, "no_such_thing")
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env={"CI": "true", "PYTHONPATH": _path()})
 

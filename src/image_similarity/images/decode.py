@@ -6,12 +6,9 @@ dealt with here, once, so that no other module ever sees anything but upright RG
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable
-from contextlib import suppress
-from functools import cache, partial
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -23,14 +20,12 @@ from image_similarity.images.elsewhere import Undecoded, Way, cost, present_deco
 from image_similarity.images.exif import orientation, without_exif
 from image_similarity.images.flatten import flatten
 from image_similarity.images.numbers import seen
+from image_similarity.images.opening import open_picture, reads
 from image_similarity.images.plain import CUT_SHORT, Plain
 from image_similarity.images.quiet import quiet
 from image_similarity.images.repair import repaired
 from image_similarity.settings import MOST_FILE_BYTES
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
-"""What is read, beside HEIC. Of the forty others some run programs, some declare one size and decode another."""
-PLUGINS = ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif")
 DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
 DRAFTED = (1, 3)  # channels of a JPEG that can be reduced: grey and colours, not inks
 MOST_SCANS = 100
@@ -60,8 +55,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """By EXIF's orientation: what makes the picture upright."""
-
-Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded, and is an error, not a warning
 
 
 def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
@@ -148,7 +141,7 @@ def plain_picture(data: bytes) -> Plain:
 def _cost(plain: Plain, way: Way) -> int:
     size = plain.size
     if size is None:
-        with Image.open(io.BytesIO(plain.data), formats=_formats(plain.data)) as image:
+        with open_picture(plain.data) as image:
             size = image.size
         _check_size(size, way.max_pixels)
     scale, side = 1, way.at_least
@@ -176,7 +169,7 @@ def _decode(plain: Plain, way: Way) -> Image.Image:
     at_least, strict = way.at_least, way.strict
 
     def opened(data: bytes) -> Image.Image:
-        image = Image.open(io.BytesIO(data), formats=_formats(data))
+        image = open_picture(data)
         if plain.numbers is None:  # else its size is that of its bytes
             _check_size(image.size, way.max_pixels)
         if at_least is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
@@ -222,34 +215,9 @@ def _not_a_picture(data: bytes) -> str:
     if b"ftyp" in start[:12] and start[8:12] in (b"avif", b"avis"):
         return "damaged picture: its header cannot be read"
     if b"ftyp" in start[:12] and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc"):
-        if _reads_heif():
+        if reads("HEIF"):
             return "damaged picture: its header cannot be read"
         return "a HEIC picture: install image-similarity[heif] to read it"
     if start[:4] in (b"ii*\0", b"mm\0*", b"ii+\0", b"mm\0+"):
         return tiff.UNREAD
     return "not a picture in any known format"
-
-
-def _formats(data: bytes) -> tuple[str, ...]:
-    """What a file may be. A JPEG is never looked at as one of several pictures, as phones' are."""
-    return (*_known_formats(), "HEIF") if data[4:8] == b"ftyp" and _reads_heif() else _known_formats()
-
-
-@cache
-def _known_formats() -> tuple[str, ...]:
-    """Those of :data:`FORMATS` that Pillow itself reads here. Its forty other plugins are not even imported."""
-    for name in PLUGINS:
-        with suppress(ImportError):
-            import_module(f"PIL.{name}ImagePlugin")
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-@cache
-def _reads_heif() -> bool:
-    """Whether HEIC can be read: it needs a plugin of Pillow's, an extra, which takes longer to import than Pillow."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
-    pillow_heif.register_heif_opener()
-    return True
