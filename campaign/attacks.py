@@ -165,9 +165,16 @@ def bodies_that_take_long(trial: Trial, service: Service) -> None:
 
 
 def heads_without_end(trial: Trial, service: Service) -> None:
-    """Headers, or an address, that never end, twenty at once; the service hangs up before it holds much of them."""
-    headers = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", b"X: " + b"y" * 60_000 + b"\r\n"
-    address = b"GET /", b"a" * 60_000
+    """Headers, an address or the frame of a body that never end, twenty at once; the service hangs up early."""
+    endless = b"X: " + b"y" * 60_000 + b"\r\n"
+    body = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    kinds = (
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", endless),
+        (b"GET /", b"a" * 60_000),
+        (body + b"1;", b"a" * 60_000),
+        (body + b"1\r\n{\r\n0\r\n", endless),
+        (body, b"1\r\n \r\n" * 10_000),
+    )
 
     def send(start: bytes, more: bytes) -> None:
         with suppress(OSError), _connection(service) as connection:
@@ -179,7 +186,7 @@ def heads_without_end(trial: Trial, service: Service) -> None:
             trial.check(said[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 414", b"HTTP/1.1 431"), f"answered {said!r}")
 
     for _ in range(20):
-        threads = [threading.Thread(target=send, args=each) for each in (headers, address) * 10]
+        threads = [threading.Thread(target=send, args=each) for each in kinds * 4]
         for thread in threads:
             thread.start()
         for thread in threads:

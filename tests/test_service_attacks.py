@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import socket
 import sqlite3
 import struct
@@ -93,6 +94,37 @@ def test_an_address_of_megabytes_is_given_up(service: Service) -> None:
     with connected(service) as connection, pytest.raises(OSError):
         connection.sendall(b"GET /" + b"x" * 50_000_000)
     assert service.get("/healthz").status_code == 200
+
+
+IN_CHUNKS = (
+    b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"1;", b"a" * 60_000),
+        (b"1\r\n{\r\n0\r\n", b"X: " + b"a" * 60_000 + b"\r\n"),
+        (b"", b"1\r\n \r\n" * 10_000),
+    ],
+    ids=["words behind a chunk's size", "headers behind the body", "chunks of a byte"],
+)
+def test_a_body_that_is_little_but_frame_is_hung_up_on(service: Service, start: bytes, more: bytes) -> None:
+    with connected(service) as connection:
+        with suppress(OSError):
+            connection.sendall(IN_CHUNKS + b"\r\n" + start)
+            for _ in range(300):
+                connection.sendall(more)
+            pytest.fail("18 MB were taken")
+        assert reply(connection)[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 431")
+
+
+def test_a_body_in_small_chunks_is_a_body(service: Service) -> None:
+    text = json.dumps({"image": base64.b64encode(photo_of(RED)).decode()}).encode()
+    pieces = (text[at : at + 7] for at in range(0, len(text), 7))
+    answer = service.post("/v1/search", content=pieces, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(

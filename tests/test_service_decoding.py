@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from collections.abc import Iterator
 
@@ -48,6 +49,16 @@ def test_what_is_refused_elsewhere_is_refused_with_the_same_words(decoding: Deco
         read(damaged, decoding)
     assert elsewhere.value.reason == here.value.reason
     assert read(LARGE, decoding).size == (SIDE, SIDE)  # the process goes on
+
+
+def test_a_process_that_was_killed_while_it_was_idle_costs_no_picture(decoding: Decoding) -> None:
+    read(LARGE, decoding)
+    idle = multiprocessing.active_children()
+    assert idle
+    for process in idle:
+        process.kill()
+        process.join()
+    assert read(LARGE, decoding).size == (SIDE, SIDE)
 
 
 def test_a_picture_that_takes_too_long_is_given_up() -> None:

@@ -195,7 +195,9 @@ def test_columns_of_shops(tmp_path: Path) -> None:
         check(open_source(tmp_path / "t.csv", columns={"image": "Bild"}, settings=SETTINGS))
 
 
-@pytest.mark.parametrize("written", ["images\\A b.JPG", "./Images/a%20b.jpg", "/images/a b.jpg", "IMAGES/a b.jpg"])
+@pytest.mark.parametrize(
+    "written", ["images\\A b.JPG", "./Images/a%20b.jpg", "/images/a b.jpg", "IMAGES/a b.jpg", "/images/a%20b.jpg?v=3"]
+)
 def test_a_path_as_other_systems_write_it_finds_its_one_file(tmp_path: Path, written: str) -> None:
     paint(tmp_path / "images" / "a b.jpg", (250, 0, 0))
     assert places(tmp_path, f"product_id,image\np1,{written}\n") == [("p1", "images/a b.jpg")]
@@ -210,6 +212,37 @@ def test_folders_two_deep_and_names_of_a_camera(tmp_path: Path) -> None:
     notes = check(open_source(tmp_path / "camera", settings=SETTINGS))
     assert any("2 images are taken for one product, 'IMG'" in note for note in notes)
     assert any("left out: .pdf" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_said"),
+    [
+        (("shoe-1.jpg", "shoe-2.jpg", "hat-1.jpg"), True),
+        (("shoe (1).jpg", "shoe (2).jpg"), True),
+        (("shoe 1.jpg", "shoe 2.jpg", "hat.jpg", "cap.jpg"), True),
+        (("AB-12.jpg", "AB-13.jpg"), False),  # codes
+        (("1.jpg", "2.jpg"), False),
+        (("shoe_1.jpg", "shoe_2.jpg", "hat_1.jpg"), False),
+    ],
+)
+def test_names_that_number_the_images_of_a_product_are_said_before_the_work(
+    tmp_path: Path, names: tuple[str, ...], is_said: bool
+) -> None:
+    for name in names:
+        paint(tmp_path / name, (250, 0, 0))
+    (tmp_path / "Thumbs.db").write_bytes(b"x")
+    paint(tmp_path / "__MACOSX" / "._shoe-1.jpg", (250, 0, 0))  # a system's own
+    source = open_source(tmp_path, settings=SETTINGS)
+    notes = check(source)
+    assert any("like the numbers of one product's images" in note for note in notes) == is_said
+    assert failures_of(source) == [] and len(notes) == is_said
+
+
+def test_a_table_beside_the_images_that_lists_them_itself_is_pointed_at(tmp_path: Path) -> None:
+    paint(tmp_path / "images" / "a.jpg", (250, 0, 0))
+    (tmp_path / "products.csv").write_text("product_id,image\np1,images/a.jpg\n")
+    with pytest.raises(CatalogueError, match="give it as the catalogue"):
+        check(open_source(tmp_path, settings=SETTINGS))
 
 
 def test_pictures_inside_a_table_are_fitted_and_found(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def test_any_separator_encoding_and_line_end(mark: str, encoding: str, end: str)
         (lambda text: text.replace("\n", ",\n"), "separators after each row and the header"),
         (lambda text: text.replace("\n", ",,\n").replace("price,,", "price"), "separators after each row"),
         (lambda text: text + ",,,\n" * 40, "rows of nothing"),
+        (lambda text: text.split("\n", 1)[0] + "\n" + text, "the header again, of two tables put together"),
         (lambda text: text + "\n \n\n", "empty lines"),
         (lambda text: text + "\x1a", "DOS' end of a file"),
         (lambda text: text.replace("p1,", '"p1", ', 1).replace("a.jpg", '"a.jpg"', 1), "a space before a quote"),

@@ -59,8 +59,7 @@ def tiff(
     values: dict[int, list[int]] = {256: [width], 257: [height], 258: [bits] * samples, 259: [8 if packed else 1]}
     values |= {262: [tags.get("photometric", 2 if samples > 2 else 1)], 277: [samples], 278: [strip]}
     values |= {284: [2 if apart else 1], 317: [predictor], 339: [KINDS.get(code[0], 1)] * samples}
-    if "extra" in tags:
-        values[338] = [tags["extra"]]
+    values |= {tag: [tags[name]] for name, tag in (("extra", 338), ("coarse", 530)) if name in tags}
     starts = np.cumsum([0, *map(len, bodies)])
     values |= {273: [0] * len(bodies), 279: [*map(len, bodies)]}
     begin, size = 16 if big else 8, len(directory(values, order, big, 0))
@@ -158,6 +157,15 @@ def test_channels_in_planes_of_their_own_are_shown_or_refused(code: str) -> None
         shown(tiff(COLOURS, code, apart=True, rows=7))
 
 
+@pytest.mark.parametrize("tag", [256, 277, 322], ids=["width", "samples", "width of tiles"])
+def test_a_tiff_that_says_it_is_enormous_is_refused_before_it_is_decoded(tag: int) -> None:
+    data = bytearray(tiff(np.zeros((32, 48, 6)), "f8", packed=True))
+    entry = data.index(struct.pack("<HHI", 278 if tag == 322 else tag, 4, 1))  # strips become tiles
+    struct.pack_into("<HHII", data, entry, tag, 4, 1, 4_000_000)
+    with pytest.raises(ImageError, match="more than the limit of 1000000"):
+        shown(bytes(data))
+
+
 def test_inks_of_many_bits_are_shown() -> None:
     inks = np.dstack([1 - COLOURS, GREY * 0])
     for code in ("u2", "u4", "f4"):
@@ -170,6 +178,12 @@ def test_inks_of_many_bits_are_shown() -> None:
 def test_numbers_whose_meaning_is_not_known_are_refused_in_a_sentence(photometric: int, code: str) -> None:
     with pytest.raises(ImageError, match="kind of numbers that is not read"):
         shown(tiff(GREY if photometric in (3, 4) else COLOURS, code, photometric=photometric))
+
+
+def test_colours_that_are_coarser_than_the_light_are_refused_where_no_decoder_reads_them() -> None:
+    with pytest.raises(ImageError, match="less colour than light"):
+        shown(tiff(COLOURS, "u1", photometric=6, coarse=2) + bytes(9_000))
+    assert shown(tiff(COLOURS, "u1", photometric=6, coarse=1)).shape == (32, 48, 3)
 
 
 @pytest.mark.parametrize("big", [False, True])

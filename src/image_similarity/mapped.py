@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_MAPPED = -3  # glibc's M_MMAP_THRESHOLD
-LARGE = 1 << 20  # bytes
+MOST_KEPT = -1  # its M_TRIM_THRESHOLD
+LARGE, KEPT = 12_000_000, 64_000_000
+"""Bytes. Pictures lie in blocks of sixteen million, what is computed for a moment in smaller ones; those are kept."""
 # Absent where the system has no such call (Windows): there the system itself takes pages back when memory gets short.
 GIVE_BACK: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
@@ -45,13 +47,14 @@ def trim() -> None:
 
 
 def give_back_at_once() -> None:
-    """From now on, what takes a megabyte or more goes back to the system as soon as it is freed.
+    """From now on, what takes some ten megabytes or more goes back to the system as soon as it is freed.
 
     For what lives long and decodes pictures now and then: else the C library soon keeps blocks of up to 32 MB.
     """
     limit = _of_glibc("mallopt")
     if limit is not None:
         limit(LEAST_MAPPED, LARGE)
+        limit(MOST_KEPT, KEPT)
 
 
 def _of_glibc(name: str) -> Any:

@@ -197,6 +197,8 @@ def _rows(
             continue
         while len(cells) > width and not cells[-1].strip():
             cells.pop()  # separators at the end of each row
+        if cells and cells[0].strip() == names[0] and [cell.strip() for cell in cells] == names:
+            continue  # the header again, of a table that was put together of several
         if len(cells) > width:
             yield BadRow(line.number, f"the row has {len(cells)} cells, the header {width}")
         elif len(cells) < width and are_full and not line.text.endswith(("\n", "\r")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from image_similarity.catalogue.joining import Described
@@ -19,7 +19,13 @@ CAMERA = re.compile(
     re.IGNORECASE,
 )
 """What cameras, telephones and scanners begin the names of all their pictures with."""
+NUMBERED = re.compile(r"(?P<name>.*[^\W\d].*?)(?:[ -](?P<number>\d{1,2})| ?\((?P<copy>\d{1,2})\))")
+"""A name as people number the images of one thing: ``shoe-1``, ``shoe 2``, ``shoe (3)``."""
 SEVERAL = 2
+JUNK = frozenset(
+    ("__macosx", "@eadir", "lost+found", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini")
+)
+"""What systems leave in folders of their own accord."""
 
 
 class FolderSource(Described):
@@ -39,6 +45,14 @@ class FolderSource(Described):
         super().check()
         if type(self) is not FolderSource:
             return  # whoever made a folder for each product has said what the products are
+        numbered = _numbered(images) if self.product_table is None else []
+        if 2 * len(numbered) >= len(images) > 1:
+            self.note(
+                f"{len(numbered)} of {len(images)} products have names like the numbers of one product's images, "
+                f"{', '.join(map(repr, numbered[:2]))} for two: what stands before the _ of a file's name is the "
+                "product. If they belong together, list the images in a table: product_id,image"
+            )
+            return
         for product_id, count in images.items():
             if count >= SEVERAL and (CAMERA.fullmatch(product_id) or len(images) == 1):
                 self.note(
@@ -126,6 +140,21 @@ class ProductFolders(FolderSource):
                     self._refuse(path, str(error))
 
 
+def _numbered(names: Iterable[str]) -> list[str]:
+    """The names that differ by a number from 1 on alone."""
+    numbers = dict[str, dict[int, str]]()
+    for name in names:
+        match = NUMBERED.fullmatch(name)
+        if match is not None:
+            numbers.setdefault(match["name"], {})[int(match["number"] or match["copy"])] = name
+    return [
+        name
+        for alike in numbers.values()
+        if len(alike) >= SEVERAL and max(alike) <= len(alike)
+        for name in sorted(alike.values())
+    ]
+
+
 def _count(left_out: Counter[str], path: Path) -> None:
     """Count a file that is no picture, unless it is a catalogue's table."""
     if not RESERVED.fullmatch(path.name):
@@ -133,13 +162,13 @@ def _count(left_out: Counter[str], path: Path) -> None:
 
 
 def listed(folder: Path) -> list[Path]:
-    """What a folder holds, hidden names left out, in the order of the names.
+    """What a folder holds, hidden names and systems' own left out, in the order of the names.
 
     Raises:
         CatalogueError: it cannot be looked into.
     """
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if not (path.name[0] == "." or path.name.casefold() in JUNK))
     except OSError as error:
         raise CatalogueError(f"cannot look into the folder {shown(folder)}: {error.strerror or error}") from error
 

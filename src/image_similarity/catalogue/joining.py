@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
+from image_similarity.catalogue.columns import Columns
 from image_similarity.errors import CatalogueError
 from image_similarity.types import CatalogueImage, Failure, Product
 
@@ -72,9 +73,13 @@ class Described:
         renamed = joined(images, described)
         both = {renamed.get(each, each) for each in described} & images
         if images and described and not both:
+            own = Columns.of(self.product_table.header()).image is not None
+            advice = (
+                "It lists images itself: give it as the catalogue" if own else "Give the table that has the same ids"
+            )
             raise CatalogueError(
                 f"no product of {table} has an image: its ids are like {_some(described)}, those of the images like "
-                f"{_some(images)}. Give the table that has the same ids"
+                f"{_some(images)}. {advice}"
             )
         if renamed:
             first = min(renamed)

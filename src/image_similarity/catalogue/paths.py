@@ -19,8 +19,8 @@ class SeveralError(Exception):
 class Files:
     """The files below some folders, tried in turn; the one that had the last is tried first.
 
-    A path may have backslashes, ``%20``, a leading ``./`` or ``/``, letters in another case, and accents composed or
-    not: whatever leads to exactly one file.
+    A path may have backslashes, ``%20``, a leading ``./`` or ``/``, a ``?v=2`` behind it, letters in another case, and
+    accents composed or not: whatever leads to exactly one file.
     """
 
     def __init__(self, folders: list[Path]) -> None:
@@ -114,6 +114,7 @@ def _forms(text: str) -> list[str]:
     if "\\" in text:
         forms.append(text.replace("\\", "/"))
     forms += [unquote(form) for form in forms if "%" in form]
+    forms += [form.partition("?")[0] for form in forms if "?" in form]  # of a page: the version of a file
     forms += [form.lstrip("/") for form in forms if form.startswith("/")]
     return [form for form in dict.fromkeys(forms) if form and "\0" not in form]
 

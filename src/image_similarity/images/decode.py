@@ -36,6 +36,8 @@ DRAFTED = (1, 3)  # channels of a JPEG that can be reduced: grey and colours, no
 MOST_SCANS = 100
 """Of a JPEG. Encoders make ten or so; each is a pass over the whole picture, and a file of a few bytes can ask for
 thousands."""
+DEEPEST = 16
+"""Bytes of a pixel of numbers, four of 32 bits; of deeper ones a picture may have fewer."""
 REPAIRED = "repaired"
 CONTAINERS: dict[bytes, Callable[[bytes], Plain]] = {
     b"\xff\xd8\xff": jpeg.plain,
@@ -110,6 +112,7 @@ def decode(
         with quiet():
             plain = plain_picture(data)
             _check_size(plain.size, max_pixels)
+            _check_depth(plain, max_pixels)
             if plain.scans > MOST_SCANS:
                 raise ImageError("decode", f"{plain.scans} scans are more than the limit of {MOST_SCANS}")
             decoder = present_decoder()
@@ -120,6 +123,8 @@ def decode(
         raise ImageError("decode", _not_a_picture(data)) from None
     except ImageSimilarityError:
         raise
+    except MemoryError as error:
+        raise ImageError("decode", "it takes more memory than there is") from error
     except Exception as error:  # a codec may raise anything at all on hostile bytes
         raise ImageError("decode", f"damaged picture: {error or type(error).__name__}") from error
 
@@ -155,6 +160,16 @@ def _cost(plain: Plain, way: Way) -> int:
 def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
     if size is not None and size[0] * size[1] > max_pixels:
         raise ImageError("decode", f"{size[0]} x {size[1]} pixels are more than the limit of {max_pixels}")
+
+
+def _check_depth(plain: Plain, max_pixels: int) -> None:
+    if plain.numbers is None:
+        return
+    width, height = plain.numbers.packed
+    if width * height > max_pixels * DEEPEST:
+        raise ImageError(
+            "decode", f"{width * height} bytes of numbers are more than the limit of {max_pixels} pixels of {DEEPEST}"
+        )
 
 
 def _decode(plain: Plain, way: Way) -> Image.Image:

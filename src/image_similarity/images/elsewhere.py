@@ -74,7 +74,7 @@ def cost(plain: Plain, size: tuple[int, int], scale: int, way: Way) -> int:
     if factor > 1:
         needed += made * REDUCED.get(kind, OTHERS_REDUCED)
     if plain.numbers is not None:
-        needed += pixels * plain.numbers.samples * plain.numbers.bits // 8
+        needed += plain.numbers.packed[0] * plain.numbers.packed[1]
     needed += pixels * COEFFICIENTS * plain.channels * plain.progressive
     # Where the file was cut short, two pictures are made of it.
     return needed * (2 if plain.cut and not way.strict else 1) + 3 * len(plain.data)

@@ -37,7 +37,10 @@ def strips(size: tuple[int, int], factor: int = 1) -> Iterator[tuple[int, int, i
 def light(values: NDArray[Any], top: float) -> NDArray[np.uint8]:
     """Numbers as shades of eight bits; ``top`` is full light, and what is no number is none."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.nan_to_num(np.clip(values.astype(np.float64) * (255.0 / top), 0, 255) + 1e-9).astype(np.uint8)
+        shades = values * np.float64(255.0 / top)
+        np.clip(shades, 0, 255, out=shades)
+        shades += 1e-9
+        return np.nan_to_num(shades, copy=False).astype(np.uint8)
 
 
 def seen(picture: Image.Image, numbers: Numbers) -> Image.Image:

@@ -55,3 +55,9 @@ class Numbers:
     predictor: int
     plane: int
     white_is_zero: bool
+
+    @property
+    def packed(self) -> tuple[int, int]:
+        """The size of the picture of all the bytes."""
+        piece = -(-self.columns * (1 if self.plane else self.samples) * self.bits // 8)
+        return piece * -(-self.size[0] // self.columns), self.plane * self.samples or self.size[1]

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, SAMPLES, ROWS, PLANES = 256, 257, 258, 259, 262, 277, 278, 284
-PREDICTOR, COLOURS, TILE_WIDTH, TILE_HEIGHT, EXTRA, FORMAT = 317, 320, 322, 323, 338, 339
+PREDICTOR, COLOURS, TILE_WIDTH, TILE_HEIGHT, EXTRA, FORMAT, COARSE = 317, 320, 322, 323, 338, 339, 530
 PLACES = {273, 279, 324, 325}  # of strips and tiles, and their lengths
 DRAWING = {
     *(254, WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, 266, SAMPLES, ROWS, PLANES, 292, 293, PREDICTOR, *PLACES),
-    *(COLOURS, TILE_WIDTH, TILE_HEIGHT, 332, 334, EXTRA, FORMAT, 347, *range(512, 522), 529, 530, 531, 532),
+    *(COLOURS, TILE_WIDTH, TILE_HEIGHT, 332, 334, EXTRA, FORMAT, 347, *range(512, 522), 529, COARSE, 531, 532),
     34675,
 }
 LENGTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 READ = {
     *(WIDTH, HEIGHT, BITS, PACKING, PHOTOMETRIC, SAMPLES, ROWS, PLANES, PREDICTOR, COLOURS, TILE_WIDTH, TILE_HEIGHT),
-    *(EXTRA, FORMAT, ORIENTATION),
+    *(EXTRA, FORMAT, COARSE, ORIENTATION),
 }
 CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 SMALLER = {16: 4, 17: 9, 18: 13}  # types of eight bytes that a TIFF has which is no BigTIFF: whole numbers all
@@ -34,7 +34,7 @@ MOST_VALUES = 3 * 65536  # of a palette of sixteen bits
 BYTE = 8  # bits
 TURNED = 8  # the last of EXIF's turns
 BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # packings that give back whatever bytes were packed
-GREY, RGB, INKS = (0, 1), 2, 5  # photometric interpretations
+GREY, RGB, INKS, YCBCR = (0, 1), 2, 5, 6  # photometric interpretations
 DECODED = (1, 2, 4, 8)  # bits of a number that decoders read
 UNREAD = "a TIFF of a kind of numbers that is not read: convert it to eight or sixteen bits a channel"
 
@@ -123,6 +123,8 @@ def _numbers(values: Mapping[int, tuple[int, ...]], order: str) -> Numbers | Non
     apart = first(PLANES, 1) != 1 and samples > 1
     each, kind = max(bits, default=1), max(formats)
     colours = 1 if photometric in GREY else {RGB: 3, INKS: 4}.get(photometric, 0)
+    if photometric == YCBCR and packing == 1 and max(values.get(COARSE, (1,))) > 1:
+        raise ImageError("decode", "a TIFF in YCbCr with less colour than light is read only if it is packed")
     is_grey_with_more = colours == 1 < samples and packing in BYTEWISE
     if bits <= set(DECODED) and formats == {UNSIGNED} and (each == BYTE or samples == 1) and not is_grey_with_more:
         return None
@@ -157,13 +159,11 @@ def _numbers(values: Mapping[int, tuple[int, ...]], order: str) -> Numbers | Non
 
 def _as_bytes(numbers: Numbers, values: Mapping[int, tuple[int, ...]]) -> Iterator[tuple[int, int]]:
     """The tags of the same file as a grey picture, each of whose pixels is a byte."""
-    piece = -(-numbers.columns * (1 if numbers.plane else numbers.samples) * numbers.bits // BYTE)
-    yield WIDTH, piece * -(-numbers.size[0] // numbers.columns)
-    yield HEIGHT, numbers.plane * numbers.samples or numbers.size[1]
-    yield from ((BITS, BYTE), (PHOTOMETRIC, 1))
+    width, height = numbers.packed
+    yield from ((WIDTH, width), (HEIGHT, height), (BITS, BYTE), (PHOTOMETRIC, 1))
     yield from ((tag, 1) for tag in (SAMPLES, PLANES) if tag in values)
     if TILE_WIDTH in values:
-        yield TILE_WIDTH, piece
+        yield TILE_WIDTH, width // -(-numbers.size[0] // numbers.columns)
     elif numbers.plane:
         yield ROWS, min(values.get(ROWS, (numbers.plane,))[0], numbers.plane)
 

@@ -31,6 +31,7 @@ WORDS = (
 )
 SYMBOLS_OF = frozenset(("", "us", "a", "c", "ca", "au", "nz", "r", "hk", "s"))  # the letters before a $
 CURRENCIES = frozenset((*CODES.split(), *WORDS.split()))
+THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 SPACES = re.compile(r"[\s\u00a0\u2007\u2009\u202f]+")
 AROUND = re.compile(r"(\D*?)((?:(?<![^\W\d_])\.)?\d(?:.*\d)?)(?:[.,][-–—]{1,2}|[.,](?=\s|$))?(\D*)", re.ASCII)
 SPACED = re.compile(r"[1-9]\d{0,2}(?:[ '’]\d{3})+(?:[.,]\d*)?", re.ASCII)
@@ -47,8 +48,9 @@ def numbers_of(texts: Sequence[str]) -> list[float | None]:
     """The number that each of a column's different texts is; None where it is none.
 
     A currency before or after a number is left out. Which mark is the decimal one in a text that can be read in two
-    ways is what most of the column's clear texts have. Where these are silent, a price like ``1.299 EUR`` has
-    thousands, for few currencies have three decimals, and a bare ``1.299`` is little more than one.
+    ways is what most of the column's clear texts have; where these are silent, a bare ``1.299`` is little more than
+    one. With a currency it has thousands in any case, as ``£1,299`` beside ``24,90 €``, unless it is one of the
+    currencies with three decimals (ISO 4217's minor units).
     """
     amounts = [_amount(text) for text in texts]
     clear = [amount.decimal for amount in amounts if amount is not None and amount.decimal]
@@ -60,7 +62,8 @@ def numbers_of(texts: Sequence[str]) -> list[float | None]:
 class _Amount:
     """A number's text without its currency.
 
-    ``decimal``: its decimal mark where that is clear, else empty. ``priced``: there was a currency.
+    ``decimal``: its decimal mark where that is clear, else empty. ``priced``: there was a currency, and one whose
+    amounts have two decimals or none.
     """
 
     text: str
@@ -70,7 +73,9 @@ class _Amount:
 
     def value(self, usual: str) -> float | None:
         """The number, where ``usual`` is the decimal mark of the column, empty where nothing tells."""
-        decimal = self.decimal or usual or ("," if self.priced and "." in self.text else ".")
+        if self.priced and AMBIGUOUS.fullmatch(self.text):
+            usual = "," if "." in self.text else "."
+        decimal = self.decimal or usual or "."
         grouping = MARKS[1 - MARKS.index(decimal)]
         number = float(self.text.replace(grouping, "").replace(decimal, "."))
         return self.sign * number if math.isfinite(number) else None
@@ -89,13 +94,14 @@ def _amount(text: str) -> _Amount | None:
     named = [each for each in (unsigned, after) if each]
     if len(named) > 1 or not all(map(_is_currency, named)):
         return None
+    priced = bool(named) and THREE_DECIMALS.isdisjoint(each.upper() for each in named)
     decimal: str | None
     if SPACED.fullmatch(number):
         number = re.sub(r"[ '’]", "", number)
         decimal = next((mark for mark in MARKS if mark in number), "")
     else:
         decimal = _decimal_of(number)
-    return None if decimal is None else _Amount(number, decimal, -1.0 if {"-", "−"} & set(before) else 1.0, bool(named))
+    return None if decimal is None else _Amount(number, decimal, -1.0 if {"-", "−"} & set(before) else 1.0, priced)
 
 
 @cache

@@ -16,6 +16,11 @@ from image_similarity.service.guards.limits import client_of
 
 LARGEST_HEAD = 64_000
 """Bytes of a request's first line and headers."""
+FRAMING = 10
+"""Of a body in chunks, one byte of so many may be what divides it, beside as many as a head may have: sizes, what is
+said behind them, and headers that follow."""
+CHUNK = 8
+"""Bytes that a chunk takes beside its own, and more."""
 HEAD_SECONDS = 15.0
 """Until a request's head is there, from the connection's beginning or from the head's first byte."""
 STALLED_SECONDS = 20.0
@@ -34,6 +39,7 @@ class GuardedProtocol(HttpToolsProtocol):
     heard = 0.0
     """When the client last sent something, on the loop's clock."""
     _in_head, _head = True, 0
+    _came = _body = _chunks = 0  # bytes of the body and of all that came with it, and its pieces
     _late: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
     _answering: tuple[RequestResponseCycle, ...] = ()
@@ -62,13 +68,16 @@ class GuardedProtocol(HttpToolsProtocol):
             self._head += len(data)
             if self._late is None:
                 self._late = self.loop.call_later(HEAD_SECONDS, self._give_up, TOO_SLOW)
+        else:
+            self._came += len(data)
         super().data_received(data)
-        if self._in_head and self._head > LARGEST_HEAD:
+        if self._head > LARGEST_HEAD if self._in_head else self._is_framed_too_much(self._came - self._body):
             self._give_up(TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """The head is whole: from here on the application's own limits hold."""
         self._in_head = False
+        self._came = self._body = self._chunks = 0
         if self._late is not None:
             self._late.cancel()
             self._late = None
@@ -76,6 +85,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._answering = (*(each for each in self._answering if not each.response_complete), self.cycle)
         if len(self._answering) > MOST_AT_ONCE:
             raise ValueError("too many requests at once")  # the parser stops, and uvicorn hangs up
+
+    def on_body(self, body: bytes) -> None:
+        """More of it. Chunks of a byte each would hold the loop for as long as they come."""
+        self._body += len(body)
+        self._chunks += 1
+        if self._is_framed_too_much(CHUNK * self._chunks):
+            raise ValueError("too many chunks")
+        super().on_body(body)
+
+    def _is_framed_too_much(self, beside: int) -> bool:
+        return beside > LARGEST_HEAD + self._body // FRAMING
 
     def on_message_complete(self) -> None:
         """What comes now is the next request's head."""

@@ -118,7 +118,8 @@ class Decoding:
 
     def _elsewhere(self, picture: Undecoded) -> Image.Image:
         with self._changed:
-            worker = self._idle.pop() if self._idle else None
+            alive = [each for each in self._idle if each.is_alive()]  # anybody may have killed an idle one
+            worker, self._idle = (alive.pop() if alive else None), alive
         worker = worker or _Worker()
         self._busy.add(worker)
         try:
@@ -174,6 +175,10 @@ class _Worker:
             raise ImageError("decode", "damaged picture: its decoder ended") from error
         decoded.info = {REPAIRED: True} if repaired else {}
         return decoded
+
+    def is_alive(self) -> bool:
+        """Whether it can be given a picture."""
+        return self._process.is_alive()
 
     def end(self) -> None:
         """At once."""
