@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import shutil
@@ -10,13 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from image_similarity import Workspace
+from image_similarity.dataset import Dataset
+from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.jobs.answers import Answer
+from image_similarity.service.app import create_app
 from image_similarity.service.guards.keys import Allowed, Keys
+from image_similarity.service.options import ServiceOptions
+from image_similarity.settings import Settings
 from tests.fuzzing import examples, offline
 from tests.test_calibrate import paint_products
 
@@ -123,13 +130,7 @@ def test_any_damage_to_any_file(shop: Shop, which: float, damage: Callable[[byte
     name = shop.files[int(which * len(shop.files))]
     shutil.rmtree(shop.hurt, ignore_errors=True)
     shutil.copytree(shop.whole, shop.hurt)
-    path = shop.hurt / name
-    before, after = path.read_bytes(), damage(path.read_bytes())
-    path.unlink()
-    if after is None:
-        path.mkdir()
-    else:
-        path.write_bytes(after)
+    before, after = harm(shop.hurt / name, damage)
     for question, ask in shop.questions(Workspace(shop.hurt)).items():
         try:
             told = ask()
@@ -141,8 +142,84 @@ def test_any_damage_to_any_file(shop: Shop, which: float, damage: Callable[[byte
             assert _agrees(told, shop.right[question]), (name, question, told)
 
 
+def harm(path: Path, damage: Callable[[bytes], bytes | None]) -> tuple[bytes, bytes | None]:
+    """Damage a file: its bytes before and after."""
+    before, after = path.read_bytes(), damage(path.read_bytes())
+    path.unlink()
+    if after is None:
+        path.mkdir()
+    else:
+        path.write_bytes(after)
+    return before, after
+
+
 def _agrees(told: Any, right: Any) -> bool:
     """Whether an answer is the right one, or says that it has no probabilities and is right otherwise."""
     if not isinstance(told, tuple) or not isinstance(told[0], str) or told[0] == right[0]:
         return bool(told == right)
     return [each[:4] for each in told[1]] == [each[:4] for each in right[1]] and not any(each[4] for each in told[1])
+
+
+# A service --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def kept(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The workspace of a service that keeps marks, photos, uploads and an import, and the files of these."""
+    folder = tmp_path_factory.mktemp("service") / "data"
+    shutil.copytree(shop.whole, folder)
+    photo = (shop.pictures / "p01_1.png").read_bytes()
+    encoded = base64.b64encode(photo).decode()
+    with service(folder) as client:
+        assert client.post("/v1/marks", json=MARK).status_code == 201
+        assert client.post("/v1/photos", files={"file": photo}).status_code == 201
+        assert client.put("/v1/products/new", files={"images": photo}).status_code == 201
+        products = [{"product_id": "imported", "images": [{"base64": encoded}]}]
+        assert client.post("/v1/jobs", json={"products": products}).status_code == 202
+    inside = ("labels", "photos", "uploads", "imports")
+    files = (path for name in inside for path in folder.glob(f"{name}/**/*") if path.is_file())
+    return folder, sorted(path.relative_to(folder).as_posix() for path in files)
+
+
+MARK = {"product_id": "p02", "query_product_id": "p01", "verdict": "good"}
+
+
+def service(folder: Path) -> TestClient:
+    options = ServiceOptions(Dataset.named("shop"), (ModelChoice(MODEL),))
+    app = create_app(options, Settings(root=folder))
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+
+@examples(8)
+@given(st.floats(0, 1, exclude_max=True), damages())
+def test_a_service_over_any_damaged_file(
+    kept: tuple[Path, list[str]], shop: Shop, which: float, damage: Callable[[bytes], bytes | None]
+) -> None:
+    whole, files = kept
+    name = files[int(which * len(files))]
+    hurt = whole.with_name("hurt")
+    shutil.rmtree(hurt, ignore_errors=True)
+    shutil.copytree(whole, hurt)
+    harm(hurt / name, damage)
+    stem, photo = Path(name).stem, (shop.pictures / "p01_1.png").read_bytes()
+    with service(hurt) as client:
+        answers = [client.get(path) for path in ("/healthz", "/readyz", "/v1/jobs", f"/v1/jobs/{stem}", "/v1/marks")]
+        answers += [client.get(f"/v1/photos/{stem}"), client.get(f"/v1/images/{Path(name).name}")]
+        answers += [client.get("/v1/products/new"), client.post("/v1/marks", json=MARK), client.get("/v1/catalogue")]
+        answers += [client.post("/v1/search", json={"image": {"photo": stem}})]
+        answers += [client.post("/v1/search", files={"file": photo})]
+        assert [each.text for each in answers if each.status_code == 500] == []
+        assert answers[0].status_code == 200
+        assert answers[-1].status_code in (200, 503), answers[-1].text  # 503: no place just now, on a busy machine
+
+
+def test_marks_that_cannot_be_read_are_not_written_over(kept: tuple[Path, list[str]]) -> None:
+    hurt = kept[0].with_name("marked")
+    shutil.copytree(kept[0], hurt)
+    path = hurt / "labels" / "shop" / "picks.csv"
+    for damaged in (path.read_bytes() + b"\xff", None):
+        harm(path, lambda _: damaged)  # noqa: B023 (called here)
+        with service(hurt) as client:
+            assert [client.get("/v1/marks").status_code, client.post("/v1/marks", json=MARK).status_code] == [503, 503]
+            assert client.get("/readyz").status_code == 200
+        assert path.is_dir() if damaged is None else path.read_bytes() == damaged

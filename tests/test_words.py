@@ -153,8 +153,9 @@ def test_words_that_say_nothing_are_refused_and_cost_no_other_search_its_answer(
     options = ServiceOptions(Dataset.named("shop"), (ModelChoice("CLIP-B32"),))
     with TestClient(create_app(options, online), base_url="http://127.0.0.1") as client, ThreadPoolExecutor(8) as pool:
         texts = ["red", "warm and cosy", "blue", "warm"] * 4
-        codes = list(pool.map(lambda each: client.post("/v1/search", json={"text": each}).status_code, texts))
-    assert codes == [200, 422, 200, 422] * 4
+        answers = list(pool.map(lambda each: client.post("/v1/search", json={"text": each}), texts))
+    assert [each.status_code for each in answers] == [200, 422, 200, 422] * 4
+    assert "the words cannot be used: the model finds nothing" in answers[1].json()["detail"]
 
 
 def test_the_command_searches_by_words(

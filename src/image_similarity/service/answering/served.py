@@ -215,7 +215,7 @@ class ServedModel:
             said = [next(read)] if asked.words is not None and self.text is not None else []
             failed = next((each for each in (*own, *said) if isinstance(each, ImageError)), None)
             if failed is not None:
-                vectors.append(failed)
+                vectors.append(failed if failed in own else UsageError(f"the words cannot be used: {failed.reason}"))
                 continue
             words, photos_of_one = (
                 np.stack([each for each in rows if not isinstance(each, ImageError)]) if rows else None

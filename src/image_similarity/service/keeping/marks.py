@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
+from image_similarity.errors import StoreError
 from image_similarity.files import replacing
 from image_similarity.service import schemas
 
@@ -55,7 +56,11 @@ class MarkBook:
         self._write(PICKS, Marked(query, product_id, verdict))
 
     def counts(self) -> schemas.Marks:
-        """How many there are."""
+        """How many there are.
+
+        Raises:
+            StoreError: a table of them is damaged; nothing is written over it.
+        """
         photos, picks = self._read(PHOTOS), self._read(PICKS)
         verdicts = [each.verdict for each in (*photos, *picks)]
         return schemas.Marks(
@@ -82,3 +87,6 @@ class MarkBook:
                 return [Marked(*row[:3]) for row in list(csv.reader(file))[1:] if len(row) >= 3]
         except FileNotFoundError:
             return []
+        except (OSError, ValueError, csv.Error) as error:
+            where = self._folder / name
+            raise StoreError(f"{where} cannot be read: {error}. Put it right, or move it away to begin anew") from error
