@@ -142,7 +142,7 @@ def test_other_scores_than_those_that_were_measured_get_no_probability(calibrate
     assert two.no_match is None and two.matches[0].probability is None
     with pytest.raises(UsageError, match="not of best with several photos"):
         calibrated.search("shop", [photo, photo], model=MODEL, min_match=0.5)
-    with pytest.raises(UsageError, match="--min-match knows the scores of --aggregate best only, not of votes"):
+    with pytest.raises(UsageError, match="`min_match` knows the scores of `aggregate` best only, not of votes"):
         calibrated.search("shop", photo, model=MODEL, aggregate="votes", min_match=0.5)
     with pytest.raises(UsageError, match="a probability from 0 to 1, not 2"):
         calibrated.search("shop", photo, model=MODEL, min_match=2)
@@ -165,7 +165,7 @@ def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_pat
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     code, answer, _ = asked(fitted, photo)
     assert code == 0 and "no_match" not in answer and "probability" not in answer["matches"][0]
-    with pytest.raises(NotFittedError, match=r"--min-match needs to know how sure .*run image-similarity calibrate"):
+    with pytest.raises(NotFittedError, match=r"`min_match` needs to know how sure .*run image-similarity calibrate"):
         fitted.search("shop", photo, model=MODEL, min_match=0.5)
 
 

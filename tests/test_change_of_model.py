@@ -54,7 +54,7 @@ def test_another_model_takes_the_place_and_the_first_takes_it_back(both: Workspa
 
 def test_a_model_that_is_not_fitted_is_not_put_in_place(workspace: Workspace) -> None:
     workspace.use("shop", OLD)
-    with pytest.raises(NotFittedError, match=r"not fitted with .*\+0.5\*colour-shape: run fit --dataset shop --model"):
+    with pytest.raises(NotFittedError, match=r"not fitted with .*\+0.5\*colour-shape: run fit with that model first"):
         workspace.use("shop", NEW)
     with pytest.raises(UsageError, match="there is no model 'nothing'"):
         workspace.use("shop", "nothing")

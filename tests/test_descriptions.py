@@ -125,7 +125,7 @@ def test_a_file_that_is_not_toml_is_called_so(tmp_path: Path, text: bytes) -> No
 
 def test_a_description_that_is_not_there_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path / "gone.toml")
-    assert said == f"{tmp_path / 'gone.toml'}: No such file or directory. --model takes the path of a model's .toml"
+    assert said == f"{tmp_path / 'gone.toml'}: No such file or directory. `model` takes the path of a model's .toml"
 
 
 def test_names_and_licences_in_any_alphabet_are_read(tmp_path: Path) -> None:
@@ -149,5 +149,5 @@ def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(name: s
 @pytest.mark.parametrize("choice", [{"weights": Path("a.h5")}, {"weights_digest": "0" * 32}])
 def test_colour_shape_has_no_weights_to_give(choice: dict[str, Any]) -> None:
     for ask in (model_spec, lambda choice: load_model(choice, Settings(), no_progress)):
-        with pytest.raises(UsageError, match="colour-shape has no weights: leave --weights out"):
+        with pytest.raises(UsageError, match="colour-shape has no weights: leave `weights` out"):
             ask(ModelChoice("colour-shape", **choice))

@@ -211,7 +211,7 @@ def test_the_records_are_the_first_versions(name: str, dimension: int, size: int
 
 @pytest.mark.parametrize("digest", ["", "abc", OTHERS + "0", OTHERS[:-1] + "g"])
 def test_a_digest_that_is_none_is_a_mistake_of_the_request(digest: str) -> None:
-    with pytest.raises(UsageError, match="--weights-digest takes an MD5"):
+    with pytest.raises(UsageError, match="`weights_digest` takes an MD5"):
         model_spec(ModelChoice("VGG", Path("any.h5"), digest))
 
 

@@ -57,9 +57,9 @@ def test_shape_finds_the_thing_in_other_colours_and_colour_other_things(
 
 def test_a_model_without_the_part_says_with_which_it_would_have_it(shop: tuple[Workspace, Path]) -> None:
     workspace, _ = shop
-    with pytest.raises(UsageError, match=r"no part of colour sees shape: fit with --model 'colour\+colour-shape'"):
+    with pytest.raises(UsageError, match=r"no part of colour sees shape: fit with `model` 'colour\+colour-shape'"):
         workspace.similar("shop", "red-disc", model="colour", like="shape")
-    with pytest.raises(UsageError, match="--like is shape or colour, not 'price'"):
+    with pytest.raises(UsageError, match="`like` is shape or colour, not 'price'"):
         workspace.similar("shop", "red-disc", model="colour", like="price")  # type: ignore[arg-type]
 
 
@@ -73,7 +73,7 @@ def test_what_was_learned_has_no_parts(shop: tuple[Workspace, Path], monkeypatch
     write_projection(
         workspace.settings.root / "adapted" / "shop" / "colour", Projection.of(np.zeros(2048, np.float32), matrix), {}
     )
-    with pytest.raises(UsageError, match=r"--like needs the parts of colour\+adapted apart: leave \+adapted out"):
+    with pytest.raises(UsageError, match=r"`like` needs the parts of colour\+adapted apart: leave \+adapted out"):
         workspace.search("shop", folder / "red-bar_1.png", model="colour+adapted", like="colour")
 
 

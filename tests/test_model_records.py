@@ -120,7 +120,7 @@ def test_a_record_with_a_digest_has_its_key_before_the_pull(
 
 @pytest.mark.parametrize("choice", [{"weights": Path("a.onnx")}, {"weights_digest": "0" * 64}])
 def test_a_pulled_model_takes_no_other_weights(choice: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=r"leave --weights out, and describe a file of your own in a \.toml"):
+    with pytest.raises(UsageError, match=r"leave `weights` out, and describe a file of your own in a \.toml"):
         model_spec(ModelChoice("DINOv2-S", **choice))  # type: ignore[arg-type]
 
 

@@ -63,7 +63,7 @@ def test_a_model_that_is_no_network_has_no_precision(precision: str) -> None:
 
 
 def test_int8_without_its_network_is_not_fitted() -> None:
-    with pytest.raises(NotFittedError, match="run fit with --precision int8 first"):
+    with pytest.raises(NotFittedError, match="run fit with `precision` int8 first"):
         model_spec(ModelChoice("VGG", precision="int8"))
 
 

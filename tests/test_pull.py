@@ -236,7 +236,7 @@ def test_without_internet_the_error_says_what_to_do(offline: Settings) -> None:
         pull_models(["DINOv2-S"], offline)
     said = str(caught.value)
     assert said.startswith("cannot pull onnx/model.onnx of onnx-community/dinov2-small: ")
-    assert "models pull NAME --to DIR" in said
+    assert "pull it on another machine into a folder (`to`)" in said
     assert "\n" not in said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ ROOMS = [
     ),
 ]
 DOORS = ["__init__", "__main__"]  # open to whatever stands behind them
+TYPED = {"cli", "legacy"}  # what is typed has flags; every other room says the option's name, in backquotes
+FLAG = re.compile(r"(?:^|[\s(`'\"])--[a-z]")
 HEAVY = {
     "faiss",
     "keras",
@@ -151,6 +154,16 @@ def test_the_service_is_built_from_the_inside_out(inner: str) -> None:
 def test_heavy_packages_are_imported_where_they_are_used(module: Path) -> None:
     heavy = HEAVY - OWN.get(room_of(module), set())
     found = [f"{module}:{line} imports {name}" for line, name in loading_imports(tree(module).body) if name in heavy]
+    assert found == []
+
+
+def test_no_message_outside_the_command_line_names_a_flag() -> None:
+    found = []
+    for module in (each for each in MODULES if room_of(each) not in TYPED):
+        nodes = list(ast.walk(tree(module)))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        texts = [each.value for each in nodes if isinstance(each, ast.Constant) and id(each) not in docstrings]
+        found += [f"{module}: {text}" for text in texts if isinstance(text, str) and FLAG.search(text)]
     assert found == []
 
 

@@ -101,7 +101,7 @@ def test_a_port_that_is_taken_is_named(workspace: Path) -> None:
         port = taken.getsockname()[1]
         command = ["serve", "--workspace", str(workspace), "--model", "colour-shape", "--port", str(port)]
         result = CliRunner().invoke(app, command)
-    assert f"127.0.0.1:{port}" in str(result.exception) and "--port" in str(result.exception)
+    assert f"127.0.0.1:{port}" in str(result.exception) and "`port`" in str(result.exception)
 
 
 def test_other_sites_pages_and_names_are_kept_out(workspace: Path) -> None:

@@ -207,7 +207,7 @@ def test_a_search_compares_with_the_views_that_were_fitted(
 
     workspace.fit("shop", folder, model="top-colour")
     assert workspace.search("shop", photo, **ask).matches[0].score == pytest.approx(0, abs=0.01)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="no features of the six views: run fit with --data_augmentation 1 first"):
+    with pytest.raises(UsageError, match="no features of the six views: run fit with `data_augmentation` 1 first"):
         workspace.search("shop", photo, data_augmentation=1, **ask)  # type: ignore[arg-type]
 
     workspace.fit("shop", folder, model="top-colour", data_augmentation=1)

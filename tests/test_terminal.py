@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from image_similarity.errors import UsageError
 from image_similarity.settings import Settings
 from image_similarity.workspace import Workspace
 from tests.conftest import paint
@@ -197,3 +198,15 @@ def test_a_fit_that_is_told_to_stop_ends_with_a_short_word(
     assert process.returncode == code, said
     assert not list((tmp_path / "data").rglob("*.part"))
     assert "stopped\n" in said and "Traceback" not in said and "Exception" not in said
+
+
+def test_an_error_names_options_and_the_command_line_its_flags(shop: Path) -> None:
+    photo = shop / "pictures" / "red_1.png"
+    done = run(f"search {{shop}} {photo} --min-match 0.5 --aggregate votes", shop)
+    assert done.stderr == "error: --min-match knows the scores of --aggregate best only, not of votes\n"
+    with pytest.raises(UsageError, match=r"^`min_match` knows the scores of `aggregate` best only"):
+        Workspace(shop / "data").search("shop", photo, model="colour-shape", min_match=0.5, aggregate="votes")
+    first_version = ["--task", "fit", "--dataset", "shop", "--transfer_model", "VGG", "--weights_digest", "x"]
+    script = [sys.executable, "-c", "import sys; from image_similarity.legacy import main; sys.exit(main())"]
+    done = subprocess.run([*script, *first_version], cwd=shop, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("error: --weights_digest takes an MD5")

@@ -150,7 +150,7 @@ def test_a_name_that_is_none_or_was_not_pulled_is_said_so(online: Settings, hub:
         model_spec(ModelChoice("timm:../up"))
     with pytest.raises(WeightsError, match=r"run `image-similarity models pull timm:test_net\.a1`"):
         load_model(ModelChoice(NAME), online, no_progress)
-    with pytest.raises(UsageError, match="leave --weights out"):
+    with pytest.raises(UsageError, match="leave `weights` out"):
         model_spec(ModelChoice(NAME, weights=Path("a.onnx")))
 
 

@@ -68,7 +68,7 @@ def test_data_augmentation_is_all_or_one() -> None:
 
 @pytest.mark.parametrize("number", [-1, 2, 6])
 def test_there_is_no_other_data_augmentation(number: int) -> None:
-    with pytest.raises(UsageError, match=f"--data_augmentation is 0 or 1, not {number}"):
+    with pytest.raises(UsageError, match=f"`data_augmentation` is 0 or 1, not {number}"):
         views_for(number)
 
 

@@ -107,7 +107,7 @@ def test_the_query_is_the_weighted_sum_of_both() -> None:
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
 def test_a_weight_is_a_share(weight: float) -> None:
-    with pytest.raises(UsageError, match="--text-weight is a share from 0 to 1"):
+    with pytest.raises(UsageError, match="`text_weight` is a share from 0 to 1"):
         Words("red", weight)
 
 

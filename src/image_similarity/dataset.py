@@ -56,7 +56,7 @@ class Dataset:
             UsageError: a negative number, or one that is too long for a name.
         """
         if number < 0:
-            raise UsageError(f"--dpt_number must be 0 or more, not {number}")
+            raise UsageError(f"`dpt_number` must be 0 or more, not {number}")
         return cls.named(f"dpt_number_department{number}")
 
     @property

@@ -75,7 +75,7 @@ class _Call:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one task; the result is the exit code."""
-    return ended(lambda: _run(arguments))
+    return ended(lambda: _run(arguments), "--{}".format)
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -23,7 +23,7 @@ def department_location(department: int, domain_id: str) -> str:
     """
     Dataset.department(department)
     if not DOMAIN_ID.fullmatch(domain_id):
-        raise UsageError(f"--domain_id must be letters, digits, - and _ (such as 0341), not {domain_id!r}")
+        raise UsageError(f"`domain_id` must be letters, digits, - and _ (such as 0341), not {domain_id!r}")
     return f"s3://{BUCKET}/{KEY.format(domain_id=domain_id, department=department)}"
 
 

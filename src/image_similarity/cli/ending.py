@@ -7,8 +7,8 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from image_similarity.cli.terminal import ReaderGoneError, finish, open_streams, say
-from image_similarity.errors import ImageSimilarityError, RemovalError
+from image_similarity.cli.terminal import ReaderGoneError, finish, flag, open_streams, say, with_flags
+from image_similarity.errors import ImageSimilarityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,15 +19,15 @@ BY_SIGNAL = 128
 """What a shell adds to a signal's number: 143 is SIGTERM, which a scheduler must not take for success."""
 
 
-def ended(command: Callable[[], int]) -> int:
-    """Run a command; its exit code, once all that it wrote has been written."""
+def ended(command: Callable[[], int], flag: Callable[[str], str] = flag) -> int:
+    """Run a command; its exit code, once all that it wrote has been written. ``flag``: how an option is typed."""
     open_streams()
     with _told_to_stop() as told:
-        code = _ended(command)
+        code = _ended(command, flag)
     return BY_SIGNAL + told[0] if told and code == INTERRUPTED else code
 
 
-def _ended(command: Callable[[], int]) -> int:
+def _ended(command: Callable[[], int], flag: Callable[[str], str]) -> int:
     try:
         code = command()
         if code == INTERRUPTED:
@@ -36,10 +36,8 @@ def _ended(command: Callable[[], int]) -> int:
         return code
     except ReaderGoneError as gone:
         return gone.exit_code
-    except RemovalError as error:
-        code = _failed(f"{error} (--allow-removal)", error.exit_code)
     except ImageSimilarityError as error:
-        code = _failed(str(error), error.exit_code)
+        code = _failed(with_flags(str(error), flag), error.exit_code)
     except KeyboardInterrupt:
         say("stopped")
         code = INTERRUPTED

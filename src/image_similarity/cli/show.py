@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
-from image_similarity.cli.terminal import in_unicode, visible, visible_in_json, write
+from image_similarity.cli.terminal import in_unicode, visible, visible_in_json, with_flags, write
 from image_similarity.cli.terminal import say as say
 from image_similarity.jobs.answers import score_texts, surety_text
 
@@ -48,7 +48,7 @@ def show_answer(answer: Answer, how: Format) -> None:
     if answer.matches or plain:
         show_rows(list(columns), list(zip(*columns.values(), strict=True)), how, f"Most like {name}")
     if answer.note:
-        say(answer.note)
+        say(with_flags(answer.note))
 
 
 def recall_lines(report: FitReport) -> Iterator[str]:

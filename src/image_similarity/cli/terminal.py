@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +16,8 @@ from image_similarity.errors import ImageSimilarityError, OutputError
 # surrogate pairs, as in the name of a file that is no text. Marks of direction that only suggest one are harmless.
 _STEERING = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb]")
 _STEERING_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb]")
+_OPTION = re.compile("`([a-z][a-z0-9_]*)`")
+_UNDERSCORED = ("data_augmentation", "dpt_number", "domain_id")  # as the first version had them
 _NAMED = {"\n": r"\n", "\r": r"\r", "\x1b": r"\x1b"}
 
 
@@ -22,6 +25,16 @@ class ReaderGoneError(ImageSimilarityError):
     """Who reads has seen enough, as in ``... | head``. Nothing need be said."""
 
     exit_code = 141  # what a shell gives for a program that the signal for this has ended
+
+
+def flag(option: str) -> str:
+    """An option's name as it is typed."""
+    return f"--{option}" if option in _UNDERSCORED else f"--{option.replace('_', '-')}"
+
+
+def with_flags(text: str, flag: Callable[[str], str] = flag) -> str:
+    """A message of the library, its options named as they are typed: ```min_match``` is ``--min-match``."""
+    return _OPTION.sub(lambda found: flag(found[1]), text)
 
 
 def visible(text: str) -> str:

@@ -41,7 +41,7 @@ class ModelChoice:
         if self.precision not in PRECISIONS:
             raise UsageError(f"there is no precision {self.precision!r}: use {', '.join(PRECISIONS)}")
         if self.force_int8 and self.precision != "int8":
-            raise UsageError("--force-int8 goes with --precision int8")
+            raise UsageError("`force_int8` goes with `precision` int8")
 
     @property
     def is_description(self) -> bool:

@@ -97,12 +97,12 @@ def read_description(choice: ModelChoice) -> Description:
     """
     path = Path(choice.name)
     if choice.weights_digest is not None:
-        raise UsageError(f"{path} states its own digest: leave --weights-digest out")
+        raise UsageError(f"{path} states its own digest: leave `weights_digest` out")
     try:
         with open_file(path) as file:
             fields = tomllib.loads(file.read(LONGEST).decode())
     except OSError as error:
-        raise ModelError(f"{path}: {error.strerror or error}. --model takes the path of a model's .toml") from error
+        raise ModelError(f"{path}: {error.strerror or error}. `model` takes the path of a model's .toml") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of thousands of digits
         raise ModelError(f"{path} is not TOML: {error}") from error
     return _Fields(path, fields).description(choice.weights)

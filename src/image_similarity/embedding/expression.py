@@ -66,9 +66,9 @@ def parse_expression(text: str, is_model: Callable[[str], bool]) -> Expression:
         return Expression((Part(_name_of(waiting)),))
     names = [part.name for part in parts]
     if len(set(names)) < len(names):
-        raise UsageError(f"--model {text}: a model stands in it twice; give it one weight")
+        raise UsageError(f"`model` {text}: a model stands in it twice; give it one weight")
     if len(parts) > MOST_PARTS:
-        raise UsageError(f"--model {text}: at most {MOST_PARTS} models side by side")
+        raise UsageError(f"`model` {text}: at most {MOST_PARTS} models side by side")
     return Expression(tuple(parts), adapted)
 
 

@@ -30,7 +30,7 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
     record = RECORDS[choice.name]
     if choice.weights is not None or choice.weights_digest is not None:
         raise UsageError(
-            f"{record.name} is run as it was pulled: leave --weights out, and describe a file of your own in a .toml"
+            f"{record.name} is run as it was pulled: leave `weights` out, and describe a file of your own in a .toml"
         )
     digest = _digest(record, choice)
     return ModelSpec(

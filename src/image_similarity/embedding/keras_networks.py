@@ -113,7 +113,7 @@ def load_network(choice: ModelChoice, settings: Settings, progress: Progress) ->
         if choice.weights is None and digest != network.weights.digest:
             raise WeightsError(
                 f"{built} is not there: {choice.name} was never built from the weights {digest}. "
-                "Give their file with --weights FILE"
+                "Give their file with `weights` FILE"
             )
         kept = (folder / WEIGHTS for folder in model_folders(settings))
         here = next((folder for folder in kept if (folder / network.weights.file).exists()), cache / WEIGHTS)

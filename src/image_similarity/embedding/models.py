@@ -59,7 +59,7 @@ def _colour(*_: object) -> EmbeddingModel:
 
 def _no_weights(choice: ModelChoice) -> None:
     if choice.weights is not None or choice.weights_digest is not None:
-        raise UsageError(f"{choice.name} has no weights: leave --weights out")
+        raise UsageError(f"{choice.name} has no weights: leave `weights` out")
 
 
 def _keras_spec(choice: ModelChoice) -> ModelSpec:
@@ -134,7 +134,7 @@ def expression_of(choice: ModelChoice) -> Expression:
     """
     expression = parse_expression(choice.name, is_model)
     if len(expression.parts) > 1 and (choice.weights is not None or choice.weights_digest is not None):
-        raise UsageError("--weights and --weights-digest go with a single model, not with a mixture")
+        raise UsageError("`weights` and `weights_digest` go with a single model, not with a mixture")
     return expression
 
 
@@ -164,7 +164,7 @@ def base_spec(choice: ModelChoice) -> ModelSpec:
     """
     spec = _entry(choice)[0](choice)
     if not spec.precision and choice.precision not in ("auto", "fp32"):
-        raise UsageError(f"{choice.name} is no network and has no precision: leave --precision out")
+        raise UsageError(f"{choice.name} is no network and has no precision: leave `precision` out")
     return spec
 
 
@@ -223,7 +223,7 @@ def load_graph(choice: ModelChoice, settings: Settings, progress: Progress) -> G
 
 def _quantised(choice: ModelChoice) -> Path:
     if choice.quantised is None:
-        raise NotFittedError(f"{choice.name} has no int8 network for this dataset: run fit with --precision int8 first")
+        raise NotFittedError(f"{choice.name} has no int8 network for this dataset: run fit with `precision` int8 first")
     return choice.quantised
 
 

@@ -39,7 +39,7 @@ ANSWERS = {
     "RevisionNotFoundError": "the repository has no such commit",
     "RemoteEntryNotFoundError": "the repository has no such file",
 }
-CARRY = "Without internet, use a folder that `image-similarity models pull NAME --to DIR` made elsewhere"
+CARRY = "Without internet, pull it on another machine into a folder (`to`) and carry that here"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ NETWORK, NUMBERS, RECORD = "model.xml", "model.bin", "record.json"
 DIGITS = 8  # of the digest, in the key of the features
 # What little time goes into and much precision comes from: means, normalisation over channels, the preprocessing.
 KEPT_FINE = ("AvgPool", "Concat", "Divide", "LRN", "Multiply", "Power", "ReduceMean", "Subtract")
-INSTALL = "--precision int8 needs NNCF: pip install 'image-similarity[int8]'"
+INSTALL = "`precision` int8 needs NNCF: pip install 'image-similarity[int8]'"
 
 
 def digest_of(folder: Path) -> str:

@@ -43,7 +43,7 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
         ModelError: its description cannot be read.
     """
     if choice.weights is not None or choice.weights_digest is not None:
-        raise UsageError(f"{choice.name} is run as it was pulled: leave --weights out")
+        raise UsageError(f"{choice.name} is run as it was pulled: leave `weights` out")
     shelf = find(choice.shelves, choice.name)
     if shelf is None:
         repository_of(choice.name)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
-WAYS_OUT = "Give the file with --weights FILE, or use --model colour-shape, which needs none"
+WAYS_OUT = "Give the file with `weights` FILE, or use `model` colour-shape, which needs none"
 ALGORITHMS = {32: "md5", 64: "sha256"}
 
 
@@ -37,7 +37,7 @@ def check_digest(digest: str) -> str:
     """
     digest = digest.strip().lower()
     if len(digest) not in ALGORITHMS or not set(digest) <= set("0123456789abcdef"):
-        raise UsageError("--weights-digest takes an MD5 (32 hexadecimal digits) or a SHA-256 (64)")
+        raise UsageError("`weights_digest` takes an MD5 (32 hexadecimal digits) or a SHA-256 (64)")
     return digest
 
 

@@ -47,7 +47,8 @@ class RemovalLimit:
         examples = ", ".join(gone[:SHOWN])
         raise RemovalError(
             f"{len(gone):,} of {products:,} products would be taken away ({examples}, ...): {why()}. At most "
-            f"{self.share:.0%} may go without being asked for; nothing was taken away. If they are to go, say so"
+            f"{self.share:.0%} may go without being asked for; nothing was taken away. If they are to go, say so "
+            "(`allow_removal`)"
         )
 
 

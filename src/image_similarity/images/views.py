@@ -49,7 +49,7 @@ def views_for(data_augmentation: int) -> tuple[str, ...]:
         UsageError: any other number.
     """
     if data_augmentation not in (0, 1):
-        raise UsageError(f"--data_augmentation is 0 or 1, not {data_augmentation}")
+        raise UsageError(f"`data_augmentation` is 0 or 1, not {data_augmentation}")
     return SIX_VIEWS if data_augmentation else ONE_VIEW
 
 

@@ -251,5 +251,5 @@ def _decided(
 
     precision = decide(networks[0], dataset, settings, all_have).precision
     if precision == "int8":  # of the first alone; the others have none
-        raise NotFittedError("a mixture is asked in int8 only where --precision int8 says so")
+        raise NotFittedError("a mixture is asked in int8 only where `precision` int8 says so")
     return tuple(replace(part, precision=precision) if part in networks else part for part in parts)

@@ -64,8 +64,8 @@ def use(dataset: Dataset, settings: Settings, model: ModelChoice = DEFAULT_CHOIC
     asked = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(folder, dataset, key))
     if not has_dictionary(folder, dataset, asked.key):
         raise NotFittedError(
-            f"{dataset.name} is not fitted with {model.name}: run fit --dataset {dataset.name} --model {model.name} "
-            "first; the model in use goes on answering meanwhile"
+            f"{dataset.name} is not fitted with {model.name}: run fit with that model first; the model in use goes on "
+            "answering meanwhile"
         )
     try:
         former = model_in_use(dataset, settings)

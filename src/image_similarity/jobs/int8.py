@@ -98,7 +98,7 @@ def with_int8(
     if not check.passed and not model.force_int8:
         raise ModelError(
             f"{check}. That is too far from fp32 (at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "
-            f"{MOST_LOST:.2f} lower): use --precision bf16, or --force-int8 to have it all the same"
+            f"{MOST_LOST:.2f} lower): use `precision` bf16, or `force_int8` to have it all the same"
         )
     return chosen, check
 

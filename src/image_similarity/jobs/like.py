@@ -37,15 +37,15 @@ def weighing(like: Like | None, model: Chosen) -> Callable[[NDArray[np.floating]
     if like is None:
         return lambda vectors: vectors
     if like not in LIKES:
-        raise UsageError(f"--like is {' or '.join(LIKES)}, not {like!r}")
+        raise UsageError(f"`like` is {' or '.join(LIKES)}, not {like!r}")
     if model.learned is not None:
-        raise UsageError(f"--like needs the parts of {model.name} apart: leave +adapted out")
+        raise UsageError(f"`like` needs the parts of {model.name} apart: leave +adapted out")
     counted = np.zeros(sum(spec.dimension for spec in model.specs), np.float32)
     for name, place in parts_of(model):
         counted[place] = (name in OF_COLOUR) == (like == "colour")
     if not counted.any():
         better = f"{model.name}+0.2*colour" if like == "colour" else f"{model.name}+colour-shape"
-        raise UsageError(f"no part of {model.name} sees {like}: fit with --model {better!r}")
+        raise UsageError(f"no part of {model.name} sees {like}: fit with `model` {better!r}")
 
     def weighed(vectors: NDArray[np.floating]) -> Floats:
         kept = vectors.astype(np.float32) * counted

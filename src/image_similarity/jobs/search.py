@@ -220,7 +220,7 @@ def _judge(
     stored: StoredIndex, model: Chosen, dataset: Dataset, settings: Settings, options: SearchOptions, several: bool
 ) -> Judge:
     path = calibration_file(settings, dataset, model.key, len(stored.manifest.views))
-    others = {"--crops": options.crops, "--text": options.words is not None, "--like": options.like is not None}
+    others = {"`crops`": options.crops, "`text`": options.words is not None, "`like`": options.like is not None}
     others["several photos"] = several
     way = " with ".join([options.aggregate, *(flag for flag, is_there in others.items() if is_there)])
     return judge(path, model.key, stored.manifest.generation, way, options.min_match)
@@ -231,7 +231,7 @@ def _views(database: Database, indexes: Path, recipe: Recipe, options: SearchOpt
         return ONE_VIEW
     views = fitted_views(database, indexes, recipe)
     if options.data_augmentation == 1 and len(views) < len(SIX_VIEWS):
-        raise UsageError("the dataset has no features of the six views: run fit with --data_augmentation 1 first")
+        raise UsageError("the dataset has no features of the six views: run fit with `data_augmentation` 1 first")
     return views
 
 

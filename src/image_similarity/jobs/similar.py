@@ -50,7 +50,7 @@ def similar(
             that the model has not.
     """
     if number is not None and number < 1:
-        raise UsageError(f"--number must be 1 or more, not {number}")
+        raise UsageError(f"`number` must be 1 or more, not {number}")
     folders = Folders(settings.root)
     trained = folders.trained_models
     asked = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(trained, dataset, key))

@@ -82,10 +82,10 @@ def judge(path: Path, key: str, generation: int, aggregate: str, min_match: floa
         StoreError: ``min_match`` needs a calibration and it is damaged.
     """
     if min_match is not None and not 0 <= min_match <= 1:
-        raise UsageError(f"--min-match is a probability from 0 to 1, not {min_match}")
+        raise UsageError(f"`min_match` is a probability from 0 to 1, not {min_match}")
     if aggregate != AGGREGATE:
         if min_match is not None:
-            raise UsageError(f"--min-match knows the scores of --aggregate {AGGREGATE} only, not of {aggregate}")
+            raise UsageError(f"`min_match` knows the scores of `aggregate` {AGGREGATE} only, not of {aggregate}")
         return Judge(None)
     try:
         kept = read_calibration(path, key)
@@ -95,7 +95,7 @@ def judge(path: Path, key: str, generation: int, aggregate: str, min_match: floa
         return Judge(None, note=str(error))
     if kept is None and min_match is not None:
         raise NotFittedError(
-            f"--min-match needs to know how sure a score is (there is no {path}): run image-similarity calibrate first"
+            f"`min_match` needs to know how sure a score is (there is no {path}): run image-similarity calibrate first"
         )
     return Judge(kept, min_match, OLDER if kept and kept.generation != generation else "")
 

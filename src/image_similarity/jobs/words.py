@@ -35,7 +35,7 @@ class Words:
         if not self.text.strip():
             raise UsageError("there are no words to search for")
         if not 0 <= self.weight <= 1:
-            raise UsageError(f"--text-weight is a share from 0 to 1, not {self.weight}")
+            raise UsageError(f"`text_weight` is a share from 0 to 1, not {self.weight}")
 
 
 def check_words(words: Words | None, choice: ModelChoice, *, wanted: bool) -> None:
@@ -54,7 +54,7 @@ def check_words(words: Words | None, choice: ModelChoice, *, wanted: bool) -> No
 
         text_side(choice)
     elif wanted:
-        raise UsageError("there is nothing to search for: give a photo, or words with --text")
+        raise UsageError("there is nothing to search for: give a photo, or words with `text`")
 
 
 def words_vector(

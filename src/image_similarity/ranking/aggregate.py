@@ -50,7 +50,7 @@ def check_ranking(number: int, aggregate: str) -> None:
     if aggregate not in AGGREGATES:
         raise UsageError(f"there is no aggregate {aggregate!r}: use {', '.join(AGGREGATES)}")
     if number < 1:
-        raise UsageError(f"--number must be 1 or more, not {number}")
+        raise UsageError(f"`number` must be 1 or more, not {number}")
 
 
 def rank_products(

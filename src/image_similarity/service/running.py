@@ -136,8 +136,8 @@ def check_keys(options: ServiceOptions, settings: Settings) -> None:
     """
     if options.wants_keys and not Keys(settings.root / FILE).all():
         raise UsageError(
-            f"the service at {options.host} asks for API keys and there are none: run `image-similarity keys add NAME "
-            "--scope read` first, or say --insecure"
+            f"the service at {options.host} asks for API keys and there are none: make one with "
+            "`image-similarity keys add NAME`, or let everybody in with `insecure`"
         )
 
 
@@ -147,5 +147,5 @@ def _listening(options: ServiceOptions) -> socket.socket:
         return socket.create_server((options.host, options.port), family=family, backlog=WAITING, reuse_port=False)
     except OSError as error:
         raise UsageError(
-            f"cannot listen at {options.host}:{options.port}: {error.strerror or error}. Choose another --port"
+            f"cannot listen at {options.host}:{options.port}: {error.strerror or error}. Choose another `port`"
         ) from error

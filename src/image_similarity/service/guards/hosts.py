@@ -61,7 +61,7 @@ class Guard:
         hosts = headers.getlist("host")
         here = _place("//" + hosts[0], 0) if len(hosts) == 1 else None
         if here is None or not (self.any_host or here[0] in self.hosts):
-            return "The service does not go by this name; list the names that it has with --allowed-host."
+            return "The service does not go by this name; list the names that it has with `allowed_host`."
         origin = headers.get("origin")
         if scope["method"] in SAFE_METHODS or origin is None:
             return ""
@@ -72,7 +72,7 @@ class Guard:
         own = here[0] == name and (here[1] or DEFAULT_PORTS[scheme]) == port  # a proxy may speak https for us
         if own or asking in self.origins:
             return ""
-        return "A page of another site cannot change anything here; list sites that may with --cors-origin."
+        return "A page of another site cannot change anything here; list sites that may with `cors_origin`."
 
 
 def _named(host: str) -> str:
