@@ -23,12 +23,12 @@ def adapt(
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
     pairs: Annotated[
-        Path | None, typer.Option(help="A table of products that are alike: product_id,similar_product_id.")
+        Path | None, typer.Option(help="Table of similar products: product_id,similar_product_id.")
     ] = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Learn from the products with several images what to overlook; kept only if it helps."""
+    """Learn from products with several images which differences to ignore; kept only if it helps."""
     from image_similarity.catalogue.pairs import read_pairs
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace

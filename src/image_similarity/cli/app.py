@@ -85,9 +85,9 @@ def with_only(asked: Sequence[str]) -> typer.Typer:
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to put the sample shop and the page.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder for the sample shop and the page.")] = Path("demo"),
 ) -> None:
-    """Draw a sample shop, fit it, search it with users' photos, and write a page with the pictures."""
+    """Draw a sample shop, fit it, search it with users' photos and write a page with the results."""
     from image_similarity.cli import show
     from image_similarity.jobs.demo import run_demo
 
@@ -101,8 +101,8 @@ def demo(
 
 @app.command()
 def sample(
-    folder: Annotated[Path, typer.Argument(help="A new folder.")],
-    seed: Annotated[int, typer.Option(help="Another seed draws another shop.")] = 2019,
+    folder: Annotated[Path, typer.Argument(help="New folder to draw into.")],
+    seed: Annotated[int, typer.Option(help="Random seed of the shop.")] = 2019,
 ) -> None:
     """Draw a sample shop: products, pictures, users' photos and the right answers."""
     from image_similarity.cli import show
@@ -115,22 +115,26 @@ def sample(
 
 @app.command()
 def extract(
-    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="The dataset's name.")] = None,
-    catalogue: Annotated[str | None, typer.Option(help="A table with addresses; a path or s3://bucket/key.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Name of the dataset.")] = None,
+    catalogue: Annotated[str | None, typer.Option(help="Table of image URLs: a path or s3://bucket/key.")] = None,
     products: o.Products = None,
     column: o.Column = None,
     columns: o.ColumnsFile = None,
     dpt_number: Annotated[
         int | None,
-        typer.Option("--dpt-number", "--dpt_number", min=0, help="A department, 0 for all, from its listing."),
+        typer.Option(
+            "--dpt-number", "--dpt_number", min=0, help="Department number from the first version's listing; 0 for all."
+        ),
     ] = None,
     domain_id: Annotated[
-        str, typer.Option("--domain-id", "--domain_id", help="The domain of the department's listing.")
+        str, typer.Option("--domain-id", "--domain_id", help="Domain of the department's listing.")
     ] = "0341",
-    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Downloads at a time.")] = 16,
-    per_second: Annotated[float | None, typer.Option(min=0.01, help="At most so many downloads a second.")] = None,
-    tries: Annotated[int, typer.Option(min=1, max=20, help="Attempts for each image.")] = 5,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for images that are there.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Number of parallel downloads.")] = 16,
+    per_second: Annotated[float | None, typer.Option(min=0.01, help="Maximum downloads per second.")] = None,
+    tries: Annotated[int, typer.Option(min=1, max=20, help="Attempts per image.")] = 5,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Download again images that changed on the server.")
+    ] = False,
     allow_removal: o.AllowRemoval = False,
     header: o.Headers = None,
     strict: o.Strict = False,
@@ -139,7 +143,7 @@ def extract(
     endpoint_url: o.EndpointUrl = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Download a catalogue's images, from a table or from a department's listing on S3."""
+    """Download a catalogue's images, from a table or a department's listing on S3."""
     from image_similarity.cli import show
     from image_similarity.images.own_headers import parse_headers
     from image_similarity.images.waiting import DownloadOptions
@@ -178,7 +182,9 @@ def extract(
 @app.command()
 def fit(
     dataset: o.Dataset,
-    catalogue: Annotated[str | None, typer.Option(help="A folder or a table; else data/dataset/NAME.")] = None,
+    catalogue: Annotated[
+        str | None, typer.Option(help="Folder or table of images. [default: data/dataset/NAME]")
+    ] = None,
     products: o.Products = None,
     column: o.Column = None,
     columns: o.ColumnsFile = None,
@@ -189,7 +195,9 @@ def fit(
     force_int8: o.ForceInt8 = False,
     data_augmentation: Annotated[
         int,
-        typer.Option("--data-augmentation", "--data_augmentation", min=0, max=1, help="1: six views of each image."),
+        typer.Option(
+            "--data-augmentation", "--data_augmentation", min=0, max=1, help="1: embed six views of each image."
+        ),
     ] = 0,
     number: o.Number = 10,
     aggregate: o.Ways = o.Aggregate.best,
@@ -199,7 +207,7 @@ def fit(
     format: o.ReportFormats = o.ReportFormat.text,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Compute the features that are missing, and each product's most similar products."""
+    """Embed a catalogue's images and write each product's recommendations; only new and changed images are computed."""
     from image_similarity.cli import licences, show
 
     downloads = downloads_with(header)
@@ -244,7 +252,7 @@ def failures(
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """List the images that the latest extract and fit could not use, and why."""
+    """List the images that the last extract and fit could not use, and why."""
     from image_similarity.cli import show
 
     show.show_failures(opened(workspace).failures(dataset), format)

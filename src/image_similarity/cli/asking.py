@@ -21,17 +21,17 @@ DEFAULT_WORKSPACE = Path("data")
 
 def similar(
     dataset: o.Dataset,
-    product: Annotated[str | None, typer.Argument(help="A product's id; without it, one by chance.")] = None,
+    product: Annotated[str | None, typer.Argument(help="Product id; a random product if left out.")] = None,
     model: o.Model = IN_USE,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
-    number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="At most so many products.")] = None,
+    number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="Maximum number of products.")] = None,
     like: o.Like = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Show the products most similar to one."""
+    """Show the products most similar to a product."""
     from image_similarity.cli import show
 
     choice = ModelChoice(model, None, weights_digest, precision.value)
@@ -44,7 +44,7 @@ def search(
     dataset: o.Dataset,
     photo: Annotated[
         list[str] | None,
-        typer.Argument(help="A photo's path or address; - reads standard input. Several are of one thing."),
+        typer.Argument(help="Path or URL of a photo, - for standard input. Several photos show the same thing."),
     ] = None,
     text: o.Text = None,
     text_weight: o.TextWeight = 0.5,
@@ -59,7 +59,7 @@ def search(
             "--data_augmentation",
             min=0,
             max=1,
-            help="Compare with the six views; as fitted when left out.",
+            help="1: search all six views. [default: as fitted]",
         ),
     ] = None,
     number: o.Number = 10,
@@ -67,15 +67,18 @@ def search(
     filter: o.Filter = None,  # noqa: A002 (the flag's name)
     min_match: o.MinMatch = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say why: parts of the score, and where on the photo (in --html: a map).")
+        bool,
+        typer.Option(
+            "--explain", help="Explain each match: parts of the score and where on the photo (with --html: a heat map)."
+        ),
     ] = False,
-    crops: Annotated[bool, typer.Option("--crops", help="Ask with the photo, its middle and its corners.")] = False,
+    crops: Annotated[bool, typer.Option("--crops", help="Search with the photo, its centre and its corners.")] = False,
     like: o.Like = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Find the products that look most like what is on a photo, or like what some words say, or both."""
+    """Find the products that look most like a photo, or match a text, or both."""
     from image_similarity.cli import show
 
     with Bars() as bars:

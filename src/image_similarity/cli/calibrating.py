@@ -23,13 +23,14 @@ def calibrate(
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
     known: Annotated[
-        float, typer.Option(help="The share of photos whose product is in the catalogue: your guess, between 0 and 1.")
+        float,
+        typer.Option(help="Your estimate of the share of photos whose product is in the catalogue, between 0 and 1."),
     ] = 0.5,
-    pictures: Annotated[int, typer.Option(min=30, help="How many pictures of the catalogue ask it.")] = 600,
+    pictures: Annotated[int, typer.Option(min=30, help="Number of catalogue images to learn from.")] = 600,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Learn how sure a search's answer is, from the catalogue's own pictures."""
+    """Learn match probabilities from the catalogue itself."""
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 

@@ -19,16 +19,18 @@ BAR = 40  # characters of the longest bar of the histogram
 
 
 def compare(
-    old: Annotated[str, typer.Argument(help="The one model, as --model takes it.")],
-    new: Annotated[str, typer.Argument(help="The other.")],
+    old: Annotated[str, typer.Argument(help="First model, as in --model.")],
+    new: Annotated[str, typer.Argument(help="Second model.")],
     dataset: o.Dataset,
     number: o.Number = 10,
-    shown: Annotated[int, typer.Option(min=0, help="Products that change most, on the page and in JSON.")] = 20,
+    shown: Annotated[
+        int, typer.Option(min=0, help="Number of the most changed products to show, on the page and in JSON.")
+    ] = 20,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Compare the similar products of two fitted models: how many stay, and which products change most."""
+    """Compare the recommendations of two models."""
     from image_similarity.cli import show
     from image_similarity.cli.evaluating import show_results
 
@@ -49,11 +51,13 @@ def compare(
 
 def use(
     dataset: o.Dataset,
-    model: Annotated[str | None, typer.Argument(help="The model, as --model takes it; left out: which it is.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="Model, as in --model; shows the current one if left out.")
+    ] = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Ask a dataset with this model wherever none is named; the one before answers until the very moment."""
+    """Set or show a dataset's default model."""
     from image_similarity.cli import show
 
     now = opened(workspace).use(dataset, model)

@@ -26,35 +26,38 @@ def evaluate(
     dataset: o.Dataset,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", "-m", help="A model as everywhere; again for another beside it."),
+        typer.Option("--model", "-m", help="Model to evaluate; repeat to compare several."),
     ] = None,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precisions = o.Precision.auto,
     labels: Annotated[
-        str | None, typer.Option(help="A table query,product_id of photos, or product_id,similar_product_id of picks.")
+        str | None,
+        typer.Option(
+            help="Table of right answers: query,product_id for photos, or product_id,similar_product_id for products."
+        ),
     ] = None,
     protocol: Annotated[
         list[str] | None,
-        typer.Option(help="Only this: one-image-out, own-out, simulated, photos or picks; again for more."),
+        typer.Option(help="Run only this protocol: one-image-out, own-out, simulated, photos or picks; repeatable."),
     ] = None,
     own_out: Annotated[
-        str | None, typer.Option("--own-out", help="The attribute that own-out is about; else the colour.")
+        str | None, typer.Option("--own-out", help="Attribute that own-out leaves out. [default: the colour]")
     ] = None,
-    simulated: Annotated[int, typer.Option(min=0, help="How many simulated photos.")] = 200,
+    simulated: Annotated[int, typer.Option(min=0, help="Number of simulated photos.")] = 200,
     stored_only: Annotated[
-        bool, typer.Option("--stored-only", help="Ask with stored features alone: no photos, no speed, no network.")
+        bool, typer.Option("--stored-only", help="Use stored vectors only: no photos, no speed measurement.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed takes other samples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the samples.")] = 0,
     at_least: Annotated[
         list[str] | None,
-        typer.Option("--at-least", help="[protocol:]metric=value, as R@1=0.7: exit code 4 below it; again for more."),
+        typer.Option("--at-least", help="Exit with code 4 below [protocol:]metric=value, as in R@1=0.7; repeatable."),
     ] = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Ask what the answers are known of: how often does the right product come first?"""
+    """Measure how often the right product comes first."""
     from image_similarity.evaluation.bars import missed, parse_bar
     from image_similarity.jobs.evaluation import EvaluateOptions
 

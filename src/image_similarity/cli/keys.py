@@ -30,7 +30,7 @@ def add(
     days: Annotated[int | None, typer.Option(min=1, help="How long it lasts; left out, until it is removed.")] = None,
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Make an API key and print it: it is shown this once."""
+    """Create an API key and print it, this once."""
     from image_similarity.cli import show
     from image_similarity.service.guards.keys import Allowed
 
@@ -44,7 +44,7 @@ def list_keys(
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Every API key: its name, what it is for, and until when."""
+    """List API keys: name, scope, expiry."""
     from image_similarity.cli import show
     from image_similarity.service.guards.keys import utc_now
 
@@ -71,7 +71,7 @@ def remove(
     name: Annotated[str, typer.Argument(help="From the list.")],
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Take an API key back; a running service refuses it at once."""
+    """Revoke an API key; a running service rejects it at once."""
     from image_similarity.cli import show
 
     _keys(workspace).remove(name)

@@ -12,7 +12,7 @@ from image_similarity.cli.opening import opened
 from image_similarity.cli.progress import Bars
 
 models = typer.Typer(
-    help="List the models that there are, pull them, verify what was pulled.",
+    help="List, download and verify embedding models.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -25,7 +25,7 @@ def list_models(
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Every model by name: what it is, its licence, its size, and whether it is here."""
+    """List all models with licence, size and whether they are on this machine."""
     from image_similarity.cli import show
 
     rows = opened(workspace).models()
@@ -57,7 +57,7 @@ def pull(
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Bring models from the hub; each file is checked and locked by its SHA-256."""
+    """Download models from the hub; each file is checked and locked by its SHA-256."""
     from dataclasses import asdict
 
     from image_similarity.cli import show
@@ -94,7 +94,7 @@ def verify(
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Hash every file that was pulled and compare it with the lock."""
+    """Check every downloaded file against the lock file."""
     from dataclasses import asdict
 
     from image_similarity.cli import show

@@ -57,52 +57,64 @@ class Scope(StrEnum):
 
 
 Workspace = Annotated[
-    Path, typer.Option("--workspace", "-w", envvar="IMAGE_SIMILARITY_WORKSPACE", help="The data directory.")
+    Path, typer.Option("--workspace", "-w", envvar="IMAGE_SIMILARITY_WORKSPACE", help="Data directory.")
 ]
-Dataset = Annotated[str, typer.Option("--dataset", "-d", help="The dataset's name.")]
+Dataset = Annotated[str, typer.Option("--dataset", "-d", help="Name of the dataset.")]
 Model = Annotated[
     str,
-    typer.Option("--model", "-m", help="A name from `models list`, timm:NAME, a .toml, or several: VGG+0.2*colour."),
+    typer.Option(
+        "--model",
+        "-m",
+        help="Embedding model: from `models list`, timm:NAME, a .toml file, or a mixture such as VGG+0.2*colour.",
+    ),
 ]
-Weights = Annotated[Path | None, typer.Option(help="A local file of the network's weights.")]
-WeightsDigest = Annotated[str | None, typer.Option(help="MD5 or SHA-256 of your own weights.")]
+Weights = Annotated[Path | None, typer.Option(help="Local file with the network's weights.")]
+WeightsDigest = Annotated[str | None, typer.Option(help="MD5 or SHA-256 of these weights.")]
 Precisions = Annotated[
     Precision,
-    typer.Option("--precision", help="auto: as fitted, else bf16 where the processor has it, else fp32."),
+    typer.Option(
+        "--precision", help="Numeric precision; auto: as fitted, else bf16 if the processor has it, else fp32."
+    ),
 ]
-ForceInt8 = Annotated[
-    bool, typer.Option("--force-int8", help="Use int8 although its check finds it too far from fp32.")
-]
-Number = Annotated[int, typer.Option("--number", "-n", min=1, help="How many products.")]
-Products = Annotated[
-    str | None, typer.Option(help="A table of titles and descriptions, where the catalogue has them apart.")
-]
+ForceInt8 = Annotated[bool, typer.Option("--force-int8", help="Use int8 even if its check finds it too far from fp32.")]
+Number = Annotated[int, typer.Option("--number", "-n", min=1, help="Number of products to return.")]
+Products = Annotated[str | None, typer.Option(help="Separate table of titles and descriptions.")]
 Column = Annotated[
     list[str] | None,
-    typer.Option("--column", help="Which column is which, as in image=Photo: product, image, image_id, title, ..."),
+    typer.Option(
+        "--column", help="Map a column, as in image=Photo (product, image, image_id, title, ...); repeatable."
+    ),
 ]
-ColumnsFile = Annotated[Path | None, typer.Option("--columns", help="A .toml file that says the same.")]
-Ways = Annotated[Aggregate, typer.Option(help="best pair of images, mean of all pairs, or the first version's votes.")]
-Filter = Annotated[str | None, typer.Option(help="Only such products, as in 'price < 50 and brand = \"Kipsta\"'.")]
-Text = Annotated[str | None, typer.Option(help="What to look for, in words; beside a photo or without one.")]
-TextWeight = Annotated[float, typer.Option(min=0, max=1, help="The share of the words beside a photo.")]
+ColumnsFile = Annotated[Path | None, typer.Option("--columns", help="TOML file with the same mapping.")]
+Ways = Annotated[
+    Aggregate,
+    typer.Option(
+        help="How image scores become a product score: best pair, mean of all pairs, or the first version's votes."
+    ),
+]
+Filter = Annotated[
+    str | None, typer.Option(help="Return only matching products, as in 'price < 50 and brand = \"Kipsta\"'.")
+]
+Text = Annotated[str | None, typer.Option(help="Text query, alone or combined with a photo.")]
+TextWeight = Annotated[float, typer.Option(min=0, max=1, help="Weight of the text when combined with a photo.")]
 MinMatch = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="Leave out products that are it with less than this probability; see calibrate."),
+    typer.Option(min=0, max=1, help="Drop matches below this probability of being the same product; needs calibrate."),
 ]
-Like = Annotated[Likes | None, typer.Option(help="Only the shape counts (another colour, same thing), or the colour.")]
-Formats = Annotated[Format, typer.Option(help="How to print the results.")]
-ReportFormats = Annotated[ReportFormat, typer.Option("--format", help="json: the report as one document, for scripts.")]
-Html = Annotated[Path | None, typer.Option(help="Also write the results as a page with pictures.")]
+Like = Annotated[Likes | None, typer.Option(help="Match only shape (same thing, other colours) or only colour.")]
+Formats = Annotated[Format, typer.Option(help="Output format.")]
+ReportFormats = Annotated[ReportFormat, typer.Option("--format", help="Output format; json for scripts.")]
+Html = Annotated[Path | None, typer.Option(help="Also write an HTML page with pictures.")]
 Headers = Annotated[
     list[str] | None,
     typer.Option(
-        "--header", help="'Name: value' to send, or 'images.example: Name: value' to one host of several; repeatable."
+        "--header",
+        help="HTTP header to send, 'Name: value', or 'images.example: Name: value' for one host; repeatable.",
     ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures whose files were cut short.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Reject truncated image files instead of repairing them.")]
 AllowRemoval = Annotated[
-    bool, typer.Option("--allow-removal", help="Go on although many products of the dataset are no longer listed.")
+    bool, typer.Option("--allow-removal", help="Continue even if many products of the dataset are no longer listed.")
 ]
-ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file of AWS keys.")]
-EndpointUrl = Annotated[str | None, typer.Option(help="Another S3 than Amazon's.")]
+ConfigFile = Annotated[Path, typer.Option("--config", help="The first version's file with AWS credentials.")]
+EndpointUrl = Annotated[str | None, typer.Option(help="URL of an S3-compatible server.")]

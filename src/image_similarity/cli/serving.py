@@ -28,40 +28,51 @@ DEFAULT_WORKSPACE = Path("data")
 
 def serve(
     dataset: Annotated[
-        str | None, typer.Option("--dataset", "-d", help="The dataset's name; left out where there is but one.")
+        str | None, typer.Option("--dataset", "-d", help="Name of the dataset; not needed when there is only one.")
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", "-m", help="Once or more: the first answers where a request names none."),
+        typer.Option("--model", "-m", help="Model to serve; repeatable, the first is the default."),
     ] = None,
     precision: o.Precisions = o.Precision.auto,
-    host: Annotated[str, typer.Option(help="Where to listen; others than this machine need API keys.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of TCP.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; anything but this machine requires API keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port to listen on.")] = 8000,
     keys: Annotated[
-        bool, typer.Option("--keys", help="Ask for API keys on this machine too: where a proxy lets others in.")
+        bool, typer.Option("--keys", help="Require API keys on this machine too, as behind a proxy.")
     ] = False,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Let everybody in who can reach it.")] = False,
-    allowed_host: Annotated[list[str] | None, typer.Option(help="A name that the service goes by.")] = None,
-    cors_origin: Annotated[list[str] | None, typer.Option(help="A site whose pages may use it.")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Do not require API keys.")] = False,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="Host name the service is reached by; repeatable.")
+    ] = None,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option(help="Web site whose pages may call the service; repeatable.")
+    ] = None,
     fetch_from: Annotated[
-        list[str] | None, typer.Option(help="A host or network of your own that pictures may be fetched from.")
+        list[str] | None, typer.Option(help="Host or network of your own that images may be fetched from; repeatable.")
     ] = None,
     proxy: Annotated[
-        list[str] | None, typer.Option(help="Address of a proxy whose X-Forwarded-For is believed, such as 127.0.0.1.")
+        list[str] | None,
+        typer.Option(help="Address of a trusted proxy that sets X-Forwarded-For, such as 127.0.0.1; repeatable."),
     ] = None,
-    connections: Annotated[
-        int, typer.Option(min=1, max=4096, help="Connections at a time; more are turned away.")
-    ] = 1000,
-    queue: Annotated[int, typer.Option(min=1, max=10_000, help="Searches at a time; more are told to wait.")] = 64,
-    batch: Annotated[int, typer.Option(min=1, max=256, help="Photos that go through the network together.")] = 16,
-    rate: Annotated[float, typer.Option(min=0, help="Requests a second of one key or address; 0: any number.")] = 0.0,
-    photos: Annotated[int, typer.Option(min=0, help="Photos that are kept, so that answers can be shared.")] = 10_000,
+    connections: Annotated[int, typer.Option(min=1, max=4096, help="Maximum number of open connections.")] = 1000,
+    queue: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Maximum number of searches in progress; more get 503.")
+    ] = 64,
+    batch: Annotated[int, typer.Option(min=1, max=256, help="Maximum number of photos embedded together.")] = 16,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Requests per second allowed for one API key or address; 0: no limit.")
+    ] = 0.0,
+    photos: Annotated[
+        int, typer.Option(min=0, help="Number of photos to keep so that results can be shared.")
+    ] = 10_000,
     rebuild_after: Annotated[
-        int, typer.Option(min=0, help="Products put or taken away before the index is built anew.")
+        int, typer.Option(min=0, help="Rebuild the index after this many product changes.")
     ] = 2000,
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Serve searches over HTTP, and a page to try them on."""
+    """Start the HTTP service and its search page."""
     from image_similarity.cli import show
     from image_similarity.dataset import Dataset
     from image_similarity.embedding.choice import IN_USE, ModelChoice
