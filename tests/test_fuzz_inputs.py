@@ -31,6 +31,7 @@ from image_similarity.dictionary.files import COLUMNS, Dictionary
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.described import load_described, read_description
 from image_similarity.embedding.expression import parse_expression
+from image_similarity.embedding.shelf import Shelf
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter
@@ -188,6 +189,26 @@ def test_any_file_as_a_description_or_as_names_of_columns(here: Here, content: b
         lambda: read_description(ModelChoice(str(path))),
         lambda: ColumnNames.given(read_names(path)),
     )
+
+
+LOCKED = {"repo": "a/b", "revision": "c" * 40, "licence": "MIT", "files": {"x.onnx": {"sha256": "0" * 64, "bytes": 5}}}
+LOCK_PARTS = ("told", "models", "format", "entry", *LOCKED)
+
+
+@examples(60)
+@example("told", None)
+@example("repo", "a\0b")
+@example("entry", "\ud800")
+@given(st.sampled_from(LOCK_PARTS), VALUE)
+def test_any_value_in_a_lock(here: Here, part: str, value: Any) -> None:
+    entry = LOCKED | {part: value} if part in LOCKED else LOCKED
+    lock = {"format": 1, "models": {"CLIP-B32": value if part == "entry" else entry}, "told": []}
+    if part in lock:
+        lock[part] = value
+    here.file("models.lock", json.dumps(lock).encode())
+    shelf = Shelf(here.folder)
+    all_of(lambda: shelf.has_told("a"), lambda: shelf.tell("b"), lambda: shelf.entries())
+    all_of(lambda: shelf.is_whole("CLIP-B32"), lambda: shelf.verified("CLIP-B32", "x.onnx"))
 
 
 # Names -------------------------------------------------------------------------------------------------------------
