@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LEAST_MAPPED = -3  # glibc's M_MMAP_THRESHOLD
 MOST_KEPT = -1  # its M_TRIM_THRESHOLD
-LARGE, KEPT = 12_000_000, 64_000_000
+LARGE, KEPT = 12_000_000, 16_000_000
 """Bytes. Pictures lie in blocks of sixteen million, what is computed for a moment in smaller ones; those are kept."""
 # Absent where the system has no such call (Windows): there the system itself takes pages back when memory gets short.
 GIVE_BACK: int | None = getattr(mmap, "MADV_DONTNEED", None)

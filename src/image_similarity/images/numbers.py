@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from image_similarity.images.plain import Numbers
 
-STRIP = 1 << 18  # pixels that are converted together
+STRIP = 1 << 16  # pixels that are converted together
 BYTE, TWO_BYTES = 8, 16  # bits
 WHOLE_TOPS = (0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF)  # of whole numbers of 32 bits and more: what is full light
 FRACTION_TOPS = {2.0: 1.0, 512.0: 255.0, 131072.0: 65535.0}  # of fractions: up to so much, this is full light
