@@ -124,7 +124,7 @@ def calls(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return method, given_values
 
 
-@examples(80)
+@examples(50)
 @given(calls())
 def test_any_argument_of_its_type(shop: Workspace, call: tuple[str, dict[str, Any]]) -> None:
     method, arguments = call
