@@ -31,6 +31,7 @@ from image_similarity.dictionary.files import COLUMNS, Dictionary
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.described import load_described, read_description
 from image_similarity.embedding.expression import parse_expression
+from image_similarity.embedding.shelf import Shelf
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter
@@ -113,7 +114,7 @@ PIECES = (
 )
 
 
-@examples(150)
+@examples(100)
 @given(st.one_of(st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join), ANY))
 def test_any_filter(here: Here, text: str) -> None:
     try:
@@ -162,7 +163,7 @@ def toml(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=True)
 
 
-@examples(80)
+@examples(50)
 @given(st.dictionaries(st.sampled_from(FIELDS), st.one_of(VALUE, st.sampled_from(PATHS)), min_size=1, max_size=3))
 def test_any_field_of_a_description(here: Here, changes: dict[str, Any]) -> None:
     path = describe(here.network)
@@ -190,6 +191,26 @@ def test_any_file_as_a_description_or_as_names_of_columns(here: Here, content: b
     )
 
 
+LOCKED = {"repo": "a/b", "revision": "c" * 40, "licence": "MIT", "files": {"x.onnx": {"sha256": "0" * 64, "bytes": 5}}}
+LOCK_PARTS = ("told", "models", "format", "entry", *LOCKED)
+
+
+@examples(60)
+@example("told", None)
+@example("repo", "a\0b")
+@example("entry", "\ud800")
+@given(st.sampled_from(LOCK_PARTS), VALUE)
+def test_any_value_in_a_lock(here: Here, part: str, value: Any) -> None:
+    entry = LOCKED | {part: value} if part in LOCKED else LOCKED
+    lock = {"format": 1, "models": {"CLIP-B32": value if part == "entry" else entry}, "told": []}
+    if part in lock:
+        lock[part] = value
+    here.file("models.lock", json.dumps(lock).encode())
+    shelf = Shelf(here.folder)
+    all_of(lambda: shelf.has_told("a"), lambda: shelf.tell("b"), lambda: shelf.entries())
+    all_of(lambda: shelf.is_whole("CLIP-B32"), lambda: shelf.verified("CLIP-B32", "x.onnx"))
+
+
 # Names -------------------------------------------------------------------------------------------------------------
 
 
@@ -208,7 +229,7 @@ def test_any_names_of_columns(here: Here, names: dict[str, Any], written: list[s
     )
 
 
-@examples(80)
+@examples(40)
 @given(ANY)
 def test_any_name_of_a_dataset(here: Here, name: str) -> None:
     try:
@@ -297,7 +318,7 @@ def read_all(path: Path) -> None:
     )
 
 
-@examples(120)
+@examples(50)
 @given(
     HEADER, ROWS, st.sampled_from(",;\t|"), st.sampled_from(("utf-8", "utf-16", "cp1252")), st.sampled_from(("", '"'))
 )
@@ -319,7 +340,7 @@ JSON = st.recursive(
 OBJECT = st.dictionaries(st.one_of(st.sampled_from(HEADERS), ANY), JSON, max_size=6)
 
 
-@examples(120)
+@examples(50)
 @given(st.lists(OBJECT, max_size=5), st.sampled_from(("lines", "array", "wrapped")), st.booleans())
 def test_any_rows_of_json(here: Here, rows: list[dict[str, Any]], form: str, escaped: bool) -> None:
     whole: Any = rows if form == "array" else {"products": rows}
@@ -341,7 +362,7 @@ KINDS: tuple[Any, ...] = (
 )
 
 
-@examples(80)
+@examples(40)
 @given(
     st.dictionaries(st.one_of(st.sampled_from(HEADERS), TEXT), st.sampled_from(KINDS), min_size=1, max_size=6),
     st.data(),
@@ -370,7 +391,7 @@ def test_any_items_of_a_feed(here: Here, items: list[list[tuple[str, str]]]) -> 
 NAMED = st.tuples(ANY, st.dictionaries(st.one_of(st.sampled_from(HEADERS), ANY), JSON, max_size=5))
 
 
-@examples(15)
+@examples(10)
 @example([("b\ud800", {"co\ud800": "\udc00", "images": ["\ud800.png"], "title": "half a face \ud83d"})])
 @given(st.lists(NAMED, min_size=1, max_size=4))
 def test_any_rows_end_in_a_fit(here: Here, rows: list[tuple[str, dict[str, Any]]]) -> None:
@@ -415,7 +436,7 @@ PICKLED = st.recursive(
 )
 
 
-@examples(100)
+@examples(40)
 @given(st.one_of(st.dictionaries(ANY, st.lists(ANY, max_size=3), max_size=3), PICKLED), st.integers(0, 5), st.data())
 def test_any_pickle(here: Here, value: Any, protocol: int, data: st.DataObject) -> None:
     content = bytearray(pickle.dumps(value, protocol))
@@ -426,7 +447,7 @@ def test_any_pickle(here: Here, value: Any, protocol: int, data: st.DataObject) 
     assert not Path("was run").exists()
 
 
-@examples(60)
+@examples(20)
 @given(
     st.dictionaries(
         st.sampled_from((*COLUMNS, "x")),

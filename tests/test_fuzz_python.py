@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def calls(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return method, given_values
 
 
-@examples(80)
+@examples(50)
 @given(calls())
 def test_any_argument_of_its_type(shop: Workspace, call: tuple[str, dict[str, Any]]) -> None:
     method, arguments = call
@@ -154,3 +155,21 @@ def test_a_text_that_is_no_files_name_is_a_sentence(shop: Workspace, place: str)
     ):
         with pytest.raises(ImageSimilarityError):
             ask()
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are text there")
+def test_a_workspace_may_lie_where_a_name_is_no_text(shop: Workspace, tmp_path: Path) -> None:
+    """A folder's name is bytes: one of another encoding is half a character to Python."""
+    odd = Workspace(tmp_path / "caf\udce9")
+    odd.fit("shop", "pictures", products="products.csv", model="colour-shape")
+    odd.use("shop", "colour-shape")
+    assert odd.search("shop", "pictures/red_1.png").matches[0].product_id == "red"
+    wanted = [match.product_id for match in odd.similar("shop", "red").matches]
+    for ending in ("lookup", "pickle"):
+        (tmp_path / "caf\udce9" / "trained_models" / f"shop_model_colour-shape.{ending}").unlink()
+        assert [match.product_id for match in odd.similar("shop", "red").matches] == wanted
+    table = tmp_path / "caf\udce9" / "images.csv"
+    table.write_text("product_id,image\nred,red_1.png\n")
+    paint_shop(table.parent)
+    with pytest.raises(ImageSimilarityError, match="the path of the file is not UTF-8"):
+        odd.fit("other", table, model="colour-shape")

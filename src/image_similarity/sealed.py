@@ -18,7 +18,7 @@ DIGITS = 16
 
 def sealed(record: Mapping[str, Any]) -> str:
     """A record as its file has it."""
-    return json.dumps({**record, SEAL: _seal(record)}, ensure_ascii=False, indent=1)
+    return json.dumps({**record, SEAL: _seal(record)}, indent=1)
 
 
 def read_sealed(path: Path) -> dict[str, Any]:

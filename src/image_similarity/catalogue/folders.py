@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from image_similarity.catalogue.joining import Described
-from image_similarity.catalogue.names import RESERVED, is_image_name, product_of
+from image_similarity.catalogue.names import RESERVED, is_image_name, is_text, product_of, shown, shown_text
 from image_similarity.catalogue.tables import ProductTable
 from image_similarity.errors import CatalogueError
 from image_similarity.types import CatalogueImage, Failure
@@ -171,22 +171,3 @@ def listed(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if not (path.name[0] == "." or path.name.casefold() in JUNK))
     except OSError as error:
         raise CatalogueError(f"cannot look into the folder {shown(folder)}: {error.strerror or error}") from error
-
-
-def is_text(name: str) -> bool:
-    """Whether a file's name is text, and not bytes that Python had to smuggle through."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def shown(path: Path) -> str:
-    """A path that can be printed and stored, whatever bytes its name is made of."""
-    return shown_text(str(path))
-
-
-def shown_text(name: str) -> str:
-    """The same for a piece of it."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")

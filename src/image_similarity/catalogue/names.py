@@ -1,11 +1,11 @@
-"""Names of images: which file names are pictures, which ids are safe as paths, what to call an address."""
+"""Names of images: which file names are pictures or text at all, which ids are safe as paths, names for addresses."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from hashlib import sha256
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
 from image_similarity.catalogue.addresses import DATA, lasting
@@ -70,6 +70,25 @@ def name_for_address(address: str, product_id: str) -> str:
     digest = sha256(f"{product_id}\0{address}".encode(errors="surrogatepass")).hexdigest()[:10]
     ending = ending if ending in IMAGE_ENDINGS else ".jpg"
     return f"{_word(product_id)}_{stem}-{digest}{ending}"
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is text, and not bytes that Python had to smuggle through."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(path: Path) -> str:
+    """A path that can be printed and stored, whatever bytes its name is made of."""
+    return shown_text(str(path))
+
+
+def shown_text(name: str) -> str:
+    """The same for a piece of it."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _path_of(address: str) -> str:

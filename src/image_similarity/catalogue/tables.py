@@ -17,7 +17,7 @@ from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.columns import Columns, as_text, plain
 from image_similarity.catalogue.image_columns import PICTURED
 from image_similarity.catalogue.joining import Described
-from image_similarity.catalogue.names import name_for_address
+from image_similarity.catalogue.names import is_text, name_for_address, shown_text
 from image_similarity.catalogue.paths import Files, SeveralError, leads_out
 from image_similarity.catalogue.reading import reading
 from image_similarity.catalogue.rows import BadRow, Table
@@ -207,6 +207,8 @@ class TableSource(Described):
                 if not text:
                     raise RowError("the row names no image")
                 known_id, location = self._place(product_id, text, image_id, pixl=columns.image is None)
+                if not is_text(location):
+                    raise RowError("the path of the file is not UTF-8")
             except RowError as error:
                 shown = image_id or text[:SHOWN]
                 self.failures.append(_failure(self.location, number, str(error), product_id, shown))
@@ -321,4 +323,4 @@ def _image_ids(value: object, count: int) -> list[str]:
 
 
 def _failure(where: str, number: int, reason: str, product_id: str = "", image_id: str = "") -> Failure:
-    return Failure("list", reason, product_id, image_id, f"{where}:{number}")
+    return Failure("list", reason, product_id, image_id, f"{shown_text(where)}:{number}")

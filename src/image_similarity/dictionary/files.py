@@ -54,7 +54,8 @@ def write(stem: Path, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:
         replacing(_file(stem, TABLE)) as table,
         lookup.writing(found) as finder,
     ):
-        with pq.ParquetWriter(table, schema, write_page_checksum=True) as writer:
+        # A file that is open: Arrow takes no path that is not UTF-8.
+        with table.open("wb") as opened, pq.ParquetWriter(opened, schema, write_page_checksum=True) as writer:
             for product_id, matches in answers:
                 similar[product_id] = [match.product_id for match in matches]
                 finder.add(product_id, matches)

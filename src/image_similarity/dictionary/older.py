@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from image_similarity.dictionary import safe_pickle
 from image_similarity.dictionary.files import COLUMNS
 from image_similarity.errors import StoreError
+from image_similarity.files import open_file
 from image_similarity.types import ProductMatch
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class Tabled:
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(self._table, columns=columns, filters=filters, page_checksum_verification=True)
+            with open_file(self._table) as file:
+                table = pq.read_table(file, columns=columns, filters=filters, page_checksum_verification=True)
             rows: list[dict[str, Any]] = table.to_pylist()
         except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{self._table} is damaged: {error}. Run fit again") from error

@@ -15,7 +15,7 @@ from typing import Any
 
 from image_similarity.embedding.network_files import companions
 from image_similarity.errors import WeightsError
-from image_similarity.files import read_file, replacing
+from image_similarity.files import open_file, read_file, replacing
 
 LOCK = "models.lock"
 FORMAT = 1
@@ -132,11 +132,14 @@ class Shelf:
             raise WeightsError(f"{self.lock} cannot be read: {error}. Remove it and pull the models again") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise WeightsError(f"{self.lock} is of another version of this program: pull the models with this one")
+        told = content.get("told", [])
+        if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
+            raise WeightsError(f"{self.lock} is damaged: remove it and pull the models again")
         return content
 
     def _write(self, content: dict[str, Any]) -> None:
         with replacing(self.lock) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def find(folders: Iterable[Path], name: str) -> Shelf | None:
@@ -164,7 +167,7 @@ def sha256_of(path: Path, otherwise: str) -> str:
         WeightsError: it cannot be read; ``otherwise`` says what to do then.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror or error}. {otherwise}") from error
