@@ -161,9 +161,11 @@ def test_only_a_right_answer_is_marked(right: bool | None, marks: int) -> None:
 
 
 def test_how_sure_an_answer_is_and_why_stand_with_it() -> None:
-    answer = replace(card(rank=1), surety="93%, very likely it", why=Why(b"a photo", "shape 80%, colour 20%"))
+    answer = replace(
+        card(rank=1), surety="93%, very likely the same product", why=Why(b"a photo", "shape 80%, colour 20%")
+    )
     outline = Outline(fragment([Row(card(), [answer, card(rank=2)])]))
-    assert "93%, very likely it" in outline.text and "shape 80%, colour 20%" in outline.text
+    assert "93%, very likely the same product" in outline.text and "shape 80%, colour 20%" in outline.text
     (image,) = outline.all("img")
     assert image["src"] == "data:image/jpeg;base64," + base64.b64encode(b"a photo").decode()
     assert image["alt"] == "Where the photo is like Blue bag"

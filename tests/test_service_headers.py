@@ -186,7 +186,7 @@ def test_a_name_that_is_not_the_services_is_not(service: str, host: str) -> None
     answer = httpx.get(service + "/", headers={"Host": host})
     assert answer.status_code == 403
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert "--allowed-host" in answer.json()["detail"]
+    assert "`allowed_host`" in answer.json()["detail"]
     assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
     assert "shown" not in answer.text
 

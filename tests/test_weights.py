@@ -44,7 +44,7 @@ def refused(address: str, folder: Path, record: WeightsFile = RECORD) -> str:
         get(address, folder, record)
     said = str(caught.value)
     assert "\n" not in said
-    for named in (f"{address.rstrip('/')}{PATH}", "small.h5", "--weights FILE", "--model colour-shape"):
+    for named in (f"{address.rstrip('/')}{PATH}", "small.h5", "`weights` FILE", "`model` colour-shape"):
         assert named in said
     assert not folder.exists() or list(folder.iterdir()) == []
     return said
@@ -188,7 +188,7 @@ def test_a_first_run_without_the_internet_says_what_to_do_in_one_line(settings: 
         load_model(ModelChoice(name), replace(settings, weights_address=address), no_progress)
     said = str(caught.value)
     assert "\n" not in said
-    for named in (f"{address}/{official.folder}/{official.file}", "--weights FILE", "--model colour-shape"):
+    for named in (f"{address}/{official.folder}/{official.file}", "`weights` FILE", "`model` colour-shape"):
         assert named in said
     assert f"{official.file} ({official.size // 1_000_000} MB)" in said
     assert [path for path in Folders(settings.root).models.rglob("*") if path.is_file()] == []

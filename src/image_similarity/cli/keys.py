@@ -36,7 +36,7 @@ def add(
 
     shown = _keys(workspace).add(name, Allowed(scope.value), days)
     write(shown + "\n")
-    show.say(f"This is the only time that the key is shown. Send it as 'Authorization: Bearer KEY'. It may {scope}.")
+    show.say(f"This is the only time that the key is shown. Send it as 'Authorization: Bearer KEY'. Scope: {scope}.")
 
 
 @keys.command("list")

@@ -39,7 +39,7 @@ def show_answer(answer: Answer, how: Format) -> None:
         "score": [match.score for match in answer.matches] if plain else score_texts(answer.matches),
     }
     if answer.no_match is not None:
-        columns["is it"] = [match.probability if plain else surety_text(match) for match in answer.matches]
+        columns["probability"] = [match.probability if plain else surety_text(match) for match in answer.matches]
     if answer.explained:
         columns["why"] = [why.words for why in answer.explained.whys]
     columns["image"] = [match.image_id for match in answer.matches]

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 POINTS = 1.0001  # a cosine never gets here: above it a score is the first version's points
 WORDS = (
-    (0.95, "almost surely it"),
-    (0.75, "very likely it"),
-    (0.5, "likely it"),
-    (0.25, "perhaps it"),
+    (0.75, "very likely the same product"),
+    (0.5, "likely the same product"),
+    (0.25, "possibly the same product"),
     (0.05, "unlikely"),
-    (0.0, "hardly"),
+    (0.0, "very unlikely"),
 )
 """A probability as people say it: from which on, and the words."""
 
