@@ -15,12 +15,13 @@ serve: demo/data
 demo/data:
 	$(MAKE) demo
 
-# Two workers on two processors: a thread each for arithmetic, or they wait for one another.
+# A thread each for arithmetic, or they wait for one another; one worker more than two processors, for tests wait for
+# processes and sockets a part of the time.
 test coverage: export OPENBLAS_NUM_THREADS := 1
 test coverage: export OMP_NUM_THREADS := 1
 
 test: $(VENV)/.developed chromium
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # What `make test` asks of each public door a few times, asked so many times each.
 EXAMPLES ?= 2000
@@ -60,7 +61,7 @@ types: $(VENV)/.developed
 
 coverage: $(VENV)/.developed chromium
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m coverage run -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m coverage combine
 	$(BIN)/python -m coverage report --fail-under=90
 
