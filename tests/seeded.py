@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from image_similarity.embedding.choice import ModelChoice
 from image_similarity.embedding.models import load_model
+from image_similarity.files import locked
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
 
@@ -42,46 +43,67 @@ class Seeded:
         return ModelChoice(self.name, self.weights, self.digest)
 
 
+PATIENCE = 300.0  # seconds that another worker has to make a network
+
+
 @pytest.fixture(scope="session")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Seeded]]:
+def seeded_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
+    """What all workers of a session make once, together. Whoever leaves last removes it: 300 MB."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "seeded"
+    folder.mkdir(exist_ok=True)
+    in_use = folder / f"used-by-{worker_id}"
+    in_use.touch()
+    yield folder
+    in_use.unlink()
+    if not list(folder.glob("used-by-*")):
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def seeded(seeded_folder: Path) -> Callable[[str], Seeded]:
     """Gives a network by name."""
-    folder = tmp_path_factory.mktemp("seeded")
 
     @cache
     def network(name: str) -> Seeded:
-        subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("keras_reference.py")), name, str(folder)],
-            env=os.environ | {"KERAS_BACKEND": "openvino", "KERAS_HOME": str(folder / "keras")},
-            check=True,
-        )
-        weights, arrays = folder / f"{name}.h5", np.load(folder / f"{name}.npz")
+        weights, told = seeded_folder / f"{name}.h5", seeded_folder / f"{name}.npz"
+        with locked(seeded_folder / "lock", PATIENCE, "another worker makes one"):
+            if not (seeded_folder / f"{name}.made").exists():
+                subprocess.run(
+                    [sys.executable, str(Path(__file__).with_name("keras_reference.py")), name, str(seeded_folder)],
+                    env=os.environ | {"KERAS_BACKEND": "openvino", "KERAS_HOME": str(seeded_folder / "keras")},
+                    check=True,
+                )
+                (seeded_folder / f"{name}.made").touch()
+        arrays = np.load(told)
         return Seeded(
             name=name,
             weights=weights,
             digest=hashlib.md5(weights.read_bytes()).hexdigest(),
-            photo=folder / "photo.jpg",
+            photo=seeded_folder / "photo.jpg",
             pixels=arrays["pixels"],
             vectors=arrays["vectors"],
         )
 
-    yield network
-    shutil.rmtree(folder)  # pytest would keep three sessions' 300 MB
+    return network
 
 
 @pytest.fixture(scope="session")
-def seeded_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def seeded_settings(seeded_folder: Path) -> Settings:
     """A workspace that keeps the built graphs for the whole session; no address to download anything from."""
-    settings = Settings(root=tmp_path_factory.mktemp("built"), weights_address="http://127.0.0.1:9/")
-    yield settings
-    shutil.rmtree(settings.root)
+    return Settings(root=seeded_folder / "built", weights_address="http://127.0.0.1:9/")
 
 
 @pytest.fixture(scope="session")
-def seeded_model(seeded: Callable[[str], Seeded], seeded_settings: Settings) -> Callable[[str], EmbeddingModel]:
+def seeded_model(
+    seeded: Callable[[str], Seeded], seeded_settings: Settings, seeded_folder: Path
+) -> Callable[[str], EmbeddingModel]:
     """Gives our model of a network by name, built and loaded."""
 
     @cache
     def model(name: str) -> EmbeddingModel:
-        return load_model(seeded(name).choice, seeded_settings, no_progress)
+        choice = seeded(name).choice
+        with locked(seeded_folder / "built.lock", PATIENCE, "another worker builds one"):
+            return load_model(choice, seeded_settings, no_progress)
 
     return model

@@ -111,7 +111,7 @@ def test_a_page_cannot_be_written_onto_a_folder(place: str) -> None:
     assert done.code == 1 and "cannot write" in done.err
 
 
-@examples(60)
+@examples(40)
 @given(lines())
 def test_any_text_in_any_option(arguments: list[str]) -> None:
     check(end_of(lambda: run(arguments)))

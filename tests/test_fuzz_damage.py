@@ -124,7 +124,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(value[key])
 
 
-@examples(40)
+@examples(25)
 @given(st.floats(0, 1, exclude_max=True), damages())
 def test_any_damage_to_any_file(shop: Shop, which: float, damage: Callable[[bytes], bytes | None]) -> None:
     name = shop.files[int(which * len(shop.files))]

@@ -114,7 +114,7 @@ PIECES = (
 )
 
 
-@examples(100)
+@examples(50)
 @given(st.one_of(st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join), ANY))
 def test_any_filter(here: Here, text: str) -> None:
     try:
@@ -127,7 +127,7 @@ def test_any_filter(here: Here, text: str) -> None:
 # Models ------------------------------------------------------------------------------------------------------------
 
 
-@examples(80)
+@examples(40)
 @given(
     st.lists(st.one_of(st.sampled_from(("A", "B", "+", "*", "2", "0", "1e999", ".5", "adapted", " ")), ANY)).map(
         "".join
@@ -163,7 +163,7 @@ def toml(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=True)
 
 
-@examples(50)
+@examples(25)
 @given(st.dictionaries(st.sampled_from(FIELDS), st.one_of(VALUE, st.sampled_from(PATHS)), min_size=1, max_size=3))
 def test_any_field_of_a_description(here: Here, changes: dict[str, Any]) -> None:
     path = describe(here.network)
@@ -177,7 +177,7 @@ def test_any_field_of_a_description(here: Here, changes: dict[str, Any]) -> None
         said(error)
 
 
-@examples(60)
+@examples(30)
 @given(
     st.one_of(
         st.binary(max_size=60), ANY.map(lambda text: text.encode(errors="surrogatepass")), st.just(b"a=" + b"[" * 9999)
@@ -195,7 +195,7 @@ LOCKED = {"repo": "a/b", "revision": "c" * 40, "licence": "MIT", "files": {"x.on
 LOCK_PARTS = ("told", "models", "format", "entry", *LOCKED)
 
 
-@examples(60)
+@examples(30)
 @example("told", None)
 @example("repo", "a\0b")
 @example("entry", "\ud800")
@@ -214,7 +214,7 @@ def test_any_value_in_a_lock(here: Here, part: str, value: Any) -> None:
 # Names -------------------------------------------------------------------------------------------------------------
 
 
-@examples(80)
+@examples(40)
 @given(
     st.dictionaries(st.one_of(st.sampled_from(("image", "product", "images")), ANY), VALUE, max_size=3), st.lists(ANY)
 )
@@ -229,7 +229,7 @@ def test_any_names_of_columns(here: Here, names: dict[str, Any], written: list[s
     )
 
 
-@examples(40)
+@examples(20)
 @given(ANY)
 def test_any_name_of_a_dataset(here: Here, name: str) -> None:
     try:
@@ -318,7 +318,7 @@ def read_all(path: Path) -> None:
     )
 
 
-@examples(50)
+@examples(25)
 @given(
     HEADER, ROWS, st.sampled_from(",;\t|"), st.sampled_from(("utf-8", "utf-16", "cp1252")), st.sampled_from(("", '"'))
 )
@@ -340,7 +340,7 @@ JSON = st.recursive(
 OBJECT = st.dictionaries(st.one_of(st.sampled_from(HEADERS), ANY), JSON, max_size=6)
 
 
-@examples(50)
+@examples(25)
 @given(st.lists(OBJECT, max_size=5), st.sampled_from(("lines", "array", "wrapped")), st.booleans())
 def test_any_rows_of_json(here: Here, rows: list[dict[str, Any]], form: str, escaped: bool) -> None:
     whole: Any = rows if form == "array" else {"products": rows}
@@ -348,7 +348,7 @@ def test_any_rows_of_json(here: Here, rows: list[dict[str, Any]], form: str, esc
     read_all(here.file("table.jsonl", "\n".join(dumped).encode(errors="surrogatepass")))
 
 
-@examples(60)
+@examples(30)
 @given(
     st.binary(max_size=200), st.sampled_from((b"", b"\x1f\x8b", b"PAR1", b"product_id,image\n", b"{", b"[", b"<?xml"))
 )
@@ -362,7 +362,7 @@ KINDS: tuple[Any, ...] = (
 )
 
 
-@examples(40)
+@examples(20)
 @given(
     st.dictionaries(st.one_of(st.sampled_from(HEADERS), TEXT), st.sampled_from(KINDS), min_size=1, max_size=6),
     st.data(),
@@ -380,7 +380,7 @@ def test_any_columns_of_parquet(here: Here, columns: dict[str, Any], data: st.Da
 FEED = ("g:id", "id", "image_link", "title", "x", "g:price")
 
 
-@examples(60)
+@examples(30)
 @given(st.lists(st.lists(st.tuples(st.sampled_from(FEED), CELLS), max_size=5)))
 def test_any_items_of_a_feed(here: Here, items: list[list[tuple[str, str]]]) -> None:
     inside = ["".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in item) for item in items]
@@ -412,7 +412,7 @@ def test_any_rows_end_in_a_fit(here: Here, rows: list[tuple[str, dict[str, Any]]
 KEY_PIECES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "=", "'", '"', "\n", "x")
 
 
-@examples(60)
+@examples(30)
 @given(st.lists(st.one_of(st.sampled_from(KEY_PIECES), ANY)))
 def test_any_file_of_keys(here: Here, pieces: list[str]) -> None:
     path = here.file("config.py", "".join(pieces).encode(errors="surrogatepass"))
@@ -436,7 +436,7 @@ PICKLED = st.recursive(
 )
 
 
-@examples(40)
+@examples(20)
 @given(st.one_of(st.dictionaries(ANY, st.lists(ANY, max_size=3), max_size=3), PICKLED), st.integers(0, 5), st.data())
 def test_any_pickle(here: Here, value: Any, protocol: int, data: st.DataObject) -> None:
     content = bytearray(pickle.dumps(value, protocol))
@@ -447,7 +447,7 @@ def test_any_pickle(here: Here, value: Any, protocol: int, data: st.DataObject) 
     assert not Path("was run").exists()
 
 
-@examples(20)
+@examples(10)
 @given(
     st.dictionaries(
         st.sampled_from((*COLUMNS, "x")),
