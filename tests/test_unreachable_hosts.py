@@ -71,7 +71,7 @@ def test_a_host_that_takes_connections_and_says_nothing_is_given_up_too(tmp_path
 def test_a_host_that_stops_in_the_middle_is_within_reach(tmp_path: Path, server: ImageServer) -> None:
     slow = [server.give(f"/{number}.jpg", Answer(picture(), half=True)) for number in range(8)]
     report = Workspace(tmp_path / "data").extract(
-        table(tmp_path, slow), "shop", options=DownloadOptions(concurrency=8, base_delay=0.001, tries=1, timeout=1.0)
+        table(tmp_path, slow), "shop", options=DownloadOptions(concurrency=4, base_delay=0.001, tries=1, timeout=1.0)
     )
     assert report.counts.failed == 8 and report.notes == ()
     assert all(len(server.asked(f"/{number}.jpg")) == 1 for number in range(8))
