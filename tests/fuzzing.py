@@ -7,12 +7,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
+from image_similarity import Workspace
 from image_similarity.cli.ending import ended
+from tests.shop import paint_shop
 
 LONG = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 """How often each door is asked by `make fuzz`; 0: a few times, the same on every run."""
@@ -98,3 +101,15 @@ def offline() -> Iterator[None]:
         for name in OFFLINE:
             patch.setenv(f"IMAGE_SIMILARITY_{name}", NOWHERE)
         yield
+
+
+@contextmanager
+def fitted_shop(folder: Path) -> Iterator[Workspace]:
+    """A fitted shop in a folder, where everything happens as long as the block lasts; no internet."""
+    with pytest.MonkeyPatch.context() as patch, offline():
+        patch.chdir(folder)
+        paint_shop(folder / "pictures")
+        (folder / "products.csv").write_text("product_id,title,price\nred,A red one,3\nblue,A blue one,5\n")
+        shop = Workspace("data")
+        shop.fit("shop", "pictures", products="products.csv", model="colour-shape")
+        yield shop

@@ -13,10 +13,7 @@ from hypothesis import strategies as st
 
 from image_similarity import legacy
 from image_similarity.cli.app import app, run
-from image_similarity.settings import Settings
-from image_similarity.workspace import Workspace
-from tests.fuzzing import PATHS, TEXT, check, end_of, examples, offline
-from tests.shop import paint_shop
+from tests.fuzzing import PATHS, TEXT, check, end_of, examples, fitted_shop
 
 BUSY = {"serve", "demo", "sample"}  # they would go on, or draw for long
 ASKS_THE_NETWORK = {"dpt_number", "endpoint_url"}
@@ -44,12 +41,7 @@ MODELS = (
 @pytest.fixture(scope="module", autouse=True)
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A folder with a fitted shop, where everything happens."""
-    folder = tmp_path_factory.mktemp("fuzz")
-    with pytest.MonkeyPatch.context() as patch, offline():
-        patch.chdir(folder)
-        paint_shop(folder / "pictures")
-        (folder / "products.csv").write_text("product_id,title,price\nred,A red one,3\nblue,A blue one,5\n")
-        Workspace(settings=Settings()).fit("shop", "pictures", products="products.csv", model="colour-shape")
+    with fitted_shop(tmp_path_factory.mktemp("fuzz")):
         yield
 
 

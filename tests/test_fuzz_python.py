@@ -18,7 +18,7 @@ from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.images.waiting import DownloadOptions
 from image_similarity.jobs.evaluation import EvaluateOptions
-from tests.fuzzing import NOWHERE, ODD, PATHS, examples, offline
+from tests.fuzzing import NOWHERE, ODD, PATHS, examples, fitted_shop
 from tests.shop import paint_shop
 
 METHODS = ("extract", "fit", "similar", "search", "evaluate", "adapt", "use", "compare", "calibrate", "failures")
@@ -72,13 +72,7 @@ RIGHT: dict[str, Any] = {
 @pytest.fixture(scope="module", autouse=True)
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A folder with a fitted shop, where everything happens."""
-    folder = tmp_path_factory.mktemp("python")
-    with pytest.MonkeyPatch.context() as patch, offline():
-        patch.chdir(folder)
-        paint_shop(folder / "pictures")
-        (folder / "products.csv").write_text("product_id,title,price\nred,A red one,3\nblue,A blue one,5\n")
-        shop = Workspace("data")
-        shop.fit("shop", "pictures", products="products.csv", model="colour-shape")
+    with fitted_shop(tmp_path_factory.mktemp("python")) as shop:
         yield shop
 
 
