@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.jobs import demo
+from image_similarity import demo_job as demo
 from image_similarity.sample import draw_sample
 from image_similarity.sample.families import FAMILIES
 from image_similarity.types import no_progress

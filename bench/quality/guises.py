@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from image_similarity.embedding.cielab import cielab
-from image_similarity.embedding.foreground import thing
 from image_similarity.images.crops import PLACES, SHARE
+from image_similarity.models.cielab import cielab
+from image_similarity.models.foreground import thing
 
 Array = np.ndarray[Any, Any]
 Guise = Callable[[Image.Image], Image.Image]
@@ -23,7 +23,7 @@ MARGIN = 0.06
 def mask_of(picture: Image.Image) -> Image.Image | None:
     """Where the thing is, ``L`` of the picture's size; None where the mask is poor.
 
-    Colours of the middle against colours of the border, as ``colour-shape`` has it (``embedding/foreground.py``).
+    Colours of the middle against colours of the border, as ``colour-shape`` has it (``models/foreground.py``).
     """
     side = MASK_SIDE / max(picture.size)
     small = picture.resize([max(8, round(each * side)) for each in picture.size], Image.Resampling.BOX)

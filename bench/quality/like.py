@@ -8,9 +8,9 @@ import numpy as np
 import protocol
 
 import shop as shops
-from image_similarity.embedding.models import model_spec
-from image_similarity.jobs.chosen import Chosen
-from image_similarity.jobs.like import weighing
+from image_similarity.models.table import model_spec
+from image_similarity.search.chosen import Chosen
+from image_similarity.search.part_weights import weighing
 
 MODELS: dict[str, Mapping[str, float]] = {
     "colour-shape": {"colour-shape": 1},

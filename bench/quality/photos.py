@@ -17,7 +17,7 @@ import harness  # noqa: E402
 import numpy as np  # noqa: E402
 import photo_sets as sets  # noqa: E402
 
-from image_similarity.evaluation.intervals import intervals  # noqa: E402
+from image_similarity.quality.evaluation.intervals import intervals  # noqa: E402
 
 Array = np.ndarray[Any, Any]
 Ask = Callable[[str], Array]  # a guise to vectors

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.cielab import cielab
-from image_similarity.embedding.models import load_model, model_spec
-from image_similarity.embedding.vectors import unit_length
 from image_similarity.images.decode import decode
 from image_similarity.images.views import at_least, square
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.cielab import cielab
+from image_similarity.models.table import load_model, model_spec
+from image_similarity.models.unit_vectors import unit_length
 from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, no_progress
 

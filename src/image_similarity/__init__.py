@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from image_similarity.embedding.choice import ModelChoice
     from image_similarity.errors import ImageSimilarityError
+    from image_similarity.models.choice import ModelChoice
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 
@@ -21,7 +21,7 @@ __all__ = ["ImageSimilarityError", "ModelChoice", "Settings", "Workspace", "__ve
 _HOMES = {
     "Workspace": "workspace",
     "Settings": "settings",
-    "ModelChoice": "embedding.choice",
+    "ModelChoice": "models.choice",
     "ImageSimilarityError": "errors",
 }
 
