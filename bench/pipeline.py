@@ -44,10 +44,10 @@ from image_similarity.features.database import Database  # noqa: E402
 from image_similarity.images.decode import decode, read_bytes  # noqa: E402
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square  # noqa: E402
 from image_similarity.jobs.features import FeaturesRun, ModelInUse  # noqa: E402
-from image_similarity.sample import draw_sample  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.types import no_progress  # noqa: E402
 from image_similarity.workspace import Workspace  # noqa: E402
+from image_similarity_demo import draw_sample  # noqa: E402
 
 if TYPE_CHECKING:
     from image_similarity.types import EmbeddingModel, ModelSpec

@@ -326,9 +326,9 @@ def prepare(root: Path) -> None:
     from image_similarity.features.database import Database
     from image_similarity.features.records import CatalogueRecords
     from image_similarity.features.store import FeatureRow, FeatureStore
-    from image_similarity.sample import draw_sample
     from image_similarity.settings import Folders
     from image_similarity.types import CatalogueImage, Product
+    from image_similarity_demo import draw_sample
 
     draw_sample(root / "sample")
     spec = model_spec(ModelChoice(MODEL))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.sample import draw_sample
-from image_similarity.sample.families import FAMILIES
 from image_similarity.settings import Settings
+from image_similarity_demo import draw_sample
+from image_similarity_demo.families import FAMILIES
 from tests.conftest import SHARED
 from tests.networks import put_small_network
 

@@ -23,7 +23,7 @@ ROOMS = [
         ["dictionary"],
         ["evaluation"],
         ["calibration", "explanation"],
-        ["pages", "sample"],
+        ["pages"],
         ["jobs"],
         ["workspace"],
         ["service"],
@@ -140,6 +140,11 @@ def test_a_room_imports_only_rooms_above_it(module: Path) -> None:
     assert wrong == []
 
 
+def test_only_two_commands_know_the_demo() -> None:
+    named = [each for each in MODULES if "image_similarity_demo" in (PACKAGE / each).read_text(encoding="utf-8")]
+    assert named == [Path("cli", "app.py")]
+
+
 @pytest.mark.parametrize("inner", INNER)
 def test_the_service_is_built_from_the_inside_out(inner: str) -> None:
     known = {inner, *INNER[inner]}
@@ -186,7 +191,6 @@ class A:
     names = {name for _, name in loading_imports(ast.parse(source).body)}
     assert names == {"os", "httpx", "keras", "rich", "openvino", "pyarrow"}
     assert "jobs" not in above("ranking")
-    assert "sample" not in above("pages")
     assert above("errors") == set(SHARED)
     assert {room for _, room in own_imports(Path("jobs/answers.py"))} >= {"types", "features", "pages"}
 
