@@ -32,9 +32,9 @@ from PIL import Image  # noqa: E402
 import networks  # noqa: E402
 from image_similarity.models.choice import ModelChoice  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
-from image_similarity.sample import draw_sample  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.workspace import Workspace  # noqa: E402
+from image_similarity_demo import draw_sample  # noqa: E402
 
 PRECISIONS = ("fp32", *(["bf16"] if processor_has_bf16() else []), "int8")  # elsewhere bf16 is computed as fp32
 WIDE = 800  # pixels a side

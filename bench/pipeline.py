@@ -43,11 +43,11 @@ from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square 
 from image_similarity.models.choice import ModelChoice  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
 from image_similarity.models.table import load_model, model_spec  # noqa: E402
-from image_similarity.sample import draw_sample  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.store.database import Database  # noqa: E402
 from image_similarity.types import no_progress  # noqa: E402
 from image_similarity.workspace import Workspace  # noqa: E402
+from image_similarity_demo import draw_sample  # noqa: E402
 
 if TYPE_CHECKING:
     from image_similarity.types import EmbeddingModel, ModelSpec

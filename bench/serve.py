@@ -322,13 +322,13 @@ def prepare(root: Path) -> None:
     from image_similarity.dataset import Dataset
     from image_similarity.models.choice import ModelChoice
     from image_similarity.models.table import model_spec
-    from image_similarity.sample import draw_sample
     from image_similarity.settings import Folders
     from image_similarity.store.codec import encode
     from image_similarity.store.database import Database
     from image_similarity.store.features import FeatureRow, FeatureStore
     from image_similarity.store.records import CatalogueRecords
     from image_similarity.types import CatalogueImage, Product
+    from image_similarity_demo import draw_sample
 
     draw_sample(root / "sample")
     spec = model_spec(ModelChoice(MODEL))

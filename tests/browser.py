@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.sample import balls, caps, draw_sample, helmets, sticks, weights
 from image_similarity.settings import Settings
+from image_similarity_demo import balls, caps, draw_sample, helmets, sticks, weights
 from tests.service import DATASET, MODEL
 
 if TYPE_CHECKING:

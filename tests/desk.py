@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.sample import draw_sample
-from image_similarity.sample.families import FAMILIES
 from image_similarity.settings import Settings
+from image_similarity_demo import draw_sample
+from image_similarity_demo.families import FAMILIES
 from tests.conftest import SHARED
 from tests.networks import put_small_network
 
@@ -122,5 +122,5 @@ def runs_as_written(page: Path, desk: Path) -> None:
         assert all(share in page.read_text(encoding="utf-8") for share in shares)
     if page.name == "README.md":
         assert (desk / "installed" / "image_similarity" / "pages" / "style.css").exists()
-        for made in ("demo/index.html", "similar.html", "found.html"):
+        for made in ("demo/index.html", "found.html"):
             assert "data:image/jpeg" in (desk / made).read_text()

@@ -1,25 +1,51 @@
-"""The demo: a shop, answers, and one page with the pictures."""
+"""The demo: a shop, answers, and one page with the pictures; a guest of the library, as anybody's program is."""
 
 from __future__ import annotations
 
+import ast
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from image_similarity import demo_job as demo
-from image_similarity.sample import draw_sample
-from image_similarity.sample.families import FAMILIES
+import image_similarity_demo
 from image_similarity.types import no_progress
+from image_similarity_demo import FAMILIES, run_demo
+
+PACKAGE = Path(image_similarity_demo.__file__).parent
+PUBLIC = {
+    *("image_similarity", "image_similarity.errors", "image_similarity.types", "image_similarity.util.files"),
+    *("image_similarity.images", "image_similarity.html"),  # a room's face, none of its files
+}
+SHOWN = 5
 
 
-def test_the_demo_draws_fits_asks_and_writes_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        demo, "draw_sample", lambda folder, progress: draw_sample(folder, families=FAMILIES[:3], progress=progress)
-    )
-    result = demo.run_demo(tmp_path / "tour", no_progress)
+def test_the_demo_draws_fits_searches_and_writes_a_page(tmp_path: Path) -> None:
+    result = run_demo(tmp_path / "tour", no_progress, FAMILIES[:3])
     assert 0 <= result.found <= result.asked == 9
-    assert len(result.similar.matches) == len(result.search.matches) == demo.SHOWN
+    assert len(result.similar.matches) == len(result.search.matches) == SHOWN
     page = result.page.read_text(encoding="utf-8")
     assert f"{result.found} of {result.asked}" in page
-    assert page.count("data:image/jpeg") > 2 * demo.SHOWN
+    assert page.count("data:image/jpeg") > 2 * SHOWN
     assert page.count("Right answer") >= result.found
+
+
+def imports(module: Path) -> Iterator[str]:
+    """The modules that a file names, anywhere in it."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{module}:{node.lineno} is a relative import"
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("module", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_it_imports_what_is_public_and_nothing_else(module: Path) -> None:
+    for name in imports(module):
+        package = name.partition(".")[0]
+        if package == "image_similarity":
+            assert name in PUBLIC
+        else:
+            assert package in {"image_similarity_demo", "numpy", "PIL", *sys.stdlib_module_names}

@@ -25,11 +25,10 @@ ROOMS = [
     ["neighbours"],
     ["index"],
     ["ranking"],
-    ["html", "sample"],
+    ["html"],
     ["search"],
     ["fitting"],
     ["quality"],
-    ["demo_job"],
     ["workspace"],
     ["service"],
     ["cli"],
@@ -143,6 +142,11 @@ def test_a_room_imports_only_rooms_above_it(module: Path) -> None:
     assert wrong == []
 
 
+def test_only_two_commands_know_the_demo() -> None:
+    named = [each for each in MODULES if "image_similarity_demo" in (PACKAGE / each).read_text(encoding="utf-8")]
+    assert named == [Path("cli", "app.py")]
+
+
 @pytest.mark.parametrize("inner", INNER)
 def test_the_service_is_built_from_the_inside_out(inner: str) -> None:
     known = {inner, *INNER[inner]}
@@ -189,7 +193,6 @@ class A:
     names = {name for _, name in loading_imports(ast.parse(source).body)}
     assert names == {"os", "httpx", "keras", "rich", "openvino", "pyarrow"}
     assert "search" not in above("ranking")
-    assert "sample" not in above("html")
     assert above("errors") == set(SHARED)
     assert {room for _, room in own_imports(Path("search/answer.py"))} >= {"types", "store", "html"}
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from image_similarity.errors import OutputError, UsageError
-from image_similarity.sample import SampleSummary, draw_sample
-from image_similarity.sample.families import FAMILIES
-from image_similarity.sample.patterns import PATTERNS
-from image_similarity.sample.stock import stock
+from image_similarity_demo import SampleSummary, draw_sample
+from image_similarity_demo.families import FAMILIES
+from image_similarity_demo.patterns import PATTERNS
+from image_similarity_demo.stock import stock
 
 FEW = [family for family in FAMILIES if family.name == "mats"]
 

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from image_similarity.dataset import Dataset
 from image_similarity.models.choice import ModelChoice
-from image_similarity.sample import draw_sample
-from image_similarity.sample.families import FAMILIES
 from image_similarity.service.app import create_app
 from image_similarity.service.guards.keys import FILE, Allowed, Keys
 from image_similarity.service.options import ServiceOptions
 from image_similarity.service.schemas import MOST_NUMBER, Matches
 from image_similarity.settings import Settings
 from image_similarity.workspace import Workspace
+from image_similarity_demo import draw_sample
+from image_similarity_demo.families import FAMILIES
 from tests.servers import picture
 from tests.serving import serving
 

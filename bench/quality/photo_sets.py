@@ -22,11 +22,11 @@ from image_similarity.images.simulated_photo import STANDARD, simulated_photo
 from image_similarity.images.views import square
 from image_similarity.models.choice import ModelChoice
 from image_similarity.models.table import load_model, model_spec
-from image_similarity.sample import draw_sample, photos, shots
-from image_similarity.sample.scenes import GROUNDS
-from image_similarity.sample.stock import number, stock
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
+from image_similarity_demo import draw_sample, photos, shots
+from image_similarity_demo.scenes import GROUNDS
+from image_similarity_demo.stock import number, stock
 from shop import SHARED, read_shop
 
 Array = np.ndarray[Any, Any]

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from image_similarity.errors import ImageSimilarityError
     from image_similarity.models.choice import ModelChoice
+    from image_similarity.search.answer import Answer
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 
 __version__ = "0.1.0"
-__all__ = ["ImageSimilarityError", "ModelChoice", "Settings", "Workspace", "__version__"]
+__all__ = ["Answer", "ImageSimilarityError", "ModelChoice", "Settings", "Workspace", "__version__"]
 
 _HOMES = {
     "Workspace": "workspace",
     "Settings": "settings",
+    "Answer": "search.answer",
     "ModelChoice": "models.choice",
     "ImageSimilarityError": "errors",
 }

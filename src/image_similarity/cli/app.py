@@ -89,7 +89,7 @@ def demo(
 ) -> None:
     """Draw a sample shop, fit it, search it with users' photos and write a page with the results."""
     from image_similarity.cli import printing as show
-    from image_similarity.demo_job import run_demo
+    from image_similarity_demo import run_demo
 
     with Bars() as bars:
         result = run_demo(folder, bars)
@@ -106,7 +106,7 @@ def sample(
 ) -> None:
     """Draw a sample shop: products, pictures, users' photos and the right answers."""
     from image_similarity.cli import printing as show
-    from image_similarity.sample import draw_sample
+    from image_similarity_demo import draw_sample
 
     with Bars() as bars:
         drawn = draw_sample(folder, seed=seed, progress=bars)

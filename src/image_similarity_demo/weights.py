@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from image_similarity.sample.canvas import Canvas, both, gradient, without
-from image_similarity.sample.colours import RUBBER, STEEL, Colour, darker, lighter, on
-from image_similarity.sample.geometry import Points, arc, curve
-from image_similarity.sample.look import Design, Family, Look, View
-from image_similarity.sample.marks import label, mark
-from image_similarity.sample.shading import cylinder, dome
+from image_similarity_demo.canvas import Canvas, both, gradient, without
+from image_similarity_demo.colours import RUBBER, STEEL, Colour, darker, lighter, on
+from image_similarity_demo.geometry import Points, arc, curve
+from image_similarity_demo.logos import label, mark
+from image_similarity_demo.look import Design, Family, Look, View
+from image_similarity_demo.shading import cylinder, dome
 
 
 def draw(look: Look, view: View) -> Canvas:

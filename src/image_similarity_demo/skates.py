@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from image_similarity.sample.canvas import Canvas, Mask, both, gradient, without
-from image_similarity.sample.colours import BLACK, STEEL, WHITE, Colour, darker, lighter, on
-from image_similarity.sample.geometry import Points, curve
-from image_similarity.sample.look import Design, Family, Look, View
-from image_similarity.sample.marks import mark
-from image_similarity.sample.shading import cylinder, dome, fall
+from image_similarity_demo.canvas import Canvas, Mask, both, gradient, without
+from image_similarity_demo.colours import BLACK, STEEL, WHITE, Colour, darker, lighter, on
+from image_similarity_demo.geometry import Points, curve
+from image_similarity_demo.logos import mark
+from image_similarity_demo.look import Design, Family, Look, View
+from image_similarity_demo.shading import cylinder, dome, fall
 
 # fmt: off
 BOOTS: dict[str, Points] = {

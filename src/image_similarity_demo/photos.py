@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from image_similarity.sample.clutter import hand
-from image_similarity.sample.look import Family
-from image_similarity.sample.scenes import noise, scene
-from image_similarity.sample.shots import fit, paste, shadow, tilt, turned
+from image_similarity_demo.clutter import hand
+from image_similarity_demo.look import Family
+from image_similarity_demo.scenes import noise, scene
+from image_similarity_demo.shots import fit, paste, shadow, tilt, turned
 
 Rng = np.random.Generator
 SIZES = ((480, 640), (640, 480), (540, 540))

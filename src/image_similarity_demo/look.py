@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from image_similarity.sample.canvas import Canvas
-from image_similarity.sample.colours import Palette
+from image_similarity_demo.canvas import Canvas
+from image_similarity_demo.colours import Palette
 
 View = Literal["front", "back"]
 Pose = Literal["standing", "lying"]

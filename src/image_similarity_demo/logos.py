@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from image_similarity.sample.canvas import Canvas, Mask, either
-from image_similarity.sample.geometry import Points, arc, curve
+from image_similarity_demo.canvas import Canvas, Mask, either
+from image_similarity_demo.geometry import Points, arc, curve
 
 BRANDS = ("Tarnfell", "Ovelo", "Kaimara", "Brindlow")
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from image_similarity.sample.canvas import Canvas, both
-from image_similarity.sample.colours import Colour, darker, lighter, mix
-from image_similarity.sample.geometry import Points, arc, curve, ribbon
+from image_similarity_demo.canvas import Canvas, both
+from image_similarity_demo.colours import Colour, darker, lighter, mix
+from image_similarity_demo.geometry import Points, arc, curve, ribbon
 
 Rng = np.random.Generator
 Thing = Callable[[ImageDraw.ImageDraw, float, Rng], None]

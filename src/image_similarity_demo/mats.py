@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from image_similarity.sample.canvas import Canvas, both, gradient
-from image_similarity.sample.colours import RUBBER, darker, lighter, on
-from image_similarity.sample.geometry import Point, Points, curve
-from image_similarity.sample.look import Design, Family, Look, View
-from image_similarity.sample.marks import mark
-from image_similarity.sample.patterns import print_pattern
-from image_similarity.sample.shading import cylinder, fall, grain
+from image_similarity_demo.canvas import Canvas, both, gradient
+from image_similarity_demo.colours import RUBBER, darker, lighter, on
+from image_similarity_demo.geometry import Point, Points, curve
+from image_similarity_demo.logos import mark
+from image_similarity_demo.look import Design, Family, Look, View
+from image_similarity_demo.patterns import print_pattern
+from image_similarity_demo.shading import cylinder, fall, grain
 
 
 def draw(look: Look, view: View) -> Canvas:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from image_similarity.sample.colours import PALETTES
-from image_similarity.sample.families import FAMILIES
-from image_similarity.sample.look import Family, Look
-from image_similarity.sample.marks import BRANDS
+from image_similarity_demo.colours import PALETTES
+from image_similarity_demo.families import FAMILIES
+from image_similarity_demo.logos import BRANDS
+from image_similarity_demo.look import Family, Look
 
 
 @dataclass(frozen=True, slots=True)

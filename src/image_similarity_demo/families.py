@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from image_similarity.sample import (
+from image_similarity_demo import (
     bags,
     balls,
     bottles,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from image_similarity.sample.canvas import Canvas, Mask, both, gradient, without
-from image_similarity.sample.colours import BLACK, STEEL, Colour, darker, lighter, on
-from image_similarity.sample.geometry import Points, arc, curve, symmetric
-from image_similarity.sample.look import Design, Family, Look, View
-from image_similarity.sample.marks import label, mark
-from image_similarity.sample.patterns import print_pattern
-from image_similarity.sample.shading import cylinder, fall, folds, grain
+from image_similarity_demo.canvas import Canvas, Mask, both, gradient, without
+from image_similarity_demo.colours import BLACK, STEEL, Colour, darker, lighter, on
+from image_similarity_demo.geometry import Points, arc, curve, symmetric
+from image_similarity_demo.logos import label, mark
+from image_similarity_demo.look import Design, Family, Look, View
+from image_similarity_demo.patterns import print_pattern
+from image_similarity_demo.shading import cylinder, fall, folds, grain
 
 X = 500.0
 

@@ -8,8 +8,8 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from image_similarity.sample.colours import Colour, Palette, mix
-from image_similarity.sample.look import Family, Pose
+from image_similarity_demo.colours import Colour, Palette, mix
+from image_similarity_demo.look import Family, Pose
 
 SQUARE, PORTRAIT, LANDSCAPE = (600, 600), (480, 640), (640, 480)
 PAPER: Colour = (255, 255, 255)

@@ -13,13 +13,13 @@ import numpy as np
 from PIL import Image
 
 from image_similarity.errors import UsageError
-from image_similarity.sample import photos, shots
-from image_similarity.sample.families import FAMILIES
-from image_similarity.sample.look import Family
-from image_similarity.sample.scenes import GROUNDS
-from image_similarity.sample.stock import Article, chance, number, stock
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.files import replacing_folder
+from image_similarity_demo import photos, shots
+from image_similarity_demo.families import FAMILIES
+from image_similarity_demo.look import Family
+from image_similarity_demo.scenes import GROUNDS
+from image_similarity_demo.stock import Article, chance, number, stock
 
 MARKER = ".image-similarity-sample"
 CONTENTS = {MARKER, "images", "photos", "products.csv", "images.csv", "photos.csv"}

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from image_similarity.sample.canvas import Canvas, without
-from image_similarity.sample.colours import BLACK, WHITE, Colour, darker, lighter, on
-from image_similarity.sample.look import Design, Family, Look, View
-from image_similarity.sample.marks import label, mark
-from image_similarity.sample.shading import dome, slope
+from image_similarity_demo.canvas import Canvas, without
+from image_similarity_demo.colours import BLACK, WHITE, Colour, darker, lighter, on
+from image_similarity_demo.logos import label, mark
+from image_similarity_demo.look import Design, Family, Look, View
+from image_similarity_demo.shading import dome, slope
 
 Array = NDArray[np.float32]
 PIXELS = 440  # the sphere is worked out at this size and then enlarged: its patterns have soft edges anyway

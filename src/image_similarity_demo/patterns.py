@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from image_similarity.sample.canvas import SCALE, Canvas, Mask, both, gradient
-from image_similarity.sample.colours import Colour, Palette, mix
-from image_similarity.sample.geometry import Points, arc, curve
+from image_similarity_demo.canvas import SCALE, Canvas, Mask, both, gradient
+from image_similarity_demo.colours import Colour, Palette, mix
+from image_similarity_demo.geometry import Points, arc, curve
 
 
 @dataclass(frozen=True, slots=True)

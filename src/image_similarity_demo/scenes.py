@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from image_similarity.sample.clutter import scatter
-from image_similarity.sample.colours import Colour, darker, mix
-from image_similarity.sample.shots import paste, tilt
+from image_similarity_demo.clutter import scatter
+from image_similarity_demo.colours import Colour, darker, mix
+from image_similarity_demo.shots import paste, tilt
 
 Rng = np.random.Generator
 Size = tuple[int, int]

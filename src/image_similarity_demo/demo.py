@@ -1,0 +1,91 @@
+"""The first thing that anybody sees: a drawn shop, fitted, searched, and shown on a page."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from image_similarity import Workspace
+from image_similarity.html import Page, Section, write
+from image_similarity_demo.catalogue import draw_sample
+from image_similarity_demo.families import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from image_similarity import Answer
+    from image_similarity.types import Progress
+    from image_similarity_demo.look import Family
+
+DATASET = "shop"
+MODEL = "colour-shape"  # needs no weights
+SHOWN = 5  # answers a row
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """One answer of each kind, how many photos found their product first, and the page with all of them."""
+
+    similar: Answer
+    search: Answer
+    found: int
+    asked: int
+    page: Path
+
+
+def run_demo(folder: Path, progress: Progress, families: Sequence[Family] = FAMILIES) -> DemoResult:
+    """Draw the sample into ``folder/sample``, fit it in ``folder/data``, write ``folder/index.html``.
+
+    Raises:
+        UsageError: ``folder/sample`` holds something else.
+        OutputError: the folder cannot be written.
+    """
+    sample, page = folder / "sample", folder / "index.html"
+    draw_sample(sample, progress=progress, families=families)
+    workspace = Workspace(folder / "data", progress=progress)
+    report = workspace.fit(DATASET, sample, model=MODEL, number=SHOWN)
+    workspace.use(DATASET, MODEL)
+    with (sample / "photos.csv").open(encoding="utf-8", newline="") as file:
+        photos = {row["photo"]: row["product_id"] for row in csv.DictReader(file)}
+    searches = [(workspace.search(DATASET, sample / "photos" / photo, number=SHOWN), photos[photo]) for photo in photos]
+    found = sum(answer.matches[0].product_id == product for answer, product in searches)
+    similar = [workspace.similar(DATASET, product) for product in _one_of_each_family(photos.values())]
+    facts = {
+        "products": str(report.products),
+        "images": str(report.counts.seen),
+        "model": MODEL,
+        "photos that find their product first": f"{found} of {len(photos)}",
+    }
+    sections = [
+        Section(
+            "From a product",
+            "The products of the catalogue that look most like it.",
+            [answer.row() for answer in similar],
+        ),
+        Section(
+            "From a customer's photo",
+            "The products that look most like what is on it.",
+            [answer.row(product) for answer, product in searches],
+        ),
+    ]
+    write(
+        Page(
+            title="A shop that was never photographed",
+            subtitle="Every picture was drawn by image-similarity sample; every answer comes from pixels alone.",
+            sections=sections,
+            facts=list(facts.items()),
+            command=f"image-similarity demo {folder}",
+        ),
+        page,
+    )
+    return DemoResult(similar[0], searches[0][0], found, len(photos), page)
+
+
+def _one_of_each_family(products: Iterable[str]) -> list[str]:
+    """The first product of each family among some; a family is the letters that an id starts with."""
+    families: dict[str, str] = {}
+    for product in sorted(set(products)):
+        families.setdefault(product.rstrip("0123456789"), product)
+    return list(families.values())
