@@ -56,7 +56,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from image_similarity.neighbours.allpairs import rerank as closepairs
-from image_similarity.neighbours.allpairs.exact import tiles
+from image_similarity.neighbours.allpairs import tiles
 from image_similarity.neighbours.allpairs.exact import all_pairs
 
 def held():
