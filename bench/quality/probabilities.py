@@ -19,9 +19,9 @@ import harness  # noqa: E402
 import numpy as np  # noqa: E402
 import photo_sets as sets  # noqa: E402
 
-from image_similarity.calibration.learn import learn  # noqa: E402
-from image_similarity.calibration.measures import calibration_error, kept_at  # noqa: E402
-from image_similarity.calibration.questions import DEPTH, Questions  # noqa: E402
+from image_similarity.quality.calibration.learn import learn  # noqa: E402
+from image_similarity.quality.calibration.measures import calibration_error, kept_at  # noqa: E402
+from image_similarity.search.calibration.questions import DEPTH, Questions  # noqa: E402
 from shop import models_at_hand  # noqa: E402
 
 Array = np.ndarray[Any, Any]

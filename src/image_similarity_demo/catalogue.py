@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from image_similarity.errors import UsageError
-from image_similarity.files import replacing_folder
 from image_similarity.types import Progress, no_progress
+from image_similarity.util.files import replacing_folder
 from image_similarity_demo import photos, shots
 from image_similarity_demo.families import FAMILIES
 from image_similarity_demo.look import Family

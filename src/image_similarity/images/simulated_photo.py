@@ -1,0 +1,197 @@
+"""A catalogue's picture as a customer's phone would take its thing: seeded, so that the same photo comes again.
+
+Not a real photo and no measure of real ones: it says how well an answer stands up to another place, another light and a
+poorer lens, for a catalogue that has no photos of customers. Real ones come first where there are any.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from image_similarity.images.backgrounds import draw_clutter
+from image_similarity.images.cutout import cutout
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Rng = np.random.Generator
+    Points = NDArray[np.float64]
+
+SHAPES = ((3, 4), (3, 4), (1, 1), (9, 16))  # shorter to longer side
+AS_HELD = 0.8  # of the photos have the thing's own direction
+CODED = 1 / 2.2  # light to grey levels
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOptions:
+    """How hard the photos are. Each number is the most that chance may choose, or the two ends of its choice."""
+
+    side: int = 512
+    """Pixels of the photo's longer side."""
+    fill: tuple[float, float] = (0.55, 0.95)
+    """The thing's longer side (for its direction), as a share of the frame."""
+    crop: tuple[float, float] = (1.1, 1.4)
+    """How much larger than the frame a picture is shown that nothing could be cut from."""
+    turn: float = 12.0
+    """Degrees."""
+    tilt: float = 0.1
+    """Perspective: how far each corner moves, as a share of the thing's side."""
+    offset: float = 0.5
+    """Out of the middle, as a share of the room that the thing leaves."""
+    things: tuple[int, int] = (3, 12)
+    """Things that lie behind."""
+    exposure: float = 0.9
+    """Stops, up or down."""
+    warmth: float = 0.13
+    """White balance: red against blue, up or down, each by this share."""
+    gamma: float = 0.2
+    """Contrast: an exponent between 1 / (1 + gamma) and 1 + gamma."""
+    falloff: float = 0.35
+    """How much darker one side of the photo is."""
+    blur: float = 1.6
+    """Pixels: a Gaussian's standard deviation, or a third of the way that a hand moved."""
+    noise: float = 7.0
+    """Grey levels, standard deviation."""
+    quality: tuple[int, int] = (40, 88)
+    """JPEG's."""
+
+
+STANDARD = PhotoOptions()
+
+
+def simulated_photo(picture: Image.Image, seed: int, options: PhotoOptions = STANDARD) -> Image.Image:
+    """A photo of what is on a picture: cut out, laid on clutter, seen from a side, lit, blurred, compressed.
+
+    A picture without a light and even background is the scene itself: it is shown larger than the frame.
+
+    Args:
+        picture: upright RGB, of any size.
+        seed: 0 or more; the same picture, seed and options give the same photo.
+        options: how hard.
+
+    Returns:
+        RGB, ``options.side`` pixels along its longer side.
+    """
+    rng = np.random.default_rng(seed)
+    picture = picture.copy()
+    picture.thumbnail((options.side * 3 // 2, options.side * 3 // 2), Image.Resampling.BOX)
+    alone = cutout(picture)
+    if alone is None:
+        photo = _scene(picture, options, rng)
+    else:
+        short, long = SHAPES[int(rng.integers(len(SHAPES)))]
+        upright = (alone.height >= alone.width) == (rng.random() < AS_HELD)
+        sides = max(1, round(options.side * short / long)), options.side
+        frame = sides if upright else sides[::-1]
+        photo = draw_clutter(frame, int(rng.integers(options.things[0], options.things[1] + 1)), rng)
+        _lay(alone, photo, options, rng)
+    return _compressed(_taken(_lit(photo, options, rng), options, rng), options, rng)
+
+
+def _lay(alone: Image.Image, photo: Image.Image, options: PhotoOptions, rng: Rng) -> None:
+    """Put the thing on the ground, turned and tilted, with a soft shadow."""
+    room = np.array(photo.size) * rng.uniform(*options.fill)
+    size = np.array(alone.size) * (room / alone.size).min()
+    warped = _warped(alone, size, photo.size, options, rng)
+    alpha = warped.getchannel("A")
+    length = max(photo.size)
+    dark = alpha.filter(ImageFilter.GaussianBlur(length * rng.uniform(0.008, 0.03)))
+    strength = rng.uniform(0.25, 0.65)
+    shadow = dark.point([int(level * strength) for level in range(256)])
+    dx, dy = (round(length * each) for each in rng.uniform(-0.015, 0.02, 2))
+    photo.paste((10, 10, 14), (dx, dy), shadow)
+    photo.paste(warped.convert("RGB"), (0, 0), alpha)
+
+
+def _scene(picture: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
+    """The whole picture, larger than the frame, turned and tilted; what it leaves free is its own mean colour."""
+    scale = options.side / max(picture.size)
+    frame = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    size = np.array(frame) * rng.uniform(*options.crop)
+    warped = _warped(picture.convert("RGBA"), size, frame, options, rng)
+    red, green, blue = (int(level) for level in np.asarray(picture).reshape(-1, 3).mean(axis=0))
+    photo = Image.new("RGB", frame, (red, green, blue))
+    photo.paste(warped.convert("RGB"), (0, 0), warped.getchannel("A"))
+    return photo
+
+
+def _warped(picture: Image.Image, size: Points, frame: tuple[int, int], options: PhotoOptions, rng: Rng) -> Image.Image:
+    """``RGBA`` of the frame's size: the picture brought to ``size``, then to four corners that chance has moved."""
+    width, height = (max(1, round(float(side))) for side in size)
+    picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+    middle = np.array([width, height]) / 2
+    turn = math.radians(rng.uniform(-options.turn, options.turn))
+    turned = (corners - middle) @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    moved = turned + rng.uniform(-options.tilt, options.tilt, (4, 2)) * (width, height)
+    free = np.abs(np.array(frame) - size) / 2
+    target = moved + np.array(frame) / 2 + rng.uniform(-options.offset, options.offset, 2) * free
+    coefficients = _perspective(target, corners)
+    return picture.transform(frame, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR)
+
+
+def _perspective(places: Points, sources: Points) -> list[float]:
+    """The eight numbers that Pillow takes: which point of the source stands at a place, from four pairs ``(4, 2)``."""
+    rows = []
+    for (x, y), (u, v) in zip(places, sources, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
+    solved: list[float] = np.linalg.solve(np.array(rows), sources.ravel()).tolist()
+    return solved
+
+
+def _lit(photo: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
+    """Exposure, white balance, contrast, and light from one side."""
+    width, height = photo.size
+    angle = rng.uniform(0, 2 * math.pi)
+    across, down = np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height)
+    side = math.cos(angle) * across + math.sin(angle) * down[:, None]
+    light = 1 - options.falloff * rng.random() * (side + 0.5)
+    warmth = 1 + rng.uniform(-options.warmth, options.warmth)
+    balance = np.array([warmth, 1 + rng.uniform(-0.3, 0.3) * options.warmth, 1 / warmth])
+    gain = 2 ** (rng.uniform(-options.exposure, options.exposure) * CODED)
+    contrast = (1 + options.gamma) ** rng.uniform(-1, 1)
+    curve = ((np.arange(256) / 255) ** contrast * 255).astype(np.float32)
+    lit = curve[np.asarray(photo)] * (light[..., None] * balance * gain).astype(np.float32)
+    return Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
+
+
+def _taken(photo: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
+    """Out of focus or moved by the hand, then the sensor's noise."""
+    blur = options.blur * rng.random()
+    if rng.random() < 0.5:
+        blurred = np.asarray(photo.filter(ImageFilter.GaussianBlur(blur))).astype(np.float32)
+    else:
+        blurred = _moved(photo, 3 * blur, rng.uniform(0, math.pi))
+    strength = options.noise * rng.random()
+    grey = strength * rng.standard_normal((*blurred.shape[:2], 1), np.float32)
+    colour = strength / 3 * rng.standard_normal(blurred.shape, np.float32)
+    return Image.fromarray(np.clip(blurred + (grey + colour), 0, 255).astype(np.uint8))
+
+
+def _moved(photo: Image.Image, way: float, angle: float) -> NDArray[np.float32]:
+    """The mean of the photo along a straight way of so many pixels: ``(height, width, 3)``."""
+    steps = np.linspace(-way / 2, way / 2, max(2, math.ceil(way) + 1))
+    total = np.zeros((photo.height, photo.width, 3), np.float32)
+    width, height = photo.size
+    for step in steps:
+        dx, dy = math.cos(angle) * step, math.sin(angle) * step
+        # The box's sides stay inside, so that no black comes in.
+        box = (max(dx, 0.0), max(dy, 0.0), width + min(dx, 0.0), height + min(dy, 0.0))
+        moved = photo.transform(photo.size, Image.Transform.EXTENT, box, Image.Resampling.BILINEAR)
+        total += np.asarray(moved)
+    total /= len(steps)
+    return total
+
+
+def _compressed(photo: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
+    file = io.BytesIO()
+    photo.save(file, "JPEG", quality=int(rng.integers(options.quality[0], options.quality[1] + 1)))
+    with Image.open(file, formats=("JPEG",)) as opened:
+        return opened.convert("RGB")
