@@ -111,8 +111,7 @@ def show_product(records: CatalogueRecords | None, folder: Path, product_id: str
     image = (records.image(image_id) if image_id else None) or records.first_image(product_id)
     if image is None:
         return Shown(records.product(product_id), "")
-    path = str(folder / image.image_id) if image.is_remote else image.location
-    return Shown(records.product(product_id), path)
+    return Shown(records.product(product_id), str(image.file(folder)))
 
 
 def score_texts(matches: list[ProductMatch]) -> list[str]:
