@@ -161,8 +161,8 @@ def _put_features(root: Path, products: int, model: Path) -> None:
     import vectors
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
     from image_similarity.models.table import model_spec
+    from image_similarity.options import ModelChoice
     from image_similarity.settings import Folders
     from image_similarity.store.codec import encode
     from image_similarity.store.database import Database

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.table import load_model
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
 from image_similarity.util.files import locked

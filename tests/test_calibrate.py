@@ -16,7 +16,7 @@ from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError, UsageError
 from image_similarity.images.plain_ground import on_plain_ground
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import ModelChoice
 from image_similarity.quality import self_queries as own_questions
 from image_similarity.quality.adapt import adapt
 from image_similarity.quality.adaptation.learn import LearnOptions
@@ -223,11 +223,12 @@ def test_a_studios_ground_is_told_from_a_scene() -> None:
 
 
 def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
+    from image_similarity.search.chosen import chosen
+
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import ModelChoice
     from image_similarity.quality.self_queries import LEAVE_ONE_OUT, SIMULATED, Asker, sampled_rows
     from image_similarity.ranking.gallery import Gallery
-    from image_similarity.search.chosen import chosen
     from image_similarity.settings import Folders
     from image_similarity.store.database import Database
     from image_similarity.store.records import CatalogueRecords

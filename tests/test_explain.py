@@ -195,9 +195,10 @@ def test_a_single_network_has_one_part_and_no_shares_to_tell(
 
 
 def test_models_side_by_side_each_have_their_share(tmp_path: Path, workspace: Workspace) -> None:
-    from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
     from image_similarity.search.chosen import chosen
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.options import ModelChoice
     from image_similarity.search.explanation import parts_of
     from image_similarity.settings import Folders
     from image_similarity.store.database import Database

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_similarity.errors import UsageError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.mixture import (
     LONGEST_KEY,
     Expression,
@@ -19,6 +18,7 @@ from image_similarity.models.mixture import (
     shares_of,
 )
 from image_similarity.models.table import base_spec, expression_of, parts_of
+from image_similarity.options import ModelChoice
 
 KNOWN = {"VGG", "colour-shape", "colour", "mine.toml", "my+net.toml", "2*b.toml"}
 

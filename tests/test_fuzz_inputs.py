@@ -32,10 +32,10 @@ from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter
 from image_similarity.index.filter_language import parse_filter
 from image_similarity.index.filters import passing
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.described import load_described, read_description
 from image_similarity.models.mixture import parse_expression
 from image_similarity.models.model_folder import Shelf
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.store.recommendations import COLUMNS, Dictionary
 from image_similarity.types import CatalogueImage

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from image_similarity.images.download_options import DownloadOptions
 
 from image_similarity import Workspace
 from image_similarity.errors import ImageSimilarityError
-from image_similarity.images.download_options import DownloadOptions
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import ModelChoice
 from image_similarity.quality.evaluation.report import EvaluateOptions
 from tests.fuzzing import NOWHERE, ODD, PATHS, examples, fitted_shop
 from tests.shop import paint_shop

@@ -93,7 +93,7 @@ def test_a_product_that_has_gone_since_is_told(shop: tuple[Workspace, Path], tmp
 def test_the_command_line_takes_it(shop: tuple[Workspace, Path]) -> None:
     workspace, folder = shop
     place = ["--dataset", "shop", "--model", MIXED, "--workspace", str(workspace.settings.root), "--format", "csv"]
-    shown = CliRunner().invoke(app, ["similar", "blue-bar", *place, "--like", "shape", "-n", "2"])
+    shown = CliRunner().invoke(app, ["similar", "blue-bar", *place, "--match", "shape", "-n", "2"])
     assert shown.exit_code == 0 and "red-bar" in shown.output and "green-bar" in shown.output
-    shown = CliRunner().invoke(app, ["search", str(folder / "blue-bar_1.png"), *place, "--like", "colour", "-n", "3"])
+    shown = CliRunner().invoke(app, ["search", str(folder / "blue-bar_1.png"), *place, "--match", "colour", "-n", "3"])
     assert shown.exit_code == 0 and "blue-disc" in shown.output and "blue-triangle" in shown.output

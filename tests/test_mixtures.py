@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from image_similarity.search.chosen import chosen
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
@@ -15,8 +16,7 @@ from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.images.decode import read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.stored_index import StoredIndex
-from image_similarity.models.choice import ModelChoice
-from image_similarity.search.chosen import chosen
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore

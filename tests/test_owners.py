@@ -28,7 +28,7 @@ from image_similarity.fitting.upsert import (
     uploads,
 )
 from image_similarity.images.views import ONE_VIEW
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.types import CatalogueImage, Product

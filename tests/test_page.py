@@ -18,8 +18,8 @@ from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.index.filter_language import parse_filter
 from image_similarity.index.filters import And, Equals, Range
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.inventory import pull_models
+from image_similarity.options import ModelChoice
 from image_similarity.service.app import create_app
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from image_similarity.models.precision_choice import for_fit, for_question
 
 from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.models import precision as processor
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.precision import decided, key_at
-from image_similarity.models.precision_choice import for_fit, for_question
 from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
 from image_similarity.workspace import Workspace

@@ -18,10 +18,10 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.cli import main
 from image_similarity.errors import OutputError, UsageError, WeightsError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.inventory import pull_models, table, verify_models
 from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint

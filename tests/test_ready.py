@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from image_similarity.models import compiled_cache as ready
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.table import load_model
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.networks import put_small_network

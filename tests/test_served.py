@@ -11,7 +11,7 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import ModelChoice
 from image_similarity.service.answering import served_model as served_module
 from image_similarity.service.answering.served_model import Asked, Found, ServedModel
 from image_similarity.service.app_state import Desk

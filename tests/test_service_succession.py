@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_similarity.search.chosen import projection_folder
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.projection import Projection, write_projection
 from image_similarity.models.table import model_spec
-from image_similarity.search.chosen import projection_folder
+from image_similarity.options import ModelChoice
 from image_similarity.service.answering.batching import Batches
 from image_similarity.service.app_state import Desk
 from image_similarity.service.errors import BusyError

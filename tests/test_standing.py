@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from image_similarity.search.chosen import chosen
+from image_similarity.search.collection_state import State, next_state, open_state
 from PIL import Image
 
 from image_similarity import Workspace
@@ -21,11 +23,9 @@ from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, put_pr
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.index.filter_language import parse_filter
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import ModelChoice
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
-from image_similarity.search.chosen import chosen
-from image_similarity.search.collection_state import State, next_state, open_state
 from image_similarity.settings import Folders, Settings
 from image_similarity.store import changes
 from image_similarity.store.database import Database

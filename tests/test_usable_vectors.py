@@ -147,7 +147,7 @@ def test_in_the_service_only_that_photo_is_refused(how: str, settings: Settings,
     from fastapi.testclient import TestClient
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import ModelChoice
     from image_similarity.service.app import create_app
     from image_similarity.service.options import ServiceOptions
 

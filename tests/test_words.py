@@ -16,11 +16,11 @@ from image_similarity import Workspace
 from image_similarity.cli import main
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, UsageError, WeightsError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.hub_records import RECORDS, WITH_TEXT
 from image_similarity.models.inventory import pull_models
 from image_similarity.models.table import load_model
 from image_similarity.models.text import OpenVinoTextModel, load_text_model
+from image_similarity.options import ModelChoice
 from image_similarity.search.answer import Answer
 from image_similarity.search.text_query import Words, query_vector
 from image_similarity.settings import Settings

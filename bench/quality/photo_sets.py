@@ -20,8 +20,8 @@ from PIL import Image
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.simulated_photo import STANDARD, simulated_photo
 from image_similarity.images.views import square
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from image_similarity_demo import draw_sample, photos, shots

@@ -131,6 +131,8 @@ class FitOptions(ExtractOptions):
     model: str | ModelChoice = IN_USE
     data_augmentation: int = 0
     """1: embed six views of each image; 0: the image alone."""
+    download: bool = True
+    """Download what is not here of a catalogue of addresses; False: take what :meth:`Workspace.extract` has brought."""
     number: int = 10
     """Recommendations for each product."""
     aggregate: Aggregate = "best"
@@ -138,6 +140,11 @@ class FitOptions(ExtractOptions):
     def __post_init__(self) -> None:
         _augmentation(self.data_augmentation)
         _ranking(self.number, self.aggregate)
+
+    @property
+    def choice(self) -> ModelChoice:
+        """The model, where only a name was given too."""
+        return chosen(self.model)
 
 
 # Asking -----------------------------------------------------------------------------------------------------------
@@ -341,6 +348,11 @@ def made(kind: type[R], options: R | None, changes: Mapping[str, Any]) -> R:
     if unknown is not None:
         raise UsageError(f"there is no option {unknown!r}: use {', '.join(known)}")
     return kind(**changes) if options is None else replace(options, **changes)
+
+
+def chosen(model: str | ModelChoice) -> ModelChoice:
+    """A model by its name alone, or as it was chosen."""
+    return ModelChoice(model) if isinstance(model, str) else model
 
 
 def _one_of(name: str, value: object, kind: object) -> None:

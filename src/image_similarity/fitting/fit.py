@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from image_similarity.catalogue import check, notes_of
@@ -16,13 +17,13 @@ from image_similarity.fitting.recommend import prepared, recall_of, recommendati
 from image_similarity.fitting.upsert import remove_unnamed
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
-from image_similarity.models.table import DEFAULT_CHOICE, base_spec, load_model, parts_of
-from image_similarity.ranking.aggregate import check_ranking
+from image_similarity.models.licences import warnings_of
+from image_similarity.models.resolve import named, resolve
 from image_similarity.ranking.gallery import Gallery
-from image_similarity.search.chosen import chosen_for_fit
 from image_similarity.settings import Folders
 from image_similarity.store import recommendations as files
 from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from image_similarity.store.removal import RemovalLimit
 from image_similarity.store.schema import explained
 from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_notes, no_progress
@@ -34,32 +35,10 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.fitting.precision_check import Int8Check
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.models.model import Model
+    from image_similarity.options import FitOptions
     from image_similarity.settings import Settings
     from image_similarity.types import CatalogueSource
-
-
-@dataclass(frozen=True, slots=True)
-class FitOptions:
-    """What to fit with, and what the dictionary holds.
-
-    Raises:
-        UsageError: an option is out of its range, or there is no such model.
-    """
-
-    model: ModelChoice = DEFAULT_CHOICE
-    data_augmentation: int = 0
-    number: int = 10
-    aggregate: str = "best"
-    allow_removal: bool = False
-    """Go on however many products the catalogue lists no longer; else see ``Settings.max_removal``."""
-
-    def __post_init__(self) -> None:
-        # Before anything is read, downloaded or computed.
-        views_for(self.data_augmentation)
-        check_ranking(self.number, self.aggregate)
-        for part in parts_of(self.model):
-            base_spec(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +79,7 @@ def fit(
     ``notes`` is told before the work what is to be known of the catalogue, as far as that is seen by then.
 
     Raises:
-        UsageError: an option is out of its range.
+        UsageError: there is no such model.
         CatalogueError: the catalogue cannot be read.
         WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
         RemovalError: more products would go than may; none has.
@@ -110,8 +89,10 @@ def fit(
     """
     told = Told(notes)
     told.all(check(source))
+    model = named(options.choice, dataset, settings)  # before anything is read, downloaded or computed
+    told.all(warnings_of(model, settings))
     with _alone(dataset, settings):
-        report = _fit(source, dataset, settings, options, progress)
+        report = _fit(source, dataset, settings, (options, model), progress)
     told.all(notes_of(source))
     return replace(report, notes=told.texts)
 
@@ -131,23 +112,26 @@ def _alone(dataset: Dataset, settings: Settings) -> Iterator[None]:
 
 
 def _fit(
-    source: CatalogueSource, dataset: Dataset, settings: Settings, options: FitOptions, progress: Progress
+    source: CatalogueSource,
+    dataset: Dataset,
+    settings: Settings,
+    what: tuple[FitOptions, Model],
+    progress: Progress,
 ) -> FitReport:
+    options, asked = what
     views = views_for(options.data_augmentation)
     folders = Folders(settings.root)
     with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
         check = None
-        for part in parts_of(options.model.within(settings)):
-            if part.precision == "int8":
-                _, check = with_int8(part, source, dataset, settings, progress)
-        model = chosen_for_fit(options.model, database, dataset, settings)
-        recipe = model.recipe()  # what was to be learned first is missed now, not after hours
+        if asked.choice.precision == "int8":
+            for part in asked.parts:
+                if part.is_network:
+                    check = with_int8(part, source, dataset, settings, (asked.choice.force_int8, progress))
+        model = resolve(asked, dataset, settings, FeatureStore(database).has_networks_of, fitting=True)
+        recipe = model.recipe  # what was to be learned first is missed now, not after hours
         run = FeaturesRun(
             database=database,
-            models=[
-                ModelInUse(spec, lambda part=part: load_model(part, settings, progress))  # type: ignore[misc]
-                for part, spec in zip(model.parts, model.specs, strict=True)
-            ],
+            models=[ModelInUse(part.spec, partial(part.load, settings, progress)) for part in model.parts],
             views=views,
             folder=folders.dataset / dataset.name,
             max_pixels=settings.max_pixels,

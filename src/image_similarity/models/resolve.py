@@ -9,10 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
+from image_similarity.models.default_model import default_model
 from image_similarity.models.mixture import parse_expression
 from image_similarity.models.model import Model, ModelPart
 from image_similarity.models.precision import decided, processor_has_bf16
 from image_similarity.models.table import define, is_model
+from image_similarity.options import IN_USE
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
@@ -27,15 +29,20 @@ if TYPE_CHECKING:
 FLOATING = ("fp32", "bf16")
 
 
-def named(choice: ModelChoice, settings: Settings) -> Model:
-    """The models that a choice names, whatever the dataset: ``auto`` and int8 are fp32 here, and nothing is learned.
+def named(choice: ModelChoice, dataset: Dataset, settings: Settings) -> Model:
+    """The models that a choice names, before it is known what the dataset has of them.
+
+    ``auto`` and int8 are fp32 here, and nothing is learned. Where no model is named it is the dataset's default.
 
     Raises:
         UsageError: it is not well formed, there is no such model, none of several has the precision that is asked for,
             or weights are given for several at once.
         ModelError: a description cannot be read.
         WeightsError: a model was never pulled, and only a pull tells what it is.
+        StoreError: the file that names the default model is damaged.
     """
+    if choice.name == IN_USE:
+        choice = replace(choice, name=default_model(dataset, settings).model)
     expression = expression_of(choice)
     names = [part.name for part in expression.parts]
     parts = []
@@ -72,7 +79,7 @@ def resolve(
         UsageError, ModelError, WeightsError: as :func:`named`.
         NotFittedError: int8 is asked for and there is no int8 network yet.
     """
-    base = model if isinstance(model, Model) else named(model, settings)
+    base = model if isinstance(model, Model) else named(model, dataset, settings)
     if expression_of(base.choice).adapted:
         parts = base
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import NotFittedError
+from image_similarity.options import EvaluateOptions
 from image_similarity.quality.evaluate import evaluate
-from image_similarity.quality.evaluation.report import EvaluateOptions
-from image_similarity.search.answer import Answer, show_product
-from image_similarity.search.chosen import chosen_by_dictionary
-from image_similarity.search.similar import has_dictionary
+from image_similarity.search.answer import Answer, show_products
+from image_similarity.search.similar import has_dictionary, with_recommendations
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
 from image_similarity.store.recommendations import Dictionary
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import CompareOptions, ModelChoice
     from image_similarity.quality.evaluation.report import Evaluation
     from image_similarity.settings import Settings
     from image_similarity.types import Product, ProductMatch, Progress
@@ -91,11 +90,8 @@ class Comparison:
 def compare(
     dataset: Dataset,
     settings: Settings,
-    old: ModelChoice,
-    new: ModelChoice,
-    *,
-    number: int,
-    shown: int,
+    models: tuple[ModelChoice, ModelChoice],
+    options: CompareOptions,
     progress: Progress,
 ) -> Comparison:
     """Compare two dictionaries, product by product; memory does not grow with them, but for the ids.
@@ -105,7 +101,7 @@ def compare(
         UsageError, ModelError: there is no such model.
     """
     folders = Folders(settings.root)
-    keys = [_key(model, dataset, settings) for model in (old, new)]
+    keys, number = [_key(model, dataset, settings) for model in models], options.number
     former, latter = (Dictionary(folders.trained_models / dataset.dictionary(key)) for key in keys)
     known, other = former.products(), set(latter.products())
     both = [product for product in known if product in other]
@@ -117,11 +113,11 @@ def compare(
         share = tally.add(*sides)
         # The largest go first: of equal ones those that come first by id stay.
         heapq.heappush(most, (-share, _Backwards(product)))
-        if len(most) > shown:
+        if len(most) > options.shown:
             heapq.heappop(most)
         if not done % TOLD or done == len(both):
             progress("compared", done, len(both))
-    evaluation, unasked = _evaluated(dataset, settings, [old, new], progress)
+    evaluation, unasked = _evaluated(dataset, settings, models, progress)
     changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
     changed = _changes(changes, (former, latter), number, dataset, settings)
     return Comparison(
@@ -155,14 +151,15 @@ def _changes(
 
         def answer(side: Dictionary, product: str) -> Answer:
             matches = side.similar(product)[:number]
-            pictures = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
-            return Answer(show_product(records, folder, product), matches, pictures)
+            wanted = [(product, ""), *((match.product_id, match.image_id) for match in matches)]
+            query, *found = show_products(records, folder, wanted)
+            return Answer(query, matches, found)
 
         return [Change(share, *(answer(side, product) for side in sides)) for share, product in products]
 
 
 def _evaluated(
-    dataset: Dataset, settings: Settings, models: list[ModelChoice], progress: Progress
+    dataset: Dataset, settings: Settings, models: Sequence[ModelChoice], progress: Progress
 ) -> tuple[Evaluation | None, str]:
     """Both models put to the same questions; or why they cannot be."""
     try:
@@ -199,11 +196,10 @@ class _Backwards(str):
 
 
 def _key(model: ModelChoice, dataset: Dataset, settings: Settings) -> str:
-    folder = Folders(settings.root).trained_models
-    key = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(folder, dataset, key)).key
-    if not has_dictionary(folder, dataset, key):
-        raise NotFittedError(f"{dataset.name} is not fitted with {model.name}: run fit with that model first")
-    return key
+    asked = with_recommendations(model, dataset, settings)
+    if not has_dictionary(Folders(settings.root).trained_models, dataset, asked.key):
+        raise NotFittedError(f"{dataset.name} is not fitted with {asked.name}: run fit with that model first")
+    return asked.key
 
 
 def _ids(matches: Sequence[ProductMatch]) -> list[str]:

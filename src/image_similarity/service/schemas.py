@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
+from image_similarity import options
 from image_similarity.catalogue.addresses import as_address
 from image_similarity.catalogue.columns import as_text
+from image_similarity.options import Aggregate, Box
 
 MOST_NUMBER = 200
 """Products that one answer may have."""
@@ -19,6 +21,7 @@ MOST_PHOTOS = 8
 """Photos of one thing that a search may have."""
 MOST_IMAGES = 50
 """Pictures that one product may be given at a time."""
+TINY = 1e-9
 THUMBNAIL = 320  # pixels wide
 LONGEST_ID, LONGEST_TEXT, LONGEST_FILTER, LONGEST_ADDRESS, LONGEST_PROSE = 500, 1000, 2000, 2000, 20_000
 
@@ -40,7 +43,6 @@ Condition = Annotated[str, StringConstraints(max_length=LONGEST_FILTER)]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ADDRESS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[int, Field(ge=1, le=MOST_NUMBER)]
-Like = Literal["shape", "colour"]
 MOST_ATTRIBUTES, LONGEST_NAME = 100, 200
 """Attributes of one product, and letters of an attribute's name."""
 NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
@@ -109,6 +111,12 @@ class Crop(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"left": 0.1, "top": 0.2, "width": 0.5, "height": 0.6}]})
 
+    @property
+    def box(self) -> Box:
+        """The same as the library takes it."""
+        right, bottom = (min(1.0, start + size) for start, size in ((self.left, self.width), (self.top, self.height)))
+        return Box(min(self.left, 1 - TINY), min(self.top, 1 - TINY), right, bottom, "shares")
+
 
 class Image(Strict):
     """One picture, named in one of three ways."""
@@ -160,7 +168,10 @@ class SearchRequest(Strict):
     ] = 10
     filter: Condition | None = Field(default=None, description='Only such products: `price < 50 and brand = "Kipsta"`.')
     min_match: Share | None = Field(default=None, description="Leave out products that are less probably it.")
-    like: Like | None = Field(default=None, description="Only the shape or only the colour counts.")
+    aggregate: Aggregate = Field(default="best", description="How the scores of image pairs become a product's.")
+    match: options.Match | None = Field(default=None, description="Only the shape or only the colour counts.")
+    explain: bool = Field(default=False, description="Say why each product was found; takes fifty times as long.")
+    crops: bool = Field(default=False, description="Ask with the photo, its middle and its corners together.")
     model: str | None = Field(default=None, max_length=LONGEST_ID, description="One of `GET /v1/models`; or the first.")
 
     model_config = ConfigDict(
@@ -237,6 +248,23 @@ class ProductChange(Strict):
 # Answers ------------------------------------------------------------------------------------------------------------
 
 
+class Part(Said):
+    """One part of a score: what it looks at, and what it gave."""
+
+    name: str
+    share: float = Field(description="Of the score; the shares of all parts sum to 1.")
+    contribution: float = Field(description="To the cosine; those of all parts sum to it.")
+    alike: float = Field(description="The cosine of this part by itself.")
+
+
+class Why(Said):
+    """Why a product was found."""
+
+    parts: list[Part]
+    region: str = Field(description="Where on the photo the match is; empty where no region alone matters.")
+    heat: list[list[float]] = Field(description="How much each field of the photo, row by row, carried the match.")
+
+
 class Match(Said):
     """One product of an answer, best first."""
 
@@ -252,6 +280,7 @@ class Match(Said):
     query_image: ProductImage | None = Field(
         description="Of the product that was asked with, the picture that matched."
     )
+    why: Why | None = Field(default=None, description="Only where `explain` asked for it.")
 
 
 class Matches(Said):
@@ -335,7 +364,7 @@ class Model(Said):
     dimension: int
     precision: str
     text: bool = Field(description="Whether it can be searched by words.")
-    like: list[Like] = Field(description="What `like` may be.")
+    match: list[options.Match] = Field(description="What `match` may be.")
     calibrated: bool = Field(description="Whether `min_match` and probabilities are to be had.")
     licence: str
     commercial_use: bool

@@ -40,6 +40,7 @@ class Database:
         dataset: whose tables.
         create: make the file and the tables when they are not there; otherwise that is an error.
         timeout: seconds to wait for another process that writes.
+        shared: several threads use it, one at a time.
 
     Raises:
         NotFittedError: ``create`` is off and there is no such dataset.
@@ -47,11 +48,13 @@ class Database:
         UsageError: the dataset's tables belong to a dataset of another name.
     """
 
-    def __init__(self, path: Path, dataset: Dataset, *, create: bool = False, timeout: float = 30.0) -> None:
+    def __init__(
+        self, path: Path, dataset: Dataset, *, create: bool = False, timeout: float = 30.0, shared: bool = False
+    ) -> None:
         self.path, self.dataset = path, dataset
         if not create and not path.exists():
             raise NotFittedError(f"nothing is fitted yet: there is no {path}. Run fit first")
-        self.connection = connect(path, timeout)
+        self.connection = connect(path, timeout, shared=shared)
         self.features = quoted(dataset.table())
         self.images = quoted(dataset.table("images"))
         self.products = quoted(dataset.table("products"))

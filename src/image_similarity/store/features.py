@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
+    from image_similarity.models.model import Model
     from image_similarity.store.database import Database
 
 TWINS_REMEMBERED = 4096  # contents: a megabyte
@@ -61,6 +62,10 @@ class FeatureStore:
         with self._database.reading() as connection:
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({self._table})")]
         return sorted(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
+
+    def has_networks_of(self, model: Model) -> bool:
+        """Whether there are features of all of a model's networks, in the precision that they have."""
+        return all(self.has(part.spec.key) for part in model.parts if part.is_network)
 
     def missing(
         self, images: Sequence[tuple[CatalogueImage, bytes]], model_key: str, views: Sequence[str]

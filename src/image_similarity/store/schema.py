@@ -50,15 +50,15 @@ def marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def connect(path: Path, timeout: float) -> sqlite3.Connection:
-    """Open the store's file, made and brought up to date when necessary.
+def connect(path: Path, timeout: float, *, shared: bool = False) -> sqlite3.Connection:
+    """Open the store's file, made and brought up to date when necessary; ``shared``: by threads that take turns.
 
     Raises:
         StoreError: it is no database, locked, or from a later version of this package.
     """
     try:
         make_folder(path.parent)
-        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=not shared)
     except (OSError, sqlite3.Error) as error:
         raise explained(error, path) from error
     try:
@@ -68,7 +68,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         if _only_readable(error, path):
-            return _unchanging(path)
+            return _unchanging(path, shared)
         raise explained(error, path) from error
     except StoreError:
         connection.close()
@@ -83,11 +83,12 @@ def _only_readable(error: sqlite3.Error, path: Path) -> bool:
     return is_kept and path.is_file() and not (log.exists() and log.stat().st_size)
 
 
-def _unchanging(path: Path) -> sqlite3.Connection:
+def _unchanging(path: Path, shared: bool) -> sqlite3.Connection:
     """A store that cannot be written, to be read without the files that SQLite wants beside it."""
     connection = None
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not shared)
         _migrate(connection, path)
     except (sqlite3.Error, StoreError) as error:
         if connection is not None:

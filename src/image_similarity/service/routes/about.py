@@ -106,15 +106,15 @@ def _models(desk: Desk) -> schemas.Models:
 
 
 def _model(served: ServedModel, default: bool) -> schemas.Model:
-    specs = served.chosen.specs
+    specs = served.collection.model.specs
     return schemas.Model(
         name=served.name,
         default=default,
         dimension=served.state.base.manifest.dimension,
         precision=" and ".join(dict.fromkeys(spec.precision for spec in specs if spec.precision)),
-        text=served.text is not None,
-        like=served.likes,
-        calibrated=served.calibrated,
+        text=served.reads_text,
+        match=served.matches,
+        calibrated=served.collection.is_calibrated,
         licence=" and ".join(dict.fromkeys(spec.licence for spec in specs)),
         commercial_use=all(spec.commercial_use for spec in specs),
     )
@@ -133,7 +133,7 @@ def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogu
     written = list[float]()
     for model in lineup.models:
         with suppress(OSError):
-            name = f"{dataset.dictionary(model.state.recipe.key)}.parquet"
+            name = f"{dataset.dictionary(model.collection.model.recipe.key)}.parquet"
             written.append((folders.trained_models / name).stat().st_mtime)
     return schemas.Catalogue(
         dataset=dataset.name,

@@ -21,7 +21,6 @@ from image_similarity.service.errors import BadRequestError, NotThereError, Unsu
 from image_similarity.service.guards.access import key_name
 from image_similarity.service.guards.limits import client_of
 from image_similarity.service.problem_handlers import problems
-from image_similarity.service.routes.search import box_of
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
 from image_similarity.service.storage.query_photos import QUALITY
 from image_similarity.service.storage.thumbnails import Sent
@@ -183,7 +182,7 @@ def _cropped(data: bytes, crop: schemas.Crop | None, max_pixels: int) -> bytes:
         return data
     picture = decode(data, max_pixels=max_pixels)
     file = io.BytesIO()
-    picture.crop(box_of(crop, picture.size)).save(file, "JPEG", quality=QUALITY)
+    picture.crop(crop.box.pixels(picture.size)).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
 
 

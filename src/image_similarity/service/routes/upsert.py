@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from image_similarity.service import schemas
-    from image_similarity.service.answering.served_models import Lineup
+    from image_similarity.service.answering.served_models import ServedModels
     from image_similarity.service.app_state import Desk
     from image_similarity.store.database import Database
 
@@ -101,7 +101,7 @@ async def put_once(desk: Desk, wanted: Wanted, key: Key | None = None) -> Done:
 
 def _put(
     desk: Desk,
-    lineup: Lineup,
+    lineup: ServedModels,
     wanted: Wanted,
     pictures: Sequence[EmbeddedPicture] | None,
     once: Answered | None,
@@ -119,7 +119,7 @@ def _put(
     return Done(201 if new else 200, repaired)
 
 
-async def _embedded(desk: Desk, lineup: Lineup, data: Picture) -> EmbeddedPicture:
+async def _embedded(desk: Desk, lineup: ServedModels, data: Picture) -> EmbeddedPicture:
     picture = await desk.work(new_picture, data, lineup.specs, lineup.views, desk.settings.max_pixels)
     vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)
