@@ -223,20 +223,21 @@ def test_a_studios_ground_is_told_from_a_scene() -> None:
 
 
 def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
-    from image_similarity.search.chosen import chosen
-
     from image_similarity.dataset import Dataset
+    from image_similarity.index.build import open_index
+    from image_similarity.models.resolve import resolve
     from image_similarity.options import ModelChoice
     from image_similarity.quality.self_queries import LEAVE_ONE_OUT, SIMULATED, Asker, sampled_rows
     from image_similarity.ranking.gallery import Gallery
     from image_similarity.settings import Folders
     from image_similarity.store.database import Database
+    from image_similarity.store.features import FeatureStore
     from image_similarity.store.records import CatalogueRecords
 
     settings, shop = calibrated.settings, Dataset.named("shop")
     with Database(Folders(settings.root).database, shop) as database:
-        model = chosen(ModelChoice(MODEL), database, shop, settings)
-        gallery = Gallery.of(model.index(database, settings))
+        model = resolve(ModelChoice(MODEL), shop, settings, FeatureStore(database).has_networks_of)
+        gallery = Gallery.of(open_index(model.recipe, database, settings))
         asker = Asker(gallery, model, settings, CatalogueRecords(database), settings.root)
         rows = sampled_rows(gallery, 5, seed=0)
         parts = asker.questions(rows, turns=2)

@@ -16,10 +16,11 @@ from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import BELOW_BAR, NotFittedError, UsageError
 from image_similarity.images.views import ONE_VIEW
+from image_similarity.models.definition import Definition
 from image_similarity.models.projection import projection_facts
 from image_similarity.models.table import MODELS
+from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.quality.adaptation.learn import Choice, held_out
-from image_similarity.quality.evaluation.report import EvaluateOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore
@@ -249,7 +250,7 @@ class Brightness(MeanColour):
 def test_the_command_prints_every_form_and_holds_bars(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(MODELS, "grey", (lambda choice: Brightness.spec, lambda *arguments: Brightness()))
+    monkeypatch.setitem(MODELS, "grey", lambda *_: Definition(Brightness.spec, lambda _: Brightness()))
     pictures = paint_shop(tmp_path / "pictures")
     for model in (MODEL, "grey"):
         workspace.fit("shop", pictures, model=model)
@@ -300,7 +301,7 @@ def test_the_command_prints_every_form_and_holds_bars(
 def test_what_was_learned_is_asked_about_products_that_it_was_made_to_forget(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(MODELS, "fields", (lambda choice: Fields.spec, lambda *arguments: Fields()))
+    monkeypatch.setitem(MODELS, "fields", lambda *_: Definition(Fields.spec, lambda _: Fields()))
     workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model="fields")
     workspace.adapt("shop", model="fields")
     options = EvaluateOptions(simulated=5)
@@ -341,6 +342,6 @@ def test_bad_requests_are_refused(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name one model or more"):
         workspace.evaluate("shop", model=[])
     with pytest.raises(UsageError, match="weights belong to one model"):
-        workspace.evaluate("shop", model=[MODEL, OTHER], weights_digest="0" * 32)
+        workspace.evaluate("shop", model=[MODEL, ModelChoice(OTHER, weights_digest="0" * 32)])
     with pytest.raises(UsageError, match="must not be negative"):
         workspace.evaluate("shop", model=MODEL, options=EvaluateOptions(seed=-1))

@@ -17,13 +17,14 @@ import pytest
 from image_similarity.catalogue import open_source
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError, OutputError
-from image_similarity.fitting.extract import ExtractOptions, ExtractReport, extract
+from image_similarity.fitting.extract import ExtractReport, extract
 from image_similarity.images.fetch_log import FILE_NAME, Fetched
+from image_similarity.options import DownloadOptions, ExtractOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Product
 from tests.servers import Answer, ImageServer, image_server, picture
 
-QUICK = ExtractOptions(base_delay=0.001, timeout=5.0, tries=2)
+QUICK = ExtractOptions(downloads=DownloadOptions(base_delay=0.001, timeout=5.0, tries=2))
 RED, BLUE = picture("red"), picture("blue")
 SHOP = Dataset.named("shop")
 
@@ -114,7 +115,7 @@ def test_images_that_left_the_catalogue_leave_the_listing_and_keep_their_files(
 def test_a_failed_refresh_keeps_the_older_file_in_the_listing(server: ImageServer, settings: Settings) -> None:
     source = Listed([image(server, "7_1.jpg", Answer(RED), Answer(status=404))])
     run(source, settings)
-    report = run(source, settings, replace(QUICK, refresh=True))
+    report = run(source, settings, replace(QUICK, downloads=replace(QUICK.downloads, refresh=True)))
     assert counted(report) == (0, 0, 1)
     assert [row["image"] for row in listing(report)] == ["7_1.jpg"]
 
@@ -221,7 +222,8 @@ import sys
 from pathlib import Path
 from image_similarity.catalogue import open_source
 from image_similarity.dataset import Dataset
-from image_similarity.fitting.extract import ExtractOptions, extract
+from image_similarity.fitting.extract import extract
+from image_similarity.options import DownloadOptions, ExtractOptions
 from image_similarity.settings import Settings
 settings = Settings(root=Path(sys.argv[2]))
 options = ExtractOptions(concurrency=3)

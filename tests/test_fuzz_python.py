@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from image_similarity.images.download_options import DownloadOptions
 
 from image_similarity import Workspace
 from image_similarity.errors import ImageSimilarityError
-from image_similarity.options import ModelChoice
-from image_similarity.quality.evaluation.report import EvaluateOptions
+from image_similarity.options import DownloadOptions, EvaluateOptions, ModelChoice
 from tests.fuzzing import NOWHERE, ODD, PATHS, examples, fitted_shop
 from tests.shop import paint_shop
 
@@ -141,8 +139,8 @@ def test_a_text_that_is_no_files_name_is_a_sentence(shop: Workspace, place: str)
     for ask in (
         lambda: shop.fit("other", place, model="colour-shape"),
         lambda: shop.fit("other", "pictures", products=Path(place), model="colour-shape"),
-        lambda: shop.extract(place, "other", options=ONCE),
-        lambda: shop.extract("pictures", "other", products=place, options=ONCE),
+        lambda: shop.extract(place, "other", downloads=ONCE),
+        lambda: shop.extract("pictures", "other", products=place, downloads=ONCE),
         lambda: shop.search("shop", place, model="colour-shape"),
         lambda: shop.search("shop", "pictures/red_1.png", model=f"{place}.toml"),
         lambda: shop.evaluate("shop", model="colour-shape", options=EvaluateOptions(labels=place)),

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_similarity.search.chosen import chosen
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
@@ -15,7 +14,9 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.images.decode import read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
+from image_similarity.index.build import open_index
 from image_similarity.index.stored_index import StoredIndex
+from image_similarity.models.resolve import resolve
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
@@ -43,7 +44,8 @@ def folder(tmp_path: Path) -> Path:
 
 def index_of(settings: Settings, name: str) -> StoredIndex:
     with Database(Folders(settings.root).database, SHOP) as database:
-        return chosen(ModelChoice(name), database, SHOP, settings).index(database, settings)
+        model = resolve(ModelChoice(name), SHOP, settings, FeatureStore(database).has_networks_of)
+        return open_index(model.recipe, database, settings)
 
 
 def test_the_parts_stand_side_by_side_each_with_its_share(

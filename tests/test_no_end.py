@@ -16,8 +16,7 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError, ImageError, ImageSimilarityError, UsageError
 from image_similarity.fitting.extract import extract
 from image_similarity.images.decode import read_bytes
-from image_similarity.options import ModelChoice
-from image_similarity.quality.evaluation.report import EvaluateOptions
+from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.settings import Settings
 from tests.pictures import encoded, four_corners
 

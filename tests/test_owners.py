@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from image_similarity import Workspace
 from image_similarity.errors import NotFittedError, OutputError
-from image_similarity.fitting.fit import FitOptions, fit
+from image_similarity.fitting.fit import fit
 from image_similarity.fitting.upsert import (
     EmbeddedPicture,
     new_picture,
@@ -28,7 +28,7 @@ from image_similarity.fitting.upsert import (
     uploads,
 )
 from image_similarity.images.views import ONE_VIEW
-from image_similarity.options import ModelChoice
+from image_similarity.options import FitOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.types import CatalogueImage, Product
@@ -42,7 +42,7 @@ Listing = dict[str, list[int]]  # the colours of each product
 
 
 def options() -> FitOptions:
-    return FitOptions(ModelChoice(MODEL))
+    return FitOptions(model=MODEL)
 
 
 class KilledError(Exception):
@@ -250,7 +250,7 @@ def test_a_fit_says_how_many_products_it_left_as_they_were_put(shop: Shop) -> No
 
 def test_a_picture_that_was_put_gets_its_features_from_a_fit_with_more_views(shop: Shop) -> None:
     shop.put("a", [2])
-    fit(Source(shop.pictures, {"b": [1]}), SHOP, shop.settings, FitOptions(ModelChoice(MODEL), data_augmentation=1))
+    fit(Source(shop.pictures, {"b": [1]}), SHOP, shop.settings, FitOptions(model=MODEL, data_augmentation=1))
     counted = "SELECT item_id, count(*) FROM features_shop WHERE active GROUP BY 1 ORDER BY 1"
     assert rows(shop.settings, counted) == [("a", 6), ("b", 6)]
 
