@@ -165,7 +165,7 @@ def drawn_shop(folder: Path) -> Path:
     workspace = Workspace(settings=Settings(root=folder / "data", precision="fp32"))
     workspace.fit(DATASET, sample, model=OTHER)
     workspace.fit(DATASET, sample, model=MODEL)
-    workspace.calibrate(DATASET, model=MODEL, pictures=30)
+    workspace.calibrate(DATASET, model=MODEL, images=30)
     return folder / "data"
 
 

@@ -56,7 +56,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     folder = tmp_path_factory.mktemp("calibrated")
     workspace = Workspace(settings=Settings(root=folder / "data"))
     workspace.fit("shop", paint_products(folder / "pictures"), model=MODEL)
-    ran = CliRunner().invoke(app, [*command(workspace, "calibrate"), "--pictures", "36", "--format", "json"])
+    ran = CliRunner().invoke(app, [*command(workspace, "calibrate"), "--images", "36", "--format", "json"])
     assert ran.exit_code == 0, ran.output
     (folder / "report.json").write_text(ran.stdout)
     return workspace
@@ -154,7 +154,7 @@ def test_a_service_says_how_sure_an_answer_to_one_photo_is(calibrated: Workspace
         for fields, files, sure in (
             ({}, [photo], True),
             ({}, [photo, photo], False),
-            ({"like": "colour"}, [photo], False),
+            ({"match": "colour"}, [photo], False),
         ):
             answer = service.post("/v1/search", data=fields, files=files).json()
             assert (answer["matches"][0]["probability"] is not None) is sure
@@ -165,7 +165,9 @@ def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_pat
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     code, answer, _ = asked(fitted, photo)
     assert code == 0 and "no_match" not in answer and "probability" not in answer["matches"][0]
-    with pytest.raises(NotFittedError, match=r"`min_match` needs to know how sure .*run image-similarity calibrate"):
+    with pytest.raises(
+        NotFittedError, match=r"`min_match` needs to know how probable .*run image-similarity calibrate"
+    ):
         fitted.search("shop", photo, model=MODEL, min_match=0.5)
 
 
@@ -202,7 +204,7 @@ def test_a_damaged_calibration_is_told_and_costs_no_answer(fitted: Workspace, tm
 def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="4 products have a picture to ask with, and at least 30"):
         fitted.calibrate("shop", model=MODEL)
-    with pytest.raises(UsageError, match="between 0 and 1, not 1"):
+    with pytest.raises(UsageError, match="above 0 and below 1, not 1"):
         fitted.calibrate("shop", model=MODEL, known=1.0)
     with pytest.raises(NotFittedError):
         fitted.calibrate("shop", model="VGG")
@@ -270,7 +272,7 @@ def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
         return really(self, rows, *rest)
 
     monkeypatch.setattr(own_questions.Asker, "questions", watched)
-    report = fitted.calibrate("shop", model=f"{MODEL}+adapted", pictures=72)
+    report = fitted.calibrate("shop", model=f"{MODEL}+adapted", images=72)
     assert report.model_key.startswith(f"{MODEL}+adapted@")
     assert len(asked) == 4
     assert sum(len(each) for each in asked) == len(set.union(*asked)) == PRODUCTS, "each product asks once"

@@ -359,7 +359,7 @@ def test_only_shape_or_only_colour_may_count(desk: Reader, helmet: Path) -> None
     colour = desk.changed(everything)
     desk.page.get_by_label("Shape").check(force=True)
     assert desk.changed(colour) not in (everything, colour)
-    assert desk.state()["like"] == "shape"
+    assert desk.state()["match"] == "shape"
 
 
 def test_two_models_answer_side_by_side(desk: Reader, service: Service, helmet: Path) -> None:

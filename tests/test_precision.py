@@ -180,11 +180,6 @@ def test_a_dataset_that_was_fitted_in_fp32_alone_has_no_answers_in_bf16(
         workspace.evaluate("shop", model=ModelChoice(network, precision="bf16"))
 
 
-def test_a_model_choice_names_its_own_weights(settings: Settings) -> None:
-    with pytest.raises(UsageError, match="leave weights and weights_digest out"):
-        Workspace(settings=settings).evaluate("shop", model=replace(VGG, weights_digest="0" * 32))
-
-
 def test_bf16_vectors_are_those_of_fp32_to_three_decimals(
     seeded: Callable[[str], Seeded], seeded_model: Callable[[str], EmbeddingModel], seeded_settings: Settings
 ) -> None:

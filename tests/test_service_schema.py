@@ -69,7 +69,7 @@ QUESTIONS = st.fixed_dictionaries(
     optional={
         "crop": CROPS,
         "filter": st.sampled_from(["price < 30", 'shot in ("front", "angle")', 'department = "none"', ""]),
-        "like": st.sampled_from(["shape", "colour"]),
+        "match": st.sampled_from(["shape", "colour"]),
         "model": st.just("colour-shape"),
     },
 )

@@ -175,7 +175,7 @@ def test_a_photo_that_cannot_be_used_is_named(fitted: Workspace, tmp_path: Path)
         fitted.search("shop", tmp_path / "none.jpg", model=MODEL)
     with pytest.raises(UsageError, match="the photo standard input cannot be used: not a picture in any known format"):
         fitted.search("shop", b"hello", model=MODEL)
-    with pytest.raises(UsageError, match="no aggregate 'median'"):
+    with pytest.raises(UsageError, match="no `aggregate` 'median'"):
         fitted.search("shop", b"hello", model=MODEL, aggregate="median")
 
 

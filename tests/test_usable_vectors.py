@@ -121,7 +121,7 @@ def test_a_calibration_asks_with_the_others(
             return super().embed(np.where(dark[:, None, None, None], 0, pixels).astype(np.uint8))
 
     monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(Sunny.spec, lambda _: Sunny(how)))
-    report = shop.calibrate("shop", model=MODEL, pictures=36)
+    report = shop.calibrate("shop", model=MODEL, images=36)
     assert 30 <= report.calibrated.questions["simulated photos"] < 36
     json.dumps(report.as_dict(), allow_nan=False)
 

@@ -65,7 +65,7 @@ class Collection:
         settings: where the workspace is.
         model: the model; the dataset's default where none is named.
         data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
-        ahead: load the network meanwhile, ``"one"`` for a single photo, soon, ``"many"`` for many; None: when needed.
+        ahead: a query that will come: it is checked against the model, and the network is loaded meanwhile.
         progress: told of what takes long.
 
     Raises:
@@ -81,7 +81,7 @@ class Collection:
         model: str | ModelChoice = IN_USE,
         *,
         data_augmentation: int | None = None,
-        ahead: str | None = None,
+        ahead: Query | None = None,
         progress: Progress = no_progress,
     ) -> None:
         self.dataset, self.settings, self._progress = dataset, settings, progress
@@ -95,9 +95,9 @@ class Collection:
         try:
             store = FeatureStore(self._follow)
             self.model = resolve(chosen(model), dataset, settings, store.has_networks_of)
-            if ahead and {spec.key for spec in self.model.specs} <= set(store.models()):  # else what follows says so
-                self._network(one=ahead == "one")
-            views = None if data_augmentation is None else ONE_VIEW
+            if ahead is not None:
+                self._expect(ahead, {spec.key for spec in self.model.specs} <= set(store.models()))
+            views = ONE_VIEW if data_augmentation == 0 else None
             self.state = open_state(self.model, self._follow, settings, views, progress)
             if data_augmentation == 1 and len(self.state.views) < len(SIX_VIEWS):
                 raise UsageError("there are no features of the six views: run fit with `data_augmentation` 1 first")
@@ -217,7 +217,7 @@ class Collection:
         with NETWORKS:
             seen = iter(embedder.embed(pictures) if embedder else ())
             read = iter(each_row(reader.embed, texts) if reader else ())
-        vectors = list[Vectors | Exception]()
+        vectors: list[Vectors | Exception] = []
         for query in queries:
             photos = [[next(seen) for _ in photo] for photo in query.inputs]
             words = None if query.query.text is None else next(read)
@@ -310,7 +310,7 @@ class Collection:
             WeightsError, ModelError: the network cannot be had.
         """
         models = self._network(one=False).result().models
-        vectors = dict[str, NDArray[np.float32]]()
+        vectors: dict[str, Vectors] = {}
         for key, views in pixels.items():
             with NETWORKS:
                 (rows,) = each_row(partial(_all_views, models[key]), [views])
@@ -356,6 +356,13 @@ class Collection:
                 load = partial(self.model.load, self.settings, self._progress, one=one)
                 self._networks[one] = self._loader.submit(load)
             return self._networks[one]
+
+    def _expect(self, query: Query, is_stored: bool) -> None:
+        """Check what a query needs of the model, and load it while the index is opened."""
+        if query.text is not None:
+            self._check_text()
+        if is_stored and query.photos:  # else what follows says so
+            self._network(one=len(query.photos) == 1)
 
     def _check_text(self) -> None:
         from image_similarity.models.text import text_side

@@ -165,8 +165,7 @@ class Workspace:
         from image_similarity.collection import asked_for
 
         query, options = asked_for(query, options, changes)  # before anything is opened
-        ahead = {0: None, 1: "one"}.get(len(query.photos), "many")
-        with self._opened(dataset, model, data_augmentation, ahead) as collection:
+        with self._opened(dataset, model, data_augmentation, query) as collection:
             return collection.search(query, options)
 
     def similar(
@@ -303,7 +302,7 @@ class Workspace:
         dataset: str,
         model: str | ModelChoice,
         data_augmentation: int | None = None,
-        ahead: str | None = None,
+        ahead: Query | None = None,
     ) -> Collection:
         from image_similarity.collection import Collection
 
