@@ -165,9 +165,7 @@ def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_pat
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     code, answer, _ = asked(fitted, photo)
     assert code == 0 and "no_match" not in answer and "probability" not in answer["matches"][0]
-    with pytest.raises(
-        NotFittedError, match=r"`min_match` needs to know how probable .*run image-similarity calibrate"
-    ):
+    with pytest.raises(NotFittedError, match=r"`min_match` needs to know .*run image-similarity calibrate"):
         fitted.search("shop", photo, model=MODEL, min_match=0.5)
 
 

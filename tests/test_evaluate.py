@@ -341,7 +341,7 @@ def test_bad_requests_are_refused(workspace: Workspace, tmp_path: Path) -> None:
         workspace.evaluate("shop", model=MODEL, options=EvaluateOptions(protocols=["two-out"]))
     with pytest.raises(UsageError, match="name one model or more"):
         workspace.evaluate("shop", model=[])
-    with pytest.raises(UsageError, match="weights belong to one model"):
+    with pytest.raises(UsageError, match="colour-shape has no weights"):
         workspace.evaluate("shop", model=[MODEL, ModelChoice(OTHER, weights_digest="0" * 32)])
     with pytest.raises(UsageError, match="must not be negative"):
         workspace.evaluate("shop", model=MODEL, options=EvaluateOptions(seed=-1))

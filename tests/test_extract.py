@@ -226,7 +226,7 @@ from image_similarity.fitting.extract import extract
 from image_similarity.options import DownloadOptions, ExtractOptions
 from image_similarity.settings import Settings
 settings = Settings(root=Path(sys.argv[2]))
-options = ExtractOptions(concurrency=3)
+options = ExtractOptions(downloads=DownloadOptions(concurrency=3))
 extract(open_source(sys.argv[1], settings=settings), Dataset.named("shop"), settings, options=options)
 """
 

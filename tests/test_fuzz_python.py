@@ -155,7 +155,7 @@ def test_a_text_that_is_no_files_name_is_a_sentence(shop: Workspace, place: str)
         lambda: shop.extract("pictures", "other", products=place, downloads=ONCE),
         lambda: shop.search("shop", place, model="colour-shape"),
         lambda: shop.search("shop", "pictures/red_1.png", model=f"{place}.toml"),
-        lambda: shop.evaluate("shop", model="colour-shape", options=EvaluateOptions(labels=place)),
+        lambda: shop.evaluate("shop", model="colour-shape", labels=place),
     ):
         with pytest.raises(ImageSimilarityError):
             ask()

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_similarity.models.precision_choice import int8_folder
 from onnx import TensorProto, helper, numpy_helper
 
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, NotFittedError, UsageError
 from image_similarity.fitting import precision_check as int8
 from image_similarity.fitting.sampling import CALIBRATION, CHECKED, OF_EACH, PRODUCTS, SMALL, sample
+from image_similarity.models.resolve import int8_folder
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage

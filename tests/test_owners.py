@@ -17,8 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from image_similarity import Workspace
+from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, OutputError
-from image_similarity.fitting.fit import fit
+from image_similarity.fitting.fit import FitReport
 from image_similarity.fitting.upsert import (
     EmbeddedPicture,
     new_picture,
@@ -31,7 +32,7 @@ from image_similarity.images.views import ONE_VIEW
 from image_similarity.options import FitOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
-from image_similarity.types import CatalogueImage, Product
+from image_similarity.types import CatalogueImage, CatalogueSource, Product
 from tests.conftest import MeanColour, paint
 from tests.shop import MODEL, register, rows
 from tests.test_standing import SHOP, picture_of
@@ -39,6 +40,10 @@ from tests.test_standing import SHOP, picture_of
 COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
 
 Listing = dict[str, list[int]]  # the colours of each product
+
+
+def fit(source: CatalogueSource, dataset: Dataset, settings: Settings, options: FitOptions) -> FitReport:
+    return Workspace(settings=settings).fit(dataset.name, source, options)
 
 
 def options() -> FitOptions:

@@ -117,8 +117,10 @@ class Workspace:
         """
         from image_similarity.catalogue.s3 import read_once
         from image_similarity.fitting.fit import fit
+        from image_similarity.models.resolve import named as model_named
 
         options, named = made(FitOptions, options, changes), Dataset.named(dataset)
+        model = model_named(options.choice, named, self.settings)  # before anything is read, downloaded or computed
         told = Told(self.notes)
         with read_once():
             source = self._source(catalogue or self._folder(named), options)
@@ -126,7 +128,8 @@ class Workspace:
                 from image_similarity.fitting.extract import extract  # here: only addresses need what downloads take
 
                 extract(source, named, self.settings, options, self.progress, told)
-            return replace(fit(source, named, self.settings, options, self.progress, told), notes=told.texts)
+            report = fit(source, named, self.settings, model, options, self.progress, told)
+            return replace(report, notes=told.texts)
 
     def open(
         self, dataset: str, model: str | ModelChoice = IN_USE, *, data_augmentation: int | None = None

@@ -18,7 +18,7 @@ from image_similarity.fitting.upsert import remove_unnamed
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
 from image_similarity.models.licences import warnings_of
-from image_similarity.models.resolve import named, resolve
+from image_similarity.models.resolve import resolve
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
 from image_similarity.store import recommendations as files
@@ -70,16 +70,23 @@ def fit(
     source: CatalogueSource,
     dataset: Dataset,
     settings: Settings,
+    model: Model,
     options: FitOptions,
     progress: Progress = no_progress,
     notes: Notes = no_notes,
 ) -> FitReport:
     """Bring a dataset's features up to date with its catalogue and write its dictionary.
 
-    ``notes`` is told before the work what is to be known of the catalogue, as far as that is seen by then.
+    Args:
+        source: the catalogue.
+        dataset: whose features.
+        settings: where the workspace is.
+        model: as :func:`~image_similarity.models.resolve.named` found it.
+        options: the rest.
+        progress: told how far it is.
+        notes: told before the work what is to be known of the catalogue, as far as that is seen by then.
 
     Raises:
-        UsageError: there is no such model.
         CatalogueError: the catalogue cannot be read.
         WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
         RemovalError: more products would go than may; none has.
@@ -89,7 +96,6 @@ def fit(
     """
     told = Told(notes)
     told.all(check(source))
-    model = named(options.choice, dataset, settings)  # before anything is read, downloaded or computed
     told.all(warnings_of(model, settings))
     with _alone(dataset, settings):
         report = _fit(source, dataset, settings, (options, model), progress)

@@ -38,6 +38,7 @@ def parse_headers(texts: Iterable[str]) -> Headers:
         if not NAME.fullmatch(name) or not value:
             raise UsageError(f"header {number} is none: {FORM}")
         found.setdefault(host, {})[name] = value
+    OwnHeaders(found)  # what cannot be a header is refused before anything is read
     return found
 
 
