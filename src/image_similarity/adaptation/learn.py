@@ -40,7 +40,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LearnOptions:
-    """How to learn. The defaults were compared in docs/quality.md."""
+    """How to learn. The defaults were compared in docs/notes/quality.md."""
 
     regularisations: tuple[float, ...] = (0.1, 0.3)
     dimensions: tuple[int, ...] = (256, WHOLE)

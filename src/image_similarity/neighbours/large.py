@@ -1,6 +1,6 @@
 """Which index answers for how many rows: all of them compared up to a number, an approximate one from there on.
 
-Two numbers, since they pay at different sizes (docs/performance.md): one question at a time is sooner answered by
+Two numbers, since they pay at different sizes (docs/notes/performance.md): one question at a time is sooner answered by
 cells already where all pairs at once are still sooner compared than the cells of all of them are looked into.
 """
 
