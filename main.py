@@ -2,7 +2,7 @@
 
 import sys
 
-from image_similarity.legacy import main
+from image_similarity.cli.first_version import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -25,11 +25,11 @@ THREADS = harness.pin(ASKED.threads)  # before anything makes a pool of threads
 import numpy as np  # noqa: E402
 
 import networks  # noqa: E402
-from image_similarity.embedding.choice import ModelChoice  # noqa: E402
-from image_similarity.embedding.engine import prepared_network  # noqa: E402
-from image_similarity.embedding.models import base_spec, load_graph, load_model  # noqa: E402
-from image_similarity.embedding.precision import processor_has_bf16  # noqa: E402
-from image_similarity.embedding.quantised import quantise  # noqa: E402
+from image_similarity.models.choice import ModelChoice  # noqa: E402
+from image_similarity.models.int8 import quantise  # noqa: E402
+from image_similarity.models.openvino_network import prepared_network  # noqa: E402
+from image_similarity.models.precision import processor_has_bf16  # noqa: E402
+from image_similarity.models.table import base_spec, load_graph, load_model  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.types import no_progress  # noqa: E402
 

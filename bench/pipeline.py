@@ -37,14 +37,14 @@ from PIL import Image  # noqa: E402
 import networks  # noqa: E402
 from image_similarity.catalogue import open_source  # noqa: E402
 from image_similarity.dataset import Dataset  # noqa: E402
-from image_similarity.embedding.choice import ModelChoice  # noqa: E402
-from image_similarity.embedding.models import load_model, model_spec  # noqa: E402
-from image_similarity.embedding.precision import processor_has_bf16  # noqa: E402
-from image_similarity.features.database import Database  # noqa: E402
+from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse  # noqa: E402
 from image_similarity.images.decode import decode, read_bytes  # noqa: E402
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square  # noqa: E402
-from image_similarity.jobs.features import FeaturesRun, ModelInUse  # noqa: E402
+from image_similarity.models.choice import ModelChoice  # noqa: E402
+from image_similarity.models.precision import processor_has_bf16  # noqa: E402
+from image_similarity.models.table import load_model, model_spec  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
+from image_similarity.store.database import Database  # noqa: E402
 from image_similarity.types import no_progress  # noqa: E402
 from image_similarity.workspace import Workspace  # noqa: E402
 from image_similarity_demo import draw_sample  # noqa: E402

@@ -22,9 +22,9 @@ def main() -> None:
     threads = pin(chosen.threads)
     from vectors import catalogue
 
+    from image_similarity.fitting.recommend import recommendations
     from image_similarity.images.views import ORIGINAL
-    from image_similarity.jobs.recommend import recommendations
-    from image_similarity.neighbours.allpairs import all_pairs
+    from image_similarity.neighbours.allpairs.exact import all_pairs
     from image_similarity.ranking.aggregate import FIRST_LOOK
     from image_similarity.ranking.gallery import Gallery
     from image_similarity.types import Features, no_progress

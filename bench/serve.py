@@ -155,8 +155,8 @@ class Bare:
     def __init__(self) -> None:
         import numpy as np
 
-        from image_similarity.embedding.choice import ModelChoice
-        from image_similarity.embedding.models import load_model
+        from image_similarity.models.choice import ModelChoice
+        from image_similarity.models.table import load_model
         from image_similarity.settings import Settings
         from image_similarity.types import no_progress
 
@@ -320,13 +320,13 @@ def prepare(root: Path) -> None:
     import vectors
 
     from image_similarity.dataset import Dataset
-    from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.embedding.models import model_spec
-    from image_similarity.features.codec import encode
-    from image_similarity.features.database import Database
-    from image_similarity.features.records import CatalogueRecords
-    from image_similarity.features.store import FeatureRow, FeatureStore
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.models.table import model_spec
     from image_similarity.settings import Folders
+    from image_similarity.store.codec import encode
+    from image_similarity.store.database import Database
+    from image_similarity.store.features import FeatureRow, FeatureStore
+    from image_similarity.store.records import CatalogueRecords
     from image_similarity.types import CatalogueImage, Product
     from image_similarity_demo import draw_sample
 

@@ -130,10 +130,10 @@ def _put_dictionary(root: Path, products: int) -> None:
     import random
 
     from image_similarity.dataset import Dataset
-    from image_similarity.dictionary import files
-    from image_similarity.features.database import Database
-    from image_similarity.features.records import CatalogueRecords
     from image_similarity.settings import Folders
+    from image_similarity.store import recommendations as files
+    from image_similarity.store.database import Database
+    from image_similarity.store.records import CatalogueRecords
     from image_similarity.types import CatalogueImage, Product, ProductMatch
 
     dataset, chance = Dataset.named("shop"), random.Random(SEED)
@@ -161,12 +161,12 @@ def _put_features(root: Path, products: int, model: Path) -> None:
     import vectors
 
     from image_similarity.dataset import Dataset
-    from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.embedding.models import model_spec
-    from image_similarity.features.codec import encode
-    from image_similarity.features.database import Database
-    from image_similarity.features.store import FeatureRow, FeatureStore
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.models.table import model_spec
     from image_similarity.settings import Folders
+    from image_similarity.store.codec import encode
+    from image_similarity.store.database import Database
+    from image_similarity.store.features import FeatureRow, FeatureStore
     from image_similarity.types import CatalogueImage
 
     spec = model_spec(ModelChoice(str(model)))

@@ -39,9 +39,9 @@ def _size(folder: Path, rows: int, dimension: int) -> dict[str, Any]:
     from truth import exact, recall
     from vectors import catalogue
 
-    from image_similarity.neighbours.allpairs import all_pairs
-    from image_similarity.neighbours.cellpairs import cell_pairs
-    from image_similarity.neighbours.cells import CellsIndex
+    from image_similarity.neighbours.allpairs.exact import all_pairs
+    from image_similarity.neighbours.cells.index import CellsIndex
+    from image_similarity.neighbours.cells.pairs import cell_pairs
     from image_similarity.neighbours.exact import ExactIndex
 
     drawn = catalogue(folder, rows, dimension, QUERIES)

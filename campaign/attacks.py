@@ -26,7 +26,7 @@ from campaign import shop
 from campaign.commands import fit, run
 from campaign.trial import Trial
 from campaign.watching import Watch
-from image_similarity.service.keeping.photos import PRUNED_EVERY
+from image_similarity.service.storage.query_photos import PRUNED_EVERY
 
 PRODUCTS = 30
 GROWS = 1500.0  # MB over the idle service

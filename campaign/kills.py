@@ -17,7 +17,7 @@ from tests.service import Service, running
 from campaign import shop, state
 from campaign.commands import fit, run, seconds, stopped
 from campaign.trial import Trial
-from image_similarity.features.store import KEPT
+from image_similarity.store.features import KEPT
 
 PRODUCTS = 150
 KILLS = 3  # in a row, before a run is let through

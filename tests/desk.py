@@ -121,6 +121,6 @@ def runs_as_written(page: Path, desk: Path) -> None:
         assert len(shares) == 15
         assert all(share in page.read_text(encoding="utf-8") for share in shares)
     if page.name == "README.md":
-        assert (desk / "installed" / "image_similarity" / "pages" / "style.css").exists()
+        assert (desk / "installed" / "image_similarity" / "html" / "style.css").exists()
         for made in ("demo/index.html", "found.html"):
             assert "data:image/jpeg" in (desk / made).read_text()

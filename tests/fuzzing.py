@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from image_similarity import Workspace
-from image_similarity.cli.ending import ended
+from image_similarity.cli.exits import ended
 from tests.shop import paint_shop
 
 LONG = int(os.environ.get("FUZZ_EXAMPLES", "0"))

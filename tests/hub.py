@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from image_similarity.embedding import hub_models, hub_records, text
-from image_similarity.embedding.hub_records import RECORDS, HubFile, HubRecord, TextSpec
-from image_similarity.jobs import models as table
+from image_similarity.models import hub as hub_models
+from image_similarity.models import hub_records, text
+from image_similarity.models import inventory as table
+from image_similarity.models.hub_records import RECORDS, HubFile, HubRecord, TextSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from image_similarity.embedding.keras_networks import LAYOUT, NETWORKS
+from image_similarity.models.keras_networks import LAYOUT, NETWORKS
 from image_similarity.settings import Folders, Settings
 
 

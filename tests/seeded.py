@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import load_model
-from image_similarity.files import locked
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.table import load_model
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
+from image_similarity.util.files import locked
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.embedding.models import MODELS
+from image_similarity.models.table import MODELS
 from image_similarity.settings import Folders, Settings
 from tests.conftest import MeanColour, paint
 

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_similarity.dataset import Dataset
-from image_similarity.features.codec import encode
-from image_similarity.features.database import Database
-from image_similarity.features.records import CatalogueRecords
-from image_similarity.features.store import FeatureRow, FeatureStore
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.store.codec import encode
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureRow, FeatureStore
+from image_similarity.store.records import CatalogueRecords
 from image_similarity.types import CatalogueImage, Neighbours, Product, Progress, RowSet
 from tests.conftest import MeanColour
 
@@ -70,7 +70,7 @@ def stock(
 
 
 class CopyIndex:
-    """A :class:`~image_similarity.neighbours.large.LargeIndex` that answers out of a copy of the vectors.
+    """A :class:`~image_similarity.neighbours.index_choice.LargeIndex` that answers out of a copy of the vectors.
 
     Its copy of what was there before is taken over, so it answers wrongly when it is told wrongly what moved where.
     """

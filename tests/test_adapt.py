@@ -13,11 +13,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
-from image_similarity.adaptation.projection import projection_facts, read_projection
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.cli.app import app
-from image_similarity.embedding.models import MODELS
 from image_similarity.errors import AdaptationError, CatalogueError, NotFittedError
+from image_similarity.models.projection import projection_facts, read_projection
+from image_similarity.models.table import MODELS
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import pairwise_distances
 
-from image_similarity.adaptation.groups import grouped, joined, pairs_of_products, sample
-from image_similarity.adaptation.learn import LearnOptions, learn
-from image_similarity.adaptation.validation import Hits, estimates, leave_one_out
-from image_similarity.adaptation.whitening import deviations, whitening, within
 from image_similarity.errors import AdaptationError, UsageError
+from image_similarity.quality.adaptation.groups import grouped, joined, pairs_of_products, sample
+from image_similarity.quality.adaptation.learn import LearnOptions, learn
+from image_similarity.quality.adaptation.validation import Hits, estimates, leave_one_out
+from image_similarity.quality.adaptation.whitening import deviations, whitening, within
 
 Floats = NDArray[np.float32]
 QUICK = LearnOptions(dimensions=(8, 0), resamples=200)

@@ -20,9 +20,9 @@ from image_similarity import Workspace
 from image_similarity.catalogue.names import name_for_address
 from image_similarity.cli.app import app
 from image_similarity.images.download import Outcome, Wanted, download_all
-from image_similarity.images.fetched import Fetched
-from image_similarity.images.spool import Spooled
-from image_similarity.images.waiting import DownloadOptions, wait_after
+from image_similarity.images.download_options import DownloadOptions, wait_after
+from image_similarity.images.fetch_log import Fetched
+from image_similarity.images.spooled_file import Spooled
 from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.fetching import FetchError, FetchLimits, fetch_into, fetch_picture
 from image_similarity.settings import Settings

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from image_similarity.dataset import Dataset
-from image_similarity.features.codec import encode
-from image_similarity.features.database import Database
-from image_similarity.features.store import FeatureRow, FeatureStore
 from image_similarity.images.views import ONE_VIEW
-from image_similarity.neighbours.allpairs import all_pairs
+from image_similarity.neighbours.allpairs.exact import all_pairs
+from image_similarity.neighbours.duplicates import Twins, pairs_once
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.twins import Twins, pairs_once
 from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
+from image_similarity.store.codec import encode
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureRow, FeatureStore
 from image_similarity.types import CatalogueImage, Features, Neighbours, Progress, RowSet, no_progress
 from tests.conftest import MeanColour
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from image_similarity.neighbours import cells
-from image_similarity.neighbours.cellpairs import cell_pairs
-from image_similarity.neighbours.cells import CellsIndex
+from image_similarity.neighbours.cells import index as cells
+from image_similarity.neighbours.cells.index import CellsIndex
+from image_similarity.neighbours.cells.pairs import cell_pairs
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.rowset import Listed
+from image_similarity.neighbours.row_sets import Listed
 from tests.test_cells import QUERIES, VECTORS, K, drawn
 
 ALIKE, ROWS = 3000, len(VECTORS)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.neighbours import allpairs, floors
-from image_similarity.neighbours.allpairs import all_pairs
+from image_similarity.neighbours.allpairs import exact as allpairs
+from image_similarity.neighbours.allpairs import lower_bounds as floors
+from image_similarity.neighbours.allpairs.exact import all_pairs
+from image_similarity.neighbours.allpairs.tiles import SIDE, Tiles
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.tiles import SIDE, Tiles
 from image_similarity.types import Neighbours
 
 ROWS = 2 * SIDE + 300  # three tiles, the last one not full

@@ -12,15 +12,15 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
-from image_similarity.adaptation.learn import LearnOptions
-from image_similarity.calibration.files import read_calibration
 from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError, UsageError
-from image_similarity.images.ground import on_plain_ground
-from image_similarity.jobs import own_questions
-from image_similarity.jobs.adapt import adapt
+from image_similarity.images.plain_ground import on_plain_ground
+from image_similarity.models.choice import ModelChoice
+from image_similarity.quality import self_queries as own_questions
+from image_similarity.quality.adapt import adapt
+from image_similarity.quality.adaptation.learn import LearnOptions
+from image_similarity.search.calibration.file import read_calibration
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.service import running
@@ -224,13 +224,13 @@ def test_a_studios_ground_is_told_from_a_scene() -> None:
 
 def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
     from image_similarity.dataset import Dataset
-    from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.features.database import Database
-    from image_similarity.features.records import CatalogueRecords
-    from image_similarity.jobs.chosen import chosen
-    from image_similarity.jobs.own_questions import LEAVE_ONE_OUT, SIMULATED, Asker, sampled_rows
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.quality.self_queries import LEAVE_ONE_OUT, SIMULATED, Asker, sampled_rows
     from image_similarity.ranking.gallery import Gallery
+    from image_similarity.search.chosen import chosen
     from image_similarity.settings import Folders
+    from image_similarity.store.database import Database
+    from image_similarity.store.records import CatalogueRecords
 
     settings, shop = calibrated.settings, Dataset.named("shop")
     with Database(Folders(settings.root).database, shop) as database:
@@ -257,7 +257,7 @@ def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
     try:
         adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
     except AdaptationError:  # whether it helps these drawn things is not the question here
-        monkeypatch.setattr("image_similarity.adaptation.learn.Learned.helps", True)
+        monkeypatch.setattr("image_similarity.quality.adaptation.learn.Learned.helps", True)
         adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
     asked = list[set[str]]()
     really = own_questions.Asker.questions

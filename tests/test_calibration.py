@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from image_similarity.calibration.curves import KINDS, Curve, blend, platt, steps
-from image_similarity.calibration.isotonic import isotonic
-from image_similarity.calibration.learn import LearnOptions, learn
-from image_similarity.calibration.logistic import logistic, sigmoid
-from image_similarity.calibration.measures import calibration_error, kept_at, log_loss
-from image_similarity.calibration.questions import Questions, features, joined
-from image_similarity.calibration.surety import Surety
 from image_similarity.errors import CalibrationError
+from image_similarity.quality.calibration.learn import LearnOptions, learn
+from image_similarity.quality.calibration.measures import calibration_error, kept_at, log_loss
+from image_similarity.search.calibration.curves import KINDS, Curve, blend, platt, steps
+from image_similarity.search.calibration.isotonic import isotonic
+from image_similarity.search.calibration.logistic import logistic, sigmoid
+from image_similarity.search.calibration.probabilities import Surety
+from image_similarity.search.calibration.questions import Questions, features, joined
 
 Doubles = NDArray[np.float64]
 MIXED = np.array([True, False])

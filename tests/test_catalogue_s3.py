@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from image_similarity.catalogue import open_source
-from image_similarity.catalogue.listing import department_listing, department_location
+from image_similarity.catalogue.department_listing import department_listing, department_location
 from image_similarity.catalogue.s3 import keys_of
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings

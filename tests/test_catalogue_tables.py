@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from image_similarity.catalogue import failures_of, open_source, product_failures_of
 from image_similarity.catalogue.columns import Columns, as_text
-from image_similarity.catalogue.reading import reading
 from image_similarity.catalogue.rows import Row
+from image_similarity.catalogue.table_files import reading
 from image_similarity.errors import CatalogueError
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, CatalogueSource

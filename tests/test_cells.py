@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.neighbours import cellpairs, cells, large
-from image_similarity.neighbours.cellpairs import cell_pairs
-from image_similarity.neighbours.cells import CellsIndex
-from image_similarity.neighbours.close import closest, closest_in_turn
-from image_similarity.neighbours.codes import FACTS
+from image_similarity.neighbours import index_choice as large
+from image_similarity.neighbours.cells import index as cells
+from image_similarity.neighbours.cells import pairs as cellpairs
+from image_similarity.neighbours.cells.codes import FACTS
+from image_similarity.neighbours.cells.index import CellsIndex
+from image_similarity.neighbours.cells.pairs import cell_pairs
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.rowset import Listed
+from image_similarity.neighbours.rerank import closest, closest_in_turn
+from image_similarity.neighbours.row_sets import Listed
 
 ROWS, DIMENSION, K = 6000, 48, 10
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from image_similarity.dataset import Dataset
 from image_similarity.errors import StoreError
-from image_similarity.features.codec import decode, encode
-from image_similarity.features.database import Database
-from image_similarity.features.store import FeatureRow, FeatureStore
+from image_similarity.store.codec import decode, encode
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureRow, FeatureStore
 from image_similarity.types import CatalogueImage
 from tests.conftest import MeanColour
 

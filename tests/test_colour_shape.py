@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.colour_shape import ColourShape
-from image_similarity.embedding.colour_shape_record import SPEC
-from image_similarity.embedding.models import load_model, model_spec
 from image_similarity.images.views import square
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.colour_shape import ColourShape
+from image_similarity.models.colour_shape_record import SPEC
+from image_similarity.models.table import load_model, model_spec
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from image_similarity import Workspace
-from image_similarity.embedding.vectors import mean_vector
 from image_similarity.errors import UsageError
 from image_similarity.images.crops import SHARE, with_crops
+from image_similarity.models.unit_vectors import mean_vector
 from image_similarity.settings import Settings
 from tests.shop import MODEL, RED, paint_shop, register
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from image_similarity.dataset import Dataset
 from image_similarity.errors import UsageError
-from image_similarity.features.codec import encode
-from image_similarity.features.database import Database
-from image_similarity.features.store import FeatureRow, FeatureStore
-from image_similarity.files import replacing
 from image_similarity.settings import Folders
+from image_similarity.store.codec import encode
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureRow, FeatureStore
 from image_similarity.types import CatalogueImage
+from image_similarity.util.files import replacing
 from tests.conftest import MeanColour
 
 LONGEST_KEY = "m" * 64 + "@01234567"  # the longest key that a described model can have

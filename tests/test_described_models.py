@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import load_model, model_spec
 from image_similarity.errors import ModelError, UsageError
 from image_similarity.images.decode import decode
 from image_similarity.images.views import square
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.table import load_model, model_spec
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
 from tests.tiny_networks import SIDE, describe, mean_network, save

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_similarity.dictionary import files, safe_pickle
-from image_similarity.dictionary.files import Dictionary
 from image_similarity.errors import NotFittedError, OutputError, StoreError, UsageError
+from image_similarity.store import recommendations as files
+from image_similarity.store import safe_pickle
+from image_similarity.store.recommendations import Dictionary
 from image_similarity.types import ProductMatch
 
 

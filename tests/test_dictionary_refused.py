@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from image_similarity.dictionary import safe_pickle
 from image_similarity.errors import StoreError
+from image_similarity.store import safe_pickle
 
 # CPython's unpickler takes memory for the largest memo number that it is told, so this one byte is not tried.
 LONG_BINPUT = ord("r")

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.files import replacing_folder
 from image_similarity.service.guards.keys import Allowed, Keys
-from image_similarity.service.keeping.imports import Imports
-from image_similarity.service.keeping.marks import MarkBook
 from image_similarity.service.schemas import BulkProduct
+from image_similarity.service.storage.bulk_imports import Imports
+from image_similarity.service.storage.feedback import MarkBook
 from image_similarity.settings import Settings
+from image_similarity.util.files import replacing_folder
 from tests.service import photo_of
 from tests.shop import MODEL, paint_shop, register
 

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
-from image_similarity.adaptation.learn import Choice, held_out
-from image_similarity.adaptation.projection import projection_facts
 from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.models import MODELS
 from image_similarity.errors import BELOW_BAR, NotFittedError, UsageError
-from image_similarity.features.database import Database
-from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import ONE_VIEW
-from image_similarity.jobs.evaluation import EvaluateOptions
+from image_similarity.models.projection import projection_facts
+from image_similarity.models.table import MODELS
+from image_similarity.quality.adaptation.learn import Choice, held_out
+from image_similarity.quality.evaluation.report import EvaluateOptions
 from image_similarity.settings import Folders, Settings
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from tests.conftest import MeanColour, paint
 from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register
 from tests.test_adapt import Fields, catalogue

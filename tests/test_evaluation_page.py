@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_similarity.pages import Card, Figure, Page, Picture, Plot, Point, Row, Section, Table, render
-from image_similarity.pages.plot import HEIGHT, LINE, WIDTH, plot
-from image_similarity.pages.tables import table
+from image_similarity.html import Card, Figure, Page, Picture, Plot, Point, Row, Section, Table, render
+from image_similarity.html.plot import HEIGHT, LINE, WIDTH, plot
+from image_similarity.html.tables import table
 
 POSITIVE = st.floats(0.01, 1e5)
 SHARES = st.lists(st.floats(0, 1), min_size=3, max_size=3).map(sorted)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from image_similarity.adaptation.validation import Estimate
 from image_similarity.errors import UsageError
-from image_similarity.evaluation.bars import Bar, missed, parse_bar
-from image_similarity.evaluation.intervals import intervals
-from image_similarity.evaluation.metrics import METRICS
-from image_similarity.evaluation.protocols import Outcome
-from image_similarity.evaluation.results import Result, side_by_side, worst
-from image_similarity.jobs.evaluation_photos import photo_seed, spread
-from image_similarity.jobs.evaluation_sides import label
+from image_similarity.quality.adaptation.validation import Estimate
+from image_similarity.quality.evaluation.bars import Bar, missed, parse_bar
+from image_similarity.quality.evaluation.intervals import intervals
+from image_similarity.quality.evaluation.metrics import METRICS
+from image_similarity.quality.evaluation.photos import photo_seed, spread
+from image_similarity.quality.evaluation.protocols import Outcome
+from image_similarity.quality.evaluation.results import Result, side_by_side, worst
+from image_similarity.quality.evaluation.sides import label
 
 
 def outcome(seed: int, questions: int = 60) -> Outcome:

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from image_similarity import Workspace
 from image_similarity.cli.app import app
-from image_similarity.embedding.colour_shape import ColourShape
-from image_similarity.embedding.colour_shape_record import PARTS, SPEC
-from image_similarity.explanation.occlusion import GRID, covered, heat, spread, where
-from image_similarity.explanation.overlay import overlay
-from image_similarity.explanation.parts import shares
+from image_similarity.models.colour_shape import ColourShape
+from image_similarity.models.colour_shape_record import PARTS, SPEC
+from image_similarity.search.occlusion import GRID, covered, heat, spread, where
+from image_similarity.search.overlay import overlay
+from image_similarity.search.score_parts import shares
 from tests.test_pages import Outline
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -196,11 +196,11 @@ def test_a_single_network_has_one_part_and_no_shares_to_tell(
 
 def test_models_side_by_side_each_have_their_share(tmp_path: Path, workspace: Workspace) -> None:
     from image_similarity.dataset import Dataset
-    from image_similarity.embedding.choice import ModelChoice
-    from image_similarity.features.database import Database
-    from image_similarity.jobs.chosen import chosen
-    from image_similarity.jobs.explain import parts_of
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.search.chosen import chosen
+    from image_similarity.search.explanation import parts_of
     from image_similarity.settings import Folders
+    from image_similarity.store.database import Database
     from tests.networks import put_small_network
 
     put_small_network(workspace.settings, "VGG")

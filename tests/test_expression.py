@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.expression import (
+from image_similarity.errors import UsageError
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.mixture import (
     LONGEST_KEY,
     Expression,
     Part,
@@ -17,8 +18,7 @@ from image_similarity.embedding.expression import (
     parse_expression,
     shares_of,
 )
-from image_similarity.embedding.models import base_spec, expression_of, parts_of
-from image_similarity.errors import UsageError
+from image_similarity.models.table import base_spec, expression_of, parts_of
 
 KNOWN = {"VGG", "colour-shape", "colour", "mine.toml", "my+net.toml", "2*b.toml"}
 

@@ -17,8 +17,8 @@ import pytest
 from image_similarity.catalogue import open_source
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError, OutputError
-from image_similarity.images.fetched import FILE_NAME, Fetched
-from image_similarity.jobs.extract import ExtractOptions, ExtractReport, extract
+from image_similarity.fitting.extract import ExtractOptions, ExtractReport, extract
+from image_similarity.images.fetch_log import FILE_NAME, Fetched
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Product
 from tests.servers import Answer, ImageServer, image_server, picture
@@ -221,7 +221,7 @@ import sys
 from pathlib import Path
 from image_similarity.catalogue import open_source
 from image_similarity.dataset import Dataset
-from image_similarity.jobs.extract import ExtractOptions, extract
+from image_similarity.fitting.extract import ExtractOptions, extract
 from image_similarity.settings import Settings
 settings = Settings(root=Path(sys.argv[2]))
 options = ExtractOptions(concurrency=3)

@@ -7,8 +7,8 @@ from pathlib import Path
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.index.facets import Facet, facets
-from image_similarity.index.opened import StoredIndex
-from image_similarity.index.recipe import Recipe
+from image_similarity.index.stored_index import StoredIndex
+from image_similarity.models.recipe import Recipe
 from tests.stock import KEY, Picture, open_store, stock
 
 

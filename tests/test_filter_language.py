@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_similarity.errors import UsageError
+from image_similarity.index.filter_language import LONGEST, parse_filter
 from image_similarity.index.filters import And, Equals, Filter, In, Not, Or, Range
-from image_similarity.index.language import LONGEST, parse_filter
 
 READ: list[tuple[str, Filter]] = [
     ('brand = "a"', Equals("brand", "a")),

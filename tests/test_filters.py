@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from image_similarity import Workspace
 from image_similarity.errors import UsageError
 from image_similarity.index import columns as columns_module
-from image_similarity.index import passing as passing_module
+from image_similarity.index import matching_rows as passing_module
 from image_similarity.index.amounts import numbers_of
 from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter
+from image_similarity.index.filter_language import parse_filter
 from image_similarity.index.filters import (
     MOST_DEPTH,
     And,
@@ -35,8 +36,7 @@ from image_similarity.index.filters import (
     passing,
     plain,
 )
-from image_similarity.index.language import parse_filter
-from image_similarity.neighbours.rowset import Listed, Masked
+from image_similarity.neighbours.row_sets import Listed, Masked
 from image_similarity.settings import Settings
 from tests.conftest import paint
 from tests.shop import BLUE, GREEN, MODEL, RED, register

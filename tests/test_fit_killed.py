@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_similarity.jobs.features import CHUNK
+from image_similarity.fitting.pipeline import CHUNK
 from tests.interrupted import KILLED, Moment, counts, fit_command, run, run_into
 
 IMAGES = 60
-STORE = "image_similarity.features.store:FeatureStore"
+STORE = "image_similarity.store.features:FeatureStore"
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ def test_killed_while_the_tables_are_made_and_in_the_middle_of_a_batch(
     catalogue: Path, unbroken: Outcome, tmp_path: Path
 ) -> None:
     for moment, rows in (
-        (Moment("image_similarity.features.database", "create_dataset"), 0),
+        (Moment("image_similarity.store.database", "create_dataset"), 0),
         (Moment(STORE, "put_row", CHUNK // 2), 0),
         (Moment(STORE, "put_row", CHUNK + CHUNK // 2), CHUNK),
-        (Moment("image_similarity.features.records:CatalogueRecords", "claim", 4), CHUNK),
+        (Moment("image_similarity.store.records:CatalogueRecords", "claim", 4), CHUNK),
     ):
         assert run_into(KILLED, moment, fit_command(tmp_path, catalogue)).returncode == -signal.SIGKILL
         assert stored(tmp_path) >= rows
@@ -113,7 +113,7 @@ def test_killed_while_the_tables_are_made_and_in_the_middle_of_a_batch(
 def test_killed_while_the_dictionary_is_written(catalogue: Path, unbroken: Outcome, tmp_path: Path) -> None:
     for moment in (
         Moment(STORE, "switch"),
-        Moment("image_similarity.dictionary.files", "_batch"),
+        Moment("image_similarity.store.recommendations", "_batch"),
         Moment("os", "fsync"),
         Moment("pathlib:Path", "replace", 2),
     ):

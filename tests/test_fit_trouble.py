@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from image_similarity import Settings, Workspace
 from image_similarity.cli import main
 from image_similarity.errors import OutputError, StoreError
-from image_similarity.jobs.features import CHUNK
+from image_similarity.fitting.pipeline import CHUNK
 from tests.conftest import paint
 from tests.interrupted import NOBODY, START, Moment, counts, disk_full_at, fit_command, run, run_into
 from tests.shop import MODEL, CountingModel, paint_shop, register, rows
 
 COUNT = "SELECT count(*) FROM features_shop"
 IMAGES = 40
-OPENING = Moment("image_similarity.features.database", "connect")
+OPENING = Moment("image_similarity.store.database", "connect")
 
 
 @pytest.fixture
@@ -153,9 +153,9 @@ def test_a_dictionary_that_does_not_fit_leaves_both_files_as_they_were(many: Pat
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     command = fit_command(tmp_path / "data", many, "--number", "9")
     for moment in (
-        Moment("image_similarity.dictionary.files", "_file"),
-        Moment("image_similarity.dictionary.files", "_batch"),
-        Moment("image_similarity.dictionary.safe_pickle", "dumps"),
+        Moment("image_similarity.store.recommendations", "_file"),
+        Moment("image_similarity.store.recommendations", "_batch"),
+        Moment("image_similarity.store.safe_pickle", "dumps"),
     ):
         failed = run_into(disk_full_at(100), moment, command)
         assert failed.returncode == 1

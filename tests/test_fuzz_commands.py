@@ -11,7 +11,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_similarity import legacy
+from image_similarity.cli import first_version as legacy
 from image_similarity.cli.app import app, run
 from tests.fuzzing import PATHS, TEXT, check, end_of, examples, fitted_shop
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import ImageSimilarityError
-from image_similarity.jobs.answers import Answer
+from image_similarity.models.choice import ModelChoice
+from image_similarity.search.answer import Answer
 from image_similarity.service.app import create_app
 from image_similarity.service.guards.keys import Allowed, Keys
 from image_similarity.service.options import ServiceOptions

@@ -27,17 +27,17 @@ from image_similarity.catalogue.labels import read_labels
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.catalogue.s3 import keys_of
 from image_similarity.dataset import Dataset
-from image_similarity.dictionary.files import COLUMNS, Dictionary
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.described import load_described, read_description
-from image_similarity.embedding.expression import parse_expression
-from image_similarity.embedding.shelf import Shelf
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter
+from image_similarity.index.filter_language import parse_filter
 from image_similarity.index.filters import passing
-from image_similarity.index.language import parse_filter
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.described import load_described, read_description
+from image_similarity.models.mixture import parse_expression
+from image_similarity.models.model_folder import Shelf
 from image_similarity.settings import Settings
+from image_similarity.store.recommendations import COLUMNS, Dictionary
 from image_similarity.types import CatalogueImage
 from image_similarity.workspace import Workspace
 from tests.conftest import paint

@@ -14,10 +14,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from image_similarity import Workspace
-from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import ImageSimilarityError
-from image_similarity.images.waiting import DownloadOptions
-from image_similarity.jobs.evaluation import EvaluateOptions
+from image_similarity.images.download_options import DownloadOptions
+from image_similarity.models.choice import ModelChoice
+from image_similarity.quality.evaluation.report import EvaluateOptions
 from tests.fuzzing import NOWHERE, ODD, PATHS, examples, fitted_shop
 from tests.shop import paint_shop
 

@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_similarity.errors import NotFittedError
-from image_similarity.features import snapshot
-from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.build import fitted_views, fresh_index, place_of
 from image_similarity.index.identities import Known
-from image_similarity.index.opened import StoredIndex
-from image_similarity.index.recipe import Recipe
-from image_similarity.index.texts import Texts, packed
+from image_similarity.index.stored_index import StoredIndex
+from image_similarity.index.text_column import Texts, packed
+from image_similarity.models.recipe import Recipe
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.large import Choice
+from image_similarity.neighbours.index_choice import Choice
 from image_similarity.ranking.gallery import Gallery
+from image_similarity.store import snapshot
+from image_similarity.store.features import FeatureStore
 from image_similarity.types import Features
 from tests.stock import KEY, SHOP, CopyIndex, Picture, open_store, stock
 

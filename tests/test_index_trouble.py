@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 
 from image_similarity.errors import IndexDamagedError, OutputError
-from image_similarity.features.snapshot import Snapshot
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index import arrays
 from image_similarity.index.build import place_of
-from image_similarity.index.files import Place
 from image_similarity.index.filters import Equals, mask
-from image_similarity.index.opened import StoredIndex
-from image_similarity.index.recipe import Recipe
+from image_similarity.index.generations import Place
+from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
+from image_similarity.models.recipe import Recipe
+from image_similarity.store.snapshot import Snapshot
 from tests.conftest import paint
 from tests.interrupted import KILLED, Moment, counts, disk_full_at, fit_command, run, run_into
 from tests.stock import KEY, SHOP, CopyIndex, Picture, stock
@@ -135,7 +135,7 @@ def test_a_reader_whose_generation_goes_meanwhile_takes_the_next(
             opened(tmp_path)
         return whole(path, *expected)
 
-    monkeypatch.setattr("image_similarity.index.opened.map_array", slow)
+    monkeypatch.setattr("image_similarity.index.stored_index.map_array", slow)
     index = StoredIndex.open(place(tmp_path))
     assert replaced
     assert index is not None

@@ -12,12 +12,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import base_spec
 from image_similarity.errors import ModelError, NotFittedError, UsageError
-from image_similarity.jobs import int8
-from image_similarity.jobs.precision import int8_folder
-from image_similarity.jobs.sampling import CALIBRATION, CHECKED, OF_EACH, PRODUCTS, SMALL, sample
+from image_similarity.fitting import precision_check as int8
+from image_similarity.fitting.sampling import CALIBRATION, CHECKED, OF_EACH, PRODUCTS, SMALL, sample
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.precision_choice import int8_folder
+from image_similarity.models.table import base_spec
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage
 from image_similarity.workspace import Workspace

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.files import locked
 from image_similarity.settings import Settings
+from image_similarity.util.files import locked
 from tests.service import running, until
 from tests.shop import MODEL, paint_shop, register
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from image_similarity import legacy
+from image_similarity.cli import first_version as legacy
 from image_similarity.settings import ENVIRONMENT, Settings
 from tests.networks import put_small_network
 from tests.servers import Answer, image_server, picture, s3_server

@@ -67,7 +67,7 @@ def test_what_was_learned_has_no_parts(shop: tuple[Workspace, Path], monkeypatch
     workspace, folder = shop
     import numpy as np
 
-    from image_similarity.adaptation.projection import Projection, write_projection
+    from image_similarity.models.projection import Projection, write_projection
 
     matrix = np.eye(2048, 8, dtype=np.float32)
     write_projection(

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.dictionary import files, lookup, safe_pickle
-from image_similarity.dictionary.files import Dictionary
 from image_similarity.errors import NotFittedError, OutputError, UsageError
+from image_similarity.store import recommendations as files
+from image_similarity.store import recommendations_lookup as lookup
+from image_similarity.store import safe_pickle
+from image_similarity.store.recommendations import Dictionary
 from image_similarity.types import ProductMatch
 
 ENDINGS = (".pickle", ".parquet", ".lookup")

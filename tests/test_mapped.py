@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from image_similarity import mapped
-from image_similarity.mapped import let_go, trim
-from image_similarity.neighbours.tiles import SIDE
+from image_similarity.neighbours.allpairs.tiles import SIDE
+from image_similarity.util import memory as mapped
+from image_similarity.util.memory import let_go, trim
 
 # The most that a search of everything held of mapped files above what it began with, in MB, as the system counts it.
 SEARCH = """
@@ -19,7 +19,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from image_similarity.neighbours.{module} import {name}
-from image_similarity import mapped
+from image_similarity.util import memory as mapped
 
 def held():
     return int(Path("/proc/self/status").read_text().partition("RssFile:")[2].split()[0]) / 1024
@@ -55,8 +55,9 @@ PAIRS = """
 import sys
 import numpy as np
 from pathlib import Path
-from image_similarity.neighbours import closepairs, tiles
-from image_similarity.neighbours.allpairs import all_pairs
+from image_similarity.neighbours.allpairs import rerank as closepairs
+from image_similarity.neighbours.allpairs import tiles
+from image_similarity.neighbours.allpairs.exact import all_pairs
 
 def held():
     of_file = Path("/proc/self/smaps").read_text().partition(sys.argv[1])[2]
@@ -133,7 +134,7 @@ KEPT = """
 import gc
 from pathlib import Path
 from PIL import Image
-from image_similarity.mapped import give_back_at_once
+from image_similarity.util.memory import give_back_at_once
 
 def held():
     return int(Path("/proc/self/status").read_text().partition("RssAnon:")[2].split()[0]) / 1024

@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import NotFittedError, UsageError
-from image_similarity.features.database import Database
-from image_similarity.features.store import FeatureStore
 from image_similarity.images.decode import read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
-from image_similarity.index.opened import StoredIndex
-from image_similarity.jobs.chosen import chosen
+from image_similarity.index.stored_index import StoredIndex
+from image_similarity.models.choice import ModelChoice
+from image_similarity.search.chosen import chosen
 from image_similarity.settings import Folders, Settings
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from tests.shop import MODEL, CountingModel, paint_shop, register
 from tests.test_adapt import catalogue
 from tests.test_adapt import workspace as fields_workspace  # noqa: F401 (a fixture)
@@ -82,7 +82,7 @@ def test_every_image_is_read_once_for_all_models(
         read.append(path)
         return read_bytes(path, most)
 
-    monkeypatch.setattr("image_similarity.jobs.features.read_bytes", counted)
+    monkeypatch.setattr("image_similarity.fitting.pipeline.read_bytes", counted)
     report = Workspace(settings=settings).fit("shop", folder, model=MIXED)
     assert len(read) == report.counts.done == 6
     assert report.model_key == KEY

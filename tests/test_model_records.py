@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
 from image_similarity import Workspace
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.hub_records import NEWEST, RECORDS, WITH_TEXT, HubRecord
-from image_similarity.embedding.models import MODELS, load_model, model_spec
 from image_similarity.errors import UsageError, WeightsError
 from image_similarity.images.views import FILTERS
-from image_similarity.jobs.evaluation import EvaluateOptions
-from image_similarity.jobs.models import pull_models
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.hub_records import NEWEST, RECORDS, WITH_TEXT, HubRecord
+from image_similarity.models.inventory import pull_models
+from image_similarity.models.table import MODELS, load_model, model_spec
+from image_similarity.quality.evaluation.report import EvaluateOptions
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.hub import HubServer, fabricate

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from image_similarity.neighbours import exact
-from image_similarity.neighbours.rowset import Listed
+from image_similarity.neighbours.row_sets import Listed
 from image_similarity.types import NeighbourIndex
 
 Vectors = NDArray[np.floating]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.embedding import keras_networks
+from image_similarity.models import keras_networks
 
 
 def test_a_cache_folder_that_has_lost_its_graph_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ from image_similarity import Workspace
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.catalogue.sources import open_source
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import CatalogueError, ImageError, ImageSimilarityError, UsageError
+from image_similarity.fitting.extract import extract
 from image_similarity.images.decode import read_bytes
-from image_similarity.jobs.evaluation import EvaluateOptions
-from image_similarity.jobs.extract import extract
+from image_similarity.models.choice import ModelChoice
+from image_similarity.quality.evaluation.report import EvaluateOptions
 from image_similarity.settings import Settings
 from tests.pictures import encoded, four_corners
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from image_similarity import Workspace
 from image_similarity.cli.app import app
-from image_similarity.legacy import main
+from image_similarity.cli.first_version import main
 from tests.servers import Answer, ImageServer, image_server, picture
 
 SAME = "the very same picture at different addresses"

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.errors import UsageError
+from image_similarity.images.download_options import DownloadOptions
 from image_similarity.images.own_headers import Headers, parse_headers
-from image_similarity.images.waiting import DownloadOptions
 from tests.servers import Answer, ImageServer, image_server, picture
 
 SECRET = "Bearer s3cr3t"

@@ -17,11 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from image_similarity import Workspace
-from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import NotFittedError, OutputError
-from image_similarity.features.database import Database
-from image_similarity.images.views import ONE_VIEW
-from image_similarity.jobs.change import (
+from image_similarity.fitting.fit import FitOptions, fit
+from image_similarity.fitting.upsert import (
     EmbeddedPicture,
     new_picture,
     put_product,
@@ -29,8 +27,10 @@ from image_similarity.jobs.change import (
     remove_unnamed,
     uploads,
 )
-from image_similarity.jobs.fit import FitOptions, fit
+from image_similarity.images.views import ONE_VIEW
+from image_similarity.models.choice import ModelChoice
 from image_similarity.settings import Folders, Settings
+from image_similarity.store.database import Database
 from image_similarity.types import CatalogueImage, Product
 from tests.conftest import MeanColour, paint
 from tests.shop import MODEL, register, rows
@@ -99,7 +99,7 @@ class Shop:
         self.listed: Listing = {}
         self.deleted = set[str]()
         with self.open() as database:  # the dataset is there, and knows the model
-            from image_similarity.features.store import FeatureStore
+            from image_similarity.store.features import FeatureStore
 
             FeatureStore(database).add_model(MeanColour.spec)
 

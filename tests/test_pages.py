@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from image_similarity.errors import OutputError
-from image_similarity.pages import Card, Page, Picture, Row, Section, chunks, fragment, render, write
-from image_similarity.pages.markup import escape, file_name, shorten
-from image_similarity.pages.model import Why
-from image_similarity.pages.thumbnails import SIDE, data_address
+from image_similarity.html import Card, Page, Picture, Row, Section, chunks, fragment, render, write
+from image_similarity.html.markup import escape, file_name, shorten
+from image_similarity.html.page import Why
+from image_similarity.html.thumbnails import SIDE, data_address
 
 VOID = {"meta", "link", "img", "path"}
 
@@ -307,7 +307,7 @@ def test_a_picture_that_cannot_be_read_becomes_a_placeholder_with_its_name(tmp_p
 def test_a_picture_that_declares_too_many_pixels_is_not_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("image_similarity.pages.thumbnails.MAX_PIXELS", 99)
+    monkeypatch.setattr("image_similarity.html.thumbnails.MAX_PIXELS", 99)
     assert data_address(saved(tmp_path / "p.png", (10, 10))) is None
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from image_similarity.dataset import Dataset
-from image_similarity.embedding import precision as processor
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import load_model, model_spec
-from image_similarity.embedding.precision import decided, key_at
 from image_similarity.errors import NotFittedError, UsageError
-from image_similarity.jobs.precision import for_fit, for_question
+from image_similarity.models import precision as processor
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.precision import decided, key_at
+from image_similarity.models.precision_choice import for_fit, for_question
+from image_similarity.models.table import load_model, model_spec
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
 from image_similarity.workspace import Workspace
@@ -125,7 +125,7 @@ def test_the_flags_of_the_processor_tell_whether_it_has_bf16(flags: str, expecte
 
 
 def test_the_kernel_and_the_engine_agree_about_this_processor() -> None:
-    from image_similarity.embedding.engine import computes_bf16
+    from image_similarity.models.openvino_network import computes_bf16
 
     assert processor.processor_has_bf16() == computes_bf16()
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from image_similarity.evaluation import protocols, ranks
-from image_similarity.evaluation.protocols import Catalogue, ask, leave_one_image_out, photos, picks, simulated
-from image_similarity.evaluation.ranks import ImageScores, ProductScores
+from image_similarity.quality.evaluation import protocols, ranks
+from image_similarity.quality.evaluation.protocols import Catalogue, ask, leave_one_image_out, photos, picks, simulated
+from image_similarity.quality.evaluation.ranks import ImageScores, ProductScores
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.types import Features

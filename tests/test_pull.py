@@ -17,11 +17,11 @@ import pytest
 
 from image_similarity import Workspace
 from image_similarity.cli import main
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.hub_records import RECORDS
-from image_similarity.embedding.models import load_model, model_spec
 from image_similarity.errors import OutputError, UsageError, WeightsError
-from image_similarity.jobs.models import pull_models, table, verify_models
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.hub_records import RECORDS
+from image_similarity.models.inventory import pull_models, table, verify_models
+from image_similarity.models.table import load_model, model_spec
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
@@ -157,7 +157,7 @@ def test_the_environment_names_the_folder_and_the_hub(tmp_path: Path) -> None:
 
 
 def test_the_first_versions_weights_can_be_carried_too(settings: Settings, tmp_path: Path) -> None:
-    from image_similarity.embedding.keras_networks import NETWORKS
+    from image_similarity.models.keras_networks import NETWORKS
 
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / NETWORKS["VGG"].weights.file).write_bytes(b"cut short")

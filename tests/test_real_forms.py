@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.embedding.engine import OpenVinoModel
-from image_similarity.embedding.graph import Graph
-from image_similarity.embedding.hub_records import RECORDS, WITH_TEXT, HubRecord, Triple
-from image_similarity.embedding.text import OpenVinoTextModel
+from image_similarity.models.graph import Graph
+from image_similarity.models.hub_records import RECORDS, WITH_TEXT, HubRecord, Triple
+from image_similarity.models.openvino_network import OpenVinoModel
+from image_similarity.models.text import OpenVinoTextModel
 from image_similarity.types import ModelSpec
 from tests.hub import tokenizer
 

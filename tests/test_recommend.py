@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from image_similarity.fitting import recommend
+from image_similarity.fitting.recommend import prepared, recall_of, recommendations
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
-from image_similarity.index.opened import StoredIndex
-from image_similarity.index.recipe import Recipe
-from image_similarity.jobs import recommend
-from image_similarity.jobs.recommend import prepared, recall_of, recommendations
-from image_similarity.neighbours import cells
-from image_similarity.neighbours.cells import CellsIndex
-from image_similarity.neighbours.large import Choice
+from image_similarity.index.stored_index import StoredIndex
+from image_similarity.models.recipe import Recipe
+from image_similarity.neighbours.cells import index as cells
+from image_similarity.neighbours.cells.index import CellsIndex
+from image_similarity.neighbours.index_choice import Choice
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.types import ProductMatch, no_progress

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity import Workspace, legacy
+from image_similarity import Workspace
+from image_similarity.cli import first_version as legacy
 from image_similarity.errors import RemovalError, UsageError
 from image_similarity.settings import Settings
 from tests.conftest import paint

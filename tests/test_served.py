@@ -11,10 +11,10 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.service.answering import served as served_module
-from image_similarity.service.answering.served import Asked, Found, ServedModel
-from image_similarity.service.desk import Desk
+from image_similarity.models.choice import ModelChoice
+from image_similarity.service.answering import served_model as served_module
+from image_similarity.service.answering.served_model import Asked, Found, ServedModel
+from image_similarity.service.app_state import Desk
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
 from tests.networks import put_small_network

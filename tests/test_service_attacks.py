@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.service.keeping.photos import Photos
+from image_similarity.service.storage.query_photos import Photos
 from image_similarity.settings import Settings
 from tests.servers import Answer, image_server
 from tests.service import Service, fitted, photo_of, running, until

@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from image_similarity.errors import ImageError
-from image_similarity.service.keeping import imports as imports_module
-from image_similarity.service.keeping import photos as photos_module
-from image_similarity.service.keeping import pictures as pictures_module
-from image_similarity.service.keeping.imports import Imports
-from image_similarity.service.keeping.marks import MarkBook
-from image_similarity.service.keeping.photos import LARGEST, Photos
-from image_similarity.service.keeping.pictures import Pictures
 from image_similarity.service.schemas import BulkProduct, JobFailure
+from image_similarity.service.storage import bulk_imports as imports_module
+from image_similarity.service.storage import query_photos as photos_module
+from image_similarity.service.storage import thumbnails as pictures_module
+from image_similarity.service.storage.bulk_imports import Imports
+from image_similarity.service.storage.feedback import MarkBook
+from image_similarity.service.storage.query_photos import LARGEST, Photos
+from image_similarity.service.storage.thumbnails import Pictures
 from tests.conftest import paint
 from tests.service import photo_of
 from tests.shop import BLUE, GREEN, RED

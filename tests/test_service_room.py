@@ -15,10 +15,10 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
 from image_similarity.images.decode import decode
+from image_similarity.models.choice import ModelChoice
 from image_similarity.service.app import routes
-from image_similarity.service.desk import Desk
+from image_similarity.service.app_state import Desk
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
 from tests.pictures import CORNERS, alike, corners_of, encoded, four_corners

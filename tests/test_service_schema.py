@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
+from image_similarity.models.choice import ModelChoice
 from image_similarity.service.app import create_app
 from image_similarity.service.guards.keys import FILE, Allowed, Keys
 from image_similarity.service.options import ServiceOptions

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.adaptation.projection import Projection, write_projection
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import model_spec
-from image_similarity.jobs.chosen import projection_folder
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.projection import Projection, write_projection
+from image_similarity.models.table import model_spec
+from image_similarity.search.chosen import projection_folder
 from image_similarity.service.answering.batching import Batches
-from image_similarity.service.desk import Desk
+from image_similarity.service.app_state import Desk
 from image_similarity.service.errors import BusyError
 from image_similarity.service.options import ServiceOptions
-from image_similarity.service.routes.putting import Wanted, put_once
+from image_similarity.service.routes.upsert import Wanted, put_once
 from image_similarity.service.schemas import ProductChange
 from image_similarity.settings import Settings
 from tests.service import DATASET, Service, customers, fitted, photo_of, running, until

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from image_similarity import Workspace
 from image_similarity.catalogue import check, failures_of, notes_of, open_source
-from image_similarity.catalogue.cells import pictures_in
-from image_similarity.catalogue.joining import joined
+from image_similarity.catalogue.image_cells import pictures_in
+from image_similarity.catalogue.product_join import joined
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
 from tests.conftest import paint

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from image_similarity import Workspace
 from image_similarity.cli.app import app
-from image_similarity.embedding.models import MODELS
 from image_similarity.errors import NotFittedError, UsageError
-from image_similarity.jobs.answers import Answer
+from image_similarity.models.table import MODELS
+from image_similarity.search.answer import Answer
 from image_similarity.settings import Folders, Settings
 from tests.conftest import MeanColour, paint
 from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register, rows

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from image_similarity.images.cutout import cutout
-from image_similarity.images.simulated import STANDARD, simulated_photo
+from image_similarity.images.simulated_photo import STANDARD, simulated_photo
 from tests.pictures import four_corners
 
 RED = (200, 30, 40)

@@ -16,19 +16,19 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
 from image_similarity.errors import StoreError, UsageError
-from image_similarity.features import changes
-from image_similarity.features.database import Database
+from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, put_product, remove_product, uploads
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
-from image_similarity.index.language import parse_filter
-from image_similarity.jobs.change import EmbeddedPicture, new_picture, put_product, remove_product, uploads
-from image_similarity.jobs.chosen import chosen
-from image_similarity.jobs.standing import State, next_state, open_state
+from image_similarity.index.filter_language import parse_filter
+from image_similarity.models.choice import ModelChoice
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
+from image_similarity.search.chosen import chosen
+from image_similarity.search.collection_state import State, next_state, open_state
 from image_similarity.settings import Folders, Settings
+from image_similarity.store import changes
+from image_similarity.store.database import Database
 from image_similarity.types import Product
 from tests.conftest import MeanColour
 from tests.shop import BLUE, MODEL, RED, paint_shop, register, rows

@@ -54,7 +54,7 @@ finally:
     names = sorted({name.partition(".")[0] for name in sys.modules})
     print("loaded:", *names, file=sys.stderr)
 """
-FIRST_VERSION = SCRIPT.replace("image_similarity.cli", "image_similarity.legacy")
+FIRST_VERSION = SCRIPT.replace("image_similarity.cli", "image_similarity.cli.first_version")
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ import pytest
 
 from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, StoreError
-from image_similarity.features.codec import encode
-from image_similarity.features.database import Database
-from image_similarity.features.records import CatalogueRecords
-from image_similarity.features.requests import Answered, Requests
-from image_similarity.features.store import FeatureRow, FeatureStore
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
+from image_similarity.store.codec import encode
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureRow, FeatureStore
+from image_similarity.store.idempotency import Answered, Requests
+from image_similarity.store.records import CatalogueRecords
 from image_similarity.types import CatalogueImage
 from tests.conftest import MeanColour
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_similarity.catalogue.reading import reading
 from image_similarity.catalogue.rows import BadRow, Row
+from image_similarity.catalogue.table_files import reading
 from image_similarity.errors import CatalogueError
 from image_similarity.settings import TableLimits
 

@@ -108,7 +108,7 @@ def test_the_first_versions_lines_cannot_steer_a_terminal_and_ordinary_ones_stay
         "--item",
         "red",
     ]
-    script = "import sys; from image_similarity.legacy import main; sys.exit(main())"
+    script = "import sys; from image_similarity.cli.first_version import main; sys.exit(main())"
     seen = on_a_terminal([sys.executable, "-c", script, *arguments], shop)
     assert not STEERING.search(seen), seen
     assert "Most similar items to item: red\nNumber 1 : " in seen
@@ -184,7 +184,7 @@ def test_a_fit_that_is_told_to_stop_ends_with_a_short_word(
         for number in range(300):
             paint(many / f"p{number}_1.png", (number % 256, 90, 20), (300, 300), spot=number + 1)
     flags = "--task fit --dataset many --transfer_model colour-shape" if main else f"fit {{shop}} --catalogue {many}"
-    script = "import sys; from image_similarity.legacy import main; sys.exit(main())"
+    script = "import sys; from image_similarity.cli.first_version import main; sys.exit(main())"
     arguments = [sys.executable, "-c", script, *flags.split()] if main else command(flags)
     (tmp_path / "data" / "dataset").mkdir(parents=True)
     if main:
@@ -207,6 +207,6 @@ def test_an_error_names_options_and_the_command_line_its_flags(shop: Path) -> No
     with pytest.raises(UsageError, match=r"^`min_match` knows the scores of `aggregate` best only"):
         Workspace(shop / "data").search("shop", photo, model="colour-shape", min_match=0.5, aggregate="votes")
     first_version = ["--task", "fit", "--dataset", "shop", "--transfer_model", "VGG", "--weights_digest", "x"]
-    script = [sys.executable, "-c", "import sys; from image_similarity.legacy import main; sys.exit(main())"]
+    script = [sys.executable, "-c", "import sys; from image_similarity.cli.first_version import main; sys.exit(main())"]
     done = subprocess.run([*script, *first_version], cwd=shop, capture_output=True, text=True, check=False)
     assert done.stderr.startswith("error: --weights_digest takes an MD5")

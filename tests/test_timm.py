@@ -16,14 +16,15 @@ import numpy as np
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.embedding import pull, timm_export, timm_models
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.hub_records import RECORDS
-from image_similarity.embedding.models import load_model, model_spec
-from image_similarity.embedding.timm_export import Exported, check_installed, write_graph
 from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.images.views import square
-from image_similarity.jobs.models import pull_models, table, verify_models
+from image_similarity.models import pull, timm_export
+from image_similarity.models import timm_networks as timm_models
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.hub_records import RECORDS
+from image_similarity.models.inventory import pull_models, table, verify_models
+from image_similarity.models.table import load_model, model_spec
+from image_similarity.models.timm_export import Exported, check_installed, write_graph
 from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, no_progress
 from tests.hub import HubServer, hub_server, lock_of, vision_network

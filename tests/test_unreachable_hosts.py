@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.images.reachable import IN_A_ROW, PAUSE, Hosts
-from image_similarity.images.waiting import DownloadOptions
+from image_similarity.images.download_options import DownloadOptions
+from image_similarity.images.unreachable_hosts import IN_A_ROW, PAUSE, Hosts
 from tests.servers import Answer, ImageServer, image_server, picture
 from tests.service import fitted, running, until
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image_similarity import Workspace
-from image_similarity.embedding.models import MODELS
-from image_similarity.embedding.vectors import each_row
 from image_similarity.errors import ImageError, ModelError
-from image_similarity.jobs.evaluation import EvaluateOptions
-from image_similarity.neighbours.cells import CellsIndex
+from image_similarity.models.table import MODELS
+from image_similarity.models.unit_vectors import each_row
+from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.quality.evaluation.report import EvaluateOptions
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
 from tests.shop import MODEL, rows
@@ -147,7 +147,7 @@ def test_in_the_service_only_that_photo_is_refused(how: str, settings: Settings,
     from fastapi.testclient import TestClient
 
     from image_similarity.dataset import Dataset
-    from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.models.choice import ModelChoice
     from image_similarity.service.app import create_app
     from image_similarity.service.options import ServiceOptions
 

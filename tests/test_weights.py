@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.keras_networks import NETWORKS
-from image_similarity.embedding.models import load_model
-from image_similarity.embedding.weights import WeightsFile, check_digest, fetch, verify
 from image_similarity.errors import UsageError, WeightsError
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.keras_networks import NETWORKS
+from image_similarity.models.table import load_model
+from image_similarity.models.weights import WeightsFile, check_digest, fetch, verify
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import no_progress
 from tests.servers import Answer, ImageServer, image_server

@@ -15,14 +15,14 @@ from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 from image_similarity import Workspace
 from image_similarity.cli import main
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.hub_records import RECORDS, WITH_TEXT
-from image_similarity.embedding.models import load_model
-from image_similarity.embedding.text import OpenVinoTextModel, load_text_model
 from image_similarity.errors import ModelError, UsageError, WeightsError
-from image_similarity.jobs.answers import Answer
-from image_similarity.jobs.models import pull_models
-from image_similarity.jobs.words import Words, query_vector
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.hub_records import RECORDS, WITH_TEXT
+from image_similarity.models.inventory import pull_models
+from image_similarity.models.table import load_model
+from image_similarity.models.text import OpenVinoTextModel, load_text_model
+from image_similarity.search.answer import Answer
+from image_similarity.search.text_query import Words, query_vector
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint

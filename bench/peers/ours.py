@@ -12,9 +12,9 @@ import numpy as np
 
 from image_similarity.index.columns import Columns, ColumnsWriter
 from image_similarity.index.filters import And, Equals, In, Not, Or, Range, passing
-from image_similarity.neighbours.allpairs import all_pairs as every_pair
-from image_similarity.neighbours.cellpairs import cell_pairs
-from image_similarity.neighbours.cells import CellsIndex
+from image_similarity.neighbours.allpairs.exact import all_pairs as every_pair
+from image_similarity.neighbours.cells.index import CellsIndex
+from image_similarity.neighbours.cells.pairs import cell_pairs
 from peers import Peer
 
 if TYPE_CHECKING:

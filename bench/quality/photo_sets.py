@@ -16,11 +16,11 @@ import guises
 import numpy as np
 from PIL import Image
 
-from image_similarity.embedding.choice import ModelChoice
-from image_similarity.embedding.models import load_model, model_spec
 from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.simulated import simulated_photo
+from image_similarity.images.simulated_photo import simulated_photo
 from image_similarity.images.views import square
+from image_similarity.models.choice import ModelChoice
+from image_similarity.models.table import load_model, model_spec
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from image_similarity_demo import draw_sample

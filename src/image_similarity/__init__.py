@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from image_similarity.embedding.choice import ModelChoice
     from image_similarity.errors import ImageSimilarityError
-    from image_similarity.jobs.answers import Answer
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.search.answer import Answer
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 
@@ -22,8 +22,8 @@ __all__ = ["Answer", "ImageSimilarityError", "ModelChoice", "Settings", "Workspa
 _HOMES = {
     "Workspace": "workspace",
     "Settings": "settings",
-    "Answer": "jobs.answers",
-    "ModelChoice": "embedding.choice",
+    "Answer": "search.answer",
+    "ModelChoice": "models.choice",
     "ImageSimilarityError": "errors",
 }
 

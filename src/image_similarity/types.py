@@ -171,7 +171,7 @@ class Neighbours:
 
 
 class RowSet(Protocol):
-    """Some rows of a matrix, such as those that a filter lets pass. ``neighbours/rowset.py`` has a mask and a list."""
+    """Some rows of a matrix, such as those that a filter lets pass. ``row_sets.py`` has a mask and a list."""
 
     @property
     def count(self) -> int:

@@ -8,26 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.dataset import Dataset
-from image_similarity.embedding.choice import IN_USE, ModelChoice
 from image_similarity.errors import CatalogueError, UsageError
+from image_similarity.models.choice import IN_USE, ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import Failure, Notes, Progress, Told, no_notes, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from image_similarity.images.waiting import DownloadOptions
+    from image_similarity.fitting.extract import ExtractReport
+    from image_similarity.fitting.fit import FitReport
+    from image_similarity.images.download_options import DownloadOptions
     from image_similarity.index.filters import Filter
-    from image_similarity.jobs.adapt import AdaptReport
-    from image_similarity.jobs.answers import Answer
-    from image_similarity.jobs.calibrate import CalibrateReport
-    from image_similarity.jobs.compare import Comparison
-    from image_similarity.jobs.evaluation import EvaluateOptions, Evaluation
-    from image_similarity.jobs.extract import ExtractReport
-    from image_similarity.jobs.fit import FitReport
-    from image_similarity.jobs.in_use import InUse
-    from image_similarity.jobs.like import Like
-    from image_similarity.jobs.models import Checked, ModelRow, Pulled
+    from image_similarity.models.inventory import Checked, ModelRow, Pulled
+    from image_similarity.quality.adapt import AdaptReport
+    from image_similarity.quality.calibrate import CalibrateReport
+    from image_similarity.quality.compare import Comparison
+    from image_similarity.quality.evaluation.report import EvaluateOptions, Evaluation
+    from image_similarity.search.answer import Answer
+    from image_similarity.search.default_model import InUse
+    from image_similarity.search.part_weights import Like
     from image_similarity.types import CatalogueSource
 
     ColumnChoice = Mapping[str, str | Sequence[str]] | None
@@ -79,7 +79,7 @@ class Workspace:
             options: how many at a time, how often, whether to ask again for what is there.
             allow_removal: go on however many products the catalogue lists no longer, see ``Settings.max_removal``.
         """
-        from image_similarity.jobs.extract import extract
+        from image_similarity.fitting.extract import extract
 
         source, named = self._source(catalogue, products, columns), Dataset.named(dataset)
         return extract(
@@ -101,7 +101,7 @@ class Workspace:
         allow_removal: bool = False,
     ) -> ExtractReport:
         """Download the images of one of the first version's departments (0: all), from its listing on S3."""
-        from image_similarity.jobs.extract import extract_department
+        from image_similarity.fitting.extract import extract_department
 
         return extract_department(
             department,
@@ -138,7 +138,7 @@ class Workspace:
             columns: which column is the ``product``, the ``image`` (or several), the ``image_id``, the ``title``, the
                 ``description``, where their names are not known: ``{"image": ["Photo", "Photo 2"]}``.
             model: a name (``VGG``, ``Inception_Resnet``, ``colour-shape``), the path of a ``.toml`` description, or a
-                :class:`~image_similarity.embedding.choice.ModelChoice`, which says a precision too; several side by
+                :class:`~image_similarity.models.choice.ModelChoice`, which says a precision too; several side by
                 side, ``VGG+0.2*colour``, and what was learned for them, ``VGG+adapted``. Left out, here and elsewhere:
                 the one that the dataset uses (see :meth:`use`), else ``Inception_Resnet``.
             weights: a local weights file in place of the download.
@@ -150,7 +150,7 @@ class Workspace:
             allow_removal: go on however many products the catalogue lists no longer, see ``Settings.max_removal``.
         """
         from image_similarity.catalogue.s3 import read_once
-        from image_similarity.jobs.fit import FitOptions, fit
+        from image_similarity.fitting.fit import FitOptions, fit
 
         named = Dataset.named(dataset)
         choice = self._choice(named, model, weights, weights_digest).within(self.settings)
@@ -159,7 +159,7 @@ class Workspace:
         with read_once():
             source = self._source(catalogue or self._folder(named), products, columns)
             if any(image.is_remote for image in islice(source, LOOKED_AT)):
-                from image_similarity.jobs.extract import extract  # here: only addresses need what downloads take
+                from image_similarity.fitting.extract import extract  # here: only addresses need what downloads take
 
                 extract(
                     source,
@@ -187,7 +187,7 @@ class Workspace:
         ``like`` asks the index instead of the dictionary: only the ``shape`` counts (the same thing in other colours),
         or only the ``colour``.
         """
-        from image_similarity.jobs.similar import similar
+        from image_similarity.search.similar import similar
 
         named = Dataset.named(dataset)
         choice = self._choice(named, model, None, weights_digest)
@@ -224,8 +224,8 @@ class Workspace:
         ``crops``: the photo asks together with its middle and its corners, by their mean vector.
         ``like``: only its ``shape`` counts (the same thing in other colours), or only its ``colour``.
         """
-        from image_similarity.jobs.search import SearchOptions, search
-        from image_similarity.jobs.words import Words
+        from image_similarity.search.photo_search import SearchOptions, search
+        from image_similarity.search.text_query import Words
 
         named = Dataset.named(dataset)
         words = None if text is None else Words(text, text_weight)
@@ -248,8 +248,8 @@ class Workspace:
 
         ``options`` say what to ask and what with: labels, protocols, simulated photos, a seed.
         """
-        from image_similarity.jobs.evaluate import evaluate
-        from image_similarity.jobs.evaluation import STANDARD
+        from image_similarity.quality.evaluate import evaluate
+        from image_similarity.quality.evaluation.report import STANDARD
 
         models = [model] if isinstance(model, (str, ModelChoice)) else list(model)
         if len(models) > 1 and (weights is not None or weights_digest is not None):
@@ -270,7 +270,7 @@ class Workspace:
 
         ``pairs`` are ids of products that are alike: each pair counts as one product.
         """
-        from image_similarity.jobs.adapt import adapt
+        from image_similarity.quality.adapt import adapt
 
         named = Dataset.named(dataset)
         choice = self._choice(named, model, None, weights_digest)
@@ -278,7 +278,7 @@ class Workspace:
 
     def use(self, dataset: str, model: str | ModelChoice | None = None) -> InUse:
         """Ask a dataset with this model wherever none is named, from now on, in one step; None: say which it is."""
-        from image_similarity.jobs.in_use import model_in_use, use
+        from image_similarity.search.default_model import model_in_use, use
 
         named = Dataset.named(dataset)
         if model is None:
@@ -297,7 +297,7 @@ class Workspace:
             number: of the most similar products that are compared.
             shown: products that change most, with both answers.
         """
-        from image_similarity.jobs.compare import compare
+        from image_similarity.quality.compare import compare
 
         named = Dataset.named(dataset)
         sides = self._choice(named, old), self._choice(named, new)
@@ -317,8 +317,8 @@ class Workspace:
 
         ``known`` is the share of photos whose product is in the catalogue: your guess, for nobody can measure it.
         """
-        from image_similarity.calibration.learn import LearnOptions
-        from image_similarity.jobs.calibrate import calibrate
+        from image_similarity.quality.calibrate import calibrate
+        from image_similarity.quality.calibration.learn import LearnOptions
 
         named, options = Dataset.named(dataset), LearnOptions(known=known)
         choice = self._choice(named, model, weights, weights_digest)
@@ -326,25 +326,25 @@ class Workspace:
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
         """The images that the latest extract and fit could not use, each with its job."""
-        from image_similarity.jobs.failures import failures
+        from image_similarity.fitting.failures import failures
 
         return failures(Dataset.named(dataset), self.settings)
 
     def models(self) -> list[ModelRow]:
         """Every model there is by name, with its licence, size and whether it is here."""
-        from image_similarity.jobs.models import table
+        from image_similarity.models.inventory import table
 
         return table(self.settings)
 
     def pull_models(self, *names: str, to: str | Path | None = None) -> list[Pulled]:
         """Bring models from the hub into the workspace, or into a folder to be carried to another machine."""
-        from image_similarity.jobs.models import pull_models
+        from image_similarity.models.inventory import pull_models
 
         return pull_models(names, self.settings, Path(to) if to else None, self.progress)
 
     def verify_models(self) -> list[Checked]:
         """Hash every file that was pulled and compare it with the lock."""
-        from image_similarity.jobs.models import verify_models
+        from image_similarity.models.inventory import verify_models
 
         return verify_models(self.settings)
 
@@ -374,6 +374,6 @@ class Workspace:
             choice = model
         if choice.name != IN_USE:
             return choice
-        from image_similarity.jobs.in_use import model_in_use
+        from image_similarity.search.default_model import model_in_use
 
         return replace(choice, name=model_in_use(dataset, self.settings).model)

@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from image_similarity.errors import UsageError
-from image_similarity.files import replacing_folder
-from image_similarity.images.simulated import simulated_photo
+from image_similarity.images.simulated_photo import simulated_photo
 from image_similarity.types import Progress, no_progress
+from image_similarity.util.files import replacing_folder
 from image_similarity_demo import shots
 from image_similarity_demo.families import FAMILIES
 from image_similarity_demo.look import Family

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity import Workspace
-from image_similarity.pages import Page, Section, write
+from image_similarity.html import Page, Section, write
 from image_similarity_demo.catalogue import draw_sample
 from image_similarity_demo.families import FAMILIES
 

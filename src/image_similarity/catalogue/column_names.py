@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from image_similarity.errors import UsageError
-from image_similarity.files import read_file
+from image_similarity.util.files import read_file
 
 ROLES = ("product", "image", "image_id", "title", "description")
 ALSO = {"product_id": "product", "images": "image"}

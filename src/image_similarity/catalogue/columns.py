@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from image_similarity.catalogue.cells import whole_text
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
+from image_similarity.catalogue.image_cells import whole_text
 from image_similarity.catalogue.image_columns import IMAGE, ImageColumns, image_columns
 from image_similarity.errors import CatalogueError
 

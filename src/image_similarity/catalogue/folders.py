@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import RESERVED, is_image_name, is_text, product_of, shown, shown_text
+from image_similarity.catalogue.product_join import Described
 from image_similarity.catalogue.tables import ProductTable
 from image_similarity.errors import CatalogueError
 from image_similarity.types import CatalogueImage, Failure

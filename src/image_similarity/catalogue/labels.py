@@ -11,8 +11,8 @@ from image_similarity.catalogue.pairs import BAD, SIMILAR, VERDICT, read_pairs
 from image_similarity.catalogue.rows import BadRow
 from image_similarity.catalogue.tables import open_table
 from image_similarity.errors import CatalogueError
-from image_similarity.files import is_file
 from image_similarity.types import Failure
+from image_similarity.util.files import is_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

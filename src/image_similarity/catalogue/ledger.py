@@ -12,8 +12,8 @@ from typing import Self
 
 from image_similarity.catalogue.addresses import DATA
 from image_similarity.catalogue.columns import plain
-from image_similarity.files import replacing
 from image_similarity.types import CatalogueImage, Product
+from image_similarity.util.files import replacing
 
 LISTING = "listing.csv"
 COLUMNS = ("product_id", "image_id", "image", "title", "description", "address")

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote
 
-from image_similarity.files import is_file
+from image_similarity.util.files import is_file
 
 MOST_FOLDERS = 256  # whose names are held
 

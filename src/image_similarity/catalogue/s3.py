@@ -14,8 +14,8 @@ from threading import Lock
 from typing import Any, BinaryIO, NoReturn, cast
 
 from image_similarity.errors import CatalogueError
-from image_similarity.files import read_file
 from image_similarity.settings import Settings
+from image_similarity.util.files import read_file
 
 KEY_NAMES = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 ASSIGNMENT = re.compile(r"^\s*(" + "|".join(KEY_NAMES) + r")\s*=\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)

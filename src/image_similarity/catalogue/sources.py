@@ -8,13 +8,13 @@ from pathlib import Path
 
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.folders import FolderSource, ProductFolders, listed
-from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import is_image_name
+from image_similarity.catalogue.product_join import Described
 from image_similarity.catalogue.tables import ProductTable, TableSource
 from image_similarity.errors import CatalogueError, UsageError
-from image_similarity.files import is_file, is_folder
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueSource, Failure
+from image_similarity.util.files import is_file, is_folder
 
 TABLE_ENDINGS = (
     *(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"),

@@ -12,20 +12,20 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote
 
 from image_similarity.catalogue.addresses import as_address
-from image_similarity.catalogue.cells import pictures_in, shows_picture
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.columns import Columns, as_text, plain
+from image_similarity.catalogue.image_cells import pictures_in, shows_picture
 from image_similarity.catalogue.image_columns import PICTURED
-from image_similarity.catalogue.joining import Described
 from image_similarity.catalogue.names import is_text, name_for_address, shown_text
 from image_similarity.catalogue.paths import Files, SeveralError, leads_out
-from image_similarity.catalogue.reading import reading
+from image_similarity.catalogue.product_join import Described
 from image_similarity.catalogue.rows import BadRow, Table
 from image_similarity.catalogue.s3 import open_object
+from image_similarity.catalogue.table_files import reading
 from image_similarity.errors import CatalogueError, UsageError
-from image_similarity.files import is_file, open_file
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure, Product
+from image_similarity.util.files import is_file, open_file
 
 PLACEHOLDER = "{pixl_id}"
 LOOKED_AT = 200  # rows that tell which columns hold pictures

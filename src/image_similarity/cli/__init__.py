@@ -10,7 +10,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line."""
     try:
-        from image_similarity.cli.ending import ended  # here: the first version's command line borrows this room's bars
+        from image_similarity.cli.exits import ended  # here: the first version's command line borrows this room's bars
 
         sys.exit(ended(_run))
     except KeyboardInterrupt:  # so early that nothing has begun, or a second time

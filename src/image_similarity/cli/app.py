@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from image_similarity.cli import options as o
-from image_similarity.cli.adapting import adapt
-from image_similarity.cli.asking import search, similar
-from image_similarity.cli.calibrating import calibrate
-from image_similarity.cli.changing import compare, use
-from image_similarity.cli.evaluating import evaluate
-from image_similarity.cli.keys import keys
+from image_similarity.cli.adapt import adapt
+from image_similarity.cli.api_keys import keys
+from image_similarity.cli.calibrate import calibrate
+from image_similarity.cli.evaluate import evaluate
+from image_similarity.cli.model_change import compare, use
 from image_similarity.cli.models import models
-from image_similarity.cli.opening import columns_of, downloads_with, opened
 from image_similarity.cli.progress import Bars
-from image_similarity.cli.serving import serve
+from image_similarity.cli.query import search, similar
+from image_similarity.cli.serve import serve
 from image_similarity.cli.terminal import ReaderGoneError, say, write
-from image_similarity.embedding.choice import IN_USE, ModelChoice
+from image_similarity.cli.workspace import columns_of, downloads_with, opened
 from image_similarity.errors import SOME_FAILED, UsageError
+from image_similarity.models.choice import IN_USE, ModelChoice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Folder for the sample shop and the page.")] = Path("demo"),
 ) -> None:
     """Draw a sample shop, fit it, search it with users' photos and write a page with the results."""
-    from image_similarity.cli import show
+    from image_similarity.cli import printing as show
     from image_similarity_demo import run_demo
 
     with Bars() as bars:
@@ -105,7 +105,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Random seed of the shop.")] = 2019,
 ) -> None:
     """Draw a sample shop: products, pictures, users' photos and the right answers."""
-    from image_similarity.cli import show
+    from image_similarity.cli import printing as show
     from image_similarity_demo import draw_sample
 
     with Bars() as bars:
@@ -144,9 +144,9 @@ def extract(
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Download a catalogue's images, from a table or a department's listing on S3."""
-    from image_similarity.cli import show
+    from image_similarity.cli import printing as show
+    from image_similarity.images.download_options import DownloadOptions
     from image_similarity.images.own_headers import parse_headers
-    from image_similarity.images.waiting import DownloadOptions
 
     if (dpt_number is None) == (catalogue is None) or (catalogue is not None and dataset is None):
         raise UsageError("extract takes --dataset NAME --catalogue TABLE, or --dpt-number N")
@@ -208,7 +208,8 @@ def fit(
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Embed a catalogue's images and write each product's recommendations; only new and changed images are computed."""
-    from image_similarity.cli import licences, show
+    from image_similarity.cli import licences
+    from image_similarity.cli import printing as show
 
     downloads = downloads_with(header)
     choice = ModelChoice(model, weights, weights_digest, precision.value, force_int8)
@@ -253,7 +254,7 @@ def failures(
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """List the images that the last extract and fit could not use, and why."""
-    from image_similarity.cli import show
+    from image_similarity.cli import printing as show
 
     show.show_failures(opened(workspace).failures(dataset), format)
 

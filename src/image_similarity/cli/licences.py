@@ -10,7 +10,7 @@ from image_similarity.errors import ImageSimilarityError
 from image_similarity.settings import Folders
 
 if TYPE_CHECKING:
-    from image_similarity.embedding.choice import ModelChoice
+    from image_similarity.models.choice import ModelChoice
     from image_similarity.settings import Settings
 
 
@@ -18,7 +18,7 @@ def warn_once(name: str, licence: str, commercial_use: bool, settings: Settings)
     """Say that a model must not be used commercially, unless this workspace was told before."""
     if commercial_use:
         return
-    from image_similarity.embedding.shelf import Shelf
+    from image_similarity.models.model_folder import Shelf
 
     shelf = Shelf(Folders(settings.root).models)
     with suppress(ImageSimilarityError):  # a lock that cannot be read or written: said again next time
@@ -30,7 +30,7 @@ def warn_once(name: str, licence: str, commercial_use: bool, settings: Settings)
 
 def warn_of(choice: ModelChoice, settings: Settings) -> None:
     """The same for a model that a command is about to use; one that cannot be had is that command's to name."""
-    from image_similarity.embedding.models import base_spec, parts_of
+    from image_similarity.models.table import base_spec, parts_of
 
     with suppress(ImageSimilarityError):
         for part in parts_of(choice.within(settings)):

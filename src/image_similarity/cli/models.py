@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from image_similarity.cli import options as o
-from image_similarity.cli.opening import opened
 from image_similarity.cli.progress import Bars
+from image_similarity.cli.workspace import opened
 
 models = typer.Typer(
     help="List, download and verify embedding models.",
@@ -26,7 +26,7 @@ def list_models(
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """List all models with licence, size and whether they are on this machine."""
-    from image_similarity.cli import show
+    from image_similarity.cli import printing as show
 
     rows = opened(workspace).models()
     if format is o.Format.json:
@@ -60,7 +60,7 @@ def pull(
     """Download models from the hub; each file is checked and locked by its SHA-256."""
     from dataclasses import asdict
 
-    from image_similarity.cli import show
+    from image_similarity.cli import printing as show
     from image_similarity.cli.licences import warn_once
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
@@ -97,7 +97,7 @@ def verify(
     """Check every downloaded file against the lock file."""
     from dataclasses import asdict
 
-    from image_similarity.cli import show
+    from image_similarity.cli import printing as show
 
     checked = opened(workspace).verify_models()
     wrong = [file for file in checked if file.problem]

@@ -6,7 +6,7 @@ import binascii
 from base64 import b64decode
 from urllib.parse import unquote_to_bytes
 
-from image_similarity.images.targets import AddressError
+from image_similarity.images.urls import AddressError
 
 
 def picture_in(address: str) -> bytes:

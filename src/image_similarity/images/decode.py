@@ -14,17 +14,17 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from image_similarity.errors import ImageError, ImageSimilarityError
-from image_similarity.files import open_file
 from image_similarity.images import jpeg, png, tiff, webp
-from image_similarity.images.elsewhere import Undecoded, Way, cost, present_decoder
+from image_similarity.images.decoder import Undecoded, Way, cost, present_decoder
+from image_similarity.images.drawing_parts import CUT_SHORT, Plain
 from image_similarity.images.exif import orientation, without_exif
-from image_similarity.images.flatten import flatten
-from image_similarity.images.numbers import seen
-from image_similarity.images.opening import open_picture, reads
-from image_similarity.images.plain import CUT_SHORT, Plain
-from image_similarity.images.quiet import quiet
-from image_similarity.images.repair import repaired
+from image_similarity.images.pillow_files import open_picture, reads
+from image_similarity.images.tag_warnings import quiet
+from image_similarity.images.to_rgb import flatten
+from image_similarity.images.truncated_files import repaired
+from image_similarity.images.wide_numbers import seen
 from image_similarity.settings import MOST_FILE_BYTES
+from image_similarity.util.files import open_file
 
 DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
 DRAFTED = (1, 3)  # channels of a JPEG that can be reduced: grey and colours, not inks
@@ -85,7 +85,7 @@ def decode(
     """Decode a picture to upright RGB; of an animation the first frame, of transparency the picture over white.
 
     What the file holds beside its pixels never decides whether it is used. One that was cut short is used where at
-    most a twentieth of its pixels is missing (:mod:`~image_similarity.images.repair`); :func:`was_repaired` tells.
+    most a twentieth of its pixels is missing (``truncated_files.py``); :func:`was_repaired` tells.
 
     Args:
         data: the file's bytes; JPEG, PNG, GIF, WebP, BMP, TIFF, and with Pillow's plugins AVIF and HEIC.

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from image_similarity.catalogue.addresses import failure_of
 from image_similarity.errors import ImageError
-from image_similarity.files import replacing
-from image_similarity.images.fetched import Content, Fetched, Validators
-from image_similarity.images.fetcher import Fetcher, RefusedError, TryAgainError, client_of
-from image_similarity.images.waiting import DownloadOptions, Sleep
+from image_similarity.images.download_options import DownloadOptions, Sleep
+from image_similarity.images.fetch import Fetcher, RefusedError, TryAgainError, client_of
+from image_similarity.images.fetch_log import Content, Fetched, Validators
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure
+from image_similarity.util.files import replacing
 
 if TYPE_CHECKING:
     import httpx

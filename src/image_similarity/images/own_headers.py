@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
-from image_similarity.images.targets import AddressError, port_of, target
+from image_similarity.images.urls import AddressError, port_of, target
 
 if TYPE_CHECKING:
     import httpx

@@ -7,8 +7,8 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
+from image_similarity.images.drawing_parts import MOST_PROFILE, Plain
 from image_similarity.images.exif import orientation
-from image_similarity.images.plain import MOST_PROFILE, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError
+from image_similarity.images.drawing_parts import CUT_SHORT, Numbers, Plain
 from image_similarity.images.exif import ORDERS, ORIENTATION
-from image_similarity.images.numbers import BYTES_OF_FRACTIONS, DIFFERENCES, FRACTIONS, UNSIGNED, WHOLE_BYTES
-from image_similarity.images.plain import CUT_SHORT, Numbers, Plain
+from image_similarity.images.wide_numbers import BYTES_OF_FRACTIONS, DIFFERENCES, FRACTIONS, UNSIGNED, WHOLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from image_similarity.images.drawing_parts import MOST_PROFILE, Plain
 from image_similarity.images.exif import orientation
-from image_similarity.images.plain import MOST_PROFILE, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

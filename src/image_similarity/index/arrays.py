@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from image_similarity.errors import IndexDamagedError
-from image_similarity.index.texts import OFFSETS, Texts, packed
+from image_similarity.index.text_column import OFFSETS, Texts, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import IndexDamagedError
-from image_similarity.features.snapshot import snapshot
-from image_similarity.features.store import FeatureStore
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
-from image_similarity.index.files import Manifest, Place
-from image_similarity.index.opened import StoredIndex
+from image_similarity.index.generations import Manifest, Place
+from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
-from image_similarity.neighbours.large import STANDARD, Choice
+from image_similarity.neighbours.index_choice import STANDARD, Choice
+from image_similarity.store.features import FeatureStore
+from image_similarity.store.snapshot import snapshot
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
-    from image_similarity.features.database import Database
-    from image_similarity.index.recipe import Recipe
+    from image_similarity.models.recipe import Recipe
+    from image_similarity.store.database import Database
 
 
 def place_of(folder: Path, dataset: Dataset, key: str, views: Sequence[str]) -> Place:

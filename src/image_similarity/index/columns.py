@@ -16,7 +16,7 @@ import numpy as np
 
 from image_similarity.errors import IndexDamagedError
 from image_similarity.index.amounts import numbers_of
-from image_similarity.index.texts import Texts, packed
+from image_similarity.index.text_column import Texts, packed
 
 if TYPE_CHECKING:
     from io import BufferedRandom

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.index.columns import Column
-    from image_similarity.index.opened import StoredIndex
+    from image_similarity.index.stored_index import StoredIndex
 
 MOST_VALUES = 50
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from image_similarity.errors import UsageError
 from image_similarity.index.columns import MISSING
-from image_similarity.index.passing import All, Codes, Either, Other, found
+from image_similarity.index.matching_rows import All, Codes, Either, Other, found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.index.columns import Column
-    from image_similarity.index.passing import Node, Run
+    from image_similarity.index.matching_rows import Node, Run
     from image_similarity.types import RowSet
 
 MOST_DEPTH = 50  # conditions inside conditions

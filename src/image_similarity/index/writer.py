@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.features.codec import DTYPE
 from image_similarity.images.views import SIX_VIEWS
 from image_similarity.index.arrays import ArrayWriter, TextsWriter, map_array
 from image_similarity.index.columns import ColumnsWriter
-from image_similarity.index.files import write_manifest
+from image_similarity.index.generations import write_manifest
 from image_similarity.index.identities import DTYPE as IDENTITY
 from image_similarity.index.identities import GONE, WIDTH, Known, identities
-from image_similarity.mapped import let_go
+from image_similarity.store.codec import DTYPE
+from image_similarity.util.memory import let_go
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from image_similarity.features.snapshot import Block, Snapshot
-    from image_similarity.index.opened import StoredIndex
-    from image_similarity.index.recipe import Recipe
-    from image_similarity.neighbours.large import Choice
+    from image_similarity.index.stored_index import StoredIndex
+    from image_similarity.models.recipe import Recipe
+    from image_similarity.neighbours.index_choice import Choice
+    from image_similarity.store.snapshot import Block, Snapshot
     from image_similarity.types import Progress
 
 

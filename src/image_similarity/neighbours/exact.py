@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.mapped import let_go
-from image_similarity.neighbours.halves import single
-from image_similarity.neighbours.keys import keys_of, largest, lowest_of, neighbours_of
-from image_similarity.neighbours.rowset import row_set
+from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.packed_scores import keys_of, largest, lowest_of, neighbours_of
+from image_similarity.neighbours.row_sets import row_set
+from image_similarity.util.memory import let_go
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_similarity.images.views import ORIGINAL
-from image_similarity.index.opened import Grouping
-from image_similarity.mapped import let_go
+from image_similarity.index.stored_index import Grouping
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.halves import single
+from image_similarity.neighbours.float16 import single
 from image_similarity.types import Neighbours
+from image_similarity.util.memory import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from image_similarity.index.opened import StoredIndex
+    from image_similarity.index.stored_index import StoredIndex
     from image_similarity.types import Features, NeighbourIndex, RowSet
 
 

@@ -10,16 +10,19 @@ from starlette.middleware.cors import CORSMiddleware
 
 from image_similarity import __version__
 from image_similarity.service import metrics, schemas
-from image_similarity.service.desk import Desk
-from image_similarity.service.failing import add_handlers, problems
+from image_similarity.service.app_state import Desk
 from image_similarity.service.guards.access import AccessLog
 from image_similarity.service.guards.headers import SecurityHeaders
 from image_similarity.service.guards.hosts import Guard
 from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.service.guards.limits import BodyLimit, RateLimiter
-from image_similarity.service.guards.turning import TurnAway
-from image_similarity.service.routes import about, importing, products, searching, sharing
-from image_similarity.service.routes.importer import Importer
+from image_similarity.service.guards.load_shedding import TurnAway
+from image_similarity.service.problem_handlers import add_handlers, problems
+from image_similarity.service.routes import about, products
+from image_similarity.service.routes import images_and_feedback as sharing
+from image_similarity.service.routes import jobs as importing
+from image_similarity.service.routes import search as searching
+from image_similarity.service.routes.import_worker import Importer
 from image_similarity.service.routes.page_files import page_routes
 from image_similarity.types import Progress, no_progress
 

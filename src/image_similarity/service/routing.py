@@ -17,7 +17,7 @@ from image_similarity.service.guards.limits import client_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from image_similarity.service.desk import Desk
+    from image_similarity.service.app_state import Desk
     from image_similarity.service.guards.limits import RateLimiter
 
 _bearer = HTTPBearer(auto_error=False, description="An API key; see `image-similarity keys`.")

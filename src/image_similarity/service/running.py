@@ -11,12 +11,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
-from image_similarity.mapped import give_back_at_once
 from image_similarity.service.app import create_app
-from image_similarity.service.desk import Desk
+from image_similarity.service.app_state import Desk
 from image_similarity.service.guards.decoding import close_all
 from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.types import Progress, no_progress
+from image_similarity.util.memory import give_back_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def run(
 
     Raises:
         UsageError: nobody could get in, or the address is taken.
-        ImageSimilarityError: what :class:`~image_similarity.service.desk.Desk` raises.
+        ImageSimilarityError: what :class:`~image_similarity.service.app_state.Desk` raises.
     """
     import uvicorn
 

@@ -20,9 +20,9 @@ from PIL import Image
 
 from image_similarity.errors import ImageError
 from image_similarity.images.decode import REPAIRED, decode
-from image_similarity.images.elsewhere import Undecoded, decoding_with
-from image_similarity.mapped import give_back_at_once
+from image_similarity.images.decoder import Undecoded, decoding_with
 from image_similarity.service.errors import BusyError, ServiceError
+from image_similarity.util.memory import give_back_at_once
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from image_similarity.errors import KeysError, OutputError, UsageError
-from image_similarity.files import make_folder, replacing
+from image_similarity.util.files import make_folder, replacing
 
 FILE = "keys.json"
 VERSION = 1

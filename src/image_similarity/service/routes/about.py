@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from image_similarity.features.records import CatalogueRecords
+from image_similarity.fitting.upsert import uploads
 from image_similarity.index.facets import facets
-from image_similarity.jobs.change import uploads
 from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError
-from image_similarity.service.failing import problems
+from image_similarity.service.problem_handlers import problems
 from image_similarity.service.routing import answered, desk_of, may_read
 from image_similarity.settings import Folders
+from image_similarity.store.records import CatalogueRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from image_similarity.features.database import Database
-    from image_similarity.service.answering.served import ServedModel
-    from image_similarity.service.desk import Desk
+    from image_similarity.service.answering.served_model import ServedModel
+    from image_similarity.service.app_state import Desk
+    from image_similarity.store.database import Database
 
 router = APIRouter(tags=["about"], dependencies=[Depends(may_read)])
 health = APIRouter(tags=["about"])

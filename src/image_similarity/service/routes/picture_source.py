@@ -6,13 +6,13 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from image_similarity.images.spool import Picture, Spooled
+from image_similarity.images.spooled_file import Picture, Spooled
 from image_similarity.service.errors import UnusableError
 from image_similarity.service.guards.fetching import fetch_into
 
 if TYPE_CHECKING:
     from image_similarity.service import schemas
-    from image_similarity.service.desk import Desk
+    from image_similarity.service.app_state import Desk
 
 
 URL_ALPHABET = str.maketrans("-_", "+/")

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
-from image_similarity.features.records import CatalogueRecords
-from image_similarity.jobs.change import remove_product
+from image_similarity.fitting.upsert import remove_product
 from image_similarity.service import schemas
 from image_similarity.service.bodies import JSON, body_of, files_in, form_of, json_body, kind_of, only, parsed
 from image_similarity.service.errors import BadRequestError, NotThereError, ReadOnlyError, UnusableError
-from image_similarity.service.failing import problems
-from image_similarity.service.routes.putting import RESERVED, Key, Wanted, done_before, put_once, request_of
+from image_similarity.service.problem_handlers import problems
+from image_similarity.service.routes.upsert import RESERVED, Key, Wanted, done_before, put_once, request_of
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
+from image_similarity.store.records import CatalogueRecords
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from image_similarity.features.database import Database
-    from image_similarity.images.spool import Picture
+    from image_similarity.images.spooled_file import Picture
+    from image_similarity.store.database import Database
 
 router = APIRouter(tags=["products"])
 PAGE = 50

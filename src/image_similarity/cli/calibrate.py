@@ -1,0 +1,66 @@
+"""The command that learns how sure an answer is, and how it prints that."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from image_similarity.cli import options as o
+from image_similarity.cli.progress import Bars
+from image_similarity.models.choice import IN_USE, ModelChoice
+
+if TYPE_CHECKING:
+    from image_similarity.quality.calibrate import CalibrateReport
+
+
+def calibrate(
+    dataset: o.Dataset,
+    model: o.Model = IN_USE,
+    weights: o.Weights = None,
+    weights_digest: o.WeightsDigest = None,
+    precision: o.Precisions = o.Precision.auto,
+    known: Annotated[
+        float,
+        typer.Option(help="Your estimate of the share of photos whose product is in the catalogue, between 0 and 1."),
+    ] = 0.5,
+    pictures: Annotated[int, typer.Option(min=30, help="Number of catalogue images to learn from.")] = 600,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    workspace: o.Workspace = Path("data"),
+) -> None:
+    """Learn match probabilities from the catalogue itself."""
+    from image_similarity.settings import Settings
+    from image_similarity.workspace import Workspace
+
+    choice = ModelChoice(model, weights, weights_digest, precision.value)
+    settings = Settings.from_environment(None, root=workspace)
+    with Bars() as bars:
+        place = Workspace(settings=settings, progress=bars)
+        report = place.calibrate(dataset, model=choice, known=known, pictures=pictures)
+    _show(report, format)
+
+
+def _show(report: CalibrateReport, how: o.Format) -> None:
+    from image_similarity.cli import printing as show
+
+    if how is o.Format.json:
+        show.show_json(report.as_dict())
+        return
+    found = report.calibrated
+    header = ["asked with", "questions", "R@1", "calibration error", "kept at 5% false matches", "--min-match"]
+    rows = []
+    for name, count in found.questions.items():
+        kept = found.kept[name]
+        shares = (f"{share:.3f}" for share in (kept.found, found.errors[name], kept.kept))
+        # Rounded up, so that what is printed lets no more through than what was measured.
+        rows.append([name, count, *shares, f"{math.ceil(kept.threshold * 100) / 100:.2f}"])
+    show.show_rows(header, rows, how, f"Is this it? {report.dataset}, products left out")
+    show.say(
+        f"expected calibration error {found.error:.3f}: measured on {found.products} products, each when it was left "
+        f"out; {found.known:.0%} of the photos taken to be of products that are in the catalogue"
+    )
+    if report.unread:
+        show.say(f"{len(report.unread)} pictures could not be read any more and did not ask")
+    show.say(f"Kept in {report.file}; search uses it")

@@ -1,0 +1,166 @@
+"""The command that says how good the answers are, and how it prints that."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from image_similarity.cli import options as o
+from image_similarity.cli.progress import Bars
+from image_similarity.cli.workspace import opened
+from image_similarity.errors import BELOW_BAR, SOME_FAILED, UsageError
+from image_similarity.models.choice import IN_USE, ModelChoice
+
+if TYPE_CHECKING:
+    from image_similarity.quality.adaptation.validation import Estimate
+    from image_similarity.quality.evaluation.report import Evaluation
+    from image_similarity.quality.evaluation.results import Result
+
+SHOWN_FAILURES = 20
+
+
+def evaluate(
+    dataset: o.Dataset,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Model to evaluate; repeat to compare several."),
+    ] = None,
+    weights: o.Weights = None,
+    weights_digest: o.WeightsDigest = None,
+    precision: o.Precisions = o.Precision.auto,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Table of right answers: query,product_id for photos, or product_id,similar_product_id for products."
+        ),
+    ] = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(help="Run only this protocol: one-image-out, own-out, simulated, photos or picks; repeatable."),
+    ] = None,
+    own_out: Annotated[
+        str | None, typer.Option("--own-out", help="Attribute that own-out leaves out. [default: the colour]")
+    ] = None,
+    simulated: Annotated[int, typer.Option(min=0, help="Number of simulated photos.")] = 200,
+    stored_only: Annotated[
+        bool, typer.Option("--stored-only", help="Use stored vectors only: no photos, no speed measurement.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the samples.")] = 0,
+    at_least: Annotated[
+        list[str] | None,
+        typer.Option("--at-least", help="Exit with code 4 below [protocol:]metric=value, as in R@1=0.7; repeatable."),
+    ] = None,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    html: o.Html = None,
+    workspace: o.Workspace = Path("data"),
+) -> None:
+    """Measure how often the right product comes first."""
+    from image_similarity.quality.evaluation.bars import missed, parse_bar
+    from image_similarity.quality.evaluation.report import EvaluateOptions
+
+    bars = [parse_bar(text) for text in at_least or ()]
+    models = model or [IN_USE]
+    if len(models) > 1 and (weights or weights_digest):
+        raise UsageError("--weights belong to one model: evaluate it alone")
+    choices = [ModelChoice(each, weights, weights_digest, precision.value) for each in models]
+    options = EvaluateOptions(protocol or (), labels, own_out, simulated, stored_only=stored_only, seed=seed)
+    with Bars() as shown:
+        place = opened(workspace, shown)
+        found = place.evaluate(dataset, model=choices, options=options)
+    _print(found, format)
+    if html is not None:
+        found.write_html(html, "image-similarity " + " ".join(sys.argv[1:]))
+    below = missed(bars, found.results)
+    _say(found, below, html)
+    if below:
+        raise typer.Exit(BELOW_BAR)
+    if found.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _print(found: Evaluation, how: o.Format) -> None:
+    from image_similarity.cli import printing as show
+
+    if how is o.Format.json:
+        show.show_json(found.as_dict())
+    elif how is o.Format.csv:
+        rows = [_plain(found, result) for result in found.results]
+        show.show_rows(list(rows[0]), [list(row.values()) for row in rows], how, "")
+    else:
+        show_results(found)
+        _show_cost(found)
+
+
+def _plain(found: Evaluation, result: Result) -> dict[str, object]:
+    """One result as a line of numbers."""
+    cost = next(each for each in found.costs if (each.model, each.model_key) == (result.model, result.model_key))
+    row: dict[str, object] = {name: getattr(result, name) for name in ("protocol", "model", "model_key")}
+    row |= {"questions": result.questions, "products": result.products}
+    for prefix, estimates in (("", result.estimates), ("difference_", result.difference)):
+        for metric in result.estimates:
+            estimate = None if estimates is None else estimates[metric]
+            for suffix, part in (("", "value"), ("_low", "low"), ("_high", "high")):
+                row[f"{prefix}{metric}{suffix}"] = "" if estimate is None else getattr(estimate, part)
+    speed = "" if cost.images_per_second is None else round(cost.images_per_second, 1)
+    return row | {"images_per_second": speed, "bytes_per_product": round(cost.bytes_per_product)}
+
+
+def show_results(found: Evaluation) -> None:
+    """A table for each protocol."""
+    from image_similarity.cli import printing as show
+    from image_similarity.quality.evaluation.metrics import NAMES
+
+    for protocol in dict.fromkeys(result.protocol for result in found.results):
+        results = [result for result in found.results if result.protocol == protocol]
+        rows: list[list[str | list[str]]] = []
+        for result in results:
+            rows.append([result.model, *(_cell(each) for each in result.estimates.values())])
+            if result.difference is not None:
+                rows.append(["- first", *(_cell(each, "+") for each in result.difference.values())])
+        first = results[0]
+        title = f"{first.title}, {found.dataset} ({protocol}: {first.questions} questions, {first.products} products)"
+        show.show_rows(["model", *NAMES.values()], rows, o.Format.table, title)
+
+
+def _show_cost(found: Evaluation) -> None:
+    from image_similarity.cli import printing as show
+
+    costs = [
+        [
+            each.model,
+            str(each.dimension),
+            f"{each.bytes_per_product:.0f}",
+            "" if each.images_per_second is None else f"{each.images_per_second:.1f}",
+        ]
+        for each in found.costs
+    ]
+    show.show_rows(["model", "dimension", "bytes a product", "images/s"], costs, o.Format.table, "Cost")
+
+
+def _cell(estimate: Estimate, sign: str = "") -> list[str]:
+    """A figure and, under it, its 95% interval, so short that six columns stand in eighty characters."""
+    digits = 2 if sign else 3
+    low, high = (f"{each:{sign}.{digits}f}".replace("0.", ".", 1) for each in (estimate.low, estimate.high))
+    return [f"{estimate.value:{sign}.3f}", f"{low} {high}"]
+
+
+def _say(found: Evaluation, below: list[str], html: Path | None) -> None:
+    from image_similarity.cli import printing as show
+
+    for note in found.notes:
+        show.say(f"note: {note}")
+    for protocol, reason in found.skipped.items():
+        show.say(f"not asked: {protocol} ({reason})")
+    if found.failures:
+        show.say(f"{len(found.failures)} photos or rows could not be used:")
+    for failure in found.failures[:SHOWN_FAILURES]:
+        show.say(f"  {failure.stage}: {failure.image_id} of product {failure.product_id}: {failure.reason}")
+    if len(found.failures) > SHOWN_FAILURES:
+        show.say(f"  and {len(found.failures) - SHOWN_FAILURES} more: --format json lists them all")
+    if html is not None:
+        show.say(f"See the report: {html}")
+    for sentence in below:
+        show.say(f"below the bar: {sentence}")

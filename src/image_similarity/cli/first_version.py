@@ -1,0 +1,214 @@
+"""The first version's command line, ``python main.py --task ...``, in both of its forms.
+
+A thin translation: its flags to our jobs, our answers to its printed lines. It says "model" for a product, as the
+first version did.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from image_similarity.cli.exits import ended
+from image_similarity.cli.progress import Bars
+from image_similarity.cli.terminal import note, say, visible, write
+from image_similarity.dataset import Dataset
+from image_similarity.errors import SOME_FAILED, CatalogueError, UsageError
+
+if TYPE_CHECKING:
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.search.answer import Answer
+    from image_similarity.settings import Settings
+    from image_similarity.types import CatalogueSource
+
+TRANSFER_MODELS = ("VGG", "Inception_Resnet")
+DEFAULT_NUMBER = 10
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of the first version, understood."""
+
+    flags: argparse.Namespace
+    settings: Settings
+    bars: Bars
+
+    @property
+    def older(self) -> bool:
+        """The older form names a department, the later one a dataset."""
+        return self.flags.dataset is None
+
+    @property
+    def dataset(self) -> Dataset:
+        if self.older:
+            return Dataset.department(self.flags.dpt_number)
+        return Dataset.named(self.flags.dataset)
+
+    @property
+    def model(self) -> ModelChoice:
+        from image_similarity.models.choice import ModelChoice
+
+        # The first version's column is `features_VGG`, and holds what Keras computes.
+        return ModelChoice(self.flags.transfer_model, self.flags.weights, self.flags.weights_digest, "fp32")
+
+    @property
+    def number(self) -> int:
+        given: int | None = self.flags.number
+        return DEFAULT_NUMBER if given is None else given
+
+    @property
+    def data_augmentation(self) -> int:
+        """Off unless asked for in the older form, on in the later one."""
+        given: int | None = self.flags.data_augmentation
+        return given if given is not None else int(not self.older)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one task; the result is the exit code."""
+    return ended(lambda: _run(arguments), "--{}".format)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    from image_similarity.settings import Settings
+
+    flags = _parser().parse_args(arguments)
+    if (flags.dataset is None) == (flags.dpt_number is None):
+        raise UsageError("give --dpt_number or --dataset, and not both")
+    with Bars() as bars:
+        return TASKS[flags.task](_Call(flags, Settings.from_environment(), bars))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(prog="main.py", description="The first version's tasks.", allow_abbrev=False)
+    parser.add_argument("--task", required=True, choices=sorted(TASKS))
+    parser.add_argument("--dpt_number", type=int, help="a department; 0 means all")
+    parser.add_argument("--domain_id", default="0341")
+    parser.add_argument("--dataset", help="a folder of data/dataset (the later form)")
+    parser.add_argument("--transfer_model", default="Inception_Resnet", help=" or ".join(TRANSFER_MODELS))
+    parser.add_argument("--number", type=int, help="how many similar products; 10 when left out")
+    parser.add_argument("--data_augmentation", type=int, choices=(0, 1))
+    parser.add_argument("--model_id", help="a product")
+    parser.add_argument("--item", help="a product (the later form)")
+    parser.add_argument("--img", help="a photo's path")
+    parser.add_argument("--weights", type=Path, help="a local file of the network's weights")
+    parser.add_argument("--weights_digest", help="MD5 or SHA-256 of your own weights")
+    parser.add_argument(
+        "--header", action="append", default=[], help="'Name: value' to send with downloads; repeatable"
+    )
+    parser.add_argument(
+        "--allow_removal", "--allow-removal", action="store_true", help="go on although many products have gone"
+    )
+    return parser
+
+
+def _extract(call: _Call) -> int:
+    from image_similarity.cli.printing import show_counts
+    from image_similarity.fitting.extract import extract_department
+    from image_similarity.images.download_options import DownloadOptions
+    from image_similarity.images.own_headers import parse_headers
+
+    if not call.older:
+        raise UsageError("extract_images takes --dpt_number: a dataset's images are put into its folder by hand")
+    report = extract_department(
+        call.flags.dpt_number,
+        call.flags.domain_id,
+        call.settings,
+        options=DownloadOptions(headers=parse_headers(call.flags.header)),
+        allow_removal=call.flags.allow_removal,
+        progress=call.bars,
+        notes=note,
+    )
+    show_counts("downloaded", report.counts, report.failures, call.dataset.name)
+    return SOME_FAILED if report.failures else 0
+
+
+def _fit(call: _Call) -> int:
+    from image_similarity.catalogue.s3 import read_once
+    from image_similarity.cli.printing import show_counts, show_overridden
+    from image_similarity.fitting.fit import FitOptions, fit
+
+    options = FitOptions(call.model, call.data_augmentation, call.number, "votes", call.flags.allow_removal)
+    with read_once():
+        report = fit(_catalogue(call), call.dataset, call.settings, options, call.bars, note)
+    show_counts("embedded", report.counts, report.failures, call.dataset.name)
+    show_overridden(report.overridden)
+    return SOME_FAILED if report.failures else 0
+
+
+def _catalogue(call: _Call) -> CatalogueSource:
+    """The department's listing as it is on S3 today; without S3 the images that were extracted, as they lie there."""
+    from image_similarity.catalogue import open_source
+    from image_similarity.catalogue.department_listing import department_listing
+    from image_similarity.settings import Folders
+
+    folder = Folders(call.settings.root).dataset / call.dataset.name
+    if call.older:
+        try:
+            listing = department_listing(call.flags.dpt_number, call.flags.domain_id, call.settings)
+            next(iter(listing), None)
+        except CatalogueError as error:
+            if not folder.is_dir():
+                raise
+            say(str(error))
+            say(f"Going on with the images in {folder}")
+        else:
+            return listing
+    return open_source(folder, settings=call.settings)
+
+
+def _show(call: _Call) -> int:
+    from image_similarity.search.similar import similar
+
+    product = call.flags.model_id if call.older else call.flags.item
+    answer = similar(call.dataset, call.settings, product, model=call.model, number=call.flags.number)
+    name = answer.query.product.product_id
+    if not call.older:
+        _print(f"Most similar items to item: {name}")
+    elif product is None:
+        _print(f"Most similar models to model: {name}")
+    _print_matches(answer, "Most similar model number" if call.older else "Number")
+    return 0
+
+
+def _search(call: _Call) -> int:
+    from image_similarity.search.photo_search import SearchOptions, search
+
+    if call.flags.img is None:
+        raise UsageError(f"{call.flags.task} takes --img, the path of a photo")
+    options = SearchOptions(model=call.model, number=call.number, data_augmentation=call.flags.data_augmentation)
+    answer = search(call.flags.img, call.dataset, call.settings, options, call.bars)
+    _print_matches(answer, f"Most similar {'model' if call.older else 'item'} number")
+    return 0
+
+
+def _print_matches(answer: Answer, prefix: str) -> None:
+    for match, shown in zip(answer.matches, answer.shown, strict=True):
+        _print(f"{prefix} {match.rank} : {match.product_id}")
+        texts = (text.strip() for text in (shown.product.title, shown.product.description))
+        if described := ". ".join(text for text in texts if text):
+            _print(f"    {' '.join(described.split())}")
+
+
+def _print(line: str) -> None:
+    write(visible(line) + "\n")
+
+
+TASKS: dict[str, Callable[[_Call], int]] = {
+    "extract_images": _extract,
+    "fit": _fit,
+    "show_similar_models": _show,
+    "search_models": _search,
+    "show_similar_items": _show,
+    "visual_search": _search,
+}
+"""Task to what does it; the older form's names first."""

@@ -1,0 +1,178 @@
+"""Prints results: a table for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+from image_similarity.cli.options import Format
+from image_similarity.cli.terminal import in_unicode, visible, visible_in_json, with_flags, write
+from image_similarity.cli.terminal import say as say
+from image_similarity.search.answer import score_texts, surety_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from image_similarity.fitting.extract import ExtractReport
+    from image_similarity.fitting.fit import FitReport
+    from image_similarity.search.answer import Answer
+    from image_similarity.types import Counts, Failure
+
+SHOWN_FAILURES = 20
+WHOLE = 14  # characters of a model's name that are never folded
+
+
+def show_answer(answer: Answer, how: Format) -> None:
+    """One question and its products."""
+    if how is Format.json:
+        show_json(answer.as_dict())
+        return
+    plain = how is Format.csv
+    columns: dict[str, Sequence[object]] = {
+        "rank": [match.rank for match in answer.matches],
+        "product": [match.product_id for match in answer.matches],
+        "title": [shown.product.title for shown in answer.shown],
+        "score": [match.score for match in answer.matches] if plain else score_texts(answer.matches),
+    }
+    if answer.no_match is not None:
+        columns["probability"] = [match.probability if plain else surety_text(match) for match in answer.matches]
+    if answer.explained:
+        columns["why"] = [why.words for why in answer.explained.whys]
+    columns["image"] = [match.image_id for match in answer.matches]
+    title = answer.query.product.title
+    name = answer.query.product.product_id + (f", {title}" if title else "")
+    if answer.matches or plain:
+        show_rows(list(columns), list(zip(*columns.values(), strict=True)), how, f"Most like {name}")
+    if answer.note:
+        say(with_flags(answer.note))
+
+
+def recall_lines(report: FitReport) -> Iterator[str]:
+    """What a fit says where not every row is compared with every other: from when on, and how much is found so."""
+    from image_similarity.neighbours.index_choice import ALL_PAIRS_UP_TO, EXACT_UP_TO
+
+    for what, up_to, recall in (
+        ("similar products are compared by cells", ALL_PAIRS_UP_TO, report.recall),
+        ("searches look into cells", EXACT_UP_TO, report.search_recall),
+    ):
+        if recall is not None:
+            rows = f"{report.rows} images and views, more than {up_to}"
+            yield f"{rows}: {what}, {recall:.1%} of the nearest found (on a sample)"
+
+
+def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
+    """Each failure as a row."""
+    header = ["job", "stage", "product", "image", "address", "reason"]
+    rows = [[job, f.stage, f.product_id, f.image_id, f.location, f.reason] for job, f in failures]
+    if how is Format.json:
+        show_json([dict(zip(header, row, strict=True)) for row in rows])
+        return
+    if how is Format.table and not rows:
+        say("every image could be used")
+        return
+    show_rows(header, rows, how, "Not used")
+
+
+def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset: str) -> None:
+    """The closing lines of a run: a count that adds up, and what failed."""
+    say(f"{counts.seen} images seen: {counts.done} {verb}, {counts.known} already known, {counts.failed} failed")
+    if counts.repaired:
+        say(f"{counts.repaired} of those {verb} came from files that were cut short, with next to nothing missing")
+    for failure in failures[:SHOWN_FAILURES]:
+        place = failure.image_id or failure.location
+        say(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")
+    if len(failures) > SHOWN_FAILURES:
+        say(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
+
+
+def show_fit(report: FitReport, dataset: str) -> None:
+    """How a fit ended, for people."""
+    if report.int8 is not None:
+        say(str(report.int8))
+    for line in recall_lines(report):
+        say(line)
+    show_counts("embedded", report.counts, report.failures, dataset)
+    show_overridden(report.overridden)
+    say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
+
+
+def fit_facts(report: FitReport) -> dict[str, object]:
+    """What only a fit's report says, for programs."""
+    return {
+        "model": report.model_key,
+        "products": report.products,
+        "stay_as_put": report.overridden,
+        "dictionary": str(report.dictionary),
+        "recall": report.recall,
+        "search_recall": report.search_recall,
+        "int8": None if report.int8 is None else str(report.int8),
+    }
+
+
+def show_report(report: FitReport | ExtractReport, facts: Mapping[str, object]) -> None:
+    """How a run ended, for programs: whatever people are told is in it."""
+    counts = report.counts
+    show_json(
+        {
+            "seen": counts.seen,
+            "done": counts.done,
+            "known": counts.known,
+            "failed": counts.failed,
+            "repaired": counts.repaired,
+            **facts,
+            "notes": list(report.notes),
+            "failures": [asdict(failure) for failure in report.failures],
+        }
+    )
+
+
+def show_overridden(products: int) -> None:
+    """A word on products that a fit found in its catalogue and left alone."""
+    if products:
+        say(f"{products} products of the catalogue stay as they were put, or deleted, through the service")
+
+
+def show_json(value: Any) -> None:
+    """One JSON document."""
+    write(visible_in_json(json.dumps(value, ensure_ascii=not in_unicode(), indent=2, allow_nan=False)) + "\n")
+
+
+def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]], how: Format, title: str) -> None:
+    """A table, or the same as CSV. A cell that is a list has several lines."""
+    if how is Format.csv:
+        _show_csv(header, rows)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(visible(title)), title_justify="left", title_style="bold")
+    shown = [[Text(_cell(cell)) for cell in row] for row in rows]
+    for place, name in enumerate(header):
+        whole = max(len(row[place]) for row in shown) if name == "model" and rows else None
+        side: Literal["left", "right"] = "right" if name in ("rank", "score") else "left"
+        table.add_column(name, justify=side, overflow="fold", min_width=whole and min(whole, WHOLE))
+    for cells in shown:
+        table.add_row(*cells)
+    console = Console()
+    with console.capture() as captured:
+        console.print(table)
+    write(captured.get())
+
+
+def _show_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Exact for programs; harmless where it comes to a terminal."""
+    harmless = visible if sys.stdout.isatty() else str
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    write(written.getvalue())
+
+
+def _cell(cell: object) -> str:
+    return "\n".join(visible(str(line)) for line in (cell if isinstance(cell, list) else [cell]))

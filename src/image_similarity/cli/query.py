@@ -1,0 +1,112 @@
+"""The commands that ask: with a product, with a photo, with words."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from image_similarity.cli import options as o
+from image_similarity.cli.progress import Bars
+from image_similarity.cli.workspace import opened
+from image_similarity.models.choice import IN_USE, ModelChoice
+
+if TYPE_CHECKING:
+    from image_similarity.search.answer import Answer
+
+DEFAULT_WORKSPACE = Path("data")
+
+
+def similar(
+    dataset: o.Dataset,
+    product: Annotated[str | None, typer.Argument(help="Product id; a random product if left out.")] = None,
+    model: o.Model = IN_USE,
+    weights_digest: o.WeightsDigest = None,
+    precision: o.Precisions = o.Precision.auto,
+    number: Annotated[int | None, typer.Option("--number", "-n", min=1, help="Maximum number of products.")] = None,
+    like: o.Like = None,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    html: o.Html = None,
+    workspace: o.Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Show the products most similar to a product."""
+    from image_similarity.cli import printing as show
+
+    choice = ModelChoice(model, None, weights_digest, precision.value)
+    answer = opened(workspace).similar(dataset, product, model=choice, number=number, like=like.value if like else None)
+    show.show_answer(answer, format)
+    _page(answer, html, f"Similar to {answer.query.product.title or answer.query.product.product_id}")
+
+
+def search(
+    dataset: o.Dataset,
+    photo: Annotated[
+        list[str] | None,
+        typer.Argument(help="Path or URL of a photo, - for standard input. Several photos show the same thing."),
+    ] = None,
+    text: o.Text = None,
+    text_weight: o.TextWeight = 0.5,
+    model: o.Model = IN_USE,
+    weights: o.Weights = None,
+    weights_digest: o.WeightsDigest = None,
+    precision: o.Precisions = o.Precision.auto,
+    data_augmentation: Annotated[
+        int | None,
+        typer.Option(
+            "--data-augmentation",
+            "--data_augmentation",
+            min=0,
+            max=1,
+            help="1: search all six views. [default: as fitted]",
+        ),
+    ] = None,
+    number: o.Number = 10,
+    aggregate: o.Ways = o.Aggregate.best,
+    filter: o.Filter = None,  # noqa: A002 (the flag's name)
+    min_match: o.MinMatch = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Explain each match: parts of the score and where on the photo (with --html: a heat map)."
+        ),
+    ] = False,
+    crops: Annotated[bool, typer.Option("--crops", help="Search with the photo, its centre and its corners.")] = False,
+    like: o.Like = None,
+    format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
+    html: o.Html = None,
+    workspace: o.Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Find the products that look most like a photo, or match a text, or both."""
+    from image_similarity.cli import printing as show
+
+    with Bars() as bars:
+        answer = opened(workspace, bars).search(
+            dataset,
+            [sys.stdin.buffer.read() if each == "-" else each for each in photo or ()] or None,
+            model=ModelChoice(model, weights, weights_digest, precision.value),
+            data_augmentation=data_augmentation,
+            number=number,
+            aggregate=aggregate.value,
+            filter=filter,
+            text=text,
+            text_weight=text_weight,
+            min_match=min_match,
+            explain=explain,
+            crops=crops,
+            like=like.value if like else None,
+        )
+    show.show_answer(answer, format)
+    _page(answer, html, f"Products like {text or answer.query.product.product_id}")
+
+
+def _page(answer: Answer, html: Path | None, title: str) -> None:
+    if html is None:
+        return
+    from image_similarity.cli import printing as show
+    from image_similarity.html import Page, Section, write
+
+    command = "image-similarity " + " ".join(sys.argv[1:])
+    write(Page(title, "", [Section("", "", [answer.row()])], command=command), html)
+    show.say(f"See the pictures: {html}")

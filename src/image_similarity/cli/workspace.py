@@ -1,0 +1,42 @@
+"""The workspace that a command works in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from image_similarity.cli.progress import Bars
+    from image_similarity.images.download_options import DownloadOptions
+    from image_similarity.workspace import Workspace
+
+
+def opened(root: Path, bars: Bars | None = None, **settings: object) -> Workspace:
+    """The workspace of a folder, with the settings of the environment; ``settings`` go before those."""
+    from image_similarity.cli.terminal import note
+    from image_similarity.settings import Settings
+    from image_similarity.types import no_progress
+    from image_similarity.workspace import Workspace
+
+    return Workspace(
+        settings=Settings.from_environment(None, root=root, **settings), progress=bars or no_progress, notes=note
+    )
+
+
+def downloads_with(headers: list[str] | None) -> DownloadOptions | None:
+    """How to download with headers of one's own; None where there are none, which saves their imports."""
+    if not headers:
+        return None
+    from image_similarity.images.download_options import DownloadOptions
+    from image_similarity.images.own_headers import parse_headers
+
+    return DownloadOptions(headers=parse_headers(headers))
+
+
+def columns_of(texts: list[str] | None, file: Path | None) -> dict[str, str | list[str]]:
+    """Which column is which: of a file, then as said on the command line."""
+    from image_similarity.catalogue.column_names import parsed, read_names
+
+    named: dict[str, str | list[str]] = read_names(file) if file is not None else {}
+    return named | parsed(texts or [])

@@ -1,1 +1,0 @@
-"""Pixels to unit vectors. Batching, precision and queues live in this room and nowhere else."""

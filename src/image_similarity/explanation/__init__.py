@@ -1,1 +1,0 @@
-"""Why a product was found: the parts of its score, and the region of the photo that carried it."""

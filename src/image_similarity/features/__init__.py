@@ -1,1 +1,0 @@
-"""The vectors kept, for each dataset, model and view: the only thing that is ever expensive to lose."""

@@ -1,0 +1,1 @@
+"""From a catalogue to features, an index and recommendations."""

@@ -1,0 +1,189 @@
+"""The second job: features of the whole catalogue, then the dictionary of most similar products."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from image_similarity.catalogue import check, notes_of
+from image_similarity.catalogue.s3 import read_once
+from image_similarity.errors import NotFittedError
+from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse
+from image_similarity.fitting.precision_check import with_int8
+from image_similarity.fitting.recommend import prepared, recall_of, recommendations
+from image_similarity.fitting.upsert import remove_unnamed
+from image_similarity.images.views import views_for
+from image_similarity.index.build import fresh_index, place_of
+from image_similarity.models.table import DEFAULT_CHOICE, base_spec, load_model, parts_of
+from image_similarity.ranking.aggregate import check_ranking
+from image_similarity.ranking.gallery import Gallery
+from image_similarity.search.chosen import chosen_for_fit
+from image_similarity.settings import Folders
+from image_similarity.store import recommendations as files
+from image_similarity.store.database import Database
+from image_similarity.store.removal import RemovalLimit
+from image_similarity.store.schema import explained
+from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_notes, no_progress
+from image_similarity.util.files import locked, remove_leftovers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.fitting.precision_check import Int8Check
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.settings import Settings
+    from image_similarity.types import CatalogueSource
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """What to fit with, and what the dictionary holds.
+
+    Raises:
+        UsageError: an option is out of its range, or there is no such model.
+    """
+
+    model: ModelChoice = DEFAULT_CHOICE
+    data_augmentation: int = 0
+    number: int = 10
+    aggregate: str = "best"
+    allow_removal: bool = False
+    """Go on however many products the catalogue lists no longer; else see ``Settings.max_removal``."""
+
+    def __post_init__(self) -> None:
+        # Before anything is read, downloaded or computed.
+        views_for(self.data_augmentation)
+        check_ranking(self.number, self.aggregate)
+        for part in parts_of(self.model):
+            base_spec(part)
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """How a fit ended. ``dictionary`` is the path of the two files, without their endings."""
+
+    model_key: str
+    counts: Counts
+    failures: list[Failure]
+    products: int
+    dictionary: Path
+    rows: int
+    """Images and views that were compared."""
+    recall: float | None = None
+    """Of the ten nearest images of an image, the share that the dictionary is made of, measured on a sample; None: all,
+    exactly."""
+    search_recall: float | None = None
+    """The same for a photo that is searched with."""
+    int8: Int8Check | None = None
+    """How the int8 network compares with fp32, where it was asked for."""
+    overridden: int = 0
+    """Products that the catalogue lists and that stay as they were put, or were deleted while the fit ran."""
+    notes: tuple[str, ...] = ()
+    """What is to be known of the catalogue: what was guessed, joined, left out, or looks odd."""
+
+
+@read_once()
+def fit(
+    source: CatalogueSource,
+    dataset: Dataset,
+    settings: Settings,
+    options: FitOptions,
+    progress: Progress = no_progress,
+    notes: Notes = no_notes,
+) -> FitReport:
+    """Bring a dataset's features up to date with its catalogue and write its dictionary.
+
+    ``notes`` is told before the work what is to be known of the catalogue, as far as that is seen by then.
+
+    Raises:
+        UsageError: an option is out of its range.
+        CatalogueError: the catalogue cannot be read.
+        WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
+        RemovalError: more products would go than may; none has.
+        StoreError, OutputError: something cannot be written, or another fit of the dataset is at work; all that was
+            stored before stays.
+        NotFittedError: not one image could be used.
+    """
+    told = Told(notes)
+    told.all(check(source))
+    with _alone(dataset, settings):
+        report = _fit(source, dataset, settings, options, progress)
+    told.all(notes_of(source))
+    return replace(report, notes=told.texts)
+
+
+@contextmanager
+def _alone(dataset: Dataset, settings: Settings) -> Iterator[None]:
+    """Two fits of one dataset at once would each make it what its own catalogue lists."""
+    store = Folders(settings.root).database
+    path = store.with_name(f"{dataset.label}.fit.lock")
+    busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, settings.lock_timeout, busy))
+        except (OSError, sqlite3.Error) as error:
+            raise explained(error, store) from error
+        yield
+
+
+def _fit(
+    source: CatalogueSource, dataset: Dataset, settings: Settings, options: FitOptions, progress: Progress
+) -> FitReport:
+    views = views_for(options.data_augmentation)
+    folders = Folders(settings.root)
+    with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
+        check = None
+        for part in parts_of(options.model.within(settings)):
+            if part.precision == "int8":
+                _, check = with_int8(part, source, dataset, settings, progress)
+        model = chosen_for_fit(options.model, database, dataset, settings)
+        recipe = model.recipe()  # what was to be learned first is missed now, not after hours
+        run = FeaturesRun(
+            database=database,
+            models=[
+                ModelInUse(spec, lambda part=part: load_model(part, settings, progress))  # type: ignore[misc]
+                for part, spec in zip(model.parts, model.specs, strict=True)
+            ],
+            views=views,
+            folder=folders.dataset / dataset.name,
+            max_pixels=settings.max_pixels,
+            max_file_bytes=settings.max_file_bytes,
+            strict=settings.strict,
+            progress=progress,
+            limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
+        )
+        run.run(source)
+        remove_unnamed(database, settings)
+        for folder in (folders.models, folders.trained_models):
+            remove_leftovers(folder)
+        if not run.counts.done + run.counts.known:
+            raise NotFittedError(_nothing_usable(run))
+        stored = fresh_index(database, folders.index, recipe, views, progress=progress)
+        index = place_of(folders.index, dataset, recipe.key, views).folder
+        pairs = index.with_name(f"{index.name}.pairs")
+    stem = folders.trained_models / dataset.dictionary(recipe.key)
+    with prepared(stored, options.aggregate, pairs, progress) as gallery:
+        products = files.write(stem, recommendations(gallery, options.number, options.aggregate, progress))
+        return FitReport(
+            recipe.key,
+            run.counts,
+            run.failures,
+            products,
+            stem,
+            rows=len(gallery),
+            recall=recall_of(gallery),
+            search_recall=recall_of(Gallery.of(stored)),
+            int8=check,
+            overridden=run.overridden,
+        )
+
+
+def _nothing_usable(run: FeaturesRun) -> str:
+    if not run.failures:
+        return "the catalogue lists no images"
+    first = run.failures[0]
+    return f"none of {run.counts.seen} images could be used; the first, {first.location}: {first.reason}"

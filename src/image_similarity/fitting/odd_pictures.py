@@ -1,0 +1,53 @@
+"""Pictures that were downloaded well and still are hardly what was meant: a dot, one placeholder for many products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from image_similarity.catalogue.addresses import lasting
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from image_similarity.catalogue.ledger import Ledger
+    from image_similarity.images.fetch_log import Fetched
+
+SHOWN_GROUPS, SHOWN_PRODUCTS = 3, 3
+
+
+def notes_on(fetched: Fetched, ledger: Ledger) -> tuple[str, ...]:
+    """What is to be said of the pictures of the present catalogue."""
+    dots, same = set[str](), dict[bytes, tuple[set[str], set[str]]]()
+    for image_id, digest, is_dot in fetched.odd():
+        image = ledger.found_image(image_id)
+        if image is None:
+            continue
+        if is_dot:
+            dots.add(image.product_id)
+        products, addresses = same.setdefault(digest, (set(), set()))
+        products.add(image.product_id)
+        addresses.add(lasting(image.location))
+    # One photo on several products by one address is a shop's own wish; by different ones hardly.
+    groups = [products for products, addresses in same.values() if len(products) > 1 and len(addresses) > 1]
+    notes = []
+    if dots:
+        notes.append(f"{_products(dots)}: a picture of a few pixels only, as shops use it for none at all")
+    groups.sort(key=lambda products: (-len(products), min(products)))
+    for products in groups[:SHOWN_GROUPS]:
+        notes.append(f"{_products(products)}: the very same picture at different addresses. Is it a placeholder?")
+    if len(groups) > SHOWN_GROUPS:
+        notes.append(f"{len(groups) - SHOWN_GROUPS} more pictures are those of several products at different addresses")
+    left = [each for each in fetched.ids() if not ledger.lists(each) and (fetched.folder / each).is_file()]
+    if left:
+        shown = ", ".join(left[:SHOWN_PRODUCTS]) + (", ..." if len(left) > SHOWN_PRODUCTS else "")
+        notes.append(
+            f"{len(left)} file{'s' if len(left) > 1 else ''} in {fetched.folder} ({shown}) came for images that the "
+            "catalogue lists no longer; nothing needs them"
+        )
+    return tuple(notes)
+
+
+def _products(ids: Collection[str]) -> str:
+    first = sorted(ids)[:SHOWN_PRODUCTS]
+    more = ", ..." if len(ids) > len(first) else ""
+    return f"{len(ids)} product{'s' if len(ids) > 1 else ''} ({', '.join(first)}{more})"

@@ -1,0 +1,347 @@
+"""The features of every image that is not yet known: read, look up, decode, embed, store, a few images at a time.
+
+Whatever stops a run, each batch was stored in one transaction or not at all; the next run finds it known.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from image_similarity.catalogue import failures_of, product_failures_of
+from image_similarity.catalogue.addresses import failure_of
+from image_similarity.catalogue.id_clashes import under_its_own_id
+from image_similarity.errors import ImageError
+from image_similarity.images.decode import read_bytes
+from image_similarity.images.model_inputs import taken
+from image_similarity.images.views import stack, white_background
+from image_similarity.models.unit_vectors import each_row
+from image_similarity.settings import MOST_FILE_BYTES
+from image_similarity.store.codec import encode
+from image_similarity.store.features import FeatureRow, FeatureStore
+from image_similarity.store.owners import Owners
+from image_similarity.store.records import CatalogueRecords
+from image_similarity.store.removal import Coming, RemovalLimit
+from image_similarity.types import CatalogueImage, Counts, Failure
+from image_similarity.util.processors import processors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.store.database import Database
+    from image_similarity.types import CatalogueSource, EmbeddingModel, ModelSpec, Progress
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+CHUNK = 16  # images looked up, embedded and stored together: the most that a kill can cost
+LISTED = 1024  # images of the catalogue looked at together
+AHEAD = 16  # images read or decoded before they are wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An image's file in memory, or why not."""
+
+    image: CatalogueImage
+    data: bytes = b""
+    digest: bytes = b""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """An image's square pixels for each model that misses it, by the model's place, or why there are none."""
+
+    image: CatalogueImage
+    digest: bytes
+    pixels: dict[int, NDArray[np.uint8]]
+    failure: Failure | None = None
+    repaired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Images that are being decoded, and those that are to be looked up when these are stored: of the same content."""
+
+    decoding: list[Future[_Decoded]]
+    digests: frozenset[bytes]
+    twins: list[_Read]
+
+
+NOTHING = _Begun([], frozenset(), [])
+
+
+@dataclass(slots=True)
+class ModelInUse:
+    """A model of a run. ``load`` is called only when an image turns up that needs it."""
+
+    spec: ModelSpec
+    load: Callable[[], EmbeddingModel]
+    _loaded: EmbeddingModel | None = None
+
+    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As :meth:`~image_similarity.types.EmbeddingModel.embed`; the first call loads the model."""
+        return self._model().embed(pixels)
+
+    def each(self, stacks: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | ImageError]:
+        """The vectors of the views of each picture, or why there are none."""
+        model = self._model()  # which cannot be had: that is no picture's fault
+
+        def embed(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+            return model.embed(np.concatenate(some)).reshape(len(some), len(some[0]), -1)
+
+        return each_row(embed, stacks)
+
+    def _model(self) -> EmbeddingModel:
+        if self._loaded is None:
+            self._loaded = self.load()
+        return self._loaded
+
+    def let_go(self) -> None:
+        """Give its memory back; the next call loads it again."""
+        self._loaded = None
+
+
+@dataclass(slots=True)
+class FeaturesRun:
+    """One run over a catalogue. :meth:`run` does it; ``counts`` and ``failures`` say how it went."""
+
+    database: Database
+    models: Sequence[ModelInUse]
+    """Each gets what it misses of every image, in one pass over them."""
+    views: Sequence[str]
+    folder: Path
+    """Where downloaded images are, for a catalogue of addresses."""
+    max_pixels: int
+    progress: Progress
+    limit: RemovalLimit = field(default_factory=RemovalLimit)
+    max_file_bytes: int = MOST_FILE_BYTES
+    strict: bool = False
+    counts: Counts = field(default_factory=Counts)
+    failures: list[Failure] = field(default_factory=list)
+    overridden: int = 0
+    """Products that the catalogue lists and that are as they were put, or were deleted meanwhile."""
+    store: FeatureStore = field(init=False)
+    records: CatalogueRecords = field(init=False)
+    owners: Owners = field(init=False)
+    _total: int = 0
+
+    def __post_init__(self) -> None:
+        self.store, self.records = FeatureStore(self.database), CatalogueRecords(self.database)
+        self.owners = Owners(self.database)
+
+    def run(self, source: CatalogueSource) -> None:
+        """Embed and store what is missing, then switch off what has gone.
+
+        Raises:
+            RemovalError: more products would go than may; none has.
+            StoreError: the store is locked, damaged or full; all that was stored before stays.
+        """
+        coming = self._look_through(source)
+        for model in self.models:
+            self.store.add_model(model.spec)
+        self.owners.begin_fit()
+        with ThreadPoolExecutor(processors()) as pool:
+            try:
+                before = NOTHING
+                images = chain(self._claimed(source), self._put())
+                for chunk in _chunks(_in_order(pool, self._read, images), CHUNK):
+                    # Decoded while the chunk before is embedded: no processor waits.
+                    begun = self._begin(pool, self._readable(chunk), before.digests)
+                    self._finish(pool, before)
+                    before = begun
+                self._finish(pool, before)
+            finally:
+                pool.shutdown(cancel_futures=True)
+                for model in self.models:
+                    model.let_go()  # what comes next in a fit needs memory of its own
+        for failure in failures_of(source):
+            self._fail(failure)
+        self.records.list_products(source.products())
+        for failure in product_failures_of(source):
+            self._fail(failure)
+        self.records.record_failures("fit", self.failures)
+        with self.database.writing():  # all at once, and with what was put and deleted meanwhile
+            self.limit.check(coming.not_sound(), coming.products(), self._why_unsound)
+            self.overridden = coming.overridden()
+            self.store.switch()
+            self.records.forget_gone()
+            self.store.forget_old()
+
+    def _look_through(self, source: CatalogueSource) -> Coming:
+        """Read what the catalogue lists, before anything is changed."""
+        coming, self._total = Coming(self.database), 0
+        for chunk in _chunks(source, LISTED):
+            coming.add(image.product_id for image in chunk)
+            self._total += len(chunk)
+
+        def why() -> str:
+            listed = failures_of(source)
+            unread = f"; it could not read {len(listed):,} rows, the first: {listed[0].reason}" if listed else ""
+            return f"the catalogue lists {self._total:,} images and none of these products{unread}. Is it cut short?"
+
+        self.limit.check(coming.not_listed(), coming.products(), why)
+        return coming
+
+    def _why_unsound(self) -> str:
+        first = f"; the first, {self.failures[0].location}: {self.failures[0].reason}" if self.failures else ""
+        return f"none of their images could be used, {self.counts.failed:,} failed{first}. Are they out of reach?"
+
+    def _put(self) -> Iterator[CatalogueImage]:
+        """The images of products that were put: they may lack features of these models, or some views."""
+        for image_id, product_id, location in self.owners.images():
+            yield CatalogueImage(image_id, product_id, location)
+
+    def _claimed(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
+        """The catalogue's images, each id once."""
+        for listed in _chunks(self._nameable(source), CHUNK):
+            others = self.owners.of([image.product_id for image in listed])
+            chunk = [image for image in listed if image.product_id not in others]
+            if len(chunk) < len(listed):
+                self._known(len(listed) - len(chunk))  # as they were put, or deleted
+            for image, other in zip(chunk, self.records.claim(chunk), strict=True):
+                if other is None:
+                    yield image
+                elif isinstance(instead := under_its_own_id(image, other), CatalogueImage):
+                    yield from self._claimed([instead])
+                elif instead is None:
+                    self._known(1)  # the same line once more
+                else:
+                    self._fail(failure_of(image, "list", instead))
+
+    def _nameable(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
+        """The images whose ids the store can tell apart."""
+        for image in source:
+            if "\0" in image.image_id:  # where SQLite's text functions take a text to end
+                self._fail(failure_of(image, "list", "the image id holds a NUL character"))
+            else:
+                yield image
+
+    def _read(self, image: CatalogueImage) -> _Read:
+        path = self.folder / image.image_id if image.is_remote else Path(image.location)
+        try:
+            data = read_bytes(path, self.max_file_bytes)
+        except ImageError as error:
+            reason = f"{error.reason}; run extract first" if image.is_remote else error.reason
+            return _Read(image, failure=failure_of(image, "read", reason))
+        return _Read(image, data, sha256(data).digest())
+
+    def _decode(self, read: _Read, places: Sequence[int]) -> _Decoded:
+        """The squares of some of the models."""
+        inputs = [self.models[place].spec.input for place in places]
+        try:
+            found, repaired = taken(read.data, inputs, self.max_pixels, strict=self.strict)
+        except ImageError as error:
+            return _Decoded(read.image, read.digest, {}, failure_of(read.image, "decode", error.reason))
+        return _Decoded(read.image, read.digest, dict(zip(places, found, strict=True)), repaired=repaired)
+
+    def _readable(self, chunk: list[_Read]) -> list[_Read]:
+        self._fail_all([(each.image, each.failure) for each in chunk])
+        return [read for read in chunk if read.failure is None]
+
+    def _begin(self, pool: ThreadPoolExecutor, reads: list[_Read], begun: frozenset[bytes] = frozenset()) -> _Begun:
+        """Look images up and begin to decode those that are missing; ``begun`` are being embedded already."""
+        named = [(read.image, read.digest) for read in reads]
+        flags = [self.store.missing(named, model.spec.key, self.views) for model in self.models]
+        missing = [
+            (read, [place for place, misses in enumerate(of_models) if misses])
+            for read, of_models in zip(reads, zip(*flags, strict=True), strict=True)
+            if any(of_models)
+        ]
+        self._known(len(reads) - len(missing))
+        first: dict[bytes, _Read] = {}
+        decoding = []
+        for read, places in missing:
+            if read.digest not in begun and first.setdefault(read.digest, read) is read:
+                decoding.append(pool.submit(self._decode, read, places))
+        twins = [read for read, _ in missing if first.get(read.digest) is not read]
+        return _Begun(decoding, frozenset(first), twins)
+
+    def _finish(self, pool: ThreadPoolExecutor, begun: _Begun) -> None:
+        """Embed and store what was begun; by then the store knows what its twins need."""
+        decoded = [each.result() for each in begun.decoding]
+        self._fail_all([(each.image, each.failure) for each in decoded])
+        sound = [each for each in decoded if each.failure is None]
+        failures: dict[str, tuple[CatalogueImage, Failure]] = {}
+        for place in range(len(self.models)):
+            failures |= self._embed(place, [each for each in sound if place in each.pixels])
+        self._fail_all(list(failures.values()))
+        self.counts.done += len(sound) - len(failures)
+        self.counts.repaired += sum(each.repaired for each in sound if each.image.image_id not in failures)
+        self._tell()
+        if begun.twins:
+            self._finish(pool, self._begin(pool, begun.twins))
+
+    def _embed(self, place: int, images: Sequence[_Decoded]) -> dict[str, tuple[CatalogueImage, Failure]]:
+        """Store what one model makes of some images; the failures of those that it makes nothing of, by their ids."""
+        if not images:
+            return {}
+        model = self.models[place]
+        stacks = [stack(image.pixels[place], self.views) for image in images]
+        outcomes = list(zip(images, stacks, model.each(stacks), strict=True))
+        self.store.put(
+            (
+                FeatureRow(image.image, view, image.digest, white_background(pixels), encode(vector))
+                for image, views, rows in outcomes
+                if not isinstance(rows, ImageError)
+                for view, pixels, vector in zip(self.views, views, rows, strict=True)
+            ),
+            model.spec.key,
+        )
+        return {
+            image.image.image_id: (image.image, failure_of(image.image, rows.stage, rows.reason))
+            for image, _, rows in outcomes
+            if isinstance(rows, ImageError)
+        }
+
+    def _known(self, number: int) -> None:
+        self.counts.known += number
+        self._tell()
+
+    def _fail_all(self, outcomes: Iterable[tuple[CatalogueImage, Failure | None]]) -> None:
+        failed = [(image, failure) for image, failure in outcomes if failure is not None]
+        if others := self.owners.of([image.product_id for image, _ in failed]):  # put anew, or deleted, meanwhile
+            gone = [
+                each for each in failed if each[0].product_id in others and not self.records.image(each[0].image_id)
+            ]
+            failed = [each for each in failed if each not in gone]
+            self._known(len(gone))
+        if failed:
+            self.records.unsound(image for image, _ in failed)
+        for _, failure in failed:
+            self._fail(failure)
+
+    def _fail(self, failure: Failure) -> None:
+        self.counts.failed += 1
+        self.failures.append(failure)
+        self._tell()
+
+    def _tell(self) -> None:
+        self.progress("features", self.counts.seen, self._total)
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Results in the order of the items, a bounded number of them begun before they are asked for."""
+    begun: deque[Future[R]] = deque()
+    for item in items:
+        begun.append(pool.submit(work, item))
+        if len(begun) > AHEAD:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()

@@ -1,0 +1,196 @@
+"""A dataset's int8 network: made from a sample of its own catalogue, and compared with fp32 before it is used."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.errors import ImageError, ModelError, NotFittedError
+from image_similarity.fitting.sampling import Sample, sample
+from image_similarity.images.decode import decode, read_bytes
+from image_similarity.images.views import at_least, square
+from image_similarity.models.int8 import digest_of, quantise
+from image_similarity.models.precision_choice import int8_folder
+from image_similarity.models.table import base_spec, load_graph, load_model
+from image_similarity.models.unit_vectors import each_row
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.settings import Folders
+from image_similarity.util.files import replacing
+from image_similarity.util.processors import processors
+from image_similarity.util.sealed_json import read_sealed, sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.settings import Settings
+    from image_similarity.types import CatalogueImage, CatalogueSource, EmbeddingModel, Progress
+
+NEAREST = 10
+LEAST_OVERLAP, MOST_LOST = 0.90, 0.01
+CHECK = "check.json"
+TOGETHER = 16  # pictures embedded together
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Check:
+    """An int8 network beside fp32, on pictures of the catalogue that it was made for.
+
+    ``r_at_1`` is None where no product has two of the pictures. ``held_out`` is False where the catalogue is too
+    small to keep pictures apart, and those of the calibration were looked at again.
+    """
+
+    digest: str  # of the network
+    calibrated_on: int
+    images: int
+    held_out: bool
+    overlap: float  # of the ten nearest, mean over the images
+    r_at_1: float | None
+    r_at_1_fp32: float | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the network may be used unless forced."""
+        lost = (self.r_at_1_fp32 or 0.0) - (self.r_at_1 or 0.0)
+        return round(self.overlap, 6) >= LEAST_OVERLAP and round(lost, 6) <= MOST_LOST
+
+    def __str__(self) -> str:
+        kind = "held-out" if self.held_out else "calibration (the catalogue is too small to hold any out)"
+        recall = "no product has two of them"
+        if self.r_at_1 is not None and self.r_at_1_fp32 is not None:
+            recall = f"R@1 {self.r_at_1:.3f}, fp32 {self.r_at_1_fp32:.3f}"
+        return (
+            f"int8, calibrated on {self.calibrated_on} images, beside fp32 on {self.images} {kind} images: "
+            f"{self.overlap:.3f} of the ten nearest are the same; {recall}"
+        )
+
+
+def with_int8(
+    model: ModelChoice, source: CatalogueSource, dataset: Dataset, settings: Settings, progress: Progress
+) -> tuple[ModelChoice, Int8Check]:
+    """The choice with a dataset's int8 network, made and compared with fp32 the first time.
+
+    Raises:
+        ModelError: NNCF is not installed, or the network is too far from fp32 and is not forced.
+        NotFittedError: not one image of the catalogue can be used.
+    """
+    folder = int8_folder(base_spec(model).key, dataset, settings)
+    chosen = replace(model, quantised=folder)
+    check = _kept(folder) if folder.is_dir() else None
+    if check is None:
+        taken = sample(source)
+        images = Folders(settings.root).dataset / dataset.name
+        fp32 = replace(model, precision="fp32", force_int8=False)
+        exact = load_model(fp32, settings, progress)
+        if not folder.is_dir():
+            pixels = _seen(taken.calibration, exact, model, images, settings).pixels
+            quantise(base_spec(model), load_graph(fp32, settings, progress), pixels, folder, progress)
+        check = _compare(taken, (exact, chosen), images, settings, progress)
+        with replacing(folder / CHECK) as temporary:
+            temporary.write_text(sealed(asdict(check)), encoding="utf-8")
+    if not check.passed and not model.force_int8:
+        raise ModelError(
+            f"{check}. That is too far from fp32 (at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "
+            f"{MOST_LOST:.2f} lower): use `precision` bf16, or `force_int8` to have it all the same"
+        )
+    return chosen, check
+
+
+def _kept(folder: Path) -> Int8Check | None:
+    """The check of the network that is there; None where there is none, or it was another network's."""
+    try:
+        check = Int8Check(**read_sealed(folder / CHECK))
+    except (OSError, ValueError, TypeError):
+        return None
+    return check if check.digest == digest_of(folder) else None
+
+
+def _compare(
+    taken: Sample,
+    sides: tuple[EmbeddingModel, ModelChoice],
+    images: Path,
+    settings: Settings,
+    progress: Progress,
+) -> Int8Check:
+    fp32, choice = sides
+    seen = _seen(taken.check, fp32, choice, images, settings)
+    int8 = load_model(choice, settings, progress)
+    vectors: list[NDArray[np.float32]] = []
+    for start in range(0, len(seen.pixels), TOGETHER):
+        rows = each_row(_together(int8), list(seen.pixels[start : start + TOGETHER]))
+        # One that int8 makes nothing of is near nothing: that counts against it.
+        vectors += [np.zeros_like(seen.vectors[0]) if isinstance(row, ImageError) else row for row in rows]
+        progress("compare int8 with fp32", len(vectors), len(seen.pixels))
+    used = seen.images
+    products = np.unique([image.product_id for image in used], return_inverse=True)[1]
+    near = {"fp32": _nearest(seen.vectors), "int8": _nearest(np.stack(vectors))}
+    same = [len(set(ours) & set(theirs)) for ours, theirs in zip(near["int8"], near["fp32"], strict=True)]
+    return Int8Check(
+        digest=digest_of(choice.quantised) if choice.quantised else "",
+        calibrated_on=len(taken.calibration),
+        images=len(used),
+        held_out=taken.held_out,
+        overlap=float(np.mean(same)) / max(1, min(NEAREST, len(used) - 1)),
+        r_at_1=_r_at_1(near["int8"], products),
+        r_at_1_fp32=_r_at_1(near["fp32"], products),
+    )
+
+
+def _nearest(vectors: NDArray[np.float32]) -> list[list[int]]:
+    """The ten nearest other rows of each row."""
+    found = ExactIndex(vectors).search(vectors, NEAREST + 1).rows
+    return [[int(row) for row in rows if row != own][:NEAREST] for own, rows in enumerate(found)]
+
+
+def _r_at_1(near: list[list[int]], products: NDArray[Any]) -> float | None:
+    asking = [row for row, size in enumerate(np.bincount(products)[products]) if size > 1]
+    if not asking:
+        return None
+    return float(np.mean([products[near[row][0]] == products[row] for row in asking]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Pictures ``(n, size, size, 3)``, their vectors in fp32, and whose they are."""
+
+    pixels: NDArray[np.uint8]
+    vectors: NDArray[np.float32]
+    images: list[CatalogueImage]
+
+
+def _seen(
+    images: Sequence[CatalogueImage], fp32: EmbeddingModel, model: ModelChoice, folder: Path, settings: Settings
+) -> _Seen:
+    """The pictures that can be decoded and that fp32 makes something of; the fit names the others."""
+    spec = base_spec(model).input
+
+    def loaded(image: CatalogueImage) -> NDArray[np.uint8] | None:
+        try:
+            path = folder / image.image_id if image.is_remote else Path(image.location)
+            data = read_bytes(path, settings.max_file_bytes)
+            return square(decode(data, max_pixels=settings.max_pixels, at_least=at_least(spec)), spec)
+        except ImageError:
+            return None
+
+    with ThreadPoolExecutor(processors()) as pool:
+        decoded = [each for each in zip(pool.map(loaded, images), images, strict=True) if each[0] is not None]
+    found: list[tuple[Any, CatalogueImage, NDArray[np.float32]]] = []
+    for start in range(0, len(decoded), TOGETHER):
+        some = decoded[start : start + TOGETHER]
+        rows = each_row(_together(fp32), [array for array, _ in some])
+        found += [(*each, row) for each, row in zip(some, rows, strict=True) if not isinstance(row, ImageError)]
+    if not found:
+        raise NotFittedError("no image of the catalogue can be used to calibrate int8")
+    pixels, used, vectors = zip(*found, strict=True)
+    return _Seen(np.stack(pixels), np.stack(vectors), list(used))
+
+
+def _together(model: EmbeddingModel) -> Callable[[Sequence[Any]], NDArray[np.float32]]:
+    return lambda pixels: model.embed(np.stack(pixels))

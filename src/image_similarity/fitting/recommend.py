@@ -1,0 +1,77 @@
+"""Every product's most similar products: the nearest rows of all rows at once, then products out of them."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from image_similarity.neighbours.allpairs.exact import all_pairs
+from image_similarity.neighbours.cells.index import CellsIndex
+from image_similarity.neighbours.cells.pairs import cell_pairs
+from image_similarity.neighbours.duplicates import pairs_once
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.index_choice import ALL_PAIRS_UP_TO
+from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
+from image_similarity.ranking.gallery import Gallery
+from image_similarity.util.memory import trim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from image_similarity.index.stored_index import StoredIndex
+    from image_similarity.types import ProductMatch, Progress
+
+QUESTIONS = 256  # products ranked together
+PAIRS_FROM = 8192  # rows: before that, the nearest of each are found sooner than the work is set up
+
+
+@contextmanager
+def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progress) -> Iterator[Gallery]:
+    """The rows of an index, made ready for all of its products to ask.
+
+    Up to ``ALL_PAIRS_UP_TO`` rows every row is compared, whatever answers single questions.
+
+    Args:
+        stored: the index.
+        aggregate: how products are ranked; only ``best`` asks for the nearest rows of all rows.
+        folder: for the work on all pairs, which goes on there after a kill; removed at the end.
+        progress: told how far it is.
+    """
+    gallery = Gallery.of(stored)
+    trim()
+    if len(gallery) <= ALL_PAIRS_UP_TO:
+        gallery.index = ExactIndex(stored.features.vectors)
+    if isinstance(gallery.index, CellsIndex):
+        gallery.index = gallery.index.with_effort(gallery.index.facts.catalogue)
+        if aggregate == "best":
+            pairs = cell_pairs(gallery.index, FIRST_LOOK, folder, progress)
+            gallery.known, gallery.recall = pairs.nearest, pairs.effort.recall
+    elif aggregate == "best" and len(gallery) >= PAIRS_FROM:
+        gallery.known = pairs_once(stored.features.vectors, FIRST_LOOK, folder, all_pairs, progress)
+    trim()
+    yield gallery
+    gallery.known = None
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def recall_of(gallery: Gallery) -> float | None:
+    """The share of the truly nearest that the gallery finds, measured on a sample; None for all of them."""
+    if gallery.known is not None and gallery.recall is not None:
+        return gallery.recall
+    return gallery.index.effort.recall if isinstance(gallery.index, CellsIndex) else None
+
+
+def recommendations(
+    gallery: Gallery, number: int, aggregate: str, progress: Progress
+) -> Iterator[tuple[str, list[ProductMatch]]]:
+    """Each product with the ``number`` products most similar to it, in the order of their ids."""
+    done, total = 0, len(gallery.products)
+    for questions in gallery.blocks(QUESTIONS):
+        answers = rank_products(gallery, questions, number, aggregate)
+        for question, matches in zip(questions, answers, strict=True):
+            yield gallery.products[question.own], matches
+        gallery.let_go()  # the products are asked for in the order of their rows: what was read is not wanted soon
+        done += len(questions)
+        progress("similar products", done, total)

@@ -1,0 +1,171 @@
+"""Finding the rows that pass a filter whose attributes and values have become runs of codes.
+
+A run that few rows have is a piece of the column's sorted rows: these rows are listed, and what else the filter asks is
+asked of them alone. Other runs are compared with the code of every row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from image_similarity.neighbours.row_sets import Listed, Masked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from image_similarity.index.columns import SortedRows
+    from image_similarity.types import RowSet
+
+FEW_RUNS = 8  # that are compared one by one; more are looked up in a table
+LISTED = 5  # at most one row in so many has such a code: sooner listed than all compared
+NARROW = 16  # one row in so many is left of those compared: from then on rows are listed
+
+Run = tuple[int, int]  # codes from the first on, before the second
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Rows whose code is in one of some runs.
+
+    Attributes:
+        codes: ``(rows,)``, unsigned.
+        runs: in order, none touching another.
+        by_code: the rows sorted by these codes, where the file has them.
+        listed: how many rows, if they are few enough to be listed.
+    """
+
+    codes: NDArray[np.unsignedinteger]
+    runs: list[Run]
+    by_code: SortedRows | None
+    listed: int | None
+
+    @classmethod
+    def of(cls, codes: NDArray[np.unsignedinteger], runs: list[Run], by_code: SortedRows | None) -> Self:
+        """Those of some runs."""
+        if by_code is None or len(runs) > FEW_RUNS:
+            return cls(codes, runs, by_code, None)
+        if runs and not by_code.count(0, runs[0][0]):  # no row has a lower code: one bound less to compare with
+            runs = [(0, runs[0][1]), *runs[1:]]
+        count = 0
+        for low, high in runs:
+            count += by_code.count(low, high)
+        return cls(codes, runs, by_code, count if count * LISTED <= len(codes) else None)
+
+    def numbers(self) -> NDArray[np.intp]:
+        """The rows, in any order, where they are :attr:`listed`."""
+        if self.by_code is None or not self.runs:
+            return np.empty(0, np.intp)
+        pieces = [self.by_code.rows(low, high) for low, high in self.runs]
+        return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces)).astype(np.intp)
+
+    def mask(self, rows: NDArray[np.intp] | None) -> NDArray[np.bool_]:
+        """Of these rows, or of all, which have such a code."""
+        codes = self.codes if rows is None else self.codes.take(rows)
+        if len(self.runs) > FEW_RUNS:
+            table = np.zeros(max(self.runs[-1][1], int(codes.max(initial=0)) + 1), bool)
+            for low, high in self.runs:
+                table[low:high] = True
+            found: NDArray[np.bool_] = table[codes]
+            return found
+        if not self.runs:
+            return np.zeros(len(codes), bool)
+        passing = _within(codes, self.runs[0])
+        for run in self.runs[1:]:
+            np.logical_or(passing, _within(codes, run), out=passing)
+        return passing
+
+
+@dataclass(frozen=True)
+class All:
+    """Every part holds."""
+
+    parts: list[Node]
+
+
+@dataclass(frozen=True)
+class Either:
+    """At least one part holds."""
+
+    parts: list[Node]
+
+
+@dataclass(frozen=True)
+class Other:
+    """The part does not hold."""
+
+    part: Node
+
+
+Node = Codes | All | Either | Other
+
+
+def found(node: Node, rows: int) -> RowSet:
+    """The rows that pass, of ``rows``."""
+    if isinstance(node, Codes):
+        return Masked(node.mask(None)) if node.listed is None else Listed(node.numbers(), rows)
+    if isinstance(node, Other):
+        return Masked(np.logical_not(found(node.part, rows).mask()))
+    return _all_of(node.parts, rows) if isinstance(node, All) else _any_of(node.parts, rows)
+
+
+def _all_of(parts: list[Node], rows: int) -> RowSet:
+    """The part that lists the fewest rows first. As soon as few are left, the others are asked about those only."""
+    if not parts:
+        return Masked(np.ones(rows, bool))
+    first, fewest = parts[0], rows + 1
+    for part in parts:
+        if isinstance(part, Codes) and part.listed is not None and part.listed < fewest:
+            first, fewest = part, part.listed
+    left = found(first, rows)
+    for part in parts:
+        if part is first:
+            continue
+        if isinstance(left, Masked) and left.count * NARROW < rows:
+            left = Listed(left.numbers(), rows)
+        if isinstance(left, Listed):
+            # Three times as fast as a mask in brackets where many rows are left, in no pattern.
+            left = Listed(left.of.compress(_holds(part, left.of)), rows)
+        else:
+            left = Masked(np.logical_and(left.mask(), found(part, rows).mask()))
+    return left
+
+
+def _any_of(parts: list[Node], rows: int) -> RowSet:
+    each = [found(part, rows) for part in parts]
+    if all(isinstance(one, Listed) for one in each):
+        union = np.unique(np.concatenate([np.empty(0, np.intp), *(one.numbers() for one in each)]))
+        return Listed(union, rows)
+    passing = np.zeros(rows, bool)
+    for one in each:
+        if isinstance(one, Listed):
+            passing[one.of] = True
+        else:
+            np.logical_or(passing, one.mask(), out=passing)
+    return Masked(passing)
+
+
+def _holds(node: Node, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Of these rows, which pass."""
+    if isinstance(node, Codes):
+        return node.mask(rows)
+    if isinstance(node, Other):
+        return np.logical_not(_holds(node.part, rows))
+    passing = np.full(len(rows), isinstance(node, All))
+    for part in node.parts:
+        (np.logical_and if isinstance(node, All) else np.logical_or)(passing, _holds(part, rows), out=passing)
+    return passing
+
+
+def _within(codes: NDArray[np.unsignedinteger], run: Run) -> NDArray[np.bool_]:
+    low, high = run
+    kind = codes.dtype.type
+    if high - low == 1:
+        equal: NDArray[np.bool_] = codes == kind(low)
+        return equal
+    if high - low >= 1 << 8 * codes.itemsize:
+        return np.ones(len(codes), bool)
+    # Unsigned, so what is below the first becomes very large: one comparison for both bounds.
+    return np.less(codes if not low else codes - kind(low), kind(high - low))

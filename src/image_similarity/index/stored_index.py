@@ -1,0 +1,117 @@
+"""An index as its readers have it: everything mapped, nothing read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.errors import IndexDamagedError
+from image_similarity.images.views import SIX_VIEWS
+from image_similarity.index.arrays import map_array, map_bytes, map_texts
+from image_similarity.index.columns import Columns
+from image_similarity.index.generations import Manifest, Place
+from image_similarity.index.identities import DTYPE as IDENTITY
+from image_similarity.index.identities import WIDTH
+from image_similarity.index.text_column import TextsOfRows
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.index_choice import answering
+from image_similarity.store.codec import DTYPE
+from image_similarity.types import Features
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from image_similarity.neighbours.index_choice import LargeIndex
+    from image_similarity.types import NeighbourIndex
+
+TRIES = 100  # generations that may be replaced between finding one and mapping it
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Which rows are whose. Products are numbered in the order of their ids, and a product's rows are a run."""
+
+    products: Sequence[str]
+    starts: NDArray[np.integer]  # (products + 1,): the first row of each, and the end
+    row_product: NDArray[np.integer]  # (rows,)
+    row_image: NDArray[np.integer]  # (rows,)
+    view_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredIndex:
+    """One generation of an index. It goes on answering when a newer one has taken its place."""
+
+    folder: Path
+    manifest: Manifest
+    features: Features
+    grouping: Grouping
+    identities: NDArray[np.uint64]  # (rows, 2)
+    columns: Columns
+    index: NeighbourIndex
+
+    @classmethod
+    def open(cls, place: Place, large: type[LargeIndex] | None = None) -> StoredIndex | None:
+        """Map the present generation; None where there is none.
+
+        Args:
+            place: where it is.
+            large: what opens the approximate index's files where there are any.
+
+        Raises:
+            IndexDamagedError: its files are not what they should be.
+        """
+        for _ in range(TRIES):
+            folder = place.current()
+            if folder is None:
+                return None
+            try:
+                return cls.of_folder(folder, large)
+            except FileNotFoundError as error:
+                if place.current() == folder:  # else it was replaced just now
+                    raise IndexDamagedError(f"the index in {folder} lacks a file: {error.filename}") from error
+            except (OSError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                raise IndexDamagedError(f"the index in {folder} cannot be read: {error}") from error
+        raise IndexDamagedError(f"the index in {place.folder} is replaced faster than it can be opened")
+
+    @classmethod
+    def of_folder(cls, folder: Path, large: type[LargeIndex] | None = None) -> StoredIndex:
+        """Map one generation's folder, wherever it is.
+
+        Raises:
+            IndexDamagedError: its files are not what they should be.
+            OSError: a file cannot be opened.
+        """
+        manifest = Manifest.read(folder)
+        manifest.check(folder)
+        rows, products = manifest.rows, manifest.products
+        vectors = map_array(folder / "vectors.npy", DTYPE, (rows, manifest.dimension))
+        grouping = Grouping(
+            products=map_texts(folder, "product_ids", products),
+            starts=map_array(folder / "product_starts.npy", "<i8", (products + 1,)),
+            row_product=map_array(folder / "row_product.npy", "<i4", (rows,)),
+            row_image=map_array(folder / "row_image.npy", "<i4", (rows,)),
+            view_count=len(manifest.views),
+        )
+        images = map_texts(folder, "image_ids", manifest.images)
+        features = Features(
+            TextsOfRows(images, grouping.row_image),
+            TextsOfRows(grouping.products, grouping.row_product),
+            TextsOfRows(SIX_VIEWS, map_array(folder / "views.npy", "u1", (rows,))),
+            vectors,
+        )
+        approximate = large if manifest.large else None
+        return cls(
+            folder=folder,
+            manifest=manifest,
+            features=features,
+            grouping=grouping,
+            identities=map_array(folder / "identities.npy", IDENTITY, (rows, WIDTH)),
+            columns=Columns(map_bytes(folder / "columns.bin"), manifest.columns, rows),
+            index=answering(approximate, vectors, folder / "large") if approximate else ExactIndex(vectors),
+        )

@@ -1,1 +1,0 @@
-"""Each job composes the rooms above; the only place that does."""

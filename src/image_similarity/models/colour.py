@@ -1,0 +1,44 @@
+"""``colour``: which colours a picture has and how much of each, white left out. Nothing of shapes, nothing of things.
+
+Made to stand beside a network: ``--model VGG+0.2*colour``. Square roots of the shares of 8 x 16 x 16 colours in
+CIELAB, so that the cosine of two pictures is the Bhattacharyya coefficient of their colours (Aherne, Thacker and
+Rockett, "The Bhattacharyya metric as an absolute similarity measure for frequency coded data", 1998). How fine the bins
+are was measured (docs/notes/quality.md).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.models.cielab import cielab, histogram
+from image_similarity.models.colour_record import BINS, SPEC
+from image_similarity.models.unit_vectors import unit_length
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+WHITE = 246  # a pixel whose darkest channel is at least this is paper, not product
+
+
+class Colour:
+    """An :class:`~image_similarity.types.EmbeddingModel` of colours alone."""
+
+    spec = SPEC
+
+    def embed(self, pixels: NDArray[np.uint8]) -> Floats:
+        """RGB ``(n, 128, 128, 3)`` to unit vectors ``(n, 2048)``."""
+        described = [_describe(image) for image in pixels]
+        return unit_length(np.stack(described) if described else np.empty((0, SPEC.dimension), np.float32), SPEC.name)
+
+
+def _describe(pixels: NDArray[np.uint8]) -> Floats:
+    inside = pixels.min(axis=-1) < WHITE
+    if not inside.any():  # a white thing on white, or nothing at all: white is all that can be said
+        inside[:] = True
+    lab = cielab(pixels)[inside]
+    roots: Floats = np.sqrt(histogram(lab, np.ones(len(lab), np.float32), BINS))
+    return roots

@@ -1,0 +1,131 @@
+"""Words to unit vectors that lie near the vectors of fitting pictures, with the models that have such a side.
+
+The tokeniser is the one that the network was trained with (``tokenizers``); every text is brought to the same number
+of tokens, because some of these networks were trained so and are exported so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.errors import ModelError, UsageError
+from image_similarity.models.graph import Graph
+from image_similarity.models.hub import shelf_of
+from image_similarity.models.hub_records import RECORDS, WITH_TEXT
+from image_similarity.models.openvino_network import configuration, first_line, with_one_output
+from image_similarity.models.openvino_runtime import import_openvino
+from image_similarity.models.table import model_spec
+from image_similarity.models.unit_vectors import unit_length
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.models.hub_records import TextSpec
+    from image_similarity.settings import Settings
+    from image_similarity.types import ModelSpec, Progress, TextModel
+
+GIVEN = ("input_ids", "attention_mask")
+INSTALL = "searching by words needs tokenizers: pip install 'image-similarity[hub]'"
+
+
+def text_side(choice: ModelChoice) -> TextSpec:
+    """What a model says of its side for words.
+
+    Raises:
+        UsageError: it has none; with those that have one.
+    """
+    record = RECORDS.get(choice.name)
+    if record is None or record.text is None:
+        raise UsageError(f"{choice.name} knows no words: fit the dataset with {' or '.join(WITH_TEXT)}")
+    return record.text
+
+
+def load_text_model(choice: ModelChoice, settings: Settings, progress: Progress) -> TextModel:  # noqa: ARG001
+    """Load the side of a model that takes words; its files are checked against the lock.
+
+    Raises:
+        UsageError: the model has no such side.
+        WeightsError: it was not pulled, or a file is missing or altered.
+        ModelError: it cannot be compiled, or ``tokenizers`` is not installed.
+    """
+    text = text_side(choice)
+    choice = choice.within(settings)
+    shelf = shelf_of(choice)
+    network, tokenizer = (shelf.verified(choice.name, file.path, file.sha256) for file in (text.file, text.tokenizer))
+    return OpenVinoTextModel(model_spec(choice), text, network, tokenizer)
+
+
+class OpenVinoTextModel:
+    """A :class:`~image_similarity.types.TextModel` over an ONNX file and a ``tokenizer.json``."""
+
+    def __init__(self, spec: ModelSpec, text: TextSpec, network: Path, tokenizer: Path) -> None:
+        self.spec, self._text = spec, text
+        self._tokenizer = _tokenizer(tokenizer, text)
+        self._compiled = _compile(spec, text, network)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts to unit vectors ``(n, dimension)``. What is too long is cut."""
+        vectors = np.empty((len(texts), self.spec.dimension), np.float32)
+        request = self._compiled.create_infer_request()
+        for row, text in enumerate(texts):
+            request.infer(self._inputs(self.tokens(text)))
+            vectors[row] = request.get_output_tensor(0).data.reshape(-1)
+        return unit_length(vectors, self.spec.name)
+
+    def tokens(self, text: str) -> list[int]:
+        """What the network gets of a text, before padding; the last one is the end."""
+        text = text.lower() if self._text.lower_case else text
+        ids: list[int] = self._tokenizer.encode(text).ids[: self._text.length]
+        return ids if ids and ids[-1] == self._text.end else [*ids[: self._text.length - 1], self._text.end]
+
+    def _inputs(self, tokens: list[int]) -> dict[int, NDArray[Any]]:
+        blank = self._text.length - len(tokens)
+        values = {"input_ids": tokens + [self._text.pad] * blank, "attention_mask": [1] * len(tokens) + [0] * blank}
+        return {
+            place: np.array([values[_name_of(entry)]], entry.get_element_type().to_dtype())
+            for place, entry in enumerate(self._compiled.inputs)
+        }
+
+
+def _tokenizer(path: Path, text: TextSpec) -> Any:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise ModelError(INSTALL) from error
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # its errors have no class of their own
+        raise ModelError(f"{path} is no tokeniser: {first_line(error)}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(text.length)
+    return tokenizer
+
+
+def _name_of(entry: Any) -> str:
+    """An input's name in the file; OpenVINO may know it by others too, once shapes are fixed."""
+    names = entry.get_names()
+    return next((name for name in GIVEN if name in names), entry.any_name)
+
+
+def _compile(spec: ModelSpec, text: TextSpec, path: Path) -> Any:
+    core = import_openvino().Core()
+    try:
+        model = core.read_model(path)
+        taken = {_name_of(entry) for entry in model.inputs}
+        if not taken <= set(GIVEN):
+            raise ModelError(f"{path} takes {sorted(taken)}: {' and '.join(GIVEN)} are what there is to give")
+        model.reshape({entry: [1, text.length] for entry in model.inputs})
+        graph = Graph(path, "", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), output=text.output)
+        compiled = core.compile_model(with_one_output(model, graph), "CPU", configuration(spec, "LATENCY"))
+    except RuntimeError as error:
+        raise ModelError(f"{path} cannot be loaded for the words of {spec.name}: {first_line(error)}") from error
+    shape = compiled.output(0).get_partial_shape()
+    if shape.is_dynamic or int(np.prod(shape.to_shape())) != spec.dimension:
+        raise ModelError(f"{path} gives numbers of shape {shape} a text, {spec.name} has {spec.dimension} an image")
+    return compiled

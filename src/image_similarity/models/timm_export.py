@@ -1,0 +1,138 @@
+"""Weights of a timm network to an ONNX file, once, by PyTorch in a process of its own; later runs need neither.
+
+What timm knows of the network's input comes with it. The file is run once beside the network itself: one that gives
+other numbers is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from image_similarity.errors import ModelError
+from image_similarity.util.files import replacing
+
+NEEDED = ("torch", "timm", "onnx", "onnxscript")
+INSTALL = "needs PyTorch and timm, once: pip install 'image-similarity[torch]'"
+SEED = 20
+LEAST_COSINE = 0.9999
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export made, and how timm would feed it; ``mean`` and ``std`` are of RGB in 0..1."""
+
+    dimension: int
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str
+    crop_pct: float
+    crop_mode: str
+    licence: str
+    made_by: str
+
+
+def check_installed(name: str) -> None:
+    """Before anything is downloaded.
+
+    Raises:
+        ModelError: PyTorch, timm or what they export with is not installed; with the install line.
+    """
+    if any(find_spec(package) is None for package in NEEDED):
+        raise ModelError(f"{name} {INSTALL}")
+
+
+def export(architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
+    """Write a network as ONNX that takes one picture, ``(1, 3, size, size)``.
+
+    Args:
+        architecture: timm's name of the network, with or without its tag.
+        weights: its ``.safetensors``.
+        target: the file to write.
+        whole: with its last layer, as contrastive networks need it; else without the classifier.
+
+    Raises:
+        ModelError: a package is missing, timm knows no such network, the weights are another's, or it cannot be
+            exported.
+        OutputError: the file cannot be written.
+    """
+    check_installed(architecture)
+    with replacing(target) as temporary:
+        done = subprocess.run(  # noqa: S603 (our own interpreter and module)
+            [sys.executable, "-m", __name__, architecture, str(weights), str(temporary), "whole" if whole else "bare"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = done.stdout.strip().splitlines() or ["{}"]
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise ModelError(f"{architecture} cannot be exported from {weights}: {reason}")
+        return Exported(**json.loads(lines[-1]))
+
+
+def write_graph(network: Any, config: dict[str, Any], target: Path) -> Exported:
+    """Export a PyTorch module and compare the file with it. Imports PyTorch.
+
+    Args:
+        network: the module; takes ``(1, 3, size, size)``, gives ``(1, dimension)``.
+        config: what ``timm.data.resolve_data_config`` says of it, and ``license``.
+        target: the file to write.
+    """
+    import numpy as np
+    import openvino
+    import torch
+
+    size = int(config["input_size"][-1])
+    network = network.eval()
+    picture = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(SEED))
+    with torch.no_grad():
+        expected = network(picture).numpy().ravel()
+        names = {"input_names": ["pixel_values"], "output_names": ["features"]}
+        torch.onnx.export(network, (picture,), str(target), external_data=False, **names)
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(str(target)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    actual = compiled(picture.numpy())[0].ravel()
+    cosine = float(actual @ expected / (np.linalg.norm(actual) * np.linalg.norm(expected)))
+    if not cosine >= LEAST_COSINE:
+        raise ValueError(f"the exported file gives other numbers than the network: cosine {cosine:.4f}")
+    mean, std = (tuple(float(value) for value in config[name]) for name in ("mean", "std"))
+    return Exported(
+        dimension=len(expected),
+        size=size,
+        mean=(mean[0], mean[1], mean[2]),
+        std=(std[0], std[1], std[2]),
+        interpolation=str(config["interpolation"]),
+        crop_pct=float(config["crop_pct"]),
+        crop_mode=str(config["crop_mode"]),
+        licence=str(config.get("license") or ""),
+        made_by=f"torch {torch.__version__}",
+    )
+
+
+def _main(arguments: list[str]) -> int:
+    architecture, weights, target, kind = arguments
+    try:
+        import timm
+        from timm.data import resolve_data_config
+
+        more = {} if kind == "whole" else {"num_classes": 0}
+        network = timm.create_model(architecture, pretrained=True, pretrained_cfg_overlay={"file": weights}, **more)
+        config = {**resolve_data_config({}, model=network), "license": network.pretrained_cfg.get("license")}
+        exported = write_graph(network, config, Path(target))
+        facts = asdict(exported) | {"made_by": f"timm {timm.__version__}, {exported.made_by}"}
+    except Exception as error:  # the parent process turns the last line into a ModelError
+        sys.stderr.write("\n" + json.dumps(f"{type(error).__name__}: {error}", ensure_ascii=False)[:500] + "\n")
+        return 1
+    sys.stdout.write("\n" + json.dumps(facts) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""A network's weights: had once, from their official address or a local file, and never trusted unchecked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import OutputError, UsageError, WeightsError
+from image_similarity.util.files import open_file, replacing
+
+if TYPE_CHECKING:
+    from image_similarity.types import Progress
+
+CHUNK = 1 << 20
+CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
+WAYS_OUT = "Give the file with `weights` FILE, or use `model` colour-shape, which needs none"
+ALGORITHMS = {32: "md5", 64: "sha256"}
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """One official file. ``digest`` is the publisher's, MD5 or SHA-256 by its length; ``size`` in bytes."""
+
+    file: str
+    folder: str
+    size: int
+    digest: str
+
+
+def check_digest(digest: str) -> str:
+    """A digest as the user typed it, in lower case.
+
+    Raises:
+        UsageError: it is neither an MD5 nor a SHA-256.
+    """
+    digest = digest.strip().lower()
+    if len(digest) not in ALGORITHMS or not set(digest) <= set("0123456789abcdef"):
+        raise UsageError("`weights_digest` takes an MD5 (32 hexadecimal digits) or a SHA-256 (64)")
+    return digest
+
+
+def verify(file: Path, expected: str, size: int | None, name: str) -> None:
+    """Check a weights file by size and digest.
+
+    Raises:
+        WeightsError: it is not there, not of the size, or not of the digest: all of it named.
+    """
+    try:
+        actual_size = file.stat().st_size
+        with open_file(file) as opened:
+            actual = hashlib.file_digest(opened, ALGORITHMS[len(expected)]).hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{file}: {error.strerror or error}. It should hold the weights of {name}") from error
+    if actual != expected or (size is not None and actual_size != size):
+        wanted = f"{ALGORITHMS[len(expected)]} {expected}" + (f" and {size} bytes" if size is not None else "")
+        raise WeightsError(
+            f"{file} does not hold the weights of {name}: {actual} and {actual_size} bytes, expected {wanted}. "
+            "Is the file cut short, or another network's?"
+        )
+
+
+def fetch(record: WeightsFile, name: str, address: str, folder: Path, progress: Progress) -> Path:
+    """The official file of a network, from the cache or else from its address.
+
+    Args:
+        record: the file wanted.
+        name: the model, for messages.
+        address: where the publisher's folders start.
+        folder: the cache.
+        progress: told the bytes so far.
+
+    Returns:
+        The file's path in the cache, verified.
+
+    Raises:
+        WeightsError: it cannot be had, or what came is not it; nothing is left half written.
+    """
+    path = folder / record.file
+    if path.exists():
+        verify(path, record.digest, record.size, name)
+        return path
+    source = f"{address.rstrip('/')}/{record.folder}/{record.file}"
+    try:
+        with replacing(path) as temporary:
+            _download(source, temporary, record, progress)
+            _verify_download(temporary, record, name, source)
+    except OutputError as error:
+        raise WeightsError(f"the weights of {name} could not be kept: {error}") from error
+    return path
+
+
+def _verify_download(temporary: Path, record: WeightsFile, name: str, source: str) -> None:
+    try:
+        verify(temporary, record.digest, record.size, name)
+    except WeightsError as error:
+        message = str(error).replace(str(temporary), source)
+        raise WeightsError(f"{message} Nothing was kept. {WAYS_OUT}") from None
+
+
+def _download(source: str, target: Path, record: WeightsFile, progress: Progress) -> None:
+    import httpx
+
+    stage = f"download {record.file}"
+    try:
+        with (
+            httpx.stream(
+                "GET", source, follow_redirects=True, timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+            ) as response,
+            target.open("wb") as file,
+        ):
+            response.raise_for_status()
+            for chunk in response.iter_bytes(CHUNK):
+                file.write(chunk)
+                if file.tell() > record.size:
+                    break  # whatever this is, it is not the file; the check after us says so
+                progress(stage, file.tell(), record.size)
+    except httpx.HTTPStatusError as error:
+        raise _no_weights(source, record, f"the server answers {error.response.status_code}") from error
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last two: an address that is none
+        raise _no_weights(source, record, str(error) or type(error).__name__) from error
+
+
+def _no_weights(source: str, record: WeightsFile, reason: str) -> WeightsError:
+    return WeightsError(
+        f"cannot download {record.file} ({record.size / 1e6:.0f} MB) from {source}: {reason}. {WAYS_OUT}"
+    )

@@ -1,0 +1,200 @@
+"""The nearest rows of every row, exact: each pair of rows is multiplied once, in low precision, for both of its rows.
+
+A sample of the columns tells for each row a score that some hundred others are sure to reach. What reaches it, less
+what low precision can be off by, is a candidate; candidates are multiplied again in float32. A row with too few
+candidates is searched for by itself, so the answer is :class:`ExactIndex`'s.
+
+The work is done in units of rows. A unit's answer, and what it found for the units after it, are files: a run that was
+broken off goes on after its last whole unit.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.neighbours.allpairs.candidates import best_of, of_rows, other_of, packed, row_of
+from image_similarity.neighbours.allpairs.lower_bounds import floors_of
+from image_similarity.neighbours.allpairs.rerank import closest_pairs
+from image_similarity.neighbours.allpairs.tiles import SIDE, Tiles
+from image_similarity.neighbours.allpairs.work_folder import take_up
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.packed_scores import keys_of, neighbours_of
+from image_similarity.types import Neighbours, no_progress
+from image_similarity.util.files import replacing
+from image_similarity.util.memory import let_go, trim
+from image_similarity.util.processors import processors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from image_similarity.types import Progress
+
+UNIT = 4  # tiles: what a broken-off run does again at most
+CLOSE = 1 << 20  # values of the rows whose candidates are looked at closely together: 4 MB in float32
+CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
+
+
+def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Progress = no_progress) -> Neighbours:
+    """The ``k`` nearest rows of every row, itself among them: as ``ExactIndex(vectors).search(vectors, k)``.
+
+    Args:
+        vectors: ``(n, dimension)``, about unit length; a memory map is read by parts.
+        k: rows wanted; all, where there are fewer.
+        folder: for what is done so far; the answers are memory maps of files in it.
+        progress: told how many rows are done.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    work = _Work(vectors, min(k, len(vectors)), folder)
+    with ThreadPoolExecutor(1) as finisher:  # the last word on one unit is said while the next is multiplied
+        finishing: list[Future[None]] = []
+        for unit in range(work.units):
+            if not work.is_done(unit):
+                finishing.append(finisher.submit(work.finish, unit, work.candidates(unit)))
+            for done in finishing[:-1]:
+                done.result()  # at most one waits, so that candidates do not pile up
+            progress("nearest", min(unit * UNIT * SIDE, len(vectors)), len(vectors))
+        for done in finishing:
+            done.result()
+    progress("nearest", len(vectors), len(vectors))
+    return work.answers()
+
+
+class _Work:
+    """One run's plan: units of ``UNIT`` tiles, each multiplied with itself and all tiles after it."""
+
+    def __init__(self, vectors: NDArray[np.float16], k: int, folder: Path) -> None:
+        self.vectors, self.k, self.folder = np.asarray(vectors), k, folder
+        self.tiles = Tiles(vectors)
+        trim()
+        self.units = -(-self.tiles.count // UNIT)
+        self.pool = ThreadPoolExecutor(processors())
+        take_up(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": UNIT})
+        self.floors = floors_of(self.vectors, self.k, self.tiles, self.pool)
+        # Two scores of one row are each off by so much; their order tells nothing within twice that.
+        self.reach = np.full(self.tiles.count * SIDE, np.inf, np.float32)
+        self.reach[: len(vectors)] = self.floors - 2 * self.tiles.error
+
+    def is_done(self, unit: int) -> bool:
+        """Whether an earlier run ended this unit."""
+        return self._path(unit, "nearest").exists()
+
+    def candidates(self, unit: int) -> NDArray[np.int64]:
+        """What may be nearest to a unit's rows; what was found for later units on the way is put by for them."""
+        tiles = range(unit * UNIT, min((unit + 1) * UNIT, self.tiles.count))
+        found: list[list[NDArray[np.int64]]] = [[] for _ in range(self.units)]
+        for pairs in self.pool.map(self._column, range(tiles.start, self.tiles.count), [tiles] * self.tiles.count):
+            for target, keys in pairs:
+                found[target].append(keys)
+        self._save(unit, "ends", np.cumsum([0, *(sum(map(len, keys)) for keys in found[unit + 1 :])]))
+        self._save(unit, "later", *(piece for keys in found[unit + 1 :] for piece in keys))
+        del found[unit + 1 :]
+        return np.concatenate([*found[unit], *(self._earlier(before, unit) for before in range(unit))])
+
+    def finish(self, unit: int, candidates: NDArray[np.int64]) -> None:
+        """Find a unit's nearest rows among its candidates. With that it is done."""
+        candidates.sort()
+        self._save(unit, "nearest", self._nearest(unit, candidates))
+        trim()
+
+    def answers(self) -> Neighbours:
+        """The units' answers in one piece, as memory maps."""
+        shape = (len(self.vectors), self.k)
+        with replacing(self.folder / "rows.npy") as rows_path, replacing(self.folder / "scores.npy") as scores_path:
+            rows = np.lib.format.open_memmap(rows_path, "w+", np.int32, shape)
+            scores = np.lib.format.open_memmap(scores_path, "w+", np.float32, shape)
+            start = 0
+            for unit in range(self.units):
+                found = neighbours_of(np.load(self._path(unit, "nearest")))
+                rows[start : start + len(found.rows)] = found.rows
+                scores[start : start + len(found.rows)] = found.scores
+                let_go(rows[start : start + len(found.rows)])
+                let_go(scores[start : start + len(found.rows)])
+                start += len(found.rows)
+            rows.flush()
+            scores.flush()
+            del rows, scores
+        self.pool.shutdown()
+        return Neighbours(
+            rows=np.load(self.folder / "rows.npy", mmap_mode="r"),
+            scores=np.load(self.folder / "scores.npy", mmap_mode="r"),
+        )
+
+    def _column(self, column: int, tiles: range) -> list[tuple[int, NDArray[np.int64]]]:
+        """The candidates of a unit's tiles and one tile not before them, by the unit whose rows they are for."""
+        found = []
+        for tile in tiles:
+            if tile > column:
+                break
+            scores = self.tiles.scores(tile, column)
+            found.append(self._candidates(tile, column, scores))
+            if tile != column:
+                found.append(self._candidates(column, tile, scores.T))
+        return found
+
+    def _candidates(self, tile: int, other: int, scores: NDArray[np.float32]) -> tuple[int, NDArray[np.int64]]:
+        """The pairs of a tile's rows that reach their floor, for the tile's unit. ``scores`` has a row for each."""
+        unit, within = divmod(tile, UNIT)
+        floor = self.reach[tile * SIDE : tile * SIDE + len(scores)]
+        # The mask is made in the order that the scores lie in: the other way round each would be fetched from afar.
+        if scores.strides[1] == scores.itemsize:
+            rows, others = np.divmod(np.flatnonzero(scores >= floor[:, None]), scores.shape[1])
+        else:
+            others, rows = np.divmod(np.flatnonzero(np.greater_equal(scores.T, floor)), scores.shape[0])
+        if len(rows) > CROWDED * len(scores) and len(rows) > self.k * len(scores):
+            rows, others, values = self._thinned(tile, other)
+        else:
+            values = scores[rows, others]
+        return unit, packed(rows + within * SIDE, others + other * SIDE, values)
+
+    def _thinned(self, tile: int, other: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
+        """The ``k`` best of another tile for each row of one: as exact as the last word."""
+        mine, theirs = self.tiles.rows(tile), self.tiles.rows(other)
+        scores = ExactIndex(self.vectors[theirs]).search(self.vectors[mine], self.k)
+        rows = np.repeat(np.arange(mine.stop - mine.start), scores.rows.shape[1])
+        return rows, scores.rows.reshape(-1), scores.scores.reshape(-1)
+
+    def _nearest(self, unit: int, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The keys of the ``k`` nearest of a unit's rows, out of its sorted candidates."""
+        first = unit * UNIT * SIDE
+        mine, floors = self.vectors[first : first + UNIT * SIDE], self.floors[first : first + UNIT * SIDE]
+        nearest = np.empty((len(mine), self.k), np.int64)
+        left_open = np.zeros(len(mine), bool)
+        together = max(1, CLOSE // self.vectors.shape[1])
+        for start in range(0, len(mine), together):
+            rows = range(start, min(start + together, len(mine)))
+            part = slice(rows.start, rows.stop)
+            kept, short = best_of(of_rows(keys, rows), rows, self.k, floors[part], 2 * self.tiles.error)
+            asked = single(mine[part])
+            let_go(mine[part])
+            left_open[part] = short
+            nearest[part][~short] = closest_pairs(self.vectors, asked, (row_of(kept) - start, other_of(kept)), self.k)
+        if left_open.any():
+            found = ExactIndex(self.vectors).search(mine[left_open], self.k)
+            nearest[left_open] = keys_of(found.scores.astype(np.float64), found.rows)
+        return nearest
+
+    def _earlier(self, before: int, unit: int) -> NDArray[np.int64]:
+        """What an earlier unit found for a later one."""
+        ends = np.load(self._path(before, "ends"))
+        start, stop = ends[unit - before - 1 : unit - before + 1]
+        return np.asarray(np.load(self._path(before, "later"), mmap_mode="r")[start:stop])
+
+    def _path(self, unit: int, what: str) -> Path:
+        return self.folder / f"{unit:05}.{what}.npy"
+
+    def _save(self, unit: int, what: str, *pieces: NDArray[np.int64]) -> None:
+        """Write some arrays as one, ``(n,)`` or ``(n, k)``; piece by piece, so that they need not be one in memory."""
+        shape = (sum(map(len, pieces)), *(pieces[0].shape[1:] if pieces else ()))
+        with replacing(self._path(unit, what)) as path, path.open("wb") as file:
+            header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.int64)), "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece).data)

@@ -1,0 +1,95 @@
+"""Dot products of blocks of rows, as fast as the processor goes: OpenVINO, in bfloat16 where the processor has it."""
+
+from __future__ import annotations
+
+from threading import Lock, local
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.models.openvino_runtime import import_openvino
+from image_similarity.neighbours.float16 import put_single
+from image_similarity.util.memory import let_go
+from image_similarity.util.processors import processors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIDE = 1024  # rows of a tile: its scores, 4 MB, stay in the processor's cache
+# The most that a score of two unit vectors can be off. bfloat16 keeps 8 bits: each factor is off by at most 2**-9 of
+# itself, and the sum of |x * y| of two unit vectors is at most 1. Stored vectors are of unit length to three decimals.
+ERROR = {"bf16": 2.0**-8 * 1.01, "f32": 2e-5}
+
+
+class Tiles:
+    """The scores of tiles of a matrix against each other.
+
+    Args:
+        vectors: ``(n, dimension)`` float16, about unit length; kept as it is, a memory map stays one.
+
+    :meth:`scores` may be called from as many threads as there are processors, one core each.
+    """
+
+    def __init__(self, vectors: NDArray[np.float16]) -> None:
+        openvino = import_openvino()
+        from openvino import opset13 as ops
+
+        self._vectors = np.asarray(vectors)
+        self.count = -(-len(vectors) // SIDE)
+        core = openvino.Core()
+        precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+        self.error = ERROR[precision]
+        shape = [SIDE, vectors.shape[1]]
+        # Not float16: OpenVINO would never give back what it converts into, 10 MB for each object of this kind.
+        sides = [ops.parameter(shape, openvino.Type.f32) for _ in range(2)]
+        product = ops.matmul(*sides, False, True)
+        cores = processors()
+        self._compiled = core.compile_model(
+            openvino.Model([product], sides),
+            "CPU",
+            {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores},
+        )
+        self._mine, self._making = local(), Lock()
+
+    def rows(self, tile: int) -> slice:
+        """The rows of a tile; the last may have fewer."""
+        return slice(tile * SIDE, min((tile + 1) * SIDE, len(self._vectors)))
+
+    def scores(self, first: int, second: int) -> NDArray[np.float32]:
+        """The scores of two tiles, ``(rows of first, rows of second)``, each off by at most ``error``.
+
+        Good until this thread asks again. Soonest where ``second`` is the one that this thread asked for before.
+        """
+        return self.against(self._vectors[self.rows(first)], self._vectors[self.rows(second)], second)
+
+    def against(
+        self, first: NDArray[np.float16], second: NDArray[np.float16], named: int | None = None
+    ) -> NDArray[np.float32]:
+        """As :meth:`scores`, of any two blocks of at most ``SIDE`` rows. What was read of a memory map is given back.
+
+        A ``second`` block that is ``named`` as the one before is the same one.
+        """
+        mine = self._mine
+        if not hasattr(mine, "request"):
+            # One at a time: two threads that each make a tensor of OpenVINO can wait for each other for ever.
+            with self._making:
+                mine.request, mine.sides, mine.scores = self._made()
+                mine.named = None
+        _put(first, mine.sides[0])
+        if named is None or named != mine.named:
+            _put(second, mine.sides[1])
+        mine.named = named
+        mine.request.infer()
+        scores: NDArray[np.float32] = mine.scores
+        return scores[: len(first), : len(second)]
+
+    def _made(self) -> tuple[Any, list[NDArray[np.float32]], NDArray[np.float32]]:
+        """A request, and its inputs and its output as arrays."""
+        request = self._compiled.create_infer_request()
+        return request, [request.get_input_tensor(i).data for i in range(2)], request.get_output_tensor(0).data
+
+
+def _put(block: NDArray[np.float16], side: NDArray[np.float32]) -> None:
+    put_single(block, side[: len(block)])
+    side[len(block) :] = 0
+    let_go(block)

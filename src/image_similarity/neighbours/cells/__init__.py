@@ -1,0 +1,1 @@
+"""Large catalogues: the space is cut into cells, and a query looks into the nearest ones."""

@@ -1,0 +1,114 @@
+"""Making cells: components, centres, codes, and how far one has to look, measured on the catalogue's own rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.neighbours.cells.codes import CellCodes, CellsFacts, Effort
+from image_similarity.neighbours.cells.components import principal_components, projected
+from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.row_sets import Listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from image_similarity.types import Progress
+
+SEED = 20_26
+CELLS_PER_ROOT = 4  # cells for each square root of the rows
+ROWS_PER_CENTRE = 32  # rows that each centre is the mean of, while they are looked for
+ROUNDS = 8  # of k-means
+CODE_BITS = 4  # what FAISS' fast scan takes
+CODE_ROWS = 65_536  # rows that the codes are fitted to
+LEAST_ROWS = 1024  # that FAISS fits codes to without a word; fewer are shown to it again and again
+COMPONENT_ROWS = 50_000
+TEST_ROWS, TEST_NEAREST = 256, 10
+CLOSE = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+QUERY_RECALL, CATALOGUE_RECALL = 0.995, 0.96  # wanted on the test rows; photos from outside are a little harder
+SLACK = 0.002  # of the wanted recall, how much the codes alone may cost
+
+
+def trained_codes(vectors: NDArray[np.float16], rows: NDArray[np.intp], progress: Progress) -> CellCodes:
+    """Cells for some rows of a matrix ``(n, dimension)``: the slot of each is its place among them."""
+    count = len(rows)
+    cells = max(1, min(int(CELLS_PER_ROOT * count**0.5), count // ROWS_PER_CENTRE))
+    components = principal_components(vectors[some_of(rows, COMPONENT_ROWS)])
+    untested = Effort(cells, CLOSE[-1], 0.0)
+    facts = CellsFacts(count, cells, untested, untested)
+    sample = projected(vectors[some_of(rows, cells * ROWS_PER_CENTRE)], components)
+    codes = CellCodes(_empty(sample, cells), components, np.empty((0, components.shape[1]), np.int8), facts)
+    codes.add(vectors, rows, progress)
+    query, catalogue = _efforts(vectors, rows, codes)
+    codes.facts = CellsFacts(count, cells, query, catalogue)
+    return codes
+
+
+def some_of(rows: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Some of the rows by chance, always the same ones, in their order."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.sort(np.random.default_rng(SEED).choice(len(rows), count, replace=False))]
+
+
+def true_nearest(vectors: NDArray[np.float16], rows: NDArray[np.intp], tests: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The ten nearest of some rows for each of the test rows, and itself."""
+    index = ExactIndex(vectors)
+    among = None if len(rows) == len(vectors) else Listed(rows, len(vectors))
+    return index.search(vectors[tests], TEST_NEAREST + 1, among).rows
+
+
+def _empty(sample: NDArray[np.float32], cells: int) -> Any:
+    """FAISS' index, trained and without rows."""
+    import faiss
+
+    dimension = sample.shape[1]
+    sample = np.resize(sample, (max(len(sample), LEAST_ROWS), dimension))
+    rows_per_centre = {"min_points_per_centroid": 1, "max_points_per_centroid": ROWS_PER_CENTRE}
+    means = faiss.Kmeans(dimension, cells, niter=ROUNDS, seed=SEED, spherical=True, **rows_per_centre)
+    means.train(sample)
+    centres = faiss.IndexFlatIP(dimension)
+    centres.add(means.centroids)
+    codes = faiss.IndexIVFPQFastScan(centres, dimension, cells, dimension, CODE_BITS, faiss.METRIC_INNER_PRODUCT)
+    codes.own_fields = True
+    centres.this.disown()
+    codes.by_residual = True
+    codes.train(sample[:CODE_ROWS])
+    return codes
+
+
+def _efforts(vectors: NDArray[np.float16], rows: NDArray[np.intp], codes: CellCodes) -> tuple[Effort, Effort]:
+    """How far to look so that enough of the ten nearest other rows of some test rows are found."""
+    tests = some_of(rows, TEST_ROWS)
+    truth = true_nearest(vectors, rows, tests)
+    queries = single(vectors[tests])
+
+    def recall(probes: int, close: int) -> float:
+        slots = codes.nearest(queries, close, probes)
+        found = np.where(slots < 0, -1, rows[slots])
+        right = [np.isin(near[near != own], looked) for near, looked, own in zip(truth, found, tests, strict=True)]
+        others = np.concatenate(right)
+        return float(others.mean()) if len(others) else 1.0
+
+    def effort(wanted: float) -> Effort:
+        cells = codes.facts.cells
+        close = next((close for close in CLOSE if recall(cells, close) >= wanted + SLACK), CLOSE[-1])
+        return _least(recall, cells, close, wanted)
+
+    return effort(QUERY_RECALL), effort(CATALOGUE_RECALL)
+
+
+def _least(recall: Callable[[int, int], float], cells: int, close: int, wanted: float) -> Effort:
+    """The smallest number of cells that gives the wanted recall, found by halving; all of them where none does."""
+    low, high = 1, cells
+    while low < high:
+        middle = (low + high) // 2
+        if recall(middle, close) >= wanted:
+            high = middle
+        else:
+            low = middle + 1
+    return Effort(high, close, round(recall(high, close), 4))

@@ -1,0 +1,99 @@
+"""Learns from the catalogue which differences do not matter, and keeps that beside its features if it helps."""
+
+from __future__ import annotations
+
+import glob
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from image_similarity.errors import AdaptationError
+from image_similarity.models.mixture import key_of
+from image_similarity.models.projection import write_projection
+from image_similarity.quality.adaptation.groups import pairs_of_products
+from image_similarity.quality.adaptation.learn import Learned, LearnOptions, learn
+from image_similarity.search.chosen import chosen, projection_folder
+from image_similarity.settings import Folders
+from image_similarity.store.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.settings import Settings
+    from image_similarity.types import Progress
+
+SUFFIX = "+adapted"
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptReport:
+    """What was learned, where it is kept, and under which name it is used. ``unknown``: ids of pairs without images."""
+
+    dataset: str
+    model_key: str
+    use: str
+    folder: Path
+    learned: Learned
+    unknown: Sequence[str] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        place = {"dataset": self.dataset, "model_key": self.model_key, "use": self.use, "folder": str(self.folder)}
+        return {**place, **self.learned.as_dict(), "unknown_products": list(self.unknown)}
+
+
+def adapt(
+    dataset: Dataset,
+    settings: Settings,
+    model: ModelChoice,
+    progress: Progress,
+    *,
+    pairs: Sequence[tuple[str, str]] = (),
+    options: LearnOptions | None = None,
+) -> AdaptReport:
+    """Learn a projection of a model's features from the products that have several images, and keep it if it helps.
+
+    Args:
+        dataset: the dataset, fitted with the model.
+        settings: where the workspace is.
+        model: the model to improve.
+        progress: told about the cross-validation.
+        pairs: ids of products that are alike; each pair counts as one product.
+        options: what to choose from.
+
+    Raises:
+        NotFittedError: no features of this model.
+        AdaptationError: too few products with several images, or it does not help. What was kept before still stands.
+    """
+    folders = Folders(settings.root)
+    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
+        asked = replace(chosen(model, database, dataset, settings), learned=None)  # learned anew, not on top
+        key, stored = asked.key, asked.index(database, settings, progress=progress)
+    linked, unknown = pairs_of_products(stored.features.product_ids, pairs)
+    learned = learn(stored.features.vectors, stored.grouping.row_product, options, pairs=linked, progress=progress)
+    if not learned.helps:
+        raise AdaptationError(_no_help(dataset, key, learned))
+    folder = projection_folder(settings, dataset, key)
+    write_projection(folder, learned.projection, learned.as_dict())
+    _forget_others(folders.index / dataset.label, key_of([key], [1.0], learned.projection.digest))
+    return AdaptReport(dataset.name, key, model.name.removesuffix(SUFFIX) + SUFFIX, folder, learned, unknown)
+
+
+def _forget_others(indexes: Path, key: str) -> None:
+    """Remove the indexes of what was learned before for the same model: nothing will ask them again."""
+    general = key[: -len(key.rpartition("@")[2])]
+    for index in indexes.glob(f"{glob.escape(general)}*"):
+        if not index.name.startswith(f"{key}-"):
+            shutil.rmtree(index, ignore_errors=True)
+
+
+def _no_help(dataset: Dataset, key: str, learned: Learned) -> str:
+    change = learned.difference
+    return (
+        f"what {dataset.name} teaches about {key} does not help products that it was not learned from: R@1 "
+        f"{learned.before.value:.3f} before, {learned.after.value:.3f} after, difference {change.value:+.3f} "
+        f"[{change.low:+.3f}, {change.high:+.3f}]. Nothing was kept: go on with the model as it is"
+    )

@@ -1,0 +1,1 @@
+"""A linear map of a model's vectors, learned from products with several images; numpy only."""

@@ -1,0 +1,137 @@
+"""How sure is an answer? Asks the catalogue about itself, and keeps beside its features what each score stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.errors import CalibrationError, UsageError
+from image_similarity.images.views import ONE_VIEW
+from image_similarity.index.build import fitted_views
+from image_similarity.quality.calibration.learn import STANDARD, Calibrated, LearnOptions, learn
+from image_similarity.quality.evaluation.held_out import forgetful
+from image_similarity.quality.evaluation.sides import Side
+from image_similarity.quality.self_queries import MOST_TURNS, Asker, sampled_rows
+from image_similarity.ranking.gallery import Gallery
+from image_similarity.search.calibration.file import KeptCalibration, write_calibration
+from image_similarity.search.calibration.questions import Questions
+from image_similarity.search.chosen import chosen
+from image_similarity.search.match_probability import calibration_file
+from image_similarity.settings import Folders
+from image_similarity.store.database import Database
+from image_similarity.store.records import CatalogueRecords
+from image_similarity.types import Progress, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.settings import Settings
+
+    Turn = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    Mask = NDArray[np.bool_]
+
+PICTURES = 600  # that ask, each as it is and as a photo; of fewer pictures there are several photos each
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrateReport:
+    """What was measured and where it is kept. ``unread`` are pictures that could not be read any more."""
+
+    dataset: str
+    model_key: str
+    file: Path
+    calibrated: Calibrated
+    unread: Sequence[str] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        place = {"dataset": self.dataset, "model_key": self.model_key, "file": str(self.file)}
+        return {**place, **self.calibrated.as_dict(), "unread": list(self.unread)}
+
+
+def calibrate(
+    dataset: Dataset,
+    settings: Settings,
+    model: ModelChoice,
+    progress: Progress = no_progress,
+    *,
+    pictures: int = PICTURES,
+    options: LearnOptions = STANDARD,
+) -> CalibrateReport:
+    """Measure which probability a score stands for, and keep that for ``search``.
+
+    Pictures of the catalogue ask it, each as it is (itself left out) and as a simulated photo, and both once more with
+    their whole product left out: those have no right answer.
+
+    Args:
+        dataset: the dataset, fitted with the model.
+        settings: where the workspace is.
+        model: the model.
+        progress: told about the pictures.
+        pictures: how many ask at most; of as many products as there are.
+        options: how to learn.
+
+    Raises:
+        UsageError: a share that is none.
+        NotFittedError: no features of this model.
+        CalibrationError: too few products, or their pictures are gone. What was kept before still stands.
+        WeightsError, ModelError: the model cannot be had.
+    """
+    if not 0 < options.known < 1:
+        raise UsageError(
+            f"the share of photos whose product is in the catalogue is between 0 and 1, not {options.known}"
+        )
+    folders = Folders(settings.root)
+    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
+        asked = chosen(model, database, dataset, settings)
+        views = fitted_views(database, folders.index, asked.recipe()) if asked.is_stored(database) else ONE_VIEW
+        stored = asked.index(database, settings, views, progress)
+        rows = sampled_rows(Gallery.of(stored), pictures, options.seed)
+        turns = max(1, min(MOST_TURNS, pictures // max(1, len(rows))))
+        parts, unread = _questions(Side("", asked, stored), (rows, turns), database, settings, progress)
+    if not parts:
+        raise CalibrationError(f"not one picture of {dataset.name} can be read any more: run fit, then calibrate")
+    calibrated = learn(parts, options)
+    path = calibration_file(settings, dataset, asked.key, len(stored.manifest.views))
+    facts = calibrated.as_dict()
+    write_calibration(path, KeptCalibration(calibrated.calibration, asked.key, stored.manifest.generation, facts))
+    return CalibrateReport(dataset.name, asked.key, path, calibrated, unread)
+
+
+def _questions(
+    side: Side, asking: tuple[NDArray[np.intp], int], database: Database, settings: Settings, progress: Progress
+) -> tuple[dict[str, Questions], list[str]]:
+    """The questions of each kind, and the pictures that could not be read; ``asking`` are rows, and photos of each."""
+    rows, turns = asking
+    own = np.asarray(side.stored.grouping.row_product)[rows]
+    records, folder = CatalogueRecords(database), Folders(settings.root).dataset / database.dataset.name
+    kinds, unread = dict[str, list[Questions]](), list[str]()
+    with TemporaryDirectory() as place:
+        for each, turned, forgotten in _sides(side, database, settings, Path(place)):
+            asker = Asker(Gallery.of(each.stored), each.asked, settings, records, folder, turned)
+            some = rows[forgotten[own]]
+            for kind, questions in (asker.questions(some, turns, progress) if len(some) else {}).items():
+                kinds.setdefault(kind, []).append(questions)
+            unread += asker.unread
+    return {kind: Questions.together(questions) for kind, questions in kinds.items()}, unread
+
+
+def _sides(side: Side, database: Database, settings: Settings, folder: Path) -> Iterator[tuple[Side, Turn, Mask]]:
+    """What is asked, how the model's vectors become its, and about which products ``(products,)``.
+
+    What was learned from the catalogue is asked about products that it was made to forget: it would be too sure of
+    those that it knows, and a customer's photo is none of them.
+    """
+    if side.asked.learned is None:
+        yield side, lambda vectors: vectors, np.ones(len(side.stored.grouping.products), bool)
+        return
+    for one in forgetful(side, database, settings, folder):
+        yield one.side, one.projection.apply, one.forgotten

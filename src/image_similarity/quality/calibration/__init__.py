@@ -1,0 +1,1 @@
+"""Match probabilities, learned from questions with known answers."""

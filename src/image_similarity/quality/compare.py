@@ -1,0 +1,210 @@
+"""Two models side by side before one takes the other's place: which products would show others than before."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from image_similarity.errors import NotFittedError
+from image_similarity.quality.evaluate import evaluate
+from image_similarity.quality.evaluation.report import EvaluateOptions
+from image_similarity.search.answer import Answer, show_product
+from image_similarity.search.chosen import chosen_by_dictionary
+from image_similarity.search.similar import has_dictionary
+from image_similarity.settings import Folders
+from image_similarity.store.database import Database
+from image_similarity.store.recommendations import Dictionary
+from image_similarity.store.records import CatalogueRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.quality.evaluation.report import Evaluation
+    from image_similarity.settings import Settings
+    from image_similarity.types import Product, ProductMatch, Progress
+
+TENTHS = 10
+TOLD = 500  # products between two words of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One product with its most similar products under both models. ``overlap``: the share that is the same."""
+
+    overlap: float
+    old: Answer
+    new: Answer
+
+    @property
+    def product(self) -> Product:
+        """The product."""
+        return self.old.query.product
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the answers of two models differ.
+
+    Attributes:
+        dataset: its name.
+        old_key, new_key: of the models.
+        number: of the most similar products that were compared.
+        products: that both have answers for.
+        only_old, only_new: products that one of them has no answer for.
+        overlap: the mean share of products that are among the most similar under both.
+        same_first: the share of products whose most similar product is the same.
+        histogram: how many products have an overlap of 0 to 0.1, of 0.1 to 0.2 ... of 0.9 to 1.
+        changed: the products that change most, most first.
+        evaluation: both put to the same questions, as far as stored features can answer; None: they cannot be, because
+            of ``unasked``.
+    """
+
+    dataset: str
+    old_key: str
+    new_key: str
+    number: int
+    products: int
+    only_old: int
+    only_new: int
+    overlap: float
+    same_first: float
+    histogram: tuple[int, ...]
+    changed: Sequence[Change]
+    evaluation: Evaluation | None = None
+    unasked: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("changed", "evaluation")}
+        changed = [
+            {"product_id": change.product.product_id, "title": change.product.title, "overlap": change.overlap}
+            | {"old": _ids(change.old.matches), "new": _ids(change.new.matches)}
+            for change in self.changed
+        ]
+        evaluation = None if self.evaluation is None else self.evaluation.as_dict()
+        return {**plain, "histogram": list(self.histogram), "changed": changed, "evaluation": evaluation}
+
+
+def compare(
+    dataset: Dataset,
+    settings: Settings,
+    old: ModelChoice,
+    new: ModelChoice,
+    *,
+    number: int,
+    shown: int,
+    progress: Progress,
+) -> Comparison:
+    """Compare two dictionaries, product by product; memory does not grow with them, but for the ids.
+
+    Raises:
+        NotFittedError: the dataset is not fitted with one of the models, or they have no product in common.
+        UsageError, ModelError: there is no such model.
+    """
+    folders = Folders(settings.root)
+    keys = [_key(model, dataset, settings) for model in (old, new)]
+    former, latter = (Dictionary(folders.trained_models / dataset.dictionary(key)) for key in keys)
+    known, other = former.products(), set(latter.products())
+    both = [product for product in known if product in other]
+    if not both:
+        raise NotFittedError(f"the dictionaries of {keys[0]} and {keys[1]} have no product in common: fit both anew")
+    tally, most = _Tally(), list[tuple[float, str]]()
+    for done, product in enumerate(both, start=1):
+        sides = [_ids(side.similar(product)[:number]) for side in (former, latter)]
+        share = tally.add(*sides)
+        # The largest go first: of equal ones those that come first by id stay.
+        heapq.heappush(most, (-share, _Backwards(product)))
+        if len(most) > shown:
+            heapq.heappop(most)
+        if not done % TOLD or done == len(both):
+            progress("compared", done, len(both))
+    evaluation, unasked = _evaluated(dataset, settings, [old, new], progress)
+    changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
+    changed = _changes(changes, (former, latter), number, dataset, settings)
+    return Comparison(
+        dataset=dataset.name,
+        old_key=keys[0],
+        new_key=keys[1],
+        number=number,
+        products=len(both),
+        only_old=len(known) - len(both),
+        only_new=len(other) - len(both),
+        overlap=tally.overlap / len(both),
+        same_first=tally.same_first / len(both),
+        histogram=tuple(tally.histogram),
+        changed=changed,
+        evaluation=evaluation,
+        unasked=unasked,
+    )
+
+
+def _changes(
+    products: list[tuple[float, str]],
+    sides: tuple[Dictionary, Dictionary],
+    number: int,
+    dataset: Dataset,
+    settings: Settings,
+) -> list[Change]:
+    """Products, each with its overlap, as people see them: under both models, with texts and pictures."""
+    folders = Folders(settings.root)
+    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
+        records, folder = CatalogueRecords(database), folders.dataset / dataset.name
+
+        def answer(side: Dictionary, product: str) -> Answer:
+            matches = side.similar(product)[:number]
+            pictures = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
+            return Answer(show_product(records, folder, product), matches, pictures)
+
+        return [Change(share, *(answer(side, product) for side in sides)) for share, product in products]
+
+
+def _evaluated(
+    dataset: Dataset, settings: Settings, models: list[ModelChoice], progress: Progress
+) -> tuple[Evaluation | None, str]:
+    """Both models put to the same questions; or why they cannot be."""
+    try:
+        return evaluate(dataset, settings, models, EvaluateOptions(stored_only=True), progress), ""
+    except NotFittedError as error:  # no product with two images, other images, features that have gone
+        return None, str(error)
+
+
+class _Tally:
+    """Sums over products."""
+
+    def __init__(self) -> None:
+        self.overlap = 0.0
+        self.same_first = 0
+        self.histogram = [0] * TENTHS
+
+    def add(self, old: list[str], new: list[str]) -> float:
+        """One product's answers; the share that is the same: of the longer one, 1 where both are empty."""
+        longer = max(len(old), len(new))
+        share = len(set(old) & set(new)) / longer if longer else 1.0
+        self.overlap += share
+        self.same_first += old[:1] == new[:1]
+        self.histogram[min(int(share * TENTHS), TENTHS - 1)] += 1
+        return share
+
+
+class _Backwards(str):
+    """A text that sorts from z to a."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return str.__gt__(self, other)
+
+
+def _key(model: ModelChoice, dataset: Dataset, settings: Settings) -> str:
+    folder = Folders(settings.root).trained_models
+    key = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(folder, dataset, key)).key
+    if not has_dictionary(folder, dataset, key):
+        raise NotFittedError(f"{dataset.name} is not fitted with {model.name}: run fit with that model first")
+    return key
+
+
+def _ids(matches: Sequence[ProductMatch]) -> list[str]:
+    return [match.product_id for match in matches]

@@ -1,0 +1,69 @@
+"""Bars that results have to reach: ``R@1=0.7``, or ``simulated:mAP@R=0.3`` for one protocol."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import UsageError
+from image_similarity.quality.evaluation.metrics import METRICS, NAMES
+from image_similarity.quality.evaluation.names import PROTOCOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from image_similarity.quality.evaluation.results import Result
+
+SPELLED = {spelling.casefold(): metric for metric in METRICS for spelling in (metric, NAMES[metric])}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """``metric`` must be ``value`` or more, for every model; ``protocol`` None: the first that was asked."""
+
+    protocol: str | None
+    metric: str
+    value: float
+
+
+def parse_bar(text: str) -> Bar:
+    """Read ``[protocol:]metric=value``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    left, divider, right = text.partition("=")
+    protocol, colon, metric = left.strip().rpartition(":")
+    try:
+        value = float(right)
+    except ValueError:
+        value = math.nan
+    known = SPELLED.get(metric.strip().casefold())
+    if not divider or known is None or not 0 <= value <= 1 or (colon and protocol.strip() not in PROTOCOLS):
+        raise UsageError(
+            f"{text!r} is no bar: write [protocol:]metric=value, as R@1=0.7; metrics: {', '.join(NAMES.values())}; "
+            f"protocols: {', '.join(PROTOCOLS)}; values 0 to 1"
+        )
+    return Bar(protocol.strip() or None, known, value)
+
+
+def missed(bars: Sequence[Bar], results: Sequence[Result]) -> list[str]:
+    """A sentence for each bar that a model is below.
+
+    Raises:
+        UsageError: a bar is about a protocol that was not asked.
+    """
+    asked = [result.protocol for result in results]
+    sentences = []
+    for bar in bars:
+        protocol = bar.protocol or asked[0]
+        if protocol not in asked:
+            there = ", ".join(dict.fromkeys(asked))
+            raise UsageError(f"there is a bar for {protocol}, which was not asked; asked: {there}")
+        for result in results:
+            value = result.estimates[bar.metric].value
+            if result.protocol == protocol and value < bar.value:
+                name = f"{NAMES[bar.metric]} of {result.model} under {protocol}"
+                sentences.append(f"{name} is {value:.4f}, below {bar.value}")
+    return sentences

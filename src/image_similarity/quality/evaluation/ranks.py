@@ -1,0 +1,204 @@
+"""Where the right answers stand among all answers: exactly, in memory that does not grow with the catalogue.
+
+No ranking is sorted. A right answer's rank is the number of answers that are better, so the scores of a block of
+questions are computed a block of rows at a time and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.packed_scores import SCORE_STEPS
+from image_similarity.quality.evaluation.metrics import Ranks
+from image_similarity.util.memory import let_go
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+QUESTIONS, ITEMS = 256, 2048  # in one block: a few MB of scores
+STEPS = 2 * SCORE_STEPS + 1  # scores are cosines, -1 to 1, and count to six decimals as in every answer
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A block of questions. An item is what is ranked: an image (a row of the gallery) or a product.
+
+    Attributes:
+        names: ``(questions,)``, what asks: rows, photos or products by number.
+        products: ``(questions,)``, the product that each is about: what the bootstrap draws.
+        pictures: ``(pictures, dimension)``, the vectors that ask.
+        picture_starts: ``(questions + 1,)``, whose pictures are whose.
+        right: the items that are right answers, question by question, ascending.
+        right_starts: ``(questions + 1,)``; each question has one right answer or more.
+        own: ``(questions,)``, the item that is no answer, being the question itself; -1 for none.
+        group: ``(questions,)``: items of the same group in ``item_group`` are no answers; 0 leaves all in.
+    """
+
+    names: NDArray[np.intp]
+    products: NDArray[np.intp]
+    pictures: NDArray[np.floating]
+    picture_starts: NDArray[np.intp]
+    right: NDArray[np.intp]
+    right_starts: NDArray[np.intp]
+    own: NDArray[np.intp]
+    group: NDArray[np.integer]
+    item_group: NDArray[np.integer] | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class Scores(Protocol):
+    """The cosines of a block's questions with a run of items."""
+
+    def __len__(self) -> int: ...
+
+    def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
+        """``(questions, end - first)``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The answers to a block of questions, as far as measures and a page need them.
+
+    Attributes:
+        ranks: of the right answers.
+        best: ``(questions,)``, the right answer that stands first.
+        top: ``(questions,)``, the item that stands first; the same where the question is answered.
+    """
+
+    ranks: Ranks
+    best: NDArray[np.intp]
+    top: NDArray[np.intp]
+
+
+class ImageScores:
+    """Each image by itself, by its dot product with the question's picture; of several pictures the best.
+
+    Args:
+        vectors: ``(rows, dimension)``, mapped or in memory.
+    """
+
+    def __init__(self, vectors: NDArray[np.floating]) -> None:
+        self._vectors = vectors
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
+        """``(questions, end - first)``."""
+        scores: NDArray[np.float32] = single(asked.pictures) @ single(self._vectors[first:end]).T
+        let_go(self._vectors[first:end])
+        return _best_picture(scores, asked)
+
+
+class ProductScores:
+    """Each product by its best pair of pictures: the aggregate ``best``.
+
+    Args:
+        vectors: ``(rows, dimension)``, product by product.
+        starts: ``(products + 1,)``, the first row of each.
+    """
+
+    def __init__(self, vectors: NDArray[np.floating], starts: NDArray[np.integer]) -> None:
+        self._vectors, self._starts = vectors, starts
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
+        """``(questions, end - first)``."""
+        bounds = np.asarray(self._starts[first : end + 1])
+        vectors = self._vectors[bounds[0] : bounds[-1]]
+        scores = single(asked.pictures) @ single(vectors).T
+        let_go(vectors)
+        return _best_picture(np.maximum.reduceat(scores, bounds[:-1] - bounds[0], axis=1), asked)
+
+
+def rank(asked: Asked, scores: Scores) -> Ranked:
+    """The exact ranks of a block's right answers; equal scores fall to the smaller item."""
+    place_bits = max(len(scores), 1).bit_length()
+    question_bits = STEPS.bit_length() + place_bits
+    lines = np.repeat(np.arange(len(asked)), np.diff(asked.right_starts))
+    right = _keys(_scores_of_right(asked, scores, lines), asked.right, place_bits)
+    order = np.lexsort((right, lines))
+    right = right[order]
+    top = right[asked.right_starts[:-1]].copy()
+    lowest = right[asked.right_starts[1:] - 1]
+    # One step lower than the worst right answer: what is below cannot be before it, and needs no key.
+    reach = 1 - ((lowest >> place_bits) + 1) / SCORE_STEPS
+    # Question before key in one integer: one search in one sorted list counts for all questions at once.
+    listed = (lines.astype(np.int64) << question_bits) | right
+    better = np.zeros(len(listed), np.int64)
+    for first, end in _blocks(len(scores)):
+        question, keys = _rivals(asked, scores, (first, end), reach.astype(np.float32), place_bits)
+        np.minimum.at(top, question, keys)
+        before = keys < lowest[question]
+        wrong = (question[before].astype(np.int64) << question_bits) | keys[before]
+        better += np.bincount(np.searchsorted(listed, wrong), minlength=len(listed))
+    best = asked.right[order][asked.right_starts[:-1]]
+    ranks = Ranks(asked.right_starts, _summed(better, asked.right_starts))
+    return Ranked(ranks, best, (top & ((1 << place_bits) - 1)).astype(np.intp))
+
+
+def _scores_of_right(asked: Asked, scores: Scores, lines: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Of each right answer, out of the same blocks as its rivals' scores: sums in another order may differ."""
+    found = np.empty(len(asked.right), np.float32)
+    for first, end in _blocks(len(scores)):
+        here = np.flatnonzero((asked.right >= first) & (asked.right < end))
+        if len(here):  # mostly they stand in a block or two
+            found[here] = scores.block(asked, first, end)[lines[here], asked.right[here] - first]
+    return found
+
+
+def _rivals(
+    asked: Asked, scores: Scores, block: tuple[int, int], reach: NDArray[np.float32], place_bits: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """The wrong answers of a block of items that score ``reach`` or more: questions and keys."""
+    first, end = block
+    cosines = scores.block(asked, first, end)
+    near = cosines >= reach[:, None]
+    if asked.item_group is not None:
+        group = asked.group[:, None]
+        near &= (group == 0) | (asked.item_group[None, first:end] != group)
+    lines = np.repeat(np.arange(len(asked)), np.diff(asked.right_starts))
+    for questions, items in ((np.arange(len(asked)), asked.own), (lines, asked.right)):
+        here = (items >= first) & (items < end)
+        near[questions[here], items[here] - first] = False
+    question, column = np.nonzero(near)
+    return question, _keys(cosines[question, column], column + first, place_bits)
+
+
+def _keys(cosines: NDArray[np.float32], items: NDArray[np.intp], place_bits: int) -> NDArray[np.int64]:
+    """Score upside down, then item: the smaller key is the better answer."""
+    below = SCORE_STEPS - np.rint(np.clip(cosines, -1, 1) * SCORE_STEPS).astype(np.int64)
+    keys: NDArray[np.int64] = (below << place_bits) | items
+    return keys
+
+
+def _summed(better: NDArray[np.int64], starts: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Wrong answers before each right one, and the right ones before it."""
+    total = np.cumsum(better)
+    counts = np.diff(starts)
+    before = np.repeat(total[starts[:-1]] - better[starts[:-1]], counts)
+    ranks: NDArray[np.int64] = total - before + np.arange(len(better)) - np.repeat(starts[:-1], counts)
+    return ranks
+
+
+def _best_picture(scores: NDArray[np.float32], asked: Asked) -> NDArray[np.float32]:
+    if len(scores) == len(asked):
+        return scores
+    best: NDArray[np.float32] = np.maximum.reduceat(scores, asked.picture_starts[:-1], axis=0)
+    return best
+
+
+def _blocks(items: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, items, ITEMS):
+        yield first, min(first + ITEMS, items)

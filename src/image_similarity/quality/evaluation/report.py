@@ -1,0 +1,123 @@
+"""What an evaluation is asked for, and what it found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from image_similarity.quality.evaluation.results import Result
+    from image_similarity.quality.evaluation.sides import Cost
+    from image_similarity.quality.evaluation.worst import Miss
+    from image_similarity.types import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What to ask.
+
+    ``protocols``: names of :data:`~image_similarity.quality.evaluation.names.PROTOCOLS`; empty: all that can be asked.
+    ``labels``: a table of right answers. ``own_out``: the attribute whose own value is left out; None: the colour.
+    ``stored_only``: ask with the stored features alone, so that no network is needed.
+    """
+
+    protocols: Sequence[str] = ()
+    labels: str | Path | None = None
+    own_out: str | None = None
+    simulated: int = 200
+    most_images: int = 10_000
+    """That ask with one image left out; of more, whole products by chance."""
+    stored_only: bool = False
+    seed: int = 0
+    worst: int = 6
+    """Failures of each model and protocol that are told of."""
+
+
+STANDARD = EvaluateOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was found out: protocol by protocol, in each the models in the order asked for.
+
+    ``skipped``: why a protocol was not asked, by its name. ``failures``: photos that could not be used. ``notes``: what
+    to know before believing the figures.
+    """
+
+    dataset: str
+    seed: int
+    images: int
+    products: int
+    costs: Sequence[Cost]
+    results: Sequence[Result]
+    worst: Sequence[Sequence[Miss]]
+    """Of each result."""
+    abouts: Mapping[str, str]
+    """What each protocol asks, in a sentence."""
+    skipped: Mapping[str, str]
+    failures: Sequence[Failure]
+    notes: Sequence[str] = ()
+
+    @property
+    def model_key(self) -> str:
+        """The first model's."""
+        return self.results[0].model_key
+
+    @property
+    def questions(self) -> int:
+        """How many questions the first protocol asked."""
+        return self.results[0].questions
+
+    @property
+    def r_at_1(self) -> float:
+        """The first model's under the first protocol."""
+        return self.results[0].estimates["r_at_1"].value
+
+    @property
+    def r_at_5(self) -> float:
+        """The first model's under the first protocol."""
+        return self.results[0].estimates["r_at_5"].value
+
+    @property
+    def r_at_10(self) -> float:
+        """The first model's under the first protocol."""
+        return self.results[0].estimates["r_at_10"].value
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: the first result's shares, then everything."""
+        first = self.results[0]
+        results = [
+            {**result.as_dict(), "worst": [miss.as_dict() for miss in misses]}
+            for result, misses in zip(self.results, self.worst, strict=True)
+        ]
+        return {
+            "model_key": self.model_key,
+            "images": self.images,
+            "questions": self.questions,
+            **{metric: estimate.value for metric, estimate in first.estimates.items()},
+            "protocol": first.protocol,
+            "dataset": self.dataset,
+            "products": self.products,
+            "seed": self.seed,
+            "models": [each.as_dict() for each in self.costs],
+            "results": results,
+            "skipped": dict(self.skipped),
+            "notes": list(self.notes),
+            "failures": [
+                {name: getattr(each, name) for name in ("stage", "reason", "product_id", "image_id", "location")}
+                for each in self.failures
+            ],
+        }
+
+    def write_html(self, path: Path, command: str = "") -> None:
+        """One page: the tables, quality against speed, and the pictures of the worst failures.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        from image_similarity.quality.evaluation.page import write_page
+
+        write_page(self, path, command)

@@ -1,0 +1,73 @@
+"""What a protocol found out about models side by side: measures, how sure they are, and where each failed most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.quality.adaptation.validation import Estimate
+from image_similarity.quality.evaluation.intervals import STANDARD, Bootstrap, intervals
+from image_similarity.quality.evaluation.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from image_similarity.quality.evaluation.protocols import Outcome
+
+Estimates = dict[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One model under one protocol.
+
+    ``estimates`` by measure (``r_at_1``, ``r_at_5``, ``r_at_10``, ``map_at_r``, ``mrr``); ``difference`` is to the
+    first model, question by question, and None for the first itself.
+    """
+
+    protocol: str
+    title: str
+    model: str
+    model_key: str
+    questions: int
+    products: int
+    estimates: Mapping[str, Estimate]
+    difference: Mapping[str, Estimate] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        sides = {"metrics": self.estimates, "difference": self.difference}
+        plain = {
+            name: None if side is None else {metric: each.as_dict() for metric, each in side.items()}
+            for name, side in sides.items()
+        }
+        named = {name: getattr(self, name) for name in ("protocol", "title", "model", "model_key")}
+        return {**named, "questions": self.questions, "products": self.products, **plain}
+
+
+def side_by_side(
+    outcomes: Sequence[Outcome], bootstrap: Bootstrap = STANDARD
+) -> list[tuple[Estimates, Estimates | None]]:
+    """The measures of each model, and its difference to the first, with intervals over the same draws of products.
+
+    Args:
+        outcomes: of the models, which were asked the same questions in the same order; one or more questions.
+        bootstrap: how to draw.
+    """
+    first = outcomes[0].values
+    columns = [outcome.values for outcome in outcomes] + [outcome.values - first for outcome in outcomes[1:]]
+    means, ends = intervals(np.column_stack(columns), outcomes[0].products, bootstrap)
+    figures = [Estimate(*map(float, each)) for each in zip(means, *ends, strict=True)]
+    width = len(METRICS)
+    each = [dict(zip(METRICS, figures[at : at + width], strict=True)) for at in range(0, len(figures), width)]
+    return list(zip(each[: len(outcomes)], [None, *each[len(outcomes) :]], strict=True))
+
+
+def worst(outcome: Outcome, count: int) -> list[int]:
+    """The questions whose right answer stands lowest, at most one of each product, worst first; by place."""
+    order = np.lexsort((np.arange(len(outcome.first)), -outcome.first))
+    order = order[outcome.first[order] > 0]
+    _, once = np.unique(outcome.products[order], return_index=True)
+    return [int(question) for question in order[np.sort(once)[:count]]]

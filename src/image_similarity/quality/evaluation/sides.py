@@ -1,0 +1,104 @@
+"""The models of an evaluation, side by side on the same images, and what each costs."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from image_similarity.errors import NotFittedError
+from image_similarity.quality.evaluation.protocols import Catalogue
+from image_similarity.search.chosen import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.index.stored_index import StoredIndex
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.search.chosen import Chosen, Embedder, Squares
+    from image_similarity.settings import Settings
+    from image_similarity.store.database import Database
+    from image_similarity.types import Progress
+
+SPEED_SECONDS, SPEED_IMAGES = 1.0, 256  # long enough for a figure to the first two digits
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One model and the index that answers for it."""
+
+    label: str
+    asked: Chosen
+    stored: StoredIndex
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The images that answer."""
+        grouping = self.stored.grouping
+        return Catalogue(self.stored.features.vectors, grouping.row_product, grouping.starts)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a model costs. ``images_per_second`` is of the network alone, on this machine; None: not measured."""
+
+    model: str
+    model_key: str
+    dimension: int
+    bytes_per_product: float
+    images_per_second: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+def open_sides(
+    models: Sequence[ModelChoice], database: Database, dataset: Dataset, settings: Settings, progress: Progress
+) -> list[Side]:
+    """The models' indexes, all of the same images.
+
+    Raises:
+        NotFittedError: no features of a model, or of other images than the first model's.
+    """
+    sides = []
+    for choice in models:
+        asked = chosen(choice, database, dataset, settings)
+        sides.append(Side(label(choice.name), asked, asked.index(database, settings, progress=progress)))
+    first, *others = sides
+    for side in others:
+        if not np.array_equal(first.stored.identities, side.stored.identities):
+            counts = (f"{each.label} has {len(each.stored.identities)}" for each in (first, side))
+            raise NotFittedError(
+                f"the models have features of other images of {dataset.name} ({', '.join(counts)}): run fit with "
+                "both, last with the one that has fewer, then compare them"
+            )
+    return sides
+
+
+def label(name: str) -> str:
+    """A model's name for tables and plots: of the path of a description, the file's own name."""
+    return re.sub(r"[^+*\s]*[/\\]", "", name).replace(".toml", "")
+
+
+def cost(side: Side, embedder: Embedder | None, squares: Sequence[Squares]) -> Cost:
+    """What a model costs, its speed on these pictures where there are any."""
+    vectors = side.stored.features.vectors
+    speed = _speed(embedder, squares) if embedder is not None and squares else None
+    products = max(1, len(side.stored.grouping.products))
+    return Cost(side.label, side.asked.key, int(vectors.shape[1]), vectors.nbytes / products, speed)
+
+
+def _speed(embedder: Embedder, squares: Sequence[Squares]) -> float:
+    embedder.each(squares[:1])  # what is done once is no cost of an image
+    done, started = 0, time.perf_counter()
+    while True:
+        embedder.each(squares)
+        done += len(squares)
+        taken = time.perf_counter() - started
+        if taken > SPEED_SECONDS or done >= SPEED_IMAGES:
+            return done / max(taken, 1e-9)

@@ -1,0 +1,79 @@
+"""The worst failures of a model, as people want to see them: what asked, what came first, and what was right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from image_similarity.quality.evaluation import names
+from image_similarity.quality.evaluation.results import worst
+from image_similarity.search.answer import Shown, show_product
+from image_similarity.types import Product
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from image_similarity.quality.evaluation.plans import Plan
+    from image_similarity.quality.evaluation.protocols import Outcome
+    from image_similarity.quality.evaluation.sides import Side
+    from image_similarity.store.records import CatalogueRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A question that was not answered first. ``seed`` is what a simulated photo was made with, of ``asked.picture``.
+
+    ``first`` stood first and is wrong; ``best`` is the right answer that stood highest, at ``rank`` from 1.
+    """
+
+    asked: Shown
+    seed: int | None
+    first: Shown
+    best: Shown
+    rank: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        sides = (("asked", self.asked), ("first", self.first), ("right", self.best))
+        shown = {name: {"product_id": each.product.product_id, "picture": each.picture} for name, each in sides}
+        return {"rank": self.rank, "photo_seed": self.seed, **shown}
+
+
+@dataclass(frozen=True, slots=True)
+class Shower:
+    """Finds the pictures and the texts of rows and products."""
+
+    records: CatalogueRecords
+    folder: Path
+
+    def row(self, side: Side, row: int) -> Shown:
+        """One image."""
+        features = side.stored.features
+        return show_product(self.records, self.folder, features.product_ids[row], features.image_ids[row])
+
+    def product(self, side: Side, product: int) -> Shown:
+        """One product, with its first picture."""
+        return show_product(self.records, self.folder, side.stored.grouping.products[product])
+
+
+def worst_misses(plan: Plan, side: Side, outcome: Outcome, count: int, shower: Shower) -> list[Miss]:
+    """The questions whose right answer stands lowest, at most one of each product, worst first."""
+    shown = shower.product if plan.of_products else shower.row
+    misses = []
+    for question in worst(outcome, count):
+        asked, seed = _asked(plan, side, outcome, question, shower)
+        first, best = shown(side, int(outcome.top[question])), shown(side, int(outcome.best[question]))
+        misses.append(Miss(asked, seed, first, best, int(outcome.first[question]) + 1))
+    return misses
+
+
+def _asked(plan: Plan, side: Side, outcome: Outcome, question: int, shower: Shower) -> tuple[Shown, int | None]:
+    name = int(outcome.names[question])
+    if plan.of_products:
+        return shower.product(side, name), None
+    if plan.protocol.name == names.SIMULATED.name:
+        return shower.row(side, plan.photos.rows[name]), plan.photos.seeds[name]
+    if plan.protocol.name == names.PHOTOS.name:
+        path = plan.photos.paths[name]
+        return Shown(Product(path.name), str(path)), None
+    return shower.row(side, name), None

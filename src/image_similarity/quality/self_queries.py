@@ -1,0 +1,162 @@
+"""A catalogue's own pictures as questions whose answers are known: as they are, and as simulated photos."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.errors import ImageError
+from image_similarity.images.decode import decode, read_bytes
+from image_similarity.images.plain_ground import on_plain_ground
+from image_similarity.images.simulated_photo import STANDARD, simulated_photo
+from image_similarity.neighbours.float16 import single
+from image_similarity.ranking.aggregate import rank_products
+from image_similarity.ranking.gallery import Question
+from image_similarity.search.calibration.questions import DEPTH, Questions
+from image_similarity.types import Progress, no_progress
+from image_similarity.util.processors import processors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from image_similarity.ranking.gallery import Gallery
+    from image_similarity.search.chosen import Chosen, Squares
+    from image_similarity.settings import Settings
+    from image_similarity.store.records import CatalogueRecords
+
+    Rows = NDArray[np.intp]
+
+LEAVE_ONE_OUT, SIMULATED = "leave one image out", "simulated photos"
+AT_ONCE = 32  # pictures
+MOST_TURNS = 4  # photos of one picture, where a catalogue has few
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A picture of the catalogue by its row, and one of the photos made of it."""
+
+    row: int
+    turn: int
+    plain: bool
+    photo: Squares
+    photo_plain: bool
+
+
+@dataclass(slots=True)
+class Asker:
+    """Asks a dataset with its own pictures.
+
+    ``turned`` makes vectors of the gallery out of those that the model gives. ``unread`` are the ids of the pictures
+    that could not be read any more. A photo that the model makes nothing of does not ask.
+    """
+
+    gallery: Gallery
+    model: Chosen
+    settings: Settings
+    records: CatalogueRecords
+    folder: Path
+    turned: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors
+    unread: list[str] = field(default_factory=list)
+
+    def questions(self, rows: Rows, turns: int = 1, progress: Progress = no_progress) -> dict[str, Questions]:
+        """The questions of each kind, by its name; none where no picture can be read.
+
+        Args:
+            rows: rows of the gallery, one of each picture that is to ask.
+            turns: how many photos of each picture ask.
+            progress: told how many photos have been made.
+        """
+        wanted = [(int(row), turn) for turn in range(turns) for row in rows]
+        asking: list[_Asking] = []
+        photos = []
+        embedder = self.model.load(self.settings, progress)
+        with ThreadPoolExecutor(processors()) as pool:
+            for start in range(0, len(wanted), AT_ONCE):
+                # The store is asked here, by the thread that opened it; the pool only decodes.
+                chunk = [(*each, self._location(each[0])) for each in wanted[start : start + AT_ONCE]]
+                taken = [each for each in pool.map(self._taken, chunk) if each]
+                vectors = embedder.each([each.photo for each in taken])
+                seen = [
+                    (each, row) for each, row in zip(taken, vectors, strict=True) if not isinstance(row, ImageError)
+                ]
+                if seen:
+                    photos.append(self.turned(np.stack([row for _, row in seen])))
+                asking += [each for each, _ in seen]
+                progress("calibrate", min(start + AT_ONCE, len(wanted)), len(wanted))
+        if not asking:
+            return {}
+        own = np.array([each.row for each in asking], np.intp)
+        plain, photo_plain = np.array([(each.plain, each.photo_plain) for each in asking], bool).T
+        once = np.array([each.turn == 0 for each in asking])  # as it is, a picture asks once
+        kinds = {
+            LEAVE_ONE_OUT: self._asked(own[once], self.gallery.features.vectors[own[once]], plain[once], itself=False),
+            SIMULATED: self._asked(own, np.concatenate(photos), photo_plain, itself=True),
+        }
+        return {name: questions for name, questions in kinds.items() if len(questions)}
+
+    def _location(self, row: int) -> Path | None:
+        image = self.records.image(self.gallery.features.image_ids[row])
+        if image is None:
+            return None
+        return self.folder / image.image_id if image.is_remote else Path(image.location)
+
+    def _taken(self, picture: tuple[int, int, Path | None]) -> _Asking | None:
+        row, turn, path = picture
+        side = max(STANDARD.side, self.model.at_least or 0)  # as large as the photo, however small the network's input
+        try:
+            if path is None:
+                raise ImageError("read", "not in the catalogue")
+            data = read_bytes(path, self.settings.max_file_bytes)
+            image = decode(data, max_pixels=self.settings.max_pixels, at_least=side)
+        except ImageError:
+            if not turn:
+                self.unread.append(self.gallery.features.image_ids[row])
+            return None
+        photo = simulated_photo(image, row * MOST_TURNS + turn)
+        return _Asking(row, turn, on_plain_ground(image), self.model.squares(photo), on_plain_ground(photo))
+
+    def _asked(self, rows: Rows, vectors: NDArray[np.floating], plain: NDArray[np.bool_], *, itself: bool) -> Questions:
+        """Ask with pictures of the catalogue. ``itself``: whether the picture of the row is an answer too."""
+        products = np.asarray(self.gallery.row_product)[rows].astype(np.intp)
+        own = np.array([self._own(row, vector, itself) for row, vector in zip(rows, vectors, strict=True)])
+        asked = [Question([""], vector[None], int(at)) for vector, at in zip(vectors, products, strict=True)]
+        found = rank_products(self.gallery, asked, DEPTH, "best")
+        others = np.array([[match.score for match in matches] for matches in found], np.float64)
+        lone = np.isneginf(own)  # the only picture of its product finds nothing, itself left out
+        everything = Questions(products, own, others, plain, np.ones(len(rows)))
+        return everything.of(~lone)
+
+    def _own(self, row: int, vector: NDArray[np.floating], itself: bool) -> float:
+        """The best score of the row's product."""
+        rows = self.gallery.rows_of(int(self.gallery.row_product[row]))
+        scores = single(self.gallery.features.vectors[rows]) @ single(vector)
+        if not itself:
+            same = np.asarray(self.gallery.row_image[rows]) == self.gallery.row_image[row]
+            scores = np.where(same, -np.inf, scores)
+        return round(float(scores.max()), 6)
+
+
+def sampled_rows(gallery: Gallery, pictures: int, seed: int) -> Rows:
+    """One row for each picture that is to ask: of every product one by chance, then a second, until there are enough.
+
+    Args:
+        gallery: whose rows.
+        pictures: how many at most.
+        seed: of chance.
+    """
+    random = np.random.default_rng(seed)
+    images = np.asarray(gallery.row_image)
+    first = np.flatnonzero(np.diff(images, prepend=-1))  # of its views the image as it is comes first
+    shuffled = random.permutation(first)
+    products = np.asarray(gallery.row_product)[shuffled]
+    order = np.argsort(products, kind="stable")
+    sizes = np.bincount(products[order])
+    turn = np.empty(len(first), np.intp)
+    turn[order] = np.arange(len(first)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(shuffled[np.argsort(turn, kind="stable")[:pictures]]).astype(np.intp)

@@ -1,0 +1,55 @@
+"""Answers out of two galleries that share no product: a catalogue as it was indexed, and what has changed since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from image_similarity.neighbours.row_sets import Masked
+from image_similarity.ranking.aggregate import rank_products
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from image_similarity.ranking.gallery import Gallery, Question
+    from image_similarity.types import ProductMatch, RowSet
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A gallery, and which of its rows may be found; None: all."""
+
+    gallery: Gallery
+    allowed: RowSet | None = None
+
+    def only(self, passing: RowSet | None) -> Part:
+        """The same, of the rows that pass something else too."""
+        if passing is None:
+            return self
+        if self.allowed is None:
+            return replace(self, allowed=passing)
+        return replace(self, allowed=Masked(passing.mask() & self.allowed.mask()))
+
+
+def rank_both(parts: Sequence[Part], questions: Sequence[Sequence[Question]], number: int) -> list[list[ProductMatch]]:
+    """As :func:`~image_similarity.ranking.aggregate.rank_products` by the best pair, over all parts together.
+
+    Args:
+        parts: no product has rows that are allowed in two of them.
+        questions: for each part, the same questions in the same order: only ``own`` differs.
+        number: products wanted for each question.
+    """
+    answers = [
+        rank_products(part.gallery, asked, number, "best", part.allowed)
+        for part, asked in zip(parts, questions, strict=True)
+    ]
+    if len(answers) == 1:
+        return answers[0]
+    return [
+        [replace(match, rank=rank) for rank, match in enumerate(sorted(found, key=_order)[:number], start=1)]
+        for found in (sum(of_parts, start=list["ProductMatch"]()) for of_parts in zip(*answers, strict=True))
+    ]
+
+
+def _order(match: ProductMatch) -> tuple[float, str]:
+    return -(match.score or 0.0), match.product_id

@@ -1,0 +1,74 @@
+"""A calibration's file: small JSON, beside the features, for one model and the views that it was measured with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from image_similarity.errors import StoreError
+from image_similarity.search.calibration.probabilities import Calibration, Surety
+from image_similarity.util.files import replacing
+from image_similarity.util.sealed_json import read_sealed, sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT = 1
+AGAIN = "Run calibrate again"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCalibration:
+    """A calibration as it is kept.
+
+    Attributes:
+        calibration: the curves.
+        model_key: the model whose scores they are of.
+        generation: of the features, when it was measured.
+        facts: how it was measured, and how good it is; plain values.
+    """
+
+    calibration: Calibration
+    model_key: str
+    generation: int
+    facts: Mapping[str, Any]
+
+
+def write_calibration(path: Path, kept: KeptCalibration) -> None:
+    """Put a calibration in place of the one before, in one step.
+
+    Raises:
+        OutputError: it cannot be written; the one before stays.
+    """
+    record = {
+        "format": FORMAT,
+        "model": kept.model_key,
+        "generation": kept.generation,
+        "facts": dict(kept.facts),
+        "plain": kept.calibration.plain.as_dict(),
+        "scene": kept.calibration.scene.as_dict(),
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(sealed(record), encoding="utf-8")
+
+
+def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:
+    """The calibration of a model; None where there is none.
+
+    Raises:
+        StoreError: the file is damaged, or of another model.
+    """
+    try:
+        record = read_sealed(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error}. {AGAIN}") from error
+    if record.get("format") != FORMAT or record.get("model") != model_key:
+        raise StoreError(f"{path} is no calibration of {model_key} of format {FORMAT}. {AGAIN}")
+    try:
+        curves = [Surety.from_dict(record[name]) for name in ("plain", "scene")]
+        return KeptCalibration(Calibration(*curves), model_key, int(record["generation"]), dict(record["facts"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged: {error}. {AGAIN}") from error

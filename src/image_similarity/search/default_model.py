@@ -1,0 +1,94 @@
+"""Which model a dataset is asked with where nobody names one; another takes its place in one step, and may go back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from image_similarity.errors import NotFittedError, StoreError
+from image_similarity.models.mixture import Expression
+from image_similarity.models.table import DEFAULT_CHOICE, DEFAULT_MODEL, expression_of
+from image_similarity.search.chosen import chosen_by_dictionary
+from image_similarity.search.similar import has_dictionary
+from image_similarity.settings import Folders
+from image_similarity.util.files import replacing
+from image_similarity.util.sealed_json import read_sealed, sealed
+
+if TYPE_CHECKING:
+    from image_similarity.dataset import Dataset
+    from image_similarity.models.choice import ModelChoice
+    from image_similarity.settings import Settings
+
+REMEMBERED = 10  # models that were in use before
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """A dataset's model, and those that were in use before, latest first."""
+
+    dataset: str
+    model: str
+    before: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+def model_in_use(dataset: Dataset, settings: Settings) -> InUse:
+    """The model that a dataset is asked with: the one that :func:`use` named, else the first version's.
+
+    Raises:
+        StoreError: the file that says so is damaged.
+    """
+    path = in_use_file(dataset, settings)
+    try:
+        kept = read_sealed(path)
+        return InUse(dataset.name, str(kept["model"]), tuple(str(each) for each in kept["before"]))
+    except FileNotFoundError:
+        return InUse(dataset.name, DEFAULT_MODEL)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} cannot be read: {error}. Run use again, or remove the file") from error
+
+
+def use(dataset: Dataset, settings: Settings, model: ModelChoice = DEFAULT_CHOICE) -> InUse:
+    """Ask a dataset with this model from now on, wherever none is named. Any earlier one may be used again.
+
+    Raises:
+        NotFittedError: the dataset has no dictionary of this model: it is fitted first, while the other one answers.
+        UsageError, ModelError: there is no such model.
+        OutputError: it cannot be written; the one before stays.
+    """
+    folder = Folders(settings.root).trained_models
+    asked = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(folder, dataset, key))
+    if not has_dictionary(folder, dataset, asked.key):
+        raise NotFittedError(
+            f"{dataset.name} is not fitted with {model.name}: run fit with that model first; the model in use goes on "
+            "answering meanwhile"
+        )
+    try:
+        former = model_in_use(dataset, settings)
+        known = [former.model, *former.before] if in_use_file(dataset, settings).exists() else []
+    except StoreError:  # damaged: what was before is lost, what is asked for now is not
+        known = []
+    name = _anywhere(expression_of(model))
+    before = [each for each in known if each != name][:REMEMBERED]
+    now = InUse(dataset.name, name, tuple(before))
+    with replacing(in_use_file(dataset, settings)) as temporary:
+        temporary.write_text(sealed({"model": name, "before": before}), encoding="utf-8")
+    return now
+
+
+def in_use_file(dataset: Dataset, settings: Settings) -> Path:
+    """Where it is kept which model that is; there is none before the first :func:`use`."""
+    return settings.root / "in_use" / f"{dataset.label}.json"
+
+
+def _anywhere(expression: Expression) -> str:
+    """The expression with the paths of descriptions made whole: it is read from other folders too."""
+    terms = []
+    for part in expression.parts:
+        name = str(Path(part.name).resolve()) if part.name.endswith(".toml") else part.name
+        terms.append(name if part.weight == 1 else f"{part.weight:g}*{name}")
+    return "+".join([*terms, *(["adapted"] if expression.adapted else [])])

@@ -1,0 +1,105 @@
+"""Is this it? What a search adds to its matches where the dataset has been calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.errors import NotFittedError, StoreError, UsageError
+from image_similarity.search.calibration.file import KeptCalibration, read_calibration
+from image_similarity.search.calibration.questions import DEPTH
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.settings import Settings
+    from image_similarity.types import ProductMatch
+
+AGGREGATE = "best"  # whose scores are calibrated
+OLDER = "the probabilities were measured before the catalogue changed: run calibrate again"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Matches with their probabilities. ``no_match`` is None where nobody can say."""
+
+    matches: list[ProductMatch]
+    no_match: bool | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Says how sure matches are, where a calibration is at hand."""
+
+    kept: KeptCalibration | None
+    min_match: float | None = None
+    note: str = ""
+
+    @property
+    def depth(self) -> int:
+        """How many products it needs to see, however few are wanted."""
+        return 0 if self.kept is None else DEPTH
+
+    def __call__(self, matches: list[ProductMatch], plain: bool, number: int) -> Judged:
+        """The first ``number`` matches, best first, less those below the least probability; and whether none is left.
+
+        Args:
+            matches: best first, :attr:`depth` of them or all that there are.
+            plain: whether the photo is on a plain ground.
+            number: how many are wanted.
+        """
+        if self.kept is None:
+            return Judged(matches[:number], None, self.note)
+        scores = np.array([[match.score for match in matches]], np.float64)
+        likely = self.kept.calibration.probabilities(scores, np.array([plain]))[0] if matches else []
+        sure = [replace(match, probability=round(float(p), 4)) for match, p in zip(matches, likely, strict=True)]
+        least = 0.0 if self.min_match is None else self.min_match
+        left = [match for match in sure[:number] if (match.probability or 0) >= least]
+        notes = [self.note]
+        if sure and not left:
+            nearest = sure[0]
+            notes.insert(0, f"no match: the nearest, {nearest.product_id}, is it with {nearest.probability:.0%}")
+        return Judged(left, not left, "; ".join(note for note in notes if note))
+
+
+def judge(path: Path, key: str, generation: int, aggregate: str, min_match: float | None) -> Judge:
+    """What says how sure matches of an index are.
+
+    Args:
+        path: where its calibration is kept, if there is one.
+        key: the model's.
+        generation: of the index.
+        aggregate: how the matches are scored.
+        min_match: the least probability, 0..1; None: all matches.
+
+    Raises:
+        UsageError: ``min_match`` is no probability, or the aggregate's scores are not those that were calibrated.
+        NotFittedError: ``min_match`` needs a calibration and there is none.
+        StoreError: ``min_match`` needs a calibration and it is damaged.
+    """
+    if min_match is not None and not 0 <= min_match <= 1:
+        raise UsageError(f"`min_match` is a probability from 0 to 1, not {min_match}")
+    if aggregate != AGGREGATE:
+        if min_match is not None:
+            raise UsageError(f"`min_match` knows the scores of `aggregate` {AGGREGATE} only, not of {aggregate}")
+        return Judge(None)
+    try:
+        kept = read_calibration(path, key)
+    except StoreError as error:
+        if min_match is not None:
+            raise
+        return Judge(None, note=str(error))
+    if kept is None and min_match is not None:
+        raise NotFittedError(
+            f"`min_match` needs to know how sure a score is (there is no {path}): run image-similarity calibrate first"
+        )
+    return Judge(kept, min_match, OLDER if kept and kept.generation != generation else "")
+
+
+def calibration_file(settings: Settings, dataset: Dataset, key: str, views: int) -> Path:
+    """Where a dataset's calibration of a model is kept: for one view or for six, whose scores differ."""
+    return settings.root / "calibrated" / dataset.label / f"{key}-{views}.json"

@@ -1,0 +1,41 @@
+"""Heat laid over a photo: what carried the match keeps its colours under a glow, the rest steps back."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from image_similarity.search.occlusion import spread
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GLOW = np.array([[255, 214, 64], [255, 122, 24], [214, 24, 48]], np.float32)  # from warm to hot
+PALE = 0.72  # how far the cold parts go towards white
+STRONGEST = 0.55  # of the glow, over the photo
+START, CLEAR = 0.45, 0.6  # heat from which on it glows, and from which on the photo is clear
+QUALITY = 78
+
+
+def overlay(picture: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
+    """The photo with the heat of its patches ``(GRID, GRID)``, 0..1."""
+    warmth = spread(heat, picture.size)[..., None]
+    warmth /= max(float(warmth.max()), 1e-6)
+    photo = np.asarray(picture, np.float32)
+    grey = np.asarray(ImageOps.grayscale(picture), np.float32)[..., None]
+    cold = grey + PALE * (255 - grey)
+    mixed = cold + (photo - cold) * np.minimum(warmth / CLEAR, 1) ** 1.5
+    hot = np.clip((warmth - START) / (1 - START), 0, 1)
+    colour = np.stack([np.interp(hot[..., 0], [0, 0.5, 1], GLOW[:, channel]) for channel in range(3)], axis=-1)
+    glowing = mixed + (colour - mixed) * (STRONGEST * hot)
+    return Image.fromarray(np.clip(glowing, 0, 255).astype(np.uint8))
+
+
+def as_jpeg(picture: Image.Image) -> bytes:
+    """The bytes of a small picture for a page."""
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY, optimize=True)
+    return file.getvalue()

@@ -1,0 +1,56 @@
+"""Another colour, same thing; same colour, another thing: the question's parts weighed anew, the index as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from image_similarity.errors import UsageError
+from image_similarity.search.explanation import parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from image_similarity.search.chosen import Chosen
+
+    Floats = NDArray[np.float32]
+
+Like = Literal["shape", "colour"]
+LIKES: tuple[Like, ...] = ("shape", "colour")
+OF_COLOUR = ("colour", "layout")
+"""The parts that see colours: the model ``colour``, and two of the three that ``colour-shape`` is made of. A network is
+taken for one that sees things."""
+
+
+def weighing(like: Like | None, model: Chosen) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
+    """What turns a question's vectors ``(n, dimension)`` so that only its shape or only its colour counts.
+
+    The parts of an index's vectors stand side by side, so a part of the question that is left out is left out of every
+    score; the others are scaled so that the question itself would score 1.
+
+    Raises:
+        UsageError: the model has no such part, or its parts were turned into each other by what was learned.
+    """
+    if like is None:
+        return lambda vectors: vectors
+    if like not in LIKES:
+        raise UsageError(f"`like` is {' or '.join(LIKES)}, not {like!r}")
+    if model.learned is not None:
+        raise UsageError(f"`like` needs the parts of {model.name} apart: leave +adapted out")
+    counted = np.zeros(sum(spec.dimension for spec in model.specs), np.float32)
+    for name, place in parts_of(model):
+        counted[place] = (name in OF_COLOUR) == (like == "colour")
+    if not counted.any():
+        better = f"{model.name}+0.2*colour" if like == "colour" else f"{model.name}+colour-shape"
+        raise UsageError(f"no part of {model.name} sees {like}: fit with `model` {better!r}")
+
+    def weighed(vectors: NDArray[np.floating]) -> Floats:
+        kept = vectors.astype(np.float32) * counted
+        energies = np.square(kept).sum(axis=1, keepdims=True)
+        turned: Floats = kept / np.maximum(energies, np.finfo(np.float32).tiny)
+        return turned
+
+    return weighed

@@ -1,0 +1,55 @@
+"""The models that answer at one moment; the first answers where a request names none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from image_similarity.service.answering.served_model import ServedModel
+    from image_similarity.types import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """What a request takes hold of once: it never changes, whatever takes a place in the next one."""
+
+    models: tuple[ServedModel, ...]
+
+    def model(self, name: str | None) -> ServedModel:
+        """The model of a name; the first where none is named.
+
+        Raises:
+            UsageError: there is no such one.
+        """
+        for model in self.models:
+            if name in (None, model.name):
+                return model
+        known = ", ".join(model.name for model in self.models)
+        raise UsageError(f"there is no model {name!r} here: use {known}")
+
+    @property
+    def specs(self) -> list[ModelSpec]:
+        """The records of all models that a new picture needs features of, each once."""
+        specs = {spec.key: spec for model in self.models for spec in model.chosen.specs}
+        return list(specs.values())
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The views that features are kept of: those of the model that has most."""
+        return max((model.state.views for model in self.models), key=len)
+
+    def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+        """Of a picture that is put: its views ``(views, size, size, 3)`` to vectors, by each model's key."""
+        vectors: dict[str, NDArray[np.float32]] = {}
+        for model in self.models:
+            missing = {key: pixels[key] for key in model.embedder.models if key not in vectors}
+            vectors.update(model.embed_views(missing))
+        return vectors

@@ -1,0 +1,131 @@
+"""Everything that the service holds open, made in one order and closed in the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from image_similarity.fitting.upsert import remove_unnamed
+from image_similarity.service.answering.model_switch import Succession
+from image_similarity.service.answering.refresh import Upkeep
+from image_similarity.service.background import Health
+from image_similarity.service.errors import BusyError, NotThereError
+from image_similarity.service.guards.addresses import Trusted
+from image_similarity.service.guards.decoding import Decoding, LargeError
+from image_similarity.service.guards.fetching import FetchLimits
+from image_similarity.service.guards.load_shedding import FULL
+from image_similarity.service.storage.bulk_imports import Imports
+from image_similarity.service.storage.feedback import MarkBook
+from image_similarity.service.storage.query_photos import Photos
+from image_similarity.service.storage.store_threads import Store
+from image_similarity.service.storage.thumbnails import Pictures
+from image_similarity.types import Progress, no_progress
+from image_similarity.util.files import remove_leftovers
+from image_similarity.util.processors import processors
+
+if TYPE_CHECKING:
+    from image_similarity.service.answering.served_models import Lineup
+    from image_similarity.service.options import ServiceOptions
+    from image_similarity.settings import Settings
+
+T = TypeVar("T")
+MOST_LARGE = 8  # threads, and processes, for large pictures
+HALF_WRITTEN = 10.0  # seconds: what another service beside this one writes is written sooner
+
+
+class Desk:
+    """What the routes work with. Close it at the end.
+
+    Raises:
+        NotFittedError: the dataset is not fitted, or not with one of the models.
+        WeightsError, ModelError: a model cannot be had.
+        StoreError: the store is damaged, locked or full.
+    """
+
+    def __init__(self, options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> None:
+        pictures = Pictures(settings.max_pixels)  # the shop's own, whatever strangers may send
+        settings = replace(settings, max_pixels=min(settings.max_pixels, settings.service_max_pixels))
+        self.options, self.settings, self.dataset = options, settings, options.dataset
+        self.health = Health()
+        self.store = Store(self.dataset, settings)
+        self.store.begin(lambda database: remove_unnamed(database, settings))
+        for kept in ("photos", "labels", "imports"):
+            remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
+        self._succession = Succession(options, settings, self.store.settle, progress)
+        self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
+        self.pictures = pictures
+        self.marks = MarkBook(settings.root / "labels" / self.dataset.label)
+        self.imports = Imports(settings.root / "imports" / self.dataset.label)
+        self.fetching = FetchLimits(
+            most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
+        )
+        self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent, self.health)
+        self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
+        self._large = ThreadPoolExecutor(min(processors(), MOST_LARGE), thread_name_prefix="large pictures")
+        self.decoding = Decoding(options.decoding_bytes, patience=options.patience)
+        self.searching = 0
+        """Searches that are being answered or wait."""
+        self.upkeep.start()
+
+    def close(self) -> None:
+        """Finish what was begun and let everything go."""
+        self.upkeep.stop()
+        self._succession.close()
+        self.decoding.close()
+        self._pool.shutdown()
+        self._large.shutdown()
+        self.store.close()
+
+    @property
+    def lineup(self) -> Lineup:
+        """The models that answer now. What has to fit together takes hold of it once."""
+        return self._succession.now
+
+    async def work(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do something that takes a processor's time, in a thread: decoding, for one, within its limits.
+
+        What comes upon a large picture is begun again among others of the kind, in threads that nobody else needs.
+
+        Raises:
+            BusyError: there is no room for so large a picture just now.
+        """
+
+        def within(large: bool) -> T:
+            with self.decoding.within(large=large):
+                return work(*arguments)
+
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, within, False)
+        except LargeError:
+            return await loop.run_in_executor(self._large, within, True)
+
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
+        """One search more.
+
+        Raises:
+            BusyError: there are as many as there may be.
+        """
+        if self.searching >= self.options.queue:
+            raise BusyError(FULL)
+        self.searching += 1
+        try:
+            yield
+        finally:
+            self.searching -= 1
+
+
+def found(value: T | None, what: str) -> T:
+    """A value that is there.
+
+    Raises:
+        NotThereError: it is not.
+    """
+    if value is None:
+        raise NotThereError(f"there is no {what}")
+    return value

@@ -1,1 +1,0 @@
-"""What the service keeps beside its answers: the store's threads, photos, marks, bulk imports."""

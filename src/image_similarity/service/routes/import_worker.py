@@ -1,0 +1,146 @@
+"""Carries bulk imports out, one after the other, while searches are answered: one product at a time, as a put is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
+from image_similarity.images.decode import decode
+from image_similarity.images.spooled_file import Picture, bytes_of
+from image_similarity.images.unreachable_hosts import Hosts
+from image_similarity.images.urls import AddressError, target
+from image_similarity.service import schemas
+from image_similarity.service.errors import BusyError, ServiceError
+from image_similarity.service.guards.fetching import FetchError, NobodyError
+from image_similarity.service.routes.picture_source import picture_bytes
+from image_similarity.service.routes.upsert import Wanted, put_once
+
+if TYPE_CHECKING:
+    from image_similarity.service.app_state import Desk
+    from image_similarity.service.storage.bulk_imports import Todo
+
+CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
+AT_A_TIME = 8  # products whose pictures are fetched together
+PAUSE = 1  # seconds, where there is no room for a picture
+IMPORTS = "carrying out imports"
+LOG = logging.getLogger(__name__)
+
+
+class Importer:
+    """A task of the event loop. Start it there; it begins with what a former process left."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._hosts = Hosts()
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._wanted.set()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End; what is not done is gone on with by the next process."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def look_now(self) -> None:
+        """There is a new import."""
+        self._wanted.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                for job_id in await asyncio.to_thread(self._desk.imports.unfinished):
+                    await self._finish(job_id)
+                self._desk.health.well(IMPORTS)
+            except Exception as error:  # whatever it is: the imports after it are carried out
+                await asyncio.sleep(self._desk.health.ill(IMPORTS, error))
+                self._wanted.set()
+
+    async def _finish(self, job_id: str) -> None:
+        """Carry one import out, or say that it cannot be."""
+        try:
+            await self._carry_out(job_id)
+        except Exception as error:  # of this import: the next one may go well
+            LOG.exception("the import %s cannot go on", job_id)
+            await asyncio.to_thread(self._desk.imports.mark, job_id, "failed", _public(error))
+
+    async def _carry_out(self, job_id: str) -> None:
+        imports = self._desk.imports
+        await asyncio.to_thread(imports.mark, job_id, "running")
+        while todo := await asyncio.to_thread(imports.todo, job_id, AT_A_TIME):
+            await asyncio.gather(*(self._put(job_id, each) for each in todo))
+        await asyncio.to_thread(imports.mark, job_id, "done")
+
+    async def _put(self, job_id: str, todo: Todo) -> None:
+        product, failures, files = todo.product, list[schemas.JobFailure](), list[Picture]()
+        for number, image in enumerate(product.images or ()):
+            try:
+                data = await self._picture(image)
+                await self._desk.work(_check, data, self._desk.settings.max_pixels)
+                files.append(data)
+            except BusyError:  # it is still to be done, by the next process if need be
+                await asyncio.sleep(PAUSE)
+                return
+            except (ImageError, UsageError, ServiceError, MemoryError) as error:
+                failures.append(_failure(product, image.address or f"image {number + 1}", error))
+        put, repaired = bool(files) or not product.images, 0
+        if put:
+            change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
+            try:
+                done = await put_once(self._desk, Wanted(product.product_id, change, files or None))
+                repaired = done.repaired
+            except BusyError:
+                await asyncio.sleep(PAUSE)
+                return
+            except (ImageError, UsageError, ServiceError, MemoryError) as error:
+                failures.append(_failure(product, "", error))
+                put = False
+        await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put, repaired=repaired)
+
+    async def _picture(self, image: schemas.Image) -> Picture:
+        """A picture's bytes; not asked for where nobody reaches its host at present."""
+        host = _host_of(image)
+        reason = self._hosts.why_not(host)
+        if reason is not None:
+            raise FetchError(f"{reason} So were other pictures of {host}; this one was not asked for.")
+        try:
+            data = await picture_bytes(self._desk, image)
+        except NobodyError as error:
+            self._hosts.unreached(host, error.reason)
+            raise
+        except FetchError:
+            self._hosts.answered(host)
+            raise
+        self._hosts.answered(host)
+        return data
+
+
+def _host_of(image: schemas.Image) -> str:
+    try:
+        return target(image.address or "").netloc.decode("ascii")
+    except AddressError:
+        return ""
+
+
+def _check(data: Picture, max_pixels: int) -> None:
+    decode(bytes_of(data), max_pixels=max_pixels, at_least=CHECKED_SIDE)
+
+
+def _failure(product: schemas.BulkProduct, image: str, error: ImageSimilarityError | MemoryError) -> schemas.JobFailure:
+    if isinstance(error, MemoryError):
+        error = ImageError("decode", "it takes more memory than there is")
+    stage = error.stage if isinstance(error, ImageError) else "list"
+    reason = error.reason if isinstance(error, ImageError) else str(error)
+    return schemas.JobFailure(product_id=product.product_id, image=image, stage=stage, reason=reason)
+
+
+def _public(error: Exception) -> str:
+    return str(error) if isinstance(error, UsageError) else "the store or the disk is out of reach: see the log"

@@ -1,0 +1,145 @@
+"""A product put, once: what the route, and every product of a bulk import, comes down to."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Self
+
+from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, put_product
+from image_similarity.images.spooled_file import Picture, digest_of
+from image_similarity.service.errors import ConflictError, UnusableError
+from image_similarity.service.guards.access import key_name
+from image_similarity.service.routes.picture_source import picture_bytes
+from image_similarity.store.idempotency import Answered, ClashError, Requests
+from image_similarity.types import Product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import Request
+
+    from image_similarity.service import schemas
+    from image_similarity.service.answering.served_models import Lineup
+    from image_similarity.service.app_state import Desk
+    from image_similarity.store.database import Database
+
+RESERVED = "/similar"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A product as it is to be.
+
+    ``files``: the bytes of its pictures, where they came with the request; those that ``change`` names are fetched when
+    it is known that the request was not carried out before. Without either it keeps those that it has.
+    """
+
+    product_id: str
+    change: schemas.ProductChange
+    files: Sequence[Picture] | None = None
+
+    @property
+    def product(self) -> Product:
+        """As the store takes it. An empty attribute is one that it has not."""
+        attributes = {name: value for name, value in self.change.attributes.items() if value}
+        return Product(self.product_id, self.change.title, self.change.description, attributes)
+
+    def content(self) -> bytes:
+        """What tells two requests apart: what they say, whatever is behind an address by now."""
+        return b"".join(digest_of(part) for part in (self.change.model_dump_json().encode(), *(self.files or ())))
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A request's idempotency key, and whose it is: two clients may choose the same."""
+
+    text: str
+    owner: str = ""
+
+    @classmethod
+    def of(cls, request: Request, text: str | None) -> Self | None:
+        """That of a request, where it gives one."""
+        return None if text is None else cls(text, key_name(request.scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A product was put: ``status`` is 201 where it is new, else 200; so many of its pictures were ``repaired``."""
+
+    status: int
+    repaired: int = 0
+
+
+async def put_once(desk: Desk, wanted: Wanted, key: Key | None = None) -> Done:
+    """Put a product, once for each key.
+
+    Raises:
+        ImageError: a picture cannot be used.
+        ConflictError: the key stands for another request.
+        UnusableError: the id is one that no address leads to.
+        UsageError, StoreError, OutputError: as :func:`~image_similarity.fitting.upsert.put_product`.
+    """
+    if wanted.product_id.endswith(RESERVED):
+        raise UnusableError(f"an id cannot end in {RESERVED}: its address is that of a product's similar ones")
+    once = request_of(key, "PUT", wanted.product_id, wanted.content())
+    before = await desk.store.read(lambda database: done_before(database, once))
+    if before is not None:
+        return Done(before.status, before.repaired)
+    done, files = None, wanted.files
+    if files is None and wanted.change.images is not None:
+        files = [await picture_bytes(desk, each) for each in wanted.change.images]
+    while done is None:
+        lineup = desk.lineup
+        pictures = None if files is None else [await _embedded(desk, lineup, data) for data in files]
+        done = await desk.store.write(partial(_put, desk, lineup, wanted, pictures, once))
+    desk.upkeep.look_now()
+    return done
+
+
+def _put(
+    desk: Desk,
+    lineup: Lineup,
+    wanted: Wanted,
+    pictures: Sequence[EmbeddedPicture] | None,
+    once: Answered | None,
+    database: Database,
+) -> Done | None:
+    """None where other models answer by now, whose features are to be put too."""
+    there = done_before(database, once)  # sent twice at once
+    if there is not None:
+        return Done(there.status, there.repaired)
+    if lineup is not desk.lineup:
+        return None
+    repaired = len({digest_of(each.picture.data) for each in pictures or () if each.picture.repaired})
+    once = None if once is None else replace(once, repaired=repaired)
+    new = put_product(database, desk.settings, wanted.product, pictures, lineup.views, once)
+    return Done(201 if new else 200, repaired)
+
+
+async def _embedded(desk: Desk, lineup: Lineup, data: Picture) -> EmbeddedPicture:
+    picture = await desk.work(new_picture, data, lineup.specs, lineup.views, desk.settings.max_pixels)
+    vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
+    return EmbeddedPicture(picture, vectors)
+
+
+def request_of(key: Key | None, method: str, product_id: str, content: bytes) -> Answered | None:
+    """A request as it is remembered; None where it has no key."""
+    if key is None:
+        return None
+    digest = sha256(f"{method} {product_id}\0".encode() + content).digest()
+    return Answered(f"{key.owner}\n{key.text}", digest)
+
+
+def done_before(database: Database, once: Answered | None) -> Answered | None:
+    """The request with its answer, where it was carried out before.
+
+    Raises:
+        ConflictError: its key stands for another request.
+    """
+    try:
+        return None if once is None else Requests(database).find(once)
+    except ClashError:
+        raise ConflictError("this Idempotency-Key was given with another request before") from None

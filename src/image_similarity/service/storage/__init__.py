@@ -1,0 +1,1 @@
+"""What the service keeps beside its answers: photos, feedback, bulk imports, the store's threads."""

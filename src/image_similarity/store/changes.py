@@ -1,0 +1,182 @@
+"""Single products put and taken away, each in one transaction, and a log of them: what an older index does not know."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from image_similarity.images.views import SIX_VIEWS
+from image_similarity.store.features import FeatureStore
+from image_similarity.store.idempotency import Requests
+from image_similarity.store.owners import Owners
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from image_similarity.store.database import Database
+    from image_similarity.store.features import FeatureRow
+    from image_similarity.store.idempotency import Answered
+    from image_similarity.types import CatalogueImage, Product
+
+REMEMBERED = 100_000
+"""Changes that the log keeps; an index that is older than all of them is built anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """What has changed since an index was built.
+
+    ``products``: those that were put or taken away one by one. ``others``: whether anything else changed too, which
+    only a new index can tell. ``change``: the number of the latest change that is counted.
+    """
+
+    products: frozenset[str]
+    others: bool
+    change: int
+
+
+class ProductChanges:
+    """The products of one dataset, changed one by one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._store, self._owners = FeatureStore(database), Owners(database)
+
+    def put(
+        self,
+        product: Product,
+        images: Sequence[CatalogueImage] | None,
+        rows: Mapping[str, Iterable[FeatureRow]],
+        once: Answered | None = None,
+    ) -> bool:
+        """Put a product: its texts, and where they are given its pictures in place of those before.
+
+        Args:
+            product: as it is to be.
+            images: all of its pictures; None: those that it has.
+            rows: by the key of each model, the features of all views of these pictures.
+            once: the request that this is, to be remembered with its status: 201 where the product is new, else 200.
+
+        Returns:
+            Whether the product is new.
+
+        Raises:
+            StoreError: the file is locked, damaged, or the disk is full; nothing has changed then.
+        """
+        tables = self._database
+        with tables.writing() as connection, _logged(self._database, product.product_id):
+            known = self._image_ids(connection, product.product_id)
+            self._owners.note(connection, product.product_id, "put")
+            if images is not None:
+                self._switch_off(connection, set(known) - {image.image_id for image in images})
+                connection.executemany(
+                    f"INSERT OR REPLACE INTO {tables.images} VALUES (?, ?, ?, ?)",
+                    ((each.image_id, each.product_id, each.location, _json(each.attributes)) for each in images),
+                )
+                for key, of_model in rows.items():
+                    for row in of_model:
+                        self._store.put_row(connection, row, key)
+            connection.execute(
+                f"INSERT OR REPLACE INTO {tables.products} VALUES (?, ?, ?, ?)",
+                (product.product_id, product.title, product.description, _json(product.attributes)),
+            )
+            if once is not None:
+                status = HTTPStatus.OK if known else HTTPStatus.CREATED
+                Requests(tables).remember(connection, replace(once, status=int(status)))
+            return not known
+
+    def remove(self, product_id: str, once: Answered | None = None) -> bool:
+        """Take a product away; False where there is none. ``once``: as :meth:`put` has it, with 204.
+
+        Raises:
+            StoreError: as :meth:`put`.
+        """
+        tables = self._database
+        with tables.writing() as connection:
+            known = self._image_ids(connection, product_id)
+            if not known and not self._has_texts(connection, product_id):
+                return False
+            with _logged(tables, product_id):
+                self._switch_off(connection, known)
+                self._owners.note(connection, product_id, "deleted")
+                connection.execute(f"DELETE FROM {tables.products} WHERE item_id = ?", (product_id,))
+            if once is not None:
+                Requests(tables).remember(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))
+            return True
+
+    def add_features(self, product_id: str, rows: Mapping[str, Iterable[FeatureRow]]) -> bool:
+        """More features of pictures that a product has, by the key of each model; False where it no longer has any.
+
+        Raises:
+            StoreError: as :meth:`put`.
+        """
+        with self._database.writing() as connection:
+            known = set(self._image_ids(connection, product_id))
+            current = [(key, row) for key, some in rows.items() for row in some if row.image.image_id in known]
+            if current:
+                with _logged(self._database, product_id):
+                    for key, row in current:
+                        self._store.put_row(connection, row, key)
+            return bool(current)
+
+    def since(self, change: int, generation: int) -> Lag:
+        """What has changed since an index was built at a change and a generation. One state, where inside one."""
+        query = f"SELECT number, before, after, items FROM {self._database.changes} WHERE number > ? ORDER BY number"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (change,)).fetchall()
+        at, others = generation, False
+        products = set[str]()
+        for _, before, after, items in rows:
+            others = others or before != at  # something came between, or the log has forgotten it
+            at = after
+            products.update(json.loads(items))
+        others = others or at != self._database.generation()
+        return Lag(frozenset(products), others, rows[-1][0] if rows else change)
+
+    def _image_ids(self, connection: sqlite3.Connection, product_id: str) -> list[str]:
+        query = f"SELECT image_id FROM {self._database.images} WHERE item_id = ?"
+        return [image_id for (image_id,) in connection.execute(query, (product_id,))]
+
+    def _has_texts(self, connection: sqlite3.Connection, product_id: str) -> bool:
+        query = f"SELECT 1 FROM {self._database.products} WHERE item_id = ?"
+        return connection.execute(query, (product_id,)).fetchone() is not None
+
+    def _switch_off(self, connection: sqlite3.Connection, image_ids: Iterable[str]) -> None:
+        """Pictures that are no longer shown. Their features stay, as those of a catalogue's pictures that go."""
+        for image_id in image_ids:
+            connection.execute(f"DELETE FROM {self._database.images} WHERE image_id = ?", (image_id,))
+            connection.executemany(
+                f"UPDATE {self._database.features} SET active = 0 WHERE id = ?",
+                ((f"{image_id},{view}",) for view in SIX_VIEWS),
+            )
+
+
+@contextmanager
+def _logged(database: Database, product_id: str) -> Iterator[None]:
+    """Inside a transaction: what the block does is one change of one product."""
+    before = database.generation()
+    database.changed()
+    yield
+    cursor = database.connection.execute(
+        f"INSERT INTO {database.changes} (before, after, items) VALUES (?, ?, ?)",
+        (before, database.generation(), json.dumps([product_id], ensure_ascii=False)),
+    )
+    forgotten = (cursor.lastrowid or 0) - REMEMBERED
+    database.connection.execute(f"DELETE FROM {database.changes} WHERE number <= ?", (forgotten,))
+
+
+def last_change(database: Database) -> int:
+    """The number of the latest change of a dataset; 0 where there was none, or its tables are of an earlier version."""
+    try:
+        (number,) = database.connection.execute(f"SELECT coalesce(max(number), 0) FROM {database.changes}").fetchone()
+    except sqlite3.OperationalError:  # no such table
+        return 0
+    return int(number)
+
+
+def _json(attributes: Mapping[str, str]) -> str:
+    return json.dumps(dict(attributes), ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,335 @@
+"""The feature store: one row a view, one column a model, in the SQLite table ``features_{DATASET}``."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from image_similarity.errors import NotFittedError
+from image_similarity.store import codec
+from image_similarity.store.owners import Owners
+from image_similarity.store.schema import marks, quoted
+from image_similarity.types import CatalogueImage, Features, ModelSpec
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from image_similarity.store.database import Database
+
+TWINS_REMEMBERED = 4096  # contents: a megabyte
+KEPT = 1000  # rows of images that have gone, however few are in use
+# An id is `image,view`, and no view's code has a comma.
+IMAGE_OF_ID = "substr(id, 1, length(id) - length(view) - 1)"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """One view of one image, ready to be stored."""
+
+    image: CatalogueImage
+    view: str
+    digest: bytes  # of the image file's bytes
+    white_background: bool
+    vector: bytes  # see codec
+
+
+class FeatureStore:
+    """The features of one dataset. Every method that writes is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._table, self._owners = database.features, Owners(database)
+        self._twins: dict[tuple[str, bytes, str], str] = {}  # model, digest, view: a row that had such features
+
+    def add_model(self, spec: ModelSpec) -> None:
+        """Make sure that there is a column for a model's features."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO models VALUES (?, ?, ?, ?)",
+                (spec.key, spec.dimension, spec.name, json.dumps(asdict(spec), sort_keys=True)),
+            )
+            if spec.key not in self.models():
+                connection.execute(f"ALTER TABLE {self._table} ADD COLUMN {column_of(spec.key)} BLOB")
+
+    def models(self) -> list[str]:
+        """The keys of the models that this dataset has a column for."""
+        with self._database.reading() as connection:
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({self._table})")]
+        return sorted(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
+
+    def missing(
+        self, images: Sequence[tuple[CatalogueImage, bytes]], model_key: str, views: Sequence[str]
+    ) -> list[bool]:
+        """For each image with its digest, whether any of its views has no features yet under this model.
+
+        An image whose content is known under another name gets a copy of those features: nothing is computed twice.
+        """
+        with self._database.writing() as connection:
+            return [self._is_missing(connection, image, digest, model_key, views) for image, digest in images]
+
+    def put(self, rows: Iterable[FeatureRow], model_key: str) -> None:
+        """Store features, all or none. Rows of an earlier content of the same image go.
+
+        A vector that is there already stays: one content has one vector, and an index may carry it over.
+        """
+        with self._database.writing() as connection:
+            self._database.changed()
+            for row in rows:
+                self.put_row(connection, row, model_key)
+
+    def switch(self) -> None:
+        """Switch on the rows of sound images that this run saw, and off all others; ids of products follow.
+
+        Images of products that were put stay as they are, and products that were deleted meanwhile stay away.
+        """
+        sound = f"({IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE sound))"
+        with self._database.writing() as connection:
+            self._take_images_over(connection)
+            switched = connection.execute(
+                f"UPDATE {self._table} SET active = {sound} "
+                f"WHERE active != {sound} AND {IMAGE_OF_ID} NOT IN {self._owners.held}"
+            )
+            moved = connection.execute(
+                f"UPDATE {self._table} SET item_id = images.item_id FROM {self._database.images} AS images "
+                f"WHERE images.image_id = {IMAGE_OF_ID} AND {self._table}.item_id != images.item_id"
+            )
+            if switched.rowcount or moved.rowcount:
+                self._database.changed()
+
+    def matrix(self, model_key: str, views: Sequence[str]) -> Features:
+        """The active features of a model, sorted by product, image and view.
+
+        Raises:
+            NotFittedError: there are none.
+            StoreError: a stored vector is damaged.
+        """
+        dimension = self.dimension(model_key)
+        condition = f"active AND {column_of(model_key)} NOT NULL AND view IN ({marks(views)})"
+        with self._database.reading_one_state() as connection:
+            (count,) = connection.execute(
+                f"SELECT count(*) FROM {self._table} WHERE {condition}", tuple(views)
+            ).fetchone()
+            if not count:
+                raise self.not_fitted(model_key)
+            image_ids, product_ids, codes = list[str](), list[str](), list[str]()
+            vectors = np.empty((count, dimension), codec.DTYPE)
+            rows = connection.execute(
+                f"SELECT {IMAGE_OF_ID}, item_id, view, {column_of(model_key)} FROM {self._table} "
+                f"WHERE {condition} ORDER BY 2, 1, 3 LIMIT {count}",
+                tuple(views),
+            )
+            for position, (image_id, product_id, view, blob) in enumerate(rows):
+                image_ids.append(image_id)
+                product_ids.append(product_id)
+                codes.append(view)
+                vectors[position] = codec.decode(blob, dimension)
+        return Features(image_ids, product_ids, codes, vectors)
+
+    def has(self, model_key: str) -> bool:
+        """Whether any active image has features of a model."""
+        if model_key not in self.models():
+            return False
+        with self._database.reading() as connection:
+            condition = f"active AND {column_of(model_key)} NOT NULL"
+            return connection.execute(f"SELECT 1 FROM {self._table} WHERE {condition} LIMIT 1").fetchone() is not None
+
+    def lacking(
+        self, model_key: str, views: Sequence[str], folder: str, after: str, number: int
+    ) -> list[tuple[str, str, str]]:
+        """Images of the present catalogue whose files are in a folder and that have no features of a model, or not all.
+
+        Args:
+            model_key: of a model that the dataset has a column for.
+            views: that there should be features of.
+            folder: where the files are.
+            after: an image id; only those that come after it are listed.
+            number: of images at most.
+
+        Returns:
+            Image id, product id and location, sorted by the first.
+        """
+        beginning = f"{folder}{os.sep}"
+        ids = ", ".join("image_id || ',' || ?" for _ in views)
+        query = (
+            f"SELECT image_id, item_id, location FROM {self._database.images} "
+            f"WHERE image_id > ? AND substr(location, 1, ?) = ? AND ? > (SELECT count(*) FROM {self._table} "
+            f"WHERE id IN ({ids}) AND {column_of(model_key)} NOT NULL) ORDER BY image_id LIMIT ?"
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query, (after, len(beginning), beginning, len(views), *views, number)).fetchall()
+
+    def views(self, model_key: str) -> set[str]:
+        """The views that active images have features of under a model."""
+        if model_key not in self.models():
+            return set()
+        with self._database.reading() as connection:
+            return {
+                view
+                for (view,) in connection.execute(
+                    f"SELECT DISTINCT view FROM {self._table} WHERE active AND {column_of(model_key)} NOT NULL"
+                )
+            }
+
+    def _is_missing(
+        self,
+        connection: sqlite3.Connection,
+        image: CatalogueImage,
+        digest: bytes,
+        model_key: str,
+        views: Sequence[str],
+    ) -> bool:
+        column = column_of(model_key)
+        ids = [_row_id(image.image_id, view) for view in views]
+        (known,) = connection.execute(
+            f"SELECT count(*) FROM {self._table} WHERE id IN ({marks(ids)}) AND digest = ? AND {column} NOT NULL",
+            (*ids, digest),
+        ).fetchone()
+        if known == len(views):
+            return False
+        twins = [self._twin(connection, digest, model_key, view) for view in views]
+        if None in twins:
+            return True
+        self._database.changed()
+        for view, twin in zip(views, twins, strict=True):
+            if twin is not None:
+                self.put_row(connection, FeatureRow(image, view, digest, bool(twin[0]), twin[1]), model_key)
+        return False
+
+    def _twin(
+        self, connection: sqlite3.Connection, digest: bytes, model_key: str, view: str
+    ) -> tuple[int, bytes] | None:
+        """One row's background and features, of the very same content; thousands may have it, and one is enough."""
+        column, asked = column_of(model_key), (model_key, digest, view)
+        query = f"SELECT white_background, {column}, id FROM {self._table} WHERE {{}} = ? AND {column} NOT NULL"
+        row = None
+        if (known := self._twins.get(asked)) is not None:
+            row = connection.execute(f"{query.format('id')} AND digest = ?", (known, digest)).fetchone()
+        if row is None:
+            row = connection.execute(f"{query.format('digest')} AND view = ? LIMIT 1", (digest, view)).fetchone()
+        if row is None:
+            return None
+        if len(self._twins) >= TWINS_REMEMBERED:
+            self._twins.clear()
+        self._twins[asked] = row[2]
+        return row[0], row[1]
+
+    def put_row(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
+        """Store one row, inside a transaction of the caller's, who says that something changed."""
+        image_id, product_id, column = row.image.image_id, row.image.product_id, column_of(model_key)
+        active = self._may_be_found(connection, row.image)
+        if active is None:
+            return
+        # `-` is the character after `,`: the range holds the rows `image,...`, and names that go on after a comma.
+        connection.execute(
+            f"DELETE FROM {self._table} WHERE id >= ? AND id < ? AND {IMAGE_OF_ID} = ? AND digest != ?",
+            (f"{image_id},", f"{image_id}-", image_id, row.digest),
+        )
+        connection.execute(
+            f"INSERT INTO {self._table} (id, item_id, view, white_background, active, digest, {column}) "
+            f"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            f"item_id = excluded.item_id, active = excluded.active, "
+            f"{column} = coalesce({self._table}.{column}, excluded.{column})",
+            (
+                _row_id(image_id, row.view),
+                product_id,
+                row.view,
+                int(row.white_background),
+                active,
+                row.digest,
+                row.vector,
+            ),
+        )
+
+    def _may_be_found(self, connection: sqlite3.Connection, image: CatalogueImage) -> bool | None:
+        """Whether a row of an image that is stored now is switched on; None: another product has the image by now.
+
+        A fit may store what was put otherwise, or deleted, after it had read its catalogue.
+        """
+        if not self._owners.of([image.product_id]):
+            query = f"SELECT 1 FROM {self._database.images} WHERE image_id = ? AND item_id != ? AND item_id IN "
+            taken = connection.execute(query + self._owners.put, (image.image_id, image.product_id)).fetchone()
+            return None if taken else True
+        query = f"SELECT 1 FROM {self._database.images} WHERE image_id = ? AND item_id = ?"
+        return connection.execute(query, (image.image_id, image.product_id)).fetchone() is not None
+
+    def _take_images_over(self, connection: sqlite3.Connection) -> None:
+        """Bring the images that a run saw into the dataset, but none of a product that is not the catalogue's now."""
+        images = self._database.images
+        connection.execute(
+            f"DELETE FROM temp.seen WHERE item_id IN {self._owners.overridden} OR image_id IN {self._owners.held}"
+        )
+        ((differ,),) = connection.execute(
+            f"SELECT EXISTS (SELECT 1 FROM temp.seen AS seen JOIN {images} AS images USING (image_id) "
+            "WHERE images.attributes != seen.attributes)"
+        )
+        if differ:
+            self._database.changed()
+        connection.execute(
+            f"INSERT INTO {images} SELECT image_id, item_id, location, attributes FROM temp.seen WHERE true "
+            "ON CONFLICT (image_id) DO UPDATE SET item_id = excluded.item_id, location = excluded.location, "
+            "attributes = excluded.attributes WHERE (item_id, location, attributes) "
+            "!= (excluded.item_id, excluded.location, excluded.attributes)"
+        )
+
+    def forget_old(self) -> None:
+        """Features of images that have gone are kept for their return: as many rows as are in use, or a thousand.
+
+        Of more, those go that were stored first.
+        """
+        table = self._table
+        with self._database.writing() as connection:
+            ((rows, gone),) = connection.execute(
+                f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {table} WHERE active = 0)"
+            )
+            extra = gone - max(rows - gone, KEPT)
+            if extra > 0:
+                connection.execute(
+                    f"DELETE FROM {table} WHERE rowid IN "
+                    f"(SELECT rowid FROM {table} WHERE active = 0 ORDER BY rowid LIMIT ?)",
+                    (extra,),
+                )
+
+    def dimension(self, model_key: str) -> int:
+        """How many numbers a vector of a model has.
+
+        Raises:
+            NotFittedError: this dataset has no features of the model.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT dimension FROM models WHERE key = ?", (model_key,)).fetchone()
+        if row is None or model_key not in self.models():
+            raise self.not_fitted(model_key)
+        return int(row[0])
+
+    def not_fitted(self, model_key: str) -> NotFittedError:
+        """The error of a model that this dataset has no features of, or none of its present images."""
+        keys = self.models()
+        in_use = keys if model_key not in keys else [each for each in keys if each != model_key and self.has(each)]
+        known = ", ".join(in_use) or "none yet"
+        name = self._database.dataset.name
+        if model_key in keys:
+            return NotFittedError(
+                f"no image that the dataset {name} has now has features of {model_key} (images have some of: {known}): "
+                "the fit with it broke off, its images are gone or all of them failed. Run fit with that model again, "
+                "and look at what failures lists"
+            )
+        return NotFittedError(
+            f"the dataset {name} has no features of {model_key} (of: {known}): run fit with that model first"
+        )
+
+
+PREFIX = "features_"
+
+
+def column_of(model_key: str) -> str:
+    """The column of a model's features, quoted."""
+    return quoted(PREFIX + model_key)
+
+
+def _row_id(image_id: str, view: str) -> str:
+    return f"{image_id},{view}"

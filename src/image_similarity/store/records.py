@@ -1,0 +1,220 @@
+"""What the catalogue said, kept beside the features: images, products' texts, failures of the latest runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal
+
+from image_similarity.store.owners import Owners
+from image_similarity.store.schema import marks
+from image_similarity.types import CatalogueImage, Failure, Product
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from image_similarity.store.database import Database
+
+Job = Literal["extract", "fit"]
+
+
+class CatalogueRecords:
+    """The catalogue's side of a dataset's tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._owners = database, Owners(database)
+        # A catalogue may be larger than memory, so what a run has seen is kept on disk too.
+        database.connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS seen "
+            "(image_id TEXT PRIMARY KEY, item_id TEXT, location TEXT, attributes TEXT, sound INTEGER) WITHOUT ROWID"
+        )
+        database.connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS listed "
+            "(item_id TEXT PRIMARY KEY, title TEXT, description TEXT, attributes TEXT)"
+        )
+
+    def claim(self, images: Iterable[CatalogueImage]) -> list[CatalogueImage | None]:
+        """Note images of this run. For each, the image that has its id already, or None.
+
+        New ones are in the dataset at once; what changes of others does so at the end of the run.
+        """
+        with self._database.writing() as connection:
+            return [self._claim(connection, image) for image in images]
+
+    def unsound(self, images: Iterable[CatalogueImage]) -> None:
+        """Note images of this run that could not be used; what is stored of them will be switched off."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "UPDATE temp.seen SET sound = 0 WHERE image_id = ?", ((image.image_id,) for image in images)
+            )
+
+    def list_products(self, products: Iterable[Product]) -> None:
+        """Note the products' texts of this run."""
+        with self._database.reading() as connection:
+            connection.execute("BEGIN")  # of the temporary table alone: nobody waits while a catalogue is read
+            try:
+                connection.execute("DELETE FROM temp.listed")
+                connection.executemany(
+                    "INSERT OR REPLACE INTO temp.listed VALUES (?, ?, ?, ?)",
+                    ((p.product_id, p.title, p.description, _json(p.attributes)) for p in products),
+                )
+            finally:
+                connection.execute("COMMIT")
+
+    def forget_gone(self, products: Iterable[Product] | None = None) -> None:
+        """End a run: images that it did not see go, and the products' texts are replaced.
+
+        Products that were put stay as they are, and those that were deleted while it ran stay away.
+
+        Args:
+            products: as :meth:`list_products` takes them; None: it was told already.
+        """
+        tables, put = self._database, self._owners.put
+        if products is not None:
+            self.list_products(products)
+        with tables.writing() as connection:
+            connection.execute(
+                f"DELETE FROM {tables.images} "
+                f"WHERE image_id NOT IN (SELECT image_id FROM temp.seen) AND item_id NOT IN {put}"
+            )
+            connection.execute(f"DELETE FROM temp.listed WHERE item_id IN {self._owners.overridden}")
+            if self._attributes_differ(connection):
+                tables.changed()
+            connection.execute(
+                f"DELETE FROM {tables.products} WHERE item_id NOT IN {put} "
+                "AND (item_id, title, description, attributes) NOT IN "
+                "(SELECT item_id, title, description, attributes FROM temp.listed)"
+            )
+            connection.execute(f"INSERT OR IGNORE INTO {tables.products} SELECT * FROM temp.listed")
+
+    def record_failures(self, job: Job, failures: Iterable[Failure]) -> None:
+        """Keep the failures of a job's latest run in place of the run's before."""
+        with self._database.writing() as connection:
+            connection.execute(f"DELETE FROM {self._database.failures} WHERE job = ?", (job,))
+            connection.executemany(
+                f"INSERT INTO {self._database.failures} VALUES (?, ?, ?, ?, ?, ?)",
+                ((job, f.stage, f.reason, f.product_id, f.image_id, f.location) for f in failures),
+            )
+
+    def product(self, product_id: str) -> Product:
+        """A product's texts; empty ones where the catalogue had none."""
+        (product,) = self.products([product_id])
+        return product
+
+    def products(self, product_ids: Sequence[str]) -> list[Product]:
+        """The texts of some thousands of products at most, in their order; see :meth:`product`."""
+        query = f"SELECT * FROM {self._database.products} WHERE item_id IN ({marks(product_ids)})"
+        with self._database.reading() as connection:
+            known = {row[0]: row for row in connection.execute(query, product_ids)}
+        return [_product(known.get(product_id, (product_id,))) for product_id in product_ids]
+
+    def image(self, image_id: str) -> CatalogueImage | None:
+        """One image of the present catalogue."""
+        return self._first("image_id = ?", image_id)
+
+    def first_image(self, product_id: str) -> CatalogueImage | None:
+        """The picture that stands for a product: its first by id."""
+        return self._first("item_id = ?", product_id)
+
+    def sound_images_of(self, product_id: str) -> list[CatalogueImage]:
+        """Those of a product's pictures that could be used."""
+        tables = self._database
+        query = (
+            f"SELECT images.* FROM {tables.images} AS images WHERE item_id = ? AND EXISTS "
+            f"(SELECT 1 FROM {tables.features} WHERE id = images.image_id || ',000' AND active) ORDER BY image_id"
+        )
+        with tables.reading() as connection:
+            return [_image(row) for row in connection.execute(query, (product_id,))]
+
+    def is_there(self, product_id: str) -> bool:
+        """Whether the present catalogue has a product: its texts, or a picture of it."""
+        tables = self._database
+        query = (
+            f"SELECT EXISTS (SELECT 1 FROM {tables.images} WHERE item_id = ?1) "
+            f"OR EXISTS (SELECT 1 FROM {tables.products} WHERE item_id = ?1)"
+        )
+        with tables.reading() as connection:
+            return bool(connection.execute(query, (product_id,)).fetchone()[0])
+
+    def product_ids(self, prefix: str, after: str, number: int) -> list[str]:
+        """The first ids after ``after``, sorted, of products whose id or title begins with ``prefix``, in any case."""
+        tables = self._database
+        begins = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        some = "ORDER BY item_id LIMIT ?3"  # of each, along its index: the rest is never read
+        query = (
+            f"SELECT item_id FROM (SELECT DISTINCT item_id FROM {tables.images} "
+            f"WHERE item_id > ?1 AND item_id LIKE ?2 ESCAPE '\\' {some}) "
+            f"UNION SELECT item_id FROM (SELECT item_id FROM {tables.products} "
+            f"WHERE item_id > ?1 AND (item_id LIKE ?2 ESCAPE '\\' OR title LIKE ?2 ESCAPE '\\') {some}) {some}"
+        )
+        with tables.reading() as connection:
+            return [item_id for (item_id,) in connection.execute(query, (after, begins, number))]
+
+    def images_of(self, product_id: str) -> list[CatalogueImage]:
+        """A product's pictures, by their ids."""
+        query = f"SELECT * FROM {self._database.images} WHERE item_id = ? ORDER BY image_id"
+        with self._database.reading() as connection:
+            return [_image(row) for row in connection.execute(query, (product_id,))]
+
+    def files_below(self, folder: str) -> set[str]:
+        """The names of the files that images of the present catalogue have in a folder, by the end of its path."""
+        query = f"SELECT location FROM {self._database.images} WHERE instr(replace(location, '\\', '/'), ?)"
+        with self._database.reading() as connection:
+            return {PurePath(location).name for (location,) in connection.execute(query, (folder,))}
+
+    def failures(self) -> Iterator[tuple[str, Failure]]:
+        """Each failure of the latest runs, with its job."""
+        with self._database.reading() as connection:
+            for job, stage, reason, product_id, image_id, location in connection.execute(
+                f"SELECT * FROM {self._database.failures} ORDER BY job, item_id, image_id"
+            ):
+                yield job, Failure(stage, reason, product_id, image_id, location)
+
+    def _claim(self, connection: sqlite3.Connection, image: CatalogueImage) -> CatalogueImage | None:
+        row = (image.image_id, image.product_id, image.location, _json(image.attributes))
+        if not connection.execute("INSERT OR IGNORE INTO temp.seen VALUES (?, ?, ?, ?, 1)", row).rowcount:
+            query = "SELECT image_id, item_id, location, attributes FROM temp.seen WHERE image_id = ?"
+            return _image(connection.execute(query, (image.image_id,)).fetchone())
+        known = self.image(image.image_id)
+        if known is None:
+            connection.execute(f"INSERT INTO {self._database.images} VALUES (?, ?, ?, ?)", row)
+            if image.attributes:
+                self._database.changed()
+        elif known.product_id != image.product_id and self._owners.of([known.product_id]):
+            connection.execute("DELETE FROM temp.seen WHERE image_id = ?", (image.image_id,))
+            return known  # of a product that was put
+        return None
+
+    def _attributes_differ(self, connection: sqlite3.Connection) -> bool:
+        """Whether the products that are listed have other attributes than those that are stored."""
+        stored, listed = (
+            f"SELECT item_id, attributes FROM {table} WHERE attributes != '{_json({})}' "
+            f"AND item_id NOT IN {self._owners.put}"
+            for table in (self._database.products, "temp.listed")
+        )
+        (differ,) = connection.execute(
+            f"SELECT EXISTS ({stored} EXCEPT {listed}) OR EXISTS ({listed} EXCEPT {stored})"
+        ).fetchone()
+        return bool(differ)
+
+    def _first(self, condition: str, value: str) -> CatalogueImage | None:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"SELECT image_id, item_id, location, attributes FROM {self._database.images} "
+                f"WHERE {condition} ORDER BY image_id LIMIT 1",
+                (value,),
+            ).fetchone()
+        return _image(row) if row else None
+
+
+def _product(row: Sequence[str]) -> Product:
+    return Product(row[0], row[1], row[2], json.loads(row[3])) if len(row) > 1 else Product(row[0])
+
+
+def _image(row: Sequence[str]) -> CatalogueImage:
+    return CatalogueImage(row[0], row[1], row[2], json.loads(row[3]))
+
+
+def _json(attributes: Mapping[str, str]) -> str:
+    return json.dumps(dict(attributes), ensure_ascii=False, sort_keys=True)

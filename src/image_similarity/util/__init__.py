@@ -1,0 +1,1 @@
+"""Files, memory and processors: small helpers that know nothing of products."""
