@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class CatalogueImage:
     def is_remote(self) -> bool:
         """Whether the picture must be downloaded before it can be decoded."""
         return self.location.startswith(("http://", "https://", "//", "data:"))
+
+    def file(self, downloads: Path) -> Path:
+        """Where its file is on this machine; ``downloads`` is the dataset's folder of downloaded images."""
+        return downloads / self.image_id if self.is_remote else Path(self.location)
 
 
 class CatalogueSource(Protocol):

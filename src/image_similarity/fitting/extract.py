@@ -181,7 +181,7 @@ class _Run:
         """The images that have to come from the network; the others are settled on the way."""
         root = self.folder.resolve()
         for position, image in self.ledger.images():
-            path = self.folder / image.image_id if image.is_remote else Path(image.location)
+            path = image.file(self.folder)
             wanted = Wanted(position, image, path)
             if not image.is_remote:
                 missing = failure_of(image, "read", "there is no such file, or it is empty")

@@ -228,9 +228,8 @@ class FeaturesRun:
                 yield image
 
     def _read(self, image: CatalogueImage) -> _Read:
-        path = self.folder / image.image_id if image.is_remote else Path(image.location)
         try:
-            data = read_bytes(path, self.max_file_bytes)
+            data = read_bytes(image.file(self.folder), self.max_file_bytes)
         except ImageError as error:
             reason = f"{error.reason}; run extract first" if image.is_remote else error.reason
             return _Read(image, failure=failure_of(image, "read", reason))

@@ -173,7 +173,7 @@ def _seen(
 
     def loaded(image: CatalogueImage) -> NDArray[np.uint8] | None:
         try:
-            path = folder / image.image_id if image.is_remote else Path(image.location)
+            path = image.file(folder)
             data = read_bytes(path, settings.max_file_bytes)
             return square(decode(data, max_pixels=settings.max_pixels, at_least=at_least(spec)), spec)
         except ImageError:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from image_similarity.html.markup import escape, file_name, one_line, shorten
 from image_similarity.html.page import Card, Picture, Row
-from image_similarity.html.thumbnails import address_of, data_address
+from image_similarity.html.thumbnails import data_address
+from image_similarity.images.data_uri import data_uri
 
 _MOUNTAINS = (  # the sign for "a picture belongs here", drawn: a font may not have it
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM4 17l5-5 4 4 2-2 5 5M15 8.5h.01"/></svg>'
@@ -91,7 +92,7 @@ def _why(card: Card) -> str:
     told = f'<p class="ims-why-words">{words}</p>' if words else ""
     name = escape(_name(card))
     return (
-        f'<div class="ims-why"><img src="{address_of(card.why.jpeg)}" alt="Where the photo is like {name}" '
+        f'<div class="ims-why"><img src="{data_uri(card.why.jpeg)}" alt="Where the photo is like {name}" '
         f'decoding="async">{told}</div>'
     )
 

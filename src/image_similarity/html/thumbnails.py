@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import stat
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image
-
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode, read_bytes
+from image_similarity.images.data_uri import data_uri
+from image_similarity.images.decode import read_bytes
+from image_similarity.images.thumbnail import jpeg, thumbnail
 
 SIDE = 280  # pixels of the longer side: sharp at the 160 to 210 that a card shows, on most screens
 QUALITY = 74
@@ -30,25 +28,11 @@ def data_address(path: str) -> str | None:
     return _encode(path, status.st_mtime_ns, status.st_size)
 
 
-def address_of(jpeg: bytes) -> str:
-    """A JPEG's bytes as an address that holds them."""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-
-
 @lru_cache(maxsize=KEPT)
 def _encode(path: str, _changed: int, _size: int) -> str | None:
     """Time and size are part of the key: a notebook that lives for a week shows the picture of today."""
     try:
-        small = _thumbnail(path)
+        small = thumbnail(read_bytes(Path(path)), SIDE, MAX_PIXELS)
     except ImageError:
         return None
-    jpeg = io.BytesIO()
-    small.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
-    return address_of(jpeg.getvalue())
-
-
-def _thumbnail(path: str) -> Image.Image:
-    """At most ``SIDE`` pixels a side, upright RGB."""
-    picture = decode(read_bytes(Path(path)), max_pixels=MAX_PIXELS, at_least=SIDE)
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return picture
+    return data_uri(jpeg(small, QUALITY, optimize=True))

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
+from image_similarity.images.plain_ground import border, like_ground
+from image_similarity.images.thumbnail import shrunk
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,9 +17,6 @@ if TYPE_CHECKING:
 
 SIDE = 320  # pixels of the longer side that the background is looked for at
 RING = 0.02  # of the shorter side
-LIGHT = 190  # a studio's grey is lighter than this in every channel
-EVEN = 0.55  # of the border: a model's legs and sleeves may leave the picture
-CLOSE = 14  # levels of any channel: a JPEG's waves on white, and no more
 LEAST, MOST = 0.01, 0.97  # of the picture; beyond, nothing was cut
 SOFT = 0.7  # pixels, standard deviation of the edge
 
@@ -30,13 +30,11 @@ def cutout(picture: Image.Image) -> Image.Image | None:
     Args:
         picture: upright RGB, of any size.
     """
-    small = picture.copy()
-    small.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
-    pixels = np.asarray(small).astype(np.int16)
-    ring = _ring(*pixels.shape[:2])
-    colour = np.median(pixels[ring], axis=0)
-    near = (np.abs(pixels - colour) <= CLOSE).all(axis=-1)
-    if colour.min() < LIGHT or near[ring].mean() < EVEN:
+    pixels = np.asarray(shrunk(picture, SIDE, Image.Resampling.BOX))
+    height, width = pixels.shape[:2]
+    ring = border(height, width, max(1, round(RING * min(height, width))))
+    near = like_ground(pixels, ring)
+    if near is None:
         return None
     thing = ~_touching(near, ring)
     if not LEAST <= thing.mean() <= MOST:
@@ -48,13 +46,6 @@ def cutout(picture: Image.Image) -> Image.Image | None:
     alone.putalpha(alpha)
     box = alpha.point([0] * 32 + [255] * 224).getbbox()
     return None if box is None else alone.crop(box)
-
-
-def _ring(height: int, width: int) -> Mask:
-    thick = max(1, round(RING * min(height, width)))
-    ring = np.ones((height, width), bool)
-    ring[thick : height - thick, thick : width - thick] = False
-    return ring
 
 
 def _touching(near: Mask, ring: Mask) -> Mask:

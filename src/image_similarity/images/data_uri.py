@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from urllib.parse import unquote_to_bytes
 
 from image_similarity.images.urls import AddressError
+
+
+def data_uri(jpeg: bytes) -> str:
+    """An address that holds a JPEG."""
+    return "data:image/jpeg;base64," + b64encode(jpeg).decode("ascii")
 
 
 def picture_in(address: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Whether a picture was taken as a catalogue's are, on a light and even ground, or somewhere in the world."""
+"""The light and even ground that catalogues' pictures are taken on: whether a picture has one, and where it is."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from image_similarity.images.thumbnail import shrunk
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image as Picture
 
+    Mask = NDArray[np.bool_]
+
 SIDE = 64  # pixels of the longer side: enough for the colour of a border
-RING = 2  # pixels
+THICK = 2  # pixels
 LIGHT = 190  # a studio's grey is lighter than this in every channel
-CLOSE = 14  # levels of any channel
+CLOSE = 14  # levels of any channel: a JPEG's waves on white, and no more
 EVEN = 0.55  # of the border: a model's legs and sleeves may leave the picture
 
 
@@ -23,12 +28,25 @@ def on_plain_ground(picture: Picture) -> bool:
     Args:
         picture: upright RGB, of any size.
     """
-    small = picture.copy()
-    small.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
-    pixels = np.asarray(small).astype(np.int16)
-    inside = np.zeros(pixels.shape[:2], bool)
-    inside[RING:-RING, RING:-RING] = True
-    border = pixels[~inside]
-    colour = np.median(border, axis=0)
-    even = (np.abs(border - colour) <= CLOSE).all(axis=-1).mean()
-    return bool(colour.min() >= LIGHT and even >= EVEN)
+    pixels = np.asarray(shrunk(picture, SIDE, Image.Resampling.BOX))
+    return like_ground(pixels, border(pixels.shape[0], pixels.shape[1], THICK)) is not None
+
+
+def border(height: int, width: int, thick: int) -> Mask:
+    """The pixels along the border of a picture."""
+    ring = np.ones((height, width), bool)
+    ring[thick : height - thick, thick : width - thick] = False
+    return ring
+
+
+def like_ground(pixels: NDArray[np.uint8], ring: Mask) -> Mask | None:
+    """Which pixels have the colour of the border; None where that is not light and even.
+
+    Args:
+        pixels: RGB ``(height, width, 3)``.
+        ring: :func:`border`'s.
+    """
+    levels = pixels.astype(np.int16)
+    colour = np.median(levels[ring], axis=0)
+    near: Mask = (np.abs(levels - colour) <= CLOSE).all(axis=-1)
+    return near if colour.min() >= LIGHT and near[ring].mean() >= EVEN else None

@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 
 from image_similarity.images.backgrounds import draw_background
 from image_similarity.images.cutout import cutout
+from image_similarity.images.thumbnail import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,8 +80,7 @@ def simulated_photo(picture: Image.Image, seed: int, options: PhotoOptions = STA
         RGB, ``options.side`` pixels along its longer side.
     """
     rng = np.random.default_rng(seed)
-    picture = picture.copy()
-    picture.thumbnail((options.side * 3 // 2, options.side * 3 // 2), Image.Resampling.BOX)
+    picture = shrunk(picture, options.side * 3 // 2, Image.Resampling.BOX)
     alone = picture.crop(picture.getbbox()) if picture.mode == "RGBA" else cutout(picture)
     if alone is None:
         photo = _scene(picture, options, rng)

@@ -16,6 +16,7 @@ from image_similarity.settings import Folders
 from image_similarity.store.database import Database
 from image_similarity.store.recommendations import Dictionary
 from image_similarity.store.records import CatalogueRecords
+from image_similarity.util.plain_values import Record, fields_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Record):
     """How the answers of two models differ.
 
     Attributes:
@@ -77,15 +78,14 @@ class Comparison:
     unasked: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("changed", "evaluation")}
+        """Of the products that change, their ids without texts."""
         changed = [
             {"product_id": change.product.product_id, "title": change.product.title, "overlap": change.overlap}
             | {"old": _ids(change.old.matches), "new": _ids(change.new.matches)}
             for change in self.changed
         ]
-        evaluation = None if self.evaluation is None else self.evaluation.as_dict()
-        return {**plain, "histogram": list(self.histogram), "changed": changed, "evaluation": evaluation}
+        rest = fields_of(self, without=("changed", "evaluation"))
+        return rest | {"changed": changed, "evaluation": plain(self.evaluation)}
 
 
 def compare(

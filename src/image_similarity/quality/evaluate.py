@@ -136,7 +136,7 @@ class _Run:
         for row in spread(starts, max(self.options.simulated, TIMED), self.options.seed):
             image = self.shower.records.image(features.image_ids[row])
             if image is not None:
-                place = self.shower.folder / image.image_id if image.is_remote else Path(image.location)
+                place = image.file(self.shower.folder)
                 sources.append(Source(row, image, place))
         return sources
 

@@ -102,9 +102,7 @@ class Asker:
 
     def _location(self, row: int) -> Path | None:
         image = self.records.image(self.gallery.features.image_ids[row])
-        if image is None:
-            return None
-        return self.folder / image.image_id if image.is_remote else Path(image.location)
+        return None if image is None else image.file(self.folder)
 
     def _taken(self, picture: tuple[int, int, Path | None]) -> _Asking | None:
         row, turn, path = picture

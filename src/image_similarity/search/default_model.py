@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from image_similarity.errors import NotFittedError, StoreError
 from image_similarity.models.mixture import Expression
@@ -13,6 +13,7 @@ from image_similarity.search.chosen import chosen_by_dictionary
 from image_similarity.search.similar import has_dictionary
 from image_similarity.settings import Folders
 from image_similarity.util.files import replacing
+from image_similarity.util.plain_values import Record
 from image_similarity.util.sealed_json import read_sealed, sealed
 
 if TYPE_CHECKING:
@@ -24,16 +25,12 @@ REMEMBERED = 10  # models that were in use before
 
 
 @dataclass(frozen=True, slots=True)
-class InUse:
+class InUse(Record):
     """A dataset's model, and those that were in use before, latest first."""
 
     dataset: str
     model: str
     before: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 def model_in_use(dataset: Dataset, settings: Settings) -> InUse:

@@ -10,11 +10,13 @@ import numpy as np
 from PIL import Image
 
 from image_similarity.errors import ImageError
+from image_similarity.images.thumbnail import jpeg, shrunk
 from image_similarity.models import colour_shape_record as colour_shape
 from image_similarity.neighbours.float16 import single
 from image_similarity.search.occlusion import covered, heat, where
-from image_similarity.search.overlay import as_jpeg, overlay
+from image_similarity.search.overlay import overlay
 from image_similarity.search.score_parts import Parts, PartShare, shares
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 SIDE = 320  # pixels of the longer side: what a page shows, and more than enough to cover patches of
+QUALITY = 78  # JPEG's
 DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Why(Record):
     """Why one product was found.
 
     Attributes:
@@ -57,7 +60,7 @@ class Why:
         return "; ".join(each for each in (said, place) if each)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Numbers to as many digits as mean something."""
         return {
             "parts": [
                 {"name": part.name}
@@ -78,12 +81,12 @@ class Explained:
 
     def overlay(self, place: int) -> bytes:
         """The photo with the heat of one match, as JPEG."""
-        return as_jpeg(overlay(self.picture, self.whys[place].heat))
+        return jpeg(overlay(self.picture, self.whys[place].heat), QUALITY, optimize=True)
 
 
 def small_copy(picture: Image.Image, model: Chosen) -> Image.Image:
     """What is kept of a photo that is to be explained: no larger than the page and the model need."""
-    return _at_most(picture, max(SIDE, model.at_least or 0))
+    return shrunk(picture, max(SIDE, model.at_least or 0))
 
 
 def explain(
@@ -107,7 +110,7 @@ def explain(
         return Explained(picture, [])
     asked = np.asarray(question.vectors[0], np.float32)
     found = np.stack([_row(gallery, match, asked) for match in matches])
-    seen = _at_most(picture, model.at_least or SIDE)  # no larger than the model's input: fifty are to be resized
+    seen = shrunk(picture, model.at_least or SIDE)  # no larger than the model's input: fifty are to be resized
     # Its own vector is what the covered ones are compared with, so that only the cover makes a difference.
     whole, *patched = embedder.each([model.squares(each) for each in (seen, *covered(seen))])
     whole = asked if isinstance(whole, ImageError) else whole
@@ -138,12 +141,6 @@ def parts_of(model: Chosen) -> Parts:
         else:
             parts.append((spec.name, place))
     return parts
-
-
-def _at_most(picture: Image.Image, side: int) -> Image.Image:
-    small = picture.copy()
-    small.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return small
 
 
 def _row(gallery: Gallery, match: ProductMatch, asked: Floats) -> Floats:

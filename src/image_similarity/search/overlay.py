@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,6 @@ GLOW = np.array([[255, 214, 64], [255, 122, 24], [214, 24, 48]], np.float32)  # 
 PALE = 0.72  # how far the cold parts go towards white
 STRONGEST = 0.55  # of the glow, over the photo
 START, CLEAR = 0.45, 0.6  # heat from which on it glows, and from which on the photo is clear
-QUALITY = 78
 
 
 def overlay(picture: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
@@ -32,10 +30,3 @@ def overlay(picture: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
     colour = np.stack([np.interp(hot[..., 0], [0, 0.5, 1], GLOW[:, channel]) for channel in range(3)], axis=-1)
     glowing = mixed + (colour - mixed) * (STRONGEST * hot)
     return Image.fromarray(np.clip(glowing, 0, 255).astype(np.uint8))
-
-
-def as_jpeg(picture: Image.Image) -> bytes:
-    """The bytes of a small picture for a page."""
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=QUALITY, optimize=True)
-    return file.getvalue()

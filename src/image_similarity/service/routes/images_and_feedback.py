@@ -171,9 +171,7 @@ def _path(database: Database, desk: Desk, image_id: str) -> Path:
     kept = CatalogueRecords(database).image(image_id)
     if kept is None:
         raise NotThereError(f"there is no picture {image_id!r}")
-    if kept.is_remote:
-        return Folders(desk.settings.root).dataset / desk.dataset.name / kept.image_id
-    return Path(kept.location)
+    return kept.file(Folders(desk.settings.root).dataset / desk.dataset.name)
 
 
 def _is_there(product_id: str, database: Database) -> bool:

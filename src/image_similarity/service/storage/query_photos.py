@@ -6,7 +6,6 @@ a network needs. Its name is the hash of its bytes; whoever does not know it can
 
 from __future__ import annotations
 
-import io
 import re
 from collections import defaultdict, deque
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-from image_similarity.images.decode import decode
+from image_similarity.images.thumbnail import jpeg, thumbnail
 from image_similarity.util.files import replacing
 
 LARGEST = 1280  # pixels of the longer side
@@ -57,15 +56,13 @@ class Photos:
             ImageError: it cannot be used.
             OutputError: it cannot be written.
         """
-        picture = decode(data, max_pixels=self._max_pixels, at_least=LARGEST)
-        picture.thumbnail((LARGEST, LARGEST))
-        file = io.BytesIO()
-        picture.save(file, "JPEG", quality=QUALITY)
-        name = sha256(file.getvalue()).hexdigest()
+        picture = thumbnail(data, LARGEST, self._max_pixels)
+        kept = jpeg(picture, QUALITY)
+        name = sha256(kept).hexdigest()
         path = self._path(name)
         if not path.exists():
             with replacing(path) as temporary:
-                temporary.write_bytes(file.getvalue())
+                temporary.write_bytes(kept)
             with self._lock:
                 self._whose[name] = client
                 self._new += 1

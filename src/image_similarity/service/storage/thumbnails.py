@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,10 +10,10 @@ from threading import Lock
 
 from image_similarity.errors import ImageError
 from image_similarity.images.decode import decode, read_bytes
+from image_similarity.images.thumbnail import jpeg, thumbnail
 
 WIDTHS = (64, 128, 160, 240, 320, 480, 640, 960, 1280)
 """Thumbnails are made in these, the next larger than asked for: anybody's numbers must not fill the memory."""
-ENOUGH = 6  # times a thumbnail's width squared: with no more pixels a picture is made smaller in one step
 WHOLE = 25_000_000  # pixels of a picture that is sent whole although no browser shows its file
 REMEMBERED = 64_000_000  # bytes of thumbnails that are kept in memory
 QUALITY = 82
@@ -77,10 +76,13 @@ class Pictures:
             kind = "image/webp"
         if kind is not None:  # the file is sent piece by piece: a client that does not read holds none of it in memory
             return Sent(b"", kind, tag, path)
-        return _tagged(_jpeg(data, None, self._max_pixels), "image/jpeg")  # TIFF, HEIC: no browser shows them
+        picture = decode(data, max_pixels=self._max_pixels, enough=WHOLE)  # TIFF, HEIC: no browser shows them
+        return _tagged(jpeg(picture, QUALITY), "image/jpeg")
 
     def _thumbnail(self, path: Path, side: int) -> Sent:
-        return _tagged(_jpeg(read_bytes(path), side, self._max_pixels), "image/jpeg")
+        # By its width, unless it is a strip.
+        picture = thumbnail(read_bytes(path), side, self._max_pixels, tallest=4 * side)
+        return _tagged(jpeg(picture, QUALITY), "image/jpeg")
 
     def _remember(self, key: tuple[str, int, int, int], made: Sent) -> None:
         with self._lock:
@@ -89,16 +91,6 @@ class Pictures:
             while self._bytes > REMEMBERED and len(self._made) > 1:
                 _, oldest = self._made.popitem(last=False)
                 self._bytes -= len(oldest.data)
-
-
-def _jpeg(data: bytes, side: int | None, max_pixels: int) -> bytes:
-    enough = WHOLE if side is None else ENOUGH * side**2
-    picture = decode(data, max_pixels=max_pixels, at_least=side, enough=enough)
-    if side is not None:
-        picture.thumbnail((side, side * 4))  # by its width, unless it is a strip
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()
 
 
 def _tagged(data: bytes, media_type: str) -> Sent:
