@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from collections.abc import Iterator
@@ -167,11 +166,3 @@ def drawn_shop(folder: Path) -> Path:
     workspace.fit(DATASET, sample, model=MODEL)
     workspace.calibrate(DATASET, model=MODEL, pictures=30)
     return folder / "data"
-
-
-def photo_of(workspace: Path, product: str) -> Path:
-    """The drawn photo of a product."""
-    sample = workspace.parent / "sample"
-    with (sample / "photos.csv").open(encoding="utf-8", newline="") as file:
-        name = next(row["photo"] for row in csv.DictReader(file) if row["product_id"] == product)
-    return sample / "photos" / name

@@ -220,6 +220,9 @@ def test_marks_that_cannot_be_read_are_not_written_over(kept: tuple[Path, list[s
     for damaged in (path.read_bytes() + b"\xff", None):
         harm(path, lambda _: damaged)  # noqa: B023 (called here)
         with service(hurt) as client:
-            assert [client.get("/v1/feedback").status_code, client.post("/v1/feedback", json=MARK).status_code] == [503, 503]
+            assert [client.get("/v1/feedback").status_code, client.post("/v1/feedback", json=MARK).status_code] == [
+                503,
+                503,
+            ]
             assert client.get("/readyz").status_code == 200
         assert path.is_dir() if damaged is None else path.read_bytes() == damaged

@@ -23,8 +23,9 @@ from image_similarity.models.inventory import pull_models
 from image_similarity.service.app import create_app
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
-from tests.browser import BROKEN, DESK, OTHER, PHONE, Reader, chromium, drawn_shop, photo_of, reader
+from tests.browser import BROKEN, DESK, OTHER, PHONE, Reader, chromium, drawn_shop, reader
 from tests.hub import fabricate, hub_server
+from tests.pictures import four_corners
 from tests.service import DATASET, MODEL, Service, running
 from tests.serving import serving
 from tests.shop import paint_shop
@@ -32,7 +33,7 @@ from tests.shop import paint_shop
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
 
-FIRST, NEVER = "helmet03", "cap05"  # the product of a photo that is found first, and of one that nobody can be sure of
+FIRST = "helmet03"
 WORDY = "CLIP-B32"
 
 
@@ -67,7 +68,8 @@ def phone(browser: Browser, service: Service) -> Iterator[Reader]:
 
 @pytest.fixture(scope="module")
 def helmet(workspace: Path) -> Path:
-    return photo_of(workspace, FIRST)
+    """A picture that is sure to find its product first, however it is drawn: the catalogue's own."""
+    return workspace.parent / "sample" / "images" / f"{FIRST}_1.jpg"
 
 
 # A photo ------------------------------------------------------------------------------------------------------------
@@ -375,9 +377,10 @@ def test_two_models_answer_side_by_side(desk: Reader, service: Service, helmet: 
     desk.shot("two-models")
 
 
-def test_where_no_product_is_likely_enough_it_says_so(desk: Reader, workspace: Path) -> None:
+def test_where_no_product_is_likely_enough_it_says_so(desk: Reader, tmp_path: Path) -> None:
+    four_corners(400, 300).save(tmp_path / "nothing.png")  # like nothing in the shop
     desk.open()
-    before = desk.show(photo_of(workspace, NEVER))
+    before = desk.show(tmp_path / "nothing.png")
     desk.page.get_by_label("At least this likely").select_option("0.9")
     desk.find(".empty:visible").get_by_text("No match").wait_for()
     desk.shot("no-match")

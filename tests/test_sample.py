@@ -50,7 +50,7 @@ def test_every_picture_decodes(drawn: SampleSummary) -> None:
         with Image.open(path) as picture:
             picture.load()
             assert picture.mode == "RGB"
-            assert min(picture.size) >= 400
+            assert max(picture.size) >= 480 and min(picture.size) >= 240
 
 
 def test_every_product_has_two_to_four_pictures_named_after_it(drawn: SampleSummary) -> None:

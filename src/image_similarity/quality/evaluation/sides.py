@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from image_similarity.errors import NotFittedError
 from image_similarity.quality.evaluation.protocols import Catalogue
 from image_similarity.search.chosen import chosen
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Record):
     """What a model costs. ``images_per_second`` is of the network alone, on this machine; None: not measured."""
 
     model: str
@@ -51,10 +52,6 @@ class Cost:
     dimension: int
     bytes_per_product: float
     images_per_second: float | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 def open_sides(

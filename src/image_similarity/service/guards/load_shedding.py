@@ -10,8 +10,6 @@ from image_similarity.service.problems import problem_response
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from image_similarity.service.app_state import AppState
-
 SEARCH = "/v1/search"
 FULL = "there are more searches than can be answered just now"
 
@@ -26,7 +24,7 @@ class LoadShedding:
         """Answer a request."""
         app = self.app
         if scope["type"] == "http" and scope["path"] == SEARCH:
-            state: AppState | None = getattr(scope["app"].state, "service", None)
-            if state is not None and state.is_full:
+            held_open = getattr(scope["app"].state, "service", None)
+            if held_open is not None and held_open.is_full:
                 app = problem_response(scope, BusyError.status, FULL, BusyError.headers)
         await app(scope, receive, send)

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ from image_similarity.service.dependencies import State, may_read
 from image_similarity.service.errors import BusyError
 from image_similarity.service.openapi import problems
 from image_similarity.settings import Folders
+from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.records import CatalogueRecords
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ async def models(state: State) -> schemas.Models:
 async def catalogue(state: State) -> schemas.Catalogue:
     """Counts, failures, sizes on disk, and what products can be filtered by."""
     failed = await state.store.read(_failed)
-    return await asyncio.to_thread(_catalogue, state, failed)
+    last_fit = await state.store.read(partial(_last_fit, state))
+    return await asyncio.to_thread(_catalogue, state, failed, last_fit)
 
 
 @router.get("/failures", responses=problems(422), summary="Images that are no use")
@@ -122,22 +125,24 @@ def _failed(database: Database) -> Counter[tuple[str, str]]:
     return Counter((job, each.stage) for job, each in CatalogueRecords(database).failures())
 
 
-def _catalogue(state: AppState, failed: Counter[tuple[str, str]]) -> schemas.Catalogue:
+def _last_fit(state: AppState, database: Database) -> float | None:
+    """When recommendations of one of the models were last written."""
+    store = RecommendationStore(database, Folders(state.settings.root).trained_models, state.dataset)
+    finished = (store.finished(model.state.recipe.key) for model in state.lineup.models)
+    return max((each for each in finished if each is not None), default=None)
+
+
+def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: float | None) -> schemas.Catalogue:
     folders, dataset = Folders(state.settings.root), state.dataset
     lineup = state.lineup
     default = lineup.model(None)
     products, images = default.state.counts
-    written = list[float]()
-    for model in lineup.models:
-        with suppress(OSError):
-            name = f"{dataset.dictionary(model.state.recipe.key)}.parquet"
-            written.append((folders.trained_models / name).stat().st_mtime)
     return schemas.Catalogue(
         dataset=dataset.name,
         products=products,
         images=images,
         failures=[schemas.FailureCount(job=job, stage=stage, images=n) for (job, stage), n in sorted(failed.items())],
-        last_fit=_moment(max(written)) if written else None,
+        last_fit=None if last_fit is None else _moment(last_fit),
         models=[
             schemas.ModelState(name=each.name, images=each.state.counts[1], index_bytes=_size(each.state.base.folder))
             for each in lineup.models
