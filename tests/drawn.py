@@ -1,0 +1,45 @@
+"""A pytest plugin: the drawn shop, drawn once a session for all workers; each test takes the part that it needs."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from image_similarity.util.files import locked
+from image_similarity_demo import draw_sample
+from image_similarity_demo.look import Family
+
+PATIENCE = 120.0  # seconds that another worker has to draw it
+
+
+@pytest.fixture(scope="session")
+def drawn_shop(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """All of it. Look at it only: it is everybody's."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "drawn-shop"
+    with locked(folder.with_suffix(".lock"), PATIENCE, "another worker draws it"):
+        if not folder.exists():
+            draw_sample(folder)
+    return folder
+
+
+def part(shop: Path, folder: Path, families: Collection[Family]) -> Path:
+    """A shop of its own that sells some families only."""
+    prefixes = tuple(family.prefix for family in families)
+    for table, picture in (("products", ""), ("images", "image"), ("photos", "photo")):
+        with (shop / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["product_id"].startswith(prefixes)]
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        if picture:
+            (folder / table).mkdir()
+            for row in rows:
+                shutil.copy(shop / table / row[picture], folder / table)
+    return folder
