@@ -129,7 +129,7 @@ class Workspace:
         downloads: DownloadOptions | None = None,
         allow_removal: bool = False,
     ) -> FitReport:
-        """Compute the features that are missing and write the dictionary of most similar products.
+        """Compute the features that are missing and write each product's most similar products.
 
         Args:
             dataset: the dataset's name.
@@ -184,8 +184,8 @@ class Workspace:
     ) -> Answer:
         """The products most similar to one, or to one picked by chance.
 
-        ``like`` asks the index instead of the dictionary: only the ``shape`` counts (the same thing in other colours),
-        or only the ``colour``.
+        ``like`` asks the index instead of the recommendations: only the ``shape`` counts (the same thing in other
+        colours), or only the ``colour``.
         """
         from image_similarity.search.similar import similar
 

@@ -97,7 +97,7 @@ def show_fit(report: FitReport, dataset: str) -> None:
         say(line)
     show_counts("embedded", report.counts, report.failures, dataset)
     show_overridden(report.overridden)
-    say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
+    say(f"{report.products} products with {report.model_key}: {report.recommendations}.pickle and .parquet")
 
 
 def fit_facts(report: FitReport) -> dict[str, object]:
@@ -106,7 +106,7 @@ def fit_facts(report: FitReport) -> dict[str, object]:
         "model": report.model_key,
         "products": report.products,
         "stay_as_put": report.overridden,
-        "dictionary": report.dictionary,
+        "recommendations": report.recommendations,
         "recall": report.recall,
         "search_recall": report.search_recall,
         "int8": None if report.int8 is None else str(report.int8),

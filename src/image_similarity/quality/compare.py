@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import NotFittedError
@@ -11,20 +12,21 @@ from image_similarity.quality.evaluate import evaluate
 from image_similarity.quality.evaluation.report import EvaluateOptions
 from image_similarity.search.answer import Answer, show_product
 from image_similarity.search.chosen import chosen_by_dictionary
-from image_similarity.search.similar import has_dictionary
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
-from image_similarity.store.recommendations import Dictionary
+from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.util.plain_values import Record, fields_of, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from image_similarity.dataset import Dataset
     from image_similarity.models.choice import ModelChoice
     from image_similarity.quality.evaluation.report import Evaluation
+    from image_similarity.search.answer import Shown
     from image_similarity.settings import Settings
+    from image_similarity.store.recommendations import Recommendations
     from image_similarity.types import Product, ProductMatch, Progress
 
 TENTHS = 10
@@ -98,32 +100,38 @@ def compare(
     shown: int,
     progress: Progress,
 ) -> Comparison:
-    """Compare two dictionaries, product by product; memory does not grow with them, but for the ids.
+    """Compare two models' recommendations, product by product; memory does not grow with them, but for the ids.
 
     Raises:
         NotFittedError: the dataset is not fitted with one of the models, or they have no product in common.
         UsageError, ModelError: there is no such model.
     """
     folders = Folders(settings.root)
-    keys = [_key(model, dataset, settings) for model in (old, new)]
-    former, latter = (Dictionary(folders.trained_models / dataset.dictionary(key)) for key in keys)
-    known, other = former.products(), set(latter.products())
-    both = [product for product in known if product in other]
-    if not both:
-        raise NotFittedError(f"the dictionaries of {keys[0]} and {keys[1]} have no product in common: fit both anew")
-    tally, most = _Tally(), list[tuple[float, str]]()
-    for done, product in enumerate(both, start=1):
-        sides = [_ids(side.similar(product)[:number]) for side in (former, latter)]
-        share = tally.add(*sides)
-        # The largest go first: of equal ones those that come first by id stay.
-        heapq.heappush(most, (-share, _Backwards(product)))
-        if len(most) > shown:
-            heapq.heappop(most)
-        if not done % TOLD or done == len(both):
-            progress("compared", done, len(both))
+    with Database.one_state_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
+        store = RecommendationStore(database, folders.trained_models, dataset)
+        keys = [_key(model, store, dataset, settings) for model in (old, new)]
+        former, latter = (store.of(key) for key in keys)
+        known, other = former.products(), set(latter.products())
+        both = [product for product in known if product in other]
+        if not both:
+            raise NotFittedError(f"{keys[0]} and {keys[1]} have recommendations of no product in common: fit both anew")
+        tally, most = _Tally(), list[tuple[float, str]]()
+        for done, product in enumerate(both, start=1):
+            sides = [_ids(side.similar(product)[:number]) for side in (former, latter)]
+            share = tally.add(*sides)
+            # The largest go first: of equal ones those that come first by id stay.
+            heapq.heappush(most, (-share, _Backwards(product)))
+            if len(most) > shown:
+                heapq.heappop(most)
+            if not done % TOLD or done == len(both):
+                progress("compared", done, len(both))
+        changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
+        show = partial(show_product, CatalogueRecords(database) if database else None, folders.dataset / dataset.name)
+        changed = [
+            Change(share, *(_answer(side, product, number, show) for side in (former, latter)))
+            for share, product in changes
+        ]
     evaluation, unasked = _evaluated(dataset, settings, [old, new], progress)
-    changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
-    changed = _changes(changes, (former, latter), number, dataset, settings)
     return Comparison(
         dataset=dataset.name,
         old_key=keys[0],
@@ -141,24 +149,10 @@ def compare(
     )
 
 
-def _changes(
-    products: list[tuple[float, str]],
-    sides: tuple[Dictionary, Dictionary],
-    number: int,
-    dataset: Dataset,
-    settings: Settings,
-) -> list[Change]:
-    """Products, each with its overlap, as people see them: under both models, with texts and pictures."""
-    folders = Folders(settings.root)
-    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        records, folder = CatalogueRecords(database), folders.dataset / dataset.name
-
-        def answer(side: Dictionary, product: str) -> Answer:
-            matches = side.similar(product)[:number]
-            pictures = [show_product(records, folder, match.product_id, match.image_id) for match in matches]
-            return Answer(show_product(records, folder, product), matches, pictures)
-
-        return [Change(share, *(answer(side, product) for side in sides)) for share, product in products]
+def _answer(side: Recommendations, product: str, number: int, show: Callable[..., Shown]) -> Answer:
+    """A product with its most similar products as people see them, with texts and pictures."""
+    matches = side.similar(product)[:number]
+    return Answer(show(product), matches, [show(match.product_id, match.image_id) for match in matches])
 
 
 def _evaluated(
@@ -198,10 +192,9 @@ class _Backwards(str):
         return str.__gt__(self, other)
 
 
-def _key(model: ModelChoice, dataset: Dataset, settings: Settings) -> str:
-    folder = Folders(settings.root).trained_models
-    key = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(folder, dataset, key)).key
-    if not has_dictionary(folder, dataset, key):
+def _key(model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings) -> str:
+    key = chosen_by_dictionary(model, dataset, settings, store.has).key
+    if not store.has(key):
         raise NotFittedError(f"{dataset.name} is not fitted with {model.name}: run fit with that model first")
     return key
 

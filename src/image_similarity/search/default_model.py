@@ -10,8 +10,9 @@ from image_similarity.errors import NotFittedError, StoreError
 from image_similarity.models.mixture import Expression
 from image_similarity.models.table import DEFAULT_CHOICE, DEFAULT_MODEL, expression_of
 from image_similarity.search.chosen import chosen_by_dictionary
-from image_similarity.search.similar import has_dictionary
 from image_similarity.settings import Folders
+from image_similarity.store.database import Database
+from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.util.files import replacing
 from image_similarity.util.plain_values import Record
 from image_similarity.util.sealed_json import read_sealed, sealed
@@ -53,13 +54,16 @@ def use(dataset: Dataset, settings: Settings, model: ModelChoice = DEFAULT_CHOIC
     """Ask a dataset with this model from now on, wherever none is named. Any earlier one may be used again.
 
     Raises:
-        NotFittedError: the dataset has no dictionary of this model: it is fitted first, while the other one answers.
+        NotFittedError: the dataset has no recommendations of this model: it is fitted first, while the other one
+            answers.
         UsageError, ModelError: there is no such model.
         OutputError: it cannot be written; the one before stays.
     """
-    folder = Folders(settings.root).trained_models
-    asked = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(folder, dataset, key))
-    if not has_dictionary(folder, dataset, asked.key):
+    folders = Folders(settings.root)
+    with Database.one_state_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
+        store = RecommendationStore(database, folders.trained_models, dataset)
+        is_fitted = store.has(chosen_by_dictionary(model, dataset, settings, store.has).key)
+    if not is_fitted:
         raise NotFittedError(
             f"{dataset.name} is not fitted with {model.name}: run fit with that model first; the model in use goes on "
             "answering meanwhile"

@@ -1,8 +1,7 @@
-"""The third job: the products most similar to one, out of the dictionary."""
+"""The products most similar to one, out of the recommendations that a fit wrote."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import NotFittedError, UsageError
@@ -11,13 +10,10 @@ from image_similarity.search.answer import Answer, show_product
 from image_similarity.search.chosen import chosen_by_dictionary
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
-from image_similarity.store.recommendations import Dictionary
+from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.records import CatalogueRecords
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-
     from image_similarity.dataset import Dataset
     from image_similarity.models.choice import ModelChoice
     from image_similarity.search.part_weights import Like
@@ -40,27 +36,26 @@ def similar(
         dataset: a fitted dataset.
         settings: where the workspace is.
         product_id: None picks one by chance.
-        model: the model of the dictionary.
-        number: at most so many; None: all that the dictionary has.
-        like: only the shape or only the colour counts: the index is asked, not the dictionary.
+        model: the model of the recommendations.
+        number: at most so many; None: all that were written.
+        like: only the shape or only the colour counts: the index is asked, not the recommendations.
 
     Raises:
-        NotFittedError: there is no such dictionary.
+        NotFittedError: there are no recommendations of this model.
         UsageError: there is no such product; the message has the nearest ids by spelling. Or ``like`` asks for a part
             that the model has not.
     """
     if number is not None and number < 1:
         raise UsageError(f"`number` must be 1 or more, not {number}")
     folders = Folders(settings.root)
-    trained = folders.trained_models
-    asked = chosen_by_dictionary(model, dataset, settings, lambda key: has_dictionary(trained, dataset, key))
-    dictionary = Dictionary(trained / dataset.dictionary(asked.key))
-    if product_id is None:
-        product_id = dictionary.by_chance()
-    matches = dictionary.similar(product_id)[:number]
-    if like is not None:
-        matches = _by_part(dataset, settings, product_id, model, like, number or max(len(matches), 1))
-    with _database(dataset, settings) as database:
+    with Database.one_state_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
+        store = RecommendationStore(database, folders.trained_models, dataset)
+        recommendations = store.of(chosen_by_dictionary(model, dataset, settings, store.has).key)
+        if product_id is None:
+            product_id = recommendations.by_chance()
+        matches = recommendations.similar(product_id)[:number]
+        if like is not None:
+            matches = _by_part(dataset, settings, product_id, model, like, number or max(len(matches), 1))
         records = CatalogueRecords(database) if database else None
         folder = folders.dataset / dataset.name
         return Answer(
@@ -73,7 +68,7 @@ def similar(
 def _by_part(
     dataset: Dataset, settings: Settings, product_id: str, model: ModelChoice, like: Like, number: int
 ) -> list[ProductMatch]:
-    """As the dictionary was made, by some parts of the vectors. What this needs is imported here: the rest is quick."""
+    """As they were made, by some parts of the vectors. What this needs is imported here: the rest is quick."""
     from bisect import bisect_left
 
     from image_similarity.images.views import ONE_VIEW
@@ -93,16 +88,3 @@ def _by_part(
     question = Question(its_own.image_ids, weighed(its_own.vectors), product)
     (matches,) = rank_products(gallery, [question], number, "best")
     return matches
-
-
-def has_dictionary(folder: Path, dataset: Dataset, key: str) -> bool:
-    """Whether a dataset has a dictionary of a model, by the model's key."""
-    return any(folder.joinpath(f"{dataset.dictionary(key)}{ending}").exists() for ending in (".parquet", ".pickle"))
-
-
-def _database(dataset: Dataset, settings: Settings) -> AbstractContextManager[Database | None]:
-    """The store, for texts and pictures; a dictionary of the first version's may come without one."""
-    try:
-        return Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout)
-    except NotFittedError:
-        return nullcontext()

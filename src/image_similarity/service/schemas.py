@@ -388,7 +388,7 @@ class Catalogue(Said):
     products: int
     images: int
     failures: list[FailureCount]
-    last_fit: str | None = Field(description="When the dictionary was last written; RFC 3339, UTC.")
+    last_fit: str | None = Field(description="When the recommendations were last written; RFC 3339, UTC.")
     models: list[ModelState]
     store_bytes: int
     pictures_bytes: int = Field(description="Of the pictures that the service itself keeps.")

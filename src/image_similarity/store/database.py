@@ -73,6 +73,22 @@ class Database:
     ) -> None:
         self.connection.close()
 
+    @classmethod
+    @contextmanager
+    def one_state_if_fitted(cls, path: Path, dataset: Dataset, timeout: float = 30.0) -> Iterator[Database | None]:
+        """The tables of a dataset in one state; None where there are none, as in a workspace of the first version's.
+
+        Raises:
+            StoreError: as above.
+        """
+        try:
+            database = cls(path, dataset, timeout=timeout)
+        except NotFittedError:
+            yield None
+            return
+        with database, database.reading_one_state():
+            yield database
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of the block, or nothing of it. Inside another one it is a part of that.

@@ -37,6 +37,23 @@ STEPS = (
     ALTER TABLE datasets ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
     UPDATE datasets SET generation = random();
     """,
+    """
+    CREATE TABLE fits (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        dataset TEXT NOT NULL,                  -- its label
+        model TEXT NOT NULL,
+        products INTEGER NOT NULL DEFAULT 0,
+        finished REAL                           -- seconds since 1970; NULL: its recommendations are not whole
+    );
+    CREATE TABLE recommendations (
+        fit INTEGER NOT NULL,
+        number INTEGER NOT NULL,                -- from 1
+        product TEXT NOT NULL,
+        matches BLOB NOT NULL,                  -- JSON, deflated: product, score, its image, the product's image
+        PRIMARY KEY (fit, number),
+        UNIQUE (fit, product)
+    );
+    """,
 )
 
 
@@ -233,5 +250,10 @@ def explained(error: Exception, path: Path) -> StoreError:
     if isinstance(error, OSError) or any(word in lowered for word in OUT_OF_REACH):
         return StoreError(f"{path} cannot be opened: {reason}. Its folder must be one, and may not be read-only")
     if "not a database" in lowered or "malformed" in lowered:
-        return StoreError(f"{path} is damaged or not a feature store: {reason}. Move it away and fit again")
+        return damaged(path, reason)
     return StoreError(f"{path}: {reason}")
+
+
+def damaged(path: Path, reason: str) -> StoreError:
+    """The error of a store in which something is not what it should be."""
+    return StoreError(f"{path} is damaged or not a feature store: {reason}. Move it away and fit again")

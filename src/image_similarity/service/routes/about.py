@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,7 @@ from image_similarity.service.errors import BusyError
 from image_similarity.service.problem_handlers import problems
 from image_similarity.service.routing import answered, desk_of, may_read
 from image_similarity.settings import Folders
+from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.records import CatalogueRecords
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ async def catalogue(request: Request) -> Response:
     """Counts, failures, sizes on disk, and what products can be filtered by."""
     desk = desk_of(request)
     failed = await desk.store.read(_failed)
-    return answered(await asyncio.to_thread(_catalogue, desk, failed))
+    last_fit = await desk.store.read(partial(_last_fit, desk))
+    return answered(await asyncio.to_thread(_catalogue, desk, failed, last_fit))
 
 
 @router.get("/failures", response_model=schemas.Failures, responses=problems(422), summary="Images that are no use")
@@ -125,22 +128,24 @@ def _failed(database: Database) -> Counter[tuple[str, str]]:
     return Counter((job, each.stage) for job, each in CatalogueRecords(database).failures())
 
 
-def _catalogue(desk: Desk, failed: Counter[tuple[str, str]]) -> schemas.Catalogue:
+def _last_fit(desk: Desk, database: Database) -> float | None:
+    """When recommendations of one of the models were last written."""
+    store = RecommendationStore(database, Folders(desk.settings.root).trained_models, desk.dataset)
+    finished = (store.finished(model.state.recipe.key) for model in desk.lineup.models)
+    return max((each for each in finished if each is not None), default=None)
+
+
+def _catalogue(desk: Desk, failed: Counter[tuple[str, str]], last_fit: float | None) -> schemas.Catalogue:
     folders, dataset = Folders(desk.settings.root), desk.dataset
     lineup = desk.lineup
     default = lineup.model(None)
     products, images = default.state.counts
-    written = list[float]()
-    for model in lineup.models:
-        with suppress(OSError):
-            name = f"{dataset.dictionary(model.state.recipe.key)}.parquet"
-            written.append((folders.trained_models / name).stat().st_mtime)
     return schemas.Catalogue(
         dataset=dataset.name,
         products=products,
         images=images,
         failures=[schemas.FailureCount(job=job, stage=stage, images=n) for (job, stage), n in sorted(failed.items())],
-        last_fit=_moment(max(written)) if written else None,
+        last_fit=None if last_fit is None else _moment(last_fit),
         models=[
             schemas.ModelState(name=each.name, images=each.state.counts[1], index_bytes=_size(each.state.base.folder))
             for each in lineup.models
