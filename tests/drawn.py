@@ -11,6 +11,7 @@ import pytest
 
 from image_similarity.util.files import locked
 from image_similarity_demo import draw_sample
+from image_similarity_demo.catalogue import MARKER
 from image_similarity_demo.look import Family
 
 PATIENCE = 120.0  # seconds that another worker has to draw it
@@ -29,11 +30,12 @@ def drawn_shop(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path
 
 def part(shop: Path, folder: Path, families: Collection[Family]) -> Path:
     """A shop of its own that sells some families only."""
+    folder.mkdir(parents=True)
+    shutil.copy(shop / MARKER, folder)
     prefixes = tuple(family.prefix for family in families)
     for table, picture in (("products", ""), ("images", "image"), ("photos", "photo")):
         with (shop / f"{table}.csv").open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["product_id"].startswith(prefixes)]
-        folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
