@@ -65,7 +65,7 @@ def make_room(picture: ImageFile) -> None:
     Other kinds need nothing: Pillow holds them against that limit in ``Image.open`` alone.
     """
     if picture.format == "TIFF":
-        picture.im = Image.core.new(picture.mode, getattr(picture, "_tile_size", picture.size))
+        picture.im = Image.new(picture.mode, getattr(picture, "_tile_size", picture.size)).im
 
 
 def reads(kind: str) -> bool:

@@ -81,7 +81,11 @@ def _plain(data: bytes) -> Plain:
             values.setdefault(tag, tuple(_values(data, layout, entry, kind, number)))
             if tag == COLOURS and 0 < max(values[tag], default=0) <= 255:
                 _widen(changed, layout, entry, values[tag])
-        if tag in PLACES and kind in LENGTHS and _place(data, layout, entry, kind, number) + LENGTHS[kind] * number > len(data):
+        if (
+            tag in PLACES
+            and kind in LENGTHS
+            and _place(data, layout, entry, kind, number) + LENGTHS[kind] * number > len(data)
+        ):
             raise ImageError("decode", CUT_SHORT)
         if tag in DRAWING and kind in LENGTHS:
             kept.setdefault(tag, _smaller(data, changed, layout, entry, spare) if big else data[entry : entry + ENTRY])
