@@ -1,4 +1,4 @@
-"""A pytest plugin: the drawn shop, drawn once a session for all workers; each test takes the part that it needs."""
+"""The drawn shop, drawn once a session for all workers; each test takes the part that it needs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import csv
 import shutil
 from collections.abc import Collection
 from pathlib import Path
-
-import pytest
 
 from image_similarity.util.files import locked
 from image_similarity_demo import draw_sample
@@ -17,11 +15,8 @@ from image_similarity_demo.look import Family
 PATIENCE = 120.0  # seconds that another worker has to draw it
 
 
-@pytest.fixture(scope="session")
-def drawn_shop(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """All of it. Look at it only: it is everybody's."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "drawn-shop"
+def drawn_once(folder: Path) -> Path:
+    """All of the shop, drawn by whoever comes first. Look at it only: it is everybody's."""
     with locked(folder.with_suffix(".lock"), PATIENCE, "another worker draws it"):
         if not folder.exists():
             draw_sample(folder)

@@ -11,8 +11,6 @@ import typer
 from image_similarity.cli.app import app
 from tests.desk import PAGES, ROOT, desk, little_shop, pages, runs_as_written  # noqa: F401 (fixtures)
 
-pytest_plugins = ["tests.drawn"]
-
 
 @pytest.mark.parametrize("page", pages(first=True), ids=lambda page: page.stem)
 def test_every_block_runs_as_written(page: Path, desk: Path) -> None:  # noqa: F811

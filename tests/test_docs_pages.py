@@ -8,8 +8,6 @@ import pytest
 
 from tests.desk import desk, little_shop, pages, runs_as_written  # noqa: F401 (fixtures)
 
-pytest_plugins = ["tests.drawn"]
-
 
 @pytest.mark.parametrize("page", pages(first=False), ids=lambda page: page.stem)
 def test_every_block_runs_as_written(page: Path, desk: Path) -> None:  # noqa: F811

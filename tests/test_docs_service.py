@@ -16,8 +16,6 @@ import pytest
 
 from tests.desk import ROOT, blocks, desk, environment, little_shop, run  # noqa: F401 (fixtures)
 
-pytest_plugins = ["tests.drawn"]
-
 PAGE = ROOT / "docs" / "service.md"
 HERE = re.compile(r"(?:127\.0\.0\.1|localhost):8000")
 SERVE = re.compile(r"^image-similarity serve\b(.*)$", re.MULTILINE)

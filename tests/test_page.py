@@ -33,8 +33,6 @@ from tests.shop import paint_shop
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
 
-pytest_plugins = ["tests.drawn"]
-
 FIRST = "helmet03"
 WORDY = "CLIP-B32"
 

@@ -13,8 +13,6 @@ from image_similarity_demo import FAMILIES, draw_sample
 from image_similarity_demo.patterns import PATTERNS
 from image_similarity_demo.stock import stock
 
-pytest_plugins = ["tests.drawn"]
-
 FEW = [family for family in FAMILIES if family.name == "mats"]
 
 

@@ -27,8 +27,6 @@ from tests.drawn import part
 from tests.servers import picture
 from tests.serving import serving
 
-pytest_plugins = ["tests.drawn"]
-
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
