@@ -2,7 +2,7 @@
 
     python bench/startup.py [--rounds 5] [--threads 2] [--products 100000] [--model shared/weights/mobilenetv2.toml]
 
-One made-up shop in a temporary workspace: a dictionary of so many products with ten similar ones each, and so many
+One made-up shop in a temporary workspace: recommendations of so many products, ten each, and so many
 images whose features are drawn in clusters. Beside our commands stand ``python -c pass`` and ``import numpy``: what
 nobody who writes Python can go below.
 """
@@ -120,19 +120,19 @@ def _commands(root: Path, products: int, model: Path) -> Iterator[Command]:
 
 
 def _prepare(root: Path, products: int, model: Path) -> None:
-    _put_dictionary(root / "data", products)
+    _put_recommendations(root / "data", products)
     if model.exists():
         _put_features(root / "data", products, model)
         _put_photo(root / "photo.jpg")
 
 
-def _put_dictionary(root: Path, products: int) -> None:
+def _put_recommendations(root: Path, products: int) -> None:
     import random
 
     from image_similarity.dataset import Dataset
     from image_similarity.settings import Folders
-    from image_similarity.store import recommendations as files
     from image_similarity.store.database import Database
+    from image_similarity.store.recommendations import RecommendationStore
     from image_similarity.store.records import CatalogueRecords
     from image_similarity.types import CatalogueImage, Product, ProductMatch
 
@@ -149,11 +149,11 @@ def _put_dictionary(root: Path, products: int) -> None:
                 ],
             )
 
-    files.write(Folders(root).trained_models / "shop_model_colour-shape", answers())
     with Database(Folders(root).database, dataset, create=True) as database:
         records = CatalogueRecords(database)
         records.claim([CatalogueImage(_image(each), _id(each), f"/shop/{_image(each)}") for each in range(products)])
         records.forget_gone(Product(_id(each), f"Product {each}") for each in range(products))
+        RecommendationStore(database, Folders(root).trained_models, dataset).write("colour-shape", answers())
 
 
 def _put_features(root: Path, products: int, model: Path) -> None:

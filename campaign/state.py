@@ -10,6 +10,10 @@ TABLES = {
     "images": "SELECT * FROM images_shop ORDER BY image_id",
     "products": "SELECT * FROM products_shop ORDER BY item_id",
     "failures": "SELECT * FROM failures_shop ORDER BY job, image_id",
+    "recommendations": (
+        "SELECT model, number, product, matches FROM recommendations JOIN fits ON fits.id = fit WHERE fit IN "
+        "(SELECT max(id) FROM fits WHERE finished NOT NULL GROUP BY model) ORDER BY model, number"
+    ),
 }
 UNFINISHED = ("*.part", "*.pairs")
 
@@ -52,7 +56,8 @@ def _held(workspace: Path, which: str) -> dict[str, object]:
         }
         for name, query in TABLES.items():
             found[name] = connection.execute(query).fetchall()
-    return found | _dictionary(workspace)
+    files = sorted((workspace / "trained_models").glob("[!.]*"))
+    return found | {path.name: path.read_bytes() for path in files}
 
 
 def differences(found: dict[str, object], expected: dict[str, object]) -> list[str]:
@@ -79,14 +84,3 @@ def contradictions(workspace: Path) -> list[str]:
     return [f"found, in no catalogue: {name}" for name in sorted(active - images)] + [
         f"in the catalogue, never found: {name}" for name in sorted(images - active)
     ]
-
-
-def _dictionary(workspace: Path) -> dict[str, object]:
-    files: dict[str, object] = {}
-    for path in sorted((workspace / "trained_models").glob("[!.]*")):
-        if path.suffix == ".lookup":
-            with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
-                files[path.name] = connection.execute("SELECT * FROM answers ORDER BY number").fetchall()
-        else:
-            files[path.name] = path.read_bytes()
-    return files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ import pytest
 
 from image_similarity import Workspace
 from image_similarity.settings import Settings
-from image_similarity_demo import balls, caps, draw_sample, helmets, sticks, weights
+from image_similarity_demo import FAMILIES
+from tests.drawn import part
 from tests.service import DATASET, MODEL
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ SERIOUS = ("serious", "critical")
 PATIENCE = 15_000  # milliseconds
 OTHER = "colour"
 BROKEN = "broken.jpg"
+SOLD = ("balls", "headwear", "helmets", "hockey sticks", "weights")
 
 
 @contextmanager
@@ -155,10 +156,9 @@ def reader(browser: Browser, address: str, *, phone: bool = False, dark: bool = 
     assert somebody.complaints == [], somebody.complaints
 
 
-def drawn_shop(folder: Path) -> Path:
+def fitted_shop(shop: Path, folder: Path) -> Path:
     """A workspace with a part of the drawn shop, fitted with two models, one calibrated; a picture is broken."""
-    sample = folder / "sample"
-    draw_sample(sample, families=[family.FAMILY for family in (balls, caps, helmets, sticks, weights)])
+    sample = part(shop, folder / "sample", [family for family in FAMILIES if family.name in SOLD])
     (sample / "images" / BROKEN).write_text("<html>not found</html>")
     with (sample / "images.csv").open("a", encoding="utf-8") as file:
         file.write(f"ball01,{BROKEN},front\n")
@@ -167,11 +167,3 @@ def drawn_shop(folder: Path) -> Path:
     workspace.fit(DATASET, sample, model=MODEL)
     workspace.calibrate(DATASET, model=MODEL, images=30)
     return folder / "data"
-
-
-def photo_of(workspace: Path, product: str) -> Path:
-    """The drawn photo of a product."""
-    sample = workspace.parent / "sample"
-    with (sample / "photos.csv").open(encoding="utf-8", newline="") as file:
-        name = next(row["photo"] for row in csv.DictReader(file) if row["product_id"] == product)
-    return sample / "photos" / name

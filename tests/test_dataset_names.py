@@ -75,9 +75,9 @@ def test_a_department_has_the_first_versions_names() -> None:
     department = Dataset.department(371)
     assert department.name == "dpt_number_department371"
     assert department.table() == "features_371"
-    assert department.dictionary("VGG") == "similar_models_dpt_num_department_371_model_VGG"
+    assert department.recommendations("VGG") == "similar_models_dpt_num_department_371_model_VGG"
     assert Dataset.named("dpt_number_department371") == department
-    assert Dataset.named("shoes").dictionary("VGG") == "shoes_model_VGG"
+    assert Dataset.named("shoes").recommendations("VGG") == "shoes_model_VGG"
     assert Dataset.named("shoes").table() == "features_shoes"
 
 
@@ -131,7 +131,7 @@ def test_any_text_is_refused_or_is_safe_everywhere(name: str) -> None:
         assert Path(os.path.normpath(own)).parent == folders.dataset
         assert [path.name for path in folders.dataset.iterdir()] == [dataset.name]
         _keep_and_read(Path(folder), dataset)
-        with replacing(folders.trained_models / f"{dataset.dictionary(LONGEST_KEY)}.parquet") as temporary:
+        with replacing(folders.trained_models / f"{dataset.recommendations(LONGEST_KEY)}.parquet") as temporary:
             temporary.write_bytes(b"x")
         assert len(list(folders.trained_models.iterdir())) == 1
 

@@ -115,7 +115,7 @@ def test_a_shop_of_many_colours_scores_as_by_hand(workspace: Workspace, tmp_path
     assert 0 < by_hand[0] < by_hand[1] < by_hand[2] < 1
     (only,) = result.results
     assert only.difference is None
-    assert all(each.low <= each.value <= each.high for each in only.estimates.values())
+    assert all(each.low <= each.value <= each.high for each in only.metrics.values())
 
 
 def test_models_stand_side_by_side_with_the_difference_to_the_first(workspace: Workspace, tmp_path: Path) -> None:
@@ -128,12 +128,12 @@ def test_models_stand_side_by_side_with_the_difference_to_the_first(workspace: W
     assert first.difference is None
     assert second.difference is not None
     for metric, change in second.difference.items():
-        assert change.value == pytest.approx(second.estimates[metric].value - first.estimates[metric].value)
+        assert change.value == pytest.approx(second.metrics[metric].value - first.metrics[metric].value)
         assert change.low <= change.value <= change.high
     assert [cost.dimension for cost in result.costs] == [784, 3]
     assert result.costs[1].bytes_per_product == result.images * 3 * 2 / result.products
     alone = workspace.evaluate("shop", model=MODEL, options=STORED)
-    assert alone.results[0].estimates == second.estimates  # whoever stands beside it
+    assert alone.results[0].metrics == second.metrics  # whoever stands beside it
 
 
 def test_models_of_other_images_are_not_compared(workspace: Workspace, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_the_own_value_of_an_attribute_is_left_out(workspace: Workspace, tmp_pat
         "Leave one image out, own Color left out",
         3,
     )
-    assert own.estimates["r_at_1"].value == pytest.approx(1 / 3)
+    assert own.metrics["r_at_1"].value == pytest.approx(1 / 3)
     by_size = workspace.evaluate(
         "shop", model=MODEL, options=replace(STORED, leave_out="size", protocols=["leave-attribute-out"])
     )
@@ -192,7 +192,7 @@ def test_simulated_photos_ask_for_the_other_images_of_their_product(workspace: W
     assert (asked.protocol, asked.questions, asked.products) == ("simulated", 4, 3)
     # A picture of one colour is still that colour as a photo: b and c find themselves. The red of a must find the
     # blue, its only other, and cannot: it is nearer to grey.
-    assert asked.estimates["r_at_1"].value == pytest.approx(2 / 4)
+    assert asked.metrics["r_at_1"].value == pytest.approx(2 / 4)
     speeds = [cost.images_per_second for cost in result.costs]
     assert all(speed is not None and speed > 0 for speed in speeds)
     again = workspace.evaluate("shop", model=MODEL, options=options)
@@ -306,14 +306,14 @@ def test_what_was_learned_is_asked_about_products_that_it_was_made_to_forget(
     workspace.adapt("shop", model="fields")
     options = EvaluateOptions(simulated=5)
     before, after = workspace.evaluate("shop", model=["fields", "fields+adapted"], options=options).results[:2]
-    assert after.estimates["r_at_1"].value > before.estimates["r_at_1"].value
+    assert after.metrics["r_at_1"].value > before.metrics["r_at_1"].value
     result = workspace.evaluate("shop", model="fields+adapted", options=options)
     assert [each.protocol for each in result.results] == ["leave-one-out", "simulated"]
     (note,) = result.notes
     assert note.startswith("fields+adapted was learned anew without the products that are asked about")
     assert not workspace.evaluate("shop", model="fields", options=options).notes
-    assert after.estimates["r_at_1"].value == pytest.approx(_without_the_own_product(workspace), abs=1e-9)
-    assert after.estimates["r_at_1"].value < 0.95, "else it would not tell forgetting from knowing"
+    assert after.metrics["r_at_1"].value == pytest.approx(_without_the_own_product(workspace), abs=1e-9)
+    assert after.metrics["r_at_1"].value < 0.95, "else it would not tell forgetting from knowing"
 
 
 def _without_the_own_product(workspace: Workspace) -> float:

@@ -70,7 +70,7 @@ def test_a_photo_finds_its_product_and_what_is_missing_is_counted(workspace: Wor
     result = workspace.evaluate("shop", model=MODEL, options=options)
     (photos,) = result.results
     assert (photos.protocol, photos.questions, photos.products) == ("photos", 4, 3)
-    assert photos.estimates["r_at_1"].value == 3 / 4
+    assert photos.metrics["r_at_1"].value == 3 / 4
     assert [(each.stage, each.image_id) for each in result.failures] == [
         ("list", "r.png"),
         ("list", "https://shop/x.png"),
@@ -104,7 +104,7 @@ def test_picks_are_answered_by_products(workspace: Workspace, tmp_path: Path) ->
     result = workspace.evaluate("shop", model=MODEL, options=options)
     (picks,) = result.results
     assert (picks.protocol, picks.questions) == ("picks", 3)
-    assert picks.estimates["r_at_1"].value == pytest.approx(2 / 3)  # orange is greener than blue is
+    assert picks.metrics["r_at_1"].value == pytest.approx(2 / 3)  # orange is greener than blue is
     assert [(each.product_id, each.reason) for each in result.failures] == [
         ("red", "nothing has no images in the dataset")
     ]

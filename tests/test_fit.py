@@ -48,7 +48,7 @@ def counted(report: FitReport) -> tuple[int, int, int]:
 
 
 def similar(report: FitReport) -> dict[str, list[str]]:
-    loaded: dict[str, list[str]] = pickle.loads(Path(f"{report.dictionary}.pickle").read_bytes())
+    loaded: dict[str, list[str]] = pickle.loads(Path(f"{report.recommendations}.pickle").read_bytes())
     return loaded
 
 
@@ -56,10 +56,10 @@ def test_a_fit_ends_with_each_products_most_similar_ones(workspace: Workspace, f
     report = workspace.fit("shop", folder, model=MODEL, number=2)
     assert counted(report) == (6, 0, 0)
     assert report.products == 4
-    assert report.dictionary == workspace.settings.root / "trained_models" / "shop_model_mean-colour"
+    assert report.recommendations == workspace.settings.root / "trained_models" / "shop_model_mean-colour"
     assert similar(report)["red"] == ["orange", "green"]
     assert similar(report)["orange"] == ["red", "green"]
-    table = pq.read_table(f"{report.dictionary}.parquet").to_pylist()
+    table = pq.read_table(f"{report.recommendations}.parquet").to_pylist()
     assert len(table) == 8
     assert table[-2]["product"] == "red"
     red, orange = np.array([240, 10, 10]), np.array([250, 90, 0])
@@ -92,7 +92,7 @@ def test_a_second_run_computes_nothing_and_writes_the_same_files(
     workspace: Workspace, model: CountingModel, folder: Path
 ) -> None:
     first = workspace.fit("shop", folder, model=MODEL)
-    files = {ending: Path(f"{first.dictionary}{ending}") for ending in (".pickle", ".parquet")}
+    files = {ending: Path(f"{first.recommendations}{ending}") for ending in (".pickle", ".parquet")}
     bytes_before = {ending: path.read_bytes() for ending, path in files.items()}
     rows_before = rows(workspace.settings, ALL_ROWS)
     second = workspace.fit("shop", folder, model=MODEL)
@@ -104,7 +104,9 @@ def test_a_second_run_computes_nothing_and_writes_the_same_files(
 
 def test_two_workspaces_fitted_alike_have_the_same_bytes(workspace: Workspace, folder: Path, tmp_path: Path) -> None:
     other = Workspace(settings=replace(workspace.settings, root=tmp_path / "other"))
-    here, there = (each.fit("shop", folder, model=MODEL, aggregate="mean").dictionary for each in (workspace, other))
+    here, there = (
+        each.fit("shop", folder, model=MODEL, aggregate="mean").recommendations for each in (workspace, other)
+    )
     for ending in (".pickle", ".parquet"):
         assert Path(f"{here}{ending}").read_bytes() == Path(f"{there}{ending}").read_bytes()
 

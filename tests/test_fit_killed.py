@@ -51,8 +51,8 @@ def unbroken(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Outco
 def outcome(workspace: Path) -> Outcome:
     with closing(sqlite3.connect(workspace / "database" / "features.db")) as connection:
         rows = connection.execute("SELECT * FROM features_shop ORDER BY id").fetchall()
-    dictionary = workspace / "trained_models" / "shop_model_colour-shape"
-    files = (Path(f"{dictionary}{ending}").read_bytes() for ending in (".pickle", ".parquet"))
+    stem = workspace / "trained_models" / "shop_model_colour-shape"
+    files = (Path(f"{stem}{ending}").read_bytes() for ending in (".pickle", ".parquet"))
     return Outcome(rows, *files)
 
 
@@ -110,10 +110,10 @@ def test_killed_while_the_tables_are_made_and_in_the_middle_of_a_batch(
     assert finish(tmp_path, catalogue) == unbroken
 
 
-def test_killed_while_the_dictionary_is_written(catalogue: Path, unbroken: Outcome, tmp_path: Path) -> None:
+def test_killed_while_the_recommendations_are_written(catalogue: Path, unbroken: Outcome, tmp_path: Path) -> None:
     for moment in (
         Moment(STORE, "switch"),
-        Moment("image_similarity.store.recommendations", "_batch"),
+        Moment("image_similarity.store.recommendations:_RowWriter", "flush"),
         Moment("os", "fsync"),
         Moment("pathlib:Path", "replace", 2),
     ):

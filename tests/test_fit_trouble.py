@@ -147,25 +147,31 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(many: Path, tmp_path: 
     assert rows(settings, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_dictionary_that_does_not_fit_leaves_both_files_as_they_were(many: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "trained_models"
+def test_recommendations_that_do_not_fit_leave_those_of_before(many: Path, tmp_path: Path) -> None:
+    folder, settings = tmp_path / "data" / "trained_models", Settings(root=tmp_path / "data")
     counts(run(fit_command(tmp_path / "data", many, "--number", "2")))
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    answering = (
+        "SELECT product, matches FROM recommendations WHERE fit = (SELECT max(id) FROM fits WHERE finished NOT NULL) "
+        "ORDER BY number"
+    )
+    answers = rows(settings, answering)
     command = fit_command(tmp_path / "data", many, "--number", "9")
     for moment in (
-        Moment("image_similarity.store.recommendations", "_file"),
-        Moment("image_similarity.store.recommendations", "_batch"),
+        Moment("image_similarity.store.recommendations:_ParquetWriter", "__init__"),
+        Moment("image_similarity.store.recommendations:_RowWriter", "flush"),
         Moment("image_similarity.store.safe_pickle", "dumps"),
     ):
         failed = run_into(disk_full_at(100), moment, command)
         assert failed.returncode == 1
-        assert "cannot write" in one_line(failed.stderr)
-        assert "What stood there is unchanged" in failed.stderr
+        assert "What stood there is unchanged" in failed.stderr or "Everything stored before is kept" in failed.stderr
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+        assert rows(settings, answering) == answers
     assert counts(run(command)) == (0, IMAGES, 0)
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(after) == set(before)
     assert not set(after.values()) & set(before.values())
+    assert len(rows(settings, answering)) == len(answers) and rows(settings, answering) != answers
 
 
 # Damaged, read-only, missing --------------------------------------------------------------------------------------
@@ -209,7 +215,7 @@ def test_something_else_stands_where_the_store_belongs(workspace: Workspace, tmp
         workspace.fit("shop", folder, model=MODEL)
 
 
-def test_something_else_stands_where_the_dictionary_belongs(workspace: Workspace, tmp_path: Path) -> None:
+def test_something_else_stands_where_the_recommendations_belong(workspace: Workspace, tmp_path: Path) -> None:
     folder, blocker = paint_shop(tmp_path / "pictures"), workspace.settings.root / "trained_models"
     blocker.parent.mkdir()
     blocker.write_bytes(b"a file")

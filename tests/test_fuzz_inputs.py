@@ -37,7 +37,7 @@ from image_similarity.models.mixture import parse_expression
 from image_similarity.models.model_folder import Shelf
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
-from image_similarity.store.recommendations import COLUMNS, Dictionary
+from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.types import CatalogueImage
 from image_similarity.workspace import Workspace
 from tests.conftest import paint
@@ -236,7 +236,7 @@ def test_any_name_of_a_dataset(here: Here, name: str) -> None:
     except ImageSimilarityError as error:
         said(error)
     else:
-        (here.folder / named.dictionary("key")).touch()
+        (here.folder / named.recommendations("key")).touch()
         (here.folder / named.label).mkdir(exist_ok=True)
 
 
@@ -441,32 +441,13 @@ def test_any_pickle(here: Here, value: Any, protocol: int, data: st.DataObject) 
     content = bytearray(pickle.dumps(value, protocol))
     for _ in range(data.draw(st.integers(0, 2))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    here.file("first.pickle", bytes(content))
-    asked(here.folder / "first")
-    assert not Path("was run").exists()
-
-
-@examples(10)
-@given(
-    st.dictionaries(
-        st.sampled_from((*COLUMNS, "x")),
-        st.sampled_from(KINDS),
-    )
-)
-def test_any_columns_of_a_dictionary(here: Here, columns: dict[str, Any]) -> None:
-    pq.write_table(
-        pa.table({name: pa.array(values) for name, values in columns.items()}), here.folder / "second.parquet"
-    )
-    asked(here.folder / "second")
-
-
-def asked(stem: Path) -> None:
+    here.file("first_model_key.pickle", bytes(content))
     for product in (None, "p1", "\ud800", *ODD):
         try:
-            dictionary = Dictionary(stem)
-            for match in dictionary.similar(dictionary.by_chance() if product is None else product):
+            found = RecommendationStore(None, here.folder, Dataset.named("first")).of("key")
+            for match in found.similar(found.by_chance() if product is None else product):
                 assert isinstance(match.product_id, str)
-                assert match.score is None or math.isfinite(match.score)
-            dictionary.products()
+            found.products()
         except ImageSimilarityError as error:
             said(error)
+    assert not Path("was run").exists()

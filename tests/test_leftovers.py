@@ -26,7 +26,7 @@ def left(path: Path, when: float = LONG_AGO) -> Path:
     return path
 
 
-def test_a_fit_removes_half_written_dictionaries_and_models(
+def test_a_fit_removes_half_written_recommendations_and_models(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(monkeypatch)
@@ -40,14 +40,14 @@ def test_a_fit_removes_half_written_dictionaries_and_models(
     assert present.exists()
 
 
-def test_a_fit_removes_its_own_half_written_dictionaries_at_once_and_no_others(
+def test_a_fit_removes_its_own_half_written_recommendations_at_once_and_no_others(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(monkeypatch)
     shop, pictures = Workspace(settings=settings), paint_shop(tmp_path / "pictures")
-    stem = shop.fit("shop", pictures, model=MODEL).dictionary
+    stem = shop.fit("shop", pictures, model=MODEL).recommendations
     now = time.time()
-    own = [left(stem.with_name(f".{stem.name}{end}.12345678.part"), now) for end in (".pickle", ".parquet", ".lookup")]
+    own = [left(stem.with_name(f".{stem.name}{end}.12345678.part"), now) for end in (".pickle", ".parquet")]
     others = left(stem.with_name(f".{stem.name}.2.pickle.12345678.part"), now)  # another model's fit may be at work
     shop.fit("shop", pictures, model=MODEL)
     assert not any(path.exists() for path in own) and others.exists()

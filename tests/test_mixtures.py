@@ -146,7 +146,7 @@ def test_what_was_learned_is_applied_to_the_index_and_to_each_question(
     assert answer.matches[0].image_id == "p03_1.png"
     assert answer.matches[0].score == pytest.approx(1, abs=2e-3)
     fitted = fields_workspace.fit("shop", pictures, model=report.use)
-    assert fitted.dictionary.name == f"shop_model_fields+adapted@{digest}"
+    assert fitted.recommendations.name == f"shop_model_fields+adapted@{digest}"
     assert fields_workspace.similar("shop", "p00", model=report.use).matches
 
 

@@ -101,6 +101,34 @@ def test_exif_that_is_any_bytes_costs_no_picture(block: bytes, kind: str) -> Non
     assert picture.width * picture.height == 48 * 32
 
 
+@pytest.mark.parametrize(("kind", "count"), [(3, 2), (4, 2), (3, 700), (12, 1), (4, 2**31), (3, 0), (99, 1)])
+@pytest.mark.parametrize("tag", [254, 292, 332, 334, 34675])
+@pytest.mark.parametrize("place", [8, 1 << 20])
+def test_a_damaged_tag_of_a_tiff_is_no_warning_to_the_program(tag: int, kind: int, count: int, place: int) -> None:
+    """The suite makes errors of warnings: one of Pillow's would cost the picture."""
+    data = bytearray(encoded(four_corners(), "TIFF", tiffinfo={tag: b"\0" if tag == 34675 else 0}))
+    (at,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, at)
+    (entry,) = (
+        each for each in range(at + 2, at + 2 + 12 * entries, 12) if data[each : each + 2] == tag.to_bytes(2, "little")
+    )
+    struct.pack_into("<HII", data, entry + 2, kind, count, place)
+    assert upright(bytes(data), 0)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+@pytest.mark.parametrize("first", [8, 12])
+def test_damaged_exif_in_boxes_is_no_warning_to_the_program(kind: str, first: int) -> None:
+    filler = b"II*\0\x08\0\0\0" + bytes(6) + b"\xaa" * 100
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encoded(four_corners(), kind, exif=b"Exif\0\0" + filler)
+    odd = struct.pack("<HHII", 0x010F, 2, 1 << 20, 1 << 20)  # a camera's name that is not there
+    block = b"II*\0" + struct.pack("<I", first).ljust(first - 4, b"\0") + struct.pack("<H", 1) + odd + bytes(4)
+    at = data.index(filler)
+    assert upright(data[:at] + block + data[at + len(block) :])
+
+
 @pytest.mark.parametrize("value", [1, 3, 6, 8])
 def test_the_orientation_of_a_png_that_is_written_as_a_text_is_read(value: int) -> None:
     stored = {1: four_corners(), 3: four_corners().transpose(Image.Transpose.ROTATE_180), 6: TURNED}

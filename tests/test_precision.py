@@ -167,7 +167,7 @@ def test_features_of_different_precision_never_meet(settings: Settings, tmp_path
         report = workspace.fit("shop", pictures, model=ModelChoice(network, precision=precision))
         assert report.counts.done == 6
         keys.append(report.model_key)
-        assert report.dictionary.name.endswith(report.model_key)
+        assert report.recommendations.name.endswith(report.model_key)
     assert columns(settings) == [f"features_{key}" for key in keys]
 
 

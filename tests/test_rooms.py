@@ -50,7 +50,6 @@ HEAVY = {
     "rich",
     "pillow_heif",
     "sklearn",
-    "huggingface_hub",
     "tokenizers",
     "torch",
     "timm",

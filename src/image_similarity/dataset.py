@@ -1,4 +1,4 @@
-"""A dataset's name, and every name that follows from it: folder, table, dictionary."""
+"""A dataset's name, and every name that follows from it: folder, table, recommendations."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class Dataset:
         """The name of one of its tables in the feature store, unquoted: ``features_371``, ``features_shoes``."""
         return f"{kind}_{self.label}"
 
-    def dictionary(self, model_key: str) -> str:
-        """The file name, without an ending, of its dictionary of most similar products under one model."""
+    def recommendations(self, model_key: str) -> str:
+        """The file name, without an ending, of its products' most similar products under one model."""
         if self.is_department:
             return f"similar_models_dpt_num_department_{self.label}_model_{model_key}"
         return f"{self.name}_model_{model_key}"

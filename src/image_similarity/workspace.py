@@ -232,13 +232,15 @@ class Workspace:
         """
         from image_similarity.models.default_model import default_model, set_default_model
         from image_similarity.models.resolve import expression_of
-        from image_similarity.search.similar import has_dictionary, with_recommendations
+        from image_similarity.search.similar import recommendations, with_recommendations
 
         named = Dataset.named(dataset)
         if model is None:
             return default_model(named, self.settings)
-        asked = with_recommendations(chosen(model), named, self.settings)
-        if not has_dictionary(Folders(self.settings.root).trained_models, named, asked.key):
+        with recommendations(named, self.settings) as (store, _):
+            asked = with_recommendations(chosen(model), store, named, self.settings)
+            is_fitted = store.has(asked.key)
+        if not is_fitted:
             raise NotFittedError(
                 f"{named.name} is not fitted with {asked.name}: run fit with that model first; the model in use goes "
                 "on answering meanwhile"

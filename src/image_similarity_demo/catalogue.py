@@ -9,16 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from image_similarity.errors import UsageError
+from image_similarity.images.simulated_photo import simulated_photo
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.files import replacing_folder
-from image_similarity_demo import photos, shots
+from image_similarity_demo import shots
 from image_similarity_demo.families import FAMILIES
 from image_similarity_demo.look import Family
-from image_similarity_demo.scenes import GROUNDS
 from image_similarity_demo.stock import Article, chance, number, stock
 
 MARKER = ".image-similarity-sample"
@@ -63,13 +62,13 @@ def draw_sample(
             for done, (article, shots_taken) in enumerate(zip(articles, drawn, strict=True)):
                 progress("draw", done, len(articles))
                 images += [(article.product_id, name, shot) for name, shot in shots_taken]
-        answers = [(name, product_id) for product_id, (name, _) in subjects.items()]
+        answers = [(name, product_id) for product_id, name in subjects.items()]
         _write_tables(temporary, articles, images, answers)
     progress("draw", len(articles), len(articles))
     return SampleSummary(folder, len(articles), len(images), len(answers))
 
 
-def _draw(seed: int, article: Article, folder: Path, subject: tuple[str, str] | None) -> list[tuple[str, str]]:
+def _draw(seed: int, article: Article, folder: Path, photo: str | None) -> list[tuple[str, str]]:
     """Draw one product's pictures, and the photo of it where a user took one. Names and shots of the pictures."""
     board = article.family.draw(article.look, "front").image
     piece = shots.cut_out(board)
@@ -78,11 +77,10 @@ def _draw(seed: int, article: Article, folder: Path, subject: tuple[str, str] | 
         name = f"{article.product_id}_{place}.jpg"
         picture.save(folder / "images" / name, quality=QUALITY)
         names.append((name, shot))
-    if subject is not None:
-        name, ground = subject
-        rng = np.random.default_rng(number(seed, "photo", article.product_id))
-        photo = photos.take_photo(piece, article.family, ground, rng)
-        photo.save(folder / "photos" / name, quality=photos.QUALITY)
+    if photo is not None:
+        alone = shots.turned(piece, article.family.lean).convert("RGBA")
+        taken = simulated_photo(alone, number(seed, "photo", article.product_id))
+        taken.save(folder / "photos" / photo, quality=QUALITY)
     return names
 
 
@@ -102,18 +100,15 @@ def _shots(seed: int, article: Article, board: Image.Image, piece: Image.Image) 
         yield "styled", shots.styled(piece, family, article.look.palette, draw)
 
 
-def _subjects(seed: int, articles: Sequence[Article]) -> dict[str, tuple[str, str]]:
-    """Which products users photographed: product id to the photo's name and the ground it lies on."""
+def _subjects(seed: int, articles: Sequence[Article]) -> dict[str, str]:
+    """Which products users photographed: product id to the photo's name."""
     draw = chance(seed, "photos")
     chosen: list[str] = []
     for family in dict.fromkeys(article.family.name for article in articles):
         ids = [article.product_id for article in articles if article.family.name == family]
         chosen += draw.sample(ids, min(PHOTOS_PER_FAMILY, len(ids)))
     draw.shuffle(chosen)  # so that a photo's number tells nothing
-    grounds = list(GROUNDS)
-    return {
-        product_id: (f"photo{i:02d}.jpg", grounds[i % len(grounds)]) for i, product_id in enumerate(chosen, start=1)
-    }
+    return {product_id: f"photo{i:02d}.jpg" for i, product_id in enumerate(chosen, start=1)}
 
 
 def _write_tables(

@@ -46,7 +46,7 @@ def _show(report: AdaptReport, how: o.Format) -> None:
     from image_similarity.cli import printing as show
 
     if how is o.Format.json:
-        show.show_json(report.as_dict())
+        show.show_json(report)
         return
     learned = report.learned
     shares = (("before", learned.before), ("after", learned.after), ("difference", learned.difference))

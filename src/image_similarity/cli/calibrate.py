@@ -46,7 +46,7 @@ def _show(report: CalibrateReport, how: o.Format) -> None:
     from image_similarity.cli import printing as show
 
     if how is o.Format.json:
-        show.show_json(report.as_dict())
+        show.show_json(report)
         return
     found = report.calibrated
     header = ["asked with", "questions", "R@1", "calibration error", "kept at 5% false matches", "--min-match"]

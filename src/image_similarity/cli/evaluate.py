@@ -92,7 +92,7 @@ def _print(found: Evaluation, how: o.Format) -> None:
     from image_similarity.cli import printing as show
 
     if how is o.Format.json:
-        show.show_json(found.as_dict())
+        show.show_json(found)
     elif how is o.Format.csv:
         rows = [_plain(found, result) for result in found.results]
         show.show_rows(list(rows[0]), [list(row.values()) for row in rows], how, "")
@@ -106,8 +106,8 @@ def _plain(found: Evaluation, result: Result) -> dict[str, object]:
     cost = next(each for each in found.costs if (each.model, each.model_key) == (result.model, result.model_key))
     row: dict[str, object] = {name: getattr(result, name) for name in ("protocol", "model", "model_key")}
     row |= {"questions": result.questions, "products": result.products}
-    for prefix, estimates in (("", result.estimates), ("difference_", result.difference)):
-        for metric in result.estimates:
+    for prefix, estimates in (("", result.metrics), ("difference_", result.difference)):
+        for metric in result.metrics:
             estimate = None if estimates is None else estimates[metric]
             for suffix, part in (("", "value"), ("_low", "low"), ("_high", "high")):
                 row[f"{prefix}{metric}{suffix}"] = "" if estimate is None else getattr(estimate, part)
@@ -124,7 +124,7 @@ def show_results(found: Evaluation) -> None:
         results = [result for result in found.results if result.protocol == protocol]
         rows: list[list[str | list[str]]] = []
         for result in results:
-            rows.append([result.model, *(_cell(each) for each in result.estimates.values())])
+            rows.append([result.model, *(_cell(each) for each in result.metrics.values())])
             if result.difference is not None:
                 rows.append(["- first", *(_cell(each, "+") for each in result.difference.values())])
         first = results[0]

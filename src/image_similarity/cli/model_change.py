@@ -38,7 +38,7 @@ def compare(
     with Bars() as bars:
         result = opened(workspace, bars).compare(dataset, old, new, CompareOptions(number=number, shown=shown))
     if format is o.Format.json:
-        show.show_json(result.as_dict())
+        show.show_json(result)
     else:
         _show(result, format)
         if result.evaluation is not None and format is o.Format.table:
@@ -63,7 +63,7 @@ def use(
 
     now = opened(workspace).use(dataset, model)
     if format is o.Format.json:
-        show.show_json(now.as_dict())
+        show.show_json(now)
         return
     rows = [[now.model, "in use"], *([name, "before"] for name in now.before)]
     show.show_rows(["model", ""], rows, format, f"Models of {dataset}")

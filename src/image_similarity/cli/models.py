@@ -30,7 +30,7 @@ def list_models(
 
     rows = opened(workspace).models()
     if format is o.Format.json:
-        show.show_json([row.as_dict() for row in rows])
+        show.show_json(rows)
         return
     header = ["model", "state", "MB", "numbers", "px", "words", "licence"]
     cells = [
@@ -58,8 +58,6 @@ def pull(
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Download models from the hub; each file is checked and locked by its SHA-256."""
-    from dataclasses import asdict
-
     from image_similarity.cli import printing as show
     from image_similarity.models.licences import first_warning
     from image_similarity.settings import Settings
@@ -74,7 +72,7 @@ def pull(
         for path in model.trusted:
             show.say(f"{model.name}: no digest of {path} was known; what came is locked from now on")
     if format is o.Format.json:
-        show.show_json([{**asdict(model), "folder": str(model.folder)} for model in pulled])
+        show.show_json(pulled)
         return
     header = ["model", "", "revision", "MB", "folder"]
     cells = [
@@ -96,14 +94,12 @@ def verify(
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Check every downloaded file against the lock file."""
-    from dataclasses import asdict
-
     from image_similarity.cli import printing as show
 
     checked = opened(workspace).verify_models()
     wrong = [file for file in checked if file.problem]
     if format is o.Format.json:
-        show.show_json([asdict(file) for file in checked])
+        show.show_json(checked)
     else:
         rows = [[file.name, file.path, file.problem or "as locked"] for file in checked]
         show.show_rows(["model", "file", ""], rows, format, "Pulled files")

@@ -6,13 +6,13 @@ import csv
 import io
 import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
 from image_similarity.cli.terminal import in_unicode, visible, visible_in_json, with_flags, write
 from image_similarity.cli.terminal import say as say
 from image_similarity.search.answer import score_texts, surety_text
+from image_similarity.util.plain_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ WHOLE = 14  # characters of a model's name that are never folded
 def show_answer(answer: Answer, how: Format) -> None:
     """One question and its products."""
     if how is Format.json:
-        show_json(answer.as_dict())
+        show_json(answer)
         return
     plain = how is Format.csv
     columns: dict[str, Sequence[object]] = {
@@ -97,7 +97,7 @@ def show_fit(report: FitReport, dataset: str) -> None:
         say(line)
     show_counts("embedded", report.counts, report.failures, dataset)
     show_overridden(report.overridden)
-    say(f"{report.products} products with {report.model_key}: {report.dictionary}.pickle and .parquet")
+    say(f"{report.products} products with {report.model_key}: {report.recommendations}.pickle and .parquet")
 
 
 def fit_facts(report: FitReport) -> dict[str, object]:
@@ -106,7 +106,7 @@ def fit_facts(report: FitReport) -> dict[str, object]:
         "model": report.model_key,
         "products": report.products,
         "stay_as_put": report.overridden,
-        "dictionary": str(report.dictionary),
+        "recommendations": report.recommendations,
         "recall": report.recall,
         "search_recall": report.search_recall,
         "int8": None if report.int8 is None else str(report.int8),
@@ -124,8 +124,8 @@ def show_report(report: FitReport | ExtractReport, facts: Mapping[str, object]) 
             "failed": counts.failed,
             "repaired": counts.repaired,
             **facts,
-            "notes": list(report.notes),
-            "failures": [asdict(failure) for failure in report.failures],
+            "notes": report.notes,
+            "failures": report.failures,
         }
     )
 
@@ -137,8 +137,8 @@ def show_overridden(products: int) -> None:
 
 
 def show_json(value: Any) -> None:
-    """One JSON document."""
-    write(visible_in_json(json.dumps(value, ensure_ascii=not in_unicode(), indent=2, allow_nan=False)) + "\n")
+    """One JSON document, of a record or of plain values."""
+    write(visible_in_json(json.dumps(plain(value), ensure_ascii=not in_unicode(), indent=2, allow_nan=False)) + "\n")
 
 
 def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]], how: Format, title: str) -> None:

@@ -1,4 +1,4 @@
-"""The second job: features of the whole catalogue, then the dictionary of most similar products."""
+"""From a catalogue to features, and from these to each product's recommendations."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ from image_similarity.models.licences import warnings_of
 from image_similarity.models.resolve import resolve
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
-from image_similarity.store import recommendations as files
-from image_similarity.store.database import Database
+from image_similarity.store.database import Database, explained
 from image_similarity.store.features import FeatureStore
+from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.removal import RemovalLimit
-from image_similarity.store.schema import explained
 from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_notes, no_progress
 from image_similarity.util.files import locked, remove_leftovers
 
@@ -43,18 +42,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """How a fit ended. ``dictionary`` is the path of the two files, without their endings."""
+    """How a fit ended. ``recommendations`` is the path of the two files, without their endings."""
 
     model_key: str
     counts: Counts
     failures: list[Failure]
     products: int
-    dictionary: Path
+    recommendations: Path
     rows: int
     """Images and views that were compared."""
     recall: float | None = None
-    """Of the ten nearest images of an image, the share that the dictionary is made of, measured on a sample; None: all,
-    exactly."""
+    """Of the ten nearest images of an image, the share that the recommendations are made of, measured on a sample; None:
+    all, exactly."""
     search_recall: float | None = None
     """The same for a photo that is searched with."""
     int8: Int8Check | None = None
@@ -75,7 +74,7 @@ def fit(
     progress: Progress = no_progress,
     notes: Notes = no_notes,
 ) -> FitReport:
-    """Bring a dataset's features up to date with its catalogue and write its dictionary.
+    """Bring a dataset's features up to date with its catalogue and write its recommendations.
 
     Args:
         source: the catalogue.
@@ -155,15 +154,19 @@ def _fit(
         stored = fresh_index(database, folders.index, recipe, views, progress=progress)
         index = place_of(folders.index, dataset, recipe.key, views).folder
         pairs = index.with_name(f"{index.name}.pairs")
-    stem = folders.trained_models / dataset.dictionary(recipe.key)
-    with prepared(stored, options.aggregate, pairs, progress) as gallery:
-        products = files.write(stem, recommendations(gallery, options.number, options.aggregate, progress))
+    with (
+        prepared(stored, options.aggregate, pairs, progress) as gallery,
+        Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database,
+    ):
+        store = RecommendationStore(database, folders.trained_models, dataset)
+        answers = recommendations(gallery, options.number, options.aggregate, progress)
+        products = store.write(recipe.key, answers)
         return FitReport(
             recipe.key,
             run.counts,
             run.failures,
             products,
-            stem,
+            folders.trained_models / dataset.recommendations(recipe.key),
             rows=len(gallery),
             recall=recall_of(gallery),
             search_recall=recall_of(Gallery.of(stored)),

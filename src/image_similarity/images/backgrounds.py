@@ -1,123 +1,132 @@
-"""What lies behind a thing on a photo from home: a table, a floor or a cloth, and other things on it. Drawn."""
+"""What lies behind a thing on a photo from home: a floor, a lawn, a cloth or a table, and other things on it. Drawn."""
 
 from __future__ import annotations
 
-import math
+import colorsys
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+
+from image_similarity.images.things import lay_thing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    Colour = tuple[int, int, int]
-    Ground = Callable[[tuple[int, int], np.random.Generator], Image.Image]
+    Rng = np.random.Generator
+    Size = tuple[int, int]
+    Values = NDArray[np.float32]
+    Surface = Callable[[Size, Rng], Image.Image]
 
-GRAIN = 24  # the coarse noise's cells along a side
+UNIT = 640  # of a photo's longer side: what the sizes below are given in
 
 
-def draw_clutter(size: tuple[int, int], things: int, rng: np.random.Generator) -> Image.Image:
-    """A ground with things on it, RGB of ``size`` (width, height), a little out of focus."""
-    ground = GROUNDS[int(rng.integers(len(GROUNDS)))](size, rng)
+def draw_background(size: Size, things: int, rng: Rng) -> Image.Image:
+    """A surface with things on it, RGB of ``size`` (width, height), a little out of focus."""
+    surface, upright = SURFACES[int(rng.integers(len(SURFACES)))], rng.random() < 0.5
+    ground = surface(size, rng) if upright else surface(size[::-1], rng).transpose(Image.Transpose.ROTATE_90)
     for _ in range(things):
-        _lay_thing(ground, rng)
+        lay_thing(ground, rng)
     return ground.filter(ImageFilter.GaussianBlur(max(size) / 500 * rng.uniform(0.4, 2.5)))
 
 
-def _lay_thing(ground: Image.Image, rng: np.random.Generator) -> None:
-    """One thing with its shadow, mostly away from the middle."""
-    width, height = ground.size
-    side = max(width, height) * rng.uniform(0.06, 0.3)
-    angle = rng.uniform(0, 2 * math.pi)
-    reach = rng.uniform(0.25, 0.62)
-    x, y = width * (0.5 + reach * math.cos(angle)), height * (0.5 + reach * math.sin(angle))
-    outline = _outline(side, rng)
-    mask, corner = _filled(outline, side), (round(x - 1.25 * side), round(y - 1.25 * side))
-    shadow = mask.filter(ImageFilter.BoxBlur(side / 12 + 1)).point([level // 2 for level in range(256)])
-    ground.paste((14, 14, 18), (corner[0] + round(side / 20) + 1, corner[1] + round(side / 14) + 1), shadow)
-    ground.paste(_colour(rng), corner, mask)
-    if rng.random() < 0.5:  # a label, a screen, a pattern
-        ground.paste(_colour(rng), corner, _filled(outline * rng.uniform(0.4, 0.8), side))
-
-
-def _filled(outline: NDArray[np.float64], side: float) -> Image.Image:
-    """A shape around the origin as a mask of two and a half sides."""
-    mask = Image.new("L", (math.ceil(2.5 * side), math.ceil(2.5 * side)))
-    ImageDraw.Draw(mask).polygon([(float(x), float(y)) for x, y in outline + 1.25 * side], fill=255)
-    return mask
-
-
-def _outline(side: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A box, a disc, a stick or a shapeless thing around the origin, turned by chance: ``(points, 2)``."""
-    kind = int(rng.integers(4))
-    if kind == 0:
-        long, broad = side / 2, side / 2 * rng.uniform(0.4, 1)
-        points = np.array([(-long, -broad), (long, -broad), (long, broad), (-long, broad)])
-    elif kind == 1:
-        turns = np.linspace(0, 2 * math.pi, 48, endpoint=False)
-        points = np.column_stack([np.cos(turns), np.sin(turns) * rng.uniform(0.6, 1)]) * side / 2
-    elif kind == 2:
-        long, broad = side, side * rng.uniform(0.02, 0.07)
-        points = np.array([(-long, -broad), (long, -broad), (long, broad), (-long, broad)])
-    else:
-        turns = np.sort(rng.uniform(0, 2 * math.pi, 7))
-        points = np.column_stack([np.cos(turns), np.sin(turns)]) * side / 2 * rng.uniform(0.5, 1.1, (7, 1))
-    turn = rng.uniform(0, 2 * math.pi)
-    turned: NDArray[np.float64] = points @ np.array(
-        [[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]]
-    )
-    return turned
-
-
-def _plain(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    return Image.fromarray(_rough(np.full((size[1], size[0], 3), _colour(rng), np.float32), rng))
-
-
-def _planks(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """Boards of wood or laminate, some lighter than others, with grain along them."""
+def _wood(size: Size, rng: Rng) -> Image.Image:
+    """Boards, some lighter than others, with grain along them."""
     width, height = size
-    wood = np.array(_colour(rng), np.float32) * 0.5 + np.array((150, 110, 70), np.float32) * 0.5
-    boards = int(rng.integers(4, 10))
-    which = np.arange(height) * boards // height
-    shades = rng.uniform(0.8, 1.15, boards)[which] + rng.normal(0, 0.03, height)
-    seam = np.diff(which, prepend=0) > 0
-    shades[seam] *= 0.45
-    lines: NDArray[np.float32] = wood * shades[:, None, None].astype(np.float32)
-    picture = Image.fromarray(_rough(np.repeat(lines, width, axis=1), rng))
-    return picture.transpose(Image.Transpose.ROTATE_90).resize(size) if rng.random() < 0.5 else picture
+    board, which = _steps(height, rng.uniform(70, 110), size)
+    shades = rng.uniform(0.86, 1.1, which[-1] + 1)[which]
+    values = _plain(size, _between((196, 148, 98), (110, 72, 46), rng)) * shades[:, None, None].astype(np.float32)
+    values[np.diff(which, prepend=0) > 0] *= 0.45
+    for place, end in enumerate(rng.integers(0, width, which[-1] + 1)):
+        values[round(place * board) : round((place + 1) * board), end : end + 2] *= 0.5
+    return _rough(values, rng, (0.1, 160, 3), (0.08, 260, 9), (0.03, 30, 2))
 
 
-def _checks(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """Tiles or a checked cloth."""
+def _tiles(size: Size, rng: Rng) -> Image.Image:
     width, height = size
-    cells = rng.integers(3, 12)
-    side = max(width, height) / cells
-    down, across = (np.arange(length) // side for length in (height, width))
-    odd = ((down[:, None] + across) % 2)[..., None]
-    first, second = np.array(_colour(rng), np.float32), np.array(_colour(rng), np.float32)
-    return Image.fromarray(_rough((first * odd + second * (1 - odd)).astype(np.float32), rng))
+    side = rng.uniform(80, 150)
+    (_, down), (_, across) = _steps(height, side, size), _steps(width, side, size)
+    shades = rng.uniform(0.9, 1.06, (down[-1] + 1, across[-1] + 1))[down[:, None], across]
+    values = _plain(size, _between((218, 212, 202), (120, 126, 134), rng)) * shades[..., None].astype(np.float32)
+    thick = max(1, round(max(size) / 200))
+    for places, lines in ((down, values), (across, values.swapaxes(0, 1))):
+        for start in np.flatnonzero(np.diff(places)):
+            lines[start : start + thick] *= 0.6
+    return _rough(values, rng, (0.05, 40, 40), (0.04, 5, 5))
 
 
-def _rough(values: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Unevenness of two sizes, as no surface at home is without."""
+def _grass(size: Size, rng: Rng) -> Image.Image:
+    picture = _rough(_plain(size, (58, 92, 38)), rng, (0.25, 50, 50))
+    draw = ImageDraw.Draw(picture)
+    unit = max(size) / UNIT
+    count = round(size[0] * size[1] / unit**2 / 90)
+    starts, ends = rng.uniform(0, 1, (count, 2)) * size, rng.normal((0, -15), (7, 4), (count, 2)) * unit
+    for start, end, tone in zip(starts, starts + ends, rng.random(count), strict=True):
+        colour = round(42 + 108 * tone), round(82 + 104 * tone), round(30 + 54 * tone)
+        draw.line((*start, *end), fill=colour, width=max(1, round(2 * tone * unit)))
+    return picture
+
+
+def _carpet(size: Size, rng: Rng) -> Image.Image:
+    """Diamonds of one colour on another."""
+    cell = rng.uniform(70, 120) * max(size) / UNIT
+    across, down = (np.abs(np.arange(side) / cell % 1 - 0.5) for side in size)
+    diamond = across + down[:, None]
+    motif = ((diamond > 0.42) & (diamond < 0.52)) | (diamond < 0.12)
+    values = np.where(motif[..., None], _plain(size, _muted(rng)), _plain(size, _muted(rng)))
+    return _rough(values, rng, (0.22, 2, 2), (0.08, 60, 60))
+
+
+def _cloth(size: Size, rng: Rng) -> Image.Image:
+    """A checked cloth with creases."""
+    cell = rng.uniform(30, 80)
+    across, down = (_steps(side, cell, size)[1] % 2 for side in size)
+    values = _plain(size, _muted(rng)) * (1.1 - 0.24 * (across + down[:, None])[..., None]).astype(np.float32)
+    return _rough(values, rng, (0.22, 190, 80), (0.12, 60, 150), (0.06, 2, 2))
+
+
+def _concrete(size: Size, rng: Rng) -> Image.Image:
+    values = _plain(size, _between((170, 168, 162), (86, 88, 94), rng))
+    return _rough(values, rng, (0.1, 90, 90), (0.06, 9, 9), (0.12, 2, 2))
+
+
+def _table(size: Size, rng: Rng) -> Image.Image:
+    return _rough(_plain(size, _muted(rng)), rng, (0.06, 220, 3), (0.05, 120, 12), (0.08, 300, 300))
+
+
+SURFACES: tuple[Surface, ...] = (_wood, _tiles, _grass, _carpet, _cloth, _concrete, _table)
+
+
+def _plain(size: Size, colour: tuple[float, ...]) -> Values:
+    return np.full((size[1], size[0], 3), colour, np.float32)
+
+
+def _steps(length: int, step: float, size: Size) -> tuple[float, NDArray[np.intp]]:
+    """How many pixels a step of so many units is, and in which step each of ``length`` pixels lies."""
+    pixels = max(1.0, step * max(size) / UNIT)
+    return pixels, (np.arange(length) // pixels).astype(np.intp)
+
+
+def _rough(values: Values, rng: Rng, *layers: tuple[float, float, float]) -> Image.Image:
+    """Unevenness, as no surface at home is without. A layer: its strength, and its bumps' units across and down."""
     height, width = values.shape[:2]
-    for cells, strength in ((5, 22.0), (GRAIN * 4, 9.0)):
-        noise = Image.fromarray(rng.normal(0, strength, (cells, cells)).astype(np.float32))
-        values = values + np.asarray(noise.resize((width, height), Image.Resampling.BICUBIC))[..., None]
-    rough: NDArray[np.uint8] = np.clip(values, 0, 255).astype(np.uint8)
-    return rough
+    unit = max(width, height) / UNIT
+    light = np.ones((height, width), np.float32)
+    for strength, across, down in layers:
+        bumps = 2 + int(height / unit / down), 2 + int(width / unit / across)
+        small = Image.fromarray(rng.normal(0, strength / 2, bumps).astype(np.float32))
+        light += np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+    return Image.fromarray(np.clip(values * light[..., None], 0, 255).astype(np.uint8))
 
 
-def _colour(rng: np.random.Generator) -> Colour:
-    """Mostly muted, as things at home are: a grey, moved some way towards a hue."""
-    light = rng.uniform(40, 225)
-    hue = rng.normal(0, 1, 3)
-    moved = light + 50 * rng.random() ** 2 * (hue - hue.mean())
-    red, green, blue = (int(level) for level in np.clip(moved, 8, 247))
-    return red, green, blue
+def _between(first: tuple[int, int, int], last: tuple[int, int, int], rng: Rng) -> tuple[float, ...]:
+    share = rng.random()
+    return tuple(a + (b - a) * share for a, b in zip(first, last, strict=True))
 
 
-GROUNDS: tuple[Ground, ...] = (_plain, _planks, _checks)
+def _muted(rng: Rng) -> tuple[float, ...]:
+    """A colour as things at home have it: seldom a bright one."""
+    light, bright = rng.uniform(0.2, 0.8), 0.6 * rng.random() ** 1.5
+    return tuple(255 * each for each in colorsys.hls_to_rgb(rng.random(), light, bright))

@@ -18,8 +18,7 @@ from image_similarity.images import jpeg, png, tiff, webp
 from image_similarity.images.decoder import Undecoded, Way, cost, present_decoder
 from image_similarity.images.drawing_parts import CUT_SHORT, Plain
 from image_similarity.images.exif import orientation, without_exif
-from image_similarity.images.pillow_files import open_picture, reads
-from image_similarity.images.tag_warnings import quiet
+from image_similarity.images.pillow_files import make_room, open_picture, reads
 from image_similarity.images.to_rgb import flatten
 from image_similarity.images.truncated_files import repaired
 from image_similarity.images.wide_numbers import seen
@@ -101,17 +100,15 @@ def decode(
     """
     way = Way(max_pixels, at_least, enough, strict)
     try:
-        # A damaged tag is worth a warning to Pillow; to us a picture either decodes or does not.
-        with quiet():
-            plain = plain_picture(data)
-            _check_size(plain.size, max_pixels)
-            _check_depth(plain, max_pixels)
-            if plain.scans > MOST_SCANS:
-                raise ImageError("decode", f"{plain.scans} scans are more than the limit of {MOST_SCANS}")
-            decoder = present_decoder()
-            if decoder is not None:
-                return decoder(Undecoded(data, way, _cost(plain, way)), lambda: _decode(plain, way))
-            return _decode(plain, way)
+        plain = plain_picture(data)
+        _check_size(plain.size, max_pixels)
+        _check_depth(plain, max_pixels)
+        if plain.scans > MOST_SCANS:
+            raise ImageError("decode", f"{plain.scans} scans are more than the limit of {MOST_SCANS}")
+        decoder = present_decoder()
+        if decoder is not None:
+            return decoder(Undecoded(data, way, _cost(plain, way)), lambda: _decode(plain, way))
+        return _decode(plain, way)
     except UnidentifiedImageError:
         raise ImageError("decode", _not_a_picture(data)) from None
     except ImageSimilarityError:
@@ -172,6 +169,7 @@ def _decode(plain: Plain, way: Way) -> Image.Image:
         image = open_picture(data)
         if plain.numbers is None:  # else its size is that of its bytes
             _check_size(image.size, way.max_pixels)
+        make_room(image)
         if at_least is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
             image.draft(None, (at_least * DRAFT_MARGIN, at_least * DRAFT_MARGIN))
         return image

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 CLASSES = {
@@ -57,6 +57,15 @@ def open_picture(data: bytes) -> ImageFile:
             except (SyntaxError, IndexError, TypeError, struct.error):  # how Pillow's classes say that it is not theirs
                 continue
     raise UnidentifiedImageError("cannot identify the picture")
+
+
+def make_room(picture: ImageFile) -> None:
+    """Give a TIFF the memory for its pixels, which Pillow gives only as far as the host program's limit reaches.
+
+    Other kinds need nothing: Pillow holds them against that limit in ``Image.open`` alone.
+    """
+    if picture.format == "TIFF":
+        picture.im = Image.new(picture.mode, getattr(picture, "_tile_size", picture.size)).im
 
 
 def reads(kind: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
-from image_similarity.images.backgrounds import draw_clutter
+from image_similarity.images.backgrounds import draw_background
 from image_similarity.images.cutout import cutout
 from image_similarity.images.thumbnail import shrunk
 
@@ -45,7 +45,7 @@ class PhotoOptions:
     """Perspective: how far each corner moves, as a share of the thing's side."""
     offset: float = 0.5
     """Out of the middle, as a share of the room that the thing leaves."""
-    things: tuple[int, int] = (3, 12)
+    things: tuple[int, int] = (1, 6)
     """Things that lie behind."""
     exposure: float = 0.9
     """Stops, up or down."""
@@ -67,12 +67,12 @@ STANDARD = PhotoOptions()
 
 
 def simulated_photo(picture: Image.Image, seed: int, options: PhotoOptions = STANDARD) -> Image.Image:
-    """A photo of what is on a picture: cut out, laid on clutter, seen from a side, lit, blurred, compressed.
+    """A photo of what is on a picture: cut out, laid on a background, seen from a side, lit, blurred, compressed.
 
     A picture without a light and even background is the scene itself: it is shown larger than the frame.
 
     Args:
-        picture: upright RGB, of any size.
+        picture: upright RGB, of any size; or RGBA, whose alpha says where the thing is.
         seed: 0 or more; the same picture, seed and options give the same photo.
         options: how hard.
 
@@ -81,7 +81,7 @@ def simulated_photo(picture: Image.Image, seed: int, options: PhotoOptions = STA
     """
     rng = np.random.default_rng(seed)
     picture = shrunk(picture, options.side * 3 // 2, Image.Resampling.BOX)
-    alone = cutout(picture)
+    alone = picture.crop(picture.getbbox()) if picture.mode == "RGBA" else cutout(picture)
     if alone is None:
         photo = _scene(picture, options, rng)
     else:
@@ -89,7 +89,7 @@ def simulated_photo(picture: Image.Image, seed: int, options: PhotoOptions = STA
         upright = (alone.height >= alone.width) == (rng.random() < AS_HELD)
         sides = max(1, round(options.side * short / long)), options.side
         frame = sides if upright else sides[::-1]
-        photo = draw_clutter(frame, int(rng.integers(options.things[0], options.things[1] + 1)), rng)
+        photo = draw_background(frame, int(rng.integers(options.things[0], options.things[1] + 1)), rng)
         _lay(alone, photo, options, rng)
     return _compressed(_taken(_lit(photo, options, rng), options, rng), options, rng)
 

@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from PIL import TiffTags
+
 from image_similarity.errors import ImageError
 from image_similarity.images.drawing_parts import CUT_SHORT, Numbers, Plain
 from image_similarity.images.exif import ORDERS, ORIENTATION
@@ -29,7 +31,8 @@ READ = {
 }
 CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 SMALLER = {16: 4, 17: 9, 18: 13}  # types of eight bytes that a TIFF has which is no BigTIFF: whole numbers all
-ENTRY = 12  # bytes of a tag
+ENTRY, INLINE = 12, 4  # bytes of a tag, and of the values that stand in itself
+WHOLE_TEXTS = (1, 2, 7)  # types of which many are one value: bytes, letters, anything
 MOST_VALUES = 3 * 65536  # of a palette of sixteen bits
 BYTE = 8  # bits
 TURNED = 8  # the last of EXIF's turns
@@ -61,8 +64,6 @@ def plain(data: bytes) -> Plain:
         return _plain(data)
     except struct.error:
         raise ImageError("decode", CUT_SHORT) from None
-    except KeyError:  # for the decoder to refuse
-        return Plain(data, "TIFF")
 
 
 def _plain(data: bytes) -> Plain:
@@ -80,9 +81,13 @@ def _plain(data: bytes) -> Plain:
             values.setdefault(tag, tuple(_values(data, layout, entry, kind, number)))
             if tag == COLOURS and 0 < max(values[tag], default=0) <= 255:
                 _widen(changed, layout, entry, values[tag])
-        if tag in PLACES and _place(data, layout, entry, kind, number) + LENGTHS[kind] * number > len(data):
+        if (
+            tag in PLACES
+            and kind in LENGTHS
+            and _place(data, layout, entry, kind, number) + LENGTHS[kind] * number > len(data)
+        ):
             raise ImageError("decode", CUT_SHORT)
-        if tag in DRAWING:
+        if tag in DRAWING and kind in LENGTHS:
             kept.setdefault(tag, _smaller(data, changed, layout, entry, spare) if big else data[entry : entry + ENTRY])
             spare += 8
     numbers = _numbers(values, order)
@@ -93,6 +98,7 @@ def _plain(data: bytes) -> Plain:
         kept |= {tag: struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in _as_bytes(numbers, values)}
         if len(kept) > count:  # it lacks what every TIFF has
             raise ImageError("decode", UNREAD)
+    kept = dict(_readable(kept, changed, order))
     directory = struct.pack(order + "H", len(kept)) + b"".join(kept[tag] for tag in sorted(kept)) + bytes(4)
     changed[:8] = data[:2] + struct.pack(order + "HI", 42, at)
     changed[at : at + len(directory)] = directory  # of which the last four bytes say that there is no other page
@@ -183,6 +189,24 @@ def _smaller(data: bytes, changed: bytearray, layout: _Layout, entry: int, spare
     place = spare if is_inside else place
     changed[place : place + len(body)] = body
     return head + struct.pack(order + "I", place)
+
+
+def _readable(kept: Mapping[int, bytes], changed: bytearray, order: str) -> Iterator[tuple[int, bytes]]:
+    """The tags, in order, that Pillow takes without a word: it warns, whoever's program it is, of the others.
+
+    Those whose values are not in the file, or are more than it together, go; where one value belongs, the first stays.
+    """
+    left = len(changed)
+    for tag, entry in sorted(kept.items()):
+        _, kind, number, place = struct.unpack(order + "HHII", entry)
+        size, length = LENGTHS[kind], LENGTHS[kind] * number
+        if length > INLINE and (place + length > len(changed) or length > left):
+            continue
+        if kind not in WHOLE_TEXTS and tag != PHOTOMETRIC and number > 1 and TiffTags.lookup(tag).length == 1:
+            value = bytes(changed[place : place + size]) if size <= INLINE < length else entry[8:]
+            entry, length = struct.pack(order + "HHI", tag, kind, 1) + value.ljust(INLINE, b"\0"), size
+        left -= length if length > INLINE else 0
+        yield tag, entry
 
 
 def _values(data: bytes, layout: _Layout, entry: int, kind: int, number: int) -> Iterator[int]:

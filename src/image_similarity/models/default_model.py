@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError
 from image_similarity.models.table import DEFAULT_MODEL
 from image_similarity.util.files import replacing
+from image_similarity.util.plain_values import Record
 from image_similarity.util.sealed_json import read_sealed, sealed
 
 if TYPE_CHECKING:
@@ -20,16 +21,12 @@ REMEMBERED = 10  # models that were the default before
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultModel:
+class DefaultModel(Record):
     """A dataset's default model, and those before it, latest first."""
 
     dataset: str
     model: str
     before: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 def default_model(dataset: Dataset, settings: Settings) -> DefaultModel:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError, WeightsError
 from image_similarity.models.hub_records import RECORDS
@@ -18,6 +18,7 @@ from image_similarity.models.weights import fetch, verify
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings, model_folders
 from image_similarity.types import Progress, no_progress
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ WAYS = {"stretch": "stretched", "pad": "padded", "crop": "middle"}
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRow:
+class ModelRow(Record):
     """One model of the table, as people and programs want it.
 
     ``words``: whether it can be searched by words. ``size``: the bytes of all of its files; about, where they were
@@ -50,13 +51,9 @@ class ModelRow:
     state: str
     folder: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(Record):
     """One model that was asked for: where it is now, and which of its digests were not known beforehand."""
 
     name: str
@@ -70,7 +67,7 @@ class Pulled:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Record):
     """One file of a shelf. ``problem`` is empty where it is what was locked."""
 
     name: str

@@ -73,7 +73,7 @@ def parse_expression(text: str, is_model: Callable[[str], bool]) -> Expression:
 
 
 def key_of(keys: Sequence[str], weights: Sequence[float], projection: str = "") -> str:
-    """The name of an index and a dictionary: of one model its own key, of several all of them with their weights.
+    """The name of an index and of recommendations: of one model its own key, of several all of them with their weights.
 
     Args:
         keys: of the parts.

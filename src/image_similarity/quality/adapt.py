@@ -17,6 +17,7 @@ from image_similarity.quality.adaptation.learn import Learned, LearnOptions, lea
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore
+from image_similarity.util.plain_values import Record, fields_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ SUFFIX = "+adapted"
 
 
 @dataclass(frozen=True, slots=True)
-class AdaptReport:
+class AdaptReport(Record):
     """What was learned, where it is kept, and under which name it is used. ``unknown``: ids of pairs without images."""
 
     dataset: str
@@ -42,9 +43,9 @@ class AdaptReport:
     unknown: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        place = {"dataset": self.dataset, "model_key": self.model_key, "use": self.use, "folder": str(self.folder)}
-        return {**place, **self.learned.as_dict(), "unknown_products": list(self.unknown)}
+        """What was learned stands among the rest."""
+        place = fields_of(self, without=("learned", "unknown"))
+        return {**place, **self.learned.as_dict(), "unknown_products": plain(self.unknown)}
 
 
 def adapt(

@@ -25,6 +25,7 @@ from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.types import Progress, no_progress
+from image_similarity.util.plain_values import Record, fields_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrateReport:
+class CalibrateReport(Record):
     """What was measured and where it is kept. ``unread`` are pictures that could not be read any more."""
 
     dataset: str
@@ -50,9 +51,9 @@ class CalibrateReport:
     unread: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        place = {"dataset": self.dataset, "model_key": self.model_key, "file": str(self.file)}
-        return {**place, **self.calibrated.as_dict(), "unread": list(self.unread)}
+        """What was measured stands among the rest."""
+        place = fields_of(self, without=("calibrated", "unread"))
+        return {**place, **self.calibrated.as_dict(), "unread": plain(self.unread)}
 
 
 def calibrate(

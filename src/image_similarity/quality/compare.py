@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import NotFittedError
 from image_similarity.options import EvaluateOptions
 from image_similarity.quality.evaluate import evaluate
 from image_similarity.search.answer import Answer, show_products
-from image_similarity.search.similar import has_dictionary, with_recommendations
+from image_similarity.search.similar import recommendations, with_recommendations
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.recommendations import Dictionary
+from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.records import CatalogueRecords
+from image_similarity.util.plain_values import Record, fields_of, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from image_similarity.dataset import Dataset
     from image_similarity.options import CompareOptions, ModelChoice
     from image_similarity.quality.evaluation.report import Evaluation
+    from image_similarity.search.answer import Shown
     from image_similarity.settings import Settings
+    from image_similarity.store.recommendations import Recommendations
     from image_similarity.types import Product, ProductMatch, Progress
 
 TENTHS = 10
@@ -44,7 +47,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Record):
     """How the answers of two models differ.
 
     Attributes:
@@ -76,15 +79,14 @@ class Comparison:
     unasked: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("changed", "evaluation")}
+        """Of the products that change, their ids without texts."""
         changed = [
             {"product_id": change.product.product_id, "title": change.product.title, "overlap": change.overlap}
             | {"old": _ids(change.old.matches), "new": _ids(change.new.matches)}
             for change in self.changed
         ]
-        evaluation = None if self.evaluation is None else self.evaluation.as_dict()
-        return {**plain, "histogram": list(self.histogram), "changed": changed, "evaluation": evaluation}
+        rest = fields_of(self, without=("changed", "evaluation"))
+        return rest | {"changed": changed, "evaluation": plain(self.evaluation)}
 
 
 def compare(
@@ -94,32 +96,38 @@ def compare(
     options: CompareOptions,
     progress: Progress,
 ) -> Comparison:
-    """Compare two dictionaries, product by product; memory does not grow with them, but for the ids.
+    """Compare two models' recommendations, product by product; memory does not grow with them, but for the ids.
 
     Raises:
         NotFittedError: the dataset is not fitted with one of the models, or they have no product in common.
         UsageError, ModelError: there is no such model.
     """
-    folders = Folders(settings.root)
-    keys, number = [_key(model, dataset, settings) for model in models], options.number
-    former, latter = (Dictionary(folders.trained_models / dataset.dictionary(key)) for key in keys)
-    known, other = former.products(), set(latter.products())
-    both = [product for product in known if product in other]
-    if not both:
-        raise NotFittedError(f"the dictionaries of {keys[0]} and {keys[1]} have no product in common: fit both anew")
-    tally, most = _Tally(), list[tuple[float, str]]()
-    for done, product in enumerate(both, start=1):
-        sides = [_ids(side.similar(product)[:number]) for side in (former, latter)]
-        share = tally.add(*sides)
-        # The largest go first: of equal ones those that come first by id stay.
-        heapq.heappush(most, (-share, _Backwards(product)))
-        if len(most) > options.shown:
-            heapq.heappop(most)
-        if not done % TOLD or done == len(both):
-            progress("compared", done, len(both))
+    number = options.number
+    with recommendations(dataset, settings) as (store, database):
+        keys = [_key(model, store, dataset, settings) for model in models]
+        former, latter = (store.of(key) for key in keys)
+        known, other = former.products(), set(latter.products())
+        both = [product for product in known if product in other]
+        if not both:
+            raise NotFittedError(f"{keys[0]} and {keys[1]} have recommendations of no product in common: fit both anew")
+        tally, most = _Tally(), list[tuple[float, str]]()
+        for done, product in enumerate(both, start=1):
+            sides = [_ids(side.similar(product)[:number]) for side in (former, latter)]
+            share = tally.add(*sides)
+            # The largest go first: of equal ones those that come first by id stay.
+            heapq.heappush(most, (-share, _Backwards(product)))
+            if len(most) > options.shown:
+                heapq.heappop(most)
+            if not done % TOLD or done == len(both):
+                progress("compared", done, len(both))
+        changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
+        folder = Folders(settings.root).dataset / dataset.name
+        show = partial(show_products, CatalogueRecords(database) if database else None, folder)
+        changed = [
+            Change(share, *(_answer(side, product, number, show) for side in (former, latter)))
+            for share, product in changes
+        ]
     evaluation, unasked = _evaluated(dataset, settings, models, progress)
-    changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
-    changed = _changes(changes, (former, latter), number, dataset, settings)
     return Comparison(
         dataset=dataset.name,
         old_key=keys[0],
@@ -137,25 +145,11 @@ def compare(
     )
 
 
-def _changes(
-    products: list[tuple[float, str]],
-    sides: tuple[Dictionary, Dictionary],
-    number: int,
-    dataset: Dataset,
-    settings: Settings,
-) -> list[Change]:
-    """Products, each with its overlap, as people see them: under both models, with texts and pictures."""
-    folders = Folders(settings.root)
-    with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        records, folder = CatalogueRecords(database), folders.dataset / dataset.name
-
-        def answer(side: Dictionary, product: str) -> Answer:
-            matches = side.similar(product)[:number]
-            wanted = [(product, ""), *((match.product_id, match.image_id) for match in matches)]
-            query, *found = show_products(records, folder, wanted)
-            return Answer(query, matches, found)
-
-        return [Change(share, *(answer(side, product) for side in sides)) for share, product in products]
+def _answer(side: Recommendations, product: str, number: int, show: Callable[..., list[Shown]]) -> Answer:
+    """A product with its most similar products as people see them, with texts and pictures."""
+    matches = side.similar(product)[:number]
+    query, *shown = show([(product, ""), *((match.product_id, match.image_id) for match in matches)])
+    return Answer(query, matches, shown)
 
 
 def _evaluated(
@@ -195,9 +189,9 @@ class _Backwards(str):
         return str.__gt__(self, other)
 
 
-def _key(model: ModelChoice, dataset: Dataset, settings: Settings) -> str:
-    asked = with_recommendations(model, dataset, settings)
-    if not has_dictionary(Folders(settings.root).trained_models, dataset, asked.key):
+def _key(model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings) -> str:
+    asked = with_recommendations(model, store, dataset, settings)
+    if not store.has(asked.key):
         raise NotFittedError(f"{dataset.name} is not fitted with {asked.name}: run fit with that model first")
     return asked.key
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.types import Product, ProductMatch
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Record):
     """A question and its products, best first. In a notebook it shows as pictures.
 
     ``no_match``: that no product is likely enough; None where that was not asked or cannot be said. ``note``: a remark.
@@ -50,7 +51,7 @@ class Answer:
     explained: Explained | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON. What only a calibration can say is there only where there is one."""
+        """What only a calibration can say is there only where there is one."""
         said: dict[str, Any] = {} if self.no_match is None else {"no_match": self.no_match}
         if self.note:
             said["note"] = self.note

@@ -16,6 +16,7 @@ from image_similarity.neighbours.float16 import single
 from image_similarity.search.occlusion import covered, heat, where
 from image_similarity.search.overlay import overlay
 from image_similarity.search.score_parts import Parts, PartShare, shares
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Why(Record):
     """Why one product was found.
 
     Attributes:
@@ -59,7 +60,7 @@ class Why:
         return "; ".join(each for each in (said, place) if each)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Numbers to as many digits as mean something."""
         return {
             "parts": [
                 {"name": part.name}

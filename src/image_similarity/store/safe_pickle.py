@@ -1,4 +1,4 @@
-"""The first version's pickle: a dict of text to list of text, and nothing else is ever let out of one."""
+"""The first version's dictionary, a pickle: a dict of text to list of text, and nothing else is ever let out of one."""
 
 from __future__ import annotations
 

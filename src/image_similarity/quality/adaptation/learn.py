@@ -16,6 +16,7 @@ from image_similarity.quality.adaptation.validation import Estimate, Hits, estim
 from image_similarity.quality.adaptation.validation import joined as all_hits
 from image_similarity.quality.adaptation.whitening import components, telling, whitening, within
 from image_similarity.types import no_progress
+from image_similarity.util.plain_values import Record, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,7 +60,7 @@ class LearnOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(Record):
     """A projection, what was chosen for it, and what it does to products that it was not learned from.
 
     ``before``, ``after`` and ``difference`` are of R@1 with one image left out, by cross-validation over products in
@@ -82,10 +83,8 @@ class Learned:
         return self.difference.low > 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        shares = {name: getattr(self, name).as_dict() for name in ("before", "after", "difference")}
-        chosen = {name: getattr(self, name) for name in ("dimension", "regularisation", "share", "products", "images")}
-        return {**chosen, **shares, "helps": self.helps}
+        """Without the projection's numbers."""
+        return fields_of(self, without=("projection",)) | {"helps": self.helps}
 
 
 def learn(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,16 +21,12 @@ BLOCK = 1024  # rows that are compared at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Record):
     """A figure with its bootstrap 95% interval over products."""
 
     value: float
     low: float
     high: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

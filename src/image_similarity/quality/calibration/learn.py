@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from image_similarity.quality.calibration.measures import Kept, calibration_erro
 from image_similarity.search.calibration.curves import KINDS
 from image_similarity.search.calibration.probabilities import Calibration, Surety
 from image_similarity.search.calibration.questions import FEATURES, features, joined
+from image_similarity.util.plain_values import Record, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ STANDARD = LearnOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class Calibrated(Record):
     """What was learned, and how good it is: everything but ``calibration`` is of products that were left out.
 
     Attributes:
@@ -66,14 +67,14 @@ class Calibrated:
     known: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; without the curves."""
+        """Without the curves' numbers."""
         return {
             "products": self.products,
             "known_share": self.known,
             "expected_calibration_error": self.error,
             "of_all_shown": self.shown_error,
             "kinds": {
-                name: {"questions": count, "expected_calibration_error": self.errors[name]} | asdict(self.kept[name])
+                name: {"questions": count, "expected_calibration_error": self.errors[name]} | fields_of(self.kept[name])
                 for name, count in self.questions.items()
             },
             "curves": {"plain": self.calibration.plain.kind, "scene": self.calibration.scene.kind},

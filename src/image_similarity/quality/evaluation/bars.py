@@ -62,7 +62,7 @@ def missed(bars: Sequence[Bar], results: Sequence[Result]) -> list[str]:
             there = ", ".join(dict.fromkeys(asked))
             raise UsageError(f"there is a bar for {protocol}, which was not asked; asked: {there}")
         for result in results:
-            value = result.estimates[bar.metric].value
+            value = result.metrics[bar.metric].value
             if result.protocol == protocol and value < bar.value:
                 name = f"{NAMES[bar.metric]} of {result.model} under {protocol}"
                 sentences.append(f"{name} is {value:.4f}, below {bar.value}")

@@ -32,7 +32,7 @@ LEAVE_ATTRIBUTE_OUT = Protocol(
 SIMULATED = Protocol(
     "simulated",
     "Simulated photos",
-    "A catalogue image, made into a photo (clutter, perspective, light, blur, JPEG), asks; all images of its product "
+    "A catalogue image, made into a photo (background, perspective, light, blur), asks; all images of its product "
     "are right. The image itself is left out, unless its product has no other.",
     "photos",
     needs_network=True,

@@ -76,14 +76,14 @@ def _table(results: Sequence[Result], found: Evaluation) -> Table:
     first = results[0]
     rows: list[list[str | Figure]] = []
     for result in results:
-        row: list[str | Figure] = [result.model, *(_figure(each) for each in result.estimates.values())]
+        row: list[str | Figure] = [result.model, *(_figure(each) for each in result.metrics.values())]
         if len(results) > 1:
             change = result.difference
             row.append("the one compared with" if change is None else _figure(change[COMPARED], signed=True))
         rows.append(row)
     against = [f"{NAMES[COMPARED]} against {first.model}"] if len(results) > 1 else []
     note = f"{found.abouts[first.protocol]} {first.questions:,} questions about {first.products:,} products."
-    return Table(first.title, note, ["Model", *(NAMES[metric] for metric in first.estimates), *against], rows)
+    return Table(first.title, note, ["Model", *(NAMES[metric] for metric in first.metrics), *against], rows)
 
 
 def _cost(found: Evaluation) -> Section:
@@ -106,7 +106,7 @@ def _cost(found: Evaluation) -> Section:
 
 def _plot(results: Sequence[Result], found: Evaluation) -> Plot:
     points = [
-        Point(result.model, number, cost.images_per_second, _figure(result.estimates[COMPARED]))
+        Point(result.model, number, cost.images_per_second, _figure(result.metrics[COMPARED]))
         for number, (result, cost) in enumerate(zip(results, found.costs, strict=True))
         if cost.images_per_second
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from image_similarity.util.plain_values import Record, plain
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Record):
     """What was found out: protocol by protocol, in each the models in the order asked for.
 
     ``skipped``: why a protocol was not asked, by its name. ``failures``: photos that could not be used. ``notes``: what
@@ -50,42 +52,37 @@ class Evaluation:
     @property
     def r_at_1(self) -> float:
         """The first model's under the first protocol."""
-        return self.results[0].estimates["r_at_1"].value
+        return self.results[0].metrics["r_at_1"].value
 
     @property
     def r_at_5(self) -> float:
         """The first model's under the first protocol."""
-        return self.results[0].estimates["r_at_5"].value
+        return self.results[0].metrics["r_at_5"].value
 
     @property
     def r_at_10(self) -> float:
         """The first model's under the first protocol."""
-        return self.results[0].estimates["r_at_10"].value
+        return self.results[0].metrics["r_at_10"].value
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: the first result's shares, then everything."""
+        """The first result's shares, then everything."""
         first = self.results[0]
         results = [
-            {**result.as_dict(), "worst": [miss.as_dict() for miss in misses]}
+            {**result.as_dict(), "worst": plain(misses)}
             for result, misses in zip(self.results, self.worst, strict=True)
         ]
         return {
             "model_key": self.model_key,
             "images": self.images,
             "questions": self.questions,
-            **{metric: estimate.value for metric, estimate in first.estimates.items()},
+            **{metric: estimate.value for metric, estimate in first.metrics.items()},
             "protocol": first.protocol,
             "dataset": self.dataset,
             "products": self.products,
             "seed": self.seed,
-            "models": [each.as_dict() for each in self.costs],
+            "models": plain(self.costs),
             "results": results,
-            "skipped": dict(self.skipped),
-            "notes": list(self.notes),
-            "failures": [
-                {name: getattr(each, name) for name in ("stage", "reason", "product_id", "image_id", "location")}
-                for each in self.failures
-            ],
+            **{name: plain(getattr(self, name)) for name in ("skipped", "notes", "failures")},
         }
 
     def write_html(self, path: Path, command: str = "") -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from image_similarity.quality.adaptation.validation import Estimate
 from image_similarity.quality.evaluation.intervals import STANDARD, Bootstrap, intervals
 from image_similarity.quality.evaluation.metrics import METRICS
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,10 +21,10 @@ Estimates = dict[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Result(Record):
     """One model under one protocol.
 
-    ``estimates`` by measure (``r_at_1``, ``r_at_5``, ``r_at_10``, ``map_at_r``, ``mrr``); ``difference`` is to the
+    ``metrics`` by name (``r_at_1``, ``r_at_5``, ``r_at_10``, ``map_at_r``, ``mrr``); ``difference`` is to the
     first model, question by question, and None for the first itself.
     """
 
@@ -33,18 +34,8 @@ class Result:
     model_key: str
     questions: int
     products: int
-    estimates: Mapping[str, Estimate]
+    metrics: Mapping[str, Estimate]
     difference: Mapping[str, Estimate] | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        sides = {"metrics": self.estimates, "difference": self.difference}
-        plain = {
-            name: None if side is None else {metric: each.as_dict() for metric, each in side.items()}
-            for name, side in sides.items()
-        }
-        named = {name: getattr(self, name) for name in ("protocol", "title", "model", "model_key")}
-        return {**named, "questions": self.questions, "products": self.products, **plain}
 
 
 def side_by_side(

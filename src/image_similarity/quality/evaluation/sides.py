@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from image_similarity.index.build import open_index
 from image_similarity.models.resolve import resolve
 from image_similarity.quality.evaluation.protocols import Catalogue
 from image_similarity.store.features import FeatureStore
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Record):
     """What a model costs. ``images_per_second`` is of the network alone, on this machine; None: not measured."""
 
     model: str
@@ -53,10 +54,6 @@ class Cost:
     dimension: int
     bytes_per_product: float
     images_per_second: float | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 def open_sides(

@@ -9,6 +9,7 @@ from image_similarity.quality.evaluation import names
 from image_similarity.quality.evaluation.results import worst
 from image_similarity.search.answer import Shown, show_products
 from image_similarity.types import Product
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(Record):
     """A question that was not answered first. ``seed`` is what a simulated photo was made with, of ``asked.picture``.
 
     ``first`` stood first and is wrong; ``best`` is the right answer that stood highest, at ``rank`` from 1.
@@ -33,7 +34,7 @@ class Miss:
     rank: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Products by their ids and pictures, without their texts."""
         sides = (("asked", self.asked), ("first", self.first), ("right", self.best))
         shown = {name: {"product_id": each.product.product_id, "picture": each.picture} for name, each in sides}
         return {"rank": self.rank, "photo_seed": self.seed, **shown}

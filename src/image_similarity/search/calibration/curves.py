@@ -10,6 +10,7 @@ import numpy as np
 from image_similarity.search.calibration.isotonic import isotonic
 from image_similarity.search.calibration.logistic import logistic, sigmoid
 from image_similarity.search.calibration.questions import FEATURES
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(Record):
     """``sigmoid(weights . features + bias)``, the line through knots at that sum, or a mean of the two.
 
     Attributes:
@@ -44,11 +45,6 @@ class Curve:
             return curved
         risen: Doubles = np.interp(values, self.places, self.levels)
         return self.smooth * curved + (1 - self.smooth) * risen
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        knots = {"places": list(self.places), "levels": list(self.levels), "smooth": self.smooth}
-        return {"weights": list(self.weights), "bias": self.bias, **knots}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Curve:

@@ -9,6 +9,7 @@ import numpy as np
 
 from image_similarity.search.calibration.curves import Curve
 from image_similarity.search.calibration.questions import FEATURES, features
+from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Surety:
+class Surety(Record):
     """A curve for the first product of an answer, and one for all others."""
 
     kind: str
@@ -42,10 +43,6 @@ class Surety:
         falling = np.minimum.accumulate(likely, axis=1)
         fair: Doubles = falling / np.maximum(falling.sum(axis=1, keepdims=True), 1)
         return fair
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {"kind": self.kind, "first": self.first.as_dict(), "others": self.others.as_dict()}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Surety:

@@ -13,15 +13,15 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from image_similarity.errors import KeysError, OutputError, UsageError
 from image_similarity.util.files import make_folder, replacing
+from image_similarity.util.plain_values import plain
 
 FILE = "keys.json"
 VERSION = 1
@@ -154,7 +154,7 @@ class Keys:
             self._write(left)
 
     def _write(self, keys: Iterable[Key]) -> None:
-        content = {"version": VERSION, "keys": [_plain(key) for key in keys]}
+        content = {"version": VERSION, "keys": plain(keys)}
         with (
             replacing(self.path) as temporary,
             # From its first byte on it is the owner's alone, whatever the umask says.
@@ -181,11 +181,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(opened)
-
-
-def _plain(key: Key) -> dict[str, Any]:
-    expires = key.expires.isoformat() if key.expires else None
-    return asdict(key) | {"scope": key.scope.value, "created": key.created.isoformat(), "expires": expires}
 
 
 def _parse(content: bytes) -> Iterable[Key]:
