@@ -3,7 +3,7 @@
     python bench/walk.py
 
 A step is a call of one of our functions; what is imported on the way is no step. Each thread's steps are counted apart.
-A room is a folder of ``image_similarity``, or a file beside them.
+A room is a folder of ``image_similarity``, or a file beside them; what all rooms share is none.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from image_similarity import Workspace
 
 CONNECT = sqlite3.connect
 PACKAGE = f"{Path(image_similarity.__file__).parent}/"
+SHARED = ("types", "errors", "settings", "dataset", "options", "util", "files", "sealed", "mapped", "processors")
 NOT_CALLS = ("<module>", "<lambda>", "<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 DESCRIPTION = """name = "tiny"
 file = "tiny.xml"
@@ -44,6 +45,7 @@ class Walk:
     queries: int = 0
     descriptions: int = 0
     last: dict[int, str] = field(default_factory=dict)
+    rooms: dict[int, str] = field(default_factory=dict)
     walking: bool = False
 
     def step(self, frame: FrameType, event: str, _: Any) -> None:
@@ -55,8 +57,11 @@ class Walk:
         before = self.last.get(thread, file)
         self.files.add(file)
         self.changes["file"] += file != before
-        self.changes["room"] += file.partition("/")[0] != before.partition("/")[0]
         self.last[thread] = file
+        room = file.partition("/")[0].removesuffix(".py")
+        if room not in SHARED:
+            self.changes["room"] += room != self.rooms.get(thread, room)
+            self.rooms[thread] = room
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """What Python tells of files."""

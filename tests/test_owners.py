@@ -32,7 +32,7 @@ from image_similarity.images.views import ONE_VIEW
 from image_similarity.options import FitOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
-from image_similarity.types import CatalogueImage, CatalogueSource, Product
+from image_similarity.types import CatalogueImage, Product
 from tests.conftest import MeanColour, paint
 from tests.shop import MODEL, register, rows
 from tests.test_standing import SHOP, picture_of
@@ -42,8 +42,12 @@ COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
 Listing = dict[str, list[int]]  # the colours of each product
 
 
-def fit(source: CatalogueSource, dataset: Dataset, settings: Settings, options: FitOptions) -> FitReport:
-    return Workspace(settings=settings).fit(dataset.name, source, options)
+def fit(source: Source, dataset: Dataset, settings: Settings, options: FitOptions) -> FitReport:
+    def progress(stage: str, done: int, total: int | None = None) -> None:
+        if stage == "features":
+            source.working()
+
+    return Workspace(settings=settings, progress=progress).fit(dataset.name, source, options)
 
 
 def options() -> FitOptions:
@@ -64,11 +68,13 @@ class Happening:
 
 @dataclass
 class Source:
-    """A catalogue, and what happens while a fit reads it; the last places are before and after the products' texts."""
+    """A catalogue, and what happens while a fit reads it, and then each time that it tells how far it is."""
 
     folder: Path
     listing: Listing
     happenings: Sequence[Happening] = ()
+    begin: Callable[[], None] = lambda: None
+    """Called when the fit has read it and begins to work."""
     passed: int = field(default=0, init=False)
     waiting: list[Happening] = field(init=False)
 
@@ -84,6 +90,11 @@ class Source:
 
     def products(self) -> Iterator[Product]:
         yield from (Product(product, "listed") for product in self.listing)
+        self._pass()
+
+    def working(self) -> None:
+        self.begin()
+        self.begin = lambda: None
         self._pass()
 
     def _pass(self) -> None:
@@ -129,9 +140,8 @@ class Shop:
 
     def fit(self, listing: Listing, happenings: Sequence[Happening] = ()) -> bool:
         """Whether it went to its end."""
-        begins = Happening(sum(map(len, listing.values())) + 2, self.deleted.clear)  # when it reads for the second time
         try:
-            fit(Source(self.pictures, listing, [begins, *happenings]), SHOP, self.settings, options())
+            fit(Source(self.pictures, listing, happenings, self.deleted.clear), SHOP, self.settings, options())
         except KilledError:
             return False
         except NotFittedError:  # an empty catalogue

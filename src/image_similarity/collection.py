@@ -90,15 +90,16 @@ class Collection:
         self._text: Future[TextModel] | None = None
         self._calibration: tuple[int, Judge] | None = None
         self._loading, self._reading, self._changing = Lock(), Lock(), Lock()
-        self._read, self._follow = self._opened(shared=True), self._opened(shared=True)  # each with a lock of its own
+        self._read = self._opened(shared=True)
+        self._follow: Database | None = None  # a connection of its own: who follows the store keeps nobody waiting
         self._records = CatalogueRecords(self._read)
         try:
-            store = FeatureStore(self._follow)
+            store = FeatureStore(self._read)
             self.model = resolve(chosen(model), dataset, settings, store.has_networks_of)
             if ahead is not None:
                 self._expect(ahead, {spec.key for spec in self.model.specs} <= set(store.models()))
             views = ONE_VIEW if data_augmentation == 0 else None
-            self.state = open_state(self.model, self._follow, settings, views, progress)
+            self.state = open_state(self.model, self._read, settings, views, progress)
             if data_augmentation == 1 and len(self.state.views) < len(SIX_VIEWS):
                 raise UsageError("there are no features of the six views: run fit with `data_augmentation` 1 first")
         except BaseException:
@@ -118,7 +119,8 @@ class Collection:
         self._loader.shutdown(cancel_futures=True)
         self._networks.clear()
         for database in (self._read, self._follow):
-            database.connection.close()
+            if database is not None:
+                database.connection.close()
 
     # Asking -------------------------------------------------------------------------------------------------------
 
@@ -297,7 +299,7 @@ class Collection:
             StoreError: the store cannot be read.
         """
         with self._changing:
-            newer = next_state(self.state, self._follow, self.settings)
+            newer = next_state(self.state, self._following(), self.settings)
             changed = newer is not self.state
             self.state = newer
         return changed
@@ -347,6 +349,11 @@ class Collection:
     def _opened(self, *, shared: bool = False) -> Database:
         path = Folders(self.settings.root).database
         return Database(path, self.dataset, timeout=self.settings.lock_timeout, shared=shared)
+
+    def _following(self) -> Database:
+        if self._follow is None:
+            self._follow = self._opened(shared=True)
+        return self._follow
 
     def _network(self, *, one: bool) -> Future[Embedder]:
         """The networks, being loaded: for one photo, with all processors for it, or for many at once."""
@@ -421,7 +428,7 @@ class Collection:
         if state.delta.index is None or all(query.options.aggregate != "votes" for query, _ in queries):
             return state
         with self._changing:
-            self.state = whole_state(self.model, self._follow, self.settings, state.views, self._progress)
+            self.state = whole_state(self.model, self._following(), self.settings, state.views, self._progress)
             return self.state
 
     def _judge(self, query: PreparedQuery) -> Judge:

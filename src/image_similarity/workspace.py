@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from image_similarity.search.answer import Answer
     from image_similarity.types import CatalogueSource
 
-LOOKED_AT = 1000  # images looked at to learn whether a catalogue lists addresses
-
 
 class Workspace:
     """A ``data/`` directory and everything that can be done in it.
@@ -75,20 +72,26 @@ class Workspace:
         self.notes = notes
 
     def extract(
-        self, catalogue: str | Path, dataset: str, options: ExtractOptions | None = None, **changes: Any
+        self,
+        catalogue: str | Path | CatalogueSource,
+        dataset: str,
+        options: ExtractOptions | None = None,
+        **changes: Any,
     ) -> ExtractReport:
         """Download the images that a table lists into ``data/dataset/{dataset}``.
 
         Args:
-            catalogue: a CSV, JSON lines or Parquet table; a path or ``s3://bucket/key``.
+            catalogue: a CSV, JSON lines or Parquet table, by its path or ``s3://bucket/key``; or a ``CatalogueSource``.
             dataset: the dataset's name.
             options: how the table is read, how many images at a time, whether to ask again for what is there.
             changes: single options by their names.
         """
+        from image_similarity.catalogue.read_catalogue import ReadCatalogue
         from image_similarity.fitting.extract import extract
 
         options, named = made(ExtractOptions, options, changes), Dataset.named(dataset)
-        return extract(self._source(catalogue, options), named, self.settings, options, self.progress, self.notes)
+        with ReadCatalogue(self._source(catalogue, options), self.progress) as source:
+            return extract(source, named, self.settings, options, self.progress, self.notes)
 
     def extract_department(
         self, department: int, domain_id: str = "0341", options: ExtractOptions | None = None, **changes: Any
@@ -115,16 +118,16 @@ class Workspace:
             options: the model, how many recommendations, how the catalogue is read.
             changes: single options by their names: ``model="VGG"``, ``number=5``, ``data_augmentation=1``.
         """
-        from image_similarity.catalogue.s3 import read_once
-        from image_similarity.fitting.fit import fit
+        from image_similarity.catalogue.read_catalogue import ReadCatalogue
+        from image_similarity.fitting.fit import alone, fit
         from image_similarity.models.resolve import named as model_named
 
         options, named = made(FitOptions, options, changes), Dataset.named(dataset)
         model = model_named(options.choice, named, self.settings)  # before anything is read, downloaded or computed
         told = Told(self.notes)
-        with read_once():
-            source = self._source(catalogue or self._folder(named), options)
-            if options.download and any(image.is_remote for image in islice(source, LOOKED_AT)):
+        listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
+        with alone(named, self.settings), ReadCatalogue(listed, self.progress) as source:
+            if options.download and source.has_addresses:
                 from image_similarity.fitting.extract import extract  # here: only addresses need what downloads take
 
                 extract(source, named, self.settings, options, self.progress, told)

@@ -12,8 +12,8 @@ from image_similarity.catalogue.department_listing import department_listing
 from image_similarity.catalogue.id_clashes import under_its_own_id
 from image_similarity.catalogue.ledger import LISTING, Ledger
 from image_similarity.catalogue.names import unsafe_reason
-from image_similarity.catalogue.s3 import read_once
-from image_similarity.catalogue.sources import check, failures_of, notes_of, open_source, product_failures_of
+from image_similarity.catalogue.read_catalogue import ReadCatalogue
+from image_similarity.catalogue.sources import open_source
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
 from image_similarity.fitting.odd_pictures import notes_on
@@ -27,7 +27,6 @@ from image_similarity.store.records import CatalogueRecords
 from image_similarity.store.removal import RemovalLimit
 from image_similarity.types import (
     CatalogueImage,
-    CatalogueSource,
     Counts,
     Failure,
     Notes,
@@ -67,13 +66,13 @@ def extract_department(
         UsageError: the department or the domain cannot be right.
     """
     number, domain_id = department
-    source, named = department_listing(number, domain_id, settings), Dataset.department(number)
-    return extract(source, named, settings, options, progress, notes)
+    listing, named = department_listing(number, domain_id, settings), Dataset.department(number)
+    with ReadCatalogue(listing, progress) as source:
+        return extract(source, named, settings, options, progress, notes)
 
 
-@read_once()
 def extract(
-    source: CatalogueSource,
+    source: ReadCatalogue,
     dataset: Dataset,
     settings: Settings,
     options: ExtractOptions | None = None,
@@ -93,14 +92,13 @@ def extract(
     to be known of the catalogue.
 
     Raises:
-        CatalogueError: the catalogue cannot be read. It is read to its end before anything is downloaded.
         RemovalError: it no longer lists too many of the products that the listing has; nothing was downloaded.
         OutputError: the folder cannot be written, or another run is writing into it.
         UsageError: headers are for the catalogue's only host, and it has several.
     """
     options, told = options or ExtractOptions(), Told(notes)
     headers = OwnHeaders(options.downloads.headers)
-    told.all(check(source))
+    told.all(source.notes)
     folder = Folders(settings.root).dataset / dataset.name
     with Fetched(folder) as fetched, Ledger() as ledger:
         # Only now that no other run has the folder is a temporary file one that nobody will finish.
@@ -110,7 +108,6 @@ def extract(
         if not options.allow_removal:
             _check_removal(run, settings)
         headers.check_hosts(image.location for _, image in ledger.images() if image.is_remote)
-        told.all(notes_of(source))
         told.all(download_all(run.wanted(), run.heard, settings, options.downloads, fetched))
         ledger.write(folder / LISTING)
         told.all(notes_on(fetched, ledger))
@@ -144,15 +141,15 @@ class _Run:
     failures: list[Failure] = field(default_factory=list)
     total: int = 0
 
-    def take(self, source: CatalogueSource) -> None:
-        """Take the whole catalogue into the ledger: a listing that breaks off does so before anything is fetched."""
+    def take(self, source: ReadCatalogue) -> None:
+        """Take the whole catalogue into the ledger."""
         for image in source:
             self._take(image)
-        for failure in failures_of(source):
+        for failure in source.failures:
             self._fail(failure)
         for product in source.products():
             self.ledger.add_product(product)
-        for failure in product_failures_of(source):
+        for failure in source.product_failures:
             self._fail(failure)
         self.total = self.counts.seen + len(self.ledger)
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue import check, notes_of
-from image_similarity.catalogue.s3 import read_once
 from image_similarity.errors import NotFittedError
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse
 from image_similarity.fitting.precision_check import with_int8
@@ -32,12 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from image_similarity.catalogue.read_catalogue import ReadCatalogue
     from image_similarity.dataset import Dataset
     from image_similarity.fitting.precision_check import Int8Check
     from image_similarity.models.model import Model
     from image_similarity.options import FitOptions
     from image_similarity.settings import Settings
-    from image_similarity.types import CatalogueSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class FitReport:
     rows: int
     """Images and views that were compared."""
     recall: float | None = None
-    """Of the ten nearest images of an image, the share that the recommendations are made of, measured on a sample; None:
+    """Of the ten nearest images of an image, the share that the recommendations hold, measured on a sample; None:
     all, exactly."""
     search_recall: float | None = None
     """The same for a photo that is searched with."""
@@ -64,9 +62,8 @@ class FitReport:
     """What is to be known of the catalogue: what was guessed, joined, left out, or looks odd."""
 
 
-@read_once()
 def fit(
-    source: CatalogueSource,
+    source: ReadCatalogue,
     dataset: Dataset,
     settings: Settings,
     model: Model,
@@ -74,10 +71,10 @@ def fit(
     progress: Progress = no_progress,
     notes: Notes = no_notes,
 ) -> FitReport:
-    """Bring a dataset's features up to date with its catalogue and write its recommendations.
+    """Bring a dataset's features up to date with its catalogue and write its recommendations. Hold it with :func:`alone` meanwhile.
 
     Args:
-        source: the catalogue.
+        source: the catalogue, which has been read.
         dataset: whose features.
         settings: where the workspace is.
         model: as :func:`~image_similarity.models.resolve.named` found it.
@@ -86,25 +83,26 @@ def fit(
         notes: told before the work what is to be known of the catalogue, as far as that is seen by then.
 
     Raises:
-        CatalogueError: the catalogue cannot be read.
         WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
         RemovalError: more products would go than may; none has.
-        StoreError, OutputError: something cannot be written, or another fit of the dataset is at work; all that was
-            stored before stays.
+        StoreError, OutputError: something cannot be written; all that was stored before stays.
         NotFittedError: not one image could be used.
     """
     told = Told(notes)
-    told.all(check(source))
+    told.all(source.notes)
     told.all(warnings_of(model, settings))
-    with _alone(dataset, settings):
-        report = _fit(source, dataset, settings, (options, model), progress)
-    told.all(notes_of(source))
+    report = _fit(source, dataset, settings, (options, model), progress)
     return replace(report, notes=told.texts)
 
 
 @contextmanager
-def _alone(dataset: Dataset, settings: Settings) -> Iterator[None]:
-    """Two fits of one dataset at once would each make it what its own catalogue lists."""
+def alone(dataset: Dataset, settings: Settings) -> Iterator[None]:
+    """Hold a dataset for one fit: two at once would each make it what its own catalogue lists.
+
+    Raises:
+        OutputError: another fit is at work.
+        StoreError: the store is out of reach.
+    """
     store = Folders(settings.root).database
     path = store.with_name(f"{dataset.label}.fit.lock")
     busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
@@ -117,7 +115,7 @@ def _alone(dataset: Dataset, settings: Settings) -> Iterator[None]:
 
 
 def _fit(
-    source: CatalogueSource,
+    source: ReadCatalogue,
     dataset: Dataset,
     settings: Settings,
     what: tuple[FitOptions, Model],

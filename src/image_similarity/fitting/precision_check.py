@@ -23,14 +23,14 @@ from image_similarity.util.processors import processors
 from image_similarity.util.sealed_json import read_sealed, sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
     from image_similarity.models.model import ModelPart
     from image_similarity.settings import Settings
-    from image_similarity.types import CatalogueImage, CatalogueSource, EmbeddingModel, Progress
+    from image_similarity.types import CatalogueImage, EmbeddingModel, Progress
 
 NEAREST = 10
 LEAST_OVERLAP, MOST_LOST = 0.90, 0.01
@@ -73,7 +73,7 @@ class Int8Check:
 
 def with_int8(
     part: ModelPart,
-    source: CatalogueSource,
+    source: Iterable[CatalogueImage],
     dataset: Dataset,
     settings: Settings,
     how: tuple[bool, Progress],
