@@ -23,6 +23,7 @@ from image_similarity.service.bodies import JSON, body_of, form_of, json_body, k
 from image_similarity.service.errors import BadRequestError, UnusableError
 from image_similarity.service.problem_handlers import problems
 from image_similarity.service.routing import answered, desk_of, may_read, may_write
+from image_similarity.service.storage.bulk_imports import Imports, NewImport
 from image_similarity.settings import TableLimits
 from image_similarity.types import Told
 
@@ -58,11 +59,10 @@ class Jobs(BaseModel):
 )
 async def add(request: Request) -> Response:
     """Answered once it is safe on the disk; carried out after that, also if the service is killed meanwhile."""
-    imports = desk_of(request).imports
     if kind_of(request) == JSON:
         wanted = await json_body(request, schemas.GivenProducts)
         products, failures = await asyncio.to_thread(_sound, wanted.products)
-        job = await asyncio.to_thread(imports.add, products, failures)
+        new = await asyncio.to_thread(NewImport.of, products, failures)
     else:
         async with form_of(request, files=1) as form:
             file = form.get("file")
@@ -70,7 +70,8 @@ async def add(request: Request) -> Response:
                 raise BadRequestError("send the table as a file named file")
             only(form, "file")
             table = await asyncio.to_thread(_read_table, await file.read(), desk_of(request).settings)
-        job = await asyncio.to_thread(imports.add, *table)
+        new = await asyncio.to_thread(NewImport.of, *table)
+    job = await desk_of(request).store.write(lambda database: Imports(database).add(new))
     _importer(request).look_now()
     return answered(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
 
@@ -78,7 +79,7 @@ async def add(request: Request) -> Response:
 @router.get("/jobs", response_model=Jobs, dependencies=[Depends(may_read)], summary="All bulk imports")
 async def jobs(request: Request) -> Response:
     """The latest first."""
-    return answered(Jobs(jobs=await asyncio.to_thread(desk_of(request).imports.all)))
+    return answered(Jobs(jobs=await desk_of(request).store.read(lambda database: Imports(database).all())))
 
 
 @router.get(
@@ -90,7 +91,8 @@ async def jobs(request: Request) -> Response:
 )
 async def job(request: Request, job_id: Annotated[str, InPath(max_length=100)]) -> Response:
     """Counts, the first failures with their reasons, and what is to be known of its table."""
-    return answered(found(await asyncio.to_thread(desk_of(request).imports.find, job_id), f"job {job_id!r}"))
+    job = await desk_of(request).store.read(lambda database: Imports(database).find(job_id))
+    return answered(found(job, f"job {job_id!r}"))
 
 
 def _read_table(
