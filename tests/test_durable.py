@@ -13,7 +13,7 @@ from image_similarity import Workspace
 from image_similarity.service.guards.keys import Allowed, Keys
 from image_similarity.service.schemas import BulkProduct
 from image_similarity.service.storage.bulk_imports import Imports
-from image_similarity.service.storage.feedback import MarkBook
+from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.settings import Settings
 from image_similarity.util.files import replacing_folder
 from tests.service import photo_of
@@ -66,9 +66,9 @@ def keys(root: Path) -> None:
 
 
 def marks(root: Path) -> None:
-    book = MarkBook(root / "labels" / "shop")
-    book.mark_photo(photo_of((9, 9, 9)), "red", "good")
-    book.mark_product("blue", "red", "bad")
+    book = FeedbackStore(root / "labels" / "shop")
+    book.on_photo(photo_of((9, 9, 9)), "red", "good")
+    book.on_product("blue", "red", "bad")
 
 
 def imports(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Photos that are kept, pictures that are sent, marks and imports on the disk: each by itself, without a service."""
+"""Photos that are kept, pictures that are sent, feedback and imports on the disk: each by itself, without a service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from image_similarity.service.storage import bulk_imports as imports_module
 from image_similarity.service.storage import query_photos as photos_module
 from image_similarity.service.storage import thumbnails as pictures_module
 from image_similarity.service.storage.bulk_imports import Imports
-from image_similarity.service.storage.feedback import MarkBook
+from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import LARGEST, Photos
 from image_similarity.service.storage.thumbnails import Pictures
 from tests.conftest import paint
@@ -91,14 +91,14 @@ def test_what_is_no_picture_is_not_sent(tmp_path: Path) -> None:
         Pictures(MOST).send(tmp_path / "none", 64)
 
 
-def test_a_later_mark_takes_the_place_of_the_one_before_and_nothing_is_lost(tmp_path: Path) -> None:
-    book = MarkBook(tmp_path)
+def test_a_later_verdict_takes_the_place_of_the_one_before_and_nothing_is_lost(tmp_path: Path) -> None:
+    book = FeedbackStore(tmp_path)
     assert book.counts().good == 0
-    book.mark_product('a,"1"', "b", "good")
-    book.mark_product('a,"1"', "c\nd", "bad")
-    book.mark_product('a,"1"', "b", "bad")
-    book.mark_photo(b"photo", "b", "good")
-    again = MarkBook(tmp_path).counts()
+    book.on_product('a,"1"', "b", "good")
+    book.on_product('a,"1"', "c\nd", "bad")
+    book.on_product('a,"1"', "b", "bad")
+    book.on_photo(b"photo", "b", "good")
+    again = FeedbackStore(tmp_path).counts()
     assert (again.good, again.bad, again.photos, again.products) == (1, 2, 1, 1)
 
 

@@ -18,7 +18,7 @@ from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routes.upsert import Wanted, put_once
 
 if TYPE_CHECKING:
-    from image_similarity.service.app_state import Desk
+    from image_similarity.service.app_state import AppState
     from image_similarity.service.storage.bulk_imports import Todo
 
 CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
@@ -31,8 +31,8 @@ LOG = logging.getLogger(__name__)
 class Importer:
     """A task of the event loop. Start it there; it begins with what a former process left."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, state: AppState) -> None:
+        self._state = state
         self._hosts = Hosts()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -57,11 +57,11 @@ class Importer:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                for job_id in await asyncio.to_thread(self._desk.imports.unfinished):
+                for job_id in await asyncio.to_thread(self._state.imports.unfinished):
                     await self._finish(job_id)
-                self._desk.health.well(IMPORTS)
+                self._state.health.well(IMPORTS)
             except Exception as error:  # whatever it is: the imports after it are carried out
-                await asyncio.sleep(self._desk.health.ill(IMPORTS, error))
+                await asyncio.sleep(self._state.health.ill(IMPORTS, error))
                 self._wanted.set()
 
     async def _finish(self, job_id: str) -> None:
@@ -70,10 +70,10 @@ class Importer:
             await self._carry_out(job_id)
         except Exception as error:  # of this import: the next one may go well
             LOG.exception("the import %s cannot go on", job_id)
-            await asyncio.to_thread(self._desk.imports.mark, job_id, "failed", _public(error))
+            await asyncio.to_thread(self._state.imports.mark, job_id, "failed", _public(error))
 
     async def _carry_out(self, job_id: str) -> None:
-        imports = self._desk.imports
+        imports = self._state.imports
         await asyncio.to_thread(imports.mark, job_id, "running")
         while todo := await asyncio.to_thread(imports.todo, job_id, AT_A_TIME):
             await asyncio.gather(*(self._put(job_id, each) for each in todo))
@@ -84,7 +84,7 @@ class Importer:
         for number, image in enumerate(product.images or ()):
             try:
                 data = await self._picture(image)
-                await self._desk.work(_check, data, self._desk.settings.max_pixels)
+                await self._state.work(_check, data, self._state.settings.max_pixels)
                 files.append(data)
             except BusyError:  # it is still to be done, by the next process if need be
                 await asyncio.sleep(PAUSE)
@@ -95,7 +95,7 @@ class Importer:
         if put:
             change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
             try:
-                done = await put_once(self._desk, Wanted(product.product_id, change, files or None))
+                done = await put_once(self._state, Wanted(product.product_id, change, files or None))
                 repaired = done.repaired
             except BusyError:
                 await asyncio.sleep(PAUSE)
@@ -103,7 +103,7 @@ class Importer:
             except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, "", error))
                 put = False
-        await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put, repaired=repaired)
+        await asyncio.to_thread(self._state.imports.settle, job_id, todo, failures, put=put, repaired=repaired)
 
     async def _picture(self, image: schemas.Image) -> Picture:
         """A picture's bytes; not asked for where nobody reaches its host at present."""
@@ -112,7 +112,7 @@ class Importer:
         if reason is not None:
             raise FetchError(f"{reason} So were other pictures of {host}; this one was not asked for.")
         try:
-            data = await picture_bytes(self._desk, image)
+            data = await picture_bytes(self._state, image)
         except NobodyError as error:
             self._hosts.unreached(host, error.reason)
             raise
