@@ -391,8 +391,8 @@ def test_where_no_product_is_likely_enough_it_says_so(desk: Reader, tmp_path: Pa
 @pytest.mark.parametrize("way", ["photo", "product"])
 def test_a_result_is_marked_good_or_bad(desk: Reader, service: Service, helmet: Path, way: str) -> None:
     def kept() -> tuple[int, int]:
-        marks = service.get("/v1/marks").json()
-        return marks["good"], marks["bad"]
+        counts = service.get("/v1/feedback").json()
+        return counts["good"], counts["bad"]
 
     desk.open(f"?product={FIRST}" if way == "product" else "")
     if way == "photo":
