@@ -14,9 +14,9 @@ from image_similarity import __version__
 from image_similarity.service import metrics
 from image_similarity.service.app_state import AppState
 from image_similarity.service.guards.access import AccessLog
+from image_similarity.service.guards.api_keys import FILE, ApiKeys
 from image_similarity.service.guards.headers import SecurityHeaders
 from image_similarity.service.guards.hosts import HostGuard
-from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.service.guards.limits import BodyLimit, RateLimiter
 from image_similarity.service.guards.load_shedding import LoadShedding
 from image_similarity.service.openapi import problems
@@ -84,7 +84,7 @@ def create_app(
     app.include_router(metrics.router, responses=ANYWHERE)
     app.include_router(about.health)
     app.state.metrics = measured
-    app.state.keys = Keys(settings.root / FILE) if options.wants_keys else None
+    app.state.keys = ApiKeys(settings.root / FILE) if options.wants_keys else None
     rate = options.rate or UNLIMITED
     app.state.limiter = RateLimiter(rate, burst=max(1, int(rate * BURST)))
     app.middleware_stack = app.build_middleware_stack()  # now: a host that is none is said before anybody is served

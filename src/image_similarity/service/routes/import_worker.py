@@ -15,7 +15,7 @@ from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.guards.fetching import FetchError, NobodyError
 from image_similarity.service.routes.picture_source import picture_bytes
-from image_similarity.service.routes.upsert import Wanted, put_once
+from image_similarity.service.routes.upsert import UpsertRequest, upsert
 
 if TYPE_CHECKING:
     from image_similarity.service.app_state import AppState
@@ -95,7 +95,7 @@ class Importer:
         if put:
             change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
             try:
-                done = await put_once(self._state, Wanted(product.product_id, change, files or None))
+                done = await upsert(self._state, UpsertRequest(product.product_id, change, files or None))
                 repaired = done.repaired
             except BusyError:
                 await asyncio.sleep(PAUSE)
