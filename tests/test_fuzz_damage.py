@@ -165,7 +165,7 @@ def _agrees(told: Any, right: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def kept(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The workspace of a service that keeps marks, photos, uploads and an import, and the files of these."""
+    """The workspace of a service that keeps marks, photos and uploads, and the files of these."""
     folder = tmp_path_factory.mktemp("service") / "data"
     shutil.copytree(shop.whole, folder)
     photo = (shop.pictures / "p01_1.png").read_bytes()
@@ -176,7 +176,7 @@ def kept(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, li
         assert client.put("/v1/products/new", files={"images": photo}).status_code == 201
         products = [{"product_id": "imported", "images": [{"base64": encoded}]}]
         assert client.post("/v1/jobs", json={"products": products}).status_code == 202
-    inside = ("labels", "photos", "uploads", "imports")
+    inside = ("labels", "photos", "uploads")
     files = (path for name in inside for path in folder.glob(f"{name}/**/*") if path.is_file())
     return folder, sorted(path.relative_to(folder).as_posix() for path in files)
 

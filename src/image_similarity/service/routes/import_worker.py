@@ -16,6 +16,7 @@ from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.guards.fetching import FetchError, NobodyError
 from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routes.upsert import UpsertRequest, upsert
+from image_similarity.service.storage.bulk_imports import Imports, JobState, Outcome
 
 if TYPE_CHECKING:
     from image_similarity.service.app_state import AppState
@@ -57,7 +58,7 @@ class Importer:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                for job_id in await asyncio.to_thread(self._state.imports.unfinished):
+                for job_id in await self._state.store.read(lambda database: Imports(database).unfinished()):
                     await self._finish(job_id)
                 self._state.health.well(IMPORTS)
             except Exception as error:  # whatever it is: the imports after it are carried out
@@ -70,14 +71,16 @@ class Importer:
             await self._carry_out(job_id)
         except Exception as error:  # of this import: the next one may go well
             LOG.exception("the import %s cannot go on", job_id)
-            await asyncio.to_thread(self._state.imports.mark, job_id, "failed", _public(error))
+            await self._mark(job_id, "failed", _public(error))
 
     async def _carry_out(self, job_id: str) -> None:
-        imports = self._state.imports
-        await asyncio.to_thread(imports.mark, job_id, "running")
-        while todo := await asyncio.to_thread(imports.todo, job_id, AT_A_TIME):
+        await self._mark(job_id, "running")
+        while todo := await self._state.store.read(lambda database: Imports(database).todo(job_id, AT_A_TIME)):
             await asyncio.gather(*(self._put(job_id, each) for each in todo))
-        await asyncio.to_thread(imports.mark, job_id, "done")
+        await self._mark(job_id, "done")
+
+    async def _mark(self, job_id: str, state: JobState, reason: str = "") -> None:
+        await self._state.store.write(lambda database: Imports(database).mark(job_id, state, reason))
 
     async def _put(self, job_id: str, todo: Todo) -> None:
         product, failures, files = todo.product, list[schemas.JobFailure](), list[Picture]()
@@ -103,7 +106,8 @@ class Importer:
             except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, "", error))
                 put = False
-        await asyncio.to_thread(self._state.imports.settle, job_id, todo, failures, put=put, repaired=repaired)
+        outcome = Outcome(put, failures, repaired)
+        await self._state.store.write(lambda database: Imports(database).settle(job_id, todo, outcome))
 
     async def _picture(self, image: schemas.Image) -> Picture:
         """A picture's bytes; not asked for where nobody reaches its host at present."""

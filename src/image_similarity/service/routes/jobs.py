@@ -21,6 +21,7 @@ from image_similarity.service.dependencies import State, may_read, may_write
 from image_similarity.service.errors import UnusableError
 from image_similarity.service.openapi import problems
 from image_similarity.service.routes.import_worker import Importer
+from image_similarity.service.storage.bulk_imports import Imports, NewImport
 from image_similarity.settings import TableLimits
 from image_similarity.types import Told
 
@@ -56,10 +57,11 @@ async def add(
 ) -> schemas.Job:
     """Answered once it is safe on the disk; carried out after that, also if the service is killed meanwhile."""
     if isinstance(body, schemas.JobRequest):
-        job = await asyncio.to_thread(state.imports.add, body.sound, body.refused)
+        new = await asyncio.to_thread(NewImport.of, body.sound, body.refused)
     else:
         table = await asyncio.to_thread(_read_table, body.file, state.settings)
-        job = await asyncio.to_thread(state.imports.add, *table)
+        new = await asyncio.to_thread(NewImport.of, *table)
+    job = await state.store.write(lambda database: Imports(database).add(new))
     worker.look_now()
     response.headers["Location"] = f"/v1/jobs/{job.job_id}"
     return job
@@ -68,13 +70,13 @@ async def add(
 @router.get("/jobs", dependencies=[may_read], summary="All bulk imports")
 async def jobs(state: State) -> schemas.Jobs:
     """The latest first."""
-    return schemas.Jobs(jobs=await asyncio.to_thread(state.imports.all))
+    return schemas.Jobs(jobs=await state.store.read(lambda database: Imports(database).all()))
 
 
 @router.get("/jobs/{job_id}", responses=problems(404, 422), dependencies=[may_read], summary="How a bulk import stands")
 async def job(state: State, job_id: Annotated[str, InPath(max_length=100)]) -> schemas.Job:
     """Counts, the first failures with their reasons, and what is to be known of its table."""
-    return found(await asyncio.to_thread(state.imports.find, job_id), f"job {job_id!r}")
+    return found(await state.store.read(lambda database: Imports(database).find(job_id)), f"job {job_id!r}")
 
 
 def _read_table(
