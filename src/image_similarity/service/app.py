@@ -22,7 +22,7 @@ from image_similarity.service.guards.load_shedding import LoadShedding
 from image_similarity.service.openapi import problems
 from image_similarity.service.problem_handlers import HANDLERS, unexpected
 from image_similarity.service.routes import about, feedback, images, jobs, products, search
-from image_similarity.service.routes.import_worker import Importer
+from image_similarity.service.routes.import_worker import ImportWorker
 from image_similarity.service.routes.page_files import page_routes
 from image_similarity.types import Progress, no_progress
 
@@ -56,12 +56,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = state or AppState(options, settings, progress)
-        app.state.importer = Importer(app.state.service)
-        app.state.importer.start()
+        app.state.import_worker = ImportWorker(app.state.service)
+        app.state.import_worker.start()
         try:
             yield
         finally:
-            await app.state.importer.stop()
+            await app.state.import_worker.stop()
             if state is None:
                 app.state.service.close()
 
