@@ -5,7 +5,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 # Compiled here: on a read-only file system Python could not keep what it compiles.
 # hadolint ignore=DL3013
-RUN pip install --no-cache-dir --compile --prefix=/installed '.[serve,hub,heif]'
+RUN pip install --no-cache-dir --compile --prefix=/installed '.[serve,text,heif]'
 
 FROM python:3.13-slim-trixie
 COPY --from=built /installed /usr/local

@@ -17,7 +17,8 @@ import pytest
 
 from image_similarity import Workspace
 from image_similarity.settings import Settings
-from image_similarity_demo import balls, caps, draw_sample, helmets, sticks, weights
+from image_similarity_demo import FAMILIES
+from tests.drawn import part
 from tests.service import DATASET, MODEL
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ SERIOUS = ("serious", "critical")
 PATIENCE = 15_000  # milliseconds
 OTHER = "colour"
 BROKEN = "broken.jpg"
+SOLD = ("balls", "headwear", "helmets", "hockey sticks", "weights")
 
 
 @contextmanager
@@ -154,10 +156,9 @@ def reader(browser: Browser, address: str, *, phone: bool = False, dark: bool = 
     assert somebody.complaints == [], somebody.complaints
 
 
-def drawn_shop(folder: Path) -> Path:
+def fitted_shop(shop: Path, folder: Path) -> Path:
     """A workspace with a part of the drawn shop, fitted with two models, one calibrated; a picture is broken."""
-    sample = folder / "sample"
-    draw_sample(sample, families=[family.FAMILY for family in (balls, caps, helmets, sticks, weights)])
+    sample = part(shop, folder / "sample", [family for family in FAMILIES if family.name in SOLD])
     (sample / "images" / BROKEN).write_text("<html>not found</html>")
     with (sample / "images.csv").open("a", encoding="utf-8") as file:
         file.write(f"ball01,{BROKEN},front\n")

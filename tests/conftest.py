@@ -116,3 +116,12 @@ def hub() -> Iterator[HubServer]:
 def online(settings: Settings, hub: HubServer) -> Settings:
     """Settings that know where that hub is."""
     return replace(settings, hub_address=hub.address)
+
+
+@pytest.fixture(scope="session")
+def drawn_shop(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The sample shop, whole, one for all workers: to be looked at, and copied from."""
+    from tests.drawn import drawn_once  # here: most tests need no shop
+
+    base = tmp_path_factory.getbasetemp()
+    return drawn_once((base if worker_id == "master" else base.parent) / "drawn-shop")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from image_similarity.settings import Settings
-from image_similarity_demo import draw_sample
-from image_similarity_demo.families import FAMILIES
+from image_similarity_demo import FAMILIES
 from tests.conftest import SHARED
+from tests.drawn import part
 from tests.networks import put_small_network
 
 ROOT = Path(__file__).parents[1]
@@ -38,10 +38,8 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def little_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sample") / "little-shop"
-    draw_sample(folder, families=FAMILIES[:3])
-    return folder
+def little_shop(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return part(drawn_shop, tmp_path_factory.mktemp("sample") / "little-shop", FAMILIES[:3])
 
 
 @pytest.fixture
@@ -53,7 +51,7 @@ def desk(tmp_path: Path, little_shop: Path) -> Iterator[Path]:
     )
     shutil.copytree(little_shop, desk / "little-shop")
     shutil.copytree(little_shop / "images", desk / "photos")
-    shutil.copy(little_shop / "photos" / "photo01.jpg", desk / "photo.jpg")
+    shutil.copy(min((little_shop / "photos").iterdir()), desk / "photo.jpg")
     (desk / "data" / "dataset").mkdir(parents=True)
     (desk / "data" / "dataset" / "shop").symlink_to(desk / "photos")
     for name in ("VGG", "Inception_Resnet"):

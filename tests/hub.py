@@ -44,6 +44,9 @@ class HubServer:
         self.asked: list[tuple[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.short_by = 0  # bytes that every download lacks
+        self.former: dict[str, str] = {}  # names of repositories that have others now
+        self.elsewhere = False  # files are kept under another address, which can give a rest of them
+        self.breaks: list[int] = []  # after so many bytes a download breaks off, one after the other
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_port}"
@@ -75,13 +78,21 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
             hub.asked.append((self.command, self.path))
             hub.headers.append(dict(self.headers.items()))
             owner, name, kind, revision, path = (*self.path.lstrip("/").split("/", 4), "", "", "")[:5]
+            if f"{owner}/{name}" in hub.former:
+                self.send_on(self.path.replace(f"/{owner}/{name}/", f"/{hub.former[f'{owner}/{name}']}/"))
+                return
             known = {repo for repo, _ in hub.files}
-            if kind != "resolve" or f"{owner}/{name}" not in known:
+            if kind not in ("resolve", "kept") or f"{owner}/{name}" not in known:
                 self.refuse("RepoNotFound")
             elif revision not in hub.commits:
                 self.refuse("RevisionNotFound")
             elif (content := hub.files.get((f"{owner}/{name}", path))) is None:
                 self.refuse("EntryNotFound")
+            elif hub.elsewhere and kind == "resolve":
+                size = {"X-Repo-Commit": hub.commits[revision], "X-Linked-Size": str(len(content))}
+                self.send_on(f"{hub.address}/{owner}/{name}/kept/{revision}/{path}", **size)
+            elif kind == "kept":
+                self.give_rest(content)
             else:
                 sent = content[: len(content) - hub.short_by] if body else content
                 self.send_response(200)
@@ -91,6 +102,26 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 if body:
                     self.wfile.write(sent)
+
+        def send_on(self, address: str, **headers: str) -> None:
+            self.send_response(307)
+            for name, value in ({"Location": address, "Content-Length": "0"} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def give_rest(self, content: bytes) -> None:
+            start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+            self.send_response(206 if start else 200)
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Length", str(len(content) - start))
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.end_headers()
+            if hub.breaks:
+                self.wfile.write(content[start : start + hub.breaks.pop(0)])
+                self.close_connection = True
+            else:
+                self.wfile.write(content[start:])
 
         def refuse(self, code: str) -> None:
             self.send_response(404)

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from image_similarity.errors import UsageError
-from image_similarity.quality.adaptation.validation import Estimate
 from image_similarity.quality.evaluation.bars import Bar, missed, parse_bar
-from image_similarity.quality.evaluation.intervals import intervals
 from image_similarity.quality.evaluation.metrics import METRICS
 from image_similarity.quality.evaluation.photos import photo_seed, spread
 from image_similarity.quality.evaluation.protocols import Outcome
 from image_similarity.quality.evaluation.results import Result, side_by_side, worst
 from image_similarity.quality.evaluation.sides import label
+from image_similarity.util.statistics import Estimate, intervals
 
 
 def outcome(seed: int, questions: int = 60) -> Outcome:

@@ -165,18 +165,18 @@ def _agrees(told: Any, right: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def kept(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The workspace of a service that keeps marks, photos, uploads and an import, and the files of these."""
+    """The workspace of a service that keeps marks, photos and uploads, and the files of these."""
     folder = tmp_path_factory.mktemp("service") / "data"
     shutil.copytree(shop.whole, folder)
     photo = (shop.pictures / "p01_1.png").read_bytes()
     encoded = base64.b64encode(photo).decode()
     with service(folder) as client:
-        assert client.post("/v1/marks", json=MARK).status_code == 201
+        assert client.post("/v1/feedback", json=MARK).status_code == 201
         assert client.post("/v1/photos", files={"file": photo}).status_code == 201
         assert client.put("/v1/products/new", files={"images": photo}).status_code == 201
         products = [{"product_id": "imported", "images": [{"base64": encoded}]}]
         assert client.post("/v1/jobs", json={"products": products}).status_code == 202
-    inside = ("labels", "photos", "uploads", "imports")
+    inside = ("labels", "photos", "uploads")
     files = (path for name in inside for path in folder.glob(f"{name}/**/*") if path.is_file())
     return folder, sorted(path.relative_to(folder).as_posix() for path in files)
 
@@ -203,9 +203,9 @@ def test_a_service_over_any_damaged_file(
     harm(hurt / name, damage)
     stem, photo = Path(name).stem, (shop.pictures / "p01_1.png").read_bytes()
     with service(hurt) as client:
-        answers = [client.get(path) for path in ("/healthz", "/readyz", "/v1/jobs", f"/v1/jobs/{stem}", "/v1/marks")]
+        answers = [client.get(path) for path in ("/healthz", "/readyz", "/v1/jobs", f"/v1/jobs/{stem}", "/v1/feedback")]
         answers += [client.get(f"/v1/photos/{stem}"), client.get(f"/v1/images/{Path(name).name}")]
-        answers += [client.get("/v1/products/new"), client.post("/v1/marks", json=MARK), client.get("/v1/catalogue")]
+        answers += [client.get("/v1/products/new"), client.post("/v1/feedback", json=MARK), client.get("/v1/catalogue")]
         answers += [client.post("/v1/search", json={"image": {"photo": stem}})]
         answers += [client.post("/v1/search", files={"file": photo})]
         assert [each.text for each in answers if each.status_code == 500] == []
@@ -220,6 +220,9 @@ def test_marks_that_cannot_be_read_are_not_written_over(kept: tuple[Path, list[s
     for damaged in (path.read_bytes() + b"\xff", None):
         harm(path, lambda _: damaged)  # noqa: B023 (called here)
         with service(hurt) as client:
-            assert [client.get("/v1/marks").status_code, client.post("/v1/marks", json=MARK).status_code] == [503, 503]
+            assert [client.get("/v1/feedback").status_code, client.post("/v1/feedback", json=MARK).status_code] == [
+                503,
+                503,
+            ]
             assert client.get("/readyz").status_code == 200
         assert path.is_dir() if damaged is None else path.read_bytes() == damaged

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from image_similarity.models.hub_records import RECORDS
 from tests.conftest import paint
 from tests.hub import HubServer
 
@@ -95,7 +96,9 @@ try:
     shop.search("shop", "pictures/red_1.tif")
     shop.similar("shop", "red")
     shop.evaluate("shop")
+    shop.pull_models("UNICOM-B32")
     shop.models()
+    shop.verify_models()
 finally:
     beside.ended.set()
     beside.join()
@@ -107,6 +110,7 @@ compare(known, {name: state for name, state in loggers().items() if name in know
 
 
 def test_a_program_that_uses_it_is_as_it_was(tmp_path: Path, hub: HubServer) -> None:
+    hub.files[RECORDS["UNICOM-B32"].repo, "model.onnx"] = b"a network"
     for name in ("red", "blue", "green"):
         for number in (1, 2):
             colour = {"red": (250, 0, 0), "blue": (0, 0, 250), "green": (0, 250, 0)}[name]

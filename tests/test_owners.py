@@ -297,15 +297,6 @@ def test_a_second_fit_waits_for_a_first_that_ends_soon(shop: Shop) -> None:
     assert shop.there() == {"b": ("listed", [1])}
 
 
-def test_datasets_of_an_earlier_version_learn_which_products_were_put(shop: Shop) -> None:
-    shop.put("a", [2])
-    shop.fit({"b": [1]})
-    with shop.open() as database:
-        database.connection.execute("DROP TABLE overrides_shop")
-    shop.fit({"b": [1]})
-    assert shop.there() == {"a": ("put", [2]), "b": ("listed", [1])}
-
-
 def test_features_of_what_has_gone_are_kept_but_not_for_ever(shop: Shop) -> None:
     shop.fit({"a": [0], "b": [1]})
     with shop.open() as database, database.writing() as connection:

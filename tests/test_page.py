@@ -23,7 +23,7 @@ from image_similarity.models.inventory import pull_models
 from image_similarity.service.app import create_app
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
-from tests.browser import BROKEN, DESK, OTHER, PHONE, Reader, chromium, drawn_shop, reader
+from tests.browser import BROKEN, DESK, OTHER, PHONE, Reader, chromium, fitted_shop, reader
 from tests.hub import fabricate, hub_server
 from tests.pictures import four_corners
 from tests.service import DATASET, MODEL, Service, running
@@ -44,8 +44,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def workspace(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawn_shop(tmp_path_factory.mktemp("shop"))
+def workspace(browser: Browser, drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fitted_shop(drawn_shop, tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="module")
@@ -391,8 +391,8 @@ def test_where_no_product_is_likely_enough_it_says_so(desk: Reader, tmp_path: Pa
 @pytest.mark.parametrize("way", ["photo", "product"])
 def test_a_result_is_marked_good_or_bad(desk: Reader, service: Service, helmet: Path, way: str) -> None:
     def kept() -> tuple[int, int]:
-        marks = service.get("/v1/marks").json()
-        return marks["good"], marks["bad"]
+        counts = service.get("/v1/feedback").json()
+        return counts["good"], counts["bad"]
 
     desk.open(f"?product={FIRST}" if way == "product" else "")
     if way == "photo":

@@ -231,6 +231,38 @@ def test_a_download_that_is_cut_short_is_not_kept(
     assert not (online.root / "models" / "models.lock").exists()
 
 
+def test_files_under_another_address_and_a_repository_with_another_name_are_found(
+    online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = fabricate(monkeypatch, hub, UNKNOWN, known=False)
+    hub.former[record.repo], hub.elsewhere = "another/name", True
+    hub.files = {("another/name", path): content for (_, path), content in hub.files.items()}
+    (pulled,) = pull_models([UNKNOWN], online)
+    assert (pulled.folder / "model.onnx").read_bytes() == hub.files["another/name", "model.onnx"]
+    assert hub.downloads[-1] == f"/another/name/kept/{COMMIT}/model.onnx"
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_was(
+    online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = fabricate(monkeypatch, hub, UNKNOWN, known=False)
+    hub.elsewhere, hub.breaks = True, [100, 50]
+    (pulled,) = pull_models([UNKNOWN], online)
+    assert (pulled.folder / "model.onnx").read_bytes() == hub.files[record.repo, "model.onnx"]
+    kept = [headers for (method, path), headers in zip(hub.asked, hub.headers, strict=True) if "/kept/" in path]
+    assert [headers.get("Range") for headers in kept] == [None, "bytes=100-", "bytes=150-"]
+
+
+def test_a_download_that_never_gets_on_is_given_up(
+    online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabricate(monkeypatch, hub, UNKNOWN, known=False)
+    hub.elsewhere, hub.breaks = True, [100, 0]
+    with pytest.raises(WeightsError, match=r"cannot pull model\.onnx of Qdrant/Unicom-ViT-B-32: "):
+        pull_models([UNKNOWN], online)
+    assert left_over(online.root) == []
+
+
 def test_without_internet_the_error_says_what_to_do(offline: Settings) -> None:
     with pytest.raises(WeightsError) as caught:
         pull_models(["DINOv2-S"], offline)

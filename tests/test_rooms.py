@@ -49,7 +49,6 @@ HEAVY = {
     "rich",
     "pillow_heif",
     "sklearn",
-    "huggingface_hub",
     "tokenizers",
     "torch",
     "timm",

@@ -9,17 +9,11 @@ import pytest
 from PIL import Image
 
 from image_similarity.errors import OutputError, UsageError
-from image_similarity_demo import SampleSummary, draw_sample
-from image_similarity_demo.families import FAMILIES
+from image_similarity_demo import FAMILIES, draw_sample
 from image_similarity_demo.patterns import PATTERNS
 from image_similarity_demo.stock import stock
 
 FEW = [family for family in FAMILIES if family.name == "mats"]
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> SampleSummary:
-    return draw_sample(tmp_path_factory.mktemp("shop") / "sample")
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -32,46 +26,52 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_the_shop_is_large_enough_to_try_things_with(drawn: SampleSummary) -> None:
-    assert drawn.products >= 64
+def test_the_shop_is_large_enough_to_try_things_with(drawn_shop: Path) -> None:
+    assert len(rows(drawn_shop / "products.csv")) >= 64
     assert len(FAMILIES) >= 8
-    assert drawn.photos >= 24
-    assert sum(path.stat().st_size for path in drawn.folder.rglob("*") if path.is_file()) < 8_000_000
+    assert len(rows(drawn_shop / "photos.csv")) >= 24
+    assert sum(path.stat().st_size for path in drawn_shop.rglob("*") if path.is_file()) < 8_000_000
 
 
-def test_the_summary_counts_what_is_on_the_disk(drawn: SampleSummary) -> None:
+def test_the_summary_counts_what_is_on_the_disk(tmp_path: Path) -> None:
+    drawn = draw_sample(tmp_path / "shop", families=FEW)
+    for name, count in (("images", drawn.images), ("photos", drawn.photos)):
+        assert count == len(rows(drawn.folder / f"{name}.csv")) == len(list((drawn.folder / name).iterdir()))
     assert drawn.products == len(rows(drawn.folder / "products.csv"))
-    assert drawn.images == len(rows(drawn.folder / "images.csv")) == len(list((drawn.folder / "images").iterdir()))
-    assert drawn.photos == len(rows(drawn.folder / "photos.csv")) == len(list((drawn.folder / "photos").iterdir()))
 
 
-def test_every_picture_decodes(drawn: SampleSummary) -> None:
-    for path in drawn.folder.rglob("*.jpg"):
+def test_every_picture_decodes(drawn_shop: Path) -> None:
+    for path in drawn_shop.rglob("*.jpg"):
         with Image.open(path) as picture:
             picture.load()
             assert picture.mode == "RGB"
             assert max(picture.size) >= 480 and min(picture.size) >= 240
 
 
-def test_every_product_has_two_to_four_pictures_named_after_it(drawn: SampleSummary) -> None:
-    images = rows(drawn.folder / "images.csv")
-    products = {row["product_id"] for row in rows(drawn.folder / "products.csv")}
-    assert all((drawn.folder / "images" / row["image"]).is_file() for row in images)
+def test_no_two_pictures_are_the_same(drawn_shop: Path) -> None:
+    pictures = digests(drawn_shop / "images") | digests(drawn_shop / "photos")
+    assert len(set(pictures.values())) == len(pictures)
+
+
+def test_every_product_has_two_to_four_pictures_named_after_it(drawn_shop: Path) -> None:
+    images = rows(drawn_shop / "images.csv")
+    products = {row["product_id"] for row in rows(drawn_shop / "products.csv")}
+    assert all((drawn_shop / "images" / row["image"]).is_file() for row in images)
     assert all(row["image"].split("_")[0] == row["product_id"] for row in images)
     counts = Counter(row["product_id"] for row in images)
     assert counts.keys() == products
     assert set(counts.values()) <= {2, 3, 4}
 
 
-def test_every_product_is_described(drawn: SampleSummary) -> None:
-    products = rows(drawn.folder / "products.csv")
+def test_every_product_is_described(drawn_shop: Path) -> None:
+    products = rows(drawn_shop / "products.csv")
     assert list(products[0]) == ["product_id", "title", "description", "department", "colour", "price"]
     assert all(all(row.values()) for row in products)
     assert all(float(row["price"]) > 0 for row in products)
     assert len({row["title"] for row in products}) == len(products)
 
 
-def test_every_family_sells_one_shape_in_two_colours(drawn: SampleSummary) -> None:
+def test_every_family_sells_one_shape_in_two_colours(drawn_shop: Path) -> None:
     for family in FAMILIES:
         looks = [article.look for article in stock(2019, [family])]
         shapes = Counter((look.shape, look.pattern, look.brand, look.seed) for look in looks)
@@ -79,12 +79,12 @@ def test_every_family_sells_one_shape_in_two_colours(drawn: SampleSummary) -> No
         assert len(shapes) >= 4, family.name
 
 
-def test_every_photo_has_its_answer_and_does_not_tell_it(drawn: SampleSummary) -> None:
-    products = {row["product_id"] for row in rows(drawn.folder / "products.csv")}
-    answers = rows(drawn.folder / "photos.csv")
+def test_every_photo_has_its_answer_and_does_not_tell_it(drawn_shop: Path) -> None:
+    products = {row["product_id"] for row in rows(drawn_shop / "products.csv")}
+    answers = rows(drawn_shop / "photos.csv")
     for row in answers:
         assert row["product_id"] in products
-        assert (drawn.folder / "photos" / row["photo"]).is_file()
+        assert (drawn_shop / "photos" / row["photo"]).is_file()
         assert row["product_id"].rstrip("0123456789") not in row["photo"]
     families = {row["product_id"].rstrip("0123456789") for row in answers}
     assert families == {family.prefix for family in FAMILIES}
@@ -96,9 +96,9 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
 
 
-def test_a_family_looks_the_same_whatever_else_is_drawn(drawn: SampleSummary, tmp_path: Path) -> None:
+def test_a_family_looks_the_same_whatever_else_is_drawn(drawn_shop: Path, tmp_path: Path) -> None:
     draw_sample(tmp_path / "alone", families=FEW)
-    assert digests(tmp_path / "alone" / "images").items() <= digests(drawn.folder / "images").items()
+    assert digests(tmp_path / "alone" / "images").items() <= digests(drawn_shop / "images").items()
 
 
 def test_another_seed_gives_another_shop() -> None:

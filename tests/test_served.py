@@ -14,7 +14,7 @@ from image_similarity.dataset import Dataset
 from image_similarity.models.choice import ModelChoice
 from image_similarity.service.answering import served_model as served_module
 from image_similarity.service.answering.served_model import Asked, Found, ServedModel
-from image_similarity.service.app_state import Desk
+from image_similarity.service.app_state import AppState
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
 from tests.networks import put_small_network
@@ -28,9 +28,9 @@ NETWORK = "VGG"
 def model(settings: Settings, tmp_path: Path) -> Iterator[ServedModel]:
     put_small_network(settings, NETWORK)
     Workspace(settings=settings).fit(DATASET, paint_shop(tmp_path / "pictures"), model=NETWORK)
-    desk = Desk(ServiceOptions(Dataset.named(DATASET), (ModelChoice(NETWORK),)), settings)
-    yield desk.lineup.model(NETWORK)
-    desk.close()
+    state = AppState(ServiceOptions(Dataset.named(DATASET), (ModelChoice(NETWORK),)), settings)
+    yield state.lineup.model(NETWORK)
+    state.close()
 
 
 def question(model: ServedModel, colour: tuple[int, int, int]) -> Asked:

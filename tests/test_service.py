@@ -287,7 +287,7 @@ def test_a_kept_photo_is_upright_and_without_what_the_camera_wrote(service: Serv
     sent = service.get(kept["url"])
     assert b"where I live" not in sent.content and "immutable" in sent.headers["cache-control"]
     refused(service.post("/v1/photos", files={"file": b"no picture"}), 422, "not a picture")
-    refused(service.post("/v1/photos", files={"other": b"x"}), 400, "named file")
+    refused(service.post("/v1/photos", files={"other": b"x"}), 422, "file: Field required")
 
 
 # Bulk imports -------------------------------------------------------------------------------------------------------
@@ -407,20 +407,20 @@ def test_marks_are_kept_as_labels_that_evaluate_reads(service: Service) -> None:
     crop = {"left": 0, "top": 0, "width": 0.5, "height": 0.5}
     for verdict in ("bad", "good"):  # the later word stands
         body = {"photo": kept, "crop": crop, "product_id": "green", "verdict": verdict}
-        assert service.post("/v1/marks", json=body).status_code == 201
+        assert service.post("/v1/feedback", json=body).status_code == 201
     bad = {"photo": kept, "crop": crop, "product_id": "blue", "verdict": "bad"}
-    assert service.post("/v1/marks", json=bad).json()["bad"] == 1
+    assert service.post("/v1/feedback", json=bad).json()["bad"] == 1
     pick = {"query_product_id": "red", "product_id": "orange", "verdict": "good"}
-    counts = service.post("/v1/marks", json=pick).json()
-    assert counts == service.get("/v1/marks").json() == {"good": 2, "bad": 1, "photos": 1, "products": 1}
+    counts = service.post("/v1/feedback", json=pick).json()
+    assert counts == service.get("/v1/feedback").json() == {"good": 2, "bad": 1, "photos": 1, "products": 1}
     folder = service.workspace / "labels" / "shop"
     photos = read_labels(str(folder / "photos.csv"), Settings())
     assert [each.product_ids for each in photos.photos] == [("green",)]
     with Image.open(photos.photos[0].path) as picture:
         assert picture.size == (48, 48)
     assert list(read_labels(str(folder / "picks.csv"), Settings()).picks) == [("red", "orange")]
-    refused(service.post("/v1/marks", json=pick | {"product_id": "nobody"}), 404, "nobody")
-    refused(service.post("/v1/marks", json={"product_id": "red", "verdict": "good"}), 422, "asked with")
+    refused(service.post("/v1/feedback", json=pick | {"product_id": "nobody"}), 404, "nobody")
+    refused(service.post("/v1/feedback", json={"product_id": "red", "verdict": "good"}), 422, "names its query")
 
 
 # About --------------------------------------------------------------------------------------------------------------
@@ -434,7 +434,10 @@ def test_the_service_says_what_it_is_and_how_it_fares(service: Service) -> None:
     assert models["models"][0]["like"] == ["shape", "colour"] and models["models"][0]["default"]
     measured = service.get("/metrics").text
     assert 'image_similarity_requests_total{method="GET",route="/v1/models",status="200"}' in measured
-    assert service.get("/v1/openapi.json").json()["components"]["schemas"]["SearchRequest"]
+    search = service.get("/v1/openapi.json").json()["paths"]["/v1/search"]["post"]
+    bodies = {kind: body["schema"].get("title") for kind, body in search["requestBody"]["content"].items()}
+    assert bodies == {"application/json": "SearchRequest", "multipart/form-data": "SearchForm", "image/jpeg": None}
+    assert {"number", "crop"} <= {each["name"] for each in search["parameters"]}
 
 
 def test_the_catalogue_says_what_it_holds(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_key_opens_what_its_scope_says(keyed: tuple[Service, dict[str, str]]) 
     opened = {
         scope: (
             service.post("/v1/search", files={"file": photo_of(RED)}, headers=bearer(keys[scope])).status_code,
-            service.post("/v1/marks", json=mark, headers=bearer(keys[scope])).status_code,
+            service.post("/v1/feedback", json=mark, headers=bearer(keys[scope])).status_code,
             service.get("/metrics", headers=bearer(keys[scope])).status_code,
         )
         for scope in keys

@@ -16,7 +16,7 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from image_similarity.errors import UsageError
 from image_similarity.service.guards.access import AccessLog, name_key
 from image_similarity.service.guards.headers import SecurityHeaders
-from image_similarity.service.guards.hosts import Guard
+from image_similarity.service.guards.hosts import HostGuard
 from tests.serving import serving
 
 LINES: list[dict[str, Any]] = []
@@ -33,7 +33,7 @@ def application() -> FastAPI:
         name_key(request.scope, "web")
         return "shown"
 
-    @app.post("/v1/marks")
+    @app.post("/v1/feedback")
     def change() -> str:
         return "changed"
 
@@ -78,7 +78,7 @@ def line_of(answer: httpx.Response) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
-    guarded = Guard(application(), hosts=["shop.example"], origins=["https://www.shop.example", "http://dev:3000"])
+    guarded = HostGuard(application(), hosts=["shop.example"], origins=["https://www.shop.example", "http://dev:3000"])
     with serving(AccessLog(SecurityHeaders(guarded), write)) as address:
         yield address
 
@@ -216,7 +216,7 @@ def test_a_probe_may_ask_by_any_address(service: str) -> None:
 )
 def test_the_services_page_listed_sites_and_programs_may_change(service: str, host: str, origin: str | None) -> None:
     headers = {"Host": host} | ({"Origin": origin} if origin else {})
-    assert httpx.post(service + "/v1/marks", headers=headers).text == '"changed"'
+    assert httpx.post(service + "/v1/feedback", headers=headers).text == '"changed"'
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_the_services_page_listed_sites_and_programs_may_change(service: str, ho
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_another_sites_page_may_not(service: str, method: str, origin: str) -> None:
     headers = {"Host": "localhost:8000", "Origin": origin}
-    answer = httpx.request(method, service + "/v1/marks", headers=headers)
+    answer = httpx.request(method, service + "/v1/feedback", headers=headers)
     assert answer.status_code == 403
     assert answer.json()["title"] == "Forbidden"
 
@@ -250,11 +250,11 @@ def test_another_sites_page_may_look_at_nothing_but_is_not_refused(service: str)
 
 
 def test_any_name_can_be_allowed() -> None:
-    with serving(Guard(application(), hosts=["*"])) as address:
+    with serving(HostGuard(application(), hosts=["*"])) as address:
         assert httpx.get(address + "/", headers={"Host": "whatever.example"}).status_code == 200
         assert httpx.get(address + "/", headers={"Host": "a b"}).status_code == 403
         headers = {"Host": "whatever.example", "Origin": "http://evil.example"}
-        assert httpx.post(address + "/v1/marks", headers=headers).status_code == 403
+        assert httpx.post(address + "/v1/feedback", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_any_name_can_be_allowed() -> None:
 )
 def test_a_listed_name_counts_however_it_is_written(host: str) -> None:
     asked = "[2001:db8::1]:8000" if "2001" in host else "look.example:8000"
-    with serving(Guard(application(), hosts=[host])) as address:
+    with serving(HostGuard(application(), hosts=[host])) as address:
         assert httpx.get(address + "/", headers={"Host": asked}).status_code == 200
         assert httpx.get(address + "/", headers={"Host": "other.example"}).status_code == 403
 
@@ -270,10 +270,10 @@ def test_a_listed_name_counts_however_it_is_written(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "http://look.example", "a b", "look.example/x"])
 def test_a_listed_name_that_is_none_is_said(host: str) -> None:
     with pytest.raises(UsageError, match="no name of a host"):
-        Guard(application(), hosts=[host])
+        HostGuard(application(), hosts=[host])
 
 
 @pytest.mark.parametrize("origin", ["*", "shop.example", "https://shop.example/", "null", "ftp://shop.example", ""])
 def test_a_listed_origin_that_is_none_is_said(origin: str) -> None:
     with pytest.raises(UsageError, match="no origin of a site"):
-        Guard(application(), origins=[origin])
+        HostGuard(application(), origins=[origin])

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_similarity.service.guards.access import AccessLog
-from image_similarity.service.guards.depth import too_deep
+from image_similarity.service.guards.json_limits import too_deep
 from image_similarity.service.guards.limits import BodyLimit, RateLimiter, client_of
 from tests.service import until
 from tests.serving import serving
@@ -147,7 +147,7 @@ def application() -> FastAPI:
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """The application behind the limits."""
-    limited = BodyLimit(application(), lambda scope: LIMIT // 2 if scope["path"] == "/half" else LIMIT)
+    limited = BodyLimit(application(), LIMIT)
     with serving(AccessLog(limited, lambda line: None)) as address:
         yield address
 
@@ -194,7 +194,7 @@ def test_a_body_that_declares_too_much_is_not_waited_for(service: str) -> None:
 
 @pytest.mark.parametrize("path", ["/json", "/stream", "/careless"])
 def test_a_body_that_does_not_come_is_not_waited_for(path: str) -> None:
-    with serving(BodyLimit(application(), lambda scope: LIMIT, seconds=0.1)) as address:
+    with serving(BodyLimit(application(), LIMIT, seconds=0.1)) as address:
         host, port = address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -203,13 +203,13 @@ def test_a_body_that_does_not_come_is_not_waited_for(path: str) -> None:
 
 
 def test_an_answer_may_take_longer_than_a_body() -> None:
-    with serving(BodyLimit(application(), lambda scope: LIMIT, seconds=0.05)) as address:
+    with serving(BodyLimit(application(), LIMIT, seconds=0.05)) as address:
         assert httpx.get(address + "/slow").text == "0123456789"
         assert httpx.post(address + "/slow", content=b"a" * 100).text == "0123456789"
 
 
 def test_what_all_send_together_has_a_limit_too() -> None:
-    limited = BodyLimit(application(), lambda scope: LIMIT, together=2 * LIMIT)
+    limited = BodyLimit(application(), LIMIT, together=2 * LIMIT)
     with serving(AccessLog(limited, lambda line: None)) as address:
         host, port = address.removeprefix("http://").split(":")
         head = f"POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LIMIT}\r\n\r\n".encode()
@@ -226,11 +226,6 @@ def test_what_all_send_together_has_a_limit_too() -> None:
                 assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
         until(lambda: limited.held == 0)
         assert httpx.post(address + "/stream", content=b"a" * 100).json() == 100
-
-
-def test_each_request_has_its_own_limit(service: str) -> None:
-    assert httpx.post(service + "/half", content=b"a" * 1001).status_code == 413
-    assert httpx.post(service + "/half", content=b"a" * 1000).status_code == 404
 
 
 def test_the_connection_goes_on_after_a_refusal(service: str) -> None:

@@ -17,8 +17,8 @@ from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.images.decode import decode
 from image_similarity.models.choice import ModelChoice
-from image_similarity.service.app import routes
-from image_similarity.service.app_state import Desk
+from image_similarity.service.app import create_app
+from image_similarity.service.app_state import AppState
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
 from tests.pictures import CORNERS, alike, corners_of, encoded, four_corners
@@ -34,10 +34,10 @@ SMALL = encoded(four_corners(), "PNG")
 
 @dataclass(frozen=True)
 class Here:
-    """A service in this process, whose desk can be looked at."""
+    """A service in this process, whose state can be looked at."""
 
     client: httpx.Client
-    desk: Desk
+    state: AppState
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
         decoding_bytes=10_000_000,  # one large picture has the place to itself
         patience=0.05,
     )
-    app = routes(options, settings)
+    app = create_app(options, settings)
     with serving(app) as address, httpx.Client(base_url=address, timeout=60) as client:
-        yield Here(client, app.state.desk)
+        yield Here(client, app.state.service)
 
 
 def job_of(here: Here, address: str, name: str) -> str:
@@ -90,7 +90,7 @@ def test_whoever_finds_no_room_is_told_when_to_come_back(here: Here, ask: str) -
                 return here.client.post("/v1/photos", files={"file": LARGE})
         return here.client.get("/v1/images/own_1.webp?w=480")
 
-    with here.desk.decoding.within():
+    with here.state.decoding.within():
         decode(LARGE, max_pixels=LIMIT)
         full = answer()
         assert full.status_code == 503, full.text
@@ -103,7 +103,7 @@ def test_whoever_finds_no_room_is_told_when_to_come_back(here: Here, ask: str) -
 def test_an_import_waits_for_room_and_fails_no_product_for_it(here: Here) -> None:
     with image_server() as server:
         address = server.give("/large.webp", Answer(LARGE))
-        with here.desk.decoding.within():
+        with here.state.decoding.within():
             decode(LARGE, max_pixels=LIMIT)
             job = job_of(here, address, "waits")
             until(lambda: len(server.asked("/large.webp")) > 1)  # it was asked for, found no room, is asked for again

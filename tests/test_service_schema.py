@@ -22,8 +22,8 @@ from image_similarity.service.options import ServiceOptions
 from image_similarity.service.schemas import MOST_NUMBER, Matches
 from image_similarity.settings import Settings
 from image_similarity.workspace import Workspace
-from image_similarity_demo import draw_sample
-from image_similarity_demo.families import FAMILIES
+from image_similarity_demo import FAMILIES
+from tests.drawn import part
 from tests.servers import picture
 from tests.serving import serving
 
@@ -36,12 +36,12 @@ async def no_internet(name: str, port: int) -> Sequence[str]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def service(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The address of a service with a small shop, as others would reach it, and a key that may do everything."""
     folder = tmp_path_factory.mktemp("service")
     place = Settings(root=folder / "data")
-    draw_sample(folder / "shop", families=FAMILIES[:2])
-    Workspace(settings=place).fit("shop", folder / "shop", model="colour-shape")
+    catalogue = part(drawn_shop, folder / "shop", FAMILIES[:2])
+    Workspace(settings=place).fit("shop", catalogue, model="colour-shape")
     key = Keys(place.root / FILE).add("schemathesis", Allowed.admin)
     options = ServiceOptions(Dataset.named("shop"), (ModelChoice("colour-shape"),), host="0.0.0.0", photos=50)
     with pytest.MonkeyPatch.context() as patch, serving(create_app(options, place)) as address:

@@ -16,7 +16,7 @@ from image_similarity.models.projection import Projection, write_projection
 from image_similarity.models.table import model_spec
 from image_similarity.search.chosen import projection_folder
 from image_similarity.service.answering.batching import Batches
-from image_similarity.service.app_state import Desk
+from image_similarity.service.app_state import AppState
 from image_similarity.service.errors import BusyError
 from image_similarity.service.options import ServiceOptions
 from image_similarity.service.routes.upsert import Wanted, put_once
@@ -107,27 +107,27 @@ def test_a_put_that_was_under_way_while_another_model_took_over_is_found_under_t
     workspace = fitted(tmp_path, "colour-shape", "colour")
     settings, shop = settings_of(workspace), Workspace(settings=settings_of(workspace))
     shop.use(DATASET, "colour-shape")
-    desk = Desk(ServiceOptions(Dataset.named(DATASET)), settings)
-    write, embedded_for = desk.store.write, list[str]()
+    state = AppState(ServiceOptions(Dataset.named(DATASET)), settings)
+    write, embedded_for = state.store.write, list[str]()
 
     async def write_later(work: Any) -> Any:
         """The pictures are embedded, the store is not written yet: now comes another model, ready to the end."""
-        embedded_for.append(desk.lineup.model(None).name)
+        embedded_for.append(state.lineup.model(None).name)
         if len(embedded_for) == 1:
             shop.use(DATASET, "colour")
-            while desk.lineup.model(None).name != "colour":
+            while state.lineup.model(None).name != "colour":
                 await asyncio.sleep(0.02)
         return await write(work)
 
-    monkeypatch.setattr(desk.store, "write", write_later)
+    monkeypatch.setattr(state.store, "write", write_later)
     try:
-        assert asyncio.run(put_once(desk, Wanted("azure", ProductChange(), [photo_of(AZURE)]))).status == 201
-        until(lambda: "azure" in desk.lineup.model("colour").state.recent.products)
-        new = desk.lineup.model("colour").state.recent.index
+        assert asyncio.run(put_once(state, Wanted("azure", ProductChange(), [photo_of(AZURE)]))).status == 201
+        until(lambda: "azure" in state.lineup.model("colour").state.recent.products)
+        new = state.lineup.model("colour").state.recent.index
         assert new is not None and list(new.grouping.products) == ["azure"]
         assert embedded_for == ["colour-shape", "colour"]
     finally:
-        desk.close()
+        state.close()
 
 
 def test_a_question_to_a_model_that_was_replaced_long_ago_is_told_to_come_back() -> None:

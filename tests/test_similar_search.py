@@ -22,6 +22,7 @@ from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.models.table import MODELS
 from image_similarity.search.answer import Answer
 from image_similarity.settings import Folders, Settings
+from image_similarity.store.database import dataset_names
 from tests.conftest import MeanColour, paint
 from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register, rows
 
@@ -226,16 +227,21 @@ def test_in_a_notebook_an_answer_shows_as_pictures(fitted: Workspace, tmp_path: 
     assert fitted.search("shop", photo, model=MODEL, number=2)._repr_html_().count("data:image/") == 3
 
 
-def test_a_store_of_before_the_index_of_pictures_gets_it_at_the_next_fit(fitted: Workspace, tmp_path: Path) -> None:
-    path = Folders(fitted.settings.root).database
-
-    def indices() -> set[str]:
-        return {str(name) for (name,) in rows(fitted.settings, "SELECT name FROM sqlite_master WHERE type = 'index'")}
-
-    assert "pictures_shop" in indices()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("DROP INDEX pictures_shop")
-    assert found(fitted.similar("shop", "red", model=MODEL))  # as before, only slower
-    assert "pictures_shop" not in indices()
-    fitted.fit("shop", tmp_path / "pictures", model=MODEL)
-    assert "pictures_shop" in indices()
+def test_a_workspace_of_the_first_versions_with_its_own_store_answers_and_is_fitted(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    folders = Folders(workspace.settings.root)
+    for folder in (folders.trained_models, folders.database.parent):
+        folder.mkdir(parents=True)
+    (folders.trained_models / "shop_model_mean-colour.pickle").write_bytes(pickle.dumps({"red": ["green"]}, 2))
+    with closing(sqlite3.connect(folders.database)) as connection, connection:
+        connection.execute("CREATE TABLE features_shop (id TEXT, item_id TEXT, features_VGG BLOB, active INTEGER)")
+        connection.execute("INSERT INTO features_shop VALUES ('red_1.png,000', 'red', x'00', 1)")
+    its_own = folders.database.read_bytes()
+    assert found(workspace.similar("shop", "red", model=MODEL)) == ["green"]
+    assert dataset_names(folders.database) == []
+    assert folders.database.read_bytes() == its_own
+    workspace.fit("shop", paint_shop(tmp_path / "pictures"), model=MODEL)
+    assert len(found(workspace.similar("shop", "red", model=MODEL))) == 3
+    kept = rows(workspace.settings, "SELECT * FROM first_version_features_shop")
+    assert kept == [("red_1.png,000", "red", b"\0", 1)]

@@ -17,7 +17,6 @@ from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.store.codec import encode
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureRow, FeatureStore
-from image_similarity.store.idempotency import Answered, Requests
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.types import CatalogueImage
 from tests.conftest import MeanColour
@@ -213,11 +212,3 @@ def test_a_damaged_vector_is_an_error_not_an_answer(store: FeatureStore, databas
     database.connection.execute(f"UPDATE features_shop SET \"features_{KEY}\" = x'00'")
     with pytest.raises(StoreError, match="has 1 bytes, 6 were expected"):
         store.matrix(KEY, ONE_VIEW)
-
-
-def test_requests_that_an_earlier_version_remembered_are_still_known(database: Database, path: Path) -> None:
-    with database.writing() as connection:
-        Requests(database).remember(connection, Answered("key", b"digest", 201, 2))
-    database.connection.execute("ALTER TABLE requests_shop DROP COLUMN repaired")
-    with Database(path, SHOP, create=True) as later:
-        assert Requests(later).find(Answered("key", b"digest")) == Answered("key", b"digest", 201, 0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from image_similarity_demo.canvas import Canvas, both, without
-from image_similarity_demo.colours import darker, lighter, on
+from image_similarity_demo.canvas import Canvas, Mask, both, without
+from image_similarity_demo.colours import Palette, darker, lighter, on
 from image_similarity_demo.geometry import Points, arc, curve, symmetric
 from image_similarity_demo.logos import mark
 from image_similarity_demo.look import Design, Family, Look, View
@@ -50,17 +50,7 @@ def _cap(canvas: Canvas, look: Look) -> None:
     else:
         print_pattern(canvas, crown, look.pattern, palette, look.rng())
     canvas.relief(crown, 40, 0.5, 0.07 * grain(look.rng(), 300, 240), 0.9 * dome(0.15))
-    for seam in (
-        curve([(420, 158), (380, 300), (370, 460), (390, 640)], steps=24),
-        curve([(420, 158), (600, 230), (700, 380), (740, 600)], steps=24),
-        curve([(420, 158), (260, 230), (160, 400), (140, 640)], steps=24),
-    ):
-        canvas.paint(both(canvas.lines([seam], 4), crown), darker(palette.main, 0.5), 0.7)
-        for shift in (-11, 11):
-            canvas.paint(
-                both(canvas.stitches([(x + shift, y) for x, y in seam], width=2.5, dash=1), crown),
-                lighter(palette.main, 0.35),
-            )
+    _seams(canvas, crown, palette)
     for x, y in ((270, 330), (520, 270), (660, 380)):
         eye = without(canvas.ellipse(x, y, 16, 13), canvas.ellipse(x, y, 7, 6))
         canvas.paint(eye, darker(palette.main, 0.35))
@@ -87,6 +77,21 @@ def _cap(canvas: Canvas, look: Look) -> None:
     badge = mark(canvas, look.brand, 556, 430, 150)
     canvas.cast(badge, dx=2, dy=4, blur=4)
     canvas.paint(badge, on(palette.main, palette))
+
+
+def _seams(canvas: Canvas, crown: Mask, palette: Palette) -> None:
+    """Where the panels of a crown meet, stitched on both sides."""
+    for seam in (
+        curve([(420, 158), (380, 300), (370, 460), (390, 640)], steps=24),
+        curve([(420, 158), (600, 230), (700, 380), (740, 600)], steps=24),
+        curve([(420, 158), (260, 230), (160, 400), (140, 640)], steps=24),
+    ):
+        canvas.paint(both(canvas.lines([seam], 4), crown), darker(palette.main, 0.5), 0.7)
+        for shift in (-11, 11):
+            canvas.paint(
+                both(canvas.stitches([(x + shift, y) for x, y in seam], width=2.5, dash=1), crown),
+                lighter(palette.main, 0.35),
+            )
 
 
 def _visor(canvas: Canvas, look: Look) -> None:

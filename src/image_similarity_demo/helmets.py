@@ -89,30 +89,28 @@ def _hockey(canvas: Canvas, look: Look) -> None:
         screw = canvas.ellipse(x, y, 15, 15)
         canvas.paint(screw, STEEL)
         canvas.relief(screw, 7, 1.0)
-    if look.pattern == "band":
-        bars = [
-            curve([(830, 470), (930, 560), (920, 720), (800, 850)], steps=16),
-            curve([(600, 500), (620, 700), (690, 840)], steps=16),
-        ]
-        bars += [[(605 + i * 9, 560 + i * 75), (925 - i * 22, 560 + i * 75)] for i in range(4)]
-        bars += [curve([(700 + i * 80, 480), (740 + i * 74, 660), (740 + i * 34, 850)], steps=12) for i in range(2)]
-        cage = canvas.lines(bars, 14)
-        canvas.paint(cage, STEEL)
-        canvas.relief(cage, 6, 0.9)
-    else:
-        visor = canvas.polygon(
-            [
-                (590, 480),
-                (860, 470),
-                *curve([(880, 540), (880, 640), (850, 690)]),
-                *curve([(760, 690), (660, 660), (600, 620)]),
-            ]
-        )
-        canvas.paint(visor, gradient((150, 196, 226), (206, 228, 240)), 0.8)
-        canvas.paint(
-            both(canvas.polygon([(660, 460), (720, 460), (680, 700), (620, 700)]), visor), (255, 255, 255), 0.55
-        )
+    (_cage if look.pattern == "band" else _clear_visor)(canvas)
     canvas.paint(mark(canvas, look.brand, 300, 520, 110), on(palette.main, palette))
+
+
+def _cage(canvas: Canvas) -> None:
+    bars = [
+        curve([(830, 470), (930, 560), (920, 720), (800, 850)], steps=16),
+        curve([(600, 500), (620, 700), (690, 840)], steps=16),
+    ]
+    bars += [[(605 + i * 9, 560 + i * 75), (925 - i * 22, 560 + i * 75)] for i in range(4)]
+    bars += [curve([(700 + i * 80, 480), (740 + i * 74, 660), (740 + i * 34, 850)], steps=12) for i in range(2)]
+    cage = canvas.lines(bars, 14)
+    canvas.paint(cage, STEEL)
+    canvas.relief(cage, 6, 0.9)
+
+
+def _clear_visor(canvas: Canvas) -> None:
+    rim = curve([(880, 540), (880, 640), (850, 690)]) + curve([(760, 690), (660, 660), (600, 620)])
+    visor = canvas.polygon([(590, 480), (860, 470), *rim])
+    canvas.paint(visor, gradient((150, 196, 226), (206, 228, 240)), 0.8)
+    glint = canvas.polygon([(660, 460), (720, 460), (680, 700), (620, 700)])
+    canvas.paint(both(glint, visor), (255, 255, 255), 0.55)
 
 
 def _skate(canvas: Canvas, look: Look) -> None:

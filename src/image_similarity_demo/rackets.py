@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from image_similarity_demo.canvas import Canvas, both, gradient, without
-from image_similarity_demo.colours import BLACK, RUBBER, STEEL, WOOD, Colour, darker, lighter, on
+from image_similarity_demo.colours import BLACK, RUBBER, STEEL, WOOD, Colour, Palette, darker, lighter, on
 from image_similarity_demo.geometry import Points, arc, curve, parallels, symmetric
 from image_similarity_demo.logos import label, mark
 from image_similarity_demo.look import Design, Family, Look, View
@@ -134,25 +134,18 @@ def _bat(canvas: Canvas, look: Look, view: View) -> None:
     canvas.relief(cover, 12, 0.6, 0.05 * grain(look.rng(), 220, 240))
     canvas.paint(both(canvas.stroke(arc(X, 320, 222, 250, 200, 340), 12, round_ends=False), blade), palette.accent)
     canvas.paint(mark(canvas, look.brand, X, 490, 60), on(palette.main, palette))
-    handle = canvas.polygon(
-        symmetric(
-            [
-                (X, 560),
-                (X + 36, 590),
-                (X + 36, 640),
-                (X + 40, 760),
-                *curve([(X + 44, 860), (X + 56, 910), (X + 50, 930)]),
-                (X, 934),
-            ],
-            X,
-        )
-    )
+    _grip(canvas, palette)
+
+
+def _grip(canvas: Canvas, palette: Palette) -> None:
+    """A bat's handle of wood, with a stripe and a plate."""
+    half = [(X, 560), (X + 36, 590), (X + 36, 640), (X + 40, 760)]
+    handle = canvas.polygon(symmetric([*half, *curve([(X + 44, 860), (X + 56, 910), (X + 50, 930)]), (X, 934)], X))
     canvas.paint(handle, WOOD)
     canvas.paint(both(canvas.box(X - 17, 0, X + 17, 1000), handle), palette.trim)
     canvas.paint(both(canvas.box(X - 5, 0, X + 5, 1000), handle), palette.accent)
     canvas.relief(handle, 12, 0.6, cylinder(0.35))
-    plate = canvas.ellipse(X, 800, 15, 34)
-    canvas.paint(plate, STEEL)
+    canvas.paint(canvas.ellipse(X, 800, 15, 34), STEEL)
 
 
 def _padel(canvas: Canvas, look: Look, view: View) -> None:

@@ -21,10 +21,9 @@ from image_similarity.ranking.aggregate import check_ranking
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.search.chosen import chosen_for_fit
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
+from image_similarity.store.database import Database, explained
 from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.removal import RemovalLimit
-from image_similarity.store.schema import explained
 from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_notes, no_progress
 from image_similarity.util.files import locked, remove_leftovers
 

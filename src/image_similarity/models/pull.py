@@ -1,44 +1,47 @@
-"""Brings files from the Hugging Face hub onto a shelf. The only place that knows ``huggingface_hub``.
+"""Brings files from the Hugging Face hub onto a shelf.
 
 A file is taken at one commit, hashed, compared with the digest that is known of it (from the record, else from the
 lock of an earlier pull), and only then moved to its place. The first pull of a file of which no digest is known
 trusts what comes, and locks it.
+
+The hub is asked with plain HTTP, without a token: ``HEAD`` on a file's address answers with its commit and its size,
+``GET`` with the file.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EACCES, EDQUOT, EFBIG, ENOSPC, ENOTDIR, EPERM, EROFS
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 from uuid import uuid4
 
-from image_similarity.errors import ImageSimilarityError, ModelError, OutputError, WeightsError
+from image_similarity.errors import OutputError, WeightsError
+from image_similarity.models.download import DownloadError, client, download, failure
 from image_similarity.models.hub_records import NEWEST
 from image_similarity.models.model_folder import Locked, LockedFile, sha256_of
 from image_similarity.util.files import replacing
 
 if TYPE_CHECKING:
+    import httpx
+
     from image_similarity.models.hub_records import HubFile, HubRecord
     from image_similarity.models.model_folder import Shelf
     from image_similarity.types import Progress
 
-INSTALL = "pulling models needs huggingface_hub: pip install 'image-similarity[hub]'"
-# No messages to its makers, no token, no helper programs: a plain download.
-QUIET = ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_DISABLE_XET")
-DISK = {ENOSPC, EDQUOT, EFBIG, EACCES, EPERM, EROFS, ENOTDIR}
-# What the hub answers, by the class that stands for it: the messages say "404" and little more.
+HUB = "https://huggingface.co"
 ANSWERS = {
-    "RepositoryNotFoundError": "the hub has no such repository",
-    "GatedRepoError": "the repository is open to accounts only",
-    "RevisionNotFoundError": "the repository has no such commit",
-    "RemoteEntryNotFoundError": "the repository has no such file",
+    "RepoNotFound": "the hub has no such repository",
+    "GatedRepo": "the repository is open to accounts only",
+    "RevisionNotFound": "the repository has no such commit",
+    "EntryNotFound": "the repository has no such file",
 }
+"""What the hub answers, by its own word for it."""
+MOST_STEPS = 5  # from a repository's former name to its present one
 CARRY = "Without internet, pull it on another machine into a folder (`to`) and carry that here"
 
 
@@ -55,29 +58,49 @@ class Hub:
         Raises:
             WeightsError: the hub cannot be reached, or has no such file.
         """
-        hub = _huggingface_hub()
-        with _one_line(f"{path} of {repo}"):
-            address = hub.hf_hub_url(repo, path, revision=revision, endpoint=self.address)
-            found = hub.get_hf_file_metadata(address, token=False, endpoint=self.address).commit_hash
+        with _told(f"{path} of {repo}"):
+            found = self._described(repo, revision, path).headers.get("X-Repo-Commit")
         if not found:
+            address = self._address(repo, revision, path)
             raise WeightsError(f"cannot pull {repo}: {address} answers without a commit: it is no hub of models")
         return str(found)
 
     def bring(self, repo: str, commit: str, path: str, folder: Path) -> Path:
         """One file at one commit, into a folder of its own. Raises as :meth:`commit`, and OutputError."""
-        hub = _huggingface_hub()
-        with _one_line(f"{path} of {repo}"):
-            return Path(
-                hub.hf_hub_download(
-                    repo,
-                    path,
-                    revision=commit,
-                    endpoint=self.address,
-                    token=False,
-                    local_dir=folder,
-                    tqdm_class=_listener(f"download {path}", self.progress),
-                )
-            )
+        target = folder / path
+        with _told(f"{path} of {repo}"):
+            known = self._described(repo, commit, path).headers
+            size = int(known.get("X-Linked-Size") or known.get("Content-Length") or 0)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stage = f"download {path}"
+            with target.open("wb") as file:
+                download(self._address(repo, commit, path), file, size, lambda done: self.progress(stage, done, size))
+                if file.tell() != size:
+                    raise DownloadError(f"{file.tell()} bytes came of a file that should be of size {size}")
+        return target
+
+    def _address(self, repo: str, revision: str, path: str) -> str:
+        hub = (self.address or os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+        return f"{hub}/{repo}/resolve/{quote(revision, safe='')}/{quote(path)}"
+
+    def _described(self, repo: str, revision: str, path: str) -> httpx.Response:
+        """What the hub says of a file; where it sends one elsewhere for the file itself, nobody goes there yet."""
+        import httpx
+
+        address = httpx.URL(self._address(repo, revision, path))
+        try:
+            with client() as asking:
+                for _ in range(MOST_STEPS):
+                    answer = asking.head(address, follow_redirects=False)
+                    onward = httpx.URL(answer.headers.get("Location", ""))
+                    if not answer.has_redirect_location or onward.is_absolute_url:
+                        break
+                    address = address.join(onward)
+            if answer.is_error:
+                answer.raise_for_status()
+            return answer
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            raise failure(error) from error
 
     @contextmanager
     def staging(self, shelf: Shelf) -> Iterator[Path]:
@@ -168,66 +191,13 @@ def locked_file(path: Path) -> LockedFile:
     return LockedFile(sha256_of(path, "It was there a moment ago"), path.stat().st_size)
 
 
-def _huggingface_hub() -> Any:
-    """``huggingface_hub``, imported without its messages."""
-    before = {name: os.environ.get(name) for name in QUIET}
-    os.environ.update(dict.fromkeys(QUIET, "1"))  # read when it is imported
-    try:
-        import huggingface_hub
-        import huggingface_hub.utils.logging as logging
-    except ImportError as error:
-        raise ModelError(INSTALL) from error
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-    logging.set_verbosity_error()
-    return huggingface_hub
-
-
 @contextmanager
-def _one_line(what: str) -> Iterator[None]:
+def _told(what: str) -> Iterator[None]:
     """Whatever goes wrong while something is downloaded, as one line that says what to do."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the disk may be too small, before it is
-            yield
-    except ImageSimilarityError:
-        raise
-    except Exception as error:  # an HTTP library's errors, the hub's own, the disk's
-        answer = ANSWERS.get(type(error).__name__)
-        reason = answer or next(iter(str(_root(error)).strip().splitlines()), "").rstrip(".") or type(error).__name__
-        if isinstance(error, OSError) and error.errno in DISK:
-            raise OutputError(f"cannot keep {what}: {error.strerror or reason}. Nothing was kept") from error
-        raise WeightsError(f"cannot pull {what}: {reason}" + ("" if answer else f". {CARRY}")) from error
-
-
-def _root(error: BaseException) -> BaseException:
-    """The error behind an error that only says that there was one."""
-    cause = error.__cause__
-    return error if cause is None or not type(error).__name__.startswith("LocalEntryNotFound") else cause
-
-
-def _listener(stage: str, progress: Progress) -> type:
-    """What ``huggingface_hub`` takes for a progress bar."""
-
-    class Listener:
-        def __init__(self, *_: object, total: int | None = None, initial: int = 0, **__: object) -> None:
-            self.n, self.total = initial, total
-
-        def update(self, more: float = 1) -> None:
-            self.n += int(more)
-            progress(stage, self.n, self.total)
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def close(self) -> None:
-            pass
-
-    return Listener
+        yield
+    except DownloadError as error:
+        known = ANSWERS.get(error.code)
+        raise WeightsError(f"cannot pull {what}: {known or f'{error}. {CARRY}'}") from error
+    except OSError as error:
+        raise OutputError(f"cannot keep {what}: {error.strerror or error}. Nothing was kept") from error

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from image_similarity.types import ModelSpec, Progress, TextModel
 
 GIVEN = ("input_ids", "attention_mask")
-INSTALL = "searching by words needs tokenizers: pip install 'image-similarity[hub]'"
+INSTALL = "searching by words needs tokenizers: pip install 'image-similarity[text]'"
 
 
 def text_side(choice: ModelChoice) -> TextSpec:

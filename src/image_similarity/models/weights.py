@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import OutputError, UsageError, WeightsError
+from image_similarity.models.download import DownloadError, download
 from image_similarity.util.files import open_file, replacing
 
 if TYPE_CHECKING:
     from image_similarity.types import Progress
 
-CHUNK = 1 << 20
-CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 WAYS_OUT = "Give the file with `weights` FILE, or use `model` colour-shape, which needs none"
 ALGORITHMS = {32: "md5", 64: "sha256"}
 
@@ -100,29 +99,11 @@ def _verify_download(temporary: Path, record: WeightsFile, name: str, source: st
 
 
 def _download(source: str, target: Path, record: WeightsFile, progress: Progress) -> None:
-    import httpx
-
     stage = f"download {record.file}"
     try:
-        with (
-            httpx.stream(
-                "GET", source, follow_redirects=True, timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-            ) as response,
-            target.open("wb") as file,
-        ):
-            response.raise_for_status()
-            for chunk in response.iter_bytes(CHUNK):
-                file.write(chunk)
-                if file.tell() > record.size:
-                    break  # whatever this is, it is not the file; the check after us says so
-                progress(stage, file.tell(), record.size)
-    except httpx.HTTPStatusError as error:
-        raise _no_weights(source, record, f"the server answers {error.response.status_code}") from error
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last two: an address that is none
-        raise _no_weights(source, record, str(error) or type(error).__name__) from error
-
-
-def _no_weights(source: str, record: WeightsFile, reason: str) -> WeightsError:
-    return WeightsError(
-        f"cannot download {record.file} ({record.size / 1e6:.0f} MB) from {source}: {reason}. {WAYS_OUT}"
-    )
+        with target.open("wb") as file:
+            download(source, file, record.size, lambda done: progress(stage, done, record.size))
+    except DownloadError as error:
+        raise WeightsError(
+            f"cannot download {record.file} ({record.size / 1e6:.0f} MB) from {source}: {error}. {WAYS_OUT}"
+        ) from error

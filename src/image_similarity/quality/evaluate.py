@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.quality.evaluation import names, plans
 from image_similarity.quality.evaluation.held_out import about, forgetful, together, without
-from image_similarity.quality.evaluation.intervals import Bootstrap
 from image_similarity.quality.evaluation.photos import (
     Embedded,
     Source,
@@ -31,6 +30,7 @@ from image_similarity.store.database import Database
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.memory import let_go
+from image_similarity.util.statistics import Bootstrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,8 +18,7 @@ from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.decoding import Decoding, LargeError
 from image_similarity.service.guards.fetching import FetchLimits
 from image_similarity.service.guards.load_shedding import FULL
-from image_similarity.service.storage.bulk_imports import Imports
-from image_similarity.service.storage.feedback import MarkBook
+from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import Photos
 from image_similarity.service.storage.store_threads import Store
 from image_similarity.service.storage.thumbnails import Pictures
@@ -37,7 +36,7 @@ MOST_LARGE = 8  # threads, and processes, for large pictures
 HALF_WRITTEN = 10.0  # seconds: what another service beside this one writes is written sooner
 
 
-class Desk:
+class AppState:
     """What the routes work with. Close it at the end.
 
     Raises:
@@ -53,13 +52,12 @@ class Desk:
         self.health = Health()
         self.store = Store(self.dataset, settings)
         self.store.begin(lambda database: remove_unnamed(database, settings))
-        for kept in ("photos", "labels", "imports"):
+        for kept in ("photos", "labels"):
             remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
         self._succession = Succession(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
         self.pictures = pictures
-        self.marks = MarkBook(settings.root / "labels" / self.dataset.label)
-        self.imports = Imports(settings.root / "imports" / self.dataset.label)
+        self.feedback = FeedbackStore(settings.root / "labels" / self.dataset.label)
         self.fetching = FetchLimits(
             most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
         )
@@ -104,6 +102,11 @@ class Desk:
         except LargeError:
             return await loop.run_in_executor(self._large, within, True)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many searches as there may be."""
+        return self.searching >= self.options.queue
+
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:
         """One search more.
@@ -111,7 +114,7 @@ class Desk:
         Raises:
             BusyError: there are as many as there may be.
         """
-        if self.searching >= self.options.queue:
+        if self.is_full:
             raise BusyError(FULL)
         self.searching += 1
         try:

@@ -5,30 +5,30 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.responses import Response
 
-from image_similarity.service.routing import desk_of, may_admin
+from image_similarity.service.dependencies import State, may_admin
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-router = APIRouter(tags=["about"], dependencies=[Depends(may_admin)])
+router = APIRouter(tags=["about"], dependencies=[may_admin])
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
 UNKNOWN = "none"  # a path that no route has: strangers' paths must not become names of series
 
 
 class Metrics:
-    """Counts what passes through an application."""
+    """What is counted of one application."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         labels = ("method", "route", "status")
-        self._requests = Counter(
+        self.requests = Counter(
             "image_similarity_requests", "Requests that were answered.", labels, registry=self.registry
         )
-        self._seconds = Histogram(
+        self.seconds = Histogram(
             "image_similarity_seconds",
             "Seconds until an answer began.",
             ("method", "route"),
@@ -42,25 +42,28 @@ class Metrics:
             "image_similarity_images", "Pictures that can be found.", ("model",), registry=self.registry
         )
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """The application, counted."""
 
-        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http":
-                await app(scope, receive, send)
-                return
-            began = perf_counter()
+class RequestMetrics:
+    """Counts what passes through."""
 
-            async def heard(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    route = _route(scope)
-                    self._requests.labels(scope["method"], route, message["status"]).inc()
-                    self._seconds.labels(scope["method"], route).observe(perf_counter() - began)
-                await send(message)
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
 
-            await app(scope, receive, heard)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = perf_counter()
 
-        return counted
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = _route(scope)
+                self.metrics.requests.labels(scope["method"], route, message["status"]).inc()
+                self.metrics.seconds.labels(scope["method"], route).observe(perf_counter() - began)
+            await send(message)
+
+        await self.app(scope, receive, counted)
 
 
 def _route(scope: Scope) -> str:
@@ -69,12 +72,11 @@ def _route(scope: Scope) -> str:
 
 
 @router.get("/metrics", response_class=Response, summary="Measures for Prometheus")
-async def metrics(request: Request) -> Response:
+async def metrics(request: Request, state: State) -> Response:
     """In Prometheus' text format."""
     measured: Metrics = request.app.state.metrics
-    desk = desk_of(request)
-    measured.searching.set(desk.searching)
+    measured.searching.set(state.searching)
     measured.images.clear()  # of models that no longer answer
-    for model in desk.lineup.models:
+    for model in state.lineup.models:
         measured.images.labels(model.name).set(model.state.counts[1])
     return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)

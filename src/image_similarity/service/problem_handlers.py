@@ -20,82 +20,55 @@ from image_similarity.errors import (
     StoreError,
     UsageError,
 )
-from image_similarity.service.errors import BusyError, ReadOnlyError, ServiceError
+from image_similarity.service.errors import ServiceError
 from image_similarity.service.guards.access import request_id
 from image_similarity.service.guards.fetching import FetchError
-from image_similarity.service.problems import MEDIA_TYPE, problem_response
-from image_similarity.service.schemas import FieldProblem, Problem
+from image_similarity.service.problems import problem_response
+from image_similarity.service.schemas import FieldProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
+    Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
 LOG = logging.getLogger(__name__)
-TITLES = {
-    400: "Bad request",
-    401: "Not signed in",
-    403: "Forbidden",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Conflict",
-    413: "Too large",
-    415: "Unsupported media type",
-    422: "Unusable request",
-    429: "Too many requests",
-    503: "Busy",
-}
 METHOD_NOT_ALLOWED = 405
 PARAMETER = re.compile(r"\\\{\w+\\\}")  # of a path in OpenAPI, escaped
 LONGEST_INPUT = 100  # characters of a reason
-
-
-def add_handlers(app: FastAPI) -> None:
-    """Let an application answer its errors as problems."""
-    app.add_exception_handler(ImageSimilarityError, _own)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(ValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI is to say of a route's errors."""
-    problem = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
-    return {status: {"description": TITLES[status], "content": {MEDIA_TYPE: problem}} for status in statuses}
+SEE_LOG = "the service's log has the reason under this id"
 
 
 async def _own(request: Request, error: Exception) -> Response:
-    identity = request_id(request.scope)
-    if isinstance(error, BusyError):
-        wait = {"Retry-After": str(error.retry_after)}
-        return problem_response(error.status, error.title, str(error), identity, headers=wait)
-    if isinstance(error, ReadOnlyError):
-        return problem_response(error.status, error.title, str(error), identity, headers={"Allow": "GET"})
     if isinstance(error, ServiceError):
-        return problem_response(error.status, error.title, str(error), identity)
+        return problem_response(request.scope, error.status, str(error), error.headers)
     if isinstance(error, FetchError) and error.inside:
-        LOG.warning("request %s: an address was not fetched: %s", identity, error.inside)
+        LOG.warning("request %s: an address was not fetched: %s", request_id(request.scope), error.inside)
     if isinstance(error, ImageError):
-        return problem_response(422, TITLES[422], f"the picture cannot be used: {error.reason}", identity)
+        return problem_response(request.scope, 422, f"the picture cannot be used: {error.reason}")
     if isinstance(error, UsageError):
-        return problem_response(422, TITLES[422], str(error), identity)
-    LOG.error("request %s: %s", identity, error)  # with paths of this machine, which are nobody else's business
+        return problem_response(request.scope, 422, str(error))
+    # With paths of this machine, which are nobody else's business.
+    LOG.error("request %s: %s", request_id(request.scope), error)
     if isinstance(error, NotFittedError):
-        return problem_response(409, TITLES[409], "the dataset cannot be asked in this way: see the log", identity)
+        return problem_response(request.scope, 409, "the dataset cannot be asked in this way: see the log")
     if isinstance(error, StoreError | OutputError):
         detail = "the store cannot be used just now: it is locked or full. Nothing was changed"
-        return problem_response(503, "Store out of reach", detail, identity, headers={"Retry-After": "5"})
-    return problem_response(500, "Internal error", "the service's log has the reason under this id", identity)
+        return problem_response(request.scope, 503, detail, {"Retry-After": "5"})
+    return problem_response(request.scope, 500, SEE_LOG)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     errors: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError | ValidationError) else ()
     fields = [
-        FieldProblem(field=".".join(str(each) for each in one["loc"]), reason=str(one["msg"])[:LONGEST_INPUT])
+        FieldProblem(
+            field=".".join(str(each) for each in one["loc"]),
+            reason=str(one["msg"]).removeprefix("Value error, ")[:LONGEST_INPUT],
+        )
         for one in errors[:20]
     ]
-    detail = "; ".join(f"{each.field or 'the body'}: {each.reason}" for each in fields[:3])
-    return problem_response(422, TITLES[422], detail, request_id(request.scope), fields)
+    detail = "; ".join(f"{each.field}: {each.reason}" if each.field else each.reason for each in fields[:3])
+    return problem_response(request.scope, 422, detail, fields=fields)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -104,7 +77,7 @@ async def _http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if status == METHOD_NOT_ALLOWED and (methods := _allowed(request.app, request.scope["path"])):
         headers["Allow"] = ", ".join(methods)
-    return problem_response(status, TITLES.get(status, detail), detail, request_id(request.scope), headers=headers)
+    return problem_response(request.scope, status, detail, headers)
 
 
 def _allowed(app: FastAPI, path: str) -> list[str]:
@@ -114,7 +87,16 @@ def _allowed(app: FastAPI, path: str) -> list[str]:
     return [method.upper() for method in operations[max(fitting, key=len)]] if fitting else []
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    identity = request_id(request.scope)
-    LOG.error("request %s failed", identity, exc_info=error)
-    return problem_response(500, "Internal error", "the service's log has the reason under this id", identity)
+async def unexpected(request: Request, error: Exception) -> Response:
+    """Whatever nobody thought of."""
+    LOG.error("request %s failed", request_id(request.scope), exc_info=error)
+    return problem_response(request.scope, 500, SEE_LOG)
+
+
+HANDLERS: dict[int | type[Exception], Handler] = {
+    ImageSimilarityError: _own,
+    RequestValidationError: _invalid,
+    ValidationError: _invalid,
+    HTTPException: _http,
+}
+"""The handler of each kind of error."""

@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from image_similarity.service.guards.access import request_id
 from image_similarity.service.schemas import FieldProblem, Problem
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from starlette.types import Scope
+
 MEDIA_TYPE = "application/problem+json"
+TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "Too slow",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Unusable request",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Busy",
+}
 
 
 def problem_response(
+    scope: Scope,
     status: int,
-    title: str,
     detail: str,
-    request_id: str,
-    fields: Sequence[FieldProblem] | None = None,
     headers: Mapping[str, str] | None = None,
+    fields: Sequence[FieldProblem] | None = None,
 ) -> Response:
-    """An error as an answer. In pure ASGI: ``await problem_response(...)(scope, receive, send)``.
+    """An error as an answer. In pure ASGI: ``await problem_response(scope, ...)(scope, receive, send)``.
 
     Args:
+        scope: of the request.
         status: of HTTP, 400 to 599.
-        title: the kind of problem, the same for each of its kind.
         detail: what is wrong here and what to do about it. Never a path of this machine.
-        request_id: what the access log calls this request.
-        fields: what is wrong with single fields.
         headers: more of them, ``Retry-After`` for one.
+        fields: what is wrong with single fields.
     """
     problem = Problem(
-        title=title, status=status, detail=detail, request_id=request_id, fields=list(fields) if fields else None
+        title=TITLES.get(status, "Error"),
+        status=status,
+        detail=detail,
+        request_id=request_id(scope),
+        fields=list(fields) if fields else None,
     )
     return Response(
         problem.model_dump_json(exclude_none=True),

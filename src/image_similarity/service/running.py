@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
 from image_similarity.service.app import create_app
-from image_similarity.service.app_state import Desk
+from image_similarity.service.app_state import AppState
 from image_similarity.service.guards.decoding import close_all
 from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.types import Progress, no_progress
@@ -46,7 +46,7 @@ def run(
 
     Raises:
         UsageError: nobody could get in, or the address is taken.
-        ImageSimilarityError: what :class:`~image_similarity.service.app_state.Desk` raises.
+        ImageSimilarityError: what :class:`~image_similarity.service.app_state.AppState` raises.
     """
     import uvicorn
 
@@ -55,9 +55,9 @@ def run(
     check_keys(options, settings)
     listening = _listening(options)
     # Opened before uvicorn starts, which would print where in our code something was found wrong, and end with 3.
-    with listening, closing(Desk(options, settings, progress)) as desk:
+    with listening, closing(AppState(options, settings, progress)) as state:
         config = uvicorn.Config(
-            create_app(options, settings, progress, desk),
+            create_app(options, settings, progress, state),
             http=guarded(min(options.connections, _room_for_connections())),
             proxy_headers=bool(options.proxies),  # else any client could say that it is another
             forwarded_allow_ips=list(options.proxies),

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from image_similarity.catalogue.addresses import as_address
 from image_similarity.catalogue.columns import as_text
+from image_similarity.service.guards.json_limits import read_json
 
 MOST_NUMBER = 200
 """Products that one answer may have."""
@@ -19,8 +30,17 @@ MOST_PHOTOS = 8
 """Photos of one thing that a search may have."""
 MOST_IMAGES = 50
 """Pictures that one product may be given at a time."""
+MOST_ATTRIBUTES = 100
 THUMBNAIL = 320  # pixels wide
-LONGEST_ID, LONGEST_TEXT, LONGEST_FILTER, LONGEST_ADDRESS, LONGEST_PROSE = 500, 1000, 2000, 2000, 20_000
+LONGEST_NAME, LONGEST_ID, LONGEST_TEXT, LONGEST_FILTER, LONGEST_ADDRESS, LONGEST_PROSE = (
+    200,
+    500,
+    1000,
+    2000,
+    2000,
+    20_000,
+)
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
 
 def _written_out(given: object) -> object:
@@ -28,60 +48,62 @@ def _written_out(given: object) -> object:
     return as_text(given) if given is None or type(given) in (int, float) else given
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
+def _attribute(given: object) -> object:
+    """An attribute as shops' systems send it: a number or a truth is written out."""
+    if isinstance(given, (dict, list)):
+        raise ValueError("it is a list or an object: give a text, a number, true or false")
+    return as_text(given)
+
+
+def _without_nulls(given: object) -> object:
+    """Attributes as shops' systems send them: null is none."""
+    return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+
+
+def _crop(given: object) -> object:
+    """A crop as a form and an address have it."""
+    if not isinstance(given, str):
+        return given
+    try:
+        left, top, width, height = (float(each) for each in given.split(","))
+    except ValueError:
+        raise ValueError("crop is left,top,width,height in shares of the photo, as in 0.1,0.2,0.5,0.6") from None
+    return {"left": left, "top": top, "width": width, "height": height}
+
+
+def _json(given: object) -> object:
+    """A field of a form that is JSON."""
+    return read_json(given.encode()) if isinstance(given, str) else given
+
+
+def _file(given: object) -> object:
+    """The one file of its name in a form."""
+    return given[0] if isinstance(given, list) and len(given) == 1 else given
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=PRINTABLE)]
 ProductId = Annotated[Name, BeforeValidator(_written_out, json_schema_input_type=Name | int | float)]
 Line = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 Title = Annotated[Line, BeforeValidator(_written_out, json_schema_input_type=Line | int | float | None)]
 Prose = Annotated[str, StringConstraints(max_length=LONGEST_PROSE)]
 Description = Annotated[Prose, BeforeValidator(_written_out, json_schema_input_type=Prose | int | float | None)]
 PhotoId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Words = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 Condition = Annotated[str, StringConstraints(max_length=LONGEST_FILTER)]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ADDRESS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[int, Field(ge=1, le=MOST_NUMBER)]
 Like = Literal["shape", "colour"]
-MOST_ATTRIBUTES, LONGEST_NAME = 100, 200
-"""Attributes of one product, and letters of an attribute's name."""
-NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
-
-
-def _as_texts(value: Any) -> Any:
-    """Attributes as texts: shops' systems send numbers, truths and nulls; null is none."""
-    if not isinstance(value, dict):
-        return value
-    texts = dict[str, Any]()
-    for name, each in value.items():
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise ValueError(f"an attribute's name has 1 to {LONGEST_NAME} letters and no control characters")
-        if isinstance(each, (dict, list)):
-            raise ValueError(f"the attribute {name} is a list or an object: give a text, a number, true or false")
-        if each is not None:
-            texts[name] = as_text(each)
-    return texts
-
-
-Attributes = Annotated[
-    dict[str, Words],
-    Field(max_length=MOST_ATTRIBUTES),
-    BeforeValidator(_as_texts),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "maxProperties": MOST_ATTRIBUTES,
-            "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"^[^\x00-\x1f\x7f]+$"},
-            "additionalProperties": {
-                "anyOf": [
-                    {"type": "string", "maxLength": LONGEST_TEXT},
-                    {"type": "number"},
-                    {"type": "boolean"},
-                    {"type": "null"},
-                ]
-            },
-        }
-    ),
-]
 Closeness = Literal["very close", "close", "look-alike"]
+AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=PRINTABLE)]
+GivenAttributes = Annotated[dict[AttributeName, Line | float | bool | None], Field(max_length=MOST_ATTRIBUTES)]
+Attributes = Annotated[
+    dict[AttributeName, Annotated[Line, BeforeValidator(_attribute)]],
+    Field(max_length=MOST_ATTRIBUTES),
+    BeforeValidator(_without_nulls, json_schema_input_type=GivenAttributes),
+]
+Bytes = Annotated[bytes, Field(strict=True)]
+File = Annotated[Bytes, BeforeValidator(_file, json_schema_input_type=bytes)]
+"""A file of a form."""
 
 
 class Strict(BaseModel):
@@ -90,7 +112,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Said(BaseModel):
+class Answer(BaseModel):
     """An answer."""
 
     model_config = ConfigDict(frozen=True)
@@ -145,16 +167,11 @@ def _named(given: object) -> object:
 GivenImage = Annotated[Image, BeforeValidator(_named, json_schema_input_type=Image | str)]
 
 
-class SearchRequest(Strict):
-    """A photo, or words where the model knows words, or both."""
+class SearchOptions(Strict):
+    """What a search says beside its photo."""
 
-    image: GivenImage | None = Field(default=None, description="A text is an address, or the bytes as base64.")
-    images: Annotated[list[GivenImage], Field(min_length=1, max_length=MOST_PHOTOS)] | None = Field(
-        default=None, description="Several photos of one thing, beside or in place of `image`: the best pair counts."
-    )
-    text: Words | None = Field(default=None, description="What to look for, in words.")
+    text: Line | None = Field(default=None, description="What to look for, in words.")
     text_weight: Share = Field(default=0.5, description="The share of the words beside a photo.")
-    crop: Crop | None = Field(default=None, description="Ask with this part of the photo only.")
     number: Annotated[
         Number, BeforeValidator(lambda given: 10 if given is None else given, json_schema_input_type=Number | None)
     ] = 10
@@ -163,15 +180,66 @@ class SearchRequest(Strict):
     like: Like | None = Field(default=None, description="Only the shape or only the colour counts.")
     model: str | None = Field(default=None, max_length=LONGEST_ID, description="One of `GET /v1/models`; or the first.")
 
+    def beside(self, others: SearchOptions) -> Self:
+        """These, and of others what these do not say."""
+        return self.model_copy(
+            update={name: getattr(others, name) for name in others.model_fields_set - self.model_fields_set}
+        )
+
+
+class SearchRequest(SearchOptions):
+    """A photo, or words where the model knows words, or both."""
+
+    image: GivenImage | None = Field(default=None, description="A text is an address, or the bytes as base64.")
+    images: Annotated[list[GivenImage], Field(min_length=1, max_length=MOST_PHOTOS)] | None = Field(
+        default=None, description="Several photos of one thing, beside or in place of `image`: the best pair counts."
+    )
+    crop: Crop | None = Field(default=None, description="Ask with this part of the photo only.")
+
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"image": {"address": "https://example.com/photo.jpg"}, "number": 5}]}
     )
+
+    @property
+    def photos(self) -> list[Image | bytes]:
+        """All of them."""
+        return [*([self.image] if self.image else ()), *(self.images or ())]
+
+
+class SearchAddress(SearchOptions):
+    """What a search may say in its address, beside any body that does not say it."""
+
+    crop: Annotated[
+        Crop | None,
+        BeforeValidator(
+            _crop, json_schema_input_type=Annotated[str, StringConstraints(max_length=LONGEST_NAME)] | None
+        ),
+    ] = Field(default=None, description="`left,top,width,height` in shares of the photo: ask with this part only.")
+
+
+class SearchForm(SearchAddress):
+    """A photo as a file, or several of one thing."""
+
+    file: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS)] = Field(
+        default=[], validation_alias=AliasChoices("file", "image", "photo"), description="`image` and `photo` too."
+    )
+
+    @property
+    def photos(self) -> list[Image | bytes]:
+        """All of them."""
+        return list(self.file)
+
+
+class PhotoForm(Strict):
+    """A photo to keep."""
+
+    file: File
 
 
 # Products -----------------------------------------------------------------------------------------------------------
 
 
-class ProductImage(Said):
+class ProductImage(Answer):
     """One picture of a product. The addresses are relative to the service."""
 
     image_id: str
@@ -185,7 +253,7 @@ class ProductImage(Said):
         return cls(image_id=image_id, url=url, thumbnail=f"{url}?w={THUMBNAIL}")
 
 
-class Product(Said):
+class Product(Answer):
     """What is sold, and its pictures."""
 
     product_id: str
@@ -206,19 +274,31 @@ class PutProduct(Product):
     repaired: int = Field(description=REPAIRED)
 
 
-class ProductPage(Said):
+class ProductPage(Answer):
     """Some products, in the order of their ids."""
 
     products: list[Product]
     next: str | None = Field(description="Give it as `after` to go on; null at the end.")
 
 
-class ProductChange(Strict):
-    """A product as it is to be. Without `images` it keeps those that it has."""
+class ProductTexts(Strict):
+    """A product as it is to be, without its pictures."""
 
     title: Title = ""
     description: Description = ""
     attributes: Attributes = Field(default_factory=dict)
+
+
+class ProductForm(Strict):
+    """A product as it is to be, with its pictures as files. Without any it keeps those that it has."""
+
+    product: Annotated[ProductTexts, BeforeValidator(_json, json_schema_input_type=ProductTexts)] = ProductTexts()
+    images: Annotated[list[Bytes], Field(max_length=MOST_IMAGES)] = []
+
+
+class ProductChange(ProductTexts):
+    """A product as it is to be. Without `images` it keeps those that it has."""
+
     images: Annotated[list[GivenImage], Field(min_length=1, max_length=MOST_IMAGES)] | None = None
 
     model_config = ConfigDict(
@@ -237,7 +317,7 @@ class ProductChange(Strict):
 # Answers ------------------------------------------------------------------------------------------------------------
 
 
-class Match(Said):
+class Match(Answer):
     """One product of an answer, best first."""
 
     rank: int
@@ -254,7 +334,7 @@ class Match(Said):
     )
 
 
-class Matches(Said):
+class Matches(Answer):
     """The products that look most like what was asked with."""
 
     model: str
@@ -263,7 +343,7 @@ class Matches(Said):
     note: str
 
 
-class Photo(Said):
+class Photo(Answer):
     """A photo that is kept, to be asked with again: its address can be shared."""
 
     photo: str
@@ -275,31 +355,7 @@ class Photo(Said):
 # Bulk imports -------------------------------------------------------------------------------------------------------
 
 
-class BulkProduct(ProductChange):
-    """A product of a bulk import."""
-
-    product_id: ProductId
-
-
-class JobRequest(Strict):
-    """Products to put, each as `PUT /v1/products/{product_id}` would."""
-
-    products: Annotated[list[BulkProduct], Field(min_length=1, max_length=MOST_PRODUCTS)]
-
-
-class GivenProducts(Strict):
-    """The same before each product is looked at: one that is refused is counted as failed, and costs no other."""
-
-    products: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_PRODUCTS)]
-
-
-FEW_PARTS = 5_000
-"""Names and values of a request about one thing: a product with all that it may have has some 1,000."""
-MOST_PARTS: dict[type[BaseModel], int] = {GivenProducts: 1_000_000}
-"""Of the requests that are about many."""
-
-
-class JobFailure(Said):
+class JobFailure(Answer):
     """One product or picture of a bulk import that could not be used."""
 
     product_id: str
@@ -307,12 +363,72 @@ class JobFailure(Said):
     stage: str
     reason: str
 
+    @classmethod
+    def refused(cls, product_id: str, error: ValidationError) -> Self:
+        """A product that is not as products must be."""
+        first = error.errors()[0]
+        field = ".".join(str(part)[:100] for part in first["loc"]) or "the product"
+        reason = f"the product is not as products must be: {field}: {first['msg']}"
+        return cls(product_id=product_id, image="", stage="list", reason=reason)
 
-class Job(Said):
+
+class BulkProduct(ProductChange):
+    """A product of a bulk import."""
+
+    product_id: ProductId
+
+
+def _or_failure(given: Any, _: ValidatorFunctionWrapHandler) -> BulkProduct | JobFailure:
+    """A product; one that is refused is counted as failed, and costs no other."""
+    try:
+        return BulkProduct.model_validate(given)
+    except ValidationError as error:
+        if not isinstance(given, dict):
+            raise
+        return JobFailure.refused(as_text(given.get("product_id"))[:LONGEST_ID], error)
+
+
+class JobRequest(Strict):
+    """Products to put, each as `PUT /v1/products/{product_id}` would."""
+
+    products: Annotated[
+        list[Annotated[BulkProduct | JobFailure, WrapValidator(_or_failure, json_schema_input_type=BulkProduct)]],
+        Field(min_length=1, max_length=MOST_PRODUCTS),
+    ]
+
+    @property
+    def sound(self) -> list[BulkProduct]:
+        """Those that are as products must be."""
+        return [each for each in self.products if isinstance(each, BulkProduct)]
+
+    @property
+    def refused(self) -> list[JobFailure]:
+        """Why the others are not."""
+        return [each for each in self.products if isinstance(each, JobFailure)]
+
+    @model_validator(mode="after")
+    def _has_a_product(self) -> Self:
+        if not self.sound:
+            raise ValueError(self.refused[0].reason)
+        return self
+
+
+class TableForm(Strict):
+    """A table of products to put, with the addresses of their pictures."""
+
+    file: File = Field(
+        description="A CSV, JSON or Parquet table or a feed, as docs/catalogues.md has them: its content says which."
+    )
+
+
+JobState = Literal["queued", "running", "done", "failed"]
+
+
+class Job(Answer):
     """A bulk import."""
 
     job_id: str
-    state: Literal["queued", "running", "done", "failed"]
+    state: JobState
     total: int | None = Field(description="Products in all; null while nobody knows.")
     done: int
     failed: int
@@ -324,10 +440,16 @@ class Job(Said):
     finished: str | None
 
 
+class Jobs(Answer):
+    """All bulk imports, the latest first."""
+
+    jobs: list[Job]
+
+
 # About the service --------------------------------------------------------------------------------------------------
 
 
-class Model(Said):
+class Model(Answer):
     """A model that the service answers with."""
 
     name: str
@@ -341,21 +463,21 @@ class Model(Said):
     commercial_use: bool
 
 
-class Models(Said):
+class Models(Answer):
     """The models that the service answers with, the default first."""
 
     dataset: str
     models: list[Model]
 
 
-class AttributeValue(Said):
+class AttributeValue(Answer):
     """A value and how many products have it."""
 
     value: str
     products: int
 
 
-class Attribute(Said):
+class Attribute(Answer):
     """What products can be filtered by."""
 
     name: str
@@ -365,7 +487,7 @@ class Attribute(Said):
     high: float | None
 
 
-class ModelState(Said):
+class ModelState(Answer):
     """What is stored of a model."""
 
     name: str
@@ -373,7 +495,7 @@ class ModelState(Said):
     index_bytes: int
 
 
-class FailureCount(Said):
+class FailureCount(Answer):
     """How many images could not be used."""
 
     job: str
@@ -381,7 +503,7 @@ class FailureCount(Said):
     images: int
 
 
-class Catalogue(Said):
+class Catalogue(Answer):
     """The state of the catalogue."""
 
     dataset: str
@@ -395,7 +517,7 @@ class Catalogue(Said):
     attributes: list[Attribute]
 
 
-class Failure(Said):
+class Failure(Answer):
     """One image that could not be used by the latest run of a job."""
 
     job: str
@@ -405,18 +527,18 @@ class Failure(Said):
     image_id: str
 
 
-class Failures(Said):
+class Failures(Answer):
     """Images that could not be used."""
 
     failures: list[Failure]
     next: str | None
 
 
-# Marks --------------------------------------------------------------------------------------------------------------
+# Feedback -----------------------------------------------------------------------------------------------------------
 
 
-class Mark(Strict):
-    """Somebody's word on a result. Give the photo, or the product, that was asked with."""
+class Feedback(Strict):
+    """Somebody's verdict on a result. Give the photo, or the product, that was the query."""
 
     photo: PhotoId | None = None
     crop: Crop | None = None
@@ -428,9 +550,15 @@ class Mark(Strict):
         json_schema_extra={"examples": [{"query_product_id": "ball01", "product_id": "ball02", "verdict": "good"}]}
     )
 
+    @model_validator(mode="after")
+    def _has_one_query(self) -> Self:
+        if (self.photo is None) == (self.query_product_id is None):
+            raise ValueError("feedback names its query: a photo or a query_product_id")
+        return self
 
-class Marks(Said):
-    """How many marks are kept. `evaluate --labels` reads them."""
+
+class FeedbackCounts(Answer):
+    """How many verdicts are kept. `evaluate --labels` reads them."""
 
     good: int
     bad: int
@@ -438,20 +566,20 @@ class Marks(Said):
     products: int
 
 
-class Status(Said):
+class Status(Answer):
     """Whether the service is up, or ready."""
 
     status: str
 
 
-class FieldProblem(Said):
+class FieldProblem(Answer):
     """One field that is not what it should be."""
 
     field: str
     reason: str
 
 
-class Problem(Said):
+class Problem(Answer):
     """What went wrong, after RFC 9457."""
 
     type: str = "about:blank"

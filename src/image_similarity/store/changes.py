@@ -170,11 +170,8 @@ def _logged(database: Database, product_id: str) -> Iterator[None]:
 
 
 def last_change(database: Database) -> int:
-    """The number of the latest change of a dataset; 0 where there was none, or its tables are of an earlier version."""
-    try:
-        (number,) = database.connection.execute(f"SELECT coalesce(max(number), 0) FROM {database.changes}").fetchone()
-    except sqlite3.OperationalError:  # no such table
-        return 0
+    """The number of the latest change of a dataset; 0 where there was none."""
+    (number,) = database.connection.execute(f"SELECT coalesce(max(number), 0) FROM {database.changes}").fetchone()
     return int(number)
 
 

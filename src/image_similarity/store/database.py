@@ -6,8 +6,9 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
-from image_similarity.errors import NotFittedError
-from image_similarity.store.schema import complete_dataset, connect, create_dataset, explained, quoted
+from image_similarity.errors import ImageSimilarityError, NotFittedError, StoreError
+from image_similarity.store.schema import applied, create_dataset, migrate, quoted
+from image_similarity.util.files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
 
+BUSY = "locked", "busy"
+FULL = "full", "disk i/o error"
+OUT_OF_REACH = "unable to open", "readonly"
+
 
 def dataset_names(path: Path, timeout: float = 30.0) -> list[str]:
     """The datasets that a store's file has; none where there is no such file.
@@ -23,9 +28,11 @@ def dataset_names(path: Path, timeout: float = 30.0) -> list[str]:
     Raises:
         StoreError: the file is damaged or locked.
     """
-    if not path.exists():
+    try:
+        opened = connect(path, timeout, create=False)
+    except NotFittedError:
         return []
-    with closing(connect(path, timeout)) as connection:
+    with closing(opened) as connection:
         try:
             return [name for (name,) in connection.execute("SELECT name FROM datasets ORDER BY name")]
         except sqlite3.Error as error:
@@ -49,9 +56,7 @@ class Database:
 
     def __init__(self, path: Path, dataset: Dataset, *, create: bool = False, timeout: float = 30.0) -> None:
         self.path, self.dataset = path, dataset
-        if not create and not path.exists():
-            raise NotFittedError(f"nothing is fitted yet: there is no {path}. Run fit first")
-        self.connection = connect(path, timeout)
+        self.connection = connect(path, timeout, create=create)
         self.features = quoted(dataset.table())
         self.images = quoted(dataset.table("images"))
         self.products = quoted(dataset.table("products"))
@@ -153,9 +158,6 @@ class Database:
         with self.reading() as connection:
             names = [name for (name,) in connection.execute("SELECT name FROM datasets ORDER BY name")]
         if self.dataset.name in names:
-            if create:
-                with self.reading() as connection:
-                    complete_dataset(connection, self.dataset)
             return
         if not create:
             raise NotFittedError(
@@ -163,3 +165,75 @@ class Database:
             )
         with self.writing() as connection:
             create_dataset(connection, self.dataset)
+
+
+def connect(path: Path, timeout: float, *, create: bool) -> sqlite3.Connection:
+    """Open the store's file, brought up to date, and made where that is wanted."""
+    if not create and not path.exists():
+        raise NotFittedError(f"nothing is fitted yet: there is no {path}. Run fit first")
+    try:
+        make_folder(path.parent)
+        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise explained(error, path) from error
+    try:
+        _refuse_foreign(connection, path, create=create)
+        connection.execute("PRAGMA journal_mode = WAL")  # readers go on while a fit writes
+        connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a power cut
+        migrate(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        if _only_readable(error, path):
+            return _unchanging(path, create=create)
+        raise explained(error, path) from error
+    except ImageSimilarityError:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
+    """Whoever only asks leaves the first version's own file as it is, and one without any table."""
+    if not create and not applied(connection):
+        raise NotFittedError(f"nothing is fitted yet: {path} has no dataset. Run fit first")
+
+
+def _only_readable(error: sqlite3.Error, path: Path) -> bool:
+    """Whether the file can be read and is whole without its log, and only writing to it went wrong."""
+    log = path.with_name(f"{path.name}-wal")
+    is_kept = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    return is_kept and path.is_file() and not (log.exists() and log.stat().st_size)
+
+
+def _unchanging(path: Path, *, create: bool) -> sqlite3.Connection:
+    """A store that cannot be written, to be read without the files that SQLite wants beside it."""
+    connection = None
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        _refuse_foreign(connection, path, create=create)
+        migrate(connection, path)
+    except (sqlite3.Error, ImageSimilarityError) as error:
+        if connection is not None:
+            connection.close()
+        raise explained(error, path) if isinstance(error, sqlite3.Error) else error from error
+    return connection
+
+
+def explained(error: Exception, path: Path) -> StoreError:
+    """SQLite's or the system's error as one that says what to do."""
+    reason = (isinstance(error, OSError) and error.strerror) or str(error)
+    lowered = reason.lower()
+    if any(word in lowered for word in BUSY):
+        return StoreError(f"{path} is locked: another process writes to it. Wait for it to end, then run this again")
+    if any(word in lowered for word in FULL):
+        return StoreError(f"{path} cannot grow: the disk is full. Everything stored before is kept; free some space")
+    if isinstance(error, OSError) or any(word in lowered for word in OUT_OF_REACH):
+        return StoreError(f"{path} cannot be opened: {reason}. Its folder must be one, and may not be read-only")
+    if "not a database" in lowered or "malformed" in lowered:
+        return damaged(path, reason)
+    return StoreError(f"{path}: {reason}")
+
+
+def damaged(path: Path, reason: str) -> StoreError:
+    """The error of a store in which something is not what it should be."""
+    return StoreError(f"{path} is damaged or not a feature store: {reason}. Move it away and fit again")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from image_similarity.errors import NotFittedError, StoreError, UsageError
 from image_similarity.store import safe_pickle
-from image_similarity.store.schema import damaged
+from image_similarity.store.database import damaged
 from image_similarity.types import ProductMatch
 from image_similarity.util.files import remove_leftovers_of, replacing
 

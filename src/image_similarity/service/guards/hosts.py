@@ -15,7 +15,6 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from image_similarity.errors import UsageError
-from image_similarity.service.guards.access import request_id
 from image_similarity.service.problems import problem_response
 
 OWN_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
@@ -27,7 +26,7 @@ NAME = re.compile(r"[a-z0-9._:-]+", re.ASCII)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Guard:
+class HostGuard:
     """Answers 403 to a ``Host`` that is not the service's, and to a change asked for by another site's page.
 
     Args:
@@ -51,7 +50,7 @@ class Guard:
         if not reason:
             await self.app(scope, receive, send)
             return
-        await problem_response(403, "Forbidden", reason, request_id(scope))(scope, receive, send)
+        await problem_response(scope, 403, reason)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str:
         """Why a request is refused; empty where it is not."""

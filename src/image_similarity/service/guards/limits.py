@@ -16,10 +16,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from image_similarity.service.errors import BusyError
-from image_similarity.service.guards.access import request_id
 from image_similarity.service.problems import problem_response
 
-TITLES = {408: "Too slow", 413: "Too large", 503: "Busy"}
 TOO_MUCH = "There is more being sent than there is room for just now."
 SLOWEST = 60.0
 """Seconds that a body may take."""
@@ -104,17 +102,14 @@ class BodyRefusedError(HTTPException):
 
 
 class BodyLimit:
-    """Answers 413 to a body of more bytes than ``limit`` says for its request: at once where it declares them, else
-    as soon as they have come; 408 to one that comes too slowly, or not within ``seconds``; and 503 to one that would
-    make the bodies of all requests that are being answered more than ``together``. What the application makes of the
-    broken body is not sent.
+    """Answers 413 to a body of more than ``most`` bytes: at once where it declares them, else as soon as they have
+    come; 408 to one that comes too slowly, or not within ``seconds``; and 503 to one that would make the bodies of all
+    requests that are being answered more than ``together``. What the application makes of the broken body is not sent.
     """
 
-    def __init__(
-        self, app: ASGIApp, limit: Callable[[Scope], int], together: int = sys.maxsize, seconds: float = SLOWEST
-    ) -> None:
+    def __init__(self, app: ASGIApp, most: int, together: int = sys.maxsize, seconds: float = SLOWEST) -> None:
         self.app = app
-        self.limit = limit
+        self.most = most
         self.seconds = seconds
         self.together = together
         self.held = 0
@@ -125,12 +120,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        most = self.limit(scope)
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > most:
-            await _refusal(scope, _too_large(most))(scope, receive, send)
+        if declared.isdecimal() and int(declared) > self.most:
+            await _refusal(scope, _too_large(self.most))(scope, receive, send)
             return
-        body = _Body(receive, most, self)
+        body = _Body(receive, self)
         started = False
 
         async def unless_refused(message: Message) -> None:
@@ -153,10 +147,10 @@ class BodyLimit:
 class _Body:
     """The body of one request, counted while it comes. ``refused`` says why it was given up."""
 
-    def __init__(self, receive: Receive, most: int, limits: BodyLimit) -> None:
+    def __init__(self, receive: Receive, limits: BodyLimit) -> None:
         self.refused: BodyRefusedError | None = None
         self.came = 0
-        self._receive, self._most, self._limits = receive, most, limits
+        self._receive, self._limits = receive, limits
         self._ended = False
         self._began: float | None = None
 
@@ -178,10 +172,10 @@ class _Body:
         self.came += part
         self._limits.held += part
         self._ended = not message.get("more_body", False)
-        if self.came > self._most:
-            self.refused = _too_large(self._most)
+        if self.came > self._limits.most:
+            self.refused = _too_large(self._limits.most)
         elif part and self._limits.held > self._limits.together:
-            self.refused = BodyRefusedError(503, TOO_MUCH, headers={"Retry-After": str(BusyError.retry_after)})
+            self.refused = BodyRefusedError(503, TOO_MUCH, headers=BusyError.headers)
         if self.refused is not None:
             raise self.refused
         return message
@@ -192,5 +186,4 @@ def _too_large(most: int) -> BodyRefusedError:
 
 
 def _refusal(scope: Scope, refused: BodyRefusedError) -> Response:
-    title = TITLES[refused.status_code]
-    return problem_response(refused.status_code, title, refused.detail, request_id(scope), headers=refused.headers)
+    return problem_response(scope, refused.status_code, refused.detail, refused.headers)

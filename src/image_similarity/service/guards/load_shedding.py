@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 from image_similarity.service.errors import BusyError
-from image_similarity.service.guards.access import request_id
 from image_similarity.service.problems import problem_response
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 SEARCH = "/v1/search"
 FULL = "there are more searches than can be answered just now"
 
 
-class TurnAway:
-    """Answers 503 to a search where ``full`` says so. What slips in beside it is turned away by the desk itself."""
+class LoadShedding:
+    """Answers 503 to a search where there are as many as may be. The route turns away what slips in beside it."""
 
-    def __init__(self, app: ASGIApp, full: Callable[[], bool]) -> None:
-        self.app, self.full = app, full
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or scope["path"] != SEARCH or not self.full():
-            await self.app(scope, receive, send)
-            return
-        wait = {"Retry-After": str(BusyError.retry_after)}
-        refusal = problem_response(BusyError.status, BusyError.title, FULL, request_id(scope), headers=wait)
-        await refusal(scope, receive, send)
+        app = self.app
+        if scope["type"] == "http" and scope["path"] == SEARCH:
+            held_open = getattr(scope["app"].state, "service", None)
+            if held_open is not None and held_open.is_full:
+                app = problem_response(scope, BusyError.status, FULL, BusyError.headers)
+        await app(scope, receive, send)

@@ -3,7 +3,7 @@
 import { go, lens, write } from "./address.js";
 import { picture } from "./api.js";
 import { announce, h, icon, trouble } from "./dom.js";
-import { mark, question, verdictOf } from "./marks.js";
+import { give, queryOf, verdictOf } from "./feedback.js";
 
 /** `image`: one of the product's pictures, or none. */
 export const productCard = (product, image, state) => h("li.card", opener(product, image && picture(image.thumbnail, ""), state));
@@ -32,14 +32,14 @@ const percent = (share) => (share > 0 && share < 0.01 ? "under 1%" : `${Math.rou
 const tool = (name, label, onclick) => h(`button.tool.${name}`, { title: label.split(":")[0], "aria-label": label, onclick }, icon(name));
 
 function verdicts(id, name, state) {
-	const asked = question(state);
-	if (!asked) return [];
+	const query = queryOf(state);
+	if (!query) return [];
 	const buttons = ["good", "bad"].map((verdict) => tool(verdict, `A ${verdict} result: ${name}`, () => press(verdict)));
-	const show = () => buttons.forEach((button) => button.setAttribute("aria-pressed", button.classList.contains(verdictOf(asked, id))));
+	const show = () => buttons.forEach((button) => button.setAttribute("aria-pressed", button.classList.contains(verdictOf(query, id))));
 	async function press(verdict) {
 		try {
-			const { good, bad } = await mark(asked, id, verdict);
-			announce(`Marked as ${verdict}. ${good} good and ${bad} bad marks are kept.`);
+			const { good, bad } = await give(query, id, verdict);
+			announce(`Marked as ${verdict}. ${good} good and ${bad} bad verdicts are kept.`);
 		} catch (problem) {
 			trouble(problem, () => press(verdict));
 		}

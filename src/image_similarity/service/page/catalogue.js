@@ -14,9 +14,9 @@ export function catalogueView() {
 		async update(state, focus) {
 			arrive(heading, focus);
 			try {
-				const [catalogue, marks] = await Promise.all([ask("v1/catalogue"), ask("v1/marks")]);
+				const [catalogue, feedback] = await Promise.all([ask("v1/catalogue"), ask("v1/feedback")]);
 				const failures = section("Could not be used");
-				body.replaceChildren(numbers(catalogue, marks), models(catalogue), failures, disk(catalogue));
+				body.replaceChildren(numbers(catalogue, feedback), models(catalogue), failures, disk(catalogue));
 				await failed(failures, catalogue.failures);
 			} catch (problem) {
 				trouble(problem, () => this.update(state));

@@ -12,15 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Query, Request
 
 from image_similarity.fitting.upsert import uploads
 from image_similarity.index.facets import facets
 from image_similarity.service import schemas
+from image_similarity.service.dependencies import State, may_read
 from image_similarity.service.errors import BusyError
-from image_similarity.service.problem_handlers import problems
-from image_similarity.service.routing import answered, desk_of, may_read
+from image_similarity.service.openapi import problems
 from image_similarity.settings import Folders
 from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.records import CatalogueRecords
@@ -29,36 +28,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from image_similarity.service.answering.served_model import ServedModel
-    from image_similarity.service.app_state import Desk
+    from image_similarity.service.app_state import AppState
     from image_similarity.store.database import Database
 
-router = APIRouter(tags=["about"], dependencies=[Depends(may_read)])
+router = APIRouter(tags=["about"], dependencies=[may_read])
 health = APIRouter(tags=["about"])
 FAILURES = 50  # on a page
 
 
-@router.get("/models", response_model=schemas.Models, summary="The models that answer")
-async def models(request: Request) -> Response:
+@router.get("/models", summary="The models that answer")
+async def models(state: State) -> schemas.Models:
     """The first answers where a request names none."""
-    desk = desk_of(request)
-    return answered(await asyncio.to_thread(_models, desk))
+    return await asyncio.to_thread(_models, state)
 
 
-@router.get("/catalogue", response_model=schemas.Catalogue, summary="The state of the catalogue")
-async def catalogue(request: Request) -> Response:
+@router.get("/catalogue", summary="The state of the catalogue")
+async def catalogue(state: State) -> schemas.Catalogue:
     """Counts, failures, sizes on disk, and what products can be filtered by."""
-    desk = desk_of(request)
-    failed = await desk.store.read(_failed)
-    last_fit = await desk.store.read(partial(_last_fit, desk))
-    return answered(await asyncio.to_thread(_catalogue, desk, failed, last_fit))
+    failed = await state.store.read(_failed)
+    last_fit = await state.store.read(partial(_last_fit, state))
+    return await asyncio.to_thread(_catalogue, state, failed, last_fit)
 
 
-@router.get("/failures", response_model=schemas.Failures, responses=problems(422), summary="Images that are no use")
+@router.get("/failures", responses=problems(422), summary="Images that are no use")
 async def failures(
-    request: Request,
+    state: State,
     after: Annotated[int, Query(ge=0, le=2**53, description="The `next` of the page before.")] = 0,
     number: Annotated[int, Query(ge=1, le=schemas.MOST_NUMBER)] = FAILURES,
-) -> Response:
+) -> schemas.Failures:
     """Of the latest extract and of the latest fit, with the reasons."""
 
     def some(database: Database) -> list[schemas.Failure]:
@@ -73,27 +70,27 @@ async def failures(
             for job, each in islice(CatalogueRecords(database).failures(), after, after + number + 1)
         ]
 
-    found = await desk_of(request).store.read(some)
+    found = await state.store.read(some)
     more = str(after + number) if len(found) > number else None
-    return answered(schemas.Failures(failures=found[:number], next=more))
+    return schemas.Failures(failures=found[:number], next=more)
 
 
-@health.get("/healthz", response_model=schemas.Status, summary="Whether the process is up")
-async def healthz() -> Response:
+@health.get("/healthz", summary="Whether the process is up")
+async def healthz() -> schemas.Status:
     """Always ok where anything answers."""
-    return answered(schemas.Status(status="ok"))
+    return schemas.Status(status="ok")
 
 
-@health.get("/readyz", response_model=schemas.Status, responses=problems(503), summary="Whether searches are answered")
-async def readyz(request: Request) -> Response:
+@health.get("/readyz", responses=problems(503), summary="Whether searches are answered")
+async def readyz(request: Request) -> schemas.Status:
     """Whether the models are loaded and the store can be read."""
-    desk = getattr(request.app.state, "desk", None)
-    if desk is None:
+    state: AppState | None = getattr(request.app.state, "service", None)
+    if state is None:
         raise BusyError("the models are being loaded")
-    await desk.store.read(lambda database: database.generation())
-    if desk.health.troubles:
-        raise BusyError("searches are answered, but " + _troubles(desk.health.troubles))
-    return answered(schemas.Status(status="ready"))
+    await state.store.read(lambda database: database.generation())
+    if state.health.troubles:
+        raise BusyError("searches are answered, but " + _troubles(state.health.troubles))
+    return schemas.Status(status="ready")
 
 
 def _troubles(troubles: Mapping[str, str]) -> str:
@@ -101,10 +98,10 @@ def _troubles(troubles: Mapping[str, str]) -> str:
     return "; ".join(f"{name} fails and is tried again ({kind})" for name, kind in sorted(troubles.items()))
 
 
-def _models(desk: Desk) -> schemas.Models:
-    default, *others = desk.lineup.models
+def _models(state: AppState) -> schemas.Models:
+    default, *others = state.lineup.models
     return schemas.Models(
-        dataset=desk.dataset.name, models=[_model(default, True), *(_model(each, False) for each in others)]
+        dataset=state.dataset.name, models=[_model(default, True), *(_model(each, False) for each in others)]
     )
 
 
@@ -128,16 +125,16 @@ def _failed(database: Database) -> Counter[tuple[str, str]]:
     return Counter((job, each.stage) for job, each in CatalogueRecords(database).failures())
 
 
-def _last_fit(desk: Desk, database: Database) -> float | None:
+def _last_fit(state: AppState, database: Database) -> float | None:
     """When recommendations of one of the models were last written."""
-    store = RecommendationStore(database, Folders(desk.settings.root).trained_models, desk.dataset)
-    finished = (store.finished(model.state.recipe.key) for model in desk.lineup.models)
+    store = RecommendationStore(database, Folders(state.settings.root).trained_models, state.dataset)
+    finished = (store.finished(model.state.recipe.key) for model in state.lineup.models)
     return max((each for each in finished if each is not None), default=None)
 
 
-def _catalogue(desk: Desk, failed: Counter[tuple[str, str]], last_fit: float | None) -> schemas.Catalogue:
-    folders, dataset = Folders(desk.settings.root), desk.dataset
-    lineup = desk.lineup
+def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: float | None) -> schemas.Catalogue:
+    folders, dataset = Folders(state.settings.root), state.dataset
+    lineup = state.lineup
     default = lineup.model(None)
     products, images = default.state.counts
     return schemas.Catalogue(
@@ -151,7 +148,7 @@ def _catalogue(desk: Desk, failed: Counter[tuple[str, str]], last_fit: float | N
             for each in lineup.models
         ],
         store_bytes=_bytes(folders.database.parent.glob(f"{folders.database.name}*")),
-        pictures_bytes=_size(uploads(desk.settings, dataset)),
+        pictures_bytes=_size(uploads(state.settings, dataset)),
         attributes=[
             schemas.Attribute(
                 name=facet.name,

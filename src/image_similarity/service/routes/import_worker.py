@@ -16,9 +16,10 @@ from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.guards.fetching import FetchError, NobodyError
 from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routes.upsert import Wanted, put_once
+from image_similarity.service.storage.bulk_imports import Imports, JobState, Outcome
 
 if TYPE_CHECKING:
-    from image_similarity.service.app_state import Desk
+    from image_similarity.service.app_state import AppState
     from image_similarity.service.storage.bulk_imports import Todo
 
 CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
@@ -31,8 +32,8 @@ LOG = logging.getLogger(__name__)
 class Importer:
     """A task of the event loop. Start it there; it begins with what a former process left."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, state: AppState) -> None:
+        self._state = state
         self._hosts = Hosts()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -57,11 +58,11 @@ class Importer:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                for job_id in await asyncio.to_thread(self._desk.imports.unfinished):
+                for job_id in await self._state.store.read(lambda database: Imports(database).unfinished()):
                     await self._finish(job_id)
-                self._desk.health.well(IMPORTS)
+                self._state.health.well(IMPORTS)
             except Exception as error:  # whatever it is: the imports after it are carried out
-                await asyncio.sleep(self._desk.health.ill(IMPORTS, error))
+                await asyncio.sleep(self._state.health.ill(IMPORTS, error))
                 self._wanted.set()
 
     async def _finish(self, job_id: str) -> None:
@@ -70,21 +71,23 @@ class Importer:
             await self._carry_out(job_id)
         except Exception as error:  # of this import: the next one may go well
             LOG.exception("the import %s cannot go on", job_id)
-            await asyncio.to_thread(self._desk.imports.mark, job_id, "failed", _public(error))
+            await self._mark(job_id, "failed", _public(error))
 
     async def _carry_out(self, job_id: str) -> None:
-        imports = self._desk.imports
-        await asyncio.to_thread(imports.mark, job_id, "running")
-        while todo := await asyncio.to_thread(imports.todo, job_id, AT_A_TIME):
+        await self._mark(job_id, "running")
+        while todo := await self._state.store.read(lambda database: Imports(database).todo(job_id, AT_A_TIME)):
             await asyncio.gather(*(self._put(job_id, each) for each in todo))
-        await asyncio.to_thread(imports.mark, job_id, "done")
+        await self._mark(job_id, "done")
+
+    async def _mark(self, job_id: str, state: JobState, reason: str = "") -> None:
+        await self._state.store.write(lambda database: Imports(database).mark(job_id, state, reason))
 
     async def _put(self, job_id: str, todo: Todo) -> None:
         product, failures, files = todo.product, list[schemas.JobFailure](), list[Picture]()
         for number, image in enumerate(product.images or ()):
             try:
                 data = await self._picture(image)
-                await self._desk.work(_check, data, self._desk.settings.max_pixels)
+                await self._state.work(_check, data, self._state.settings.max_pixels)
                 files.append(data)
             except BusyError:  # it is still to be done, by the next process if need be
                 await asyncio.sleep(PAUSE)
@@ -95,7 +98,7 @@ class Importer:
         if put:
             change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
             try:
-                done = await put_once(self._desk, Wanted(product.product_id, change, files or None))
+                done = await put_once(self._state, Wanted(product.product_id, change, files or None))
                 repaired = done.repaired
             except BusyError:
                 await asyncio.sleep(PAUSE)
@@ -103,7 +106,8 @@ class Importer:
             except (ImageError, UsageError, ServiceError, MemoryError) as error:
                 failures.append(_failure(product, "", error))
                 put = False
-        await asyncio.to_thread(self._desk.imports.settle, job_id, todo, failures, put=put, repaired=repaired)
+        outcome = Outcome(put, failures, repaired)
+        await self._state.store.write(lambda database: Imports(database).settle(job_id, todo, outcome))
 
     async def _picture(self, image: schemas.Image) -> Picture:
         """A picture's bytes; not asked for where nobody reaches its host at present."""
@@ -112,7 +116,7 @@ class Importer:
         if reason is not None:
             raise FetchError(f"{reason} So were other pictures of {host}; this one was not asked for.")
         try:
-            data = await picture_bytes(self._desk, image)
+            data = await picture_bytes(self._state, image)
         except NobodyError as error:
             self._hosts.unreached(host, error.reason)
             raise

@@ -6,30 +6,26 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Path as InPath
-from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
-from starlette.responses import Response
+from pydantic import ValidationError
 
-from image_similarity.catalogue.columns import as_text
 from image_similarity.catalogue.tables import TableSource
 from image_similarity.errors import CatalogueError
 from image_similarity.service import schemas
 from image_similarity.service.app_state import found
-from image_similarity.service.bodies import JSON, body_of, form_of, json_body, kind_of, only
-from image_similarity.service.errors import BadRequestError, UnusableError
-from image_similarity.service.problem_handlers import problems
-from image_similarity.service.routing import answered, desk_of, may_read, may_write
+from image_similarity.service.bodies import FORM, JSON, Body
+from image_similarity.service.dependencies import State, may_read, may_write
+from image_similarity.service.errors import UnusableError
+from image_similarity.service.openapi import problems
+from image_similarity.service.routes.import_worker import Importer
+from image_similarity.service.storage.bulk_imports import Imports, NewImport
 from image_similarity.settings import TableLimits
 from image_similarity.types import Told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from image_similarity.service.routes.import_worker import Importer
     from image_similarity.settings import Settings
 
 router = APIRouter(tags=["jobs"])
@@ -37,60 +33,50 @@ TABLE_LIMITS = TableLimits(
     unpacked_bytes=100_000_000, rows=200_000, columns=500, cell_bytes=1_000_000, document_bytes=1_000_000
 )
 ADDRESSES_ONLY = "only pictures with an http or https address can be imported"
-TABLE = "A CSV, JSON or Parquet table or a feed, as docs/catalogues.md has them: its content says which it is."
-BODY = body_of("JobRequest", {"file": {"type": "string", "format": "binary", "description": TABLE}}, ["file"])
+BODY = Body({JSON: schemas.JobRequest, FORM: schemas.TableForm}, parts=1_000_000)
 
 
-class Jobs(BaseModel):
-    """All bulk imports, the latest first."""
-
-    jobs: list[schemas.Job]
+async def import_worker(request: Request) -> Importer:
+    """What carries bulk imports out."""
+    return cast("Importer", request.app.state.importer)
 
 
 @router.post(
     "/jobs",
     status_code=202,
-    response_model=schemas.Job,
     responses=problems(400, 413, 415, 422, 503),
-    openapi_extra=BODY,
-    dependencies=[Depends(may_write)],
+    openapi_extra=BODY.openapi,
+    dependencies=[may_write],
     summary="Put many products",
 )
-async def add(request: Request) -> Response:
+async def add(
+    response: Response,
+    state: State,
+    worker: Annotated[Importer, Depends(import_worker)],
+    body: Annotated[schemas.JobRequest | schemas.TableForm, Depends(BODY.read)],
+) -> schemas.Job:
     """Answered once it is safe on the disk; carried out after that, also if the service is killed meanwhile."""
-    imports = desk_of(request).imports
-    if kind_of(request) == JSON:
-        wanted = await json_body(request, schemas.GivenProducts)
-        products, failures = await asyncio.to_thread(_sound, wanted.products)
-        job = await asyncio.to_thread(imports.add, products, failures)
+    if isinstance(body, schemas.JobRequest):
+        new = await asyncio.to_thread(NewImport.of, body.sound, body.refused)
     else:
-        async with form_of(request, files=1) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise BadRequestError("send the table as a file named file")
-            only(form, "file")
-            table = await asyncio.to_thread(_read_table, await file.read(), desk_of(request).settings)
-        job = await asyncio.to_thread(imports.add, *table)
-    _importer(request).look_now()
-    return answered(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
+        table = await asyncio.to_thread(_read_table, body.file, state.settings)
+        new = await asyncio.to_thread(NewImport.of, *table)
+    job = await state.store.write(lambda database: Imports(database).add(new))
+    worker.look_now()
+    response.headers["Location"] = f"/v1/jobs/{job.job_id}"
+    return job
 
 
-@router.get("/jobs", response_model=Jobs, dependencies=[Depends(may_read)], summary="All bulk imports")
-async def jobs(request: Request) -> Response:
+@router.get("/jobs", dependencies=[may_read], summary="All bulk imports")
+async def jobs(state: State) -> schemas.Jobs:
     """The latest first."""
-    return answered(Jobs(jobs=await asyncio.to_thread(desk_of(request).imports.all)))
+    return schemas.Jobs(jobs=await state.store.read(lambda database: Imports(database).all()))
 
 
-@router.get(
-    "/jobs/{job_id}",
-    response_model=schemas.Job,
-    responses=problems(404, 422),
-    dependencies=[Depends(may_read)],
-    summary="How a bulk import stands",
-)
-async def job(request: Request, job_id: Annotated[str, InPath(max_length=100)]) -> Response:
+@router.get("/jobs/{job_id}", responses=problems(404, 422), dependencies=[may_read], summary="How a bulk import stands")
+async def job(state: State, job_id: Annotated[str, InPath(max_length=100)]) -> schemas.Job:
     """Counts, the first failures with their reasons, and what is to be known of its table."""
-    return answered(found(await asyncio.to_thread(desk_of(request).imports.find, job_id), f"job {job_id!r}"))
+    return found(await state.store.read(lambda database: Imports(database).find(job_id)), f"job {job_id!r}")
 
 
 def _read_table(
@@ -110,25 +96,6 @@ def _read_table(
             return products, failures, [note.replace(str(path), "the table") for note in told.texts]
         except CatalogueError as error:
             raise UnusableError(str(error).replace(str(path), "the table")) from None
-
-
-def _sound(given: Sequence[dict[str, Any]]) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure]]:
-    """Those products that are as products must be, and why the others are not.
-
-    Raises:
-        ValidationError: none is.
-    """
-    products, failures, first = list[schemas.BulkProduct](), list[schemas.JobFailure](), None
-    for each in given:
-        try:
-            products.append(schemas.BulkProduct.model_validate(each))
-        except ValidationError as error:
-            first = first or error
-            name = each.get("product_id")
-            failures.append(_refused(as_text(name)[: schemas.LONGEST_ID], error))
-    if first is not None and not products:
-        raise first
-    return products, failures
 
 
 def _products_of(source: TableSource) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure]]:
@@ -159,20 +126,9 @@ def _products_of(source: TableSource) -> tuple[list[schemas.BulkProduct], list[s
                 )
             )
         except ValidationError as error:
-            failures.append(_refused(product_id, error))
+            failures.append(schemas.JobFailure.refused(product_id, error))
     return products, failures
-
-
-def _refused(product_id: str, error: ValidationError) -> schemas.JobFailure:
-    first = error.errors()[0]
-    field = ".".join(str(part)[:100] for part in first["loc"]) or "the product"
-    return _failure(product_id, "", f"the product is not as products must be: {field}: {first['msg']}")
 
 
 def _failure(product_id: str, image: str, reason: str) -> schemas.JobFailure:
     return schemas.JobFailure(product_id=product_id, image=image, stage="list", reason=reason)
-
-
-def _importer(request: Request) -> Importer:
-    """What carries bulk imports out."""
-    return cast("Importer", request.app.state.importer)

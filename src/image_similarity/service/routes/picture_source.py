@@ -12,32 +12,34 @@ from image_similarity.service.guards.fetching import fetch_into
 
 if TYPE_CHECKING:
     from image_similarity.service import schemas
-    from image_similarity.service.app_state import Desk
+    from image_similarity.service.app_state import AppState
 
 
 URL_ALPHABET = str.maketrans("-_", "+/")
 
 
-async def picture_bytes(desk: Desk, image: schemas.Image) -> Picture:
-    """The bytes of a picture; where they had to be fetched, they wait on the disk.
+async def picture_bytes(state: AppState, image: schemas.Image | bytes) -> Picture:
+    """The bytes of a picture that came along, or is named; where they had to be fetched, they wait on the disk.
 
     Raises:
         UnusableError: it is named in no way, or in more than one; or it is no base64, or not kept any longer.
         ImageError: it cannot be fetched.
     """
+    if isinstance(image, bytes):
+        return image
     named = [way for way in (image.address, image.base64, image.photo) if way is not None]
     if len(named) != 1:
         raise UnusableError("a picture is named by one of address, base64 and photo")
     if image.address is not None:
-        spooled = Spooled(desk.settings.root)
-        await fetch_into(spooled, image.address, desk.fetching)
+        spooled = Spooled(state.settings.root)
+        await fetch_into(spooled, image.address, state.fetching)
         return spooled
     if image.photo is not None:
-        kept = await desk.work(desk.photos.find, image.photo)
+        kept = await state.work(state.photos.find, image.photo)
         if kept is None:
             raise UnusableError("the photo is not kept any longer: send it again")
         return kept
-    return await desk.work(from_base64, image.base64 or "")
+    return await state.work(from_base64, image.base64 or "")
 
 
 def from_base64(text: str) -> bytes:

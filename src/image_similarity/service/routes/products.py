@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from image_similarity.fitting.upsert import remove_product
 from image_similarity.service import schemas
-from image_similarity.service.bodies import JSON, body_of, files_in, form_of, json_body, kind_of, only, parsed
-from image_similarity.service.errors import BadRequestError, NotThereError, ReadOnlyError, UnusableError
-from image_similarity.service.problem_handlers import problems
+from image_similarity.service.bodies import FORM, JSON, Body
+from image_similarity.service.dependencies import State, may_read, may_write
+from image_similarity.service.errors import NotThereError, ReadOnlyError
+from image_similarity.service.openapi import problems
 from image_similarity.service.routes.upsert import RESERVED, Key, Wanted, done_before, put_once, request_of
-from image_similarity.service.routing import answered, desk_of, may_read, may_write
 from image_similarity.store.records import CatalogueRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from image_similarity.images.spooled_file import Picture
     from image_similarity.store.database import Database
 
 router = APIRouter(tags=["products"])
@@ -34,35 +30,31 @@ KeyHeader = Annotated[
         description="The same request with the same key is carried out once, however often it is sent.",
     ),
 ]
-BODY = body_of(
-    "ProductChange",
-    {
-        "product": {
-            "allOf": [{"$ref": "#/components/schemas/ProductChange"}],
-            "description": "As JSON, without images.",
-        },
-        "images": {
-            "type": "array",
-            "maxItems": schemas.MOST_IMAGES,
-            "items": {"type": "string", "format": "binary"},
-        },
-    },
-)
+
+
+async def _changeable(product_id: schemas.ProductId) -> str:
+    """The id of a product; refused where its address would be that of another's answer."""
+    if product_id.endswith(RESERVED):
+        raise ReadOnlyError(f"{product_id!r} is no product: an id cannot end with {RESERVED}")
+    return product_id
+
+
+ChangeableId = Annotated[str, Depends(_changeable)]
+BODY = Body({JSON: schemas.ProductChange, FORM: schemas.ProductForm}, files=schemas.MOST_IMAGES)
 
 
 @router.get(
     "/products",
-    response_model=schemas.ProductPage,
     responses=problems(422),
-    dependencies=[Depends(may_read)],
+    dependencies=[may_read],
     summary="The catalogue's products, some at a time",
 )
 async def products(
-    request: Request,
+    state: State,
     prefix: Annotated[str, Query(max_length=200, description="Of the id or of the title.")] = "",
     after: Annotated[str, Query(max_length=schemas.LONGEST_ID, description="The `next` of the page before.")] = "",
     number: Annotated[int, Query(ge=1, le=schemas.MOST_NUMBER)] = PAGE,
-) -> Response:
+) -> schemas.ProductPage:
     """In the order of their ids, those whose id or title begins with the prefix."""
 
     def listed(database: Database) -> schemas.ProductPage:
@@ -71,76 +63,62 @@ async def products(
         shown = [product_of(records, each) for each in ids[:number]]
         return schemas.ProductPage(products=shown, next=ids[number - 1] if len(ids) > number else None)
 
-    return answered(await desk_of(request).store.read(listed))
+    return await state.store.read(listed)
 
 
 @router.get(
     "/products/{product_id:path}",
-    response_model=schemas.Product,
     responses=problems(404, 422),
-    dependencies=[Depends(may_read)],
+    dependencies=[may_read],
     summary="One product",
 )
-async def product(request: Request, product_id: str) -> Response:
+async def product(state: State, product_id: str) -> schemas.Product:
     """Its texts, its attributes and all of its pictures."""
-    return answered(await desk_of(request).store.read(lambda database: _there(database, product_id)))
+    return await state.store.read(lambda database: _there(database, product_id))
 
 
 @router.put(
     "/products/{product_id:path}",
-    response_model=schemas.PutProduct,
     responses=NEW | problems(400, 405, 409, 413, 415, 422),
-    openapi_extra=BODY,
-    dependencies=[Depends(may_write)],
+    openapi_extra=BODY.openapi,
+    dependencies=[may_write],
     summary="Put a product",
 )
-async def put(request: Request, product_id: schemas.ProductId, key: KeyHeader = None) -> Response:
+async def put(
+    request: Request,
+    response: Response,
+    state: State,
+    product_id: ChangeableId,
+    body: Annotated[schemas.ProductChange | schemas.ProductForm, Depends(BODY.read)],
+    key: KeyHeader = None,
+) -> schemas.PutProduct:
     """Its texts, and where pictures are given those in place of the ones before. Found within a second."""
-    _changeable(product_id)
-    desk = desk_of(request)
-    files: Sequence[Picture] | None
-    if kind_of(request) == JSON:
-        change, files = await json_body(request, schemas.ProductChange), None
-    else:
-        async with form_of(request) as form:
-            only(form, "product", "images")
-            change = await _change_in(form.get("product", "{}"))
-            files = await files_in(form, "images") or None
-    wanted = Wanted(product_id, change, files)
-    done = await put_once(desk, wanted, Key.of(request, key))
-    there = await desk.store.read(lambda database: _put(database, wanted))
-    return answered(schemas.PutProduct(**dict(there), repaired=done.repaired), done.status)
+    wanted = Wanted.of(product_id, body)
+    done = await put_once(state, wanted, Key.of(request, key))
+    there = await state.store.read(lambda database: _put(database, wanted))
+    response.status_code = done.status
+    return schemas.PutProduct(**dict(there), repaired=done.repaired)
 
 
 @router.delete(
     "/products/{product_id:path}",
     status_code=204,
-    response_class=Response,
     responses=problems(404, 405, 409, 422),
-    dependencies=[Depends(may_write)],
+    dependencies=[may_write],
     summary="Take a product away",
 )
-async def delete(request: Request, product_id: str, key: KeyHeader = None) -> Response:
+async def delete(request: Request, state: State, product_id: ChangeableId, key: KeyHeader = None) -> None:
     """It is not found any longer, within a second."""
-    _changeable(product_id)
-    desk = desk_of(request)
     once = request_of(Key.of(request, key), "DELETE", product_id, b"")
 
     def removed(database: Database) -> bool:
         if done_before(database, once) is not None:
             return True
-        return remove_product(database, desk.settings, product_id, once)
+        return remove_product(database, state.settings, product_id, once)
 
-    if not await desk.store.write(removed):
+    if not await state.store.write(removed):
         raise NotThereError(f"there is no product {product_id!r}")
-    desk.upkeep.look_now()
-    return Response(status_code=204)
-
-
-def _changeable(product_id: str) -> None:
-    """Refuse a product whose address would be that of another's answer."""
-    if product_id.endswith(RESERVED):
-        raise ReadOnlyError(f"{product_id!r} is no product: an id cannot end with {RESERVED}")
+    state.upkeep.look_now()
 
 
 def product_of(records: CatalogueRecords, product_id: str) -> schemas.Product:
@@ -176,12 +154,3 @@ def _put(database: Database, wanted: Wanted) -> schemas.Product:
             attributes=attributes,
             images=[],
         )
-
-
-async def _change_in(field: object) -> schemas.ProductChange:
-    if not isinstance(field, str):
-        raise BadRequestError("the field product must be JSON, not a file")
-    change = await parsed(field.encode(), schemas.ProductChange)
-    if change.images is not None:
-        raise UnusableError("give the pictures as files named images, or send JSON with their addresses")
-    return change

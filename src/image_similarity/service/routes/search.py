@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, Query
 
 from image_similarity.images.decode import decode
 from image_similarity.images.plain_ground import on_plain_ground
@@ -14,22 +13,12 @@ from image_similarity.images.spooled_file import Picture, bytes_of
 from image_similarity.search.text_query import Words
 from image_similarity.service import schemas
 from image_similarity.service.answering.served_model import Asked, Found, ServedModel
-from image_similarity.service.app_state import Desk, found
-from image_similarity.service.bodies import (
-    FORM,
-    JSON,
-    body_of,
-    fields_in,
-    files_in,
-    form_of,
-    json_body,
-    kind_of,
-    raw_body,
-)
+from image_similarity.service.app_state import AppState, found
+from image_similarity.service.bodies import FORM, JSON, Body
+from image_similarity.service.dependencies import State, may_read
 from image_similarity.service.errors import ConflictError, UnusableError
-from image_similarity.service.problem_handlers import problems
+from image_similarity.service.openapi import problems
 from image_similarity.service.routes.picture_source import picture_bytes
-from image_similarity.service.routing import answered, desk_of, may_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,91 +27,56 @@ if TYPE_CHECKING:
 
 WHOLE = 1 << 16
 """Pixels a side: more than any picture that is taken has."""
-PICTURES = ("image/", "application/octet-stream")
-"""Kinds of a body that is the photo itself; what else is asked stands in the address."""
-FILE = ("file", "image", "photo")
-router = APIRouter(tags=["search"], dependencies=[Depends(may_read)])
-BODY = body_of(
-    "SearchRequest",
-    {
-        "file": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": schemas.MOST_PHOTOS,
-            "items": {"type": "string", "format": "binary"},
-            "description": "The photo; or several of one thing.",
-        },
-        "text": {"type": "string"},
-        "text_weight": {"type": "number", "minimum": 0, "maximum": 1},
-        "crop": {"type": "string", "description": "left,top,width,height in shares of the photo."},
-        "number": {"type": "integer", "minimum": 1, "maximum": schemas.MOST_NUMBER},
-        "filter": {"type": "string"},
-        "min_match": {"type": "number", "minimum": 0, "maximum": 1},
-        "like": {"type": "string", "enum": ["shape", "colour"]},
-        "model": {"type": "string"},
-    },
-    ["file"],
-)
-BODY["requestBody"]["content"]["image/jpeg"] = {"schema": {"type": "string", "format": "binary"}}
+router = APIRouter(tags=["search"], dependencies=[may_read])
+BODY = Body({JSON: schemas.SearchRequest, FORM: schemas.SearchForm}, photo="file", files=schemas.MOST_PHOTOS)
 
 
 @router.post(
     "/search",
-    response_model=schemas.Matches,
     responses=problems(400, 409, 413, 415, 422, 503),
-    openapi_extra=BODY,
+    openapi_extra=BODY.openapi,
     summary="Find the products that look most like what is on a photo",
 )
-async def search(request: Request) -> Response:
-    """A photo as a file of a form, as base64, by its address or as one that is kept; or words; or both."""
-    desk = desk_of(request)
-    asked, photos = await _asked(request, kind_of(request, *PICTURES))  # who sends slowly takes nobody's place
-    async with desk.admitted():
-        for image in [*([asked.image] if asked.image else ()), *(asked.images or ())]:
-            photos.append(await picture_bytes(desk, image))
-        model = desk.lineup.model(asked.model)
-        question = await _question(desk, model, asked, photos)
-        return answered(_matches(model, found(await asyncio.wrap_future(model.ask(question)), "such product")))
+async def search(
+    state: State,
+    address: Annotated[schemas.SearchAddress, Query()],
+    body: Annotated[schemas.SearchRequest | schemas.SearchForm, Depends(BODY.read)],
+) -> schemas.Matches:
+    """A photo as a file of a form, as base64, by its address, as one that is kept or as the body; or words; or both."""
+    asked = body.beside(address)
+    async with state.admitted():  # only now: who sends slowly takes nobody's place
+        photos = [await picture_bytes(state, photo) for photo in asked.photos]
+        model = state.lineup.model(asked.model)
+        question = await _question(state, model, asked, photos)
+        return _matches(model, found(await asyncio.wrap_future(model.ask(question)), "such product"))
 
 
 @router.get(
     "/products/{product_id:path}/similar",
-    response_model=schemas.Matches,
     responses=problems(404, 422, 503),
     tags=["products"],
     summary="The products that look most like a product",
 )
 async def similar(
-    request: Request,
+    state: State,
     product_id: str,
-    number: Annotated[int, Query(ge=1, le=schemas.MOST_NUMBER)] = 10,
-    filter: Annotated[str | None, Query(max_length=schemas.LONGEST_FILTER)] = None,  # noqa: A002 (its name outside)
-    like: Annotated[schemas.Like | None, Query()] = None,
+    number: schemas.Number = 10,
+    filter: schemas.Condition | None = None,  # noqa: A002 (its name outside)
+    like: schemas.Like | None = None,
     model: Annotated[str | None, Query(max_length=schemas.LONGEST_ID)] = None,
-) -> Response:
+) -> schemas.Matches:
     """Asked with all of the product's pictures; the best pair counts, and is named."""
-    desk = desk_of(request)
-    async with desk.admitted():
-        served = desk.lineup.model(model)
+    async with state.admitted():
+        served = state.lineup.model(model)
         _check_like(served, like)
         question = Asked(number, product_id=product_id, filter=filter, like=like)
         answer = await asyncio.wrap_future(served.ask(question))
-        return answered(_matches(served, found(answer, f"product {product_id!r}")))
+        return _matches(served, found(answer, f"product {product_id!r}"))
 
 
-async def _asked(request: Request, kind: str) -> tuple[schemas.SearchRequest, list[Picture]]:
-    """What is searched for, and the photos that the body brings along."""
-    if kind == JSON:
-        return await json_body(request, schemas.SearchRequest), []
-    if kind == FORM:
-        async with form_of(request, files=schemas.MOST_PHOTOS) as form:
-            asked = schemas.SearchRequest.model_validate(fields_in(form, *FILE))
-            return asked, [photo for name in FILE for photo in await files_in(form, name)]
-    asked = schemas.SearchRequest.model_validate(fields_in(request.query_params))
-    return asked, [await raw_body(request)]
-
-
-async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest, photos: Sequence[Picture]) -> Asked:
+async def _question(
+    state: AppState, model: ServedModel, asked: schemas.SearchRequest | schemas.SearchForm, photos: Sequence[Picture]
+) -> Asked:
     if not photos and asked.text is None:
         raise UnusableError("there is nothing to search for: give a photo or a text")
     if asked.crop is not None and len(photos) != 1:
@@ -137,7 +91,7 @@ async def _question(desk: Desk, model: ServedModel, asked: schemas.SearchRequest
         raise ConflictError(f"min_match needs to know how sure a score is: run calibrate for {model.name} first")
     if asked.min_match is not None and (words is not None or asked.like is not None or len(photos) > 1):
         raise UnusableError("min_match knows the scores of one photo alone: leave text, like and others out")
-    seen = [await desk.work(_seen, photo, model, asked.crop, desk.settings.max_pixels) for photo in photos]
+    seen = [await state.work(_seen, photo, model, asked.crop, state.settings.max_pixels) for photo in photos]
     squares, plain = [each for each, _ in seen], all(is_plain for _, is_plain in seen)
     return Asked(asked.number, squares, plain, words, filter=asked.filter, like=asked.like, min_match=asked.min_match)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, put_product
 from image_similarity.images.spooled_file import Picture, digest_of
+from image_similarity.service import schemas
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.guards.access import key_name
 from image_similarity.service.routes.picture_source import picture_bytes
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from image_similarity.service import schemas
     from image_similarity.service.answering.served_models import Lineup
-    from image_similarity.service.app_state import Desk
+    from image_similarity.service.app_state import AppState
     from image_similarity.store.database import Database
 
 RESERVED = "/similar"
@@ -40,6 +40,13 @@ class Wanted:
     product_id: str
     change: schemas.ProductChange
     files: Sequence[Picture] | None = None
+
+    @classmethod
+    def of(cls, product_id: str, body: schemas.ProductChange | schemas.ProductForm) -> Self:
+        """As a request has it, in either way."""
+        if isinstance(body, schemas.ProductChange):
+            return cls(product_id, body)
+        return cls(product_id, schemas.ProductChange(**dict(body.product)), body.images or None)
 
     @property
     def product(self) -> Product:
@@ -73,7 +80,7 @@ class Done:
     repaired: int = 0
 
 
-async def put_once(desk: Desk, wanted: Wanted, key: Key | None = None) -> Done:
+async def put_once(state: AppState, wanted: Wanted, key: Key | None = None) -> Done:
     """Put a product, once for each key.
 
     Raises:
@@ -85,22 +92,22 @@ async def put_once(desk: Desk, wanted: Wanted, key: Key | None = None) -> Done:
     if wanted.product_id.endswith(RESERVED):
         raise UnusableError(f"an id cannot end in {RESERVED}: its address is that of a product's similar ones")
     once = request_of(key, "PUT", wanted.product_id, wanted.content())
-    before = await desk.store.read(lambda database: done_before(database, once))
+    before = await state.store.read(lambda database: done_before(database, once))
     if before is not None:
         return Done(before.status, before.repaired)
     done, files = None, wanted.files
     if files is None and wanted.change.images is not None:
-        files = [await picture_bytes(desk, each) for each in wanted.change.images]
+        files = [await picture_bytes(state, each) for each in wanted.change.images]
     while done is None:
-        lineup = desk.lineup
-        pictures = None if files is None else [await _embedded(desk, lineup, data) for data in files]
-        done = await desk.store.write(partial(_put, desk, lineup, wanted, pictures, once))
-    desk.upkeep.look_now()
+        lineup = state.lineup
+        pictures = None if files is None else [await _embedded(state, lineup, data) for data in files]
+        done = await state.store.write(partial(_put, state, lineup, wanted, pictures, once))
+    state.upkeep.look_now()
     return done
 
 
 def _put(
-    desk: Desk,
+    state: AppState,
     lineup: Lineup,
     wanted: Wanted,
     pictures: Sequence[EmbeddedPicture] | None,
@@ -111,16 +118,16 @@ def _put(
     there = done_before(database, once)  # sent twice at once
     if there is not None:
         return Done(there.status, there.repaired)
-    if lineup is not desk.lineup:
+    if lineup is not state.lineup:
         return None
     repaired = len({digest_of(each.picture.data) for each in pictures or () if each.picture.repaired})
     once = None if once is None else replace(once, repaired=repaired)
-    new = put_product(database, desk.settings, wanted.product, pictures, lineup.views, once)
+    new = put_product(database, state.settings, wanted.product, pictures, lineup.views, once)
     return Done(201 if new else 200, repaired)
 
 
-async def _embedded(desk: Desk, lineup: Lineup, data: Picture) -> EmbeddedPicture:
-    picture = await desk.work(new_picture, data, lineup.specs, lineup.views, desk.settings.max_pixels)
+async def _embedded(state: AppState, lineup: Lineup, data: Picture) -> EmbeddedPicture:
+    picture = await state.work(new_picture, data, lineup.specs, lineup.views, state.settings.max_pixels)
     vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)
 

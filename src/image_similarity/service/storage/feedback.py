@@ -1,8 +1,8 @@
-"""Good and bad: what people say of results, kept as the tables that ``evaluate --labels`` reads.
+"""Feedback: good and bad results, kept as the tables that ``evaluate --labels`` reads.
 
 ``photos.csv`` says which products are right for a photo (``query,product_id,verdict``), with the photos beside it;
-``picks.csv`` which products are alike (``product_id,similar_product_id,verdict``). A later word on the same pair takes
-the place of the one before.
+``picks.csv`` which products are alike (``product_id,similar_product_id,verdict``). A later verdict on the same pair
+takes the place of the one before.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ HEADERS = {PHOTOS: ("query", "product_id", "verdict"), PICKS: ("product_id", "si
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
-    """A word on a pair: ``query`` is a photo's file name, or a product."""
+class Verdict:
+    """A verdict on a pair: ``query`` is a photo's file name, or a product."""
 
     query: str
     product_id: str
     verdict: str
 
 
-class MarkBook:
-    """The marks of one dataset. ``folder``: where its tables are. Any thread may write."""
+class FeedbackStore:
+    """The feedback on one dataset. ``folder``: where its tables are. Any thread may write."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock = folder, Lock()
 
-    def mark_photo(self, photo: bytes, product_id: str, verdict: str) -> None:
-        """A word on a product that was found with a photo; the photo is kept as it was asked with.
+    def on_photo(self, photo: bytes, product_id: str, verdict: str) -> None:
+        """A verdict on a product that was found with a photo; the photo is kept as it was asked with.
 
         Raises:
             OutputError: it cannot be written.
@@ -49,13 +49,13 @@ class MarkBook:
         if not path.exists():
             with replacing(path) as temporary:
                 temporary.write_bytes(photo)
-        self._write(PHOTOS, Marked(name, product_id, verdict))
+        self._write(PHOTOS, Verdict(name, product_id, verdict))
 
-    def mark_product(self, query: str, product_id: str, verdict: str) -> None:
-        """A word on a product that was found with a product; raises as :meth:`mark_photo`."""
-        self._write(PICKS, Marked(query, product_id, verdict))
+    def on_product(self, query: str, product_id: str, verdict: str) -> None:
+        """A verdict on a product that was found with a product; raises as :meth:`on_photo`."""
+        self._write(PICKS, Verdict(query, product_id, verdict))
 
-    def counts(self) -> schemas.Marks:
+    def counts(self) -> schemas.FeedbackCounts:
         """How many there are.
 
         Raises:
@@ -63,17 +63,17 @@ class MarkBook:
         """
         photos, picks = self._read(PHOTOS), self._read(PICKS)
         verdicts = [each.verdict for each in (*photos, *picks)]
-        return schemas.Marks(
+        return schemas.FeedbackCounts(
             good=verdicts.count(GOOD),
             bad=verdicts.count(BAD),
             photos=len({each.query for each in photos}),
             products=len({each.query for each in picks}),
         )
 
-    def _write(self, name: str, marked: Marked) -> None:
+    def _write(self, name: str, verdict: Verdict) -> None:
         with self._lock:
             pairs = {(each.query, each.product_id): each for each in self._read(name)}
-            pairs[marked.query, marked.product_id] = marked
+            pairs[verdict.query, verdict.product_id] = verdict
             file = io.StringIO()
             writer = csv.writer(file)
             writer.writerow(HEADERS[name])
@@ -81,10 +81,10 @@ class MarkBook:
             with replacing(self._folder / name) as temporary:
                 temporary.write_text(file.getvalue(), encoding="utf-8", newline="")
 
-    def _read(self, name: str) -> list[Marked]:
+    def _read(self, name: str) -> list[Verdict]:
         try:
             with (self._folder / name).open(encoding="utf-8", newline="") as file:
-                return [Marked(*row[:3]) for row in list(csv.reader(file))[1:] if len(row) >= 3]
+                return [Verdict(*row[:3]) for row in list(csv.reader(file))[1:] if len(row) >= 3]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, csv.Error) as error:

@@ -1,39 +1,32 @@
-"""What every route needs: the desk, who may come in, an answer that is not checked twice."""
+"""What routes depend on: what the service holds open, and who may come in."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import Request, Security
+from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
 
+from image_similarity.service.app_state import AppState
 from image_similarity.service.guards.access import name_key
 from image_similarity.service.guards.keys import Allowed, Keys
 from image_similarity.service.guards.limits import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
-    from image_similarity.service.app_state import Desk
     from image_similarity.service.guards.limits import RateLimiter
 
 _bearer = HTTPBearer(auto_error=False, description="An API key; see `image-similarity keys`.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
-def desk_of(request: Request) -> Desk:
+async def app_state(request: Request) -> AppState:
     """What the service holds open."""
-    return cast("Desk", request.app.state.desk)
+    return cast("AppState", request.app.state.service)
 
 
-def answered(record: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A record as JSON. It was checked when it was made: FastAPI need not do so once more."""
-    return Response(
-        record.model_dump_json(), status, headers=dict(headers) if headers else None, media_type="application/json"
-    )
+State = Annotated[AppState, Depends(app_state)]
 
 
 def _may(scope: Allowed) -> Callable[..., Awaitable[None]]:
@@ -58,4 +51,4 @@ def _may(scope: Allowed) -> Callable[..., Awaitable[None]]:
     return check
 
 
-may_read, may_write, may_admin = (_may(scope) for scope in (Allowed.read, Allowed.write, Allowed.admin))
+may_read, may_write, may_admin = (Depends(_may(scope)) for scope in (Allowed.read, Allowed.write, Allowed.admin))
