@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import shutil
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -187,13 +188,16 @@ def _is_there(client: httpx.Client) -> bool:
 
 
 def damaged_imports(trial: Trial) -> None:
-    """One import's file is damaged: all others are carried out and listed, after a restart too."""
+    """One import is damaged: all others are carried out and listed, after a restart too."""
     _, workspace, _ = _base(trial)
     for turn in trial.rounds():
         copy = shop.copied(workspace, trial.folder / "data")
-        damaged = copy / "imports" / "shop" / ("0" * 32 + ".sqlite")
-        damaged.parent.mkdir(parents=True, exist_ok=True)
-        damaged.write_bytes([b"", b"no database at all" * 100, b"SQLite format 3\0" + bytes(200)][turn % 3])
+        with closing(sqlite3.connect(state.database(copy))) as connection, connection:
+            connection.execute(
+                "INSERT INTO jobs (number, job_id, dataset, total, failed, notes, created) "
+                "VALUES (1, 'damaged', 'shop', 1, 0, '[]', '2026-01-01T00:00:00.000Z')"
+            )
+            connection.execute("INSERT INTO job_products VALUES (1, 0, ?)", (["", "{", '{"product_id": 5}'][turn % 3],))
         for restart in range(2):
             with running(copy) as service:
                 _goes_on(trial, service, f"later-{restart}", shop.photo(restart, trial.folder))

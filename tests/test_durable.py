@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.service.guards.keys import Allowed, Keys
-from image_similarity.service.schemas import BulkProduct
-from image_similarity.service.storage.bulk_imports import Imports
+from image_similarity.service.guards.api_keys import ApiKeys, KeyScope
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.settings import Settings
 from image_similarity.util.files import replacing_folder
@@ -60,8 +58,8 @@ def fit(root: Path) -> None:
 
 
 def keys(root: Path) -> None:
-    kept = Keys(root / "keys.json")
-    kept.add("web", Allowed.read)
+    kept = ApiKeys(root / "keys.json")
+    kept.add("web", KeyScope.read)
     kept.remove("web")
 
 
@@ -71,10 +69,6 @@ def marks(root: Path) -> None:
     book.on_product("blue", "red", "bad")
 
 
-def imports(root: Path) -> None:
-    Imports(root / "imports" / "shop").add([BulkProduct.model_validate({"product_id": "p"})])
-
-
 def built(root: Path) -> None:
     for word in ("first", "second"):
         with replacing_folder(root / "network") as folder:
@@ -82,7 +76,7 @@ def built(root: Path) -> None:
             (folder / "part" / "weights").write_text(word)
 
 
-@pytest.mark.parametrize("job", [fit, keys, marks, imports, built])
+@pytest.mark.parametrize("job", [fit, keys, marks, built])
 def test_bytes_come_before_their_name_and_the_name_before_the_answer(
     job: Callable[[Path], None], tmp_path: Path, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +96,7 @@ def test_bytes_come_before_their_name_and_the_name_before_the_answer(
         assert str(made.parent) in after, f"{new} was answered before its name was kept"
 
 
-@pytest.mark.parametrize("job", [fit, keys, marks, imports])
+@pytest.mark.parametrize("job", [fit, keys, marks])
 def test_a_new_folder_is_kept_with_its_name(
     job: Callable[[Path], None], tmp_path: Path, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +104,6 @@ def test_a_new_folder_is_kept_with_its_name(
     root = tmp_path.resolve() / "data"
     job(root)
     flushed = {path for what, path, _ in events if what == "flushed"}
-    named = ("trained_models", "labels", "imports", "photos", "index", "database")
+    named = ("trained_models", "labels", "photos", "index", "database")
     made = [path for path in root.rglob("*") if path.name in named]
     assert all(str(path.parent) in flushed for path in [root, *made])

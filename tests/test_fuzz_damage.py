@@ -21,7 +21,7 @@ from image_similarity.errors import ImageSimilarityError
 from image_similarity.options import ModelChoice
 from image_similarity.search.answer import Answer
 from image_similarity.service.app import create_app
-from image_similarity.service.guards.keys import Allowed, Keys
+from image_similarity.service.guards.api_keys import ApiKeys, KeyScope
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
 from tests.fuzzing import examples, offline
@@ -48,7 +48,7 @@ class Shop:
         shop.fit("shop", self.pictures, products=folder / "products.csv", model=MODEL)
         shop.calibrate("shop", model=MODEL, images=30)
         shop.use("shop", MODEL)
-        Keys(self.whole / "keys.json").add("web", Allowed.read)
+        ApiKeys(self.whole / "keys.json").add("web", KeyScope.read)
         self.right = {name: ask() for name, ask in self.questions(shop).items()}
         kept = (path for path in self.whole.rglob("*") if path.is_file() and not path.name.endswith(SKIPPED))
         self.files = sorted(path.relative_to(self.whole).as_posix() for path in kept)
@@ -62,7 +62,7 @@ class Shop:
             "shape": lambda: plain(shop.similar("shop", "p01", match="shape")),
             "use": lambda: shop.use("shop"),
             "failures": lambda: list(shop.failures("shop")),
-            "keys": lambda: Keys(shop.settings.root / "keys.json").all(),
+            "keys": lambda: ApiKeys(shop.settings.root / "keys.json").all(),
             "use again": lambda: shop.use("shop", MODEL).model,
             "after": lambda: plain(shop.search("shop", photo, filter="price < 40")),
         }
@@ -165,7 +165,7 @@ def _agrees(told: Any, right: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def kept(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The workspace of a service that keeps marks, photos, uploads and an import, and the files of these."""
+    """The workspace of a service that keeps marks, photos and uploads, and the files of these."""
     folder = tmp_path_factory.mktemp("service") / "data"
     shutil.copytree(shop.whole, folder)
     photo = (shop.pictures / "p01_1.png").read_bytes()
@@ -176,7 +176,7 @@ def kept(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, li
         assert client.put("/v1/products/new", files={"images": photo}).status_code == 201
         products = [{"product_id": "imported", "images": [{"base64": encoded}]}]
         assert client.post("/v1/jobs", json={"products": products}).status_code == 202
-    inside = ("labels", "photos", "uploads", "imports")
+    inside = ("labels", "photos", "uploads")
     files = (path for name in inside for path in folder.glob(f"{name}/**/*") if path.is_file())
     return folder, sorted(path.relative_to(folder).as_posix() for path in files)
 

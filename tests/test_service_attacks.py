@@ -405,11 +405,11 @@ def test_a_repeat_is_answered_from_what_was_done_whatever_is_behind_an_address_b
 
 
 def test_two_clients_may_choose_the_same_idempotency_key(tmp_path: Path) -> None:
-    from image_similarity.service.guards.keys import FILE, Allowed, Keys
+    from image_similarity.service.guards.api_keys import FILE, ApiKeys, KeyScope
 
     workspace = fitted(tmp_path)
-    keys = Keys(workspace / FILE)
-    clients = [{"Authorization": f"Bearer {keys.add(name, Allowed.write)}"} for name in ("a", "b")]
+    keys = ApiKeys(workspace / FILE)
+    clients = [{"Authorization": f"Bearer {keys.add(name, KeyScope.write)}"} for name in ("a", "b")]
     picture = base64.b64encode(photo_of(RED)).decode()
     with running(workspace, "--keys") as service:
         for number, client in enumerate(clients):
@@ -449,23 +449,20 @@ def test_a_refused_row_of_a_table_is_counted(service: Service) -> None:
     assert (job["total"], job["done"], job["failed"]) == (2, 0, 2)
 
 
-def test_a_damaged_import_file_stops_neither_the_list_nor_the_queue(tmp_path: Path) -> None:
+def test_a_damaged_import_stops_neither_the_list_nor_the_queue(tmp_path: Path) -> None:
     workspace = fitted(tmp_path)
     picture = {"base64": base64.b64encode(photo_of(RED)).decode()}
     with running(workspace) as service:
         job = service.post("/v1/jobs", json={"products": [{"product_id": "a", "images": [picture]}]}).json()
         ended(service, job)
-    file = next((workspace / "imports").rglob(f"{job['job_id']}.sqlite"))
-    with closing(sqlite3.connect(file)) as database, database:
-        database.execute("UPDATE job SET state = 'queued', finished = NULL")
-        database.execute("UPDATE products SET state = 'queued', body = '{'")
-    (file.parent / f"{'0' * 32}.sqlite").write_bytes(b"no database at all" * 100)
+    with closing(sqlite3.connect(workspace / "database" / "features.db")) as database, database:
+        database.execute("UPDATE jobs SET state = 'queued', finished = NULL")
+        database.execute("INSERT INTO job_products SELECT number, 0, '{' FROM jobs")
     with running(workspace) as service:
         later = service.post("/v1/jobs", json={"products": [{"product_id": "b", "images": [picture]}]}).json()
         assert ended(service, later)["done"] == 1
         until(lambda: service.get(f"/v1/jobs/{job['job_id']}").json()["state"] == "failed")
-        states = {each["job_id"]: each["state"] for each in service.get("/v1/jobs").json()["jobs"]}
-        assert states["0" * 32] == "failed"
+        assert [each["state"] for each in service.get("/v1/jobs").json()["jobs"]] == ["done", "failed"]
         assert service.get("/readyz").status_code == 200
 
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from image_similarity.dataset import Dataset
 from image_similarity.errors import ImageError
 from image_similarity.service.schemas import BulkProduct, JobFailure
-from image_similarity.service.storage import bulk_imports as imports_module
 from image_similarity.service.storage import query_photos as photos_module
 from image_similarity.service.storage import thumbnails as pictures_module
-from image_similarity.service.storage.bulk_imports import Imports
+from image_similarity.service.storage.bulk_imports import KEPT, BulkImports, NewImport, Outcome
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import LARGEST, Photos
 from image_similarity.service.storage.thumbnails import Pictures
+from image_similarity.store.database import Database
 from tests.conftest import paint
 from tests.service import photo_of
 from tests.shop import BLUE, GREEN, RED
 
 MOST = 10_000_000
+SHOP = Dataset.named("shop")
 
 
 def test_a_photo_is_kept_under_the_hash_of_what_is_kept(tmp_path: Path) -> None:
@@ -103,51 +104,50 @@ def test_a_later_verdict_takes_the_place_of_the_one_before_and_nothing_is_lost(t
 
 
 def test_an_import_remembers_how_far_it_is(tmp_path: Path) -> None:
-    imports = Imports(tmp_path)
+    path = tmp_path / "features.db"
     products = [BulkProduct(product_id=name, title=title) for name, title in (("a", "1"), ("b", "1"), ("a", "2"))]
-    job = imports.add(products, [JobFailure(product_id="z", image="", stage="list", reason="no address")])
-    assert (job.state, job.total, job.failed, len(job.failures)) == ("queued", 3, 1, 1)
-    todo = imports.todo(job.job_id, 5)
-    assert {(each.product.product_id, each.product.title) for each in todo} == {("a", "2"), ("b", "1")}
-    imports.mark(job.job_id, "running")
-    imports.settle(job.job_id, todo[0], [], put=True)
-    later = Imports(tmp_path)
-    assert later.unfinished() == [job.job_id]
-    assert later.todo(job.job_id, 5) == todo[1:]
-    later.settle(
-        job.job_id, todo[1], [JobFailure(product_id="b", image="", stage="download", reason="gone")], put=False
-    )
-    later.mark(job.job_id, "done")
-    ended = later.find(job.job_id)
-    assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 2, 2)
-    assert ended.finished and later.unfinished() == [] and later.find("../keys") is None
+    nameless = [JobFailure(product_id=name, image="", stage="list", reason="no address") for name in ("z", "", "", "a")]
+    with Database(path, SHOP, create=True) as database:
+        imports = BulkImports(database)
+        job = imports.add(NewImport.of(products, nameless, ["guessed"]))
+        assert (job.state, job.total, job.failed, len(job.failures), job.notes) == ("queued", 5, 3, 4, ["guessed"])
+        todo = imports.todo(job.job_id, 5)
+        assert {(each.product.product_id, each.product.title) for each in todo} == {("a", "2"), ("b", "1")}
+        imports.set_state(job.job_id, "running")
+        for _ in range(2):  # the second time says nothing new
+            imports.settle(job.job_id, todo[0], Outcome(put=True, repaired=2))
+    gone = JobFailure(product_id="b", image="", stage="download", reason="gone")
+    with Database(path, SHOP) as database, Database(path, Dataset.named("toys"), create=True) as toys:
+        imports = BulkImports(database)
+        assert imports.unfinished() == [job.job_id]
+        assert imports.todo(job.job_id, 5) == todo[1:]
+        imports.settle(job.job_id, todo[1], Outcome(put=False, failures=[gone] * 200))
+        imports.set_state(job.job_id, "done")
+        ended = imports.find(job.job_id)
+        assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 4, 100)
+        assert ended.repaired == 2 and ended.failures[4] == gone
+        assert ended.finished and imports.unfinished() == [] and imports.find("../keys") is None
+        assert (imports.all(), BulkImports(toys).all(), BulkImports(toys).find(job.job_id)) == ([ended], [], None)
 
 
-def test_an_import_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
-    imports = Imports(tmp_path)
-    job = imports.add([BulkProduct(product_id="a")])
-    with closing(sqlite3.connect(tmp_path / f"{job.job_id}.sqlite")) as file, file:
-        file.execute("DROP TABLE notes")
-        file.execute("DROP TABLE repaired")
-    assert imports.find(job.job_id) == job
-    imports.settle(job.job_id, imports.todo(job.job_id, 1)[0], [], put=True, repaired=2)
-    ended = imports.find(job.job_id)
-    assert ended and (ended.done, ended.repaired, ended.notes) == (1, 2, [])
+def test_finished_imports_do_not_fill_the_disk(tmp_path: Path) -> None:
+    large = NewImport.of([BulkProduct(product_id=f"p{number}", description="x" * 9_000) for number in range(9)])
+    with Database(tmp_path / "features.db", SHOP, create=True) as database:
+        imports = BulkImports(database)
+        waiting = imports.add(replace(large, job_id="waits")).job_id
 
+        def pages() -> int:
+            return int(database.connection.execute("PRAGMA page_count").fetchone()[0])
 
-def test_finished_imports_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports_module, "KEPT", 2)
-    imports = Imports(tmp_path)
-    large = [BulkProduct(product_id=f"p{number}", description="x" * 9_000) for number in range(9)]
-    jobs = [imports.add(large).job_id for _ in range(4)]
-    before = (tmp_path / f"{jobs[0]}.sqlite").stat().st_size
-    for job_id in jobs[:3]:
-        for todo in imports.todo(job_id, 9):
-            imports.settle(job_id, todo, [], put=True)
-        imports.mark(job_id, "done")
-    ended = imports.find(jobs[0])
-    assert ended and (ended.total, ended.done) == (9, 9)
-    assert (tmp_path / f"{jobs[0]}.sqlite").stat().st_size < before / 3
-    newest = imports.add(large).job_id
-    assert {job.job_id for job in imports.all()} == {*jobs[1:], newest}  # two that ended, and all that have not
-    assert imports.find(jobs[0]) is None
+        jobs = list[str]()
+        for number in range(KEPT + 5):
+            jobs.append(imports.add(replace(large, job_id=str(number))).job_id)
+            for todo in imports.todo(jobs[-1], 9):
+                imports.settle(jobs[-1], todo, Outcome(put=True))
+            imports.set_state(jobs[-1], "done")
+            if number == 5:
+                before = pages()
+        assert pages() < before + 20
+        imports.add(replace(large, job_id="newest"))
+        kept = [job.job_id for job in imports.all()]
+        assert kept == ["newest", *reversed(jobs[5:]), waiting]  # a hundred that ended, and all that have not

@@ -71,7 +71,9 @@ def fit(
     progress: Progress = no_progress,
     notes: Notes = no_notes,
 ) -> FitReport:
-    """Bring a dataset's features up to date with its catalogue and write its recommendations. Hold it with :func:`alone` meanwhile.
+    """Bring a dataset's features up to date with its catalogue and write its recommendations.
+
+    Hold the dataset with :func:`alone` meanwhile.
 
     Args:
         source: the catalogue, which has been read.

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
 import sys
-import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from image_similarity.errors import ModelError, OutputError
 from image_similarity.models.graph import Graph
 from image_similarity.models.openvino_network import prepared_network
 from image_similarity.util.files import replacing_folder
+from image_similarity.util.own_process import OwnProcessError, in_own_process, run_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from image_similarity.types import ModelSpec, Progress
 
 NETWORK, NUMBERS, RECORD = "model.xml", "model.bin", "record.json"
+PICTURES, SAVING = "pictures.npy", "saving"
+QUIET = {"NNCF_CI": "1"}  # NNCF does not tell its makers
 DIGITS = 8  # of the digest, in the key of the features
 # What little time goes into and much precision comes from: means, normalisation over channels, the preprocessing.
 KEPT_FINE = ("AvgPool", "Concat", "Divide", "LRN", "Multiply", "Power", "ReduceMean", "Subtract")
@@ -71,58 +72,67 @@ def quantise(spec: ModelSpec, graph: Graph, pixels: NDArray[np.uint8], folder: P
         ModelError: NNCF is not installed, or the network cannot be quantised.
         OutputError: the folder cannot be written.
     """
-    nncf = _nncf()
+    if find_spec("nncf") is None:
+        raise ModelError(INSTALL)
+    network, stage, said = prepared_network(spec, graph), f"calibrate {spec.name}", ""
+
+    def told(line: str) -> None:
+        nonlocal said
+        said = line
+        if line.isdigit():
+            progress(stage, min(int(line), len(pixels)), len(pixels))
+
+    try:
+        with replacing_folder(folder) as temporary, TemporaryDirectory(dir=temporary) as given:
+            _save(network, Path(given, NETWORK))
+            np.save(Path(given, PICTURES), pixels)
+            version = run_module(__name__, [given, str(temporary)], QUIET, told)
+            record = {"sha256": _digest(temporary), "images": len(pixels), "nncf": version, "of": spec.key}
+            (temporary / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    except OwnProcessError as error:
+        if said == SAVING:
+            raise OutputError(f"cannot write {folder}: {error}") from error
+        raise ModelError(f"{spec.name} cannot be quantised: {error}") from error
+
+
+def _save(network: Any, path: Path) -> None:
+    import openvino
+
+    try:
+        openvino.save_model(network, path, compress_to_fp16=False)
+    except RuntimeError as error:  # OpenVINO's own way to say that a disk is full
+        raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def _work(arguments: Sequence[str], say: Callable[[str], None]) -> str:
+    """In a process of its own: NNCF prints, sets up logging, and tells its makers of every use."""
+    import nncf
     import openvino
     from openvino._offline_transformations import apply_moc_transformations
 
-    network = prepared_network(spec, graph)
+    given, target = map(Path, arguments)
+    network, pixels = openvino.Core().read_model(given / NETWORK), np.load(given / PICTURES, mmap_mode="r")
     # What the processor's plugin would do first: constants folded, shapes known. NNCF makes better choices after it.
     apply_moc_transformations(network, cf=True)
-    stage, seen, terminal = f"calibrate {spec.name}", 0, sys.stderr
+    seen = 0
 
     def taken(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         nonlocal seen
         seen += 1
-        with redirect_stderr(terminal):
-            progress(stage, min(seen, len(pixels)), len(pixels))
+        say(str(seen))
         return picture[None]
 
-    try:
-        with _silence():
-            quantised = nncf.quantize(
-                network,
-                nncf.Dataset(list(pixels), taken),
-                preset=nncf.QuantizationPreset.MIXED,
-                subset_size=len(pixels),
-                fast_bias_correction=True,
-                ignored_scope=nncf.IgnoredScope(types=list(KEPT_FINE), validate=False),
-            )
-    except (RuntimeError, nncf.errors.InternalError, nncf.errors.ValidationError) as error:
-        raise ModelError(f"{spec.name} cannot be quantised: {str(error).strip().splitlines()[-1]}") from error
-    try:
-        with replacing_folder(folder) as temporary:
-            openvino.save_model(quantised, temporary / NETWORK, compress_to_fp16=False)
-            record = {"sha256": _digest(temporary), "images": len(pixels), "nncf": nncf.__version__, "of": spec.key}
-            (temporary / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    except RuntimeError as error:  # OpenVINO's own way to say that a disk is full
-        raise OutputError(f"cannot write {folder}: {error}") from error
-
-
-def _nncf() -> Any:
-    """NNCF, without the messages that it would send to its makers on every use."""
-    before = os.environ.get("NNCF_CI")
-    os.environ["NNCF_CI"] = "1"  # read when it is imported
-    try:
-        with _silence():
-            import nncf
-    except ImportError as error:
-        raise ModelError(INSTALL) from error
-    finally:
-        if before is None:
-            del os.environ["NNCF_CI"]
-        else:
-            os.environ["NNCF_CI"] = before
-    return nncf
+    quantised = nncf.quantize(
+        network,
+        nncf.Dataset(list(pixels), taken),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(pixels),
+        fast_bias_correction=True,
+        ignored_scope=nncf.IgnoredScope(types=list(KEPT_FINE), validate=False),
+    )
+    say(SAVING)
+    openvino.save_model(quantised, target / NETWORK, compress_to_fp16=False)
+    return str(nncf.__version__)
 
 
 def _recorded(folder: Path) -> str:
@@ -146,16 +156,5 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """NNCF prints bars, warnings and advice; our own progress says what there is to say."""
-    logger: Any = logging.getLogger("nncf")
-    level, handlers = logger.level, list(logger.handlers)
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-        logger.handlers = handlers
+if __name__ == "__main__":
+    sys.exit(in_own_process(_work))

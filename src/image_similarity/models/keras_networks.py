@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +15,11 @@ from image_similarity.models.weights import WeightsFile, check_digest, fetch, ve
 from image_similarity.settings import Folders, model_folders
 from image_similarity.types import InputSpec, ModelSpec
 from image_similarity.util.files import replacing_folder
+from image_similarity.util.own_process import OwnProcessError, in_own_process, run_module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from image_similarity.models.graph import Graph
     from image_similarity.options import ModelChoice
     from image_similarity.settings import Settings
@@ -145,16 +145,11 @@ def _digest(choice: ModelChoice) -> str:
 def _build(name: str, weights: Path, folder: Path) -> None:
     """Build in a process of its own: Keras chooses its backend when it is first imported, and takes memory."""
     with replacing_folder(folder) as temporary:
-        result = subprocess.run(  # noqa: S603 (our own interpreter and module)
-            [sys.executable, "-m", __name__, name, str(weights), str(temporary / "model.xml")],
-            env=os.environ | {"KERAS_BACKEND": "openvino", "KERAS_HOME": str(temporary / "keras")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise ModelError(f"Keras could not build {name} from {weights}: {reason}")
+        environment = {"KERAS_BACKEND": "openvino", "KERAS_HOME": str(temporary / "keras")}
+        try:
+            run_module(__name__, [name, str(weights), str(temporary / "model.xml")], environment)
+        except OwnProcessError as error:
+            raise ModelError(f"Keras could not build {name} from {weights}: {error}") from error
         shutil.rmtree(temporary / "keras", ignore_errors=True)
 
 
@@ -179,15 +174,11 @@ def build_graph(name: str, weights: Path, target: Path) -> None:
     keras.Model(whole.input, features).export(str(target), format="openvino", verbose=False)
 
 
-def _main(arguments: list[str]) -> int:
+def _work(arguments: Sequence[str], _: Callable[[str], None]) -> str:
     name, weights, target = arguments
-    try:
-        build_graph(name, Path(weights), Path(target))
-    except Exception as error:  # the parent process turns the last line into a ModelError
-        sys.stderr.write(json.dumps(f"{type(error).__name__}: {error}")[:500] + "\n")
-        return 1
-    return 0
+    build_graph(name, Path(weights), Path(target))
+    return target
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(in_own_process(_work))

@@ -7,15 +7,18 @@ other numbers is not kept.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import ModelError
 from image_similarity.util.files import replacing
+from image_similarity.util.own_process import OwnProcessError, in_own_process, run_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 NEEDED = ("torch", "timm", "onnx", "onnxscript")
 INSTALL = "needs PyTorch and timm, once: pip install 'image-similarity[torch]'"
@@ -64,17 +67,11 @@ def export(architecture: str, weights: Path, target: Path, whole: bool) -> Expor
     """
     check_installed(architecture)
     with replacing(target) as temporary:
-        done = subprocess.run(  # noqa: S603 (our own interpreter and module)
-            [sys.executable, "-m", __name__, architecture, str(weights), str(temporary), "whole" if whole else "bare"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        lines = done.stdout.strip().splitlines() or ["{}"]
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise ModelError(f"{architecture} cannot be exported from {weights}: {reason}")
-        return Exported(**json.loads(lines[-1]))
+        arguments = [architecture, str(weights), str(temporary), "whole" if whole else "bare"]
+        try:
+            return Exported(**json.loads(run_module(__name__, arguments)))
+        except OwnProcessError as error:
+            raise ModelError(f"{architecture} cannot be exported from {weights}: {error}") from error
 
 
 def write_graph(network: Any, config: dict[str, Any], target: Path) -> Exported:
@@ -116,23 +113,17 @@ def write_graph(network: Any, config: dict[str, Any], target: Path) -> Exported:
     )
 
 
-def _main(arguments: list[str]) -> int:
-    architecture, weights, target, kind = arguments
-    try:
-        import timm
-        from timm.data import resolve_data_config
+def _work(arguments: Sequence[str], _: Callable[[str], None]) -> str:
+    import timm
+    from timm.data import resolve_data_config
 
-        more = {} if kind == "whole" else {"num_classes": 0}
-        network = timm.create_model(architecture, pretrained=True, pretrained_cfg_overlay={"file": weights}, **more)
-        config = {**resolve_data_config({}, model=network), "license": network.pretrained_cfg.get("license")}
-        exported = write_graph(network, config, Path(target))
-        facts = asdict(exported) | {"made_by": f"timm {timm.__version__}, {exported.made_by}"}
-    except Exception as error:  # the parent process turns the last line into a ModelError
-        sys.stderr.write("\n" + json.dumps(f"{type(error).__name__}: {error}", ensure_ascii=False)[:500] + "\n")
-        return 1
-    sys.stdout.write("\n" + json.dumps(facts) + "\n")
-    return 0
+    architecture, weights, target, kind = arguments
+    more = {} if kind == "whole" else {"num_classes": 0}
+    network = timm.create_model(architecture, pretrained=True, pretrained_cfg_overlay={"file": weights}, **more)
+    config = {**resolve_data_config({}, model=network), "license": network.pretrained_cfg.get("license")}
+    exported = write_graph(network, config, Path(target))
+    return json.dumps(asdict(exported) | {"made_by": f"timm {timm.__version__}, {exported.made_by}"})
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(in_own_process(_work))

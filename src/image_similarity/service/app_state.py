@@ -18,7 +18,6 @@ from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.decoding import Decoding, LargeError
 from image_similarity.service.guards.fetching import FetchLimits
 from image_similarity.service.guards.load_shedding import FULL
-from image_similarity.service.storage.bulk_imports import Imports
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import Photos
 from image_similarity.service.storage.store_threads import Store
@@ -53,13 +52,12 @@ class AppState:
         self.health = Health()
         self.store = Store(self.dataset, settings)
         self.store.begin(lambda database: remove_unnamed(database, settings))
-        for kept in ("photos", "labels", "imports"):
+        for kept in ("photos", "labels"):
             remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
         self._switch = ModelSwitch(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
         self.pictures = pictures
         self.feedback = FeedbackStore(settings.root / "labels" / self.dataset.label)
-        self.imports = Imports(settings.root / "imports" / self.dataset.label)
         self.fetching = FetchLimits(
             most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
         )

@@ -39,7 +39,35 @@ CREATE TABLE recommendations (
     matches BLOB NOT NULL,                  -- JSON, deflated: product, score, its image, the product's image
     PRIMARY KEY (fit, number),
     UNIQUE (fit, product)
-)"""
+);
+CREATE TABLE jobs (                         -- bulk imports
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id TEXT NOT NULL UNIQUE,
+    dataset TEXT NOT NULL,                  -- its label
+    state TEXT NOT NULL DEFAULT 'queued',
+    total INTEGER NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL,
+    repaired INTEGER NOT NULL DEFAULT 0,
+    notes TEXT NOT NULL,                    -- JSON
+    reason TEXT NOT NULL DEFAULT '',
+    created TEXT NOT NULL,
+    finished TEXT
+);
+CREATE TABLE job_products (                 -- that are still to be put
+    job INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    body TEXT NOT NULL,                     -- JSON, as it was sent
+    PRIMARY KEY (job, position)
+);
+CREATE TABLE job_failures (
+    job INTEGER NOT NULL,
+    product_id TEXT NOT NULL,
+    image TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE INDEX failures_of_jobs ON job_failures (job)"""
 
 OF_A_DATASET = """
 CREATE TABLE {features} (

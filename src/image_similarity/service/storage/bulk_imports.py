@@ -1,218 +1,175 @@
-"""Bulk imports as they lie on the disk: one SQLite file each, which is the whole truth about it.
+"""Bulk imports in the store: what is still to be put, and what became of the rest.
 
-A file holds what is to be put and what has become of it, product by product. It is written before the request is
-answered, so a service that was killed goes on where it was.
+An import is written before its request is answered, so a service that was killed goes on where it was.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import re
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
-from image_similarity.errors import OutputError
 from image_similarity.service import schemas
-from image_similarity.util.files import replacing
 
-JobState = Literal["queued", "running", "done", "failed"]
-LOG = logging.getLogger(__name__)
-NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
-SHOWN = 100  # failures that an answer lists
+if TYPE_CHECKING:
+    import sqlite3
+
+    from image_similarity.store.database import Database
+
+SHOWN = 100  # failures that are kept and shown
 KEPT = 100  # finished imports
-SCHEMA = """
-CREATE TABLE job (state TEXT NOT NULL, created TEXT NOT NULL, finished TEXT, reason TEXT NOT NULL);
-CREATE TABLE products (
-    position INTEGER PRIMARY KEY, product_id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'queued'
-);
-CREATE TABLE failures (product_id TEXT NOT NULL, image TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL);
-"""
-# What imports of earlier versions lack.
-MORE = (
-    "CREATE TABLE IF NOT EXISTS repaired (product_id TEXT NOT NULL, pictures INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS notes (note TEXT NOT NULL)",
-)
+NUMBER = "(SELECT number FROM jobs WHERE job_id = ?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class PendingProduct:
     """One product of an import that has not been dealt with."""
 
     position: int
     product: schemas.BulkProduct
 
 
-class Imports:
-    """The bulk imports of one dataset. ``folder``: where their files are."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a product; ``repaired``: how many of its pictures came from a file that was cut short."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    put: bool
+    failures: Sequence[schemas.JobFailure] = ()
+    repaired: int = 0
 
-    def add(
-        self,
+
+@dataclass(frozen=True, slots=True)
+class NewImport:
+    """An import as it is written. Of a product that is named twice the last stands; one that only failed is counted."""
+
+    bodies: Sequence[str]
+    failed: int = 0
+    failures: Sequence[schemas.JobFailure] = ()
+    notes: Sequence[str] = ()
+    job_id: str = field(default_factory=lambda: uuid4().hex)
+
+    @classmethod
+    def of(
+        cls,
         products: Iterable[schemas.BulkProduct],
         failures: Sequence[schemas.JobFailure] = (),
-        notes: Iterable[str] = (),
-    ) -> schemas.Job:
-        """Keep a new import. Of a product that is named twice the last stands; one that only failed is counted.
+        notes: Sequence[str] = (),
+    ) -> Self:
+        """That of some products; ``notes``: what is to be known of the table that they came in."""
+        bodies = {each.product_id: each.model_dump_json(exclude_none=True) for each in products}
+        # A row that names no product is one of its own; no product's id begins with a control character.
+        failed = {each.product_id or f"\n{row}" for row, each in enumerate(failures)} - bodies.keys()
+        return cls(list(bodies.values()), len(failed), failures, notes)
 
-        ``notes``: what is to be known of the table that it came in.
 
-        Raises:
-            OutputError: it cannot be written.
-        """
-        job_id = uuid4().hex
-        try:
-            with replacing(self._path(job_id)) as temporary, closing(sqlite3.connect(temporary)) as file, file:
-                file.executescript(SCHEMA)
-                _complete(file)
-                file.execute("INSERT INTO job VALUES ('queued', ?, NULL, '')", (_now(),))
-                file.executemany(
-                    "INSERT OR REPLACE INTO products (product_id, body) VALUES (?, ?)",
-                    ((each.product_id, each.model_dump_json(exclude_none=True)) for each in products),
-                )
-                file.executemany("INSERT INTO failures VALUES (?, ?, ?, ?)", (_row(each) for each in failures))
-                file.executemany(
-                    "INSERT OR IGNORE INTO products (product_id, body, state) VALUES (?, '', 'failed')",
-                    # A row that names no product is one of its own; no product's id begins with a control character.
-                    ((each.product_id or f"\n{row}",) for row, each in enumerate(failures)),
-                )
-                file.executemany("INSERT INTO notes VALUES (?)", ((note,) for note in notes))
-        except sqlite3.Error as error:
-            raise OutputError(f"the import cannot be written into {self._folder}: {error}") from error
-        job = self.find(job_id)
-        if job is None:
-            raise OutputError(f"the import was written into {self._folder} and cannot be read")
-        self._forget()
-        return job
+class BulkImports:
+    """The bulk imports of one dataset. Every method that writes is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._label = database, database.dataset.label
+
+    def add(self, new: NewImport) -> schemas.Job:
+        """Keep a new import; of those that are finished the latest are kept."""
+        total = len(new.bodies) + new.failed
+        with self._database.writing() as connection:
+            cursor = connection.execute(
+                "INSERT INTO jobs (job_id, dataset, total, failed, notes, created) VALUES (?, ?, ?, ?, ?, ?)",
+                (new.job_id, self._label, total, new.failed, json.dumps(new.notes), _now()),
+            )
+            connection.executemany(
+                "INSERT INTO job_products VALUES (?, ?, ?)",
+                ((cursor.lastrowid, position, body) for position, body in enumerate(new.bodies)),
+            )
+            self._add_failures(connection, new.job_id, new.failures)
+            ended = "SELECT number FROM jobs WHERE dataset = ? AND finished NOT NULL ORDER BY number DESC"
+            old = f"{ended} LIMIT -1 OFFSET ?"
+            for table, column in (("job_failures", "job"), ("jobs", "number")):
+                connection.execute(f"DELETE FROM {table} WHERE {column} IN ({old})", (self._label, KEPT))
+            return self._read(connection, "job_id = ?", new.job_id)[0]
 
     def all(self) -> list[schemas.Job]:
         """Every import, the latest first."""
-        jobs = [job for path in self._folder.glob("*.sqlite") if (job := self.find(path.stem)) is not None]
-        return sorted(jobs, key=lambda job: job.created, reverse=True)
-
-    def unfinished(self) -> list[str]:
-        """The imports that are to be done, the oldest first."""
-        return [job.job_id for job in reversed(self.all()) if job.state in ("queued", "running")]
+        with self._database.reading() as connection:
+            return self._read(connection, "dataset = ?", self._label)
 
     def find(self, job_id: str) -> schemas.Job | None:
         """One import as it is answered; None where there is none."""
-        if not NAME.fullmatch(job_id) or not self._path(job_id).exists():
-            return None
-        try:
-            return self._read(job_id)
-        except (sqlite3.Error, TypeError, ValueError) as error:
-            LOG.error("the import %s cannot be read: %s", job_id, error)
-            return self._unreadable(job_id)
+        with self._database.reading() as connection:
+            return next(iter(self._read(connection, "dataset = ? AND job_id = ?", self._label, job_id)), None)
 
-    def _unreadable(self, job_id: str) -> schemas.Job | None:
-        """What is known of an import whose file is damaged: that it will not be carried out."""
-        try:
-            at = _moment(datetime.fromtimestamp(self._path(job_id).stat().st_mtime, UTC))
-        except OSError:
-            return None
-        reason = "what is kept of it is damaged: send it again"
-        return schemas.Job(
-            job_id=job_id,
-            state="failed",
-            total=None,
-            done=0,
-            failed=0,
-            failures=[],
-            repaired=0,
-            notes=[],
-            reason=reason,
-            created=at,
-            finished=at,
-        )
+    def unfinished(self) -> list[str]:
+        """The imports that are to be done, the oldest first."""
+        query = "SELECT job_id FROM jobs WHERE dataset = ? AND finished IS NULL ORDER BY number"
+        with self._database.reading() as connection:
+            return [job_id for (job_id,) in connection.execute(query, (self._label,))]
 
-    def _read(self, job_id: str) -> schemas.Job:
-        with self._open(job_id) as file:
-            state, created, finished, reason = file.execute("SELECT * FROM job").fetchone()
-            counts = dict(file.execute("SELECT state, count(*) FROM products GROUP BY state").fetchall())
-            failures = file.execute("SELECT * FROM failures ORDER BY rowid LIMIT ?", (SHOWN,)).fetchall()
-            (repaired,) = file.execute("SELECT coalesce(sum(pictures), 0) FROM repaired").fetchone()
-            notes = [note for (note,) in file.execute("SELECT note FROM notes ORDER BY rowid")]
-        return schemas.Job(
-            job_id=job_id,
-            state=state,
-            total=sum(counts.values()),
-            done=counts.get("done", 0),
-            failed=counts.get("failed", 0),
-            failures=[schemas.JobFailure(product_id=p, image=i, stage=s, reason=r) for p, i, s, r in failures],
-            repaired=repaired,
-            notes=notes,
-            reason=reason,
-            created=created,
-            finished=finished,
-        )
-
-    def todo(self, job_id: str, number: int) -> list[Todo]:
+    def todo(self, job_id: str, number: int) -> list[PendingProduct]:
         """Some products that are to be put next."""
-        query = "SELECT position, body FROM products WHERE state = 'queued' ORDER BY position LIMIT ?"
-        with self._open(job_id) as file:
-            rows = file.execute(query, (number,)).fetchall()
-        return [Todo(position, schemas.BulkProduct.model_validate(json.loads(body))) for position, body in rows]
+        query = f"SELECT position, body FROM job_products WHERE job = {NUMBER} ORDER BY position LIMIT ?"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (job_id, number)).fetchall()
+        return [PendingProduct(position, schemas.BulkProduct.model_validate_json(body)) for position, body in rows]
 
-    def settle(
-        self, job_id: str, todo: Todo, failures: Iterable[schemas.JobFailure], *, put: bool, repaired: int = 0
-    ) -> None:
-        """Say what became of a product; ``repaired``: how many of its pictures came from a file that was cut short."""
-        with self._open(job_id) as file:
-            state = "done" if put else "failed"
-            file.execute("UPDATE products SET state = ? WHERE position = ?", (state, todo.position))
-            file.executemany("INSERT INTO failures VALUES (?, ?, ?, ?)", (_row(each) for each in failures))
-            if repaired:
-                file.execute("INSERT INTO repaired VALUES (?, ?)", (todo.product.product_id, repaired))
+    def settle(self, job_id: str, todo: PendingProduct, outcome: Outcome) -> None:
+        """Say what became of a product."""
+        with self._database.writing() as connection:
+            gone = connection.execute(
+                f"DELETE FROM job_products WHERE job = {NUMBER} AND position = ?", (job_id, todo.position)
+            )
+            if not gone.rowcount:
+                return
+            connection.execute(
+                "UPDATE jobs SET done = done + ?, failed = failed + ?, repaired = repaired + ? WHERE job_id = ?",
+                (outcome.put, not outcome.put, outcome.repaired, job_id),
+            )
+            self._add_failures(connection, job_id, outcome.failures)
 
-    def mark(self, job_id: str, state: JobState, reason: str = "") -> None:
-        """Say how an import stands."""
+    def set_state(self, job_id: str, state: schemas.JobState, reason: str = "") -> None:
+        """Say how an import stands. What one that is finished has not put is forgotten."""
         finished = _now() if state in ("done", "failed") else None
-        with self._open(job_id) as file:
-            file.execute("UPDATE job SET state = ?, finished = ?, reason = ?", (state, finished, reason))
+        with self._database.writing() as connection:
+            query = "UPDATE jobs SET state = ?, reason = ?, finished = ? WHERE job_id = ?"
+            connection.execute(query, (state, reason, finished, job_id))
             if finished:
-                file.execute("UPDATE products SET body = ''")  # pictures may have been in it
-        if finished:
-            with suppress(sqlite3.Error), closing(sqlite3.connect(self._path(job_id))) as whole:
-                whole.execute("VACUUM")  # which takes room for a moment; where there is none, the file stays as large
+                connection.execute(f"DELETE FROM job_products WHERE job = {NUMBER}", (job_id,))
 
-    def _forget(self) -> None:
-        """Remove the oldest of many finished imports."""
-        finished = [job for job in self.all() if job.finished]
-        for job in finished[KEPT:]:
-            self._path(job.job_id).unlink(missing_ok=True)
+    def _add_failures(
+        self, connection: sqlite3.Connection, job_id: str, failures: Sequence[schemas.JobFailure]
+    ) -> None:
+        connection.executemany(
+            f"INSERT INTO job_failures SELECT {NUMBER}, ?, ?, ?, ? "
+            f"WHERE (SELECT count(*) FROM job_failures WHERE job = {NUMBER}) < {SHOWN}",
+            ((job_id, each.product_id, each.image, each.stage, each.reason, job_id) for each in failures[:SHOWN]),
+        )
 
-    @contextmanager
-    def _open(self, job_id: str) -> Iterator[sqlite3.Connection]:
-        there = f"{self._path(job_id).absolute().as_uri()}?mode=rw"  # one that is not there is not made
-        with closing(sqlite3.connect(there, uri=True, timeout=30.0)) as file, file:
-            _complete(file)
-            yield file
-
-    def _path(self, job_id: str) -> Path:
-        return self._folder / f"{job_id}.sqlite"
-
-
-def _complete(file: sqlite3.Connection) -> None:
-    for statement in MORE:
-        file.execute(statement)
-
-
-def _row(failure: schemas.JobFailure) -> tuple[str, str, str, str]:
-    return failure.product_id, failure.image, failure.stage, failure.reason
+    def _read(self, connection: sqlite3.Connection, condition: str, *values: str) -> list[schemas.Job]:
+        columns = "number, job_id, state, total, done, failed, repaired, notes, reason, created, finished"
+        failures = "SELECT product_id, image, stage, reason FROM job_failures WHERE job = ? ORDER BY rowid"
+        return [
+            schemas.Job(
+                job_id=job_id,
+                state=state,
+                total=total,
+                done=done,
+                failed=failed,
+                failures=[
+                    schemas.JobFailure(product_id=p, image=i, stage=s, reason=r)
+                    for p, i, s, r in connection.execute(failures, (number,))
+                ],
+                repaired=repaired,
+                notes=json.loads(notes),
+                reason=reason,
+                created=created,
+                finished=finished,
+            )
+            for number, job_id, state, total, done, failed, repaired, notes, reason, created, finished in (
+                connection.execute(f"SELECT {columns} FROM jobs WHERE {condition} ORDER BY number DESC", values)
+            ).fetchall()
+        ]
 
 
 def _now() -> str:
-    return _moment(datetime.now(UTC))
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
