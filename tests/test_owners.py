@@ -290,7 +290,7 @@ def test_a_second_fit_at_the_same_time_is_refused_in_a_sentence(shop: Shop) -> N
             fit(Source(shop.pictures, {"c": [2]}), SHOP, shop.settings, options())
         refused.append(str(error.value))
 
-    fit(Source(shop.pictures, {"a": [0]}, [Happening(2, another)]), SHOP, shop.settings, options())
+    fit(Source(shop.pictures, {"a": [0]}, begin=another), SHOP, shop.settings, options())
     assert refused == ["another fit of the dataset shop is at work. Wait for its end, then run this again"]
     assert shop.there() == {"a": ("listed", [0])}
 
@@ -307,7 +307,7 @@ def test_a_second_fit_waits_for_a_first_that_ends_soon(shop: Shop) -> None:
         threads[0].start()
         begun.wait()
 
-    fit(Source(shop.pictures, {"a": [0]}, [Happening(1, begin)]), SHOP, shop.settings, options())
+    fit(Source(shop.pictures, {"a": [0]}, begin=begin), SHOP, shop.settings, options())
     threads[0].join()
     assert shop.there() == {"b": ("listed", [1])}
 

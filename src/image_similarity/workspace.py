@@ -126,7 +126,7 @@ class Workspace:
         model = model_named(options.choice, named, self.settings)  # before anything is read, downloaded or computed
         told = Told(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
-        with alone(named, self.settings), ReadCatalogue(listed, self.progress) as source:
+        with ReadCatalogue(listed, self.progress) as source, alone(named, self.settings):
             if options.download and source.has_addresses:
                 from image_similarity.fitting.extract import extract  # here: only addresses need what downloads take
 

@@ -152,9 +152,8 @@ def _fit(call: _Call) -> int:
     return SOME_FAILED if report.failures else 0
 
 
-def _catalogue(call: _Call) -> CatalogueSource:
+def _catalogue(call: _Call) -> CatalogueSource | Path:
     """The department's listing as it is on S3 today; without S3 the images that were extracted, as they lie there."""
-    from image_similarity.catalogue import open_source
     from image_similarity.catalogue.department_listing import department_listing
     from image_similarity.settings import Folders
 
@@ -170,7 +169,7 @@ def _catalogue(call: _Call) -> CatalogueSource:
             say(f"Going on with the images in {folder}")
         else:
             return listing
-    return open_source(folder, settings=call.settings)
+    return folder
 
 
 def _show(call: _Call) -> int:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from image_similarity import options
+from image_similarity import options as library
 from image_similarity.catalogue.addresses import as_address
 from image_similarity.catalogue.columns import as_text
 from image_similarity.options import Aggregate, Box
@@ -136,8 +136,9 @@ class Crop(Strict):
     @property
     def box(self) -> Box:
         """The same as the library takes it."""
-        right, bottom = (min(1.0, start + size) for start, size in ((self.left, self.width), (self.top, self.height)))
-        return Box(min(self.left, right - TINY), min(self.top, bottom - TINY), right, bottom, "shares")
+        left, top = min(self.left, 1 - TINY), min(self.top, 1 - TINY)
+        right, bottom = min(1.0, left + max(self.width, TINY)), min(1.0, top + max(self.height, TINY))
+        return Box(left, top, right, bottom, "shares")
 
 
 class Image(Strict):
@@ -186,15 +187,15 @@ class SearchOptions(Strict):
     filter: Condition | None = Field(default=None, description='Only such products: `price < 50 and brand = "Kipsta"`.')
     min_match: Share | None = Field(default=None, description="Leave out products that are less probably it.")
     aggregate: Aggregate = Field(default="best", description="How the scores of image pairs become a product's.")
-    match: options.Match | None = Field(default=None, description="Only the shape or only the colour counts.")
+    match: library.Match | None = Field(default=None, description="Only the shape or only the colour counts.")
     explain: bool = Field(default=False, description="Say why each product was found; takes fifty times as long.")
     crops: bool = Field(default=False, description="Ask with the photo, its middle and its corners together.")
     model: str | None = Field(default=None, max_length=LONGEST_ID, description="One of `GET /v1/models`; or the first.")
 
     @property
-    def options(self) -> options.SearchOptions:
+    def options(self) -> library.SearchOptions:
         """The same as the library takes them."""
-        return options.SearchOptions(
+        return library.SearchOptions(
             number=self.number,
             aggregate=self.aggregate,
             filter=self.filter,
@@ -499,7 +500,7 @@ class Model(Answer):
     dimension: int
     precision: str
     text: bool = Field(description="Whether it can be searched by words.")
-    match: list[options.Match] = Field(description="What `match` may be.")
+    match: list[library.Match] = Field(description="What `match` may be.")
     calibrated: bool = Field(description="Whether `min_match` and probabilities are to be had.")
     licence: str
     commercial_use: bool
