@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -19,6 +20,8 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import SOME_FAILED, CatalogueError, UsageError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from image_similarity.options import ModelChoice
     from image_similarity.search.answer import Answer
     from image_similarity.settings import Settings
@@ -146,30 +149,29 @@ def _fit(call: _Call) -> int:
         allow_removal=call.flags.allow_removal,
         download=False,  # that is what extract_images is for
     )
-    report = call.workspace.fit(call.dataset.name, _catalogue(call), options)
+    with _catalogue(call) as catalogue:
+        report = call.workspace.fit(call.dataset.name, catalogue, options)
     show_counts("embedded", report.counts, report.failures, call.dataset.name)
     show_overridden(report.overridden)
     return SOME_FAILED if report.failures else 0
 
 
-def _catalogue(call: _Call) -> CatalogueSource | Path:
+def _catalogue(call: _Call) -> AbstractContextManager[CatalogueSource | Path]:
     """The department's listing as it is on S3 today; without S3 the images that were extracted, as they lie there."""
     from image_similarity.catalogue.department_listing import department_listing
+    from image_similarity.catalogue.read_catalogue import ReadCatalogue
     from image_similarity.settings import Folders
 
     folder = Folders(call.settings.root).dataset / call.dataset.name
     if call.older:
         try:
-            listing = department_listing(call.flags.dpt_number, call.flags.domain_id, call.settings)
-            next(iter(listing), None)
+            return ReadCatalogue(department_listing(call.flags.dpt_number, call.flags.domain_id, call.settings))
         except CatalogueError as error:
             if not folder.is_dir():
                 raise
             say(str(error))
             say(f"Going on with the images in {folder}")
-        else:
-            return listing
-    return folder
+    return nullcontext(folder)
 
 
 def _show(call: _Call) -> int:

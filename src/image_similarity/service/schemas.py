@@ -198,7 +198,7 @@ class SearchOptions(Strict):
         return library.SearchOptions(
             number=self.number,
             aggregate=self.aggregate,
-            filter=self.filter,
+            filter=self.filter or None,
             min_match=self.min_match,
             explain=self.explain,
             crops=self.crops,

@@ -65,7 +65,7 @@ async def similar(
     """Asked with all of the product's pictures; the best pair counts, and is named."""
     async with state.admitted():
         served = state.lineup.model(model)
-        options = SimilarOptions(number=number, filter=filter, match=match)
+        options = SimilarOptions(number=number, filter=filter or None, match=match)
         return found(await asyncio.wrap_future(served.similar(product_id, options)), f"product {product_id!r}")
 
 
