@@ -17,6 +17,7 @@ from image_similarity.quality.adaptation.groups import grouped, joined, pairs_of
 from image_similarity.quality.adaptation.learn import LearnOptions, learn
 from image_similarity.quality.adaptation.validation import Hits, estimates, leave_one_out
 from image_similarity.quality.adaptation.whitening import deviations, whitening, within
+from image_similarity.util.statistics import Bootstrap
 
 Floats = NDArray[np.float32]
 QUICK = LearnOptions(dimensions=(8, 0), resamples=200)
@@ -144,7 +145,7 @@ def test_a_product_with_one_image_answers_but_does_not_ask() -> None:
 
 def test_an_interval_is_of_products_and_not_of_images() -> None:
     few = Hits(np.array([0.0, 100.0]), np.array([100.0, 100.0]))
-    before, _, difference = estimates(few, few, 500, np.random.default_rng(0))
+    before, _, difference = estimates(few, few, Bootstrap(500))
     assert (before.value, before.low, before.high) == (0.5, 0, 1)  # two products know no better
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
 

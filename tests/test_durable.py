@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.service.guards.keys import Allowed, Keys
+from image_similarity.service.guards.api_keys import ApiKeys, KeyScope
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.settings import Settings
 from image_similarity.util.files import replacing_folder
@@ -58,8 +58,8 @@ def fit(root: Path) -> None:
 
 
 def keys(root: Path) -> None:
-    kept = Keys(root / "keys.json")
-    kept.add("web", Allowed.read)
+    kept = ApiKeys(root / "keys.json")
+    kept.add("web", KeyScope.read)
     kept.remove("web")
 
 

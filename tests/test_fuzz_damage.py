@@ -21,7 +21,7 @@ from image_similarity.errors import ImageSimilarityError
 from image_similarity.models.choice import ModelChoice
 from image_similarity.search.answer import Answer
 from image_similarity.service.app import create_app
-from image_similarity.service.guards.keys import Allowed, Keys
+from image_similarity.service.guards.api_keys import ApiKeys, KeyScope
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
 from tests.fuzzing import examples, offline
@@ -48,7 +48,7 @@ class Shop:
         shop.fit("shop", self.pictures, products=folder / "products.csv", model=MODEL)
         shop.calibrate("shop", model=MODEL, pictures=30)
         shop.use("shop", MODEL)
-        Keys(self.whole / "keys.json").add("web", Allowed.read)
+        ApiKeys(self.whole / "keys.json").add("web", KeyScope.read)
         self.right = {name: ask() for name, ask in self.questions(shop).items()}
         kept = (path for path in self.whole.rglob("*") if path.is_file() and not path.name.endswith(SKIPPED))
         self.files = sorted(path.relative_to(self.whole).as_posix() for path in kept)
@@ -62,7 +62,7 @@ class Shop:
             "shape": lambda: plain(shop.similar("shop", "p01", like="shape")),
             "use": lambda: shop.use("shop"),
             "failures": lambda: list(shop.failures("shop")),
-            "keys": lambda: Keys(shop.settings.root / "keys.json").all(),
+            "keys": lambda: ApiKeys(shop.settings.root / "keys.json").all(),
             "use again": lambda: shop.use("shop", MODEL).model,
             "after": lambda: plain(shop.search("shop", photo, filter="price < 40")),
         }

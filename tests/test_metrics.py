@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap as scipy_bootstrap  # type: ignore[import-untyped]
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, top_k_accuracy_score
 
-from image_similarity.quality.evaluation.intervals import Bootstrap, intervals
 from image_similarity.quality.evaluation.metrics import METRICS, Ranks, measure
+from image_similarity.util.statistics import Bootstrap, intervals
 
 
 def ranks_of(relevance: list[list[bool]]) -> Ranks:

@@ -405,11 +405,11 @@ def test_a_repeat_is_answered_from_what_was_done_whatever_is_behind_an_address_b
 
 
 def test_two_clients_may_choose_the_same_idempotency_key(tmp_path: Path) -> None:
-    from image_similarity.service.guards.keys import FILE, Allowed, Keys
+    from image_similarity.service.guards.api_keys import FILE, ApiKeys, KeyScope
 
     workspace = fitted(tmp_path)
-    keys = Keys(workspace / FILE)
-    clients = [{"Authorization": f"Bearer {keys.add(name, Allowed.write)}"} for name in ("a", "b")]
+    keys = ApiKeys(workspace / FILE)
+    clients = [{"Authorization": f"Bearer {keys.add(name, KeyScope.write)}"} for name in ("a", "b")]
     picture = base64.b64encode(photo_of(RED)).decode()
     with running(workspace, "--keys") as service:
         for number, client in enumerate(clients):

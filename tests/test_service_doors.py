@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from image_similarity.cli.app import app
-from image_similarity.service.guards.keys import FILE, Allowed, Keys
+from image_similarity.service.guards.api_keys import FILE, ApiKeys, KeyScope
 from tests.service import Service, fitted, photo_of, running, until
 from tests.shop import BLUE, RED
 
@@ -26,8 +26,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def keyed(workspace: Path) -> Iterator[tuple[Service, dict[str, str]]]:
     """A service that listens everywhere, and a key of each scope."""
-    keys = Keys(workspace / FILE)
-    made = {scope: keys.add(scope, Allowed(scope)) for scope in ("read", "write", "admin")}
+    keys = ApiKeys(workspace / FILE)
+    made = {scope: keys.add(scope, KeyScope(scope)) for scope in ("read", "write", "admin")}
     with running(workspace, "--host", "0.0.0.0", "--allowed-host", "*") as service:
         yield service, made
 
@@ -64,9 +64,9 @@ def test_a_key_opens_what_its_scope_says(keyed: tuple[Service, dict[str, str]]) 
 
 def test_a_removed_key_is_refused_at_once(keyed: tuple[Service, dict[str, str]], workspace: Path) -> None:
     service, _ = keyed
-    key = Keys(workspace / FILE).add("passing", Allowed.read)
+    key = ApiKeys(workspace / FILE).add("passing", KeyScope.read)
     assert service.get("/v1/models", headers=bearer(key)).status_code == 200
-    Keys(workspace / FILE).remove("passing")
+    ApiKeys(workspace / FILE).remove("passing")
     assert service.get("/v1/models", headers=bearer(key)).status_code == 401
 
 

@@ -14,7 +14,7 @@ import pytest
 from image_similarity.cli import main
 from image_similarity.dataset import Dataset
 from image_similarity.errors import KeysError, UsageError
-from image_similarity.service.guards.keys import Allowed, Keys
+from image_similarity.service.guards.api_keys import ApiKeys, KeyScope
 from image_similarity.service.options import ServiceOptions
 
 
@@ -34,29 +34,29 @@ class Clock:
 
 
 def test_a_key_lets_in_and_anything_else_does_not(path: Path) -> None:
-    keys = Keys(path)
-    shown = keys.add("web", Allowed.read)
+    keys = ApiKeys(path)
+    shown = keys.add("web", KeyScope.read)
     found = keys.find(shown)
     assert found is not None
-    assert (found.name, found.scope, found.expires) == ("web", Allowed.read, None)
+    assert (found.name, found.scope, found.expires) == ("web", KeyScope.read, None)
     for wrong in ("", "is_", shown[:-1], shown + "x", shown.upper(), shown.removeprefix("is_"), found.sha256, "\ud800"):
         assert keys.find(wrong) is None
 
 
 def test_without_a_file_nobody_gets_in(path: Path) -> None:
-    assert Keys(path).find("is_anything") is None
-    assert Keys(path).all() == ()
+    assert ApiKeys(path).find("is_anything") is None
+    assert ApiKeys(path).all() == ()
 
 
 def test_each_key_is_another_and_long(path: Path) -> None:
-    keys = Keys(path)
-    shown = {keys.add(f"web{n}", Allowed.read) for n in range(20)}
+    keys = ApiKeys(path)
+    shown = {keys.add(f"web{n}", KeyScope.read) for n in range(20)}
     assert len(shown) == 20
     assert all(each.startswith("is_") and len(each) == 46 for each in shown)  # 32 bytes, six bits a letter
 
 
 def test_the_file_holds_no_key_and_is_its_owners_alone(path: Path) -> None:
-    shown = Keys(path).add("web", Allowed.admin)
+    shown = ApiKeys(path).add("web", KeyScope.admin)
     assert shown not in path.read_text()
     assert shown.removeprefix("is_") not in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
@@ -67,13 +67,13 @@ def test_the_file_holds_no_key_and_is_its_owners_alone(path: Path) -> None:
     ("scope", "may"), [("read", {"read"}), ("write", {"read", "write"}), ("admin", {"read", "write", "admin"})]
 )
 def test_each_scope_includes_the_smaller_ones(scope: str, may: set[str]) -> None:
-    assert {other.value for other in Allowed if Allowed(scope).includes(other)} == may
+    assert {other.value for other in KeyScope if KeyScope(scope).includes(other)} == may
 
 
 def test_a_key_ends_with_its_last_second(path: Path) -> None:
     clock = Clock()
-    keys = Keys(path, clock)
-    shown = keys.add("guest", Allowed.read, days=2)
+    keys = ApiKeys(path, clock)
+    shown = keys.add("guest", KeyScope.read, days=2)
     clock.now += timedelta(days=2, seconds=-1)
     assert keys.find(shown) is not None
     clock.now += timedelta(seconds=1)
@@ -81,10 +81,10 @@ def test_a_key_ends_with_its_last_second(path: Path) -> None:
 
 
 def test_what_another_process_changes_counts_at_once(path: Path) -> None:
-    running, command = Keys(path), Keys(path)
+    running, command = ApiKeys(path), ApiKeys(path)
     assert running.find("is_nobody") is None
-    first = command.add("web", Allowed.read)
-    second = command.add("till", Allowed.write)
+    first = command.add("web", KeyScope.read)
+    second = command.add("till", KeyScope.write)
     assert running.find(first) is not None
     command.remove("web")
     assert running.find(first) is None
@@ -141,8 +141,8 @@ GOOD = {"name": "web", "scope": "read", "created": "2026-11-01T12:00:00+00:00", 
     ],
 )
 def test_a_damaged_file_is_said_and_lets_nobody_in(path: Path, content: str | bytes) -> None:
-    keys = Keys(path)
-    shown = keys.add("web", Allowed.read)
+    keys = ApiKeys(path)
+    shown = keys.add("web", KeyScope.read)
     assert keys.find(shown)
     whole = path.read_bytes()
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -150,7 +150,7 @@ def test_a_damaged_file_is_said_and_lets_nobody_in(path: Path, content: str | by
         with pytest.raises(KeysError, match="damaged, so nobody gets in"):
             keys.find(shown)
     with pytest.raises(KeysError):
-        keys.add("other", Allowed.read)
+        keys.add("other", KeyScope.read)
     path.write_bytes(whole)
     assert keys.find(shown)
 
@@ -158,31 +158,31 @@ def test_a_damaged_file_is_said_and_lets_nobody_in(path: Path, content: str | by
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "keys.json").mkdir()
     with pytest.raises(KeysError, match="cannot read the API keys"):
-        Keys(tmp_path / "keys.json").find("is_x")
+        ApiKeys(tmp_path / "keys.json").find("is_x")
 
 
 @pytest.mark.parametrize("name", ["", ".", "-x", "a b", "a/b", "a" * 65, "ä", "web\n"])
 def test_a_name_is_plain(path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="no name for a key"):
-        Keys(path).add(name, Allowed.read)
+        ApiKeys(path).add(name, KeyScope.read)
 
 
 def test_a_name_is_given_once_and_days_are_sane(path: Path) -> None:
-    keys = Keys(path)
-    keys.add("web", Allowed.read)
+    keys = ApiKeys(path)
+    keys.add("web", KeyScope.read)
     with pytest.raises(UsageError, match="already"):
-        keys.add("web", Allowed.admin)
+        keys.add("web", KeyScope.admin)
     for days in (0, -1, 40_000):
         with pytest.raises(UsageError, match="days"):
-            keys.add("other", Allowed.read, days=days)
+            keys.add("other", KeyScope.read, days=days)
     with pytest.raises(UsageError, match="no key 'other'; there are: web"):
         keys.remove("other")
 
 
 def test_two_who_change_the_keys_at_once_lose_nothing(path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: Keys(path).add(f"web{n}", Allowed.read), range(40)))
-    assert {key.name for key in Keys(path).all()} == {f"web{n}" for n in range(40)}
+        list(pool.map(lambda n: ApiKeys(path).add(f"web{n}", KeyScope.read), range(40)))
+    assert {key.name for key in ApiKeys(path).all()} == {f"web{n}" for n in range(40)}
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -200,13 +200,13 @@ def test_a_person_adds_lists_and_removes_a_key(
     place = ("--workspace", str(path.parent))
     assert run(monkeypatch, "add", "web", "--scope", "write", "--days", "30", *place) == 0
     shown = capsys.readouterr().out.strip()
-    assert Keys(path).find(shown)
+    assert ApiKeys(path).find(shown)
     assert run(monkeypatch, "list", "--format", "json", *place) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["name"], row["scope"], row["state"]) == ("web", "write", "valid")
     assert run(monkeypatch, "list", *place) == 0
     assert shown not in capsys.readouterr().out
     assert run(monkeypatch, "remove", "web", *place) == 0
-    assert Keys(path).find(shown) is None
+    assert ApiKeys(path).find(shown) is None
     assert run(monkeypatch, "remove", "web", *place) == 2
     assert "there is no key 'web'" in capsys.readouterr().err

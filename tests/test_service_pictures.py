@@ -15,7 +15,7 @@ from image_similarity.errors import ImageError
 from image_similarity.service.schemas import BulkProduct, JobFailure
 from image_similarity.service.storage import query_photos as photos_module
 from image_similarity.service.storage import thumbnails as pictures_module
-from image_similarity.service.storage.bulk_imports import KEPT, Imports, NewImport, Outcome
+from image_similarity.service.storage.bulk_imports import KEPT, BulkImports, NewImport, Outcome
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import LARGEST, Photos
 from image_similarity.service.storage.thumbnails import Pictures
@@ -108,32 +108,32 @@ def test_an_import_remembers_how_far_it_is(tmp_path: Path) -> None:
     products = [BulkProduct(product_id=name, title=title) for name, title in (("a", "1"), ("b", "1"), ("a", "2"))]
     nameless = [JobFailure(product_id=name, image="", stage="list", reason="no address") for name in ("z", "", "", "a")]
     with Database(path, SHOP, create=True) as database:
-        imports = Imports(database)
+        imports = BulkImports(database)
         job = imports.add(NewImport.of(products, nameless, ["guessed"]))
         assert (job.state, job.total, job.failed, len(job.failures), job.notes) == ("queued", 5, 3, 4, ["guessed"])
         todo = imports.todo(job.job_id, 5)
         assert {(each.product.product_id, each.product.title) for each in todo} == {("a", "2"), ("b", "1")}
-        imports.mark(job.job_id, "running")
+        imports.set_state(job.job_id, "running")
         for _ in range(2):  # the second time says nothing new
             imports.settle(job.job_id, todo[0], Outcome(put=True, repaired=2))
     gone = JobFailure(product_id="b", image="", stage="download", reason="gone")
     with Database(path, SHOP) as database, Database(path, Dataset.named("toys"), create=True) as toys:
-        imports = Imports(database)
+        imports = BulkImports(database)
         assert imports.unfinished() == [job.job_id]
         assert imports.todo(job.job_id, 5) == todo[1:]
         imports.settle(job.job_id, todo[1], Outcome(put=False, failures=[gone] * 200))
-        imports.mark(job.job_id, "done")
+        imports.set_state(job.job_id, "done")
         ended = imports.find(job.job_id)
         assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 4, 100)
         assert ended.repaired == 2 and ended.failures[4] == gone
         assert ended.finished and imports.unfinished() == [] and imports.find("../keys") is None
-        assert (imports.all(), Imports(toys).all(), Imports(toys).find(job.job_id)) == ([ended], [], None)
+        assert (imports.all(), BulkImports(toys).all(), BulkImports(toys).find(job.job_id)) == ([ended], [], None)
 
 
 def test_finished_imports_do_not_fill_the_disk(tmp_path: Path) -> None:
     large = NewImport.of([BulkProduct(product_id=f"p{number}", description="x" * 9_000) for number in range(9)])
     with Database(tmp_path / "features.db", SHOP, create=True) as database:
-        imports = Imports(database)
+        imports = BulkImports(database)
         waiting = imports.add(replace(large, job_id="waits")).job_id
 
         def pages() -> int:
@@ -144,7 +144,7 @@ def test_finished_imports_do_not_fill_the_disk(tmp_path: Path) -> None:
             jobs.append(imports.add(replace(large, job_id=str(number))).job_id)
             for todo in imports.todo(jobs[-1], 9):
                 imports.settle(jobs[-1], todo, Outcome(put=True))
-            imports.mark(jobs[-1], "done")
+            imports.set_state(jobs[-1], "done")
             if number == 5:
                 before = pages()
         assert pages() < before + 20

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from image_similarity.dataset import Dataset
 from image_similarity.models.choice import ModelChoice
 from image_similarity.service.app import create_app
-from image_similarity.service.guards.keys import FILE, Allowed, Keys
+from image_similarity.service.guards.api_keys import FILE, ApiKeys, KeyScope
 from image_similarity.service.options import ServiceOptions
 from image_similarity.service.schemas import MOST_NUMBER, Matches
 from image_similarity.settings import Settings
@@ -42,7 +42,7 @@ def service(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     place = Settings(root=folder / "data")
     catalogue = part(drawn_shop, folder / "shop", FAMILIES[:2])
     Workspace(settings=place).fit("shop", catalogue, model="colour-shape")
-    key = Keys(place.root / FILE).add("schemathesis", Allowed.admin)
+    key = ApiKeys(place.root / FILE).add("schemathesis", KeyScope.admin)
     options = ServiceOptions(Dataset.named("shop"), (ModelChoice("colour-shape"),), host="0.0.0.0", photos=50)
     with pytest.MonkeyPatch.context() as patch, serving(create_app(options, place)) as address:
         patch.setattr("image_similarity.service.guards.fetching.look_up", no_internet)

@@ -19,7 +19,7 @@ from image_similarity.service.answering.batching import Batches
 from image_similarity.service.app_state import AppState
 from image_similarity.service.errors import BusyError
 from image_similarity.service.options import ServiceOptions
-from image_similarity.service.routes.upsert import Wanted, put_once
+from image_similarity.service.routes.upsert import UpsertRequest, upsert
 from image_similarity.service.schemas import ProductChange
 from image_similarity.settings import Settings
 from tests.service import DATASET, Service, customers, fitted, photo_of, running, until
@@ -121,7 +121,7 @@ def test_a_put_that_was_under_way_while_another_model_took_over_is_found_under_t
 
     monkeypatch.setattr(state.store, "write", write_later)
     try:
-        assert asyncio.run(put_once(state, Wanted("azure", ProductChange(), [photo_of(AZURE)]))).status == 201
+        assert asyncio.run(upsert(state, UpsertRequest("azure", ProductChange(), [photo_of(AZURE)]))).status == 201
         until(lambda: "azure" in state.lineup.model("colour").state.recent.products)
         new = state.lineup.model("colour").state.recent.index
         assert new is not None and list(new.grouping.products) == ["azure"]

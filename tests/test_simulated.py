@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from image_similarity.images.backgrounds import draw_background
 from image_similarity.images.cutout import cutout
 from image_similarity.images.simulated_photo import STANDARD, simulated_photo
 from tests.pictures import four_corners
@@ -107,6 +108,30 @@ def test_pictures_of_any_shape_are_taken(size: tuple[int, int]) -> None:
     for background in (255, 90):
         photo = simulated_photo(Image.new("RGB", size, (background, background, 240)), 2)
         assert max(photo.size) == STANDARD.side
+
+
+def test_an_alpha_channel_says_where_the_thing_is() -> None:
+    ring = Image.new("RGBA", (300, 400))  # nothing but the ring: what it leaves open, inside too, is the photo's ground
+    ImageDraw.Draw(ring).ellipse((60, 80, 240, 320), outline=(*RED, 255), width=50)
+    photo = simulated_photo(ring, 5, MILD)
+    pixels = np.asarray(photo).astype(int)
+    down, across = np.nonzero(np.abs(pixels - RED).max(axis=-1) < 12)
+    spans = np.ptp(across) / photo.width, np.ptp(down) / photo.height
+    assert max(spans) == pytest.approx(0.8, abs=0.02)
+    middle = pixels[photo.height // 2, photo.width // 2]
+    assert np.abs(middle - RED).max() > 12
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 300), (320, 180), (288, 512)])
+def test_a_background_is_an_uneven_surface_of_any_size(size: tuple[int, int]) -> None:
+    seen = set()
+    for seed in range(30):  # all surfaces, upright and turned
+        drawn = draw_background(size, 2, np.random.default_rng(seed))
+        assert (drawn.size, drawn.mode) == (size, "RGB")
+        assert min(size) < 3 or np.asarray(drawn).std() > 3
+        assert drawn.tobytes() == draw_background(size, 2, np.random.default_rng(seed)).tobytes()
+        seen.add(drawn.tobytes())
+    assert len(seen) == 30 or size == (1, 1)
 
 
 def test_the_picture_given_stays_as_it_is() -> None:

@@ -69,7 +69,7 @@ def draw_sample(
 
 
 def _draw(seed: int, article: Article, folder: Path, photo: str | None) -> list[tuple[str, str]]:
-    """Draw one product's pictures, and the photo of it where a user took one. Names and shots of the pictures."""
+    """Draw one product's pictures, and the photo of it where a customer took one. Names and shots of the pictures."""
     board = article.family.draw(article.look, "front").image
     piece = shots.cut_out(board)
     names = []
@@ -101,7 +101,7 @@ def _shots(seed: int, article: Article, board: Image.Image, piece: Image.Image) 
 
 
 def _subjects(seed: int, articles: Sequence[Article]) -> dict[str, str]:
-    """Which products users photographed: product id to the photo's name."""
+    """Which products customers photographed: product id to the photo's name."""
     draw = chance(seed, "photos")
     chosen: list[str] = []
     for family in dict.fromkeys(article.family.name for article in articles):

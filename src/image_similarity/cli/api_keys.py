@@ -13,7 +13,7 @@ from image_similarity.cli.terminal import write
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from image_similarity.service.guards.keys import Keys
+    from image_similarity.service.guards.api_keys import ApiKeys
 
 keys = typer.Typer(
     help="Add, list and remove the API keys of the service.",
@@ -32,9 +32,9 @@ def add(
 ) -> None:
     """Create an API key and print it, this once."""
     from image_similarity.cli import printing as show
-    from image_similarity.service.guards.keys import Allowed
+    from image_similarity.service.guards.api_keys import KeyScope
 
-    shown = _keys(workspace).add(name, Allowed(scope.value), days)
+    shown = _keys(workspace).add(name, KeyScope(scope.value), days)
     write(shown + "\n")
     show.say(f"This is the only time that the key is shown. Send it as 'Authorization: Bearer KEY'. Scope: {scope}.")
 
@@ -46,7 +46,7 @@ def list_keys(
 ) -> None:
     """List API keys: name, scope, expiry."""
     from image_similarity.cli import printing as show
-    from image_similarity.service.guards.keys import utc_now
+    from image_similarity.service.guards.api_keys import utc_now
 
     now = utc_now()
     rows = [
@@ -78,11 +78,11 @@ def remove(
     show.say(f"{name} is removed")
 
 
-def _keys(root: Path) -> Keys:
-    from image_similarity.service.guards.keys import FILE, Keys
+def _keys(root: Path) -> ApiKeys:
+    from image_similarity.service.guards.api_keys import FILE, ApiKeys
     from image_similarity.settings import Settings
 
-    return Keys(Settings.from_environment(None, root=root).root / FILE)
+    return ApiKeys(Settings.from_environment(None, root=root).root / FILE)
 
 
 def _date(date: datetime | None) -> str | None:

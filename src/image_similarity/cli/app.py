@@ -87,7 +87,7 @@ def with_only(asked: Sequence[str]) -> typer.Typer:
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder for the sample shop and the page.")] = Path("demo"),
 ) -> None:
-    """Draw a sample shop, fit it, search it with users' photos and write a page with the results."""
+    """Draw a sample shop, fit it, search it with customers' photos and write a page with the results."""
     from image_similarity.cli import printing as show
     from image_similarity_demo import run_demo
 
@@ -95,7 +95,7 @@ def demo(
         result = run_demo(folder, bars)
     show.show_answer(result.similar, o.Format.table)
     show.show_answer(result.search, o.Format.table)
-    show.say(f"{result.found} of {result.asked} users' photos find their product first.")
+    show.say(f"{result.found} of {result.asked} customers' photos find their product first.")
     show.say(f"See the pictures: {result.page}")
 
 
@@ -104,13 +104,13 @@ def sample(
     folder: Annotated[Path, typer.Argument(help="New folder to draw into.")],
     seed: Annotated[int, typer.Option(help="Random seed of the shop.")] = 2019,
 ) -> None:
-    """Draw a sample shop: products, pictures, users' photos and the right answers."""
+    """Draw a sample shop: products, pictures, customers' photos and the right answers."""
     from image_similarity.cli import printing as show
     from image_similarity_demo import draw_sample
 
     with Bars() as bars:
         drawn = draw_sample(folder, seed=seed, progress=bars)
-    show.say(f"{folder}: {drawn.products} products, {drawn.images} images, {drawn.photos} users' photos")
+    show.say(f"{folder}: {drawn.products} products, {drawn.images} images, {drawn.photos} customers' photos")
 
 
 @app.command()

@@ -15,9 +15,9 @@ from image_similarity.errors import BELOW_BAR, SOME_FAILED, UsageError
 from image_similarity.models.choice import IN_USE, ModelChoice
 
 if TYPE_CHECKING:
-    from image_similarity.quality.adaptation.validation import Estimate
     from image_similarity.quality.evaluation.report import Evaluation
     from image_similarity.quality.evaluation.results import Result
+    from image_similarity.util.statistics import Estimate
 
 SHOWN_FAILURES = 20
 

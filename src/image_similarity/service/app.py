@@ -14,15 +14,15 @@ from image_similarity import __version__
 from image_similarity.service import metrics
 from image_similarity.service.app_state import AppState
 from image_similarity.service.guards.access import AccessLog
+from image_similarity.service.guards.api_keys import FILE, ApiKeys
 from image_similarity.service.guards.headers import SecurityHeaders
 from image_similarity.service.guards.hosts import HostGuard
-from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.service.guards.limits import BodyLimit, RateLimiter
 from image_similarity.service.guards.load_shedding import LoadShedding
 from image_similarity.service.openapi import problems
 from image_similarity.service.problem_handlers import HANDLERS, unexpected
 from image_similarity.service.routes import about, feedback, images, jobs, products, search
-from image_similarity.service.routes.import_worker import Importer
+from image_similarity.service.routes.import_worker import ImportWorker
 from image_similarity.service.routes.page_files import page_routes
 from image_similarity.types import Progress, no_progress
 
@@ -56,12 +56,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = state or AppState(options, settings, progress)
-        app.state.importer = Importer(app.state.service)
-        app.state.importer.start()
+        app.state.import_worker = ImportWorker(app.state.service)
+        app.state.import_worker.start()
         try:
             yield
         finally:
-            await app.state.importer.stop()
+            await app.state.import_worker.stop()
             if state is None:
                 app.state.service.close()
 
@@ -84,7 +84,7 @@ def create_app(
     app.include_router(metrics.router, responses=ANYWHERE)
     app.include_router(about.health)
     app.state.metrics = measured
-    app.state.keys = Keys(settings.root / FILE) if options.wants_keys else None
+    app.state.keys = ApiKeys(settings.root / FILE) if options.wants_keys else None
     rate = options.rate or UNLIMITED
     app.state.limiter = RateLimiter(rate, burst=max(1, int(rate * BURST)))
     app.middleware_stack = app.build_middleware_stack()  # now: a host that is none is said before anybody is served

@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from image_similarity.service.app_state import AppState
 from image_similarity.service.guards.access import name_key
-from image_similarity.service.guards.keys import Allowed, Keys
+from image_similarity.service.guards.api_keys import ApiKeys, KeyScope
 from image_similarity.service.guards.limits import client_of
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ async def app_state(request: Request) -> AppState:
 State = Annotated[AppState, Depends(app_state)]
 
 
-def _may(scope: Allowed) -> Callable[..., Awaitable[None]]:
+def _may(scope: KeyScope) -> Callable[..., Awaitable[None]]:
     async def check(request: Request, credentials: Credentials = None) -> None:
-        keys, limiter = cast("Keys | None", request.app.state.keys), cast("RateLimiter", request.app.state.limiter)
+        keys, limiter = cast("ApiKeys | None", request.app.state.keys), cast("RateLimiter", request.app.state.limiter)
         who = client_of(request.scope)
         if keys is not None:
             key = keys.find(credentials.credentials) if credentials is not None else None
@@ -51,4 +51,4 @@ def _may(scope: Allowed) -> Callable[..., Awaitable[None]]:
     return check
 
 
-may_read, may_write, may_admin = (Depends(_may(scope)) for scope in (Allowed.read, Allowed.write, Allowed.admin))
+may_read, may_write, may_admin = (Depends(_may(scope)) for scope in (KeyScope.read, KeyScope.write, KeyScope.admin))

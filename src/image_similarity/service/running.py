@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import UsageError
 from image_similarity.service.app import create_app
 from image_similarity.service.app_state import AppState
+from image_similarity.service.guards.api_keys import FILE, ApiKeys
 from image_similarity.service.guards.decoding import close_all
-from image_similarity.service.guards.keys import FILE, Keys
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.memory import give_back_at_once
 
@@ -134,7 +134,7 @@ def check_keys(options: ServiceOptions, settings: Settings) -> None:
     Raises:
         UsageError: there are none.
     """
-    if options.wants_keys and not Keys(settings.root / FILE).all():
+    if options.wants_keys and not ApiKeys(settings.root / FILE).all():
         raise UsageError(
             f"the service at {options.host} asks for API keys and there are none: make one with "
             "`image-similarity keys add NAME`, or let everybody in with `insecure`"

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from image_similarity.errors import AdaptationError
 from image_similarity.models.projection import Projection
 from image_similarity.quality.adaptation.groups import grouped, joined, sample, with_several
-from image_similarity.quality.adaptation.validation import Estimate, Hits, estimates, folds, leave_one_out
+from image_similarity.quality.adaptation.validation import Hits, estimates, leave_one_out
 from image_similarity.quality.adaptation.validation import joined as all_hits
 from image_similarity.quality.adaptation.whitening import components, telling, whitening, within
 from image_similarity.types import no_progress
 from image_similarity.util.plain_values import Record, fields_of
+from image_similarity.util.statistics import Bootstrap, Estimate, folds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,7 +115,7 @@ def learn(
     random = np.random.default_rng(options.seed)
     some = sample(groups, options.validation_rows, random)
     before, after = _validated(_rows(vectors, some), _renumbered(groups[some]), options, progress)
-    shares = estimates(before, after, options.resamples, random)
+    shares = estimates(before, after, Bootstrap(options.resamples, options.seed))
     rows = sample(groups, options.most_rows, random)
     choice = _chosen(_rows(vectors, some), _renumbered(groups[some]), options)
     mean, matrix = _Fitter(_rows(vectors, rows), _renumbered(groups[rows]), choice.dimension)(choice)

@@ -8,25 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from image_similarity.util.plain_values import Record
+from image_similarity.util.statistics import Bootstrap, Estimate, interval_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from image_similarity.quality.adaptation.groups import Groups
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 BLOCK = 1024  # rows that are compared at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate(Record):
-    """A figure with its bootstrap 95% interval over products."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +29,6 @@ class Hits:
     def share(self) -> float:
         """R@1 over all rows that asked."""
         return float(self.right.sum() / max(self.asked.sum(), 1))
-
-
-def folds(
-    groups: Groups, count: int, random: np.random.Generator
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows to learn from and rows to ask among, ``count`` times. No group has rows in both; each is asked once."""
-    shuffled = random.permutation(int(groups.max()) + 1)
-    for part in np.array_split(shuffled, count):
-        asked = np.isin(groups, part)
-        yield np.flatnonzero(~asked), np.flatnonzero(asked)
 
 
 def leave_one_out(vectors: Floats, groups: Groups) -> Hits:
@@ -76,15 +55,9 @@ def joined(parts: list[Hits]) -> Hits:
     return Hits(np.concatenate([part.right for part in parts]), np.concatenate([part.asked for part in parts]))
 
 
-def estimates(before: Hits, after: Hits, resamples: int, random: np.random.Generator) -> tuple[Estimate, ...]:
-    """R@1 before, after, and the paired difference, each with its interval: percentiles of resampled groups.
-
-    The groups are drawn with replacement (Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13).
-    """
-    count = len(before.asked)
-    drawn = random.multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
-    asked = drawn @ before.asked
-    shares = [drawn @ hits.right / asked for hits in (before, after)]
-    values = [before.share, after.share]
-    columns = [*zip(values, shares, strict=True), (values[1] - values[0], shares[1] - shares[0])]
-    return tuple(Estimate(value, *map(float, np.quantile(drawn, (0.025, 0.975)))) for value, drawn in columns)
+def estimates(before: Hits, after: Hits, bootstrap: Bootstrap) -> tuple[Estimate, ...]:
+    """R@1 before, after, and the paired difference, each with its interval over groups."""
+    columns = [before.right, after.right, after.right - before.right]
+    ends = interval_ends(np.column_stack(columns), before.asked, bootstrap)
+    values = [before.share, after.share, after.share - before.share]
+    return tuple(Estimate(value, float(low), float(high)) for value, low, high in zip(values, *ends, strict=True))

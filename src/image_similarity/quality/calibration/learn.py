@@ -9,12 +9,12 @@ import numpy as np
 
 from image_similarity.errors import CalibrationError
 from image_similarity.quality.adaptation.groups import grouped
-from image_similarity.quality.adaptation.validation import folds
 from image_similarity.quality.calibration.measures import Kept, calibration_error, kept_at, log_loss
 from image_similarity.search.calibration.curves import KINDS
 from image_similarity.search.calibration.probabilities import Calibration, Surety
 from image_similarity.search.calibration.questions import FEATURES, features, joined
 from image_similarity.util.plain_values import Record, fields_of
+from image_similarity.util.statistics import folds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,11 +15,11 @@ from image_similarity.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from image_similarity.quality.adaptation.validation import Estimate
     from image_similarity.quality.evaluation.report import Evaluation
     from image_similarity.quality.evaluation.results import Result
     from image_similarity.quality.evaluation.worst import Miss
     from image_similarity.search.answer import Shown
+    from image_similarity.util.statistics import Estimate
 
 COMPARED = "r_at_1"  # what is plotted and set against the first model
 MOST_FAILURES = 50

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.quality.adaptation.validation import Estimate
-from image_similarity.quality.evaluation.intervals import STANDARD, Bootstrap, intervals
 from image_similarity.quality.evaluation.metrics import METRICS
 from image_similarity.util.plain_values import Record
+from image_similarity.util.statistics import STANDARD, Bootstrap, Estimate, intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,12 +15,12 @@ from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.guards.fetching import FetchError, NobodyError
 from image_similarity.service.routes.picture_source import picture_bytes
-from image_similarity.service.routes.upsert import Wanted, put_once
-from image_similarity.service.storage.bulk_imports import Imports, JobState, Outcome
+from image_similarity.service.routes.upsert import UpsertRequest, upsert
+from image_similarity.service.storage.bulk_imports import BulkImports, Outcome
 
 if TYPE_CHECKING:
     from image_similarity.service.app_state import AppState
-    from image_similarity.service.storage.bulk_imports import Todo
+    from image_similarity.service.storage.bulk_imports import PendingProduct
 
 CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
 AT_A_TIME = 8  # products whose pictures are fetched together
@@ -29,7 +29,7 @@ IMPORTS = "carrying out imports"
 LOG = logging.getLogger(__name__)
 
 
-class Importer:
+class ImportWorker:
     """A task of the event loop. Start it there; it begins with what a former process left."""
 
     def __init__(self, state: AppState) -> None:
@@ -58,7 +58,7 @@ class Importer:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                for job_id in await self._state.store.read(lambda database: Imports(database).unfinished()):
+                for job_id in await self._state.store.read(lambda database: BulkImports(database).unfinished()):
                     await self._finish(job_id)
                 self._state.health.well(IMPORTS)
             except Exception as error:  # whatever it is: the imports after it are carried out
@@ -71,18 +71,18 @@ class Importer:
             await self._carry_out(job_id)
         except Exception as error:  # of this import: the next one may go well
             LOG.exception("the import %s cannot go on", job_id)
-            await self._mark(job_id, "failed", _public(error))
+            await self._set_state(job_id, "failed", _public(error))
 
     async def _carry_out(self, job_id: str) -> None:
-        await self._mark(job_id, "running")
-        while todo := await self._state.store.read(lambda database: Imports(database).todo(job_id, AT_A_TIME)):
+        await self._set_state(job_id, "running")
+        while todo := await self._state.store.read(lambda database: BulkImports(database).todo(job_id, AT_A_TIME)):
             await asyncio.gather(*(self._put(job_id, each) for each in todo))
-        await self._mark(job_id, "done")
+        await self._set_state(job_id, "done")
 
-    async def _mark(self, job_id: str, state: JobState, reason: str = "") -> None:
-        await self._state.store.write(lambda database: Imports(database).mark(job_id, state, reason))
+    async def _set_state(self, job_id: str, state: schemas.JobState, reason: str = "") -> None:
+        await self._state.store.write(lambda database: BulkImports(database).set_state(job_id, state, reason))
 
-    async def _put(self, job_id: str, todo: Todo) -> None:
+    async def _put(self, job_id: str, todo: PendingProduct) -> None:
         product, failures, files = todo.product, list[schemas.JobFailure](), list[Picture]()
         for number, image in enumerate(product.images or ()):
             try:
@@ -98,7 +98,7 @@ class Importer:
         if put:
             change = schemas.ProductChange(**product.model_dump(exclude={"product_id", "images"}))
             try:
-                done = await put_once(self._state, Wanted(product.product_id, change, files or None))
+                done = await upsert(self._state, UpsertRequest(product.product_id, change, files or None))
                 repaired = done.repaired
             except BusyError:
                 await asyncio.sleep(PAUSE)
@@ -107,7 +107,7 @@ class Importer:
                 failures.append(_failure(product, "", error))
                 put = False
         outcome = Outcome(put, failures, repaired)
-        await self._state.store.write(lambda database: Imports(database).settle(job_id, todo, outcome))
+        await self._state.store.write(lambda database: BulkImports(database).settle(job_id, todo, outcome))
 
     async def _picture(self, image: schemas.Image) -> Picture:
         """A picture's bytes; not asked for where nobody reaches its host at present."""

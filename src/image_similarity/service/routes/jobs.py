@@ -20,8 +20,8 @@ from image_similarity.service.bodies import FORM, JSON, Body
 from image_similarity.service.dependencies import State, may_read, may_write
 from image_similarity.service.errors import UnusableError
 from image_similarity.service.openapi import problems
-from image_similarity.service.routes.import_worker import Importer
-from image_similarity.service.storage.bulk_imports import Imports, NewImport
+from image_similarity.service.routes.import_worker import ImportWorker
+from image_similarity.service.storage.bulk_imports import BulkImports, NewImport
 from image_similarity.settings import TableLimits
 from image_similarity.types import Told
 
@@ -36,9 +36,9 @@ ADDRESSES_ONLY = "only pictures with an http or https address can be imported"
 BODY = Body({JSON: schemas.JobRequest, FORM: schemas.TableForm}, parts=1_000_000)
 
 
-async def import_worker(request: Request) -> Importer:
+async def import_worker(request: Request) -> ImportWorker:
     """What carries bulk imports out."""
-    return cast("Importer", request.app.state.importer)
+    return cast("ImportWorker", request.app.state.import_worker)
 
 
 @router.post(
@@ -52,16 +52,15 @@ async def import_worker(request: Request) -> Importer:
 async def add(
     response: Response,
     state: State,
-    worker: Annotated[Importer, Depends(import_worker)],
+    worker: Annotated[ImportWorker, Depends(import_worker)],
     body: Annotated[schemas.JobRequest | schemas.TableForm, Depends(BODY.read)],
 ) -> schemas.Job:
     """Answered once it is safe on the disk; carried out after that, also if the service is killed meanwhile."""
     if isinstance(body, schemas.JobRequest):
         new = await asyncio.to_thread(NewImport.of, body.sound, body.refused)
     else:
-        table = await asyncio.to_thread(_read_table, body.file, state.settings)
-        new = await asyncio.to_thread(NewImport.of, *table)
-    job = await state.store.write(lambda database: Imports(database).add(new))
+        new = await asyncio.to_thread(_read_table, body.file, state.settings)
+    job = await state.store.write(lambda database: BulkImports(database).add(new))
     worker.look_now()
     response.headers["Location"] = f"/v1/jobs/{job.job_id}"
     return job
@@ -70,18 +69,16 @@ async def add(
 @router.get("/jobs", dependencies=[may_read], summary="All bulk imports")
 async def jobs(state: State) -> schemas.Jobs:
     """The latest first."""
-    return schemas.Jobs(jobs=await state.store.read(lambda database: Imports(database).all()))
+    return schemas.Jobs(jobs=await state.store.read(lambda database: BulkImports(database).all()))
 
 
 @router.get("/jobs/{job_id}", responses=problems(404, 422), dependencies=[may_read], summary="How a bulk import stands")
 async def job(state: State, job_id: Annotated[str, InPath(max_length=100)]) -> schemas.Job:
     """Counts, the first failures with their reasons, and what is to be known of its table."""
-    return found(await state.store.read(lambda database: Imports(database).find(job_id)), f"job {job_id!r}")
+    return found(await state.store.read(lambda database: BulkImports(database).find(job_id)), f"job {job_id!r}")
 
 
-def _read_table(
-    data: bytes, settings: Settings
-) -> tuple[list[schemas.BulkProduct], list[schemas.JobFailure], list[str]]:
+def _read_table(data: bytes, settings: Settings) -> NewImport:
     """The products of a table, each with all of its rows' pictures; the rows that cannot be used; and its notes."""
     with TemporaryDirectory(prefix="image-similarity-") as folder:
         path = Path(folder) / "table"
@@ -93,7 +90,7 @@ def _read_table(
             told.all(source.notes)
             products, failures = _products_of(source)
             told.all(source.notes)
-            return products, failures, [note.replace(str(path), "the table") for note in told.texts]
+            return NewImport.of(products, failures, [note.replace(str(path), "the table") for note in told.texts])
         except CatalogueError as error:
             raise UnusableError(str(error).replace(str(path), "the table")) from None
 

@@ -11,8 +11,9 @@ from image_similarity.service import schemas
 from image_similarity.service.bodies import FORM, JSON, Body
 from image_similarity.service.dependencies import State, may_read, may_write
 from image_similarity.service.errors import NotThereError, ReadOnlyError
+from image_similarity.service.guards.access import key_name
 from image_similarity.service.openapi import problems
-from image_similarity.service.routes.upsert import RESERVED, Key, Wanted, done_before, put_once, request_of
+from image_similarity.service.routes.upsert import RESERVED, UpsertRequest, done_before, request_of, upsert
 from image_similarity.store.records import CatalogueRecords
 
 if TYPE_CHECKING:
@@ -21,15 +22,22 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["products"])
 PAGE = 50
 NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.PutProduct, "description": "It is new."}}
-KeyHeader = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="The same request with the same key is carried out once, however often it is sent.",
-    ),
-]
+
+
+async def _idempotency_key(
+    request: Request,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=200,
+            description="The same request with the same key is carried out once, however often it is sent.",
+        ),
+    ] = None,
+) -> str | None:
+    """A request's key, with whose it is: two clients may choose the same."""
+    return None if key is None else f"{key_name(request.scope)}\n{key}"
 
 
 async def _changeable(product_id: schemas.ProductId) -> str:
@@ -40,6 +48,7 @@ async def _changeable(product_id: schemas.ProductId) -> str:
 
 
 ChangeableId = Annotated[str, Depends(_changeable)]
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 BODY = Body({JSON: schemas.ProductChange, FORM: schemas.ProductForm}, files=schemas.MOST_IMAGES)
 
 
@@ -85,19 +94,18 @@ async def product(state: State, product_id: str) -> schemas.Product:
     summary="Put a product",
 )
 async def put(
-    request: Request,
     response: Response,
     state: State,
     product_id: ChangeableId,
     body: Annotated[schemas.ProductChange | schemas.ProductForm, Depends(BODY.read)],
-    key: KeyHeader = None,
+    key: IdempotencyKey,
 ) -> schemas.PutProduct:
     """Its texts, and where pictures are given those in place of the ones before. Found within a second."""
-    wanted = Wanted.of(product_id, body)
-    done = await put_once(state, wanted, Key.of(request, key))
-    there = await state.store.read(lambda database: _put(database, wanted))
-    response.status_code = done.status
-    return schemas.PutProduct(**dict(there), repaired=done.repaired)
+    request = UpsertRequest.of(product_id, body)
+    result = await upsert(state, request, key)
+    product = await state.store.read(lambda database: _put(database, request))
+    response.status_code = result.status
+    return schemas.PutProduct(**dict(product), repaired=result.repaired)
 
 
 @router.delete(
@@ -107,9 +115,9 @@ async def put(
     dependencies=[may_write],
     summary="Take a product away",
 )
-async def delete(request: Request, state: State, product_id: ChangeableId, key: KeyHeader = None) -> None:
+async def delete(state: State, product_id: ChangeableId, key: IdempotencyKey) -> None:
     """It is not found any longer, within a second."""
-    once = request_of(Key.of(request, key), "DELETE", product_id, b"")
+    once = request_of(key, "DELETE", product_id, b"")
 
     def removed(database: Database) -> bool:
         if done_before(database, once) is not None:
@@ -140,12 +148,12 @@ def _there(database: Database, product_id: str) -> schemas.Product:
     return product_of(records, product_id)
 
 
-def _put(database: Database, wanted: Wanted) -> schemas.Product:
+def _put(database: Database, request: UpsertRequest) -> schemas.Product:
     """What was put; as it was asked for, where it has been taken away since."""
     try:
-        return _there(database, wanted.product_id)
+        return _there(database, request.product_id)
     except NotThereError:
-        product = wanted.product
+        product = request.product
         attributes = dict(product.attributes)
         return schemas.Product(
             product_id=product.product_id,

@@ -12,15 +12,12 @@ from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, put_pr
 from image_similarity.images.spooled_file import Picture, digest_of
 from image_similarity.service import schemas
 from image_similarity.service.errors import ConflictError, UnusableError
-from image_similarity.service.guards.access import key_name
 from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.store.idempotency import Answered, ClashError, Requests
 from image_similarity.types import Product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from fastapi import Request
 
     from image_similarity.service.answering.served_models import Lineup
     from image_similarity.service.app_state import AppState
@@ -30,7 +27,7 @@ RESERVED = "/similar"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class UpsertRequest:
     """A product as it is to be.
 
     ``files``: the bytes of its pictures, where they came with the request; those that ``change`` names are fetched when
@@ -60,27 +57,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A request's idempotency key, and whose it is: two clients may choose the same."""
-
-    text: str
-    owner: str = ""
-
-    @classmethod
-    def of(cls, request: Request, text: str | None) -> Self | None:
-        """That of a request, where it gives one."""
-        return None if text is None else cls(text, key_name(request.scope))
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
+class UpsertResult:
     """A product was put: ``status`` is 201 where it is new, else 200; so many of its pictures were ``repaired``."""
 
     status: int
     repaired: int = 0
 
 
-async def put_once(state: AppState, wanted: Wanted, key: Key | None = None) -> Done:
+async def upsert(state: AppState, request: UpsertRequest, key: str | None = None) -> UpsertResult:
     """Put a product, once for each key.
 
     Raises:
@@ -89,19 +73,19 @@ async def put_once(state: AppState, wanted: Wanted, key: Key | None = None) -> D
         UnusableError: the id is one that no address leads to.
         UsageError, StoreError, OutputError: as :func:`~image_similarity.fitting.upsert.put_product`.
     """
-    if wanted.product_id.endswith(RESERVED):
+    if request.product_id.endswith(RESERVED):
         raise UnusableError(f"an id cannot end in {RESERVED}: its address is that of a product's similar ones")
-    once = request_of(key, "PUT", wanted.product_id, wanted.content())
+    once = request_of(key, "PUT", request.product_id, request.content())
     before = await state.store.read(lambda database: done_before(database, once))
     if before is not None:
-        return Done(before.status, before.repaired)
-    done, files = None, wanted.files
-    if files is None and wanted.change.images is not None:
-        files = [await picture_bytes(state, each) for each in wanted.change.images]
+        return UpsertResult(before.status, before.repaired)
+    done, files = None, request.files
+    if files is None and request.change.images is not None:
+        files = [await picture_bytes(state, each) for each in request.change.images]
     while done is None:
         lineup = state.lineup
         pictures = None if files is None else [await _embedded(state, lineup, data) for data in files]
-        done = await state.store.write(partial(_put, state, lineup, wanted, pictures, once))
+        done = await state.store.write(partial(_put, state, lineup, request, pictures, once))
     state.upkeep.look_now()
     return done
 
@@ -109,21 +93,21 @@ async def put_once(state: AppState, wanted: Wanted, key: Key | None = None) -> D
 def _put(
     state: AppState,
     lineup: Lineup,
-    wanted: Wanted,
+    request: UpsertRequest,
     pictures: Sequence[EmbeddedPicture] | None,
     once: Answered | None,
     database: Database,
-) -> Done | None:
+) -> UpsertResult | None:
     """None where other models answer by now, whose features are to be put too."""
     there = done_before(database, once)  # sent twice at once
     if there is not None:
-        return Done(there.status, there.repaired)
+        return UpsertResult(there.status, there.repaired)
     if lineup is not state.lineup:
         return None
     repaired = len({digest_of(each.picture.data) for each in pictures or () if each.picture.repaired})
     once = None if once is None else replace(once, repaired=repaired)
-    new = put_product(database, state.settings, wanted.product, pictures, lineup.views, once)
-    return Done(201 if new else 200, repaired)
+    new = put_product(database, state.settings, request.product, pictures, lineup.views, once)
+    return UpsertResult(201 if new else 200, repaired)
 
 
 async def _embedded(state: AppState, lineup: Lineup, data: Picture) -> EmbeddedPicture:
@@ -132,12 +116,12 @@ async def _embedded(state: AppState, lineup: Lineup, data: Picture) -> EmbeddedP
     return EmbeddedPicture(picture, vectors)
 
 
-def request_of(key: Key | None, method: str, product_id: str, content: bytes) -> Answered | None:
+def request_of(key: str | None, method: str, product_id: str, content: bytes) -> Answered | None:
     """A request as it is remembered; None where it has no key."""
     if key is None:
         return None
     digest = sha256(f"{method} {product_id}\0".encode() + content).digest()
-    return Answered(f"{key.owner}\n{key.text}", digest)
+    return Answered(key, digest)
 
 
 def done_before(database: Database, once: Answered | None) -> Answered | None:

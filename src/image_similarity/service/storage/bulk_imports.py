@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from image_similarity.service import schemas
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
     from image_similarity.store.database import Database
 
-JobState = Literal["queued", "running", "done", "failed"]
 SHOWN = 100  # failures that are kept and shown
 KEPT = 100  # finished imports
 NUMBER = "(SELECT number FROM jobs WHERE job_id = ?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class PendingProduct:
     """One product of an import that has not been dealt with."""
 
     position: int
@@ -66,7 +65,7 @@ class NewImport:
         return cls(list(bodies.values()), len(failed), failures, notes)
 
 
-class Imports:
+class BulkImports:
     """The bulk imports of one dataset. Every method that writes is one transaction."""
 
     def __init__(self, database: Database) -> None:
@@ -107,14 +106,14 @@ class Imports:
         with self._database.reading() as connection:
             return [job_id for (job_id,) in connection.execute(query, (self._label,))]
 
-    def todo(self, job_id: str, number: int) -> list[Todo]:
+    def todo(self, job_id: str, number: int) -> list[PendingProduct]:
         """Some products that are to be put next."""
         query = f"SELECT position, body FROM job_products WHERE job = {NUMBER} ORDER BY position LIMIT ?"
         with self._database.reading() as connection:
             rows = connection.execute(query, (job_id, number)).fetchall()
-        return [Todo(position, schemas.BulkProduct.model_validate_json(body)) for position, body in rows]
+        return [PendingProduct(position, schemas.BulkProduct.model_validate_json(body)) for position, body in rows]
 
-    def settle(self, job_id: str, todo: Todo, outcome: Outcome) -> None:
+    def settle(self, job_id: str, todo: PendingProduct, outcome: Outcome) -> None:
         """Say what became of a product."""
         with self._database.writing() as connection:
             gone = connection.execute(
@@ -128,7 +127,7 @@ class Imports:
             )
             self._add_failures(connection, job_id, outcome.failures)
 
-    def mark(self, job_id: str, state: JobState, reason: str = "") -> None:
+    def set_state(self, job_id: str, state: schemas.JobState, reason: str = "") -> None:
         """Say how an import stands. What one that is finished has not put is forgotten."""
         finished = _now() if state in ("done", "failed") else None
         with self._database.writing() as connection:

@@ -36,25 +36,25 @@ LONGEST_LIFE = 36_500
 WAIT = 30.0  # seconds until another process has changed them
 
 
-class Allowed(StrEnum):
+class KeyScope(StrEnum):
     """What a key is for. Each includes the ones before it."""
 
     read = "read"
     write = "write"
     admin = "admin"
 
-    def includes(self, other: Allowed) -> bool:
+    def includes(self, other: KeyScope) -> bool:
         """Whether whoever may do this may do the other."""
-        order = list(Allowed)
+        order = list(KeyScope)
         return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ApiKey:
     """What is kept of a key. Dates are UTC."""
 
     name: str
-    scope: Allowed
+    scope: KeyScope
     created: datetime
     expires: datetime | None
     sha256: str
@@ -69,16 +69,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Keys:
+class ApiKeys:
     """The keys of a workspace, in ``keys.json``. ``now`` is a clock."""
 
     def __init__(self, path: Path, now: Callable[[], datetime] = utc_now) -> None:
         self.path = path
         self._now = now
         self._seen: tuple[int, int, int] | None = None
-        self._read: tuple[Key, ...] = ()
+        self._read: tuple[ApiKey, ...] = ()
 
-    def all(self) -> tuple[Key, ...]:
+    def all(self) -> tuple[ApiKey, ...]:
         """Every key, in the order in which they were added; none where there is no file.
 
         Raises:
@@ -99,7 +99,7 @@ class Keys:
             ) from error
         return self._read
 
-    def find(self, shown: str) -> Key | None:
+    def find(self, shown: str) -> ApiKey | None:
         """The key that somebody shows, if there is such a one and its time is not over.
 
         Every key's hash is compared, and each in constant time: how long it takes says nothing about the keys.
@@ -111,13 +111,13 @@ class Keys:
         if len(shown) > LONGEST_KEY:
             return None
         digest = sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
-        found: Key | None = None
+        found: ApiKey | None = None
         for key in keys:
             if hmac.compare_digest(key.sha256, digest):
                 found = key
         return None if found is None or found.expired(self._now()) else found
 
-    def add(self, name: str, scope: Allowed, days: int | None = None) -> str:
+    def add(self, name: str, scope: KeyScope, days: int | None = None) -> str:
         """Make a key that lasts for ``days`` or for good. Returns it: this is the only time that anybody sees it.
 
         Raises:
@@ -136,7 +136,7 @@ class Keys:
             keys = self.all()
             if any(key.name == name for key in keys):
                 raise UsageError(f"there is a key {name!r} already; remove it first, or choose another name")
-            self._write([*keys, Key(name, scope, now, expires, sha256(shown.encode()).hexdigest())])
+            self._write([*keys, ApiKey(name, scope, now, expires, sha256(shown.encode()).hexdigest())])
         return shown
 
     def remove(self, name: str) -> None:
@@ -158,7 +158,7 @@ class Keys:
         """Let one process at a time change the keys: else one that adds could put back what another removes."""
         return locked(self.path.with_suffix(".lock"), WAIT, f"another process is changing {self.path}: try again")
 
-    def _write(self, keys: Iterable[Key]) -> None:
+    def _write(self, keys: Iterable[ApiKey]) -> None:
         content = {"version": VERSION, "keys": plain(keys)}
         with (
             replacing(self.path) as temporary,
@@ -168,7 +168,7 @@ class Keys:
             json.dump(content, file, indent=1)
 
 
-def _parse(content: bytes) -> Iterable[Key]:
+def _parse(content: bytes) -> Iterable[ApiKey]:
     """The keys in a file's bytes. Raises ValueError, TypeError or KeyError where it is not such a file."""
     read = json.loads(content)
     if read["version"] != VERSION:
@@ -179,7 +179,7 @@ def _parse(content: bytes) -> Iterable[Key]:
             raise ValueError("not a key")
         names.add(row["name"])
         expires = None if row["expires"] is None else _date(row["expires"])
-        yield Key(row["name"], Allowed(row["scope"]), _date(row["created"]), expires, row["sha256"])
+        yield ApiKey(row["name"], KeyScope(row["scope"]), _date(row["created"]), expires, row["sha256"])
 
 
 def _date(text: str) -> datetime:
