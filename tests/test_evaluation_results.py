@@ -8,10 +8,11 @@ import pytest
 from image_similarity.errors import UsageError
 from image_similarity.quality.evaluation.bars import Bar, missed, parse_bar
 from image_similarity.quality.evaluation.metrics import METRICS
-from image_similarity.quality.evaluation.photos import photo_seed, spread
+from image_similarity.quality.evaluation.photos import photo_seed
 from image_similarity.quality.evaluation.protocols import Outcome
 from image_similarity.quality.evaluation.results import Result, side_by_side, worst
 from image_similarity.quality.evaluation.sides import label
+from image_similarity.util.sampling import spread_over_products
 from image_similarity.util.statistics import Estimate, intervals
 
 
@@ -86,12 +87,12 @@ def test_a_sample_is_spread_over_products_and_repeats() -> None:
     starts = np.array([0, 1, 4, 9, 10])
     owners = np.repeat(np.arange(4), np.diff(starts))
     for seed in range(5):
-        assert sorted(owners[spread(starts, 4, seed)].tolist()) == [0, 1, 2, 3]
-        assert sorted(spread(starts, 99, seed)) == list(range(10))
-        six = spread(starts, 6, seed)
+        assert sorted(owners[spread_over_products(starts, 4, seed)].tolist()) == [0, 1, 2, 3]
+        assert sorted(spread_over_products(starts, 99, seed)) == list(range(10))
+        six = spread_over_products(starts, 6, seed)
         assert np.bincount(owners[six]).tolist() == [1, 2, 2, 1]
-        assert spread(starts, 6, seed) == six
-    assert spread(starts, 6, 0) != spread(starts, 6, 1)
+        assert spread_over_products(starts, 6, seed) == six
+    assert spread_over_products(starts, 6, 0) != spread_over_products(starts, 6, 1)
     assert photo_seed(1, "a") == photo_seed(1, "a") != photo_seed(2, "a")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+from image_similarity.util.sampling import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,7 @@ def sample(source: Iterable[CatalogueImage]) -> Sample:
     products = _products(source)
     total = sum(len(images) for images in products)
     if total < SMALL:
-        everything = _one_of_each_in_turn(products)
+        everything = in_turn(products)
         return Sample(everything, everything, held_out=False)
     wanted = min(CHECKED, total - min(CALIBRATION, total // 2))
     check: list[CatalogueImage] = []
@@ -45,7 +46,7 @@ def sample(source: Iterable[CatalogueImage]) -> Sample:
             check += images
         else:
             rest.append(images)
-    return Sample(_one_of_each_in_turn(rest)[:CALIBRATION], check, held_out=True)
+    return Sample(in_turn(rest)[:CALIBRATION], check, held_out=True)
 
 
 def _products(source: Iterable[CatalogueImage]) -> list[list[CatalogueImage]]:
@@ -64,10 +65,6 @@ def _products(source: Iterable[CatalogueImage]) -> list[list[CatalogueImage]]:
             kept = {each: kept[each] for each in sorted(kept)[:PRODUCTS]}
             last = max(kept)
     return [[images[each] for each in sorted(images)] for _, images in sorted(kept.items())][:PRODUCTS]
-
-
-def _one_of_each_in_turn(products: list[list[CatalogueImage]]) -> list[CatalogueImage]:
-    return [image for turn in zip_longest(*products) for image in turn if image is not None]
 
 
 def _digest(name: str) -> str:

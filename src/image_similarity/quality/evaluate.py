@@ -17,7 +17,6 @@ from image_similarity.quality.evaluation.photos import (
     failed,
     readable,
     simulate,
-    spread,
     squares_of,
 )
 from image_similarity.quality.evaluation.protocols import ask
@@ -30,6 +29,7 @@ from image_similarity.store.database import Database
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.memory import let_go
+from image_similarity.util.sampling import spread_over_products
 from image_similarity.util.statistics import Bootstrap
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class _Run:
         """The images that photos are made of, and the speed is measured on."""
         starts, features = side.stored.grouping.starts, side.stored.features
         sources = []
-        for row in spread(starts, max(self.options.simulated, TIMED), self.options.seed):
+        for row in spread_over_products(starts, max(self.options.simulated, TIMED), self.options.seed):
             image = self.shower.records.image(features.image_ids[row])
             if image is not None:
                 place = image.file(self.shower.folder)

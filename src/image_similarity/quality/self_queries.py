@@ -19,6 +19,7 @@ from image_similarity.ranking.gallery import Question
 from image_similarity.search.calibration.questions import DEPTH, Questions
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.processors import processors
+from image_similarity.util.sampling import spread_over_products
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,13 +149,7 @@ def sampled_rows(gallery: Gallery, pictures: int, seed: int) -> Rows:
         pictures: how many at most.
         seed: of chance.
     """
-    random = np.random.default_rng(seed)
     images = np.asarray(gallery.row_image)
     first = np.flatnonzero(np.diff(images, prepend=-1))  # of its views the image as it is comes first
-    shuffled = random.permutation(first)
-    products = np.asarray(gallery.row_product)[shuffled]
-    order = np.argsort(products, kind="stable")
-    sizes = np.bincount(products[order])
-    turn = np.empty(len(first), np.intp)
-    turn[order] = np.arange(len(first)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.sort(shuffled[np.argsort(turn, kind="stable")[:pictures]]).astype(np.intp)
+    starts = np.searchsorted(np.asarray(gallery.row_product)[first], np.arange(len(gallery.products) + 1))
+    return np.sort(first[spread_over_products(starts, pictures, seed)])

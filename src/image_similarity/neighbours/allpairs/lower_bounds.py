@@ -8,6 +8,7 @@ import numpy as np
 
 from image_similarity.neighbours.allpairs.tiles import SIDE
 from image_similarity.util.memory import let_go
+from image_similarity.util.sampling import some_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -33,7 +34,7 @@ def floors_of(vectors: NDArray[np.float16], k: int, tiles: Tiles, pool: Executor
         pool: for the work, tile by tile.
     """
     count = min(len(vectors), SAMPLE_TILES * SIDE)
-    sample = np.sort(np.random.default_rng(SEED).choice(len(vectors), count, replace=False))
+    sample = some_of(np.arange(len(vectors)), count, SEED)
     columns = [_taken(vectors, part) for part in np.array_split(sample, -(-count // SIDE))]
     place = place_of(k * count / len(vectors))
 

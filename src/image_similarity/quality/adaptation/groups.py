@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_similarity.errors import UsageError
+from image_similarity.util.sampling import whole_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,11 +66,5 @@ def with_several(groups: Groups) -> Groups:
 
 
 def sample(groups: Groups, most: int, random: np.random.Generator) -> NDArray[np.intp]:
-    """At most about ``most`` rows: whole groups by chance, in the order of the rows.
-
-    Only groups with several rows: the others say nothing about what differs within one.
-    """
-    several = random.permutation(with_several(groups))
-    sizes = np.bincount(groups)[several]
-    kept = several[: max(1, int(np.searchsorted(np.cumsum(sizes), most, side="right")))]
-    return np.flatnonzero(np.isin(groups, kept))
+    """At most about ``most`` rows, in their order: those of whole groups of several, by chance."""
+    return np.flatnonzero(np.isin(groups, whole_groups(np.bincount(groups), most, random)))

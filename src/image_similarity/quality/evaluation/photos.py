@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -54,21 +53,6 @@ class Photos:
     rows: list[int] = field(default_factory=list)
     """The row that a simulated photo was made of; of no meaning for a real one."""
     failures: list[Failure] = field(default_factory=list)
-
-
-def spread(starts: NDArray[np.integer], count: int, seed: int) -> list[int]:
-    """A seeded sample of rows, spread over products: one image of each, then a second, and so on.
-
-    Args:
-        starts: ``(products + 1,)``, the first row of each product.
-        count: how many rows at most.
-        seed: another one gives another sample.
-    """
-    random = np.random.default_rng(seed)
-    products = random.choice(len(starts) - 1, min(count, len(starts) - 1), replace=False)
-    shuffled = (random.permutation(np.arange(starts[each], starts[each + 1])).tolist() for each in products)
-    rows = [row for turn in zip_longest(*shuffled) for row in turn if row is not None]
-    return rows[:count]
 
 
 def simulate(sources: Sequence[Source], seed: int, folder: Path, max_pixels: int, progress: Progress) -> Photos:
