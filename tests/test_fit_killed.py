@@ -112,7 +112,7 @@ def test_killed_while_the_tables_are_made_and_in_the_middle_of_a_batch(
 
 def test_killed_while_the_recommendations_are_written(catalogue: Path, unbroken: Outcome, tmp_path: Path) -> None:
     for moment in (
-        Moment(STORE, "switch"),
+        Moment(STORE, "activate_seen"),
         Moment("image_similarity.store.recommendations:_RowWriter", "flush"),
         Moment("os", "fsync"),
         Moment("pathlib:Path", "replace", 2),
