@@ -11,7 +11,7 @@ from image_similarity.errors import NotFittedError
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse
 from image_similarity.fitting.precision_check import with_int8
 from image_similarity.fitting.recommend import prepared, recall_of, recommendations
-from image_similarity.fitting.upsert import remove_unnamed
+from image_similarity.fitting.upsert import delete_orphan_files
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
 from image_similarity.models.table import DEFAULT_CHOICE, base_spec, load_model, parts_of
@@ -144,7 +144,7 @@ def _fit(
         limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
     )
     run.run(source)
-    remove_unnamed(database, settings)
+    delete_orphan_files(database, settings)
     for folder in (folders.models, folders.trained_models):
         remove_leftovers(folder)
     if not run.counts.done + run.counts.known:
