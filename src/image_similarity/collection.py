@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
-from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, put_product, remove_product
+from image_similarity.fitting.upsert import EmbeddedPicture, delete_product, new_picture, upsert_product
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.models.resolve import resolve
 from image_similarity.models.unit_vectors import NOTHING, each_row, is_usable, mean_vector
@@ -275,7 +275,7 @@ class Collection:
         views = self.state.views
         pictures = None if images is None else [self._embedded(image, views) for image in images]
         with self._opened() as database:
-            new = put_product(database, self.settings, product, pictures, views)
+            new = upsert_product(database, self.settings, product, pictures, views)
         self.refresh()
         return new
 
@@ -286,7 +286,7 @@ class Collection:
             StoreError: it cannot be written.
         """
         with self._opened() as database:
-            removed = remove_product(database, self.settings, product_id)
+            removed = delete_product(database, self.settings, product_id)
         self.refresh()
         return removed
 

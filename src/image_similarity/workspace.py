@@ -119,14 +119,14 @@ class Workspace:
             changes: single options by their names: ``model="VGG"``, ``number=5``, ``data_augmentation=1``.
         """
         from image_similarity.catalogue.read_catalogue import ReadCatalogue
-        from image_similarity.fitting.fit import alone, fit
+        from image_similarity.fitting.fit import fit
         from image_similarity.models.resolve import named as model_named
 
         options, named = made(FitOptions, options, changes), Dataset.named(dataset)
         model = model_named(options.choice, named, self.settings)  # before anything is read, downloaded or computed
         told = Told(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
-        with ReadCatalogue(listed, self.progress) as source, alone(named, self.settings):
+        with ReadCatalogue(listed, self.progress) as source:
             if options.download and source.has_addresses:
                 from image_similarity.fitting.extract import extract  # here: only addresses need what downloads take
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,14 +10,14 @@ from image_similarity.errors import NotFittedError
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse
 from image_similarity.fitting.precision_check import with_int8
 from image_similarity.fitting.recommend import prepared, recall_of, recommendations
-from image_similarity.fitting.upsert import remove_unnamed
+from image_similarity.fitting.upsert import delete_orphan_files
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
 from image_similarity.models.licences import warnings_of
 from image_similarity.models.resolve import resolve
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database, explained
+from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore
 from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.removal import RemovalLimit
@@ -27,7 +25,6 @@ from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_no
 from image_similarity.util.files import locked, remove_leftovers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from image_similarity.catalogue.read_catalogue import ReadCatalogue
@@ -73,8 +70,6 @@ def fit(
 ) -> FitReport:
     """Bring a dataset's features up to date with its catalogue and write its recommendations.
 
-    Hold the dataset with :func:`alone` meanwhile.
-
     Args:
         source: the catalogue, which has been read.
         dataset: whose features.
@@ -87,77 +82,58 @@ def fit(
     Raises:
         WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
         RemovalError: more products would go than may; none has.
-        StoreError, OutputError: something cannot be written; all that was stored before stays.
+        StoreError, OutputError: something cannot be written, or another fit of the dataset is at work; all that was
+            stored before stays.
         NotFittedError: not one image could be used.
     """
     told = Told(notes)
     told.all(source.notes)
     told.all(warnings_of(model, settings))
-    report = _fit(source, dataset, settings, (options, model), progress)
+    path = Folders(settings.root).database
+    busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
+    with (
+        Database(path, dataset, create=True, timeout=settings.lock_timeout) as database,
+        # Two at once would each make the dataset what its own catalogue lists.
+        locked(path.with_name(f"{dataset.label}.fit.lock"), settings.lock_timeout, busy),
+    ):
+        report = _fit(source, database, settings, (options, model), progress)
     return replace(report, notes=told.texts)
 
 
-@contextmanager
-def alone(dataset: Dataset, settings: Settings) -> Iterator[None]:
-    """Hold a dataset for one fit: two at once would each make it what its own catalogue lists.
-
-    Raises:
-        OutputError: another fit is at work.
-        StoreError: the store is out of reach.
-    """
-    store = Folders(settings.root).database
-    path = store.with_name(f"{dataset.label}.fit.lock")
-    busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(path, settings.lock_timeout, busy))
-        except (OSError, sqlite3.Error) as error:
-            raise explained(error, store) from error
-        yield
-
-
 def _fit(
-    source: ReadCatalogue,
-    dataset: Dataset,
-    settings: Settings,
-    what: tuple[FitOptions, Model],
-    progress: Progress,
+    source: ReadCatalogue, database: Database, settings: Settings, what: tuple[FitOptions, Model], progress: Progress
 ) -> FitReport:
     options, asked = what
-    views = views_for(options.data_augmentation)
+    views, dataset = views_for(options.data_augmentation), database.dataset
     folders = Folders(settings.root)
-    with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
-        check = None
-        if asked.choice.precision == "int8":
-            for part in asked.parts:
-                if part.is_network:
-                    check = with_int8(part, source, dataset, settings, (asked.choice.force_int8, progress))
-        model = resolve(asked, dataset, settings, FeatureStore(database).has_networks_of, fitting=True)
-        recipe = model.recipe  # what was to be learned first is missed now, not after hours
-        run = FeaturesRun(
-            database=database,
-            models=[ModelInUse(part.spec, partial(part.load, settings, progress)) for part in model.parts],
-            views=views,
-            folder=folders.dataset / dataset.name,
-            max_pixels=settings.max_pixels,
-            max_file_bytes=settings.max_file_bytes,
-            strict=settings.strict,
-            progress=progress,
-            limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
-        )
-        run.run(source)
-        remove_unnamed(database, settings)
-        for folder in (folders.models, folders.trained_models):
-            remove_leftovers(folder)
-        if not run.counts.done + run.counts.known:
-            raise NotFittedError(_nothing_usable(run))
-        stored = fresh_index(database, folders.index, recipe, views, progress=progress)
-        index = place_of(folders.index, dataset, recipe.key, views).folder
-        pairs = index.with_name(f"{index.name}.pairs")
-    with (
-        prepared(stored, options.aggregate, pairs, progress) as gallery,
-        Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database,
-    ):
+    check = None
+    if asked.choice.precision == "int8":
+        for part in asked.parts:
+            if part.is_network:
+                check = with_int8(part, source, dataset, settings, (asked.choice.force_int8, progress))
+    model = resolve(asked, dataset, settings, FeatureStore(database).has_networks_of, fitting=True)
+    recipe = model.recipe  # what was to be learned first is missed now, not after hours
+    run = FeaturesRun(
+        database=database,
+        models=[ModelInUse(part.spec, partial(part.load, settings, progress)) for part in model.parts],
+        views=views,
+        folder=folders.dataset / dataset.name,
+        max_pixels=settings.max_pixels,
+        max_file_bytes=settings.max_file_bytes,
+        strict=settings.strict,
+        progress=progress,
+        limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
+    )
+    run.run(source)
+    delete_orphan_files(database, settings)
+    for folder in (folders.models, folders.trained_models):
+        remove_leftovers(folder)
+    if not run.counts.done + run.counts.known:
+        raise NotFittedError(_nothing_usable(run))
+    stored = fresh_index(database, folders.index, recipe, views, progress=progress)
+    index = place_of(folders.index, dataset, recipe.key, views).folder
+    pairs = index.with_name(f"{index.name}.pairs")
+    with prepared(stored, options.aggregate, pairs, progress) as gallery:
         store = RecommendationStore(database, folders.trained_models, dataset)
         answers = recommendations(gallery, options.number, options.aggregate, progress)
         products = store.write(recipe.key, answers)

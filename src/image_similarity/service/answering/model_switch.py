@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.collection import Collection
 from image_similarity.errors import ImageSimilarityError
-from image_similarity.fitting.backfill import catch_up
+from image_similarity.fitting.backfill import backfill
 from image_similarity.models.default_model import default_model_file
 from image_similarity.models.projection import projection_digest, record_file
 from image_similarity.models.resolve import resolve
@@ -120,7 +120,7 @@ class ModelSwitch:
             stamps = (*named_at, *_learned_at(collection.model))
             collection.state.scale.bounds  # noqa: B018 (measured now, not while the first customer waits)
             collection.load()
-            self._catch_up(collection)
+            self._backfill(collection)
             served = ServedModel(collection, self._options.batch)
         except BaseException:
             collection.close()
@@ -159,14 +159,14 @@ class ModelSwitch:
     def _catch_up_at_last(self, served: ServedModel) -> None:
         try:
             self._settled()
-            self._catch_up(served.collection)
+            self._backfill(served.collection)
         except Exception:  # nobody asks for the result
             LOG.exception("products that were put while %s took over may be missing until the next fit", served.name)
 
-    def _catch_up(self, collection: Collection) -> None:
+    def _backfill(self, collection: Collection) -> None:
         specs, views = collection.model.specs, collection.state.views
         with self._database() as database:
-            added = catch_up(database, self._settings, specs, views, collection.embed_views)
+            added = backfill(database, self._settings, specs, views, collection.embed_views)
         if added:
             collection.refresh()
 
