@@ -343,5 +343,5 @@ def test_bad_requests_are_refused(workspace: Workspace, tmp_path: Path) -> None:
         workspace.evaluate("shop", model=[])
     with pytest.raises(UsageError, match="colour-shape has no weights"):
         workspace.evaluate("shop", model=[MODEL, ModelChoice(OTHER, weights_digest="0" * 32)])
-    with pytest.raises(UsageError, match="must not be negative"):
+    with pytest.raises(UsageError, match="must be 0 or more"):
         workspace.evaluate("shop", model=MODEL, options=EvaluateOptions(seed=-1))
