@@ -339,13 +339,13 @@ def prepare(root: Path) -> None:
         store.add_model(spec)
         images = [CatalogueImage(image, product, f"/shop/{image}.jpg") for image, product in names]
         records.claim(images)
-        records.forget_gone(Product(product, f"Product {product[-6:]}", "", {}) for _, product in names)
+        records.delete_unseen(Product(product, f"Product {product[-6:]}", "", {}) for _, product in names)
         for first in range(0, len(images), BATCH):
             rows = (
                 FeatureRow(images[place], "000", place.to_bytes(32, "big"), True, encode(drawn[place]))
                 for place in range(first, min(first + BATCH, len(images)))
             )
-            store.put(rows, spec.key)
+            store.add(rows, spec.key)
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def _put_recommendations(root: Path, products: int) -> None:
     with Database(Folders(root).database, dataset, create=True) as database:
         records = CatalogueRecords(database)
         records.claim([CatalogueImage(_image(each), _id(each), f"/shop/{_image(each)}") for each in range(products)])
-        records.forget_gone(Product(_id(each), f"Product {each}") for each in range(products))
+        records.delete_unseen(Product(_id(each), f"Product {each}") for each in range(products))
         RecommendationStore(database, Folders(root).trained_models, dataset).write("colour-shape", answers())
 
 
@@ -186,7 +186,7 @@ def _put_features(root: Path, products: int, model: Path) -> None:
                 )
                 for number, vector in zip(numbers, drawn, strict=True)
             )
-            store.put(rows, spec.key)
+            store.add(rows, spec.key)
 
 
 def _put_photo(path: Path) -> None:

@@ -64,9 +64,9 @@ def stock(
             digest = sha256(str(picture.content).encode()).digest()
             if store.missing([(image, digest)], KEY, views) == [True]:
                 rows = (FeatureRow(image, v, digest, False, encode(vector_of(picture.content, v))) for v in views)
-                store.put(rows, KEY)
-        store.switch()
-        records.forget_gone(Product(name, attributes=attributes) for name, attributes in (products or {}).items())
+                store.add(rows, KEY)
+        store.activate_seen()
+        records.delete_unseen(Product(name, attributes=attributes) for name, attributes in (products or {}).items())
 
 
 class CopyIndex:

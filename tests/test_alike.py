@@ -150,11 +150,11 @@ def test_one_more_alike_picture_is_as_soon_looked_up_as_the_first(tmp_path: Path
         for key in ("k1@1", "k2@1"):
             store.add_model(replace(MeanColour.spec, key=key))
         if seen_before:  # rows without features of the second model, in front of the one that has them
-            store.put((row(number, vector) for number in range(1000)), "k1@1")
-        store.put([row(5000, vector)], "k2@1")
+            store.add((row(number, vector) for number in range(1000)), "k1@1")
+        store.add([row(5000, vector)], "k2@1")
         first = steps(store, database, 5001)
         few = steps(store, database, 5002)
-        store.put((row(number, vector) for number in range(6000, 8000)), "k2@1")
+        store.add((row(number, vector) for number in range(6000, 8000)), "k2@1")
         many = steps(store, database, 5003)
     assert many <= few + 2 <= first + 4
 

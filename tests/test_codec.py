@@ -54,7 +54,7 @@ def test_stored_vectors_can_be_read_with_one_line_and_no_code_of_ours(tmp_path: 
     with Database(tmp_path / "features.db", Dataset.named("shoes"), create=True) as database:
         store = FeatureStore(database)
         store.add_model(MeanColour.spec)
-        store.put([FeatureRow(image, "000", b"\1\2", True, encode(vector))], MeanColour.spec.key)
+        store.add([FeatureRow(image, "000", b"\1\2", True, encode(vector))], MeanColour.spec.key)
 
     with closing(sqlite3.connect(tmp_path / "features.db")) as connection:
         table = connection.execute('SELECT * FROM "features_shoes"')

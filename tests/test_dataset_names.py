@@ -142,7 +142,7 @@ def _keep_and_read(folder: Path, dataset: Dataset) -> None:
     with Database(folder / "features.db", dataset, create=True) as database:
         store = FeatureStore(database)
         store.add_model(MeanColour.spec)
-        store.put([row], MeanColour.spec.key)
+        store.add([row], MeanColour.spec.key)
     with Database(folder / "features.db", dataset) as database:
         features = FeatureStore(database).matrix(MeanColour.spec.key, ["000"])
     assert features.image_ids == ["a_1.png"]

@@ -100,8 +100,8 @@ def test_killed_while_the_tables_are_made_and_in_the_middle_of_a_batch(
 ) -> None:
     for moment, rows in (
         (Moment("image_similarity.store.database", "create_dataset"), 0),
-        (Moment(STORE, "put_row", CHUNK // 2), 0),
-        (Moment(STORE, "put_row", CHUNK + CHUNK // 2), CHUNK),
+        (Moment(STORE, "add_row", CHUNK // 2), 0),
+        (Moment(STORE, "add_row", CHUNK + CHUNK // 2), CHUNK),
         (Moment("image_similarity.store.records:CatalogueRecords", "claim", 4), CHUNK),
     ):
         assert run_into(KILLED, moment, fit_command(tmp_path, catalogue)).returncode == -signal.SIGKILL
@@ -112,7 +112,7 @@ def test_killed_while_the_tables_are_made_and_in_the_middle_of_a_batch(
 
 def test_killed_while_the_recommendations_are_written(catalogue: Path, unbroken: Outcome, tmp_path: Path) -> None:
     for moment in (
-        Moment(STORE, "switch"),
+        Moment(STORE, "activate_seen"),
         Moment("image_similarity.store.recommendations:_RowWriter", "flush"),
         Moment("os", "fsync"),
         Moment("pathlib:Path", "replace", 2),

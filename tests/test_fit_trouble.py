@@ -136,7 +136,7 @@ def test_at_the_command_line_a_lock_is_one_line_and_exit_code_1(
 def test_a_full_disk_is_one_line_and_the_next_run_goes_on(many: Path, tmp_path: Path) -> None:
     command, settings = fit_command(tmp_path / "data", many), Settings(root=tmp_path / "data")
     # Full before the first byte, in the first tables, in the dataset's tables, in the middle of the images.
-    for size in (0, 2_000, 60_000, 220_000):
+    for size in (0, 2_000, 100_000, 280_000):
         failed = run_into(disk_full_at(size), START, command)
         assert failed.returncode == 1
         assert "features.db cannot grow: the disk is full. Everything stored before is kept" in one_line(failed.stderr)

@@ -12,33 +12,37 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from image_similarity.service.routes.page_files import KINDS, page_files, page_routes
+from image_similarity.service.guards.headers import SecurityHeaders
+from image_similarity.service.routes import page
 from tests.serving import serving
 
 MOST_BYTES = 60_000
 FOLDER = resources.files("image_similarity.service") / "page"
+FILES = {entry.name: entry.read_bytes() for entry in FOLDER.iterdir()}
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with serving(Starlette(routes=page_routes())) as address, httpx.Client(base_url=address) as client:
+    with serving(SecurityHeaders(Starlette(routes=page.routes))) as address, httpx.Client(base_url=address) as client:
         yield client
 
 
 def test_the_page_is_under_60_kb() -> None:
-    assert 0 < sum(len(file.body) for file in page_files().values()) < MOST_BYTES
+    assert 0 < sum(map(len, FILES.values())) < MOST_BYTES
 
 
-def test_every_file_is_served_with_its_kind() -> None:
-    assert set(page_files()) == {entry.name for entry in FOLDER.iterdir()}
-    assert {name.rpartition(".")[2] for name in page_files()} == set(KINDS)
+def test_every_file_is_served_with_its_kind(client: httpx.Client) -> None:
+    assert {Path(name).suffix for name in FILES} == set(page.KINDS)
+    for name, content in FILES.items():
+        answer = client.get(f"/page/{name}")
+        assert (answer.content, answer.headers["content-type"]) == (content, page.KINDS[Path(name).suffix])
 
 
 def test_nothing_comes_from_another_address() -> None:
     outside = {
         (name, address)
-        for name, file in page_files().items()
-        for address in re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"'`)]*", file.body.decode())
+        for name, content in FILES.items()
+        for address in re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"'`)]*", content.decode())
     }
     assert {address for _, address in outside} == {"http://www.w3.org/2000/svg"}  # a name, which nobody opens
 
@@ -69,7 +73,7 @@ def test_the_page_may_run_and_load_only_what_is_its_own(client: httpx.Client) ->
     assert "unsafe" not in " ".join(policy.values())
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "..%2Fpage_files.py", "%2e%2e%2fschemas.py", "index.html%00"])
+@pytest.mark.parametrize("name", ["nothing.js", "..%2Fapp.py", "%2e%2e%2fschemas.py", "index.html%00"])
 def test_other_names_are_not_there(client: httpx.Client, name: str) -> None:
     assert client.get(f"/page/{name}").status_code == 404
 

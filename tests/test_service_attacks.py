@@ -342,6 +342,8 @@ def test_several_photos_of_one_thing_are_one_question(service: Service) -> None:
         json={"images": [{"base64": base64.b64encode(photo).decode()} for photo in photos], "number": 2},
     ).json()
     assert as_form == as_json
+    names = [("image", photos[0]), ("photo", photos[1])]
+    assert service.post("/v1/search", files=names, data={"number": "2"}).json() == as_form
     assert {match["product_id"] for match in alone} == {match["product_id"] for match in as_form["matches"]}
     assert as_form["matches"][0]["score"] == best["score"]
     too_many = service.post("/v1/search", files=[("file", photos[0])] * 9)

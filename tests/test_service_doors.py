@@ -48,6 +48,19 @@ def test_without_a_key_nobody_gets_in_but_the_probes_and_the_page(keyed: tuple[S
         assert service.get(address).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "request_line", ["POST /v1/search", "POST /v1/jobs", "POST /v1/feedback", "PUT /v1/products/x"]
+)
+def test_a_stranger_is_refused_before_the_body_is_there(
+    keyed: tuple[Service, dict[str, str]], request_line: str
+) -> None:
+    url = httpx.URL(keyed[0].address)
+    with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
+        head = f"{request_line} HTTP/1.1\r\nHost: {url.host}\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
 def test_a_key_opens_what_its_scope_says(keyed: tuple[Service, dict[str, str]]) -> None:
     service, keys = keyed
     mark = {"query_product_id": "red", "product_id": "orange", "verdict": "good"}

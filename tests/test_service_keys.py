@@ -60,7 +60,7 @@ def test_the_file_holds_no_key_and_is_its_owners_alone(path: Path) -> None:
     assert shown not in path.read_text()
     assert shown.removeprefix("is_") not in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in path.parent.iterdir()] == ["keys.json"]
+    assert {each.name for each in path.parent.iterdir()} == {"keys.json", "keys.lock"}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from PIL import Image
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.errors import StoreError, UsageError
-from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, put_product, remove_product, uploads
+from image_similarity.fitting.upsert import EmbeddedPicture, delete_product, new_picture, uploads, upsert_product
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.index.filter_language import parse_filter
@@ -60,10 +60,10 @@ class Shop:
         made = [new_picture(picture_of(each), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
         embedded = [EmbeddedPicture(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
         product = Product(product_id, title, "", attributes)
-        return put_product(self.database, self.settings, product, embedded or None, ONE_VIEW)
+        return upsert_product(self.database, self.settings, product, embedded or None, ONE_VIEW)
 
     def remove(self, product_id: str) -> bool:
-        return remove_product(self.database, self.settings, product_id)
+        return delete_product(self.database, self.settings, product_id)
 
     def files(self) -> list[Path]:
         folder = uploads(self.settings, SHOP)

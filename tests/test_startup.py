@@ -26,6 +26,7 @@ PICTURES = {"numpy", "PIL", "concurrent"}
 TABLE = [
     ("--help", set()),
     ("similar --help", set()),
+    ("demo --help", set()),
     ("version", set()),
     ("models list --workspace {root} --format json", set()),
     ("models verify --workspace {root} --format json", set()),

@@ -61,15 +61,15 @@ def ids(database: Database) -> list[str]:
 def test_an_image_is_missing_until_all_its_views_are_stored(store: FeatureStore) -> None:
     asked = [(image("a.jpg"), b"A")]
     assert store.missing(asked, KEY, ONE_VIEW) == [True]
-    store.put([row("a.jpg", b"A")], KEY)
+    store.add([row("a.jpg", b"A")], KEY)
     assert store.missing(asked, KEY, ONE_VIEW) == [False]
     assert store.missing(asked, KEY, SIX_VIEWS) == [True]
-    store.put([row("a.jpg", b"A", view=view) for view in SIX_VIEWS], KEY)
+    store.add([row("a.jpg", b"A", view=view) for view in SIX_VIEWS], KEY)
     assert store.missing(asked, KEY, SIX_VIEWS) == [False]
 
 
 def test_each_image_is_asked_for_by_itself(store: FeatureStore) -> None:
-    store.put([row("b.jpg", b"B")], KEY)
+    store.add([row("b.jpg", b"B")], KEY)
     assert store.missing([(image(f"{name}.jpg"), name.upper().encode()) for name in "abc"], KEY, ONE_VIEW) == [
         *(True, False, True),
     ]
@@ -79,10 +79,10 @@ def test_another_content_is_missing_and_replaces_every_view_of_every_model(
     store: FeatureStore, database: Database
 ) -> None:
     store.add_model(OTHER)
-    store.put([row("a.jpg", b"old", view=view) for view in SIX_VIEWS], KEY)
-    store.put([row("a.jpg", b"old", 1, 0)], OTHER.key)
+    store.add([row("a.jpg", b"old", view=view) for view in SIX_VIEWS], KEY)
+    store.add([row("a.jpg", b"old", 1, 0)], OTHER.key)
     assert store.missing([(image("a.jpg"), b"new")], KEY, ONE_VIEW) == [True]
-    store.put([row("a.jpg", b"new", 0, 1, 0)], KEY)
+    store.add([row("a.jpg", b"new", 0, 1, 0)], KEY)
     assert ids(database) == ["a.jpg,000"]
     assert store.matrix(KEY, SIX_VIEWS).vectors.tolist() == [[0, 1, 0]]
     with pytest.raises(NotFittedError):
@@ -90,7 +90,7 @@ def test_another_content_is_missing_and_replaces_every_view_of_every_model(
 
 
 def test_the_same_content_under_another_name_is_copied_not_computed(store: FeatureStore) -> None:
-    store.put([row("a.jpg", b"A", 0, 0, 1, product_id="p", white=True)], KEY)
+    store.add([row("a.jpg", b"A", 0, 0, 1, product_id="p", white=True)], KEY)
     assert store.missing([(image("twin.jpg", "q"), b"A")], KEY, ONE_VIEW) == [False]
     features = store.matrix(KEY, ONE_VIEW)
     assert (features.image_ids, features.product_ids) == (["a.jpg", "twin.jpg"], ["p", "q"])
@@ -98,7 +98,7 @@ def test_the_same_content_under_another_name_is_copied_not_computed(store: Featu
 
 
 def test_a_twin_with_fewer_views_is_no_help(store: FeatureStore, database: Database) -> None:
-    store.put([row("a.jpg", b"A")], KEY)
+    store.add([row("a.jpg", b"A")], KEY)
     assert store.missing([(image("twin.jpg"), b"A")], KEY, SIX_VIEWS) == [True]
     assert ids(database) == ["a.jpg,000"]
 
@@ -106,9 +106,9 @@ def test_a_twin_with_fewer_views_is_no_help(store: FeatureStore, database: Datab
 def test_two_models_stand_side_by_side(store: FeatureStore, database: Database) -> None:
     store.add_model(OTHER)
     store.add_model(OTHER)  # a second time changes nothing
-    store.put([row("a.jpg", b"A", 1, 0, 0)], KEY)
+    store.add([row("a.jpg", b"A", 1, 0, 0)], KEY)
     assert store.missing([(image("a.jpg"), b"A")], OTHER.key, ONE_VIEW) == [True]
-    store.put([row("a.jpg", b"A", 0, 1)], OTHER.key)
+    store.add([row("a.jpg", b"A", 0, 1)], OTHER.key)
     assert store.models() == [KEY, OTHER.key]
     assert store.matrix(KEY, ONE_VIEW).vectors.tolist() == [[1, 0, 0]]
     assert store.matrix(OTHER.key, ONE_VIEW).vectors.tolist() == [[0, 1]]
@@ -125,7 +125,7 @@ def test_a_model_whose_images_are_gone_is_not_said_to_be_among_those_that_there_
     store.add_model(OTHER)  # as a fit does before its first image
     with pytest.raises(NotFittedError, match=rf"no image .* has features of {OTHER.key} \(images have some of: none"):
         store.matrix(OTHER.key, ONE_VIEW)
-    store.put([row("a.jpg", b"A", 1, 0, 0)], KEY)
+    store.add([row("a.jpg", b"A", 1, 0, 0)], KEY)
     with pytest.raises(NotFittedError, match=rf"features of {OTHER.key} \(images have some of: {KEY}\).*fit with that"):
         store.matrix(OTHER.key, ONE_VIEW)
 
@@ -133,14 +133,14 @@ def test_a_model_whose_images_are_gone_is_not_said_to_be_among_those_that_there_
 def test_put_is_all_or_nothing(store: FeatureStore, database: Database) -> None:
     spoilt = replace(row("b.jpg", b"B"), view=None)  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="NOT NULL"):
-        store.put([row("a.jpg", b"A"), spoilt], KEY)
+        store.add([row("a.jpg", b"A"), spoilt], KEY)
     assert ids(database) == []
 
 
 def test_the_matrix_is_sorted_by_product_image_and_view(store: FeatureStore) -> None:
-    store.put([row("1.jpg", b"1", product_id="b")], KEY)
-    store.put([row("2.jpg", b"2", view=view, product_id="a") for view in ("00090", "000")], KEY)
-    store.put([row("3.jpg", b"3", view=view, product_id="a") for view in reversed(SIX_VIEWS)], KEY)
+    store.add([row("1.jpg", b"1", product_id="b")], KEY)
+    store.add([row("2.jpg", b"2", view=view, product_id="a") for view in ("00090", "000")], KEY)
+    store.add([row("3.jpg", b"3", view=view, product_id="a") for view in reversed(SIX_VIEWS)], KEY)
     features = store.matrix(KEY, SIX_VIEWS)
     assert features.product_ids == ["a"] * 8 + ["b"]
     assert features.image_ids == ["2.jpg"] * 2 + ["3.jpg"] * 6 + ["1.jpg"]
@@ -150,50 +150,50 @@ def test_the_matrix_is_sorted_by_product_image_and_view(store: FeatureStore) -> 
 
 
 def test_what_a_run_did_not_see_or_could_not_use_is_switched_off(store: FeatureStore, database: Database) -> None:
-    store.put([row(name, name.encode(), view=view) for name in "abc" for view in SIX_VIEWS], KEY)
+    store.add([row(name, name.encode(), view=view) for name in "abc" for view in SIX_VIEWS], KEY)
     records = CatalogueRecords(database)
     records.claim([image("a"), image("b")])
-    records.unsound([image("b")])
-    store.switch()
+    records.mark_unusable([image("b")])
+    store.activate_seen()
     assert set(store.matrix(KEY, SIX_VIEWS).image_ids) == {"a"}
     assert len(ids(database)) == 18  # kept: an image that returns is not computed again
 
 
 def test_what_is_put_is_on_and_its_products(store: FeatureStore, database: Database) -> None:
-    store.put([row("a", b"A", product_id="p")], KEY)
+    store.add([row("a", b"A", product_id="p")], KEY)
     database.connection.execute("UPDATE features_shop SET active = 0")
-    store.put([row("a", b"A", product_id="q")], KEY)
+    store.add([row("a", b"A", product_id="q")], KEY)
     assert store.matrix(KEY, ONE_VIEW).product_ids == ["q"]
 
 
 def test_a_content_keeps_the_vector_that_it_has(store: FeatureStore) -> None:
-    store.put([row("a", b"A", 1, 0, 0)], KEY)
-    store.put([row("a", b"A", 0, 1, 0, view=view) for view in SIX_VIEWS], KEY)  # five of them are missing
+    store.add([row("a", b"A", 1, 0, 0)], KEY)
+    store.add([row("a", b"A", 0, 1, 0, view=view) for view in SIX_VIEWS], KEY)  # five of them are missing
     assert store.matrix(KEY, SIX_VIEWS).vectors.tolist() == [[1, 0, 0]] + [[0, 1, 0]] * 5
-    store.put([row("a", b"B", 0, 0, 1)], KEY)
+    store.add([row("a", b"B", 0, 0, 1)], KEY)
     assert store.matrix(KEY, SIX_VIEWS).vectors.tolist() == [[0, 0, 1]]
 
 
 def test_what_returns_is_switched_on_again(store: FeatureStore, path: Path) -> None:
-    store.put([row("a", b"A"), row("b", b"B")], KEY)
+    store.add([row("a", b"A"), row("b", b"B")], KEY)
     for seen in (["a"], ["a", "b"]):
         with Database(path, SHOP) as run:
             CatalogueRecords(run).claim([image(name) for name in seen])
-            FeatureStore(run).switch()
+            FeatureStore(run).activate_seen()
         assert store.matrix(KEY, ONE_VIEW).image_ids == seen
 
 
 def test_an_image_that_moves_to_another_product_takes_its_features_along(
     store: FeatureStore, database: Database
 ) -> None:
-    store.put([row("a", b"A", product_id="p")], KEY)
+    store.add([row("a", b"A", product_id="p")], KEY)
     CatalogueRecords(database).claim([image("a", "q")])
-    store.switch()
+    store.activate_seen()
     assert store.matrix(KEY, ONE_VIEW).product_ids == ["q"]
 
 
 def test_readers_see_one_state_while_another_run_writes(store: FeatureStore, database: Database, path: Path) -> None:
-    store.put([row("a", b"A"), row("b", b"B")], KEY)
+    store.add([row("a", b"A"), row("b", b"B")], KEY)
 
     def write_meanwhile(statement: str) -> None:
         if "ORDER BY" in statement:  # the rows have been counted, and are about to be read
@@ -208,7 +208,7 @@ def test_readers_see_one_state_while_another_run_writes(store: FeatureStore, dat
 
 
 def test_a_damaged_vector_is_an_error_not_an_answer(store: FeatureStore, database: Database) -> None:
-    store.put([row("a", b"A")], KEY)
+    store.add([row("a", b"A")], KEY)
     database.connection.execute(f"UPDATE features_shop SET \"features_{KEY}\" = x'00'")
     with pytest.raises(StoreError, match="has 1 bytes, 6 were expected"):
         store.matrix(KEY, ONE_VIEW)

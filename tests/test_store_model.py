@@ -83,15 +83,15 @@ def run_store(path: Path, catalogue: dict[str, tuple[str, int, bool]], key: str,
         store.add_model(SPECS[key])
         images = {name: CatalogueImage(name, product, name) for name, (product, _, _) in catalogue.items()}
         records.claim(images.values())
-        records.unsound([images[name] for name, (_, _, sound) in catalogue.items() if not sound])
+        records.mark_unusable([images[name] for name, (_, _, sound) in catalogue.items() if not sound])
         computed = 0
         for name, (_, content, sound) in catalogue.items():
             digest = bytes([content])
             if sound and store.missing([(images[name], digest)], key, views) == [True]:
-                store.put([FeatureRow(images[name], v, digest, False, vector(content, v, key)) for v in views], key)
+                store.add([FeatureRow(images[name], v, digest, False, vector(content, v, key)) for v in views], key)
                 computed += 1
-        store.switch()
-        records.forget_gone([])
+        store.activate_seen()
+        records.delete_unseen([])
     return computed
 
 

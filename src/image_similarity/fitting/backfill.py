@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SOME = 256  # images that are listed at once
 
 
-def catch_up(
+def backfill(
     database: Database, settings: Settings, specs: Sequence[ModelSpec], views: Sequence[str], embed: Embed
 ) -> int:
     """Embed the pictures that came without a catalogue and have no features of some models yet.
@@ -49,7 +49,7 @@ def catch_up(
     Raises:
         StoreError: the store is locked, damaged or full.
     """
-    changes, caught_up = ProductChanges(database), 0
+    changes, added = ProductChanges(database), 0
     for spec in specs:
         for image in _lacking(database, settings, spec.key, views):
             # A picture that goes at this moment, or that this model cannot take, is not found under it.
@@ -57,14 +57,14 @@ def catch_up(
                 data = read_bytes(Path(image.location), settings.max_file_bytes)
                 pixels = new_picture(data, [spec], views, settings.max_pixels).pixels
                 rows = rows_of(image, sha256(data).digest(), pixels[spec.key], embed(pixels)[spec.key], views)
-                caught_up += changes.add_features(image.product_id, {spec.key: rows})
-    return caught_up
+                added += changes.add_features(image.product_id, {spec.key: rows})
+    return added
 
 
 def _lacking(database: Database, settings: Settings, model_key: str, views: Sequence[str]) -> Iterator[CatalogueImage]:
     store, folder = FeatureStore(database), str(uploads(settings, database.dataset).resolve())
     after = ""
-    while some := store.lacking(model_key, views, folder, after, SOME):
+    while some := store.images_without(model_key, views, folder, after, SOME):
         for image_id, product_id, location in some:
             yield CatalogueImage(image_id, product_id, location)
         after = some[-1][0]

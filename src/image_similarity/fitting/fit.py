@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +11,7 @@ from image_similarity.errors import NotFittedError
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse
 from image_similarity.fitting.precision_check import with_int8
 from image_similarity.fitting.recommend import prepared, recall_of, recommendations
-from image_similarity.fitting.upsert import remove_unnamed
+from image_similarity.fitting.upsert import delete_orphan_files
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
 from image_similarity.models.table import DEFAULT_CHOICE, base_spec, load_model, parts_of
@@ -21,14 +19,13 @@ from image_similarity.ranking.aggregate import check_ranking
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.search.chosen import chosen_for_fit
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database, explained
+from image_similarity.store.database import Database
 from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.removal import RemovalLimit
 from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_notes, no_progress
 from image_similarity.util.files import locked, remove_leftovers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
@@ -109,65 +106,53 @@ def fit(
     """
     told = Told(notes)
     told.all(check(source))
-    with _alone(dataset, settings):
-        report = _fit(source, dataset, settings, options, progress)
+    path = Folders(settings.root).database
+    busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
+    with (
+        Database(path, dataset, create=True, timeout=settings.lock_timeout) as database,
+        # Two at once would each make the dataset what its own catalogue lists.
+        locked(path.with_name(f"{dataset.label}.fit.lock"), settings.lock_timeout, busy),
+    ):
+        report = _fit(source, database, settings, options, progress)
     told.all(notes_of(source))
     return replace(report, notes=told.texts)
 
 
-@contextmanager
-def _alone(dataset: Dataset, settings: Settings) -> Iterator[None]:
-    """Two fits of one dataset at once would each make it what its own catalogue lists."""
-    store = Folders(settings.root).database
-    path = store.with_name(f"{dataset.label}.fit.lock")
-    busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(path, settings.lock_timeout, busy))
-        except (OSError, sqlite3.Error) as error:
-            raise explained(error, store) from error
-        yield
-
-
 def _fit(
-    source: CatalogueSource, dataset: Dataset, settings: Settings, options: FitOptions, progress: Progress
+    source: CatalogueSource, database: Database, settings: Settings, options: FitOptions, progress: Progress
 ) -> FitReport:
-    views = views_for(options.data_augmentation)
+    views, dataset = views_for(options.data_augmentation), database.dataset
     folders = Folders(settings.root)
-    with Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database:
-        check = None
-        for part in parts_of(options.model.within(settings)):
-            if part.precision == "int8":
-                _, check = with_int8(part, source, dataset, settings, progress)
-        model = chosen_for_fit(options.model, database, dataset, settings)
-        recipe = model.recipe()  # what was to be learned first is missed now, not after hours
-        run = FeaturesRun(
-            database=database,
-            models=[
-                ModelInUse(spec, lambda part=part: load_model(part, settings, progress))  # type: ignore[misc]
-                for part, spec in zip(model.parts, model.specs, strict=True)
-            ],
-            views=views,
-            folder=folders.dataset / dataset.name,
-            max_pixels=settings.max_pixels,
-            max_file_bytes=settings.max_file_bytes,
-            strict=settings.strict,
-            progress=progress,
-            limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
-        )
-        run.run(source)
-        remove_unnamed(database, settings)
-        for folder in (folders.models, folders.trained_models):
-            remove_leftovers(folder)
-        if not run.counts.done + run.counts.known:
-            raise NotFittedError(_nothing_usable(run))
-        stored = fresh_index(database, folders.index, recipe, views, progress=progress)
-        index = place_of(folders.index, dataset, recipe.key, views).folder
-        pairs = index.with_name(f"{index.name}.pairs")
-    with (
-        prepared(stored, options.aggregate, pairs, progress) as gallery,
-        Database(folders.database, dataset, create=True, timeout=settings.lock_timeout) as database,
-    ):
+    check = None
+    for part in parts_of(options.model.within(settings)):
+        if part.precision == "int8":
+            _, check = with_int8(part, source, dataset, settings, progress)
+    model = chosen_for_fit(options.model, database, dataset, settings)
+    recipe = model.recipe()  # what was to be learned first is missed now, not after hours
+    run = FeaturesRun(
+        database=database,
+        models=[
+            ModelInUse(spec, lambda part=part: load_model(part, settings, progress))  # type: ignore[misc]
+            for part, spec in zip(model.parts, model.specs, strict=True)
+        ],
+        views=views,
+        folder=folders.dataset / dataset.name,
+        max_pixels=settings.max_pixels,
+        max_file_bytes=settings.max_file_bytes,
+        strict=settings.strict,
+        progress=progress,
+        limit=RemovalLimit(None if options.allow_removal else settings.max_removal),
+    )
+    run.run(source)
+    delete_orphan_files(database, settings)
+    for folder in (folders.models, folders.trained_models):
+        remove_leftovers(folder)
+    if not run.counts.done + run.counts.known:
+        raise NotFittedError(_nothing_usable(run))
+    stored = fresh_index(database, folders.index, recipe, views, progress=progress)
+    index = place_of(folders.index, dataset, recipe.key, views).folder
+    pairs = index.with_name(f"{index.name}.pairs")
+    with prepared(stored, options.aggregate, pairs, progress) as gallery:
         store = RecommendationStore(database, folders.trained_models, dataset)
         answers = recommendations(gallery, options.number, options.aggregate, progress)
         products = store.write(recipe.key, answers)

@@ -26,9 +26,9 @@ from image_similarity.models.unit_vectors import each_row
 from image_similarity.settings import MOST_FILE_BYTES
 from image_similarity.store.codec import encode
 from image_similarity.store.features import FeatureRow, FeatureStore
-from image_similarity.store.owners import Owners
+from image_similarity.store.overrides import Overrides
 from image_similarity.store.records import CatalogueRecords
-from image_similarity.store.removal import Coming, RemovalLimit
+from image_similarity.store.removal import ListedProducts, RemovalLimit
 from image_similarity.types import CatalogueImage, Counts, Failure
 from image_similarity.util.processors import processors
 
@@ -133,12 +133,12 @@ class FeaturesRun:
     """Products that the catalogue lists and that are as they were put, or were deleted meanwhile."""
     store: FeatureStore = field(init=False)
     records: CatalogueRecords = field(init=False)
-    owners: Owners = field(init=False)
+    overrides: Overrides = field(init=False)
     _total: int = 0
 
     def __post_init__(self) -> None:
         self.store, self.records = FeatureStore(self.database), CatalogueRecords(self.database)
-        self.owners = Owners(self.database)
+        self.overrides = Overrides(self.database)
 
     def run(self, source: CatalogueSource) -> None:
         """Embed and store what is missing, then switch off what has gone.
@@ -147,10 +147,10 @@ class FeaturesRun:
             RemovalError: more products would go than may; none has.
             StoreError: the store is locked, damaged or full; all that was stored before stays.
         """
-        coming = self._look_through(source)
+        listed_products = self._look_through(source)
         for model in self.models:
             self.store.add_model(model.spec)
-        self.owners.begin_fit()
+        self.overrides.forget_deleted()
         with ThreadPoolExecutor(processors()) as pool:
             try:
                 before = NOTHING
@@ -172,17 +172,17 @@ class FeaturesRun:
             self._fail(failure)
         self.records.record_failures("fit", self.failures)
         with self.database.writing():  # all at once, and with what was put and deleted meanwhile
-            self.limit.check(coming.not_sound(), coming.products(), self._why_unsound)
-            self.overridden = coming.overridden()
-            self.store.switch()
-            self.records.forget_gone()
-            self.store.forget_old()
+            self.limit.check(listed_products.unusable(), listed_products.products(), self._why_unusable)
+            self.overridden = listed_products.overridden()
+            self.store.activate_seen()
+            self.records.delete_unseen()
+            self.store.delete_old_inactive()
 
-    def _look_through(self, source: CatalogueSource) -> Coming:
+    def _look_through(self, source: CatalogueSource) -> ListedProducts:
         """Read what the catalogue lists, before anything is changed."""
-        coming, self._total = Coming(self.database), 0
+        listed_products, self._total = ListedProducts(self.database), 0
         for chunk in _chunks(source, LISTED):
-            coming.add(image.product_id for image in chunk)
+            listed_products.add(image.product_id for image in chunk)
             self._total += len(chunk)
 
         def why() -> str:
@@ -190,22 +190,22 @@ class FeaturesRun:
             unread = f"; it could not read {len(listed):,} rows, the first: {listed[0].reason}" if listed else ""
             return f"the catalogue lists {self._total:,} images and none of these products{unread}. Is it cut short?"
 
-        self.limit.check(coming.not_listed(), coming.products(), why)
-        return coming
+        self.limit.check(listed_products.not_listed(), listed_products.products(), why)
+        return listed_products
 
-    def _why_unsound(self) -> str:
+    def _why_unusable(self) -> str:
         first = f"; the first, {self.failures[0].location}: {self.failures[0].reason}" if self.failures else ""
         return f"none of their images could be used, {self.counts.failed:,} failed{first}. Are they out of reach?"
 
     def _put(self) -> Iterator[CatalogueImage]:
         """The images of products that were put: they may lack features of these models, or some views."""
-        for image_id, product_id, location in self.owners.images():
+        for image_id, product_id, location in self.overrides.images():
             yield CatalogueImage(image_id, product_id, location)
 
     def _claimed(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
         """The catalogue's images, each id once."""
         for listed in _chunks(self._nameable(source), CHUNK):
-            others = self.owners.of([image.product_id for image in listed])
+            others = self.overrides.among([image.product_id for image in listed])
             chunk = [image for image in listed if image.product_id not in others]
             if len(chunk) < len(listed):
                 self._known(len(listed) - len(chunk))  # as they were put, or deleted
@@ -288,7 +288,7 @@ class FeaturesRun:
         model = self.models[place]
         stacks = [stack(image.pixels[place], self.views) for image in images]
         outcomes = list(zip(images, stacks, model.each(stacks), strict=True))
-        self.store.put(
+        self.store.add(
             (
                 FeatureRow(image.image, view, image.digest, white_background(pixels), encode(vector))
                 for image, views, rows in outcomes
@@ -309,14 +309,14 @@ class FeaturesRun:
 
     def _fail_all(self, outcomes: Iterable[tuple[CatalogueImage, Failure | None]]) -> None:
         failed = [(image, failure) for image, failure in outcomes if failure is not None]
-        if others := self.owners.of([image.product_id for image, _ in failed]):  # put anew, or deleted, meanwhile
+        if others := self.overrides.among([image.product_id for image, _ in failed]):  # put anew, or deleted, meanwhile
             gone = [
                 each for each in failed if each[0].product_id in others and not self.records.image(each[0].image_id)
             ]
             failed = [each for each in failed if each not in gone]
             self._known(len(gone))
         if failed:
-            self.records.unsound(image for image, _ in failed)
+            self.records.mark_unusable(image for image, _ in failed)
         for _, failure in failed:
             self._fail(failure)
 

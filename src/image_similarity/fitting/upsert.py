@@ -2,7 +2,7 @@
 
 The pictures are written and flushed inside the one transaction that names them: a kill leaves a file that nothing
 names, never a product without its pictures, and such files can be removed whenever nobody else writes
-(:func:`remove_unnamed`). A product that was put stays so through later fits, until it is deleted.
+(:func:`delete_orphan_files`). A product that was put stays so through later fits, until it is deleted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.settings import Settings
     from image_similarity.store.database import Database
-    from image_similarity.store.idempotency import Answered
+    from image_similarity.store.idempotency import IdempotentRequest
     from image_similarity.types import ModelSpec, Product
 
 ENDINGS = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"GI": ".gif", b"RI": ".webp", b"BM": ".bmp"}
@@ -70,13 +70,13 @@ def new_picture(data: Picture, specs: Sequence[ModelSpec], views: Sequence[str],
     return NewPicture(data, {spec.key: stack(each, views) for spec, each in zip(specs, found, strict=True)}, repaired)
 
 
-def put_product(
+def upsert_product(
     database: Database,
     settings: Settings,
     product: Product,
     pictures: Sequence[EmbeddedPicture] | None,
     views: Sequence[str],
-    once: Answered | None = None,
+    once: IdempotentRequest | None = None,
 ) -> bool:
     """Put a product in place of what there was of it.
 
@@ -114,25 +114,27 @@ def put_product(
         with database.writing():
             for image, each in zip(images or (), different.values(), strict=True):
                 _keep(bytes_of(each.picture.data), Path(image.location))
-            return ProductChanges(database).put(product, images, rows, once)
+            return ProductChanges(database).upsert(product, images, rows, once)
     finally:
         _forget(database, product.product_id, [*former, *(images or ())], folder)
 
 
-def remove_product(database: Database, settings: Settings, product_id: str, once: Answered | None = None) -> bool:
-    """Take a product away; False where there is none. ``once``: as :func:`put_product` has it.
+def delete_product(
+    database: Database, settings: Settings, product_id: str, once: IdempotentRequest | None = None
+) -> bool:
+    """Take a product away; False where there is none. ``once``: as :func:`upsert_product` has it.
 
     Raises:
-        StoreError: as :func:`put_product`.
+        StoreError: as :func:`upsert_product`.
     """
     former = CatalogueRecords(database).images_of(product_id)
-    if not ProductChanges(database).remove(product_id, once):
+    if not ProductChanges(database).delete(product_id, once):
         return False
     _forget(database, product_id, former, uploads(settings, database.dataset))
     return True
 
 
-def remove_unnamed(database: Database, settings: Settings) -> int:
+def delete_orphan_files(database: Database, settings: Settings) -> int:
     """Remove the uploaded pictures that no product has: what kills have left. How many they were.
 
     Raises:
@@ -182,7 +184,7 @@ def _forget(database: Database, product_id: str, former: Sequence[CatalogueImage
     ours = {path for image in former if (path := Path(image.location)).parent == folder.resolve()}
     if not ours:
         return
-    with suppress(StoreError), database.writing():  # where it cannot be asked now, remove_unnamed asks later
+    with suppress(StoreError), database.writing():  # where it cannot be asked now, delete_orphan_files asks later
         present = {Path(image.location) for image in CatalogueRecords(database).images_of(product_id)}
         for path in ours - present:
             path.unlink(missing_ok=True)

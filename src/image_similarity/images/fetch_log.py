@@ -14,7 +14,6 @@ from image_similarity.errors import OutputError
 from image_similarity.util.files import make_folder
 
 FILE_NAME = ".fetched.sqlite"
-COLUMNS = 8
 WAIT = 1.0  # seconds for another run that is just ending
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS fetched (
@@ -136,9 +135,6 @@ class Fetched:
             for statement in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
                 database.execute(f"PRAGMA {statement}").fetchall()
             database.execute(SCHEMA)
-            if len(database.execute("PRAGMA table_info(fetched)").fetchall()) < COLUMNS:  # of an earlier version
-                database.execute("ALTER TABLE fetched ADD COLUMN digest BLOB")
-                database.execute("ALTER TABLE fetched ADD COLUMN is_dot INTEGER")
             database.execute("BEGIN IMMEDIATE")
             database.execute("DELETE FROM fetched WHERE image_id IS NULL")  # takes the lock of an existing file
             database.execute("COMMIT")

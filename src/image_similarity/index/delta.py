@@ -71,13 +71,13 @@ def recent(database: Database, recipe: Recipe, base: StoredIndex, known: Recent 
         generation = database.generation()
         if known is not None and known.generation == generation:
             return known
-        lag = ProductChanges(database).since(base.manifest.change, base.manifest.generation)
+        since = ProductChanges(database).since(base.manifest.change, base.manifest.generation)
         index = None
-        if known is not None and known.products == lag.products and known.behind != lag.others:
+        if known is not None and known.products == since.products and known.behind != since.others:
             index = known.index  # something else has changed, which is not for this to tell
-        elif lag.products:
-            index = _index_of(database, recipe, base, lag.products)
-    return Recent(generation, lag.products, index, lag.others)
+        elif since.products:
+            index = _index_of(database, recipe, base, since.products)
+    return Recent(generation, since.products, index, since.others)
 
 
 def place_of_product(products: Sequence[str], product_id: str) -> int:

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import re
 import shutil
-import sqlite3
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import IndexDamagedError, OutputError
-from image_similarity.util.files import flush_folder, flush_tree, locked, open_file, remove_leftovers, replacing
+from image_similarity.util.files import (
+    flush_folder,
+    flush_tree,
+    locked,
+    make_folder,
+    open_file,
+    remove_leftovers,
+    replacing,
+)
 from image_similarity.util.sealed_json import read_sealed, sealed
 
 if TYPE_CHECKING:
@@ -117,10 +124,11 @@ class Place:
         """
         busy = f"the index in {self.folder} cannot be written: another process has been building it for an hour"
         try:
+            make_folder(self.folder)
             with locked(self.folder / "lock", WAIT, busy):
                 yield
-        except (OSError, sqlite3.Error) as error:
-            raise OutputError(f"the index in {self.folder} cannot be written: {_reason(error)}") from error
+        except OSError as error:
+            raise OutputError(f"the index in {self.folder} cannot be written: {error.strerror or error}") from error
 
     @contextmanager
     def replacing(self) -> Iterator[Path]:
@@ -172,7 +180,3 @@ def _sum(path: Path) -> int:
         while block := file.read(BLOCK):
             found = zlib.crc32(block, found)
     return found
-
-
-def _reason(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -21,9 +21,8 @@ from image_similarity.service.guards.limits import BodyLimit, RateLimiter
 from image_similarity.service.guards.load_shedding import LoadShedding
 from image_similarity.service.openapi import problems
 from image_similarity.service.problem_handlers import HANDLERS, unexpected
-from image_similarity.service.routes import about, feedback, images, jobs, products, search
+from image_similarity.service.routes import about, feedback, images, jobs, page, products, search
 from image_similarity.service.routes.import_worker import ImportWorker
-from image_similarity.service.routes.page_files import page_routes
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def create_app(
         lifespan=lifespan,
         middleware=_middleware(options, measured),
         exception_handlers=HANDLERS,
-        routes=[*page_routes()],
+        routes=[*page.routes],
         openapi_url="/v1/openapi.json",
         docs_url=None,  # they are pages of another site's scripts
         redoc_url=None,

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from image_similarity.fitting.upsert import remove_unnamed
+from image_similarity.fitting.upsert import delete_orphan_files
 from image_similarity.service.answering.model_switch import Succession
 from image_similarity.service.answering.refresh import Upkeep
 from image_similarity.service.background import Health
@@ -51,7 +51,7 @@ class AppState:
         self.options, self.settings, self.dataset = options, settings, options.dataset
         self.health = Health()
         self.store = Store(self.dataset, settings)
-        self.store.begin(lambda database: remove_unnamed(database, settings))
+        self.store.begin(lambda database: delete_orphan_files(database, settings))
         for kept in ("photos", "labels"):
             remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
         self._succession = Succession(options, settings, self.store.settle, progress)

@@ -10,10 +10,13 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import uvicorn
+
 from image_similarity.errors import UsageError
 from image_similarity.service.app import create_app
 from image_similarity.service.app_state import AppState
 from image_similarity.service.guards.api_keys import FILE, ApiKeys
+from image_similarity.service.guards.connections import guarded
 from image_similarity.service.guards.decoding import close_all
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.memory import give_back_at_once
@@ -29,11 +32,36 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (recognised, not chosen)
 SWITCH = 0.001  # seconds that a thread may keep others waiting; Python's own is five times that
 COLLECTED = (20_000, 20, 20)  # objects until a look at the youngest, and looks until one at the older ones
 KEEP_ALIVE = 30  # seconds
-FINISHING = 4.0  # seconds that pictures have to be decoded when the service stops
-LAST_WORDS = 20  # seconds that requests have to end when the service stops
+DECODING_ENDS = 4.0  # seconds that pictures have to be decoded when the service stops
+REQUESTS_END = 20  # seconds that requests have to end when the service stops
 MOST_CONNECTIONS = 4096
 OWN_FILES = 256  # files and sockets that the service itself has open
 WAITING = 2048  # connections that the system holds before they are taken
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which says when it answers, and ends well when it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self.started:
+            _tune()
+            self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, as a signal says."""
+        late = threading.Timer(DECODING_ENDS, close_all)  # who decodes for so long yet is not waited for
+        late.daemon = True
+        late.start()
+        if sig == signal.SIGTERM:  # to be told to end is no failure; uvicorn would die of the signal afterwards
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
 
 
 def run(
@@ -48,10 +76,6 @@ def run(
         UsageError: nobody could get in, or the address is taken.
         ImageSimilarityError: what :class:`~image_similarity.service.app_state.AppState` raises.
     """
-    import uvicorn
-
-    from image_similarity.service.guards.connections import guarded
-
     check_keys(options, settings)
     listening = _listening(options)
     # Opened before uvicorn starts, which would print where in our code something was found wrong, and end with 3.
@@ -65,32 +89,12 @@ def run(
             log_level="warning",
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=LAST_WORDS,
+            timeout_graceful_shutdown=REQUESTS_END,
             backlog=WAITING,
         )
-        server = uvicorn.Server(config)
-        began = server.startup
-
-        async def startup(sockets: list[socket.socket] | None = None) -> None:
-            await began(sockets)
-            if server.started:
-                _settle()
-                ready(_address(options.host, listening.getsockname()[1]))
-
-        server.startup = startup  # type: ignore[method-assign]
-        told = server.handle_exit
-
-        def handle_exit(sig: int, frame: FrameType | None) -> None:
-            late = threading.Timer(FINISHING, close_all)  # who decodes for so long yet is not waited for
-            late.daemon = True
-            late.start()
-            if sig == signal.SIGTERM:  # to be told to end is no failure; uvicorn would die of the signal afterwards
-                server.should_exit = True
-            else:
-                told(sig, frame)
-
-        server.handle_exit = handle_exit  # type: ignore[method-assign]
-        signal.signal(signal.SIGTERM, handle_exit)  # who is told just now, before its loop runs, ends well too
+        port = listening.getsockname()[1]
+        server = Server(config, lambda: ready(_address(options.host, port)))
+        signal.signal(signal.SIGTERM, server.handle_exit)  # who is told just now, before its loop runs, ends well too
         server.run(sockets=[listening])
 
 
@@ -108,7 +112,7 @@ def _room_for_connections() -> int:
     return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, soft - OWN_FILES))
 
 
-def _settle() -> None:
+def _tune() -> None:
     """Tune Python to serving.
 
     What is there by now stays: it need not be looked through for garbage with every few requests. And the event loop

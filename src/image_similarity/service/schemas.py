@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import (
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -220,14 +219,14 @@ class SearchAddress(SearchOptions):
 class SearchForm(SearchAddress):
     """A photo as a file, or several of one thing."""
 
-    file: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS)] = Field(
-        default=[], validation_alias=AliasChoices("file", "image", "photo"), description="`image` and `photo` too."
-    )
+    file: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS)] = []
+    image: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS, description="As `file`.")] = []
+    photo: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS, description="As `file`.")] = []
 
     @property
     def photos(self) -> list[Image | bytes]:
         """All of them."""
-        return list(self.file)
+        return [*self.file, *self.image, *self.photo]
 
 
 class PhotoForm(Strict):

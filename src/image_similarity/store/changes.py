@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from image_similarity.images.views import SIX_VIEWS
 from image_similarity.store.features import FeatureStore
-from image_similarity.store.idempotency import Requests
-from image_similarity.store.owners import Owners
+from image_similarity.store.idempotency import IdempotencyLog
+from image_similarity.store.overrides import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from image_similarity.store.database import Database
     from image_similarity.store.features import FeatureRow
-    from image_similarity.store.idempotency import Answered
+    from image_similarity.store.idempotency import IdempotentRequest
     from image_similarity.types import CatalogueImage, Product
 
 REMEMBERED = 100_000
@@ -27,7 +27,7 @@ REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
+class ChangesSince:
     """What has changed since an index was built.
 
     ``products``: those that were put or taken away one by one. ``others``: whether anything else changed too, which
@@ -44,14 +44,14 @@ class ProductChanges:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._store, self._owners = FeatureStore(database), Owners(database)
+        self._store, self._overrides = FeatureStore(database), Overrides(database)
 
-    def put(
+    def upsert(
         self,
         product: Product,
         images: Sequence[CatalogueImage] | None,
         rows: Mapping[str, Iterable[FeatureRow]],
-        once: Answered | None = None,
+        once: IdempotentRequest | None = None,
     ) -> bool:
         """Put a product: its texts, and where they are given its pictures in place of those before.
 
@@ -70,7 +70,7 @@ class ProductChanges:
         tables = self._database
         with tables.writing() as connection, _logged(self._database, product.product_id):
             known = self._image_ids(connection, product.product_id)
-            self._owners.note(connection, product.product_id, "put")
+            self._overrides.record(connection, product.product_id, "upserted")
             if images is not None:
                 self._switch_off(connection, set(known) - {image.image_id for image in images})
                 connection.executemany(
@@ -79,21 +79,21 @@ class ProductChanges:
                 )
                 for key, of_model in rows.items():
                     for row in of_model:
-                        self._store.put_row(connection, row, key)
+                        self._store.add_row(connection, row, key)
             connection.execute(
                 f"INSERT OR REPLACE INTO {tables.products} VALUES (?, ?, ?, ?)",
                 (product.product_id, product.title, product.description, _json(product.attributes)),
             )
             if once is not None:
                 status = HTTPStatus.OK if known else HTTPStatus.CREATED
-                Requests(tables).remember(connection, replace(once, status=int(status)))
+                IdempotencyLog(tables).remember(connection, replace(once, status=int(status)))
             return not known
 
-    def remove(self, product_id: str, once: Answered | None = None) -> bool:
-        """Take a product away; False where there is none. ``once``: as :meth:`put` has it, with 204.
+    def delete(self, product_id: str, once: IdempotentRequest | None = None) -> bool:
+        """Take a product away; False where there is none. ``once``: as :meth:`upsert` has it, with 204.
 
         Raises:
-            StoreError: as :meth:`put`.
+            StoreError: as :meth:`upsert`.
         """
         tables = self._database
         with tables.writing() as connection:
@@ -102,17 +102,17 @@ class ProductChanges:
                 return False
             with _logged(tables, product_id):
                 self._switch_off(connection, known)
-                self._owners.note(connection, product_id, "deleted")
+                self._overrides.record(connection, product_id, "deleted")
                 connection.execute(f"DELETE FROM {tables.products} WHERE item_id = ?", (product_id,))
             if once is not None:
-                Requests(tables).remember(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))
+                IdempotencyLog(tables).remember(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))
             return True
 
     def add_features(self, product_id: str, rows: Mapping[str, Iterable[FeatureRow]]) -> bool:
         """More features of pictures that a product has, by the key of each model; False where it no longer has any.
 
         Raises:
-            StoreError: as :meth:`put`.
+            StoreError: as :meth:`upsert`.
         """
         with self._database.writing() as connection:
             known = set(self._image_ids(connection, product_id))
@@ -120,10 +120,10 @@ class ProductChanges:
             if current:
                 with _logged(self._database, product_id):
                     for key, row in current:
-                        self._store.put_row(connection, row, key)
+                        self._store.add_row(connection, row, key)
             return bool(current)
 
-    def since(self, change: int, generation: int) -> Lag:
+    def since(self, change: int, generation: int) -> ChangesSince:
         """What has changed since an index was built at a change and a generation. One state, where inside one."""
         query = f"SELECT number, before, after, items FROM {self._database.changes} WHERE number > ? ORDER BY number"
         with self._database.reading() as connection:
@@ -135,7 +135,7 @@ class ProductChanges:
             at = after
             products.update(json.loads(items))
         others = others or at != self._database.generation()
-        return Lag(frozenset(products), others, rows[-1][0] if rows else change)
+        return ChangesSince(frozenset(products), others, rows[-1][0] if rows else change)
 
     def _image_ids(self, connection: sqlite3.Connection, product_id: str) -> list[str]:
         query = f"SELECT image_id FROM {self._database.images} WHERE item_id = ?"

@@ -11,7 +11,7 @@ import numpy as np
 
 from image_similarity.errors import NotFittedError
 from image_similarity.store import codec
-from image_similarity.store.owners import Owners
+from image_similarity.store.overrides import Overrides
 from image_similarity.store.schema import marks, quoted
 from image_similarity.types import CatalogueImage, Features, ModelSpec
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from image_similarity.store.database import Database
 
 TWINS_REMEMBERED = 4096  # contents: a megabyte
-KEPT = 1000  # rows of images that have gone, however few are in use
+KEPT_INACTIVE = 1000  # rows of images that have gone, however few are in use
 # An id is `image,view`, and no view's code has a comma.
 IMAGE_OF_ID = "substr(id, 1, length(id) - length(view) - 1)"
 
@@ -43,7 +43,7 @@ class FeatureStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._table, self._owners = database.features, Owners(database)
+        self._table, self._overrides = database.features, Overrides(database)
         self._twins: dict[tuple[str, bytes, str], str] = {}  # model, digest, view: a row that had such features
 
     def add_model(self, spec: ModelSpec) -> None:
@@ -72,7 +72,7 @@ class FeatureStore:
         with self._database.writing() as connection:
             return [self._is_missing(connection, image, digest, model_key, views) for image, digest in images]
 
-    def put(self, rows: Iterable[FeatureRow], model_key: str) -> None:
+    def add(self, rows: Iterable[FeatureRow], model_key: str) -> None:
         """Store features, all or none. Rows of an earlier content of the same image go.
 
         A vector that is there already stays: one content has one vector, and an index may carry it over.
@@ -80,19 +80,19 @@ class FeatureStore:
         with self._database.writing() as connection:
             self._database.changed()
             for row in rows:
-                self.put_row(connection, row, model_key)
+                self.add_row(connection, row, model_key)
 
-    def switch(self) -> None:
-        """Switch on the rows of sound images that this run saw, and off all others; ids of products follow.
+    def activate_seen(self) -> None:
+        """Switch on the rows of usable images that this run saw, and off all others; ids of products follow.
 
         Images of products that were put stay as they are, and products that were deleted meanwhile stay away.
         """
-        sound = f"({IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE sound))"
+        usable = f"({IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE usable))"
         with self._database.writing() as connection:
-            self._take_images_over(connection)
+            self._update_images(connection)
             switched = connection.execute(
-                f"UPDATE {self._table} SET active = {sound} "
-                f"WHERE active != {sound} AND {IMAGE_OF_ID} NOT IN {self._owners.held}"
+                f"UPDATE {self._table} SET active = {usable} "
+                f"WHERE active != {usable} AND {IMAGE_OF_ID} NOT IN {self._overrides.upserted_images}"
             )
             moved = connection.execute(
                 f"UPDATE {self._table} SET item_id = images.item_id FROM {self._database.images} AS images "
@@ -138,7 +138,7 @@ class FeatureStore:
             condition = f"active AND {column_of(model_key)} NOT NULL"
             return connection.execute(f"SELECT 1 FROM {self._table} WHERE {condition} LIMIT 1").fetchone() is not None
 
-    def lacking(
+    def images_without(
         self, model_key: str, views: Sequence[str], folder: str, after: str, number: int
     ) -> list[tuple[str, str, str]]:
         """Images of the present catalogue whose files are in a folder and that have no features of a model, or not all.
@@ -197,7 +197,7 @@ class FeatureStore:
         self._database.changed()
         for view, twin in zip(views, twins, strict=True):
             if twin is not None:
-                self.put_row(connection, FeatureRow(image, view, digest, bool(twin[0]), twin[1]), model_key)
+                self.add_row(connection, FeatureRow(image, view, digest, bool(twin[0]), twin[1]), model_key)
         return False
 
     def _twin(
@@ -218,10 +218,10 @@ class FeatureStore:
         self._twins[asked] = row[2]
         return row[0], row[1]
 
-    def put_row(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
+    def add_row(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
         """Store one row, inside a transaction of the caller's, who says that something changed."""
         image_id, product_id, column = row.image.image_id, row.image.product_id, column_of(model_key)
-        active = self._may_be_found(connection, row.image)
+        active = self._active(connection, row.image)
         if active is None:
             return
         # `-` is the character after `,`: the range holds the rows `image,...`, and names that go on after a comma.
@@ -245,23 +245,24 @@ class FeatureStore:
             ),
         )
 
-    def _may_be_found(self, connection: sqlite3.Connection, image: CatalogueImage) -> bool | None:
+    def _active(self, connection: sqlite3.Connection, image: CatalogueImage) -> bool | None:
         """Whether a row of an image that is stored now is switched on; None: another product has the image by now.
 
         A fit may store what was put otherwise, or deleted, after it had read its catalogue.
         """
-        if not self._owners.of([image.product_id]):
+        if not self._overrides.among([image.product_id]):
             query = f"SELECT 1 FROM {self._database.images} WHERE image_id = ? AND item_id != ? AND item_id IN "
-            taken = connection.execute(query + self._owners.put, (image.image_id, image.product_id)).fetchone()
+            taken = connection.execute(query + self._overrides.upserted, (image.image_id, image.product_id)).fetchone()
             return None if taken else True
         query = f"SELECT 1 FROM {self._database.images} WHERE image_id = ? AND item_id = ?"
         return connection.execute(query, (image.image_id, image.product_id)).fetchone() is not None
 
-    def _take_images_over(self, connection: sqlite3.Connection) -> None:
+    def _update_images(self, connection: sqlite3.Connection) -> None:
         """Bring the images that a run saw into the dataset, but none of a product that is not the catalogue's now."""
         images = self._database.images
         connection.execute(
-            f"DELETE FROM temp.seen WHERE item_id IN {self._owners.overridden} OR image_id IN {self._owners.held}"
+            f"DELETE FROM temp.seen WHERE item_id IN {self._overrides.overridden} "
+            f"OR image_id IN {self._overrides.upserted_images}"
         )
         ((differ,),) = connection.execute(
             f"SELECT EXISTS (SELECT 1 FROM temp.seen AS seen JOIN {images} AS images USING (image_id) "
@@ -276,7 +277,7 @@ class FeatureStore:
             "!= (excluded.item_id, excluded.location, excluded.attributes)"
         )
 
-    def forget_old(self) -> None:
+    def delete_old_inactive(self) -> None:
         """Features of images that have gone are kept for their return: as many rows as are in use, or a thousand.
 
         Of more, those go that were stored first.
@@ -286,7 +287,7 @@ class FeatureStore:
             ((rows, gone),) = connection.execute(
                 f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {table} WHERE active = 0)"
             )
-            extra = gone - max(rows - gone, KEPT)
+            extra = gone - max(rows - gone, KEPT_INACTIVE)
             if extra > 0:
                 connection.execute(
                     f"DELETE FROM {table} WHERE rowid IN "

@@ -14,12 +14,12 @@ KEPT = 100_000
 """Requests that are remembered."""
 
 
-class ClashError(Exception):
+class IdempotencyClashError(Exception):
     """A key was given with two different requests."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class IdempotentRequest:
     """A request's key, the digest of all that it asks for, and what it was answered.
 
     ``status``: HTTP's. ``repaired``: of the pictures that came with it, how many came from a file that was cut short.
@@ -31,17 +31,17 @@ class Answered:
     repaired: int = 0
 
 
-class Requests:
+class IdempotencyLog:
     """The requests of one dataset."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, asked: Answered) -> Answered | None:
+    def find(self, asked: IdempotentRequest) -> IdempotentRequest | None:
         """The request with its answer; None where it has not been carried out.
 
         Raises:
-            ClashError: its key was given with another request.
+            IdempotencyClashError: its key was given with another request.
             StoreError: the store cannot be read.
         """
         query = f"SELECT digest, status, repaired FROM {self._database.requests} WHERE key = ?"
@@ -50,10 +50,10 @@ class Requests:
         if row is None:
             return None
         if row[0] != asked.digest:
-            raise ClashError
+            raise IdempotencyClashError
         return replace(asked, status=row[1], repaired=row[2])
 
-    def remember(self, connection: sqlite3.Connection, answered: Answered) -> None:
+    def remember(self, connection: sqlite3.Connection, answered: IdempotentRequest) -> None:
         """Inside the transaction that carries it out: so either both are on the disk, or neither."""
         table = self._database.requests
         cursor = connection.execute(

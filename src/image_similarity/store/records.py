@@ -6,7 +6,7 @@ import json
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
-from image_similarity.store.owners import Owners
+from image_similarity.store.overrides import Overrides
 from image_similarity.store.schema import marks
 from image_similarity.types import CatalogueImage, Failure, Product
 
@@ -23,11 +23,11 @@ class CatalogueRecords:
     """The catalogue's side of a dataset's tables."""
 
     def __init__(self, database: Database) -> None:
-        self._database, self._owners = database, Owners(database)
+        self._database, self._overrides = database, Overrides(database)
         # A catalogue may be larger than memory, so what a run has seen is kept on disk too.
         database.connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS seen "
-            "(image_id TEXT PRIMARY KEY, item_id TEXT, location TEXT, attributes TEXT, sound INTEGER) WITHOUT ROWID"
+            "(image_id TEXT PRIMARY KEY, item_id TEXT, location TEXT, attributes TEXT, usable INTEGER) WITHOUT ROWID"
         )
         database.connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS listed "
@@ -42,11 +42,11 @@ class CatalogueRecords:
         with self._database.writing() as connection:
             return [self._claim(connection, image) for image in images]
 
-    def unsound(self, images: Iterable[CatalogueImage]) -> None:
+    def mark_unusable(self, images: Iterable[CatalogueImage]) -> None:
         """Note images of this run that could not be used; what is stored of them will be switched off."""
         with self._database.writing() as connection:
             connection.executemany(
-                "UPDATE temp.seen SET sound = 0 WHERE image_id = ?", ((image.image_id,) for image in images)
+                "UPDATE temp.seen SET usable = 0 WHERE image_id = ?", ((image.image_id,) for image in images)
             )
 
     def list_products(self, products: Iterable[Product]) -> None:
@@ -62,7 +62,7 @@ class CatalogueRecords:
             finally:
                 connection.execute("COMMIT")
 
-    def forget_gone(self, products: Iterable[Product] | None = None) -> None:
+    def delete_unseen(self, products: Iterable[Product] | None = None) -> None:
         """End a run: images that it did not see go, and the products' texts are replaced.
 
         Products that were put stay as they are, and those that were deleted while it ran stay away.
@@ -70,7 +70,7 @@ class CatalogueRecords:
         Args:
             products: as :meth:`list_products` takes them; None: it was told already.
         """
-        tables, put = self._database, self._owners.put
+        tables, put = self._database, self._overrides.upserted
         if products is not None:
             self.list_products(products)
         with tables.writing() as connection:
@@ -78,7 +78,7 @@ class CatalogueRecords:
                 f"DELETE FROM {tables.images} "
                 f"WHERE image_id NOT IN (SELECT image_id FROM temp.seen) AND item_id NOT IN {put}"
             )
-            connection.execute(f"DELETE FROM temp.listed WHERE item_id IN {self._owners.overridden}")
+            connection.execute(f"DELETE FROM temp.listed WHERE item_id IN {self._overrides.overridden}")
             if self._attributes_differ(connection):
                 tables.changed()
             connection.execute(
@@ -117,7 +117,7 @@ class CatalogueRecords:
         """The picture that stands for a product: its first by id."""
         return self._first("item_id = ?", product_id)
 
-    def sound_images_of(self, product_id: str) -> list[CatalogueImage]:
+    def usable_images_of(self, product_id: str) -> list[CatalogueImage]:
         """Those of a product's pictures that could be used."""
         tables = self._database
         query = (
@@ -127,7 +127,7 @@ class CatalogueRecords:
         with tables.reading() as connection:
             return [_image(row) for row in connection.execute(query, (product_id,))]
 
-    def is_there(self, product_id: str) -> bool:
+    def has_product(self, product_id: str) -> bool:
         """Whether the present catalogue has a product: its texts, or a picture of it."""
         tables = self._database
         query = (
@@ -181,7 +181,7 @@ class CatalogueRecords:
             connection.execute(f"INSERT INTO {self._database.images} VALUES (?, ?, ?, ?)", row)
             if image.attributes:
                 self._database.changed()
-        elif known.product_id != image.product_id and self._owners.of([known.product_id]):
+        elif known.product_id != image.product_id and self._overrides.among([known.product_id]):
             connection.execute("DELETE FROM temp.seen WHERE image_id = ?", (image.image_id,))
             return known  # of a product that was put
         return None
@@ -190,7 +190,7 @@ class CatalogueRecords:
         """Whether the products that are listed have other attributes than those that are stored."""
         stored, listed = (
             f"SELECT item_id, attributes FROM {table} WHERE attributes != '{_json({})}' "
-            f"AND item_id NOT IN {self._owners.put}"
+            f"AND item_id NOT IN {self._overrides.upserted}"
             for table in (self._database.products, "temp.listed")
         )
         (differ,) = connection.execute(

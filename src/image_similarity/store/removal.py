@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import RemovalError, UsageError
-from image_similarity.store.owners import Owners
+from image_similarity.store.overrides import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -52,13 +52,15 @@ class RemovalLimit:
         )
 
 
-class Coming:
+class ListedProducts:
     """The products that a catalogue lists, on disk, held against those that a dataset has of it."""
 
     def __init__(self, database: Database) -> None:
-        self._database, self._owners = database, Owners(database)
-        database.connection.execute("CREATE TEMP TABLE IF NOT EXISTS coming (item_id TEXT PRIMARY KEY) WITHOUT ROWID")
-        database.connection.execute("DELETE FROM temp.coming")
+        self._database, self._overrides = database, Overrides(database)
+        database.connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS listed_products (item_id TEXT PRIMARY KEY) WITHOUT ROWID"
+        )
+        database.connection.execute("DELETE FROM temp.listed_products")
 
     def add(self, product_ids: Iterable[str]) -> None:
         """Note products that are listed."""
@@ -66,29 +68,30 @@ class Coming:
             connection.execute("BEGIN")  # of the temporary table alone: nobody waits for it
             try:
                 connection.executemany(
-                    "INSERT OR IGNORE INTO temp.coming VALUES (?)", ((each,) for each in product_ids)
+                    "INSERT OR IGNORE INTO temp.listed_products VALUES (?)", ((each,) for each in product_ids)
                 )
             finally:
                 connection.execute("COMMIT")
 
     def products(self) -> int:
         """How many products the dataset has of its catalogue."""
-        query = f"SELECT count(DISTINCT item_id) FROM {self._database.images} WHERE item_id NOT IN {self._owners.put}"
+        images, upserted = self._database.images, self._overrides.upserted
+        query = f"SELECT count(DISTINCT item_id) FROM {images} WHERE item_id NOT IN {upserted}"
         with self._database.reading() as connection:
             (count,) = connection.execute(query).fetchone()
         return int(count)
 
     def not_listed(self) -> list[str]:
         """The products that can be found now and are not listed."""
-        return self._gone("SELECT item_id FROM temp.coming")
+        return self._gone("SELECT item_id FROM temp.listed_products")
 
-    def not_sound(self) -> list[str]:
+    def unusable(self) -> list[str]:
         """The products that can be found now and of which this run could use no image."""
-        return self._gone("SELECT item_id FROM temp.seen WHERE sound")
+        return self._gone("SELECT item_id FROM temp.seen WHERE usable")
 
     def overridden(self) -> int:
         """How many of the products that are listed are as they were put, or stay deleted."""
-        query = f"SELECT count(*) FROM temp.coming WHERE item_id IN {self._owners.overridden}"
+        query = f"SELECT count(*) FROM temp.listed_products WHERE item_id IN {self._overrides.overridden}"
         with self._database.reading() as connection:
             (count,) = connection.execute(query).fetchone()
         return int(count)
@@ -96,7 +99,7 @@ class Coming:
     def _gone(self, staying: str) -> list[str]:
         tables = self._database
         query = (
-            f"SELECT DISTINCT item_id FROM {tables.images} AS images WHERE item_id NOT IN {self._owners.overridden} "
+            f"SELECT DISTINCT item_id FROM {tables.images} AS images WHERE item_id NOT IN {self._overrides.overridden} "
             f"AND item_id NOT IN ({staying}) AND EXISTS "
             f"(SELECT 1 FROM {tables.features} WHERE id = images.image_id || ',000' AND active) ORDER BY item_id"
         )

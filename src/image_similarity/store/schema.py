@@ -117,7 +117,7 @@ CREATE TABLE {requests} (
 );
 CREATE TABLE {overrides} (
     item_id TEXT PRIMARY KEY,
-    state TEXT NOT NULL                     -- put, or deleted since the latest fit began
+    state TEXT NOT NULL                     -- upserted, or deleted since the latest fit began
 ) WITHOUT ROWID"""
 KINDS = (
     *("features", "digest", "inactive", "images", "pictures", "products", "failures", "changes", "requests"),

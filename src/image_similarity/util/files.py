@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from time import time
@@ -157,17 +157,18 @@ def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
         busy: what to say where it has not.
 
     Raises:
-        OutputError: another has it for longer.
-        OSError, sqlite3.Error: the file cannot be written.
+        OutputError: another has it for longer, or the file cannot be written.
     """
-    make_folder(path.parent)
-    with closing(sqlite3.connect(path, timeout=wait, isolation_level=None)) as lock:
+    with ExitStack() as stack:
         try:
+            make_folder(path.parent)
+            lock = stack.enter_context(closing(sqlite3.connect(path, timeout=wait, isolation_level=None)))
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+        except (OSError, sqlite3.Error) as error:
+            if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 raise OutputError(busy) from error
-            raise
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise OutputError(f"cannot write {path}: {reason}") from error
         yield
 
 

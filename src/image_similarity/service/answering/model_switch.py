@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from image_similarity.fitting.backfill import catch_up
+from image_similarity.fitting.backfill import backfill
 from image_similarity.models.choice import IN_USE
 from image_similarity.models.projection import record_file
 from image_similarity.search.chosen import chosen
@@ -168,7 +168,7 @@ class Succession:
 
     def _catch_up(self, served: ServedModel, database: Database) -> None:
         specs, views = served.chosen.specs, served.state.views
-        if catch_up(database, self._settings, specs, views, served.embed_views):
+        if backfill(database, self._settings, specs, views, served.embed_views):
             served.refresh(database)
 
     def _let_go(self) -> None:

@@ -11,16 +11,16 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
-from image_similarity.errors import KeysError, OutputError, UsageError
-from image_similarity.util.files import make_folder, replacing
+from image_similarity.errors import KeysError, UsageError
+from image_similarity.util.files import locked, replacing
 from image_similarity.util.plain_values import plain
 
 FILE = "keys.json"
@@ -33,6 +33,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 LONGEST_LIFE = 36_500
 """Days that a key may be given."""
+WAIT = 30.0  # seconds until another process has changed them
 
 
 class KeyScope(StrEnum):
@@ -131,7 +132,7 @@ class ApiKeys:
         shown = PREFIX + secrets.token_urlsafe(BYTES)
         now = self._now()
         expires = None if days is None else now + timedelta(days=days)
-        with _alone(self.path.parent):
+        with self._alone():
             keys = self.all()
             if any(key.name == name for key in keys):
                 raise UsageError(f"there is a key {name!r} already; remove it first, or choose another name")
@@ -145,13 +146,17 @@ class ApiKeys:
             UsageError: there is no key of this name.
             KeysError, OutputError: as :meth:`add`.
         """
-        with _alone(self.path.parent):
+        with self._alone():
             keys = self.all()
             left = [key for key in keys if key.name != name]
             if len(left) == len(keys):
                 known = ", ".join(key.name for key in keys) or "none"
                 raise UsageError(f"there is no key {name!r}; there are: {known}")
             self._write(left)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Let one process at a time change the keys: else one that adds could put back what another removes."""
+        return locked(self.path.with_suffix(".lock"), WAIT, f"another process is changing {self.path}: try again")
 
     def _write(self, keys: Iterable[ApiKey]) -> None:
         content = {"version": VERSION, "keys": plain(keys)}
@@ -161,26 +166,6 @@ class ApiKeys:
             os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
         ):
             json.dump(content, file, indent=1)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time change the keys: else one that adds could put back what another removes."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    try:
-        make_folder(folder)
-        opened = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise OutputError(f"cannot write in {folder}: {error.strerror or error}") from error
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
 
 
 def _parse(content: bytes) -> Iterable[ApiKey]:

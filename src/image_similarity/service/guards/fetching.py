@@ -46,7 +46,7 @@ class FetchError(ImageError):
         self.inside = inside
 
 
-class NobodyError(FetchError):
+class UnreachableError(FetchError):
     """A host has no address, none that may be asked, or none that takes the connection: all the same to a stranger."""
 
 
@@ -98,12 +98,12 @@ async def fetch_into(
     Raises:
         FetchError: it is not allowed, could not be fetched, or is too large.
     """
-    way = _Way(limits, resolve or look_up, tls or _tls(), to)
+    fetch = _Fetch(limits, resolve or look_up, tls or _tls(), to)
     try:
         async with asyncio.timeout(limits.seconds):
             for attempt in range(1, AGAIN.tries + 1):
                 try:
-                    return await _fetch_once(way, address)
+                    return await _fetch_once(fetch, address)
                 except _TryAgainError as error:
                     if attempt == AGAIN.tries:
                         raise
@@ -112,13 +112,13 @@ async def fetch_into(
         raise FetchError(UNREACHED, "took too long") from None
 
 
-async def _fetch_once(way: _Way, address: str) -> None:
+async def _fetch_once(fetch: _Fetch, address: str) -> None:
     try:
-        await way.follow(_allowed(_target(address)))
-    except NobodyError:
+        await fetch.follow(_allowed(_target(address)))
+    except UnreachableError:
         if not SCHEME_LESS.match(address):
             raise
-        await way.follow(_allowed(_target(f"http:{address}")))
+        await fetch.follow(_allowed(_target(f"http:{address}")))
 
 
 def _target(address: str) -> httpx.URL:
@@ -138,7 +138,7 @@ def _allowed(url: httpx.URL, base: httpx.URL | None = None) -> httpx.URL:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Fetch:
     """The steps from an address to its picture."""
 
     limits: FetchLimits
@@ -176,7 +176,7 @@ class _Way:
                     trouble = f"{type(error).__name__} at {address}: {error}"
                 except (httpx.HTTPError, ValueError) as error:  # ValueError: a header that is none
                     raise FetchError(UNREACHED, f"{type(error).__name__} at {address}: {error}") from None
-        raise NobodyError(UNREACHED, trouble)
+        raise UnreachableError(UNREACHED, trouble)
 
     async def take(self, response: httpx.Response, url: httpx.URL) -> httpx.URL | None:
         try:
@@ -204,10 +204,10 @@ async def _checked(url: httpx.URL, trusted: Trusted, resolve: Resolve) -> list[s
     try:
         addresses = list(dict.fromkeys(await resolve(name, port)))
     except (OSError, ValueError) as error:
-        raise NobodyError(UNREACHED, f"does not resolve: {error}") from None
+        raise UnreachableError(UNREACHED, f"does not resolve: {error}") from None
     wrong = [each for each in addresses if not (own or is_open(each) or trusted.address(each))]
     if wrong or not addresses:
-        raise NobodyError(UNREACHED, f"resolves to {', '.join(wrong) or 'nothing'}")
+        raise UnreachableError(UNREACHED, f"resolves to {', '.join(wrong) or 'nothing'}")
     return addresses[:ATTEMPTS]
 
 

@@ -6,11 +6,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "font-src 'self'; manifest-src 'self'; media-src 'self' blob:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Everything from the service itself; pictures also from the page's own memory, where a chosen photo is shown."""
+"""The service's own files and answers; images also from the page's memory: a chosen photo, one fetched with a key."""
 
 ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 """A picture or an answer that somebody opens by its address is shown, and may do nothing."""

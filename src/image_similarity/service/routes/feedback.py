@@ -56,7 +56,7 @@ async def counts(state: State) -> schemas.FeedbackCounts:
 
 
 def _is_there(product_id: str, database: Database) -> bool:
-    return CatalogueRecords(database).is_there(product_id)
+    return CatalogueRecords(database).has_product(product_id)
 
 
 def _cropped(data: bytes, crop: schemas.Crop | None, max_pixels: int) -> bytes:

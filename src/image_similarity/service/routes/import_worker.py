@@ -13,7 +13,7 @@ from image_similarity.images.unreachable_hosts import Hosts
 from image_similarity.images.urls import AddressError, target
 from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError, ServiceError
-from image_similarity.service.guards.fetching import FetchError, NobodyError
+from image_similarity.service.guards.fetching import FetchError, UnreachableError
 from image_similarity.service.routes.picture_source import picture_bytes
 from image_similarity.service.routes.upsert import UpsertRequest, upsert
 from image_similarity.service.storage.bulk_imports import BulkImports, Outcome
@@ -117,7 +117,7 @@ class ImportWorker:
             raise FetchError(f"{reason} So were other pictures of {host}; this one was not asked for.")
         try:
             data = await picture_bytes(self._state, image)
-        except NobodyError as error:
+        except UnreachableError as error:
             self._hosts.unreached(host, error.reason)
             raise
         except FetchError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from image_similarity.fitting.upsert import remove_product
+from image_similarity.fitting.upsert import delete_product
 from image_similarity.service import schemas
 from image_similarity.service.bodies import FORM, JSON, Body
 from image_similarity.service.dependencies import State, may_read, may_write
@@ -122,7 +122,7 @@ async def delete(state: State, product_id: ChangeableId, key: IdempotencyKey) ->
     def removed(database: Database) -> bool:
         if done_before(database, once) is not None:
             return True
-        return remove_product(database, state.settings, product_id, once)
+        return delete_product(database, state.settings, product_id, once)
 
     if not await state.store.write(removed):
         raise NotThereError(f"there is no product {product_id!r}")
@@ -137,13 +137,13 @@ def product_of(records: CatalogueRecords, product_id: str) -> schemas.Product:
         title=kept.title,
         description=kept.description,
         attributes=dict(kept.attributes),
-        images=[schemas.ProductImage.of(image.image_id) for image in records.sound_images_of(product_id)],
+        images=[schemas.ProductImage.of(image.image_id) for image in records.usable_images_of(product_id)],
     )
 
 
 def _there(database: Database, product_id: str) -> schemas.Product:
     records = CatalogueRecords(database)
-    if not records.is_there(product_id):
+    if not records.has_product(product_id):
         raise NotThereError(f"there is no product {product_id!r}")
     return product_of(records, product_id)
 

@@ -8,12 +8,12 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
-from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, put_product
+from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, upsert_product
 from image_similarity.images.spooled_file import Picture, digest_of
 from image_similarity.service import schemas
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.routes.picture_source import picture_bytes
-from image_similarity.store.idempotency import Answered, ClashError, Requests
+from image_similarity.store.idempotency import IdempotencyClashError, IdempotencyLog, IdempotentRequest
 from image_similarity.types import Product
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def upsert(state: AppState, request: UpsertRequest, key: str | None = None
         ImageError: a picture cannot be used.
         ConflictError: the key stands for another request.
         UnusableError: the id is one that no address leads to.
-        UsageError, StoreError, OutputError: as :func:`~image_similarity.fitting.upsert.put_product`.
+        UsageError, StoreError, OutputError: as :func:`~image_similarity.fitting.upsert.upsert_product`.
     """
     if request.product_id.endswith(RESERVED):
         raise UnusableError(f"an id cannot end in {RESERVED}: its address is that of a product's similar ones")
@@ -95,7 +95,7 @@ def _put(
     lineup: Lineup,
     request: UpsertRequest,
     pictures: Sequence[EmbeddedPicture] | None,
-    once: Answered | None,
+    once: IdempotentRequest | None,
     database: Database,
 ) -> UpsertResult | None:
     """None where other models answer by now, whose features are to be put too."""
@@ -106,7 +106,7 @@ def _put(
         return None
     repaired = len({digest_of(each.picture.data) for each in pictures or () if each.picture.repaired})
     once = None if once is None else replace(once, repaired=repaired)
-    new = put_product(database, state.settings, request.product, pictures, lineup.views, once)
+    new = upsert_product(database, state.settings, request.product, pictures, lineup.views, once)
     return UpsertResult(201 if new else 200, repaired)
 
 
@@ -116,21 +116,21 @@ async def _embedded(state: AppState, lineup: Lineup, data: Picture) -> EmbeddedP
     return EmbeddedPicture(picture, vectors)
 
 
-def request_of(key: str | None, method: str, product_id: str, content: bytes) -> Answered | None:
+def request_of(key: str | None, method: str, product_id: str, content: bytes) -> IdempotentRequest | None:
     """A request as it is remembered; None where it has no key."""
     if key is None:
         return None
     digest = sha256(f"{method} {product_id}\0".encode() + content).digest()
-    return Answered(key, digest)
+    return IdempotentRequest(key, digest)
 
 
-def done_before(database: Database, once: Answered | None) -> Answered | None:
+def done_before(database: Database, once: IdempotentRequest | None) -> IdempotentRequest | None:
     """The request with its answer, where it was carried out before.
 
     Raises:
         ConflictError: its key stands for another request.
     """
     try:
-        return None if once is None else Requests(database).find(once)
-    except ClashError:
+        return None if once is None else IdempotencyLog(database).find(once)
+    except IdempotencyClashError:
         raise ConflictError("this Idempotency-Key was given with another request before") from None

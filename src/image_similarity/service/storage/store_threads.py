@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Hand:
+class _Worker:
     """One thread with a connection."""
 
     def __init__(self, dataset: Dataset, settings: Settings, name: str, *, create: bool) -> None:
@@ -47,8 +47,8 @@ class Store:
     """
 
     def __init__(self, dataset: Dataset, settings: Settings) -> None:
-        self._reader = _Hand(dataset, settings, "reads", create=False)
-        self._writer = _Hand(dataset, settings, "writes", create=True)
+        self._reader = _Worker(dataset, settings, "reads", create=False)
+        self._writer = _Worker(dataset, settings, "writes", create=True)
 
     async def read(self, work: Callable[[Database], T]) -> T:
         """What some queries give."""

@@ -21,11 +21,11 @@ from image_similarity.errors import NotFittedError, OutputError
 from image_similarity.fitting.fit import FitOptions, fit
 from image_similarity.fitting.upsert import (
     EmbeddedPicture,
+    delete_orphan_files,
+    delete_product,
     new_picture,
-    put_product,
-    remove_product,
-    remove_unnamed,
     uploads,
+    upsert_product,
 )
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.models.choice import ModelChoice
@@ -110,12 +110,12 @@ class Shop:
         made = [new_picture(picture_of(COLOURS[each]), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
         embedded = [EmbeddedPicture(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
         with self.open() as database:
-            put_product(database, self.settings, Product(product, "put"), embedded, ONE_VIEW)
+            upsert_product(database, self.settings, Product(product, "put"), embedded, ONE_VIEW)
         self.put_there[product] = list(colours)
 
     def remove(self, product: str) -> None:
         with self.open() as database:
-            gone = remove_product(database, self.settings, product)
+            gone = delete_product(database, self.settings, product)
         assert gone or product not in self.put_there
         self.put_there.pop(product, None)
         self.listed.pop(product, None)
@@ -263,7 +263,7 @@ def test_files_that_no_product_has_are_removed_by_a_fit(shop: Shop) -> None:
     shop.fit({"b": [1]})
     shop.check()
     with shop.open() as database:
-        assert remove_unnamed(database, shop.settings) == 0
+        assert delete_orphan_files(database, shop.settings) == 0
 
 
 def test_a_second_fit_at_the_same_time_is_refused_in_a_sentence(shop: Shop) -> None:
