@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from image_similarity.neighbours.packed_scores import keys_of, largest, neighbours_of
+from image_similarity.neighbours.packed_scores import FARTHEST, nearest, neighbours_of, packed_scores
 from image_similarity.types import Neighbours
 from image_similarity.util.files import replacing
 from image_similarity.util.memory import let_go
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from image_similarity.types import Progress, RowSet
 
 BLOCK = 1024  # rows that are read together
-EXPANDED = 1 << 20  # keys made together: 8 MB
+EXPANDED = 1 << 20  # scores packed together: 8 MB
 WORTH = 8  # pairs of twins for each row: from here on looking at each vector once pays for its copy
 DIGEST = 16  # bytes
 
@@ -114,10 +114,10 @@ class Twins:
             part = slice(start, start + together)
             counts = sizes[part].reshape(-1)
             rows = self.members[_runs(self.starts[found.rows[part]].reshape(-1), counts)]
-            keys = np.full((len(sizes[part]), int(widths[part].max())), np.iinfo(np.int64).min)
-            there = np.arange(keys.shape[1]) < widths[part, None]
-            keys[there] = keys_of(np.repeat(found.scores[part].reshape(-1), counts), rows)
-            best[part] = largest(keys, k)
+            packed = np.full((len(sizes[part]), int(widths[part].max())), FARTHEST)
+            there = np.arange(packed.shape[1]) < widths[part, None]
+            packed[there] = packed_scores(np.repeat(found.scores[part].reshape(-1), counts), rows)
+            best[part] = nearest(packed, k)
         return neighbours_of(best)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.neighbours.float16 import single
-from image_similarity.neighbours.packed_scores import keys_of, largest, lowest_of, neighbours_of
+from image_similarity.neighbours.packed_scores import nearest, neighbours_of, packed_scores, score_to_reach
 from image_similarity.neighbours.row_sets import row_set
 from image_similarity.util.memory import let_go
 
@@ -42,10 +42,10 @@ class ExactIndex:
         """
         rows = np.arange(len(self._vectors)) if allowed is None else np.sort(row_set(allowed).numbers())
         k = min(k, len(rows))
-        keys = np.empty((len(queries), k), np.int64)
+        found = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), QUERY_BLOCK):
-            keys[start : start + QUERY_BLOCK] = self._block(single(queries[start : start + QUERY_BLOCK]), k, rows)
-        return neighbours_of(keys)
+            found[start : start + QUERY_BLOCK] = self._block(single(queries[start : start + QUERY_BLOCK]), k, rows)
+        return neighbours_of(found)
 
     def _block(self, queries: NDArray[np.float32], k: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         best = np.empty((len(queries), 0), np.int64)
@@ -54,10 +54,10 @@ class ExactIndex:
             scores = queries @ single(self._rows(chosen)).T
             if len(queries) > 1:  # many follow; one alone comes back soon, and wants to find the pages where they were
                 let_go(self._vectors[chosen[0] : chosen[-1] + 1])
-            if best.shape[1] == k:  # nearly all rows are too far from all queries: they need no keys
-                reach = (scores >= lowest_of(best)[:, None]).any(axis=0)
+            if best.shape[1] == k:  # nearly all rows are too far from all queries: they are not packed
+                reach = (scores >= score_to_reach(best)[:, None]).any(axis=0)
                 scores, chosen = scores[:, reach], chosen[reach]
-            best = largest(np.concatenate([best, keys_of(scores, chosen)], axis=1), k)
+            best = nearest(np.concatenate([best, packed_scores(scores, chosen)], axis=1), k)
         return best
 
     def _rows(self, rows: NDArray[np.intp]) -> NDArray[np.floating]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from image_similarity.neighbours.cells.components import dots
 from image_similarity.neighbours.float16 import put_single, single
-from image_similarity.neighbours.packed_scores import keys_of, largest
+from image_similarity.neighbours.packed_scores import FARTHEST, nearest, packed_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,7 @@ _HELD = _Held()
 def closest(
     vectors: NDArray[np.floating], queries: NDArray[np.floating], rows: NDArray[np.integer], k: int
 ) -> NDArray[np.int64]:
-    """The keys of the ``k`` best of each query's candidates, ``(queries, k)``, in no order.
+    """The packed scores of the ``k`` best of each query's candidates, ``(queries, k)``, in no order.
 
     Args:
         vectors: ``(n, dimension)``.
@@ -57,26 +57,26 @@ def closest(
         rows: ``(m, c)``, the candidates; -1 where there are fewer than ``c``, but at least ``k`` of them in each line.
         k: rows wanted.
     """
-    keys = np.empty((len(queries), k), np.int64)
+    found = np.empty((len(queries), k), np.int64)
     together = max(1, VALUES // max(1, rows.shape[1] * vectors.shape[1]))
     for start in range(0, len(queries), together):
         looked, asked = rows[start : start + together], single(queries[start : start + together])
         candidates = _HELD.singles(vectors, looked.reshape(-1)).reshape(*looked.shape, -1)
         scores = np.matmul(candidates, asked[:, :, None])[:, :, 0]
-        found = keys_of(scores, looked)
-        found[looked < 0] = np.iinfo(np.int64).min
-        keys[start : start + together] = largest(found, k)
-    return keys
+        packed = packed_scores(scores, looked)
+        packed[looked < 0] = FARTHEST
+        found[start : start + together] = nearest(packed, k)
+    return found
 
 
 def all_of(
     vectors: NDArray[np.floating], queries: NDArray[np.float32], rows: NDArray[np.intp], k: int
 ) -> NDArray[np.int64]:
     """As :func:`closest` where the candidates of all queries are the same few rows ``(c,)``, at least ``k``."""
-    candidates, keys = _HELD.singles(vectors, rows), np.empty((len(queries), k), np.int64)
-    for line, query in zip(keys, queries, strict=True):
-        line[:] = largest(keys_of(dots(candidates, query), rows)[None], k)[0]
-    return keys
+    candidates, found = _HELD.singles(vectors, rows), np.empty((len(queries), k), np.int64)
+    for line, query in zip(found, queries, strict=True):
+        line[:] = nearest(packed_scores(dots(candidates, query), rows)[None], k)[0]
+    return found
 
 
 def closest_in_turn(
@@ -106,5 +106,5 @@ def closest_in_turn(
         more = int(np.count_nonzero(reach))  # best first: they are the first ones
         exact = np.concatenate([exact, dots(_HELD.singles(vectors, rows[first : first + more]), query)])
         rows = rows[: first + more]
-    best: NDArray[np.int64] = largest(keys_of(exact, rows)[None], k)[0]
+    best: NDArray[np.int64] = nearest(packed_scores(exact, rows)[None], k)[0]
     return best

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from image_similarity.neighbours.packed_scores import SCORE_STEPS
-
-NOTHING = np.iinfo(np.int64).max
+from image_similarity.neighbours.packed_scores import NOTHING, Packing, distances
 
 
 def first_of_each_product(products: NDArray[np.integer], scores: NDArray[np.floating], number: int) -> NDArray[np.intp]:
@@ -24,24 +22,23 @@ def first_of_each_product(products: NDArray[np.integer], scores: NDArray[np.floa
     hits = products.shape[1]
     number = int(min(number, hits))
     places = np.arange(hits, dtype=np.int64)
-    place_bits = hits.bit_length()
-    product_bits = int(products.max(initial=0)).bit_length()
-    # Score upside down, product, place in one integer: equal scores fall to the smaller product, then to the first pair
-    # of pictures. 21 bits of score leave room for a million products and two million hits.
-    below = np.rint((1 - np.clip(scores, -1, 1)) * SCORE_STEPS).astype(np.int64)
-    ranked = (below << (product_bits + place_bits)) | (products.astype(np.int64) << place_bits) | places
+    # Equal scores fall to the smaller product, then to the first pair of pictures. 21 bits of distance leave room for a
+    # million products and two million hits.
+    with_distance = Packing(int(products.max(initial=0)).bit_length(), hits.bit_length())
+    alone = Packing(hits.bit_length())
+    ranked = with_distance.pack(distances(scores), products, places)
     ranked[products < 0] = NOTHING
     ranked.sort(axis=1)
     nothing = ranked == NOTHING
     # Now by product, the better hit first: the first of each run is the one that counts.
-    by_product = (((ranked >> place_bits) & ((1 << product_bits) - 1)) << place_bits) | places
+    by_product = alone.pack(with_distance.part(1, ranked), places)
     by_product[nothing] = NOTHING
     by_product.sort(axis=1)
     first = by_product != NOTHING
-    first[:, 1:] &= (by_product[:, 1:] >> place_bits) != (by_product[:, :-1] >> place_bits)
-    ranks = np.sort(np.where(first, by_product & ((1 << place_bits) - 1), hits), axis=1)[:, :number]
+    first[:, 1:] &= alone.part(0, by_product[:, 1:]) != alone.part(0, by_product[:, :-1])
+    ranks = np.sort(np.where(first, alone.part(1, by_product), hits), axis=1)[:, :number]
     known = ranks < hits
     found = np.full((len(products), number), -1, np.intp)
-    chosen = np.take_along_axis(ranked, np.where(known, ranks, 0), axis=1) & ((1 << place_bits) - 1)
+    chosen = with_distance.part(2, np.take_along_axis(ranked, np.where(known, ranks, 0), axis=1))
     found[:, : ranks.shape[1]] = np.where(known, chosen, -1)
     return found

@@ -219,14 +219,21 @@ class SearchAddress(SearchOptions):
 class SearchForm(SearchAddress):
     """A photo as a file, or several of one thing."""
 
-    file: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS)] = []
-    image: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS, description="As `file`.")] = []
-    photo: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS, description="As `file`.")] = []
+    file: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS)] = Field(
+        default=[], description="`image` and `photo` are other names of it."
+    )
 
     @property
     def photos(self) -> list[Image | bytes]:
         """All of them."""
-        return [*self.file, *self.image, *self.photo]
+        return list(self.file)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_one_name(cls, given: dict[str, Any]) -> dict[str, Any]:
+        files = {name: given[name] for name in ("file", "image", "photo") if isinstance(given.get(name), list)}
+        others = {name: value for name, value in given.items() if name not in files}
+        return {**others, "file": [file for each in files.values() for file in each]} if files else given
 
 
 class PhotoForm(Strict):

@@ -22,7 +22,7 @@ from image_similarity.neighbours.allpairs.tiles import SIDE, Tiles
 from image_similarity.neighbours.allpairs.work_folder import take_up
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.float16 import single
-from image_similarity.neighbours.packed_scores import keys_of, neighbours_of
+from image_similarity.neighbours.packed_scores import neighbours_of, packed_scores
 from image_similarity.types import Neighbours, no_progress
 from image_similarity.util.files import replacing
 from image_similarity.util.memory import let_go, trim
@@ -91,10 +91,10 @@ class _Work:
         tiles = range(unit * UNIT, min((unit + 1) * UNIT, self.tiles.count))
         found: list[list[NDArray[np.int64]]] = [[] for _ in range(self.units)]
         for pairs in self.pool.map(self._column, range(tiles.start, self.tiles.count), [tiles] * self.tiles.count):
-            for target, keys in pairs:
-                found[target].append(keys)
-        self._save(unit, "ends", np.cumsum([0, *(sum(map(len, keys)) for keys in found[unit + 1 :])]))
-        self._save(unit, "later", *(piece for keys in found[unit + 1 :] for piece in keys))
+            for target, some in pairs:
+                found[target].append(some)
+        self._save(unit, "ends", np.cumsum([0, *(sum(map(len, pieces)) for pieces in found[unit + 1 :])]))
+        self._save(unit, "later", *(piece for pieces in found[unit + 1 :] for piece in pieces))
         del found[unit + 1 :]
         return np.concatenate([*found[unit], *(self._earlier(before, unit) for before in range(unit))])
 
@@ -161,8 +161,8 @@ class _Work:
         rows = np.repeat(np.arange(mine.stop - mine.start), scores.rows.shape[1])
         return rows, scores.rows.reshape(-1), scores.scores.reshape(-1)
 
-    def _nearest(self, unit: int, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The keys of the ``k`` nearest of a unit's rows, out of its sorted candidates."""
+    def _nearest(self, unit: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The packed scores of the ``k`` nearest of a unit's rows, out of its sorted candidates."""
         first = unit * UNIT * SIDE
         mine, floors = self.vectors[first : first + UNIT * SIDE], self.floors[first : first + UNIT * SIDE]
         nearest = np.empty((len(mine), self.k), np.int64)
@@ -171,14 +171,14 @@ class _Work:
         for start in range(0, len(mine), together):
             rows = range(start, min(start + together, len(mine)))
             part = slice(rows.start, rows.stop)
-            kept, short = best_of(of_rows(keys, rows), rows, self.k, floors[part], 2 * self.tiles.error)
+            kept, short = best_of(of_rows(pairs, rows), rows, self.k, floors[part], 2 * self.tiles.error)
             asked = single(mine[part])
             let_go(mine[part])
             left_open[part] = short
             nearest[part][~short] = closest_pairs(self.vectors, asked, (row_of(kept) - start, other_of(kept)), self.k)
         if left_open.any():
             found = ExactIndex(self.vectors).search(mine[left_open], self.k)
-            nearest[left_open] = keys_of(found.scores.astype(np.float64), found.rows)
+            nearest[left_open] = packed_scores(found.scores.astype(np.float64), found.rows)
         return nearest
 
     def _earlier(self, before: int, unit: int) -> NDArray[np.int64]:

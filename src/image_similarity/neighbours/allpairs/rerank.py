@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.neighbours.float16 import single
-from image_similarity.neighbours.packed_scores import LAST_ROW, ROW_BITS, SCORE_STEPS
+from image_similarity.neighbours.packed_scores import DISTANCE_BITS, SCORE_STEPS, Packing, distances, packed_steps
 from image_similarity.util.memory import let_go
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 19  # values of a block: 2 MB in float32
 VALUES = 1 << 18  # multiplied together: both sides stay in the processor's nearest caches
-OTHER_BITS, BELOW_BITS = 28, 21  # a packed pair: its row, its score upside down, the other row
+PAIRS = Packing(DISTANCE_BITS, 28)  # a row, a distance, the other row
 
 
 def closest_pairs(
@@ -29,7 +29,7 @@ def closest_pairs(
     pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
     k: int,
 ) -> NDArray[np.int64]:
-    """The keys of the ``k`` best others of each row that has any, ``(rows that have any, k)``, best first.
+    """The packed scores of the ``k`` best others of each row that has any, ``(rows that have any, k)``, best first.
 
     Args:
         vectors: ``(n, dimension)``; what was read of a memory map is given back.
@@ -39,14 +39,11 @@ def closest_pairs(
         k: rows wanted.
     """
     rows, others = pairs
-    steps = np.rint(scores_of(vectors, mine, rows, others).clip(-1, 1) * SCORE_STEPS).astype(np.int64)
-    packed = (((rows << BELOW_BITS) | (SCORE_STEPS - steps)) << OTHER_BITS) | others
+    packed = PAIRS.pack(rows, distances(scores_of(vectors, mine, rows, others)), others)
     packed.sort()
     firsts = np.flatnonzero(np.diff(rows, prepend=-1))
     best = packed[firsts[:, None] + np.arange(k)]
-    steps = SCORE_STEPS - ((best >> OTHER_BITS) & ((1 << BELOW_BITS) - 1))
-    keys: NDArray[np.int64] = (steps << ROW_BITS) + (LAST_ROW - (best & ((1 << OTHER_BITS) - 1)))
-    return keys
+    return packed_steps(SCORE_STEPS - PAIRS.part(1, best), PAIRS.part(2, best))
 
 
 def scores_of(

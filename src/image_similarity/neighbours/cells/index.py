@@ -117,12 +117,12 @@ class CellsIndex:
         count = self.different if slots is None else slots.count
         wanted = min(k, count)
         few = self._are_few(count, wanted)
-        keys = np.empty((len(queries), wanted), np.int64)
+        packed = np.empty((len(queries), wanted), np.int64)
         for start in range(0, len(queries) if k else 0, QUERY_BLOCK):
             asked = single(queries[start : start + QUERY_BLOCK])
             found = self._of_few(asked, wanted, slots) if few else self._of_cells(asked, wanted, slots)
-            keys[start : start + QUERY_BLOCK] = found
-        nearest = neighbours_of(keys)
+            packed[start : start + QUERY_BLOCK] = found
+        nearest = neighbours_of(packed)
         if self.twins is None or not k:
             return nearest
         return self.twins.nearest_rows(Neighbours(self.slots_of(nearest.rows), nearest.scores), k, rows)
@@ -133,29 +133,29 @@ class CellsIndex:
         return Twins.numbered(self._slot_of, self._codes.slots) if self.different < len(self.vectors) else None
 
     def _of_cells(self, queries: NDArray[np.float32], k: int, slots: RowSet | None) -> NDArray[np.int64]:
-        """The keys of the ``k`` rows found for each query in the nearest cells."""
+        """The packed scores of the ``k`` rows found for each query in the nearest cells."""
         count = self.different if slots is None else slots.count
         alive = None if slots is None else slots.mask()
         near = self._nearest(queries, min(self._close(k), count), self._probes(count), alive)
         short = (near >= 0).sum(axis=1) < k  # a query that is like nothing is near no cell
         if not short.any():
             return self._closest(queries, near, k)
-        keys = np.empty((len(queries), k), np.int64)
+        packed = np.empty((len(queries), k), np.int64)
         if not short.all():
-            keys[~short] = self._closest(queries[~short], near[~short], k)
-        keys[short] = all_of(self.vectors, queries[short], self._rows(self._numbers(slots)), k)
-        return keys
+            packed[~short] = self._closest(queries[~short], near[~short], k)
+        packed[short] = all_of(self.vectors, queries[short], self._rows(self._numbers(slots)), k)
+        return packed
 
     def _of_few(self, queries: NDArray[np.float32], k: int, slots: RowSet | None) -> NDArray[np.int64]:
         """The same without cells: all slots that are allowed are looked at."""
         numbers = self._numbers(slots)
         if len(numbers) <= VERY_FEW:
             return all_of(self.vectors, queries, self._rows(numbers), k)
-        keys = np.empty((len(queries), k), np.int64)
-        for line, query in zip(keys, queries, strict=True):
+        packed = np.empty((len(queries), k), np.int64)
+        for line, query in zip(packed, queries, strict=True):
             found, looks = self._codes.among(query, self._close(k), numbers)
             line[:] = closest_in_turn(self.vectors, query, (self._rows(found), looks), k)
-        return keys
+        return packed
 
     def _are_few(self, count: int, k: int) -> bool:
         """Whether so many are sooner looked at one by one."""
@@ -229,7 +229,7 @@ class CellsIndex:
         return slots
 
     def _closest(self, queries: NDArray[np.float32], slots: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-        """The keys of the ``k`` best of each line of slots, by the float32 scores of the rows as they are stored."""
+        """The packed scores of the ``k`` best of each line of slots, by the rows as they are stored, in float32."""
         rows = self._rows(slots)
         if len(queries) <= CLOSE_BLOCK:
             return closest(self.vectors, queries, rows, k)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from image_similarity.neighbours.float16 import single
-from image_similarity.neighbours.packed_scores import SCORE_STEPS
+from image_similarity.neighbours.packed_scores import DISTANCE_BITS, SCORE_STEPS, Packing, distances, scores_of
 from image_similarity.quality.evaluation.metrics import Ranks
 from image_similarity.util.memory import let_go
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 QUESTIONS, ITEMS = 256, 2048  # in one block: a few MB of scores
-STEPS = 2 * SCORE_STEPS + 1  # scores are cosines, -1 to 1, and count to six decimals as in every answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,28 +123,28 @@ class ProductScores:
 
 def rank(asked: Asked, scores: Scores) -> Ranked:
     """The exact ranks of a block's right answers; equal scores fall to the smaller item."""
-    place_bits = max(len(scores), 1).bit_length()
-    question_bits = STEPS.bit_length() + place_bits
+    answers = Packing(max(len(scores), 1).bit_length())  # a distance and an item
     lines = np.repeat(np.arange(len(asked)), np.diff(asked.right_starts))
-    right = _keys(_scores_of_right(asked, scores, lines), asked.right, place_bits)
+    right = answers.pack(distances(_scores_of_right(asked, scores, lines)), asked.right)
     order = np.lexsort((right, lines))
     right = right[order]
     top = right[asked.right_starts[:-1]].copy()
-    lowest = right[asked.right_starts[1:] - 1]
-    # One step lower than the worst right answer: what is below cannot be before it, and needs no key.
-    reach = 1 - ((lowest >> place_bits) + 1) / SCORE_STEPS
-    # Question before key in one integer: one search in one sorted list counts for all questions at once.
-    listed = (lines.astype(np.int64) << question_bits) | right
+    farthest = right[asked.right_starts[1:] - 1]
+    # One step lower than the worst right answer: what is below cannot be before it, and is not packed.
+    reach = scores_of(SCORE_STEPS - answers.part(0, farthest) - 1)
+    # The question before the answer in one integer: one search in one sorted list counts for all questions at once.
+    asking = Packing(DISTANCE_BITS + max(len(scores), 1).bit_length())
+    listed = asking.pack(lines, right)
     better = np.zeros(len(listed), np.int64)
     for first, end in _blocks(len(scores)):
-        question, keys = _rivals(asked, scores, (first, end), reach.astype(np.float32), place_bits)
-        np.minimum.at(top, question, keys)
-        before = keys < lowest[question]
-        wrong = (question[before].astype(np.int64) << question_bits) | keys[before]
+        question, rivals = _rivals(asked, scores, (first, end), reach, answers)
+        np.minimum.at(top, question, rivals)
+        before = rivals < farthest[question]
+        wrong = asking.pack(question[before], rivals[before])
         better += np.bincount(np.searchsorted(listed, wrong), minlength=len(listed))
     best = asked.right[order][asked.right_starts[:-1]]
     ranks = Ranks(asked.right_starts, _summed(better, asked.right_starts))
-    return Ranked(ranks, best, (top & ((1 << place_bits) - 1)).astype(np.intp))
+    return Ranked(ranks, best, answers.part(1, top).astype(np.intp))
 
 
 def _scores_of_right(asked: Asked, scores: Scores, lines: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -159,9 +158,9 @@ def _scores_of_right(asked: Asked, scores: Scores, lines: NDArray[np.intp]) -> N
 
 
 def _rivals(
-    asked: Asked, scores: Scores, block: tuple[int, int], reach: NDArray[np.float32], place_bits: int
+    asked: Asked, scores: Scores, block: tuple[int, int], reach: NDArray[np.float32], answers: Packing
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """The wrong answers of a block of items that score ``reach`` or more: questions and keys."""
+    """The wrong answers of a block of items that score ``reach`` or more: questions and packed answers."""
     first, end = block
     cosines = scores.block(asked, first, end)
     near = cosines >= reach[:, None]
@@ -173,14 +172,7 @@ def _rivals(
         here = (items >= first) & (items < end)
         near[questions[here], items[here] - first] = False
     question, column = np.nonzero(near)
-    return question, _keys(cosines[question, column], column + first, place_bits)
-
-
-def _keys(cosines: NDArray[np.float32], items: NDArray[np.intp], place_bits: int) -> NDArray[np.int64]:
-    """Score upside down, then item: the smaller key is the better answer."""
-    below = SCORE_STEPS - np.rint(np.clip(cosines, -1, 1) * SCORE_STEPS).astype(np.int64)
-    keys: NDArray[np.int64] = (below << place_bits) | items
-    return keys
+    return question, answers.pack(distances(cosines[question, column]), column + first)
 
 
 def _summed(better: NDArray[np.int64], starts: NDArray[np.intp]) -> NDArray[np.int64]:
