@@ -23,9 +23,9 @@ from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.quality.adaptation.learn import Choice, held_out
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
 from tests.conftest import MeanColour, paint
 from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register
+from tests.stored import matrix
 from tests.test_adapt import Fields, catalogue
 
 STORED = EvaluateOptions(stored_only=True)
@@ -320,7 +320,7 @@ def _without_the_own_product(workspace: Workspace) -> float:
     """R@1 by hand: four times, a quarter of the products asks among all by what the others taught."""
     facts = projection_facts(workspace.settings.root / "adapted" / "shop" / "fields")
     with Database(Folders(workspace.settings.root).database, Dataset.named("shop")) as database:
-        features = FeatureStore(database).matrix("fields", ONE_VIEW)
+        features = matrix(database, "fields", ONE_VIEW)
     own = np.array(features.product_ids)
     choice = Choice(facts["dimension"], facts["regularisation"], facts["share"])
     asked, right = 0, 0
