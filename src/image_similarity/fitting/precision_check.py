@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,8 @@ from image_similarity.models.table import base_spec, load_graph, load_model
 from image_similarity.models.unit_vectors import each_row
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.settings import Folders
-from image_similarity.util.files import replacing
 from image_similarity.util.processors import processors
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,8 +92,7 @@ def with_int8(
             pixels = _seen(taken.calibration, exact, model, images, settings).pixels
             quantise(base_spec(model), load_graph(fp32, settings, progress), pixels, folder, progress)
         check = _compare(taken, (exact, chosen), images, settings, progress)
-        with replacing(folder / CHECK) as temporary:
-            temporary.write_text(sealed(asdict(check)), encoding="utf-8")
+        write_sealed(folder / CHECK, check)
     if not check.passed and not model.force_int8:
         raise ModelError(
             f"{check}. That is too far from fp32 (at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "

@@ -13,9 +13,8 @@ from image_similarity.search.chosen import chosen_by_dictionary
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
 from image_similarity.store.recommendations import RecommendationStore
-from image_similarity.util.files import replacing
 from image_similarity.util.plain_values import Record
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
@@ -76,8 +75,7 @@ def use(dataset: Dataset, settings: Settings, model: ModelChoice = DEFAULT_CHOIC
     name = _anywhere(expression_of(model))
     before = [each for each in known if each != name][:REMEMBERED]
     now = InUse(dataset.name, name, tuple(before))
-    with replacing(in_use_file(dataset, settings)) as temporary:
-        temporary.write_text(sealed({"model": name, "before": before}), encoding="utf-8")
+    write_sealed(in_use_file(dataset, settings), {"model": name, "before": before})
     return now
 
 
