@@ -18,7 +18,7 @@ from image_similarity.service.errors import NotThereError, UnusableError
 from image_similarity.service.guards.access import key_name
 from image_similarity.service.guards.limits import client_of
 from image_similarity.service.openapi import problems
-from image_similarity.service.storage.thumbnails import Sent
+from image_similarity.service.storage.thumbnails import SentImage
 from image_similarity.settings import Folders
 from image_similarity.store.records import CatalogueRecords
 
@@ -50,7 +50,7 @@ async def image(
     """As it is, or as a small JPEG."""
     path = await state.store.read(lambda database: _path(database, state, image_id))
     try:
-        sent = await state.work(state.pictures.send, path, w)
+        sent = await state.work(state.thumbnails.send, path, w)
     except ImageError as error:
         raise NotThereError(f"the picture {image_id!r} cannot be shown: {error.reason}") from None
     return _sent(request, sent, FRESH)
@@ -87,7 +87,7 @@ async def keep_photo(
 async def photo(request: Request, state: State, photo: Annotated[schemas.PhotoId, InPath()]) -> Response:
     """Upright, as a JPEG."""
     data = found(await state.work(state.photos.find, photo), "such photo any longer")
-    return _sent(request, Sent(data, "image/jpeg", f'"{photo}"'), FOR_GOOD)
+    return _sent(request, SentImage(data, "image/jpeg", f'"{photo}"'), FOR_GOOD)
 
 
 def _path(database: Database, state: AppState, image_id: str) -> Path:
@@ -97,7 +97,7 @@ def _path(database: Database, state: AppState, image_id: str) -> Path:
     return kept.file(Folders(state.settings.root).dataset / state.dataset.name)
 
 
-def _sent(request: Request, sent: Sent, cache: str) -> Response:
+def _sent(request: Request, sent: SentImage, cache: str) -> Response:
     headers = {"ETag": sent.tag, "Cache-Control": cache}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if sent.tag in known or "*" in known:
