@@ -30,7 +30,7 @@ BODY = Body({FORM: schemas.PhotoForm})
 FRESH = "private, max-age=300"
 FOR_GOOD = "private, max-age=604800, immutable"  # a photo's name is the hash of its bytes
 PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture."}
+    200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The image."}
 }
 
 
@@ -39,20 +39,23 @@ PICTURE: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses={**PICTURE, **problems(404, 422)},
     tags=["products"],
-    summary="A picture of the catalogue",
+    summary="Get an image of the catalogue",
 )
 async def image(
     request: Request,
     state: State,
     image_id: str,
-    w: Annotated[int | None, Query(ge=1, le=2000, description="About so many pixels wide; else the file.")] = None,
+    w: Annotated[
+        int | None,
+        Query(ge=1, le=2000, description="Width in pixels, about; else the file."),
+    ] = None,
 ) -> Response:
-    """As it is, or as a small JPEG."""
+    """The file as it is, or a small JPEG."""
     path = await state.store.read(lambda database: _path(database, state, image_id))
     try:
         sent = await state.work(state.thumbnails.send, path, w)
     except ImageError as error:
-        raise NotThereError(f"the picture {image_id!r} cannot be shown: {error.reason}") from None
+        raise NotThereError(f"the image {image_id!r} cannot be shown: {error.reason}") from None
     return _sent(request, sent, FRESH)
 
 
@@ -67,7 +70,7 @@ async def image(
 async def keep_photo(
     request: Request, response: Response, state: State, body: Annotated[schemas.PhotoForm, Depends(BODY.read)]
 ) -> schemas.Photo:
-    """Kept for a while, upright, without what a camera writes into a file beside the pixels."""
+    """Kept for a while, upright, without the metadata that cameras write."""
     if not state.options.photos:
         raise UnusableError("this service keeps no photos: send them with each search")
     client = key_name(request.scope) or client_of(request.scope)
@@ -82,7 +85,7 @@ async def keep_photo(
     response_class=Response,
     responses={**PICTURE, **problems(404, 422)},
     tags=["search"],
-    summary="A photo that is kept",
+    summary="Get a kept photo",
 )
 async def photo(request: Request, state: State, photo: Annotated[schemas.PhotoId, InPath()]) -> Response:
     """Upright, as a JPEG."""
@@ -93,7 +96,7 @@ async def photo(request: Request, state: State, photo: Annotated[schemas.PhotoId
 def _path(database: Database, state: AppState, image_id: str) -> Path:
     kept = CatalogueRecords(database).image(image_id)
     if kept is None:
-        raise NotThereError(f"there is no picture {image_id!r}")
+        raise NotThereError(f"there is no image {image_id!r}")
     return kept.file(Folders(state.settings.root).dataset / state.dataset.name)
 
 
