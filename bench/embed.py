@@ -25,11 +25,11 @@ THREADS = harness.pin(ASKED.threads)  # before anything makes a pool of threads
 import numpy as np  # noqa: E402
 
 import networks  # noqa: E402
-from image_similarity.models.choice import ModelChoice  # noqa: E402
 from image_similarity.models.int8 import quantise  # noqa: E402
+from image_similarity.models.model import Model  # noqa: E402
 from image_similarity.models.openvino_network import prepared_network  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
-from image_similarity.models.table import base_spec, load_graph, load_model  # noqa: E402
+from image_similarity.options import ModelChoice  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.types import no_progress  # noqa: E402
 
@@ -51,14 +51,15 @@ def choice_of(name: str) -> ModelChoice | None:
 
 def ours(choice: ModelChoice, pixels: np.ndarray[Any, Any]) -> list[harness.Side]:
     """Our three precisions, through the same call that a fit makes."""
-    spec, folder = base_spec(choice), SETTINGS.root / "int8" / base_spec(choice).key
+    part = harness.part_of(choice, SETTINGS)
+    spec, folder = part.spec, SETTINGS.root / "int8" / part.spec.key
     if not (folder / "model.xml").exists():
         noise = np.random.default_rng(1).integers(0, 256, (CALIBRATION, *pixels.shape[1:]), np.uint8)
-        quantise(spec, load_graph(choice, SETTINGS, no_progress), noise, folder, no_progress)
+        quantise(spec, part.graph(), noise, folder, no_progress)
     sides = []
     for precision in ("fp32", "bf16", "int8"):
-        asked = replace(choice, precision=precision, quantised=folder if precision == "int8" else None)
-        model = load_model(asked, SETTINGS, no_progress)
+        (asked,) = Model(choice, (part,)).at(precision, [folder]).parts
+        model = asked.load(SETTINGS)
         sides.append(harness.Side(f"ours {precision}", lambda model=model: model.embed(pixels), len(pixels)))
     return sides
 
@@ -114,7 +115,8 @@ def torch_sides(name: str, numbers: np.ndarray[Any, Any]) -> list[harness.Side]:
 def gflop(choice: ModelChoice) -> float:
     """Floating point operations of one image, counted over the graph: two for each multiplication with a weight."""
     total = 0
-    for node in prepared_network(base_spec(choice), load_graph(choice, SETTINGS, no_progress)).get_ops():
+    part = harness.part_of(choice, SETTINGS)
+    for node in prepared_network(part.spec, part.graph()).get_ops():
         kind = node.get_type_name()
         if kind in REDUCED:
             reduced = list(node.input(0 if kind == "MatMul" else 1).get_shape())[REDUCED[kind]]
@@ -146,7 +148,7 @@ def peaks(rounds: int) -> dict[str, float]:
 
 def compare(name: str, choice: ModelChoice, peak: dict[str, float]) -> tuple[str, dict[str, Any]]:
     """One network's table and its figures."""
-    size, work = base_spec(choice).input.size, gflop(choice)
+    size, work = harness.part_of(choice, SETTINGS).spec.input.size, gflop(choice)
     count = ASKED.images * (1 if name in networks.KERAS else 10)
     pixels = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
     numbers = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / 255

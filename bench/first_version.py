@@ -30,8 +30,8 @@ os.environ["KERAS_BACKEND"] = "torch"
 from PIL import Image  # noqa: E402
 
 import networks  # noqa: E402
-from image_similarity.models.choice import ModelChoice  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
+from image_similarity.options import ModelChoice  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.workspace import Workspace  # noqa: E402
 from image_similarity_demo import draw_sample  # noqa: E402

@@ -13,7 +13,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from image_similarity.models.model import ModelPart
+    from image_similarity.options import ModelChoice
+    from image_similarity.settings import Settings
 
 RESULTS = Path(__file__).parent / "results"
 POOLS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "RAYON", "TOKIO_WORKER")
@@ -74,6 +79,15 @@ def in_turn(sides: Sequence[Side], rounds: int, *, warm: int = 1) -> list[Timing
                 seconds[side.name].append(taken)
             print(f"  {side.name}: {taken:.3f} s{'' if turn >= warm else ' (warm-up)'}", file=sys.stderr, flush=True)
     return [Timing(side, seconds[side.name]) for side in sides]
+
+
+def part_of(choice: ModelChoice, settings: Settings) -> ModelPart:
+    """The one network that a choice names."""
+    from image_similarity.dataset import Dataset
+    from image_similarity.models.resolve import named
+
+    (part,) = named(choice, Dataset.named("bench"), settings).parts
+    return part
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

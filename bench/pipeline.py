@@ -40,9 +40,8 @@ from image_similarity.dataset import Dataset  # noqa: E402
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse  # noqa: E402
 from image_similarity.images.decode import decode, read_bytes  # noqa: E402
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square  # noqa: E402
-from image_similarity.models.choice import ModelChoice  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
-from image_similarity.models.table import load_model, model_spec  # noqa: E402
+from image_similarity.options import ModelChoice  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
 from image_similarity.store.database import Database  # noqa: E402
 from image_similarity.types import no_progress  # noqa: E402
@@ -110,7 +109,8 @@ def measured(name: str, precision: str, folder: Path) -> tuple[list[object], dic
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     paths = photos(folder, ASKED.images * (1 if name in networks.KERAS else 5))
-    model, spec = load_model(choice, SETTINGS, no_progress), model_spec(choice)
+    part = harness.part_of(choice, SETTINGS)
+    model, spec = part.load(SETTINGS), part.spec
     pixels, few = squares(paths, spec), paths[: len(paths) // 4]
     (folder / "few").mkdir()
     few = [Path(shutil.copy(path, folder / "few")) for path in few]

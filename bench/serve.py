@@ -155,12 +155,10 @@ class Bare:
     def __init__(self) -> None:
         import numpy as np
 
-        from image_similarity.models.choice import ModelChoice
-        from image_similarity.models.table import load_model
+        from image_similarity.options import ModelChoice
         from image_similarity.settings import Settings
-        from image_similarity.types import no_progress
 
-        self._model = load_model(ModelChoice(MODEL), Settings(), no_progress)
+        self._model = harness.part_of(ModelChoice(MODEL), Settings()).load(Settings())
         size = self._model.spec.input.size
         self._pixels = np.random.default_rng(SEED).integers(0, 256, (64, size, size, 3), np.uint8)
         self.seconds: list[float] = []
@@ -320,9 +318,8 @@ def prepare(root: Path) -> None:
     import vectors
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
-    from image_similarity.models.table import model_spec
-    from image_similarity.settings import Folders
+    from image_similarity.options import ModelChoice
+    from image_similarity.settings import Folders, Settings
     from image_similarity.store.codec import encode
     from image_similarity.store.database import Database
     from image_similarity.store.features import FeatureRow, FeatureStore
@@ -331,7 +328,7 @@ def prepare(root: Path) -> None:
     from image_similarity_demo import draw_sample
 
     draw_sample(root / "sample")
-    spec = model_spec(ModelChoice(MODEL))
+    spec = harness.part_of(ModelChoice(MODEL), Settings()).spec
     drawn = vectors.catalogue(root, ASKED.images, spec.dimension, queries=1).vectors
     names = [(f"image-{number:06}", f"product-{number:06}") for number in range(ASKED.images)]
     with Database(Folders(root / "data").database, Dataset.named("shop"), create=True) as database:

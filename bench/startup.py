@@ -161,15 +161,14 @@ def _put_features(root: Path, products: int, model: Path) -> None:
     import vectors
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
-    from image_similarity.models.table import model_spec
-    from image_similarity.settings import Folders
+    from image_similarity.options import ModelChoice
+    from image_similarity.settings import Folders, Settings
     from image_similarity.store.codec import encode
     from image_similarity.store.database import Database
     from image_similarity.store.features import FeatureRow, FeatureStore
     from image_similarity.types import CatalogueImage
 
-    spec = model_spec(ModelChoice(str(model)))
+    spec = harness.part_of(ModelChoice(str(model)), Settings()).spec
     shop = vectors.Shop(spec.dimension, SEED)  # noise would have no neighbourhoods to look into
     with Database(Folders(root).database, Dataset.named("shop"), create=True) as database:
         store = FeatureStore(database)

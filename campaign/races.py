@@ -175,7 +175,7 @@ def everything(trial: Trial) -> None:
     steps = [
         fit(workspace, tables[1]),
         ["use", *place, MODEL],
-        ["calibrate", *place, "--model", MODEL, "--pictures", "30"],
+        ["calibrate", *place, "--model", MODEL, "--images", "30"],
         ["adapt", *place, "--model", MODEL],
         fit(workspace, tables[0]),
         ["failures", *place],

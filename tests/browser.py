@@ -165,5 +165,5 @@ def fitted_shop(shop: Path, folder: Path) -> Path:
     workspace = Workspace(settings=Settings(root=folder / "data", precision="fp32"))
     workspace.fit(DATASET, sample, model=OTHER)
     workspace.fit(DATASET, sample, model=MODEL)
-    workspace.calibrate(DATASET, model=MODEL, pictures=30)
+    workspace.calibrate(DATASET, model=MODEL, images=30)
     return folder / "data"

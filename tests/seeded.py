@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
 from image_similarity.util.files import locked
+from tests.models import load_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from image_similarity.models.definition import Definition
 from image_similarity.models.table import MODELS
 from image_similarity.settings import Folders, Settings
 from tests.conftest import MeanColour, paint
@@ -32,7 +33,7 @@ class CountingModel(MeanColour):
 def register(monkeypatch: pytest.MonkeyPatch) -> CountingModel:
     """Make the model known as ``mean-colour`` while a test runs."""
     model = CountingModel()
-    monkeypatch.setitem(MODELS, MODEL, (lambda choice: model.spec, lambda *arguments: model))
+    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(model.spec, lambda _: model))
     return model
 
 

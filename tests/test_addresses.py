@@ -20,9 +20,10 @@ from image_similarity import Workspace
 from image_similarity.catalogue.names import name_for_address
 from image_similarity.cli.app import app
 from image_similarity.images.download import Outcome, Wanted, download_all
-from image_similarity.images.download_options import DownloadOptions, wait_after
 from image_similarity.images.fetch_log import Fetched
+from image_similarity.images.pacing import wait_after
 from image_similarity.images.spooled_file import Spooled
+from image_similarity.options import DownloadOptions
 from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.fetching import FetchError, FetchLimits, fetch_into, fetch_picture
 from image_similarity.settings import Settings
@@ -316,13 +317,13 @@ def test_a_signed_address_is_known_by_what_stays(tmp_path: Path, server: ImageSe
         return table(tmp_path, *(("p1", server.give(each, Answer(RED, etag='"1"'))) for each in targets))
 
     place = Workspace(tmp_path / "data")
-    first = place.extract(day(1), "shop", options=QUICK)
+    first = place.extract(day(1), "shop", downloads=QUICK)
     before = sorted(path.name for path in first.folder.iterdir())
-    second = place.extract(day(2), "shop", options=QUICK)
+    second = place.extract(day(2), "shop", downloads=QUICK)
     assert (first.counts.done, second.counts.done, second.counts.known) == (2, 0, 2)
     assert sorted(path.name for path in second.folder.iterdir()) == before
     assert len(server.requests) == 2
-    refreshed = place.extract(day(3), "shop", options=DownloadOptions(refresh=True))
+    refreshed = place.extract(day(3), "shop", downloads=DownloadOptions(refresh=True))
     assert refreshed.counts.known == 2
     assert [headers.get("If-None-Match") for _, headers in server.requests[2:]] == ['"1"', '"1"']
 
@@ -352,7 +353,7 @@ def test_what_may_be_another_picture_has_another_name(one: str, other: str) -> N
 
 def test_one_picture_listed_with_two_signatures_is_fetched_once(tmp_path: Path, server: ImageServer) -> None:
     rows = [("p1", server.give(f"/a.jpg?X-Amz-Signature={number}", Answer(RED))) for number in (1, 2)]
-    report = Workspace(tmp_path / "data").extract(table(tmp_path, *rows), "shop", options=QUICK)
+    report = Workspace(tmp_path / "data").extract(table(tmp_path, *rows), "shop", downloads=QUICK)
     assert (report.counts.done, report.counts.known, report.counts.failed) == (1, 1, 0)
 
 
@@ -372,7 +373,7 @@ def test_a_table_of_odd_addresses_costs_the_odd_ones_only(tmp_path: Path, server
         "damaged": "data:image/png;base64,A",
         "words": "data:,no picture",
     }
-    report = Workspace(tmp_path / "data").extract(table(tmp_path, *good.items(), *bad.items()), "shop", options=QUICK)
+    report = Workspace(tmp_path / "data").extract(table(tmp_path, *good.items(), *bad.items()), "shop", downloads=QUICK)
     assert sorted(each.product_id for each in report.failures) == sorted(bad)
     assert report.counts.done == len(good)
     with (report.folder / "listing.csv").open(newline="", encoding="utf-8") as file:
@@ -388,7 +389,7 @@ def test_one_placeholder_for_several_products_and_dots_are_said(tmp_path: Path, 
     shared = server.give("/shared.jpg", Answer(RED))
     rows += [("one", shared), ("other", shared)]  # two products of one photo: the shop says so
     for _ in range(2):  # known files are looked at as new ones are
-        report = Workspace(tmp_path / "data").extract(table(tmp_path, *rows), "shop", options=QUICK)
+        report = Workspace(tmp_path / "data").extract(table(tmp_path, *rows), "shop", downloads=QUICK)
         assert report.counts.failed == 0
         dots, same = report.notes
         assert dots.startswith("1 product (dot): a picture of a few pixels")
@@ -458,7 +459,7 @@ def test_no_password_no_signature_and_no_picture_in_letters_is_shown(tmp_path: P
     with table.open("w", newline="") as file:
         csv.writer(file).writerows([["product_id", "image"], *([f"p{at}", each] for at, each in enumerate(addresses))])
     workspace = Workspace(tmp_path / "data")
-    told = [workspace.extract(table, "shop", options=DownloadOptions(tries=1)).failures]
+    told = [workspace.extract(table, "shop", downloads=DownloadOptions(tries=1)).failures]
     told.append([failure for _, failure in workspace.failures("shop")])
     for failures in told:
         where = [each.location for each in sorted(failures, key=lambda each: each.product_id)]

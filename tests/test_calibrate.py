@@ -16,7 +16,7 @@ from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError, UsageError
 from image_similarity.images.plain_ground import on_plain_ground
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import ModelChoice
 from image_similarity.quality import self_queries as own_questions
 from image_similarity.quality.adapt import adapt
 from image_similarity.quality.adaptation.learn import LearnOptions
@@ -56,7 +56,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     folder = tmp_path_factory.mktemp("calibrated")
     workspace = Workspace(settings=Settings(root=folder / "data"))
     workspace.fit("shop", paint_products(folder / "pictures"), model=MODEL)
-    ran = CliRunner().invoke(app, [*command(workspace, "calibrate"), "--pictures", "36", "--format", "json"])
+    ran = CliRunner().invoke(app, [*command(workspace, "calibrate"), "--images", "36", "--format", "json"])
     assert ran.exit_code == 0, ran.output
     (folder / "report.json").write_text(ran.stdout)
     return workspace
@@ -154,7 +154,7 @@ def test_a_service_says_how_sure_an_answer_to_one_photo_is(calibrated: Workspace
         for fields, files, sure in (
             ({}, [photo], True),
             ({}, [photo, photo], False),
-            ({"like": "colour"}, [photo], False),
+            ({"match": "colour"}, [photo], False),
         ):
             answer = service.post("/v1/search", data=fields, files=files).json()
             assert (answer["matches"][0]["probability"] is not None) is sure
@@ -165,7 +165,7 @@ def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_pat
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     code, answer, _ = asked(fitted, photo)
     assert code == 0 and "no_match" not in answer and "probability" not in answer["matches"][0]
-    with pytest.raises(NotFittedError, match=r"`min_match` needs to know how sure .*run image-similarity calibrate"):
+    with pytest.raises(NotFittedError, match=r"`min_match` needs to know .*run image-similarity calibrate"):
         fitted.search("shop", photo, model=MODEL, min_match=0.5)
 
 
@@ -202,7 +202,7 @@ def test_a_damaged_calibration_is_told_and_costs_no_answer(fitted: Workspace, tm
 def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="4 products have a picture to ask with, and at least 30"):
         fitted.calibrate("shop", model=MODEL)
-    with pytest.raises(UsageError, match="between 0 and 1, not 1"):
+    with pytest.raises(UsageError, match="above 0 and below 1, not 1"):
         fitted.calibrate("shop", model=MODEL, known=1.0)
     with pytest.raises(NotFittedError):
         fitted.calibrate("shop", model="VGG")
@@ -224,18 +224,20 @@ def test_a_studios_ground_is_told_from_a_scene() -> None:
 
 def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.index.build import open_index
+    from image_similarity.models.resolve import resolve
+    from image_similarity.options import ModelChoice
     from image_similarity.quality.self_queries import LEAVE_ONE_OUT, SIMULATED, Asker, sampled_rows
     from image_similarity.ranking.gallery import Gallery
-    from image_similarity.search.chosen import chosen
     from image_similarity.settings import Folders
     from image_similarity.store.database import Database
+    from image_similarity.store.features import FeatureStore
     from image_similarity.store.records import CatalogueRecords
 
     settings, shop = calibrated.settings, Dataset.named("shop")
     with Database(Folders(settings.root).database, shop) as database:
-        model = chosen(ModelChoice(MODEL), database, shop, settings)
-        gallery = Gallery.of(model.index(database, settings))
+        model = resolve(ModelChoice(MODEL), shop, settings, FeatureStore(database).has_networks_of)
+        gallery = Gallery.of(open_index(model.recipe, database, settings))
         asker = Asker(gallery, model, settings, CatalogueRecords(database), settings.root)
         rows = sampled_rows(gallery, 5, seed=0)
         parts = asker.questions(rows, turns=2)
@@ -268,7 +270,7 @@ def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
         return really(self, rows, *rest)
 
     monkeypatch.setattr(own_questions.Asker, "questions", watched)
-    report = fitted.calibrate("shop", model=f"{MODEL}+adapted", pictures=72)
+    report = fitted.calibrate("shop", model=f"{MODEL}+adapted", images=72)
     assert report.model_key.startswith(f"{MODEL}+adapted@")
     assert len(asked) == 4
     assert sum(len(each) for each in asked) == len(set.union(*asked)) == PRODUCTS, "each product asks once"

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from image_similarity.images.views import square
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.colour_shape import ColourShape
 from image_similarity.models.colour_shape_record import SPEC
-from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
+from tests.models import load_model, model_spec
 
 MODEL = ColourShape()
 COLOURS = {"red": (200, 30, 30), "blue": (30, 60, 190), "green": (30, 140, 60), "black": (25, 25, 25)}

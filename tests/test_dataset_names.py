@@ -21,6 +21,7 @@ from image_similarity.store.features import FeatureRow, FeatureStore
 from image_similarity.types import CatalogueImage
 from image_similarity.util.files import replacing
 from tests.conftest import MeanColour
+from tests.stored import matrix
 
 LONGEST_KEY = "m" * 64 + "@01234567"  # the longest key that a described model can have
 EVERYTHING = st.text(st.characters(exclude_categories=()), max_size=100)  # surrogates too
@@ -144,6 +145,6 @@ def _keep_and_read(folder: Path, dataset: Dataset) -> None:
         store.add_model(MeanColour.spec)
         store.add([row], MeanColour.spec.key)
     with Database(folder / "features.db", dataset) as database:
-        features = FeatureStore(database).matrix(MeanColour.spec.key, ["000"])
+        features = matrix(database, MeanColour.spec.key, ["000"])
     assert features.image_ids == ["a_1.png"]
     assert (features.vectors == vector).all()

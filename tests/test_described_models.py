@@ -15,10 +15,10 @@ from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 from image_similarity.errors import ModelError, UsageError
 from image_similarity.images.decode import decode
 from image_similarity.images.views import square
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
+from tests.models import load_model, model_spec
 from tests.tiny_networks import SIDE, describe, mean_network, save
 
 ORANGE = (255, 102, 51)  # 1.0, 0.4, 0.2

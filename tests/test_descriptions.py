@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from image_similarity.errors import ModelError, UsageError
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, no_progress
+from tests.models import load_model, model_spec
 from tests.tiny_networks import describe, mean_network
 
 THREE = "three numbers, for red, green and blue (a std is not 0)"

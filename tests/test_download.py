@@ -17,8 +17,8 @@ from image_similarity.images.download import (
     Wanted,
     download_all,
 )
-from image_similarity.images.download_options import DownloadOptions
 from image_similarity.images.fetch_log import FILE_NAME, Fetched, Validators
+from image_similarity.options import DownloadOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure
 from tests.servers import Answer, ImageServer, image_server, picture

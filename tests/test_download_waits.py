@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from image_similarity.errors import UsageError
 from image_similarity.images.download import Downloader, Outcome, Wanted
-from image_similarity.images.download_options import DownloadOptions, Pace, Sleep, wait_after
 from image_similarity.images.fetch import client_of
 from image_similarity.images.fetch_log import Fetched
+from image_similarity.images.pacing import Pace, Sleep, wait_after
+from image_similarity.options import DownloadOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage
 from tests.servers import Answer, image_server, picture

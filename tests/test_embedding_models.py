@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from image_similarity.errors import ModelError
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model
 from image_similarity.models.unit_vectors import unit_length
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
+from tests.models import load_model
 from tests.tiny_networks import SIDE, describe, mean_network
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def test_no_pictures_have_no_vectors(model: EmbeddingModel, pixels: NDArray[np.u
 AGAIN = """
 import sys
 import numpy as np
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model
+from image_similarity.options import ModelChoice
+from tests.models import load_model
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 

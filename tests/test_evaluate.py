@@ -16,15 +16,16 @@ from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import BELOW_BAR, NotFittedError, UsageError
 from image_similarity.images.views import ONE_VIEW
+from image_similarity.models.definition import Definition
 from image_similarity.models.projection import projection_facts
 from image_similarity.models.table import MODELS
+from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.quality.adaptation.learn import Choice, held_out
-from image_similarity.quality.evaluation.report import EvaluateOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
 from tests.conftest import MeanColour, paint
 from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register
+from tests.stored import matrix
 from tests.test_adapt import Fields, catalogue
 
 STORED = EvaluateOptions(stored_only=True)
@@ -85,7 +86,7 @@ def test_an_image_that_finds_its_own_product_counts(workspace: Workspace, tmp_pa
     assert [result.r_at_1, result.r_at_5, result.r_at_10] == shares(colours)
     assert result.r_at_1 == 2 / 6  # the greens; the odd red stands before the reds, the odd blue has others before it
     plain = result.as_dict()
-    assert (plain["model_key"], plain["protocol"]) == (MODEL, "one-image-out")
+    assert (plain["model_key"], plain["protocol"]) == (MODEL, "leave-one-out")
     assert plain["r_at_10"] == result.r_at_10
     (worst, *_) = plain["results"][0]["worst"]
     assert worst["rank"] == 6  # for the odd red its blue twin is the last of all
@@ -166,12 +167,18 @@ def test_the_own_value_of_an_attribute_is_left_out(workspace: Workspace, tmp_pat
     result = workspace.evaluate("shop", model=MODEL, options=STORED)
     own = result.results[1]
     # b has one colour alone: it cannot ask. a's blue has its two reds to find; of the blues, b's are nearer to red.
-    assert (own.protocol, own.title, own.questions) == ("own-out", "Leave one image out, own Color left out", 3)
+    assert (own.protocol, own.title, own.questions) == (
+        "leave-attribute-out",
+        "Leave one image out, own Color left out",
+        3,
+    )
     assert own.metrics["r_at_1"].value == pytest.approx(1 / 3)
-    by_size = workspace.evaluate("shop", model=MODEL, options=replace(STORED, own_out="size", protocols=["own-out"]))
+    by_size = workspace.evaluate(
+        "shop", model=MODEL, options=replace(STORED, leave_out="size", protocols=["leave-attribute-out"])
+    )
     assert by_size.questions == 5
     with pytest.raises(UsageError, match=r"no image has the attribute 'brand'; there are: Color, size"):
-        workspace.evaluate("shop", model=MODEL, options=replace(STORED, own_out="brand"))
+        workspace.evaluate("shop", model=MODEL, options=replace(STORED, leave_out="brand"))
 
 
 def test_simulated_photos_ask_for_the_other_images_of_their_product(workspace: Workspace, tmp_path: Path) -> None:
@@ -205,7 +212,7 @@ def test_a_source_that_is_gone_is_a_failure_and_not_the_end(workspace: Workspace
         ("read", "blue_1.png"),
         ("decode", "red_2.png"),
     }
-    assert [(each.protocol, each.questions) for each in result.results] == [("one-image-out", 4), ("simulated", 4)]
+    assert [(each.protocol, each.questions) for each in result.results] == [("leave-one-out", 4), ("simulated", 4)]
 
 
 def test_a_large_catalogue_asks_with_a_sample_of_whole_products(workspace: Workspace, tmp_path: Path) -> None:
@@ -223,12 +230,12 @@ def test_without_two_images_of_one_product_only_photos_can_ask(workspace: Worksp
     paint(tmp_path / "pictures" / "a_1.png", RED)
     paint(tmp_path / "pictures" / "b_1.png", BLUE)
     workspace.fit("shop", tmp_path / "pictures", model=MODEL)
-    with pytest.raises(NotFittedError, match="nothing to ask of shop: one-image-out: no product has two images"):
+    with pytest.raises(NotFittedError, match="nothing to ask of shop: leave-one-out: no product has two images"):
         workspace.evaluate("shop", model=MODEL, options=STORED)
     result = workspace.evaluate("shop", model=MODEL)
     assert result.results[0].protocol == "simulated"
     assert result.r_at_1 == 1
-    assert result.skipped["one-image-out"] == "no product has two images"
+    assert result.skipped["leave-one-out"] == "no product has two images"
 
 
 class Brightness(MeanColour):
@@ -243,7 +250,7 @@ class Brightness(MeanColour):
 def test_the_command_prints_every_form_and_holds_bars(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(MODELS, "grey", (lambda choice: Brightness.spec, lambda *arguments: Brightness()))
+    monkeypatch.setitem(MODELS, "grey", lambda *_: Definition(Brightness.spec, lambda _: Brightness()))
     pictures = paint_shop(tmp_path / "pictures")
     for model in (MODEL, "grey"):
         workspace.fit("shop", pictures, model=model)
@@ -267,12 +274,12 @@ def test_the_command_prints_every_form_and_holds_bars(
 
     code, table, said = run()
     assert code == 0
-    assert "Leave one image out, shop (one-image-out: 4 questions, 2 products)" in table
+    assert "Leave one image out, shop (leave-one-out: 4 questions, 2 products)" in table
     assert "- first" in table
-    assert "not asked: own-out (no attribute is a colour)" in said
+    assert "not asked: leave-attribute-out (no attribute is a colour)" in said
     code, lines, _ = run("--format", "csv")
     header, *rows = (line.split(",") for line in lines.splitlines())
-    assert [row[:2] for row in rows] == [[p, m] for p in ("one-image-out", "simulated") for m in (MODEL, "grey")]
+    assert [row[:2] for row in rows] == [[p, m] for p in ("leave-one-out", "simulated") for m in (MODEL, "grey")]
     assert all(len(row) == len(header) for row in rows)
     code, printed, _ = run("--format", "json", "--html", str(tmp_path / "report.html"))
     found = json.loads(printed)
@@ -286,7 +293,7 @@ def test_the_command_prints_every_form_and_holds_bars(
     code, table, said = run("--at-least", "mAP@R=1")
     assert code == BELOW_BAR == 4
     assert "Leave one image out" in table
-    assert "below the bar: mAP@R of grey under one-image-out is" in said
+    assert "below the bar: mAP@R of grey under leave-one-out is" in said
     assert "of mean-colour" not in said
     assert CliRunner().invoke(app, [*asked, "--at-least", "R@2=1"]).exception is not None
 
@@ -294,14 +301,14 @@ def test_the_command_prints_every_form_and_holds_bars(
 def test_what_was_learned_is_asked_about_products_that_it_was_made_to_forget(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(MODELS, "fields", (lambda choice: Fields.spec, lambda *arguments: Fields()))
+    monkeypatch.setitem(MODELS, "fields", lambda *_: Definition(Fields.spec, lambda _: Fields()))
     workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model="fields")
     workspace.adapt("shop", model="fields")
     options = EvaluateOptions(simulated=5)
     before, after = workspace.evaluate("shop", model=["fields", "fields+adapted"], options=options).results[:2]
     assert after.metrics["r_at_1"].value > before.metrics["r_at_1"].value
     result = workspace.evaluate("shop", model="fields+adapted", options=options)
-    assert [each.protocol for each in result.results] == ["one-image-out", "simulated"]
+    assert [each.protocol for each in result.results] == ["leave-one-out", "simulated"]
     (note,) = result.notes
     assert note.startswith("fields+adapted was learned anew without the products that are asked about")
     assert not workspace.evaluate("shop", model="fields", options=options).notes
@@ -313,7 +320,7 @@ def _without_the_own_product(workspace: Workspace) -> float:
     """R@1 by hand: four times, a quarter of the products asks among all by what the others taught."""
     facts = projection_facts(workspace.settings.root / "adapted" / "shop" / "fields")
     with Database(Folders(workspace.settings.root).database, Dataset.named("shop")) as database:
-        features = FeatureStore(database).matrix("fields", ONE_VIEW)
+        features = matrix(database, "fields", ONE_VIEW)
     own = np.array(features.product_ids)
     choice = Choice(facts["dimension"], facts["regularisation"], facts["share"])
     asked, right = 0, 0
@@ -330,11 +337,11 @@ def _without_the_own_product(workspace: Workspace) -> float:
 
 def test_bad_requests_are_refused(workspace: Workspace, tmp_path: Path) -> None:
     workspace.fit("shop", paint_shop(tmp_path / "pictures"), model=MODEL)
-    with pytest.raises(UsageError, match="there is no protocol 'two-out': use one-image-out, own-out"):
+    with pytest.raises(UsageError, match="there is no protocol 'two-out': use leave-one-out, leave-attribute-out"):
         workspace.evaluate("shop", model=MODEL, options=EvaluateOptions(protocols=["two-out"]))
     with pytest.raises(UsageError, match="name one model or more"):
         workspace.evaluate("shop", model=[])
-    with pytest.raises(UsageError, match="weights belong to one model"):
-        workspace.evaluate("shop", model=[MODEL, OTHER], weights_digest="0" * 32)
-    with pytest.raises(UsageError, match="must not be negative"):
+    with pytest.raises(UsageError, match="colour-shape has no weights"):
+        workspace.evaluate("shop", model=[MODEL, ModelChoice(OTHER, weights_digest="0" * 32)])
+    with pytest.raises(UsageError, match="must be 0 or more"):
         workspace.evaluate("shop", model=MODEL, options=EvaluateOptions(seed=-1))

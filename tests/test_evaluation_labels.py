@@ -14,7 +14,7 @@ from image_similarity import Workspace
 from image_similarity.catalogue.labels import read_labels
 from image_similarity.cli.app import app
 from image_similarity.errors import SOME_FAILED, CatalogueError
-from image_similarity.quality.evaluation.report import EvaluateOptions
+from image_similarity.options import EvaluateOptions
 from image_similarity.settings import Settings
 from tests.conftest import paint
 from tests.shop import BLUE, GREEN, MODEL, RED, paint_shop, register

@@ -56,7 +56,7 @@ def test_the_worst_are_one_of_each_product_and_never_a_success() -> None:
     [
         ("R@1=0.7", Bar(None, "r_at_1", 0.7)),
         ("r_at_10 = 1", Bar(None, "r_at_10", 1.0)),
-        ("own-out:map@r=.25", Bar("own-out", "map_at_r", 0.25)),
+        ("leave-attribute-out:map@r=.25", Bar("leave-attribute-out", "map_at_r", 0.25)),
         ("picks: MRR=0", Bar("picks", "mrr", 0.0)),
     ],
 )
@@ -73,13 +73,13 @@ def test_what_is_no_bar_is_refused(text: str) -> None:
 
 
 def test_every_model_has_to_reach_a_bar() -> None:
-    found = [result("a", "one-image-out", 0.7), result("b", "one-image-out", 0.6), result("a", "picks", 0.1)]
+    found = [result("a", "leave-one-out", 0.7), result("b", "leave-one-out", 0.6), result("a", "picks", 0.1)]
     assert missed([parse_bar("R@1=0.6")], found) == []
-    assert missed([parse_bar("R@1=0.7")], found) == ["R@1 of b under one-image-out is 0.6000, below 0.7"]
+    assert missed([parse_bar("R@1=0.7")], found) == ["R@1 of b under leave-one-out is 0.6000, below 0.7"]
     assert missed([parse_bar("picks:R@1=0.2"), parse_bar("MRR=0.5")], found) == [
         "R@1 of a under picks is 0.1000, below 0.2"
     ]
-    with pytest.raises(UsageError, match="a bar for photos, which was not asked; asked: one-image-out, picks"):
+    with pytest.raises(UsageError, match="a bar for photos, which was not asked; asked: leave-one-out, picks"):
         missed([parse_bar("photos:R@1=0.2")], found)
 
 

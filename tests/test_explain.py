@@ -196,11 +196,12 @@ def test_a_single_network_has_one_part_and_no_shares_to_tell(
 
 def test_models_side_by_side_each_have_their_share(tmp_path: Path, workspace: Workspace) -> None:
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
-    from image_similarity.search.chosen import chosen
+    from image_similarity.models.resolve import resolve
+    from image_similarity.options import ModelChoice
     from image_similarity.search.explanation import parts_of
     from image_similarity.settings import Folders
     from image_similarity.store.database import Database
+    from image_similarity.store.features import FeatureStore
     from tests.networks import put_small_network
 
     put_small_network(workspace.settings, "VGG")
@@ -211,7 +212,9 @@ def test_models_side_by_side_each_have_their_share(tmp_path: Path, workspace: Wo
     mixture = "VGG+0.25*colour-shape"
     workspace.fit("shop", folder, model=mixture)
     with Database(Folders(workspace.settings.root).database, Dataset.named("shop")) as database:
-        model = chosen(ModelChoice(mixture), database, Dataset.named("shop"), workspace.settings)
+        model = resolve(
+            ModelChoice(mixture), Dataset.named("shop"), workspace.settings, FeatureStore(database).has_networks_of
+        )
         assert [name for name, _ in parts_of(model)] == ["VGG", "shape", "colour", "layout"]
         assert parts_of(model)[-1][1].stop == sum(spec.dimension for spec in model.specs)
     answer = workspace.search("shop", folder / "ball_1.png", model=mixture, explain=True)

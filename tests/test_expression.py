@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_similarity.errors import UsageError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.mixture import (
     LONGEST_KEY,
     Expression,
@@ -18,7 +17,9 @@ from image_similarity.models.mixture import (
     parse_expression,
     shares_of,
 )
-from image_similarity.models.table import base_spec, expression_of, parts_of
+from image_similarity.models.resolve import expression_of
+from image_similarity.options import ModelChoice
+from tests.models import model_named
 
 KNOWN = {"VGG", "colour-shape", "colour", "mine.toml", "my+net.toml", "2*b.toml"}
 
@@ -60,7 +61,7 @@ def test_what_cannot_be_meant_is_refused(text: str, reason: str) -> None:
 @pytest.mark.parametrize("text", ["VGG+nothing", "nothing", "VGG+", "+VGG", "adapted", "1.5*nothing+VGG"])
 def test_a_name_that_no_model_has_is_told_with_those_that_there_are(text: str) -> None:
     with pytest.raises(UsageError, match=r"there is no model .*: use VGG, Inception_Resnet, colour-shape"):
-        [base_spec(part) for part in parts_of(ModelChoice(text))]
+        model_named(ModelChoice(text))
 
 
 @given(st.lists(st.sampled_from(sorted(KNOWN)), min_size=1, max_size=6, unique=True), st.data())
@@ -96,6 +97,6 @@ def test_weights_files_go_with_one_model_alone() -> None:
 
 
 def test_a_precision_goes_to_the_networks_of_a_mixture() -> None:
-    network, colour = parts_of(ModelChoice("VGG+0.1*colour", precision="bf16"))
-    assert (network.name, network.precision) == ("VGG", "bf16")
-    assert (colour.name, colour.precision) == ("colour", "auto")
+    network, colour = model_named(ModelChoice("VGG+0.1*colour", precision="bf16")).specs
+    assert (network.name, network.precision, network.key) == ("VGG", "bf16", "VGG@bf16")
+    assert (colour.name, colour.precision, colour.key) == ("colour", "", "colour")

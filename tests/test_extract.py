@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
+from image_similarity import Workspace
 from image_similarity.catalogue import open_source
-from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError, OutputError
-from image_similarity.fitting.extract import ExtractOptions, ExtractReport, extract
+from image_similarity.fitting.extract import ExtractReport
 from image_similarity.images.fetch_log import FILE_NAME, Fetched
+from image_similarity.options import DownloadOptions, ExtractOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Product
 from tests.servers import Answer, ImageServer, image_server, picture
 
-QUICK = ExtractOptions(base_delay=0.001, timeout=5.0, tries=2)
+QUICK = ExtractOptions(downloads=DownloadOptions(base_delay=0.001, timeout=5.0, tries=2))
 RED, BLUE = picture("red"), picture("blue")
-SHOP = Dataset.named("shop")
 
 
 class Listed:
@@ -53,7 +53,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def run(source: Any, settings: Settings, options: ExtractOptions = QUICK) -> ExtractReport:
-    report = extract(source, SHOP, settings, options=options)
+    report = Workspace(settings=settings).extract(source, "shop", options)
     assert report.counts.failed == len(report.failures)
     assert not list(settings.root.rglob("*.part"))
     return report
@@ -114,7 +114,7 @@ def test_images_that_left_the_catalogue_leave_the_listing_and_keep_their_files(
 def test_a_failed_refresh_keeps_the_older_file_in_the_listing(server: ImageServer, settings: Settings) -> None:
     source = Listed([image(server, "7_1.jpg", Answer(RED), Answer(status=404))])
     run(source, settings)
-    report = run(source, settings, replace(QUICK, refresh=True))
+    report = run(source, settings, replace(QUICK, downloads=replace(QUICK.downloads, refresh=True)))
     assert counted(report) == (0, 0, 1)
     assert [row["image"] for row in listing(report)] == ["7_1.jpg"]
 
@@ -191,13 +191,7 @@ def test_a_catalogue_that_breaks_off_changes_nothing(server: ImageServer, settin
 def test_progress_is_told_of_every_image(server: ImageServer, settings: Settings) -> None:
     told: list[tuple[str, int, int | None]] = []
     source = Listed([image(server, "7_1.jpg"), image(server, "../x.jpg"), image(server, "7_2.jpg")])
-    extract(
-        source,
-        SHOP,
-        settings,
-        options=QUICK,
-        progress=lambda stage, done, total=None: told.append((stage, done, total)),
-    )
+    Workspace(settings=settings, progress=lambda *each: told.append((*each, None)[:3])).extract(source, "shop", QUICK)
     assert [row for row in told if row[0] == "download"] == [("download", 2, 3), ("download", 3, 3)]
     assert told[-1] == ("download", 3, 3)
     assert any(row[0] == "list" for row in told)
@@ -209,7 +203,7 @@ def test_two_runs_never_write_into_one_folder(server: ImageServer, settings: Set
         leftover = folder / ".7_1.jpg.0123abcd.part"  # the other run's, which is still at work
         leftover.touch()
         with pytest.raises(OutputError, match="another extract"):
-            extract(Listed([image(server, "7_1.jpg")]), SHOP, settings, options=QUICK)
+            run(Listed([image(server, "7_1.jpg")]), settings)
         assert leftover.exists()
     assert server.requests == []
 
@@ -219,13 +213,9 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start deaf to it
 import sys
 from pathlib import Path
-from image_similarity.catalogue import open_source
-from image_similarity.dataset import Dataset
-from image_similarity.fitting.extract import ExtractOptions, extract
-from image_similarity.settings import Settings
-settings = Settings(root=Path(sys.argv[2]))
-options = ExtractOptions(concurrency=3)
-extract(open_source(sys.argv[1], settings=settings), Dataset.named("shop"), settings, options=options)
+from image_similarity import Workspace
+from image_similarity.options import DownloadOptions
+Workspace(sys.argv[2]).extract(sys.argv[1], "shop", downloads=DownloadOptions(concurrency=3))
 """
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from image_similarity import Workspace
 from image_similarity.catalogue import open_source
-from image_similarity.fitting.extract import ExtractOptions, extract_department
+from image_similarity.fitting.extract import extract_department
+from image_similarity.options import DownloadOptions, ExtractOptions
 from image_similarity.settings import Settings
 from tests.servers import Answer, image_server, picture, s3_server
 
@@ -59,7 +60,9 @@ def test_a_department_of_the_first_version(tmp_path: Path, monkeypatch: pytest.M
             config_file=tmp_path / "config.py",
             image_address=server.address + "/p{pixl_id}/",
         )
-        report = extract_department(371, "0341", settings, options=ExtractOptions(base_delay=0.001))
+        report = extract_department(
+            (371, "0341"), settings, ExtractOptions(downloads=DownloadOptions(base_delay=0.001))
+        )
     folder = tmp_path / "data" / "dataset" / "dpt_number_department371"
     assert report.folder == folder
     assert (report.counts.done, report.counts.known, report.counts.failed) == (2, 0, 1)

@@ -16,8 +16,10 @@ from image_similarity import Workspace
 from image_similarity.errors import CatalogueError, NotFittedError, UsageError
 from image_similarity.fitting.fit import FitReport
 from image_similarity.images.views import SIX_VIEWS
+from image_similarity.models.definition import Definition
+from image_similarity.models.table import MODELS
 from image_similarity.settings import Settings
-from tests.conftest import paint
+from tests.conftest import MeanColour, paint
 from tests.shop import BLUE, MODEL, RED, WHITE, CountingModel, paint_shop, register, rows
 
 ALL_ROWS = "SELECT * FROM features_shop ORDER BY id"
@@ -257,7 +259,7 @@ def test_the_model_is_not_loaded_when_everything_is_known(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.fit("shop", folder, model=MODEL)
-    monkeypatch.setattr("image_similarity.fitting.fit.load_model", None)
+    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(MeanColour.spec, lambda _: pytest.fail("it is loaded")))
     assert counted(workspace.fit("shop", folder, model=MODEL, number=1)) == (0, 6, 0)
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ImageSimilarityError
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import ModelChoice
 from image_similarity.search.answer import Answer
 from image_similarity.service.app import create_app
 from image_similarity.service.guards.api_keys import ApiKeys, KeyScope
@@ -46,7 +46,7 @@ class Shop:
         )
         shop = Workspace(self.whole)
         shop.fit("shop", self.pictures, products=folder / "products.csv", model=MODEL)
-        shop.calibrate("shop", model=MODEL, pictures=30)
+        shop.calibrate("shop", model=MODEL, images=30)
         shop.use("shop", MODEL)
         ApiKeys(self.whole / "keys.json").add("web", KeyScope.read)
         self.right = {name: ask() for name, ask in self.questions(shop).items()}
@@ -59,7 +59,7 @@ class Shop:
             "search": lambda: plain(shop.search("shop", photo, filter="price < 40")),
             "sure": lambda: plain(shop.search("shop", photo, min_match=0.2)),
             "similar": lambda: plain(shop.similar("shop", "p01")),
-            "shape": lambda: plain(shop.similar("shop", "p01", like="shape")),
+            "shape": lambda: plain(shop.similar("shop", "p01", match="shape")),
             "use": lambda: shop.use("shop"),
             "failures": lambda: list(shop.failures("shop")),
             "keys": lambda: ApiKeys(shop.settings.root / "keys.json").all(),

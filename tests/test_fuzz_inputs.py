@@ -32,10 +32,10 @@ from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter
 from image_similarity.index.filter_language import parse_filter
 from image_similarity.index.filters import passing
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.described import load_described, read_description
+from image_similarity.models.described import graph_of, read_description
 from image_similarity.models.mixture import parse_expression
 from image_similarity.models.model_folder import Shelf
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.types import CatalogueImage
@@ -171,8 +171,7 @@ def test_any_field_of_a_description(here: Here, changes: dict[str, Any]) -> None
     lines += [f"{name} = {toml(value)}" for name, value in changes.items()]
     path.write_text("\n".join(lines), encoding="utf-8", errors="surrogatepass")
     try:
-        read_description(ModelChoice(str(path)))
-        load_described(ModelChoice(str(path)))
+        graph_of(read_description(ModelChoice(str(path))))
     except ImageSimilarityError as error:
         said(error)
 

@@ -6,6 +6,7 @@ import inspect
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from image_similarity import Workspace
+from image_similarity import Workspace, options
 from image_similarity.errors import ImageSimilarityError
-from image_similarity.images.download_options import DownloadOptions
-from image_similarity.models.choice import ModelChoice
-from image_similarity.quality.evaluation.report import EvaluateOptions
+from image_similarity.options import DownloadOptions, ModelChoice
 from tests.fuzzing import NOWHERE, ODD, PATHS, examples, fitted_shop
 from tests.shop import paint_shop
 
 METHODS = ("extract", "fit", "similar", "search", "evaluate", "adapt", "use", "compare", "calibrate", "failures")
-QUICK = EvaluateOptions(stored_only=True)
 ONCE = DownloadOptions(tries=1)
 PLACES = (
     *(*PATHS, "a\0b", "\ud800", "\0", "/dev/null", "/dev/zero", "pictures/..", "C:\\x", "\\\\x\\y", "%00", "~"),
@@ -58,14 +56,14 @@ TEXTS = st.one_of(st.sampled_from((*ODD, "\0", "\ud800", "a" * 300)), st.text(ma
 RIGHT: dict[str, Any] = {
     "dataset": "shop",
     "catalogue": "pictures",
-    "photo": "pictures/red_1.png",
+    "query": "pictures/red_1.png",
     "model": "colour-shape",
     "old": "colour-shape",
     "new": "colour-shape",
     "product_id": "red",
     "downloads": ONCE,
-    "options": QUICK,
-    "pictures": 5,
+    "stored_only": True,
+    "images": 30,
 }
 
 
@@ -83,15 +81,17 @@ def values(name: str, annotation: str) -> st.SearchStrategy[Any]:
     if name == "columns":
         column = st.one_of(TEXTS, st.lists(TEXTS, max_size=2))
         return st.dictionaries(st.sampled_from(("image", "product", "title", "x", "")), column, max_size=2)
-    if name == "like":
-        return st.sampled_from(("shape", "colour"))
+    if name in ("match", "aggregate"):
+        return st.sampled_from(("shape", "colour", "best", "mean", "votes", ""))
+    if name == "crop":
+        return st.none()
     if name in ("model", "old", "new"):
         model = st.sampled_from(MODELS)
         precise = st.builds(ModelChoice, model, precision=st.sampled_from(("auto", "fp32", "bf16", "int8")))
         return st.one_of(model, TEXTS, precise, *([st.lists(model, max_size=2)] if "Sequence" in annotation else []))
     if name == "filter":
         return st.one_of(st.sampled_from(FILTERS), TEXTS)
-    if name == "photo":
+    if name in ("query", "photo"):
         one = st.one_of(st.sampled_from(PLACES), st.sampled_from(PLACES).map(Path), st.binary(max_size=30))
         return st.one_of(one, st.lists(one, max_size=2), st.none())
     for kind, some in (("bool", (True, False)), ("float", SHARES), ("int", NUMBERS)):
@@ -106,16 +106,26 @@ def values(name: str, annotation: str) -> st.SearchStrategy[Any]:
 def calls(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """A method, what it needs, mostly right, and a few arguments of chance."""
     method = draw(st.sampled_from(METHODS))
-    parameters = inspect.signature(getattr(Workspace, method)).parameters
-    some = [each for each in parameters if each not in ("self", "options", "downloads")]
-    odd = draw(st.sets(st.sampled_from(some), max_size=2))
+    annotations = arguments_of(method)
+    odd = draw(st.sets(st.sampled_from([each for each in annotations if each != "downloads"]), max_size=2))
     given_values = {}
-    for name, parameter in parameters.items():
+    for name, annotation in annotations.items():
         if name in odd:
-            given_values[name] = draw(values(name, str(parameter.annotation)))
+            given_values[name] = draw(values(name, annotation))
         elif name in RIGHT:
-            given_values[name] = ONCE if (method, name) == ("extract", "options") else RIGHT[name]
+            given_values[name] = RIGHT[name]
     return method, given_values
+
+
+def arguments_of(method: str) -> dict[str, str]:
+    """What a method takes by name, single options among it, each with its type."""
+    parameters = inspect.signature(getattr(Workspace, method)).parameters
+    names = {name: str(each.annotation) for name, each in parameters.items() if name not in ("self", "changes")}
+    record = names.pop("options", None)
+    records = [getattr(options, record.partition(" ")[0])] if record else []
+    for kind in [*records, *([options.Query] if method == "search" else [])]:
+        names |= {each.name: str(each.type) for each in fields(kind)}
+    return names
 
 
 @examples(50)
@@ -141,11 +151,11 @@ def test_a_text_that_is_no_files_name_is_a_sentence(shop: Workspace, place: str)
     for ask in (
         lambda: shop.fit("other", place, model="colour-shape"),
         lambda: shop.fit("other", "pictures", products=Path(place), model="colour-shape"),
-        lambda: shop.extract(place, "other", options=ONCE),
-        lambda: shop.extract("pictures", "other", products=place, options=ONCE),
+        lambda: shop.extract(place, "other", downloads=ONCE),
+        lambda: shop.extract("pictures", "other", products=place, downloads=ONCE),
         lambda: shop.search("shop", place, model="colour-shape"),
         lambda: shop.search("shop", "pictures/red_1.png", model=f"{place}.toml"),
-        lambda: shop.evaluate("shop", model="colour-shape", options=EvaluateOptions(labels=place)),
+        lambda: shop.evaluate("shop", model="colour-shape", labels=place),
     ):
         with pytest.raises(ImageSimilarityError):
             ask()

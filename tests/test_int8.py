@@ -15,13 +15,13 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, NotFittedError, UsageError
 from image_similarity.fitting import precision_check as int8
 from image_similarity.fitting.sampling import CALIBRATION, CHECKED, OF_EACH, PRODUCTS, SMALL, sample
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.precision_choice import int8_folder
-from image_similarity.models.table import base_spec
+from image_similarity.models.resolve import int8_folder
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage
 from image_similarity.workspace import Workspace
 from tests.conftest import paint
+from tests.models import model_spec
 from tests.shop import paint_shop
 from tests.tiny_networks import OPSET, describe
 
@@ -74,7 +74,7 @@ def in_int8(network: str, **changes: Any) -> ModelChoice:
 
 
 def kept(network: str, settings: Settings) -> Path:
-    return int8_folder(base_spec(ModelChoice(network)).key, SHOP, settings)
+    return int8_folder(model_spec(ModelChoice(network)).key, SHOP, settings)
 
 
 def test_a_picture_that_the_network_makes_nothing_of_costs_no_other_its_vector(
@@ -107,7 +107,7 @@ def test_a_fit_in_int8_is_calibrated_compared_and_kept(
     assert (report.int8.calibrated_on, report.int8.images, report.int8.held_out) == (6, 6, False)
     assert report.int8.overlap == 1.0  # of six pictures, all five others
     assert report.int8.passed
-    assert report.model_key == f"{base_spec(ModelChoice(network)).key}-int8-{report.int8.digest}"
+    assert report.model_key == f"{model_spec(ModelChoice(network)).key}-int8-{report.int8.digest}"
     assert "the catalogue is too small" in str(report.int8)
     # The second time nothing is calibrated, compared or embedded: neither NNCF nor fp32 is there any more.
     monkeypatch.setattr(int8, "quantise", None)

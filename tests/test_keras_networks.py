@@ -22,11 +22,11 @@ import pytest
 from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.images.decode import decode
 from image_similarity.images.views import SIX_VIEWS, at_least, square, stack
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.keras_networks import NETWORKS
-from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import EmbeddingModel, no_progress
+from tests.models import load_model, model_spec
 from tests.servers import Answer, image_server
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ LATER = """
 import sys
 from pathlib import Path
 import numpy as np
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model
+from image_similarity.options import ModelChoice
+from tests.models import load_model
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 
@@ -161,8 +161,8 @@ def test_official_weights_are_downloaded_once_and_built_where_no_other_framework
 START = """
 import sys
 from pathlib import Path
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model
+from image_similarity.options import ModelChoice
+from tests.models import load_model
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 

@@ -14,13 +14,14 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.images.decode import read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
+from image_similarity.index.build import open_index
 from image_similarity.index.stored_index import StoredIndex
-from image_similarity.models.choice import ModelChoice
-from image_similarity.search.chosen import chosen
+from image_similarity.models.resolve import resolve
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
 from tests.shop import MODEL, CountingModel, paint_shop, register
+from tests.stored import matrix
 from tests.test_adapt import catalogue
 from tests.test_adapt import workspace as fields_workspace  # noqa: F401 (a fixture)
 
@@ -43,7 +44,8 @@ def folder(tmp_path: Path) -> Path:
 
 def index_of(settings: Settings, name: str) -> StoredIndex:
     with Database(Folders(settings.root).database, SHOP) as database:
-        return chosen(ModelChoice(name), database, SHOP, settings).index(database, settings)
+        model = resolve(ModelChoice(name), SHOP, settings, FeatureStore(database).has_networks_of)
+        return open_index(model.recipe, database, settings)
 
 
 def test_the_parts_stand_side_by_side_each_with_its_share(
@@ -51,8 +53,7 @@ def test_the_parts_stand_side_by_side_each_with_its_share(
 ) -> None:
     Workspace(settings=settings).fit("shop", folder, model=MIXED)
     with Database(Folders(settings.root).database, SHOP) as database:
-        store = FeatureStore(database)
-        first, second = (store.matrix(key, ONE_VIEW).vectors.astype(np.float64) for key in (MODEL, "colour-shape"))
+        first, second = (matrix(database, key, ONE_VIEW).vectors.astype(np.float64) for key in (MODEL, "colour-shape"))
     by_hand = np.concatenate([np.sqrt(2 / 3) * first, np.sqrt(1 / 3) * second], axis=1)
     by_hand /= np.linalg.norm(by_hand, axis=1, keepdims=True)
     np.testing.assert_allclose(index_of(settings, MIXED).features.vectors.astype(float), by_hand, atol=1e-3)
@@ -69,7 +70,7 @@ def test_the_features_are_those_that_each_model_would_have_alone(
         matrices = []
         for place in (apart, settings):
             with Database(Folders(place.root).database, SHOP) as database:
-                matrices.append(FeatureStore(database).matrix(key, SIX_VIEWS).vectors)
+                matrices.append(matrix(database, key, SIX_VIEWS).vectors)
         assert np.array_equal(matrices[0], matrices[1])
 
 

@@ -14,14 +14,14 @@ from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 from image_similarity import Workspace
 from image_similarity.errors import UsageError, WeightsError
 from image_similarity.images.views import FILTERS
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.hub_records import NEWEST, RECORDS, WITH_TEXT, HubRecord
 from image_similarity.models.inventory import pull_models
-from image_similarity.models.table import MODELS, load_model, model_spec
-from image_similarity.quality.evaluation.report import EvaluateOptions
+from image_similarity.models.table import MODELS
+from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.hub import HubServer, fabricate
+from tests.models import load_model, model_spec
 from tests.shop import paint_shop
 
 WANTED = ("DINOv2-S", "DINOv2-B", "SigLIP2-B", "SigLIP-B16-384", "CLIP-B32", "UNICOM-B32", "PE-Core-S")
@@ -83,7 +83,7 @@ def test_every_model_is_pulled_loaded_and_asked_through_the_same_few_calls(
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     expected = by_onnx_runtime(pulled.folder / record.file.path, record, pixels)
     assert np.allclose(vectors, expected, atol=1e-5)
-    assert model.spec == model_spec(choice.within(online))
+    assert model.spec == model_spec(choice, online)
 
 
 def by_onnx_runtime(path: Path, record: HubRecord, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -115,7 +115,7 @@ def test_a_record_with_a_digest_has_its_key_before_the_pull(
     assert model_spec(ModelChoice("DINOv2-S", precision="bf16")).key == f"{before}-bf16"
     fabricate(monkeypatch, hub, "DINOv2-S")
     pull_models(["DINOv2-S"], online)
-    assert model_spec(ModelChoice("DINOv2-S").within(online)).key != before  # another file, another model
+    assert model_spec(ModelChoice("DINOv2-S"), online).key != before  # another file, another model
 
 
 @pytest.mark.parametrize("choice", [{"weights": Path("a.onnx")}, {"weights_digest": "0" * 64}])

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from image_similarity.errors import ModelError, WeightsError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.model_folder import Locked, Shelf
 from image_similarity.models.openvino_runtime import import_openvino
 from image_similarity.models.pull import locked_file
-from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
+from tests.models import load_model, model_spec
 from tests.tiny_networks import SIDE, describe, mean_network
 
 IR_VERSION, OPSET = 9, 17

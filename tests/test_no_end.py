@@ -12,12 +12,9 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.catalogue.sources import open_source
-from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError, ImageError, ImageSimilarityError, UsageError
-from image_similarity.fitting.extract import extract
 from image_similarity.images.decode import read_bytes
-from image_similarity.models.choice import ModelChoice
-from image_similarity.quality.evaluation.report import EvaluateOptions
+from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.settings import Settings
 from tests.pictures import encoded, four_corners
 
@@ -77,8 +74,7 @@ def test_a_table_that_is_none_is_refused(folder: Path, name: str) -> None:
 
 
 def test_an_extract_of_local_images_names_them(folder: Path, tmp_path: Path) -> None:
-    settings = Settings(root=tmp_path / "data")
-    report = extract(open_source(str(folder), settings=settings), Dataset.named("shop"), settings)
+    report = Workspace(tmp_path / "data").extract(str(folder), "shop")
     assert report.counts.known == 2  # one of them is too large, which is found out when it is read
     assert sorted(Path(failure.location).name for failure in report.failures) == ["pipe_1.jpg", "zero_1.jpg"]
 

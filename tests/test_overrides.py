@@ -17,8 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from image_similarity import Workspace
+from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, OutputError
-from image_similarity.fitting.fit import FitOptions, fit
+from image_similarity.fitting.fit import FitReport
 from image_similarity.fitting.upsert import (
     EmbeddedPicture,
     delete_orphan_files,
@@ -28,7 +29,7 @@ from image_similarity.fitting.upsert import (
     upsert_product,
 )
 from image_similarity.images.views import ONE_VIEW
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import FitOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.types import CatalogueImage, Product
@@ -41,8 +42,16 @@ COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
 Listing = dict[str, list[int]]  # the colours of each product
 
 
+def fit(source: Source, dataset: Dataset, settings: Settings, options: FitOptions) -> FitReport:
+    def progress(stage: str, done: int, total: int | None = None) -> None:
+        if stage == "features":
+            source.working()
+
+    return Workspace(settings=settings, progress=progress).fit(dataset.name, source, options)
+
+
 def options() -> FitOptions:
-    return FitOptions(ModelChoice(MODEL))
+    return FitOptions(model=MODEL)
 
 
 class KilledError(Exception):
@@ -59,11 +68,13 @@ class Happening:
 
 @dataclass
 class Source:
-    """A catalogue, and what happens while a fit reads it; the last places are before and after the products' texts."""
+    """A catalogue, and what happens while a fit reads it, and then each time that it tells how far it is."""
 
     folder: Path
     listing: Listing
     happenings: Sequence[Happening] = ()
+    begin: Callable[[], None] = lambda: None
+    """Called when the fit has read it and begins to work."""
     passed: int = field(default=0, init=False)
     waiting: list[Happening] = field(init=False)
 
@@ -79,6 +90,11 @@ class Source:
 
     def products(self) -> Iterator[Product]:
         yield from (Product(product, "listed") for product in self.listing)
+        self._pass()
+
+    def working(self) -> None:
+        self.begin()
+        self.begin = lambda: None
         self._pass()
 
     def _pass(self) -> None:
@@ -124,9 +140,8 @@ class Shop:
 
     def fit(self, listing: Listing, happenings: Sequence[Happening] = ()) -> bool:
         """Whether it went to its end."""
-        begins = Happening(sum(map(len, listing.values())) + 2, self.deleted.clear)  # when it reads for the second time
         try:
-            fit(Source(self.pictures, listing, [begins, *happenings]), SHOP, self.settings, options())
+            fit(Source(self.pictures, listing, happenings, self.deleted.clear), SHOP, self.settings, options())
         except KilledError:
             return False
         except NotFittedError:  # an empty catalogue
@@ -250,7 +265,7 @@ def test_a_fit_says_how_many_products_it_left_as_they_were_put(shop: Shop) -> No
 
 def test_a_picture_that_was_put_gets_its_features_from_a_fit_with_more_views(shop: Shop) -> None:
     shop.put("a", [2])
-    fit(Source(shop.pictures, {"b": [1]}), SHOP, shop.settings, FitOptions(ModelChoice(MODEL), data_augmentation=1))
+    fit(Source(shop.pictures, {"b": [1]}), SHOP, shop.settings, FitOptions(model=MODEL, data_augmentation=1))
     counted = "SELECT item_id, count(*) FROM features_shop WHERE active GROUP BY 1 ORDER BY 1"
     assert rows(shop.settings, counted) == [("a", 6), ("b", 6)]
 
@@ -275,7 +290,7 @@ def test_a_second_fit_at_the_same_time_is_refused_in_a_sentence(shop: Shop) -> N
             fit(Source(shop.pictures, {"c": [2]}), SHOP, shop.settings, options())
         refused.append(str(error.value))
 
-    fit(Source(shop.pictures, {"a": [0]}, [Happening(2, another)]), SHOP, shop.settings, options())
+    fit(Source(shop.pictures, {"a": [0]}, begin=another), SHOP, shop.settings, options())
     assert refused == ["another fit of the dataset shop is at work. Wait for its end, then run this again"]
     assert shop.there() == {"a": ("listed", [0])}
 
@@ -292,7 +307,7 @@ def test_a_second_fit_waits_for_a_first_that_ends_soon(shop: Shop) -> None:
         threads[0].start()
         begun.wait()
 
-    fit(Source(shop.pictures, {"a": [0]}, [Happening(1, begin)]), SHOP, shop.settings, options())
+    fit(Source(shop.pictures, {"a": [0]}, begin=begin), SHOP, shop.settings, options())
     threads[0].join()
     assert shop.there() == {"b": ("listed", [1])}
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.errors import UsageError
-from image_similarity.images.download_options import DownloadOptions
-from image_similarity.images.own_headers import Headers, parse_headers
+from image_similarity.images.own_headers import parse_headers
+from image_similarity.options import DownloadOptions, Headers
 from tests.servers import Answer, ImageServer, image_server, picture
 
 SECRET = "Bearer s3cr3t"
@@ -73,7 +73,7 @@ def test_a_redirect_to_another_host_or_port_gets_nothing(
     second = server.give("/2.jpg", Answer(status=302, headers={"Location": near}))
     third = server.give("/3.jpg", Answer(status=302, headers={"Location": away.replace("127.0.0.1", "localhost")}))
     options = DownloadOptions(headers={"Authorization": SECRET, "X-Key": "1"})
-    report = Workspace(tmp_path / "data").extract(table(tmp_path, first, second, third), "shop", options=options)
+    report = Workspace(tmp_path / "data").extract(table(tmp_path, first, second, third), "shop", downloads=options)
     assert report.counts.done == 3
     assert sent(server, "/1.jpg") == sent(server, "/2.jpg") == sent(server, "/near.jpg") == [SECRET]
     assert sent(other, "/away.jpg") == sent(other, "/away.jpg", "X-Key") == [None, None]
@@ -84,7 +84,7 @@ def test_each_host_gets_its_own(tmp_path: Path, server: ImageServer, other: Imag
     moved = other.give("/c.jpg", Answer(status=302, headers={"Location": addresses[0]}))
     headers: Headers = {host(server): {"Authorization": SECRET}, "*": {"Referer": "https://shop.example/"}}
     options = DownloadOptions(headers=headers)
-    report = Workspace(tmp_path / "data").extract(table(tmp_path, *addresses, moved), "shop", options=options)
+    report = Workspace(tmp_path / "data").extract(table(tmp_path, *addresses, moved), "shop", downloads=options)
     assert report.counts.failed == 0
     assert sent(server, "/a.jpg") == [SECRET, SECRET]  # the redirect leads to the host that it is for
     assert sent(other, "/b.jpg") == sent(other, "/c.jpg") == [None]
@@ -97,7 +97,7 @@ def test_a_header_for_nobody_in_particular_does_not_go_to_two_hosts(
     addresses = [server.give("/a.jpg", Answer(picture())), other.give("/b.jpg", Answer(picture()))]
     with pytest.raises(UsageError, match="which host a header is for") as caught:
         Workspace(tmp_path / "data").extract(
-            table(tmp_path, *addresses), "shop", options=DownloadOptions(headers={"Authorization": SECRET})
+            table(tmp_path, *addresses), "shop", downloads=DownloadOptions(headers={"Authorization": SECRET})
         )
     assert "s3cr3t" not in str(caught.value)
     assert server.requests == other.requests == []

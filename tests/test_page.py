@@ -18,8 +18,8 @@ from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.index.filter_language import parse_filter
 from image_similarity.index.filters import And, Equals, Range
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.inventory import pull_models
+from image_similarity.options import ModelChoice
 from image_similarity.service.app import create_app
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
@@ -361,7 +361,7 @@ def test_only_shape_or_only_colour_may_count(desk: Reader, helmet: Path) -> None
     colour = desk.changed(everything)
     desk.page.get_by_label("Shape").check(force=True)
     assert desk.changed(colour) not in (everything, colour)
-    assert desk.state()["like"] == "shape"
+    assert desk.state()["match"] == "shape"
 
 
 def test_two_models_answer_side_by_side(desk: Reader, service: Service, helmet: Path) -> None:

@@ -13,13 +13,13 @@ import pytest
 from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.models import precision as processor
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.precision import decided, key_at
-from image_similarity.models.precision_choice import for_fit, for_question
-from image_similarity.models.table import load_model, model_spec
+from image_similarity.models.resolve import resolve
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
 from image_similarity.workspace import Workspace
+from tests.models import load_model, model_spec
 from tests.shop import paint_shop, rows
 from tests.tiny_networks import describe, mean_network
 
@@ -51,7 +51,7 @@ def test_each_precision_has_a_key_of_its_own(key: str, precision: str, digest: s
 
 
 def test_a_precision_that_there_is_not_is_refused() -> None:
-    with pytest.raises(UsageError, match="no precision 'fp16': use auto, fp32, bf16, int8"):
+    with pytest.raises(UsageError, match="no `precision` 'fp16': use auto, fp32, bf16, int8"):
         ModelChoice("VGG", precision="fp16")  # type: ignore[arg-type]
 
 
@@ -64,7 +64,7 @@ def test_a_model_that_is_no_network_has_no_precision(precision: str) -> None:
 
 def test_int8_without_its_network_is_not_fitted() -> None:
     with pytest.raises(NotFittedError, match="run fit with `precision` int8 first"):
-        model_spec(ModelChoice("VGG", precision="int8"))
+        resolve(ModelChoice("VGG", precision="int8"), SHOP, Settings(), lambda _: True)
 
 
 # What auto means ---------------------------------------------------------------------------------------------------
@@ -92,19 +92,21 @@ def test_auto_is_what_is_stored_then_the_wish_then_the_processor(
     assert decided(stored, wish, bf16) == expected
     keys = {key_at("VGG", each) for each in stored}
     settings = Settings(precision=wish)
-    for asked in (for_fit, for_question):
-        assert asked(VGG, SHOP, settings, keys.__contains__, bf16=bf16).precision == expected
+    for fitting in (True, False):
+        model = resolve(VGG, SHOP, settings, lambda each: each.key in keys, fitting=fitting, bf16=bf16)
+        assert model.specs[0].precision == expected
 
 
 @pytest.mark.parametrize("asked", ["fp32", "bf16"])
 def test_a_precision_that_is_asked_for_is_taken_whatever_is_stored(asked: str) -> None:
     choice = replace(VGG, precision=asked)  # type: ignore[arg-type]
-    assert for_fit(choice, SHOP, Settings(), lambda key: True, bf16=True).precision == asked
+    model = resolve(choice, SHOP, Settings(), lambda _: True, fitting=True, bf16=True)
+    assert model.specs[0].precision == asked
 
 
 def test_auto_leaves_a_model_that_is_no_network_alone() -> None:
-    choice = ModelChoice("colour-shape")
-    assert for_fit(choice, SHOP, Settings(), lambda key: False, bf16=True) == choice
+    model = resolve(ModelChoice("colour-shape"), SHOP, Settings(), lambda _: False, fitting=True, bf16=True)
+    assert model.key == "colour-shape" and model.specs[0].precision == ""
 
 
 def test_the_wish_comes_from_the_environment_and_is_checked() -> None:
@@ -176,11 +178,6 @@ def test_a_dataset_that_was_fitted_in_fp32_alone_has_no_answers_in_bf16(
     workspace.fit("shop", paint_shop(tmp_path / "pictures"), model=network)
     with pytest.raises(NotFittedError, match="-bf16"):
         workspace.evaluate("shop", model=ModelChoice(network, precision="bf16"))
-
-
-def test_a_model_choice_names_its_own_weights(settings: Settings) -> None:
-    with pytest.raises(UsageError, match="leave weights and weights_digest out"):
-        Workspace(settings=settings).evaluate("shop", model=VGG, weights_digest="0" * 32)
 
 
 def test_bf16_vectors_are_those_of_fp32_to_three_decimals(

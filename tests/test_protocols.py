@@ -51,10 +51,10 @@ SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=12).filter(lambda sizes
 
 
 @given(SIZES, st.integers(0, 1000), st.booleans())
-def test_one_image_out_is_as_sorted_by_hand(sizes: list[int], seed: int, own_out: bool) -> None:
+def test_one_image_out_is_as_sorted_by_hand(sizes: list[int], seed: int, leave_attribute_out: bool) -> None:
     images = catalogue(sizes, seed)
     rows = np.arange(len(images.vectors))
-    colours = np.random.default_rng(seed).integers(0, 3, len(rows)) if own_out else None
+    colours = np.random.default_rng(seed).integers(0, 3, len(rows)) if leave_attribute_out else None
     scores = scores_of(images.vectors, images.vectors)
     rankings, right, askers = [], [], []
     for row in rows:

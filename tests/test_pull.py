@@ -18,14 +18,14 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.cli import main
 from image_similarity.errors import OutputError, UsageError, WeightsError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.inventory import pull_models, table, verify_models
-from image_similarity.models.table import load_model, model_spec
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
 from tests.hub import COMMIT, HubServer, fabricate, lock_of
+from tests.models import load_model, model_spec
 from tests.tiny_networks import describe, mean_network
 
 NAME = "CLIP-B32"  # three files
@@ -109,7 +109,7 @@ def test_where_no_digest_is_known_what_comes_first_is_what_it_is(
     (pulled,) = pull_models([UNKNOWN], online)
     assert pulled.trusted == ("model.onnx",)
     assert pulled.revision == COMMIT
-    key = model_spec(ModelChoice(UNKNOWN).within(online)).key
+    key = model_spec(ModelChoice(UNKNOWN), online).key
     file = pulled.folder / "model.onnx"
     original = file.read_bytes()
     file.write_bytes(original + b"\0")
@@ -118,7 +118,7 @@ def test_where_no_digest_is_known_what_comes_first_is_what_it_is(
     (again,) = pull_models([UNKNOWN], online)
     assert (again.new, again.revision, again.trusted) == (False, COMMIT, ())
     assert file.read_bytes() == original
-    assert model_spec(ModelChoice(UNKNOWN).within(online)).key == key
+    assert model_spec(ModelChoice(UNKNOWN), online).key == key
     # And where the hub gives another file for that commit, it is refused.
     file.write_bytes(b"altered")
     hub.files[record.repo, "model.onnx"] += b"\0"

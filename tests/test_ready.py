@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from image_similarity.models import compiled_cache as ready
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
+from tests.models import load_model
 from tests.networks import put_small_network
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (2, 224, 224, 3), np.uint8)

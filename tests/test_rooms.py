@@ -15,7 +15,7 @@ import pytest
 import image_similarity
 
 PACKAGE = Path(image_similarity.__file__).parent
-SHARED = ["types", "errors", "settings", "dataset", "util"]
+SHARED = ["types", "errors", "settings", "dataset", "options", "util"]
 # From top to bottom, as data flows (docs/architecture.md). Rooms on one line do not know each other.
 ROOMS = [
     ["catalogue"],
@@ -28,6 +28,7 @@ ROOMS = [
     ["html"],
     ["search"],
     ["fitting"],
+    ["collection"],
     ["quality"],
     ["workspace"],
     ["service"],

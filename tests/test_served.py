@@ -1,19 +1,21 @@
-"""A model of the service, asked without HTTP: which network sees a photo, alone or among others."""
+"""A model of the service, asked without HTTP: photos that come while it is busy are answered together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from image_similarity import Workspace
+from image_similarity.collection import NETWORKS
 from image_similarity.dataset import Dataset
-from image_similarity.models.choice import ModelChoice
-from image_similarity.service.answering import served_model as served_module
-from image_similarity.service.answering.served_model import Asked, Found, ServedModel
+from image_similarity.options import ModelChoice
+from image_similarity.search.prepared_query import PreparedQuery
+from image_similarity.service import schemas
+from image_similarity.service.answering.served_model import ServedModel
 from image_similarity.service.app_state import AppState
 from image_similarity.service.options import ServiceOptions
 from image_similarity.settings import Settings
@@ -33,34 +35,25 @@ def model(settings: Settings, tmp_path: Path) -> Iterator[ServedModel]:
     state.close()
 
 
-def question(model: ServedModel, colour: tuple[int, int, int]) -> Asked:
-    return Asked(1, [model.chosen.squares(Image.new("RGB", (32, 32), colour))])
+def query(model: ServedModel, colour: tuple[int, int, int]) -> PreparedQuery:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), colour).save(file, "PNG")
+    return model.collection.prepared(file.getvalue(), number=1)
 
 
-def first(found: Found | None) -> tuple[str, float]:
+def first(found: schemas.Matches | None) -> tuple[str, float]:
     """The product that was found, and its score."""
     assert found is not None
-    return found.shown[0].product_id, found.shown[0].score or 0.0
+    return found.matches[0].product_id, found.matches[0].score or 0.0
 
 
-def test_a_photo_that_comes_alone_has_a_network_of_its_own_and_the_same_answer(
-    model: ServedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[tuple[str, int]] = []
-    for name in ("alone", "embedder"):
-        embed = getattr(model, name).each
-
-        def noted(photos: Sequence[Any], name: str = name, embed: Any = embed) -> Any:
-            seen.append((name, len(photos)))
-            return embed(photos)
-
-        monkeypatch.setattr(getattr(model, name), "each", noted)
-    by_itself = first(model.ask(question(model, RED)).result(30))
-    with served_module.NETWORKS:  # while the network is busy, more photos come
-        futures = [model.ask(question(model, BLUE))]
+def test_photos_that_come_while_the_network_is_busy_are_answered_as_each_is_alone(model: ServedModel) -> None:
+    by_itself = first(model.search(query(model, RED)).result(30))
+    with NETWORKS:  # while the network is busy, more photos come
+        futures = [model.search(query(model, BLUE))]
         until(lambda: model.waiting == 0)
-        futures += [model.ask(question(model, colour)) for colour in (GREEN, RED)]
+        futures += [model.search(query(model, colour)) for colour in (GREEN, RED)]
+        assert model.waiting == 2
     among_others = [first(future.result(30)) for future in futures]
-    assert seen == [("alone", 1), ("alone", 1), ("embedder", 2)]
     assert [product for product, _ in [*among_others, by_itself]] == ["blue", "green", "red", "red"]
     assert among_others[2][1] == pytest.approx(by_itself[1], abs=1e-5)

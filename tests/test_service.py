@@ -129,7 +129,7 @@ def test_what_cannot_be_asked_is_refused_with_the_reason(
         ({"filter": "price <"}, 422, "filter"),
         ({"filter": "nothing = 1"}, 422, "no attribute nothing"),
         ({"crop": "1,2"}, 422, "left,top,width,height"),
-        ({"like": "taste"}, 422, "like"),
+        ({"match": "taste"}, 422, "match"),
         ({"model": "VGG"}, 422, "no model 'VGG'"),
         ({"min_match": "0.5"}, 409, "calibrate"),
     ],
@@ -431,7 +431,7 @@ def test_the_service_says_what_it_is_and_how_it_fares(service: Service) -> None:
     assert service.get("/readyz").json() == {"status": "ready"}
     models = service.get("/v1/models").json()
     assert models["dataset"] == "shop" and [each["name"] for each in models["models"]] == ["colour-shape"]
-    assert models["models"][0]["like"] == ["shape", "colour"] and models["models"][0]["default"]
+    assert models["models"][0]["match"] == ["shape", "colour"] and models["models"][0]["default"]
     measured = service.get("/metrics").text
     assert 'image_similarity_requests_total{method="GET",route="/v1/models",status="200"}' in measured
     search = service.get("/v1/openapi.json").json()["paths"]["/v1/search"]["post"]

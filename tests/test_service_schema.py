@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image_similarity.dataset import Dataset
-from image_similarity.models.choice import ModelChoice
+from image_similarity.options import ModelChoice
 from image_similarity.service.app import create_app
 from image_similarity.service.guards.api_keys import FILE, ApiKeys, KeyScope
 from image_similarity.service.options import ServiceOptions
@@ -69,7 +69,7 @@ QUESTIONS = st.fixed_dictionaries(
     optional={
         "crop": CROPS,
         "filter": st.sampled_from(["price < 30", 'shot in ("front", "angle")', 'department = "none"', ""]),
-        "like": st.sampled_from(["shape", "colour"]),
+        "match": st.sampled_from(["shape", "colour"]),
         "model": st.just("colour-shape"),
     },
 )

@@ -11,10 +11,9 @@ import pytest
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.projection import Projection, write_projection
-from image_similarity.models.table import model_spec
-from image_similarity.search.chosen import projection_folder
+from image_similarity.models.resolve import projection_folder
+from image_similarity.options import ModelChoice
 from image_similarity.service.answering.batching import Batches
 from image_similarity.service.app_state import AppState
 from image_similarity.service.errors import BusyError
@@ -22,6 +21,7 @@ from image_similarity.service.options import ServiceOptions
 from image_similarity.service.routes.upsert import UpsertRequest, upsert
 from image_similarity.service.schemas import ProductChange
 from image_similarity.settings import Settings
+from tests.models import model_spec
 from tests.service import DATASET, Service, customers, fitted, photo_of, running, until
 from tests.shop import RED
 
@@ -122,8 +122,8 @@ def test_a_put_that_was_under_way_while_another_model_took_over_is_found_under_t
     monkeypatch.setattr(state.store, "write", write_later)
     try:
         assert asyncio.run(upsert(state, UpsertRequest("azure", ProductChange(), [photo_of(AZURE)]))).status == 201
-        until(lambda: "azure" in state.lineup.model("colour").state.recent.products)
-        new = state.lineup.model("colour").state.recent.index
+        until(lambda: "azure" in state.lineup.model("colour").state.delta.products)
+        new = state.lineup.model("colour").state.delta.index
         assert new is not None and list(new.grouping.products) == ["azure"]
         assert embedded_for == ["colour-shape", "colour"]
     finally:

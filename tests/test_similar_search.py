@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.errors import NotFittedError, UsageError
+from image_similarity.models.definition import Definition
 from image_similarity.models.table import MODELS
 from image_similarity.search.answer import Answer
 from image_similarity.settings import Folders, Settings
@@ -174,7 +175,7 @@ def test_a_photo_that_cannot_be_used_is_named(fitted: Workspace, tmp_path: Path)
         fitted.search("shop", tmp_path / "none.jpg", model=MODEL)
     with pytest.raises(UsageError, match="the photo standard input cannot be used: not a picture in any known format"):
         fitted.search("shop", b"hello", model=MODEL)
-    with pytest.raises(UsageError, match="no aggregate 'median'"):
+    with pytest.raises(UsageError, match="no `aggregate` 'median'"):
         fitted.search("shop", b"hello", model=MODEL, aggregate="median")
 
 
@@ -198,7 +199,7 @@ def two_halves(path: Path, upper: tuple[int, int, int], lower: tuple[int, int, i
 def test_a_search_compares_with_the_views_that_were_fitted(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(MODELS, "top-colour", (lambda choice: TopColour.spec, lambda *arguments: TopColour()))
+    monkeypatch.setitem(MODELS, "top-colour", lambda *_: Definition(TopColour.spec, lambda _: TopColour()))
     folder = tmp_path / "pictures"
     two_halves(folder / "ball_1.png", RED, BLUE)
     two_halves(folder / "bag_1.png", GREEN, GREEN)

@@ -20,15 +20,16 @@ from image_similarity.errors import StoreError, UsageError
 from image_similarity.fitting.upsert import EmbeddedPicture, delete_product, new_picture, uploads, upsert_product
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
-from image_similarity.index.filter_language import parse_filter
-from image_similarity.models.choice import ModelChoice
+from image_similarity.models.model import Model
+from image_similarity.models.resolve import resolve
+from image_similarity.options import ModelChoice
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
-from image_similarity.search.chosen import chosen
-from image_similarity.search.collection_state import State, next_state, open_state
+from image_similarity.search.state import State, next_state, open_state
 from image_similarity.settings import Folders, Settings
 from image_similarity.store import changes
 from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from image_similarity.types import Product
 from tests.conftest import MeanColour
 from tests.shop import BLUE, MODEL, RED, paint_shop, register, rows
@@ -43,6 +44,10 @@ def picture_of(colour: Colour) -> bytes:
     return file.getvalue()
 
 
+def model_of(database: Database, settings: Settings) -> Model:
+    return resolve(ModelChoice(MODEL), SHOP, settings, FeatureStore(database).has_networks_of)
+
+
 @dataclass
 class Shop:
     """The fitted shop, open for changes."""
@@ -51,7 +56,7 @@ class Shop:
     database: Database
 
     def open(self) -> State:
-        return open_state(chosen(ModelChoice(MODEL), self.database, SHOP, self.settings), self.database, self.settings)
+        return open_state(model_of(self.database, self.settings), self.database, self.settings)
 
     def next(self, state: State) -> State:
         return next_state(state, self.database, self.settings)
@@ -86,8 +91,7 @@ def shop(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) ->
 
 def like(state: State, colour: Colour, number: int = 10, condition: str | None = None) -> list[str]:
     squares = new_picture(picture_of(colour), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
-    wanted = parse_filter(condition) if condition else None
-    (matches,) = state.ask([MeanColour().embed(squares)], number, wanted)
+    (matches,) = state.rank([MeanColour().embed(squares)], number, condition=condition)
     assert [match.rank for match in matches] == list(range(1, len(matches) + 1))
     return [match.product_id for match in matches]
 
@@ -247,7 +251,7 @@ def test_after_any_changes_it_answers_as_a_new_index_would(
             assert not state.behind
             if not rows(settings, "SELECT 1 FROM images_shop"):
                 return
-            new = Gallery.of(fresh_index(shop.database, Folders(settings.root).index, state.recipe, ONE_VIEW))
+            new = Gallery.of(fresh_index(shop.database, Folders(settings.root).index, state.model.recipe, ONE_VIEW))
             squares = new_picture(picture_of(asked), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
             answered = like(state, asked)
             from image_similarity.ranking.gallery import Question

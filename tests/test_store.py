@@ -20,6 +20,7 @@ from image_similarity.store.features import FeatureRow, FeatureStore
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.types import CatalogueImage
 from tests.conftest import MeanColour
+from tests.stored import matrix
 
 SHOP = Dataset.named("shop")
 SPEC = MeanColour.spec
@@ -84,15 +85,15 @@ def test_another_content_is_missing_and_replaces_every_view_of_every_model(
     assert store.missing([(image("a.jpg"), b"new")], KEY, ONE_VIEW) == [True]
     store.add([row("a.jpg", b"new", 0, 1, 0)], KEY)
     assert ids(database) == ["a.jpg,000"]
-    assert store.matrix(KEY, SIX_VIEWS).vectors.tolist() == [[0, 1, 0]]
+    assert matrix(database, KEY, SIX_VIEWS).vectors.tolist() == [[0, 1, 0]]
     with pytest.raises(NotFittedError):
-        store.matrix(OTHER.key, ONE_VIEW)
+        matrix(database, OTHER.key, ONE_VIEW)
 
 
-def test_the_same_content_under_another_name_is_copied_not_computed(store: FeatureStore) -> None:
+def test_the_same_content_under_another_name_is_copied_not_computed(store: FeatureStore, database: Database) -> None:
     store.add([row("a.jpg", b"A", 0, 0, 1, product_id="p", white=True)], KEY)
     assert store.missing([(image("twin.jpg", "q"), b"A")], KEY, ONE_VIEW) == [False]
-    features = store.matrix(KEY, ONE_VIEW)
+    features = matrix(database, KEY, ONE_VIEW)
     assert (features.image_ids, features.product_ids) == (["a.jpg", "twin.jpg"], ["p", "q"])
     assert features.vectors.tolist() == [[0, 0, 1], [0, 0, 1]]
 
@@ -110,24 +111,26 @@ def test_two_models_stand_side_by_side(store: FeatureStore, database: Database) 
     assert store.missing([(image("a.jpg"), b"A")], OTHER.key, ONE_VIEW) == [True]
     store.add([row("a.jpg", b"A", 0, 1)], OTHER.key)
     assert store.models() == [KEY, OTHER.key]
-    assert store.matrix(KEY, ONE_VIEW).vectors.tolist() == [[1, 0, 0]]
-    assert store.matrix(OTHER.key, ONE_VIEW).vectors.tolist() == [[0, 1]]
+    assert matrix(database, KEY, ONE_VIEW).vectors.tolist() == [[1, 0, 0]]
+    assert matrix(database, OTHER.key, ONE_VIEW).vectors.tolist() == [[0, 1]]
     assert ids(database) == ["a.jpg,000"]
 
 
-def test_a_model_that_was_never_fitted_names_those_that_were(store: FeatureStore) -> None:
+def test_a_model_that_was_never_fitted_names_those_that_were(store: FeatureStore, database: Database) -> None:
     with pytest.raises(NotFittedError, match=r"shop has no features of VGG \(of: mean-colour\): run fit"):
-        store.matrix("VGG", ONE_VIEW)
+        matrix(database, "VGG", ONE_VIEW)
     assert store.views("VGG") == set()
 
 
-def test_a_model_whose_images_are_gone_is_not_said_to_be_among_those_that_there_are(store: FeatureStore) -> None:
+def test_a_model_whose_images_are_gone_is_not_said_to_be_among_those_that_there_are(
+    store: FeatureStore, database: Database
+) -> None:
     store.add_model(OTHER)  # as a fit does before its first image
     with pytest.raises(NotFittedError, match=rf"no image .* has features of {OTHER.key} \(images have some of: none"):
-        store.matrix(OTHER.key, ONE_VIEW)
+        matrix(database, OTHER.key, ONE_VIEW)
     store.add([row("a.jpg", b"A", 1, 0, 0)], KEY)
     with pytest.raises(NotFittedError, match=rf"features of {OTHER.key} \(images have some of: {KEY}\).*fit with that"):
-        store.matrix(OTHER.key, ONE_VIEW)
+        matrix(database, OTHER.key, ONE_VIEW)
 
 
 def test_put_is_all_or_nothing(store: FeatureStore, database: Database) -> None:
@@ -137,16 +140,16 @@ def test_put_is_all_or_nothing(store: FeatureStore, database: Database) -> None:
     assert ids(database) == []
 
 
-def test_the_matrix_is_sorted_by_product_image_and_view(store: FeatureStore) -> None:
+def test_the_matrix_is_sorted_by_product_image_and_view(store: FeatureStore, database: Database) -> None:
     store.add([row("1.jpg", b"1", product_id="b")], KEY)
     store.add([row("2.jpg", b"2", view=view, product_id="a") for view in ("00090", "000")], KEY)
     store.add([row("3.jpg", b"3", view=view, product_id="a") for view in reversed(SIX_VIEWS)], KEY)
-    features = store.matrix(KEY, SIX_VIEWS)
+    features = matrix(database, KEY, SIX_VIEWS)
     assert features.product_ids == ["a"] * 8 + ["b"]
     assert features.image_ids == ["2.jpg"] * 2 + ["3.jpg"] * 6 + ["1.jpg"]
     assert features.views == ["000", "00090", *sorted(SIX_VIEWS), "000"]
     assert store.views(KEY) == set(SIX_VIEWS)
-    assert store.matrix(KEY, ONE_VIEW).image_ids == ["2.jpg", "3.jpg", "1.jpg"]
+    assert matrix(database, KEY, ONE_VIEW).image_ids == ["2.jpg", "3.jpg", "1.jpg"]
 
 
 def test_what_a_run_did_not_see_or_could_not_use_is_switched_off(store: FeatureStore, database: Database) -> None:
@@ -155,7 +158,7 @@ def test_what_a_run_did_not_see_or_could_not_use_is_switched_off(store: FeatureS
     records.claim([image("a"), image("b")])
     records.mark_unusable([image("b")])
     store.activate_seen()
-    assert set(store.matrix(KEY, SIX_VIEWS).image_ids) == {"a"}
+    assert set(matrix(database, KEY, SIX_VIEWS).image_ids) == {"a"}
     assert len(ids(database)) == 18  # kept: an image that returns is not computed again
 
 
@@ -163,24 +166,24 @@ def test_what_is_put_is_on_and_its_products(store: FeatureStore, database: Datab
     store.add([row("a", b"A", product_id="p")], KEY)
     database.connection.execute("UPDATE features_shop SET active = 0")
     store.add([row("a", b"A", product_id="q")], KEY)
-    assert store.matrix(KEY, ONE_VIEW).product_ids == ["q"]
+    assert matrix(database, KEY, ONE_VIEW).product_ids == ["q"]
 
 
-def test_a_content_keeps_the_vector_that_it_has(store: FeatureStore) -> None:
+def test_a_content_keeps_the_vector_that_it_has(store: FeatureStore, database: Database) -> None:
     store.add([row("a", b"A", 1, 0, 0)], KEY)
     store.add([row("a", b"A", 0, 1, 0, view=view) for view in SIX_VIEWS], KEY)  # five of them are missing
-    assert store.matrix(KEY, SIX_VIEWS).vectors.tolist() == [[1, 0, 0]] + [[0, 1, 0]] * 5
+    assert matrix(database, KEY, SIX_VIEWS).vectors.tolist() == [[1, 0, 0]] + [[0, 1, 0]] * 5
     store.add([row("a", b"B", 0, 0, 1)], KEY)
-    assert store.matrix(KEY, SIX_VIEWS).vectors.tolist() == [[0, 0, 1]]
+    assert matrix(database, KEY, SIX_VIEWS).vectors.tolist() == [[0, 0, 1]]
 
 
-def test_what_returns_is_switched_on_again(store: FeatureStore, path: Path) -> None:
+def test_what_returns_is_switched_on_again(store: FeatureStore, database: Database, path: Path) -> None:
     store.add([row("a", b"A"), row("b", b"B")], KEY)
     for seen in (["a"], ["a", "b"]):
         with Database(path, SHOP) as run:
             CatalogueRecords(run).claim([image(name) for name in seen])
             FeatureStore(run).activate_seen()
-        assert store.matrix(KEY, ONE_VIEW).image_ids == seen
+        assert matrix(database, KEY, ONE_VIEW).image_ids == seen
 
 
 def test_an_image_that_moves_to_another_product_takes_its_features_along(
@@ -189,7 +192,7 @@ def test_an_image_that_moves_to_another_product_takes_its_features_along(
     store.add([row("a", b"A", product_id="p")], KEY)
     CatalogueRecords(database).claim([image("a", "q")])
     store.activate_seen()
-    assert store.matrix(KEY, ONE_VIEW).product_ids == ["q"]
+    assert matrix(database, KEY, ONE_VIEW).product_ids == ["q"]
 
 
 def test_readers_see_one_state_while_another_run_writes(store: FeatureStore, database: Database, path: Path) -> None:
@@ -201,14 +204,14 @@ def test_readers_see_one_state_while_another_run_writes(store: FeatureStore, dat
                 other.execute("DELETE FROM features_shop WHERE id = 'b,000'")
 
     database.connection.set_trace_callback(write_meanwhile)
-    features = store.matrix(KEY, ONE_VIEW)
+    features = matrix(database, KEY, ONE_VIEW)
     database.connection.set_trace_callback(None)
     assert len(features.image_ids) == len(features.vectors) == 2
-    assert store.matrix(KEY, ONE_VIEW).image_ids == ["a"]
+    assert matrix(database, KEY, ONE_VIEW).image_ids == ["a"]
 
 
 def test_a_damaged_vector_is_an_error_not_an_answer(store: FeatureStore, database: Database) -> None:
     store.add([row("a", b"A")], KEY)
     database.connection.execute(f"UPDATE features_shop SET \"features_{KEY}\" = x'00'")
     with pytest.raises(StoreError, match="has 1 bytes, 6 were expected"):
-        store.matrix(KEY, ONE_VIEW)
+        matrix(database, KEY, ONE_VIEW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +19,10 @@ from image_similarity.store.codec import encode
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureRow, FeatureStore
 from image_similarity.store.records import CatalogueRecords
+from image_similarity.store.schema import MIGRATIONS, applied, migrate
 from image_similarity.types import CatalogueImage
 from tests.conftest import MeanColour
+from tests.stored import matrix
 
 SHOP = Dataset.named("it's a shop")
 SPECS = {key: replace(MeanColour.spec, key=key) for key in ("mean-colour", 'odd"key@01')}
@@ -98,7 +101,7 @@ def run_store(path: Path, catalogue: dict[str, tuple[str, int, bool]], key: str,
 def read_store(path: Path, key: str) -> list[tuple[str, str, str, bytes]]:
     with Database(path, SHOP) as database:
         try:
-            features = FeatureStore(database).matrix(key, SIX_VIEWS)
+            features = matrix(database, key, SIX_VIEWS)
         except NotFittedError:
             return []
     blobs = [row.tobytes() for row in features.vectors]
@@ -144,6 +147,32 @@ def test_nothing_is_made_by_asking(tmp_path: Path) -> None:
     assert not path.parent.exists()
     Database(path, Dataset.named("hats"), create=True).connection.close()
     with pytest.raises(NotFittedError, match=r"the dataset it's a shop is not fitted \(fitted: hats\): run fit first"):
+        Database(path, SHOP)
+
+
+def test_a_step_is_taken_once_whole_or_not_at_all(tmp_path: Path) -> None:
+    path, taken = tmp_path / "features.db", list[str]()
+
+    def colours(connection: sqlite3.Connection) -> None:
+        taken.append("colours")
+        connection.execute("CREATE TABLE colours (name TEXT)")
+
+    def broken(connection: sqlite3.Connection) -> None:
+        taken.append("broken")
+        connection.execute("INSERT INTO colours VALUES ('red')")
+        connection.execute("no SQL")
+
+    with Database(path, SHOP, create=True) as database:
+        connection = database.connection
+        with pytest.raises(sqlite3.OperationalError):
+            migrate(connection, path, [*MIGRATIONS, ("colours", colours), ("broken", broken)])
+        assert applied(connection) == [name for name, _ in MIGRATIONS]
+        with pytest.raises(sqlite3.OperationalError, match="no such table: colours"):
+            connection.execute("SELECT * FROM colours")
+        for _ in range(2):
+            migrate(connection, path, [*MIGRATIONS, ("colours", colours)])
+        assert (taken, applied(connection)[-1]) == (["colours", "broken", "colours"], "colours")
+    with pytest.raises(StoreError, match="a later version of image-similarity: upgrade the package"):
         Database(path, SHOP)
 
 

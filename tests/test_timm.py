@@ -20,14 +20,14 @@ from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.images.views import square
 from image_similarity.models import pull, timm_export
 from image_similarity.models import timm_networks as timm_models
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.inventory import pull_models, table, verify_models
-from image_similarity.models.table import load_model, model_spec
 from image_similarity.models.timm_export import Exported, check_installed, write_graph
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, no_progress
 from tests.hub import HubServer, hub_server, lock_of, vision_network
+from tests.models import load_model, model_spec
 from tests.shop import paint_shop
 from tests.tiny_networks import SIDE, mean_network
 
@@ -84,7 +84,7 @@ def test_a_name_becomes_a_model_like_any_other(
     (pulled,) = pull_models([NAME], online)
     assert asked == ["test_net.a1 weights bare"]
     assert (pulled.new, pulled.licence, pulled.trusted) == (True, "mit", ("model.safetensors",))
-    spec = model_spec(ModelChoice(NAME).within(online))
+    spec = model_spec(ModelChoice(NAME), online)
     assert (spec.name, spec.dimension, spec.input) == (NAME, 3, InputSpec(SIDE, "crop", "bicubic", 5))
     assert spec.key.startswith("test_net.a1@")
     pixels = np.full((1, SIDE, SIDE, 3), (255, 102, 51), np.uint8)
@@ -134,7 +134,7 @@ def test_timms_way_to_a_square_is_ours(
 ) -> None:
     exporting(monkeypatch, crop_mode=mode, crop_pct=share)
     pull_models([NAME], online)
-    assert model_spec(ModelChoice(NAME).within(online)).input.resize == resize
+    assert model_spec(ModelChoice(NAME), online).input.resize == resize
 
 
 def test_a_way_to_a_square_that_we_do_not_have_is_refused(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.images.download_options import DownloadOptions
 from image_similarity.images.unreachable_hosts import IN_A_ROW, PAUSE, Hosts
+from image_similarity.options import DownloadOptions
 from tests.servers import Answer, ImageServer, image_server, picture
 from tests.service import fitted, running, until
 
@@ -46,7 +46,7 @@ def test_a_host_that_nobody_reaches_is_given_up_and_said_once(
     told: list[str] = []
     workspace = Workspace(tmp_path / "data", notes=told.append)
     addresses = [*(f"http://{dead}/{number}.jpg" for number in range(40)), good]
-    report = workspace.extract(table(tmp_path, addresses), "shop", options=QUICK)
+    report = workspace.extract(table(tmp_path, addresses), "shop", downloads=QUICK)
     assert (report.counts.done, report.counts.failed) == (1, 40)
     tried = [each for each in report.failures if "tried" in each.reason]
     passed = [each for each in report.failures if "not asked for" in each.reason]
@@ -60,7 +60,9 @@ def test_a_host_that_nobody_reaches_is_given_up_and_said_once(
 def test_a_host_that_takes_connections_and_says_nothing_is_given_up_too(tmp_path: Path, server: ImageServer) -> None:
     silent = [server.give(f"/{number}.jpg", Answer(picture(), hold=True)) for number in range(30)]
     report = Workspace(tmp_path / "data").extract(
-        table(tmp_path, silent), "shop", options=DownloadOptions(concurrency=2, base_delay=0.001, tries=2, timeout=0.2)
+        table(tmp_path, silent),
+        "shop",
+        downloads=DownloadOptions(concurrency=2, base_delay=0.001, tries=2, timeout=0.2),
     )
     assert report.counts.failed == 30
     assert len({path for path, _ in server.requests}) <= IN_A_ROW + 1
@@ -71,7 +73,7 @@ def test_a_host_that_takes_connections_and_says_nothing_is_given_up_too(tmp_path
 def test_a_host_that_stops_in_the_middle_is_within_reach(tmp_path: Path, server: ImageServer) -> None:
     slow = [server.give(f"/{number}.jpg", Answer(picture(), half=True)) for number in range(8)]
     report = Workspace(tmp_path / "data").extract(
-        table(tmp_path, slow), "shop", options=DownloadOptions(concurrency=4, base_delay=0.001, tries=1, timeout=1.0)
+        table(tmp_path, slow), "shop", downloads=DownloadOptions(concurrency=4, base_delay=0.001, tries=1, timeout=1.0)
     )
     assert report.counts.failed == 8 and report.notes == ()
     assert all(len(server.asked(f"/{number}.jpg")) == 1 for number in range(8))
@@ -79,7 +81,7 @@ def test_a_host_that_stops_in_the_middle_is_within_reach(tmp_path: Path, server:
 
 def test_a_server_that_answers_whatever_it_says_is_within_reach(tmp_path: Path, server: ImageServer) -> None:
     addresses = [server.give(f"/{number}.jpg", Answer(status=503)) for number in range(9)]
-    report = Workspace(tmp_path / "data").extract(table(tmp_path, addresses), "shop", options=QUICK)
+    report = Workspace(tmp_path / "data").extract(table(tmp_path, addresses), "shop", downloads=QUICK)
     assert [len(server.asked(f"/{number}.jpg")) for number in range(9)] == [QUICK.tries] * 9
     assert report.notes == ()
 

@@ -14,11 +14,12 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.errors import ImageError, ModelError
+from image_similarity.models.definition import Definition
 from image_similarity.models.table import MODELS
 from image_similarity.models.unit_vectors import each_row
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.quality.evaluation.report import EvaluateOptions
+from image_similarity.options import EvaluateOptions
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
 from tests.shop import MODEL, rows
@@ -46,7 +47,7 @@ class Choosy(MeanColour):
 @pytest.fixture(params=HOW)
 def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     model = Choosy(request.param)
-    monkeypatch.setitem(MODELS, MODEL, (lambda choice: model.spec, lambda *arguments: model))
+    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(model.spec, lambda _: model))
     return str(request.param)
 
 
@@ -119,8 +120,8 @@ def test_a_calibration_asks_with_the_others(
             dark = pixels.mean(axis=(1, 2, 3)) < 105
             return super().embed(np.where(dark[:, None, None, None], 0, pixels).astype(np.uint8))
 
-    monkeypatch.setitem(MODELS, MODEL, (lambda choice: Sunny.spec, lambda *arguments: Sunny(how)))
-    report = shop.calibrate("shop", model=MODEL, pictures=36)
+    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(Sunny.spec, lambda _: Sunny(how)))
+    report = shop.calibrate("shop", model=MODEL, images=36)
     assert 30 <= report.calibrated.questions["simulated photos"] < 36
     json.dumps(report.as_dict(), allow_nan=False)
 
@@ -147,7 +148,7 @@ def test_in_the_service_only_that_photo_is_refused(how: str, settings: Settings,
     from fastapi.testclient import TestClient
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import ModelChoice
     from image_similarity.service.app import create_app
     from image_similarity.service.options import ServiceOptions
 

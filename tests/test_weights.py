@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from image_similarity.errors import UsageError, WeightsError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.keras_networks import NETWORKS
-from image_similarity.models.table import load_model
 from image_similarity.models.weights import WeightsFile, check_digest, fetch, verify
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import no_progress
+from tests.models import load_model
 from tests.servers import Answer, ImageServer, image_server
 
 BODY = bytes(range(256)) * 40

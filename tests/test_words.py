@@ -16,17 +16,17 @@ from image_similarity import Workspace
 from image_similarity.cli import main
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, UsageError, WeightsError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.hub_records import RECORDS, WITH_TEXT
 from image_similarity.models.inventory import pull_models
-from image_similarity.models.table import load_model
 from image_similarity.models.text import OpenVinoTextModel, load_text_model
+from image_similarity.options import ModelChoice, Query
 from image_similarity.search.answer import Answer
-from image_similarity.search.text_query import Words, query_vector
+from image_similarity.search.text_query import query_vector
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
 from tests.hub import WORDS, HubServer, fabricate
+from tests.models import load_model, model_named
 from tests.shop import BLUE, paint_shop
 
 BOTH = pytest.mark.parametrize("name", WITH_TEXT)
@@ -34,7 +34,7 @@ BOTH = pytest.mark.parametrize("name", WITH_TEXT)
 
 def loaded(name: str, settings: Settings) -> OpenVinoTextModel:
     pull_models([name], settings)
-    model = load_text_model(ModelChoice(name, precision="fp32"), settings, no_progress)
+    model = load_text_model(model_named(ModelChoice(name, precision="fp32"), settings), settings)
     assert isinstance(model, OpenVinoTextModel)
     return model
 
@@ -98,17 +98,17 @@ def test_a_word_lies_nearest_the_picture_that_it_fits(
 
 def test_the_query_is_the_weighted_sum_of_both() -> None:
     text, photo = np.array([[1, 0, 0]], np.float32), np.array([[0, 1, 0]], np.float32)
-    assert query_vector(text, None, Words("red", 0.2)) is text
-    assert query_vector(None, photo, None) is photo
-    assert np.allclose(query_vector(text, photo, Words("red", 0.8)), np.array([[0.8, 0.2, 0]]) / 0.68**0.5, atol=1e-6)
-    assert np.allclose(query_vector(text, photo, Words("red", 0)), photo)
-    assert np.allclose(query_vector(text, photo, Words("red", 1)), text)
+    assert query_vector(text, None, 0.2) is text
+    assert query_vector(None, photo, 0.5) is photo
+    assert np.allclose(query_vector(text, photo, 0.8), np.array([[0.8, 0.2, 0]]) / 0.68**0.5, atol=1e-6)
+    assert np.allclose(query_vector(text, photo, 0), photo)
+    assert np.allclose(query_vector(text, photo, 1), text)
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
 def test_a_weight_is_a_share(weight: float) -> None:
     with pytest.raises(UsageError, match="`text_weight` is a share from 0 to 1"):
-        Words("red", weight)
+        Query(text="red", text_weight=weight)
 
 
 # Answers -----------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_words_that_say_nothing_are_refused_and_cost_no_other_search_its_answer(
         texts = ["red", "warm and cosy", "blue", "warm"] * 4
         answers = list(pool.map(lambda each: client.post("/v1/search", json={"text": each}), texts))
     assert [each.status_code for each in answers] == [200, 422, 200, 422] * 4
-    assert "the words cannot be used: the model finds nothing" in answers[1].json()["detail"]
+    assert "cannot be used: the model finds nothing" in answers[1].json()["detail"]
 
 
 def test_the_command_searches_by_words(
@@ -201,11 +201,11 @@ def test_a_side_that_is_missing_or_altered_is_named(
 ) -> None:
     record = fabricate(monkeypatch, hub, "CLIP-B32")
     with pytest.raises(WeightsError, match="models pull CLIP-B32"):
-        load_text_model(ModelChoice("CLIP-B32"), online, no_progress)
+        load_text_model(model_named(ModelChoice("CLIP-B32"), online), online)
     (pulled,) = pull_models(["CLIP-B32"], online)
     (pulled.folder / "tokenizer.json").write_text("{}")
     with pytest.raises(WeightsError, match=r"tokenizer\.json is not the file that was pulled"):
-        load_text_model(ModelChoice("CLIP-B32"), online, no_progress)
+        load_text_model(model_named(ModelChoice("CLIP-B32"), online), online)
     assert record.text is not None
     hub.files[record.repo, "tokenizer.json"] = b"{}"
     loosened = replace(record, text=replace(record.text, tokenizer=replace(record.text.tokenizer, sha256="")))
@@ -214,7 +214,7 @@ def test_a_side_that_is_missing_or_altered_is_named(
     (online.root / "models" / "models.lock").unlink()
     pull_models(["CLIP-B32"], online)
     with pytest.raises(ModelError, match=r"tokenizer\.json is no tokeniser: "):
-        load_text_model(ModelChoice("CLIP-B32"), online, no_progress)
+        load_text_model(model_named(ModelChoice("CLIP-B32"), online), online)
 
 
 def test_a_network_of_another_form_is_refused(
@@ -230,7 +230,7 @@ def test_a_network_of_another_form_is_refused(
     ):
         monkeypatch.setitem(RECORDS, "CLIP-B32", replace(record, text=replace(side, **change)))
         with pytest.raises(ModelError, match=said):
-            load_text_model(ModelChoice("CLIP-B32"), online, no_progress)
+            load_text_model(model_named(ModelChoice("CLIP-B32"), online), online)
     monkeypatch.setitem(RECORDS, "CLIP-B32", replace(record, dimension=768))
     with pytest.raises(ModelError, match="a text, CLIP-B32 has 768 an image"):
-        load_text_model(ModelChoice("CLIP-B32"), online, no_progress)
+        load_text_model(model_named(ModelChoice("CLIP-B32"), online), online)

@@ -16,13 +16,13 @@ import guises
 import numpy as np
 from PIL import Image
 
+from image_similarity.dataset import Dataset
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.simulated_photo import simulated_photo
 from image_similarity.images.views import square
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.table import load_model, model_spec
+from image_similarity.models.resolve import named
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
-from image_similarity.types import no_progress
 from image_similarity_demo import draw_sample
 from shop import SHARED, read_shop
 
@@ -89,7 +89,8 @@ class Vectors:
     def __init__(self, model: str, cache: Path) -> None:
         self.name, self.cache = model, cache / "vectors"
         self.choice = ModelChoice(MODELS[model], precision="auto" if model == "colour-shape" else "fp32")
-        self.spec = model_spec(self.choice)
+        (self.part,) = named(self.choice, Dataset.named("bench"), Settings(root=self.cache)).parts
+        self.spec = self.part.spec
         self.cache.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, files: list[Path], guise: str) -> Array:
@@ -103,7 +104,7 @@ class Vectors:
         return np.load(path)
 
     def _computed(self, files: list[Path], guise: str) -> Iterator[Array]:
-        model, dress = load_model(self.choice, Settings(root=self.cache), no_progress), guises.GUISES[guise]
+        model, dress = self.part.load(Settings(root=self.cache)), guises.GUISES[guise]
         for start in range(0, len(files), BATCH):
             chunk = [dress(read(file)) for file in files[start : start + BATCH]]
             yield model.embed(np.stack([square(picture, self.spec.input) for picture in chunk]))

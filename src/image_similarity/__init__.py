@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from image_similarity.errors import ImageSimilarityError
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import ModelChoice
     from image_similarity.search.answer import Answer
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
@@ -23,7 +23,7 @@ _HOMES = {
     "Workspace": "workspace",
     "Settings": "settings",
     "Answer": "search.answer",
-    "ModelChoice": "models.choice",
+    "ModelChoice": "options",
     "ImageSimilarityError": "errors",
 }
 

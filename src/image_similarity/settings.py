@@ -135,7 +135,7 @@ class Folders:
 
     @property
     def trained_models(self) -> Path:
-        """The dictionaries of most similar products."""
+        """The recommendations, for other programs."""
         return self.root / "trained_models"
 
     @property

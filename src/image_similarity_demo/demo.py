@@ -49,7 +49,9 @@ def run_demo(folder: Path, progress: Progress, families: Sequence[Family] = FAMI
     workspace.use(DATASET, MODEL)
     with (sample / "photos.csv").open(encoding="utf-8", newline="") as file:
         photos = {row["photo"]: row["product_id"] for row in csv.DictReader(file)}
-    searches = [(workspace.search(DATASET, sample / "photos" / photo, number=SHOWN), photos[photo]) for photo in photos]
+    with workspace.open(DATASET) as shop:
+        answers = shop.search_many([sample / "photos" / photo for photo in photos], number=SHOWN)
+    searches = list(zip(answers, photos.values(), strict=True))
     found = sum(answer.matches[0].product_id == product for answer, product in searches)
     similar = [workspace.similar(DATASET, product) for product in _one_of_each_family(photos.values())]
     facts = {

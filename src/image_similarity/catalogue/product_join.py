@@ -60,6 +60,16 @@ class Described:
         for product in self.product_table:
             yield replace(product, product_id=renamed.get(product.product_id, product.product_id))
 
+    def items(self) -> Iterator[CatalogueImage | Product]:
+        """Images, then products, each table read once.
+
+        Raises:
+            CatalogueError: not one product that is described has an image.
+        """
+        yield from self
+        Described.check(self)
+        yield from Described.products(self)
+
     def check(self) -> None:
         """Look whether images and products belong together, before any work is done; ``notes`` say what is odd.
 

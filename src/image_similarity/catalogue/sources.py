@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from image_similarity.catalogue.product_join import Described
 from image_similarity.catalogue.tables import ProductTable, TableSource
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
-from image_similarity.types import CatalogueSource, Failure
+from image_similarity.types import CatalogueImage, CatalogueSource, Failure, Product
 from image_similarity.util.files import is_file, is_folder
 
 TABLE_ENDINGS = (
@@ -71,6 +71,16 @@ def open_source(
     names = ColumnNames.given(columns or {})
     request = Request(where, None if products is None else str(products), settings, names)
     return next(source for read in KINDS if (source := read(request)) is not None)
+
+
+def items_of(source: CatalogueSource) -> Iterator[CatalogueImage | Product]:
+    """Images and products of a source, each in their order; in one pass where it can give them so."""
+    together = getattr(source, "items", None)
+    if together is not None:
+        yield from together()
+        return
+    yield from source
+    yield from source.products()
 
 
 def failures_of(source: CatalogueSource) -> list[Failure]:

@@ -134,29 +134,46 @@ class TableSource(Described):
         if described:
             yield from ProductTable(self.location, self._settings, self._region, self._names)
 
+    def items(self) -> Iterator[CatalogueImage | Product]:
+        """Images and products, each in their order, in one pass over the table."""
+        notes = self._header_notes()
+        if self.product_table is not None:
+            yield from super().items()
+        else:
+            self.failures, self.notes = [], []
+            yield from self._read(products=True)
+        for note in notes:
+            self.note(note)
+
     def check(self) -> None:
         """As every source's; and every column that was named is there."""
+        notes = self._header_notes()
+        super().check()
+        for note in notes:
+            self.note(note)
+
+    def _header_notes(self) -> list[str]:
+        """What the header and the first rows tell of the columns that are read, and of those that are not."""
         with open_table(self.location, self._settings, self._region) as table:
             header, unread = table.header, self._unread(table)
-            for note in table.notes:
-                self.note(note)
+            notes = list(table.notes)
         if self._names.named:
             own = self.product_table
             self._names.check(self.location, [*header, *(own.header() if own is not None else ())])
-        super().check()
         columns = Columns.of(header, self._names)
         read = [name for name in (columns.image, *columns.images.further) if name]
         if len(read) > 1:
-            self.note(f"images are read from {len(read)} columns: {', '.join(read)}")
+            notes.append(f"images are read from {len(read)} columns: {', '.join(read)}")
         if columns.images.instead and not self._names.of("image"):
             instead, given = ", ".join(columns.images.instead), " and ".join(read)
-            self.note(
+            notes.append(
                 f"{instead} counts where {given} is empty, and else is an attribute: name the columns to read all"
             )
         if unread and not self._names.of("image"):
-            self.note(
+            notes.append(
                 f"pictures stand in {', '.join(unread)} too, and are not read from there: name the columns to read all"
             )
+        return notes
 
     def _unread(self, table: Table) -> list[str]:
         """The columns whose first cells name pictures that are not looked at."""
@@ -172,17 +189,28 @@ class TableSource(Described):
         return list(found)
 
     def _images(self) -> Iterator[CatalogueImage]:
-        self._last_pictured = ""
+        for item in self._read(products=False):
+            if isinstance(item, CatalogueImage):
+                yield item
+
+    def _read(self, *, products: bool) -> Iterator[CatalogueImage | Product]:
+        """The images of each row; and before them its product, each once, where the table describes them."""
+        self._last_pictured, seen = "", set[str]()
         with open_table(self.location, self._settings, self._region) as table:
             self.notes = table.notes
             columns = _columns(table, self.location, self._names)
             columns.require(self.location, table.header, image=True)
+            products = products and columns.describe_products
             for row in table.rows:
                 if isinstance(row, BadRow):
                     self.failures.append(_failure(self.location, row.number, row.reason))
                     continue
                 if tuple(row.cells) != table.header:  # JSON lines may name other columns in every row
                     columns = Columns.of(row.cells, self._names)
+                product_id = product_of_row(row.cells, columns) if products else ""
+                if product_id and product_id not in seen:
+                    seen.add(product_id)
+                    yield _product(product_id, columns, row.cells)
                 yield from self._images_of(row.number, row.cells, columns)
         if self._files is not None and self._files.by_end:
             path, text = next(iter(self._files.by_end.items()))

@@ -9,7 +9,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.models.choice import IN_USE, ModelChoice
+from image_similarity.options import IN_USE, ModelChoice
 
 if TYPE_CHECKING:
     from image_similarity.quality.adapt import AdaptReport
@@ -21,7 +21,7 @@ def adapt(
     dataset: o.Dataset,
     model: o.Model = IN_USE,
     weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
+    precision: o.Precision = "auto",
     pairs: Annotated[
         Path | None, typer.Option(help="Table of similar products: product_id,similar_product_id.")
     ] = None,
@@ -33,7 +33,7 @@ def adapt(
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 
-    choice = ModelChoice(model, None, weights_digest, precision.value)
+    choice = ModelChoice(model, None, weights_digest, precision)
     settings = Settings.from_environment(None, root=workspace)
     alike = read_pairs(str(pairs), settings) if pairs else []
     with Bars() as bars:

@@ -19,9 +19,9 @@ from image_similarity.cli.progress import Bars
 from image_similarity.cli.query import search, similar
 from image_similarity.cli.serve import serve
 from image_similarity.cli.terminal import ReaderGoneError, say, write
-from image_similarity.cli.workspace import columns_of, downloads_with, opened
+from image_similarity.cli.workspace import columns_of, headers_of, opened
 from image_similarity.errors import SOME_FAILED, UsageError
-from image_similarity.models.choice import IN_USE, ModelChoice
+from image_similarity.options import IN_USE, DownloadOptions, ExtractOptions, FitOptions, ModelChoice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,31 +145,27 @@ def extract(
 ) -> None:
     """Download a catalogue's images, from a table or a department's listing on S3."""
     from image_similarity.cli import printing as show
-    from image_similarity.images.download_options import DownloadOptions
-    from image_similarity.images.own_headers import parse_headers
 
     if (dpt_number is None) == (catalogue is None) or (catalogue is not None and dataset is None):
         raise UsageError("extract takes --dataset NAME --catalogue TABLE, or --dpt-number N")
-    choices = DownloadOptions(
-        concurrency=concurrency,
-        per_second=per_second,
-        tries=tries,
-        refresh=refresh,
-        headers=parse_headers(header or ()),
+    options = ExtractOptions(
+        products=products,
+        columns=columns_of(column, columns),
+        downloads=DownloadOptions(
+            concurrency=concurrency,
+            per_second=per_second,
+            tries=tries,
+            refresh=refresh,
+            headers=headers_of(header),
+        ),
+        allow_removal=allow_removal,
     )
     with Bars() as bars:
         place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url, strict=strict)
         if dpt_number is not None:
-            report = place.extract_department(dpt_number, domain_id, options=choices, allow_removal=allow_removal)
+            report = place.extract_department(dpt_number, domain_id, options)
         else:
-            report = place.extract(
-                str(catalogue),
-                str(dataset),
-                products=products,
-                columns=columns_of(column, columns),
-                options=choices,
-                allow_removal=allow_removal,
-            )
+            report = place.extract(str(catalogue), str(dataset), options)
     if format is o.ReportFormat.json:
         show.show_report(report, {"folder": str(report.folder)})
     else:
@@ -191,7 +187,7 @@ def fit(
     model: o.Model = IN_USE,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
+    precision: o.Precision = "auto",
     force_int8: o.ForceInt8 = False,
     data_augmentation: Annotated[
         int,
@@ -200,7 +196,7 @@ def fit(
         ),
     ] = 0,
     number: o.Number = 10,
-    aggregate: o.Ways = o.Aggregate.best,
+    aggregate: o.Aggregate = "best",
     header: o.Headers = None,
     strict: o.Strict = False,
     allow_removal: o.AllowRemoval = False,
@@ -208,25 +204,20 @@ def fit(
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Embed a catalogue's images and write each product's recommendations; only new and changed images are computed."""
-    from image_similarity.cli import licences
     from image_similarity.cli import printing as show
 
-    downloads = downloads_with(header)
-    choice = ModelChoice(model, weights, weights_digest, precision.value, force_int8)
-    licences.warn_of(choice, opened(workspace).settings)
+    options = FitOptions(
+        products=products,
+        columns=columns_of(column, columns),
+        model=ModelChoice(model, weights, weights_digest, precision, force_int8),
+        data_augmentation=data_augmentation,
+        number=number,
+        aggregate=aggregate,
+        downloads=DownloadOptions(headers=headers_of(header)),
+        allow_removal=allow_removal,
+    )
     with Bars() as bars:
-        report = opened(workspace, bars, strict=strict).fit(
-            dataset,
-            catalogue,
-            products=products,
-            columns=columns_of(column, columns),
-            model=choice,
-            data_augmentation=data_augmentation,
-            number=number,
-            aggregate=aggregate.value,
-            downloads=downloads,
-            allow_removal=allow_removal,
-        )
+        report = opened(workspace, bars, strict=strict).fit(dataset, catalogue, options)
     if format is o.ReportFormat.json:
         show.show_report(report, show.fit_facts(report))
     else:

@@ -10,7 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.models.choice import IN_USE, ModelChoice
+from image_similarity.options import IN_USE, CalibrateOptions, ModelChoice
 
 if TYPE_CHECKING:
     from image_similarity.quality.calibrate import CalibrateReport
@@ -21,12 +21,12 @@ def calibrate(
     model: o.Model = IN_USE,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
+    precision: o.Precision = "auto",
     known: Annotated[
         float,
         typer.Option(help="Your estimate of the share of photos whose product is in the catalogue, between 0 and 1."),
     ] = 0.5,
-    pictures: Annotated[int, typer.Option(min=30, help="Number of catalogue images to learn from.")] = 600,
+    images: Annotated[int, typer.Option(min=30, help="Number of catalogue images to learn from.")] = 600,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
@@ -34,11 +34,11 @@ def calibrate(
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 
-    choice = ModelChoice(model, weights, weights_digest, precision.value)
+    choice = ModelChoice(model, weights, weights_digest, precision)
     settings = Settings.from_environment(None, root=workspace)
     with Bars() as bars:
         place = Workspace(settings=settings, progress=bars)
-        report = place.calibrate(dataset, model=choice, known=known, pictures=pictures)
+        report = place.calibrate(dataset, CalibrateOptions(known=known, images=images), model=choice)
     _show(report, format)
 
 

@@ -12,7 +12,7 @@ from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.workspace import opened
 from image_similarity.errors import BELOW_BAR, SOME_FAILED, UsageError
-from image_similarity.models.choice import IN_USE, ModelChoice
+from image_similarity.options import IN_USE, EvaluateOptions, ModelChoice
 
 if TYPE_CHECKING:
     from image_similarity.quality.evaluation.report import Evaluation
@@ -30,7 +30,7 @@ def evaluate(
     ] = None,
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
-    precision: o.Precisions = o.Precision.auto,
+    precision: o.Precision = "auto",
     labels: Annotated[
         str | None,
         typer.Option(
@@ -39,10 +39,11 @@ def evaluate(
     ] = None,
     protocol: Annotated[
         list[str] | None,
-        typer.Option(help="Run only this protocol: one-image-out, own-out, simulated, photos or picks; repeatable."),
+        typer.Option(help="Run only leave-one-out, leave-attribute-out, simulated, photos or picks; repeatable."),
     ] = None,
-    own_out: Annotated[
-        str | None, typer.Option("--own-out", help="Attribute that own-out leaves out. [default: the colour]")
+    leave_out: Annotated[
+        str | None,
+        typer.Option("--leave-out", help="Attribute that leave-attribute-out leaves out. [default: the colour]"),
     ] = None,
     simulated: Annotated[int, typer.Option(min=0, help="Number of simulated photos.")] = 200,
     stored_only: Annotated[
@@ -59,17 +60,23 @@ def evaluate(
 ) -> None:
     """Measure how often the right product comes first."""
     from image_similarity.quality.evaluation.bars import missed, parse_bar
-    from image_similarity.quality.evaluation.report import EvaluateOptions
 
     bars = [parse_bar(text) for text in at_least or ()]
     models = model or [IN_USE]
     if len(models) > 1 and (weights or weights_digest):
         raise UsageError("--weights belong to one model: evaluate it alone")
-    choices = [ModelChoice(each, weights, weights_digest, precision.value) for each in models]
-    options = EvaluateOptions(protocol or (), labels, own_out, simulated, stored_only=stored_only, seed=seed)
+    choices = [ModelChoice(each, weights, weights_digest, precision) for each in models]
+    options = EvaluateOptions(
+        protocols=protocol or (),
+        labels=labels,
+        leave_out=leave_out,
+        simulated=simulated,
+        stored_only=stored_only,
+        seed=seed,
+    )
     with Bars() as shown:
         place = opened(workspace, shown)
-        found = place.evaluate(dataset, model=choices, options=options)
+        found = place.evaluate(dataset, options, model=choices)
     _print(found, format)
     if html is not None:
         found.write_html(html, "image-similarity " + " ".join(sys.argv[1:]))

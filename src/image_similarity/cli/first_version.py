@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -19,10 +20,13 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import SOME_FAILED, CatalogueError, UsageError
 
 if TYPE_CHECKING:
-    from image_similarity.models.choice import ModelChoice
+    from contextlib import AbstractContextManager
+
+    from image_similarity.options import ModelChoice
     from image_similarity.search.answer import Answer
     from image_similarity.settings import Settings
     from image_similarity.types import CatalogueSource
+    from image_similarity.workspace import Workspace
 
 TRANSFER_MODELS = ("VGG", "Inception_Resnet")
 DEFAULT_NUMBER = 10
@@ -40,8 +44,11 @@ class _Call:
     """One call of the first version, understood."""
 
     flags: argparse.Namespace
-    settings: Settings
-    bars: Bars
+    workspace: Workspace
+
+    @property
+    def settings(self) -> Settings:
+        return self.workspace.settings
 
     @property
     def older(self) -> bool:
@@ -56,7 +63,7 @@ class _Call:
 
     @property
     def model(self) -> ModelChoice:
-        from image_similarity.models.choice import ModelChoice
+        from image_similarity.options import ModelChoice
 
         # The first version's column is `features_VGG`, and holds what Keras computes.
         return ModelChoice(self.flags.transfer_model, self.flags.weights, self.flags.weights_digest, "fp32")
@@ -80,12 +87,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     from image_similarity.settings import Settings
+    from image_similarity.workspace import Workspace
 
     flags = _parser().parse_args(arguments)
     if (flags.dataset is None) == (flags.dpt_number is None):
         raise UsageError("give --dpt_number or --dataset, and not both")
     with Bars() as bars:
-        return TASKS[flags.task](_Call(flags, Settings.from_environment(), bars))
+        workspace = Workspace(settings=Settings.from_environment(), progress=bars, notes=note)
+        return TASKS[flags.task](_Call(flags, workspace))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,64 +122,61 @@ def _parser() -> argparse.ArgumentParser:
 
 def _extract(call: _Call) -> int:
     from image_similarity.cli.printing import show_counts
-    from image_similarity.fitting.extract import extract_department
-    from image_similarity.images.download_options import DownloadOptions
-    from image_similarity.images.own_headers import parse_headers
+    from image_similarity.cli.workspace import headers_of
+    from image_similarity.options import DownloadOptions
 
     if not call.older:
         raise UsageError("extract_images takes --dpt_number: a dataset's images are put into its folder by hand")
-    report = extract_department(
+    report = call.workspace.extract_department(
         call.flags.dpt_number,
         call.flags.domain_id,
-        call.settings,
-        options=DownloadOptions(headers=parse_headers(call.flags.header)),
+        downloads=DownloadOptions(headers=headers_of(call.flags.header)),
         allow_removal=call.flags.allow_removal,
-        progress=call.bars,
-        notes=note,
     )
     show_counts("downloaded", report.counts, report.failures, call.dataset.name)
     return SOME_FAILED if report.failures else 0
 
 
 def _fit(call: _Call) -> int:
-    from image_similarity.catalogue.s3 import read_once
     from image_similarity.cli.printing import show_counts, show_overridden
-    from image_similarity.fitting.fit import FitOptions, fit
+    from image_similarity.options import FitOptions
 
-    options = FitOptions(call.model, call.data_augmentation, call.number, "votes", call.flags.allow_removal)
-    with read_once():
-        report = fit(_catalogue(call), call.dataset, call.settings, options, call.bars, note)
+    options = FitOptions(
+        model=call.model,
+        data_augmentation=call.data_augmentation,
+        number=call.number,
+        aggregate="votes",
+        allow_removal=call.flags.allow_removal,
+        download=False,  # that is what extract_images is for
+    )
+    with _catalogue(call) as catalogue:
+        report = call.workspace.fit(call.dataset.name, catalogue, options)
     show_counts("embedded", report.counts, report.failures, call.dataset.name)
     show_overridden(report.overridden)
     return SOME_FAILED if report.failures else 0
 
 
-def _catalogue(call: _Call) -> CatalogueSource:
+def _catalogue(call: _Call) -> AbstractContextManager[CatalogueSource | Path]:
     """The department's listing as it is on S3 today; without S3 the images that were extracted, as they lie there."""
-    from image_similarity.catalogue import open_source
     from image_similarity.catalogue.department_listing import department_listing
+    from image_similarity.catalogue.read_catalogue import ReadCatalogue
     from image_similarity.settings import Folders
 
     folder = Folders(call.settings.root).dataset / call.dataset.name
     if call.older:
         try:
-            listing = department_listing(call.flags.dpt_number, call.flags.domain_id, call.settings)
-            next(iter(listing), None)
+            return ReadCatalogue(department_listing(call.flags.dpt_number, call.flags.domain_id, call.settings))
         except CatalogueError as error:
             if not folder.is_dir():
                 raise
             say(str(error))
             say(f"Going on with the images in {folder}")
-        else:
-            return listing
-    return open_source(folder, settings=call.settings)
+    return nullcontext(folder)
 
 
 def _show(call: _Call) -> int:
-    from image_similarity.search.similar import similar
-
     product = call.flags.model_id if call.older else call.flags.item
-    answer = similar(call.dataset, call.settings, product, model=call.model, number=call.flags.number)
+    answer = call.workspace.similar(call.dataset.name, product, model=call.model, number=call.flags.number)
     name = answer.query.product.product_id
     if not call.older:
         _print(f"Most similar items to item: {name}")
@@ -181,12 +187,15 @@ def _show(call: _Call) -> int:
 
 
 def _search(call: _Call) -> int:
-    from image_similarity.search.photo_search import SearchOptions, search
-
     if call.flags.img is None:
         raise UsageError(f"{call.flags.task} takes --img, the path of a photo")
-    options = SearchOptions(model=call.model, number=call.number, data_augmentation=call.flags.data_augmentation)
-    answer = search(call.flags.img, call.dataset, call.settings, options, call.bars)
+    answer = call.workspace.search(
+        call.dataset.name,
+        call.flags.img,
+        model=call.model,
+        number=call.number,
+        data_augmentation=call.flags.data_augmentation,
+    )
     _print_matches(answer, f"Most similar {'model' if call.older else 'item'} number")
     return 0
 

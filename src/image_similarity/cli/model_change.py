@@ -11,6 +11,7 @@ import typer
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.workspace import opened
+from image_similarity.options import CompareOptions
 
 if TYPE_CHECKING:
     from image_similarity.quality.compare import Comparison
@@ -35,7 +36,7 @@ def compare(
     from image_similarity.cli.evaluate import show_results
 
     with Bars() as bars:
-        result = opened(workspace, bars).compare(dataset, old, new, number=number, shown=shown)
+        result = opened(workspace, bars).compare(dataset, old, new, CompareOptions(number=number, shown=shown))
     if format is o.Format.json:
         show.show_json(result)
     else:

@@ -59,7 +59,7 @@ def pull(
 ) -> None:
     """Download models from the hub; each file is checked and locked by its SHA-256."""
     from image_similarity.cli import printing as show
-    from image_similarity.cli.licences import warn_once
+    from image_similarity.models.licences import first_warning
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 
@@ -67,7 +67,8 @@ def pull(
     with Bars() as bars:
         pulled = Workspace(settings=settings, progress=bars).pull_models(*names, to=to)
     for model in pulled:
-        warn_once(model.name, model.licence, model.commercial_use, settings)
+        for text in () if model.commercial_use else first_warning(model.name, model.licence, settings):
+            show.say(f"warning: {text}")
         for path in model.trusted:
             show.say(f"{model.name}: no digest of {path} was known; what came is locked from now on")
     if format is o.Format.json:

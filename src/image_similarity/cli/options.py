@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from image_similarity import options
+
 
 class Format(StrEnum):
     """How results are printed."""
@@ -22,30 +24,6 @@ class ReportFormat(StrEnum):
 
     text = "text"
     json = "json"
-
-
-class Precision(StrEnum):
-    """How finely a network computes."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-    int8 = "int8"
-
-
-class Aggregate(StrEnum):
-    """How the scores of image pairs become a product's."""
-
-    best = "best"
-    mean = "mean"
-    votes = "votes"
-
-
-class Likes(StrEnum):
-    """Which of its parts a question asks with."""
-
-    shape = "shape"
-    colour = "colour"
 
 
 class Scope(StrEnum):
@@ -70,8 +48,8 @@ Model = Annotated[
 ]
 Weights = Annotated[Path | None, typer.Option(help="Local file with the network's weights.")]
 WeightsDigest = Annotated[str | None, typer.Option(help="MD5 or SHA-256 of these weights.")]
-Precisions = Annotated[
-    Precision,
+Precision = Annotated[
+    options.Precision,
     typer.Option(
         "--precision", help="Numeric precision; auto: as fitted, else bf16 if the processor has it, else fp32."
     ),
@@ -86,8 +64,8 @@ Column = Annotated[
     ),
 ]
 ColumnsFile = Annotated[Path | None, typer.Option("--columns", help="TOML file with the same mapping.")]
-Ways = Annotated[
-    Aggregate,
+Aggregate = Annotated[
+    options.Aggregate,
     typer.Option(
         help="How image scores become a product score: best pair, mean of all pairs, or the first version's votes."
     ),
@@ -101,7 +79,9 @@ MinMatch = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Drop matches below this probability of being the same product; needs calibrate."),
 ]
-Like = Annotated[Likes | None, typer.Option(help="Match only shape (same thing, other colours) or only colour.")]
+Match = Annotated[
+    options.Match | None, typer.Option(help="Match only shape (same thing, other colours) or only colour.")
+]
 Formats = Annotated[Format, typer.Option(help="Output format.")]
 ReportFormats = Annotated[ReportFormat, typer.Option("--format", help="Output format; json for scripts.")]
 Html = Annotated[Path | None, typer.Option(help="Also write an HTML page with pictures.")]

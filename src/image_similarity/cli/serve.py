@@ -34,7 +34,7 @@ def serve(
         list[str] | None,
         typer.Option("--model", "-m", help="Model to serve; repeatable, the first is the default."),
     ] = None,
-    precision: o.Precisions = o.Precision.auto,
+    precision: o.Precision = "auto",
     host: Annotated[
         str, typer.Option(help="Address to listen on; anything but this machine requires API keys.")
     ] = "127.0.0.1",
@@ -75,7 +75,7 @@ def serve(
     """Start the HTTP service and its search page."""
     from image_similarity.cli import printing as show
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import IN_USE, ModelChoice
+    from image_similarity.options import IN_USE, ModelChoice
     from image_similarity.settings import Settings
 
     signal.signal(signal.SIGTERM, _end)  # until the service has a way of its own
@@ -90,7 +90,7 @@ def serve(
     dataset = dataset or _the_only_one(settings)
     options = ServiceOptions(
         Dataset.named(dataset),
-        tuple(ModelChoice(name, precision=precision.value) for name in model or [IN_USE]),
+        tuple(ModelChoice(name, precision=precision) for name in model or [IN_USE]),
         host=host,
         port=port,
         keys=keys,

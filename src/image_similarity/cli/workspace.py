@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from image_similarity.cli.progress import Bars
-    from image_similarity.images.download_options import DownloadOptions
+    from image_similarity.options import Headers
     from image_similarity.workspace import Workspace
 
 
@@ -24,14 +24,13 @@ def opened(root: Path, bars: Bars | None = None, **settings: object) -> Workspac
     )
 
 
-def downloads_with(headers: list[str] | None) -> DownloadOptions | None:
-    """How to download with headers of one's own; None where there are none, which saves their imports."""
-    if not headers:
-        return None
-    from image_similarity.images.download_options import DownloadOptions
+def headers_of(texts: list[str] | None) -> Headers:
+    """HTTP headers as they are typed."""
+    if not texts:
+        return {}
     from image_similarity.images.own_headers import parse_headers
 
-    return DownloadOptions(headers=parse_headers(headers))
+    return parse_headers(texts)
 
 
 def columns_of(texts: list[str] | None, file: Path | None) -> dict[str, str | list[str]]:

@@ -12,22 +12,21 @@ from image_similarity.catalogue.department_listing import department_listing
 from image_similarity.catalogue.id_clashes import under_its_own_id
 from image_similarity.catalogue.ledger import LISTING, Ledger
 from image_similarity.catalogue.names import unsafe_reason
-from image_similarity.catalogue.s3 import read_once
-from image_similarity.catalogue.sources import check, failures_of, notes_of, open_source, product_failures_of
+from image_similarity.catalogue.read_catalogue import ReadCatalogue
+from image_similarity.catalogue.sources import open_source
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
 from image_similarity.fitting.odd_pictures import notes_on
 from image_similarity.images.download import Outcome, Wanted, download_all, has_bytes
-from image_similarity.images.download_options import DownloadOptions
 from image_similarity.images.fetch_log import Fetched
 from image_similarity.images.own_headers import OwnHeaders
+from image_similarity.options import ExtractOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.store.removal import RemovalLimit
 from image_similarity.types import (
     CatalogueImage,
-    CatalogueSource,
     Counts,
     Failure,
     Notes,
@@ -37,8 +36,6 @@ from image_similarity.types import (
     no_progress,
 )
 from image_similarity.util.files import remove_leftovers
-
-ExtractOptions = DownloadOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,43 +52,38 @@ class ExtractReport:
 
 
 def extract_department(
-    department: int,
-    domain_id: str,
+    department: tuple[int, str],
     settings: Settings,
-    *,
     options: ExtractOptions | None = None,
-    allow_removal: bool = False,
     progress: Progress = no_progress,
     notes: Notes = no_notes,
 ) -> ExtractReport:
-    """Extract one of the first version's departments, 0 for all, from its listing on S3; see :func:`extract`.
+    """Extract one of the first version's departments from its listing on S3; see :func:`extract`.
+
+    ``department``: its number, 0 for all, and the domain of the listing.
 
     Raises:
         UsageError: the department or the domain cannot be right.
     """
-    source = department_listing(department, domain_id, settings)
-    named = Dataset.department(department)
-    return extract(
-        source, named, settings, options=options, allow_removal=allow_removal, progress=progress, notes=notes
-    )
+    number, domain_id = department
+    listing, named = department_listing(number, domain_id, settings), Dataset.department(number)
+    with ReadCatalogue(listing, progress) as source:
+        return extract(source, named, settings, options, progress, notes)
 
 
-@read_once()
 def extract(
-    source: CatalogueSource,
+    source: ReadCatalogue,
     dataset: Dataset,
     settings: Settings,
-    *,
     options: ExtractOptions | None = None,
-    allow_removal: bool = False,
     progress: Progress = no_progress,
     notes: Notes = no_notes,
 ) -> ExtractReport:
     """Download a catalogue's images to ``data/dataset/{dataset}/{image_id}`` and write ``listing.csv`` beside them.
 
-    A file that is there is not asked for again, unless ``options.refresh``. An image of this machine is left where it
-    is, and is known when its file exists. The listing names the images whose files are there at the end, with their
-    products' titles, descriptions and attributes: a fit of the folder reads it.
+    A file that is there is not asked for again, unless ``downloads.refresh`` says so. An image of this machine is left
+    where it is, and is known when its file exists. The listing names the images whose files are there at the end, with
+    their products' titles, descriptions and attributes: a fit of the folder reads it.
 
     However a run ends, every image in the folder is whole; the next run goes on from there. The listing is the old
     one until a run has ended.
@@ -100,25 +92,23 @@ def extract(
     to be known of the catalogue.
 
     Raises:
-        CatalogueError: the catalogue cannot be read. It is read to its end before anything is downloaded.
         RemovalError: it no longer lists too many of the products that the listing has; nothing was downloaded.
         OutputError: the folder cannot be written, or another run is writing into it.
         UsageError: headers are for the catalogue's only host, and it has several.
     """
-    told = Told(notes)
-    told.all(check(source))
+    options, told = options or ExtractOptions(), Told(notes)
+    headers = OwnHeaders(options.downloads.headers)
+    told.all(source.notes)
     folder = Folders(settings.root).dataset / dataset.name
     with Fetched(folder) as fetched, Ledger() as ledger:
         # Only now that no other run has the folder is a temporary file one that nobody will finish.
         remove_leftovers(folder, older_than=0)
         run = _Run(folder, ledger, progress)
         run.take(source)
-        if not allow_removal:
+        if not options.allow_removal:
             _check_removal(run, settings)
-        options = options or ExtractOptions()
-        OwnHeaders(options.headers).check_hosts(image.location for _, image in ledger.images() if image.is_remote)
-        told.all(notes_of(source))
-        told.all(download_all(run.wanted(), run.heard, settings, options, fetched))
+        headers.check_hosts(image.location for _, image in ledger.images() if image.is_remote)
+        told.all(download_all(run.wanted(), run.heard, settings, options.downloads, fetched))
         ledger.write(folder / LISTING)
         told.all(notes_on(fetched, ledger))
     with Database(Folders(settings.root).database, dataset, create=True, timeout=settings.lock_timeout) as database:
@@ -151,15 +141,15 @@ class _Run:
     failures: list[Failure] = field(default_factory=list)
     total: int = 0
 
-    def take(self, source: CatalogueSource) -> None:
-        """Take the whole catalogue into the ledger: a listing that breaks off does so before anything is fetched."""
+    def take(self, source: ReadCatalogue) -> None:
+        """Take the whole catalogue into the ledger."""
         for image in source:
             self._take(image)
-        for failure in failures_of(source):
+        for failure in source.failures:
             self._fail(failure)
         for product in source.products():
             self.ledger.add_product(product)
-        for failure in product_failures_of(source):
+        for failure in source.product_failures:
             self._fail(failure)
         self.total = self.counts.seen + len(self.ledger)
 

@@ -1,12 +1,11 @@
-"""Features of the whole catalogue, then each product's recommendations."""
+"""From a catalogue to features, and from these to each product's recommendations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue import check, notes_of
-from image_similarity.catalogue.s3 import read_once
 from image_similarity.errors import NotFittedError
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse
 from image_similarity.fitting.precision_check import with_int8
@@ -14,12 +13,12 @@ from image_similarity.fitting.recommend import prepared, recall_of, recommendati
 from image_similarity.fitting.upsert import delete_orphan_files
 from image_similarity.images.views import views_for
 from image_similarity.index.build import fresh_index, place_of
-from image_similarity.models.table import DEFAULT_CHOICE, base_spec, load_model, parts_of
-from image_similarity.ranking.aggregate import check_ranking
+from image_similarity.models.licences import warnings_of
+from image_similarity.models.resolve import resolve
 from image_similarity.ranking.gallery import Gallery
-from image_similarity.search.chosen import chosen_for_fit
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.removal import RemovalLimit
 from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_notes, no_progress
@@ -28,34 +27,12 @@ from image_similarity.util.files import locked, remove_leftovers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from image_similarity.catalogue.read_catalogue import ReadCatalogue
     from image_similarity.dataset import Dataset
     from image_similarity.fitting.precision_check import Int8Check
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.models.model import Model
+    from image_similarity.options import FitOptions
     from image_similarity.settings import Settings
-    from image_similarity.types import CatalogueSource
-
-
-@dataclass(frozen=True, slots=True)
-class FitOptions:
-    """What to fit with, and what the recommendations hold.
-
-    Raises:
-        UsageError: an option is out of its range, or there is no such model.
-    """
-
-    model: ModelChoice = DEFAULT_CHOICE
-    data_augmentation: int = 0
-    number: int = 10
-    aggregate: str = "best"
-    allow_removal: bool = False
-    """Go on however many products the catalogue lists no longer; else see ``Settings.max_removal``."""
-
-    def __post_init__(self) -> None:
-        # Before anything is read, downloaded or computed.
-        views_for(self.data_augmentation)
-        check_ranking(self.number, self.aggregate)
-        for part in parts_of(self.model):
-            base_spec(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +47,8 @@ class FitReport:
     rows: int
     """Images and views that were compared."""
     recall: float | None = None
-    """Of the ten nearest images of an image, the share that the recommendations are made of, measured on a sample;
-    None: all, exactly."""
+    """Of the ten nearest images of an image, the share that the recommendations hold, measured on a sample; None:
+    all, exactly."""
     search_recall: float | None = None
     """The same for a photo that is searched with."""
     int8: Int8Check | None = None
@@ -82,22 +59,27 @@ class FitReport:
     """What is to be known of the catalogue: what was guessed, joined, left out, or looks odd."""
 
 
-@read_once()
 def fit(
-    source: CatalogueSource,
+    source: ReadCatalogue,
     dataset: Dataset,
     settings: Settings,
+    model: Model,
     options: FitOptions,
     progress: Progress = no_progress,
     notes: Notes = no_notes,
 ) -> FitReport:
     """Bring a dataset's features up to date with its catalogue and write its recommendations.
 
-    ``notes`` is told before the work what is to be known of the catalogue, as far as that is seen by then.
+    Args:
+        source: the catalogue, which has been read.
+        dataset: whose features.
+        settings: where the workspace is.
+        model: as :func:`~image_similarity.models.resolve.named` found it.
+        options: the rest.
+        progress: told how far it is.
+        notes: told before the work what is to be known of the catalogue, as far as that is seen by then.
 
     Raises:
-        UsageError: an option is out of its range.
-        CatalogueError: the catalogue cannot be read.
         WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
         RemovalError: more products would go than may; none has.
         StoreError, OutputError: something cannot be written, or another fit of the dataset is at work; all that was
@@ -105,7 +87,8 @@ def fit(
         NotFittedError: not one image could be used.
     """
     told = Told(notes)
-    told.all(check(source))
+    told.all(source.notes)
+    told.all(warnings_of(model, settings))
     path = Folders(settings.root).database
     busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
     with (
@@ -113,28 +96,26 @@ def fit(
         # Two at once would each make the dataset what its own catalogue lists.
         locked(path.with_name(f"{dataset.label}.fit.lock"), settings.lock_timeout, busy),
     ):
-        report = _fit(source, database, settings, options, progress)
-    told.all(notes_of(source))
+        report = _fit(source, database, settings, (options, model), progress)
     return replace(report, notes=told.texts)
 
 
 def _fit(
-    source: CatalogueSource, database: Database, settings: Settings, options: FitOptions, progress: Progress
+    source: ReadCatalogue, database: Database, settings: Settings, what: tuple[FitOptions, Model], progress: Progress
 ) -> FitReport:
+    options, asked = what
     views, dataset = views_for(options.data_augmentation), database.dataset
     folders = Folders(settings.root)
     check = None
-    for part in parts_of(options.model.within(settings)):
-        if part.precision == "int8":
-            _, check = with_int8(part, source, dataset, settings, progress)
-    model = chosen_for_fit(options.model, database, dataset, settings)
-    recipe = model.recipe()  # what was to be learned first is missed now, not after hours
+    if asked.choice.precision == "int8":
+        for part in asked.parts:
+            if part.is_network:
+                check = with_int8(part, source, dataset, settings, (asked.choice.force_int8, progress))
+    model = resolve(asked, dataset, settings, FeatureStore(database).has_networks_of, fitting=True)
+    recipe = model.recipe  # what was to be learned first is missed now, not after hours
     run = FeaturesRun(
         database=database,
-        models=[
-            ModelInUse(spec, lambda part=part: load_model(part, settings, progress))  # type: ignore[misc]
-            for part, spec in zip(model.parts, model.specs, strict=True)
-        ],
+        models=[ModelInUse(part.spec, partial(part.load, settings, progress)) for part in model.parts],
         views=views,
         folder=folders.dataset / dataset.name,
         max_pixels=settings.max_pixels,

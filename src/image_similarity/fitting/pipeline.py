@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from image_similarity.catalogue import failures_of, product_failures_of
 from image_similarity.catalogue.addresses import failure_of
 from image_similarity.catalogue.id_clashes import under_its_own_id
 from image_similarity.errors import ImageError
@@ -37,8 +36,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from image_similarity.catalogue.read_catalogue import ReadCatalogue
     from image_similarity.store.database import Database
-    from image_similarity.types import CatalogueSource, EmbeddingModel, ModelSpec, Progress
+    from image_similarity.types import EmbeddingModel, ModelSpec, Progress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -140,7 +140,7 @@ class FeaturesRun:
         self.store, self.records = FeatureStore(self.database), CatalogueRecords(self.database)
         self.overrides = Overrides(self.database)
 
-    def run(self, source: CatalogueSource) -> None:
+    def run(self, source: ReadCatalogue) -> None:
         """Embed and store what is missing, then switch off what has gone.
 
         Raises:
@@ -165,10 +165,10 @@ class FeaturesRun:
                 pool.shutdown(cancel_futures=True)
                 for model in self.models:
                     model.let_go()  # what comes next in a fit needs memory of its own
-        for failure in failures_of(source):
+        for failure in source.failures:
             self._fail(failure)
         self.records.list_products(source.products())
-        for failure in product_failures_of(source):
+        for failure in source.product_failures:
             self._fail(failure)
         self.records.record_failures("fit", self.failures)
         with self.database.writing():  # all at once, and with what was put and deleted meanwhile
@@ -178,16 +178,15 @@ class FeaturesRun:
             self.records.delete_unseen()
             self.store.delete_old_inactive()
 
-    def _look_through(self, source: CatalogueSource) -> ListedProducts:
-        """Read what the catalogue lists, before anything is changed."""
-        listed_products, self._total = ListedProducts(self.database), 0
+    def _look_through(self, source: ReadCatalogue) -> ListedProducts:
+        """See what the catalogue lists, before anything is changed."""
+        listed_products, self._total = ListedProducts(self.database), source.images
         for chunk in _chunks(source, LISTED):
             listed_products.add(image.product_id for image in chunk)
-            self._total += len(chunk)
 
         def why() -> str:
-            listed = failures_of(source)
-            unread = f"; it could not read {len(listed):,} rows, the first: {listed[0].reason}" if listed else ""
+            bad = source.failures
+            unread = f"; it could not read {len(bad):,} rows, the first: {bad[0].reason}" if bad else ""
             return f"the catalogue lists {self._total:,} images and none of these products{unread}. Is it cut short?"
 
         self.limit.check(listed_products.not_listed(), listed_products.products(), why)

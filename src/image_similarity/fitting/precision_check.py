@@ -14,8 +14,7 @@ from image_similarity.fitting.sampling import Sample, sample
 from image_similarity.images.decode import decode, read_bytes
 from image_similarity.images.views import at_least, square
 from image_similarity.models.int8 import digest_of, quantise
-from image_similarity.models.precision_choice import int8_folder
-from image_similarity.models.table import base_spec, load_graph, load_model
+from image_similarity.models.resolve import int8_folder
 from image_similarity.models.unit_vectors import each_row
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.settings import Folders
@@ -24,14 +23,14 @@ from image_similarity.util.processors import processors
 from image_similarity.util.sealed_json import read_sealed, sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.models.model import ModelPart
     from image_similarity.settings import Settings
-    from image_similarity.types import CatalogueImage, CatalogueSource, EmbeddingModel, Progress
+    from image_similarity.types import CatalogueImage, EmbeddingModel, Progress
 
 NEAREST = 10
 LEAST_OVERLAP, MOST_LOST = 0.90, 0.01
@@ -73,34 +72,47 @@ class Int8Check:
 
 
 def with_int8(
-    model: ModelChoice, source: CatalogueSource, dataset: Dataset, settings: Settings, progress: Progress
-) -> tuple[ModelChoice, Int8Check]:
-    """The choice with a dataset's int8 network, made and compared with fp32 the first time.
+    part: ModelPart,
+    source: Iterable[CatalogueImage],
+    dataset: Dataset,
+    settings: Settings,
+    how: tuple[bool, Progress],
+) -> Int8Check:
+    """Make a dataset's int8 network and compare it with fp32, where that has not been done before.
+
+    Args:
+        part: the network.
+        source: the catalogue that it is calibrated on.
+        dataset: whose.
+        settings: where the workspace is.
+        how: whether the network may be used however far from fp32 it is; and who is told how far the work is.
 
     Raises:
         ModelError: NNCF is not installed, or the network is too far from fp32 and is not forced.
         NotFittedError: not one image of the catalogue can be used.
     """
-    folder = int8_folder(base_spec(model).key, dataset, settings)
-    chosen = replace(model, quantised=folder)
+    forced, progress = how
+    base = part.definition.spec
+    folder = int8_folder(base.key, dataset, settings)
     check = _kept(folder) if folder.is_dir() else None
     if check is None:
         taken = sample(source)
         images = Folders(settings.root).dataset / dataset.name
-        fp32 = replace(model, precision="fp32", force_int8=False)
-        exact = load_model(fp32, settings, progress)
+        fp32 = replace(part, spec=base, int8=None)
+        exact = fp32.load(settings, progress)
         if not folder.is_dir():
-            pixels = _seen(taken.calibration, exact, model, images, settings).pixels
-            quantise(base_spec(model), load_graph(fp32, settings, progress), pixels, folder, progress)
-        check = _compare(taken, (exact, chosen), images, settings, progress)
+            pixels = _seen(taken.calibration, exact, images, settings).pixels
+            quantise(base, fp32.graph(progress), pixels, folder, progress)
+        seen = _seen(taken.check, exact, images, settings)
+        check = _compare(taken, seen, replace(fp32, int8=folder).load(settings, progress), folder, progress)
         with replacing(folder / CHECK) as temporary:
             temporary.write_text(sealed(asdict(check)), encoding="utf-8")
-    if not check.passed and not model.force_int8:
+    if not check.passed and not forced:
         raise ModelError(
             f"{check}. That is too far from fp32 (at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "
             f"{MOST_LOST:.2f} lower): use `precision` bf16, or `force_int8` to have it all the same"
         )
-    return chosen, check
+    return check
 
 
 def _kept(folder: Path) -> Int8Check | None:
@@ -112,16 +124,7 @@ def _kept(folder: Path) -> Int8Check | None:
     return check if check.digest == digest_of(folder) else None
 
 
-def _compare(
-    taken: Sample,
-    sides: tuple[EmbeddingModel, ModelChoice],
-    images: Path,
-    settings: Settings,
-    progress: Progress,
-) -> Int8Check:
-    fp32, choice = sides
-    seen = _seen(taken.check, fp32, choice, images, settings)
-    int8 = load_model(choice, settings, progress)
+def _compare(taken: Sample, seen: _Seen, int8: EmbeddingModel, folder: Path, progress: Progress) -> Int8Check:
     vectors: list[NDArray[np.float32]] = []
     for start in range(0, len(seen.pixels), TOGETHER):
         rows = each_row(_together(int8), list(seen.pixels[start : start + TOGETHER]))
@@ -133,7 +136,7 @@ def _compare(
     near = {"fp32": _nearest(seen.vectors), "int8": _nearest(np.stack(vectors))}
     same = [len(set(ours) & set(theirs)) for ours, theirs in zip(near["int8"], near["fp32"], strict=True)]
     return Int8Check(
-        digest=digest_of(choice.quantised) if choice.quantised else "",
+        digest=digest_of(folder),
         calibrated_on=len(taken.calibration),
         images=len(used),
         held_out=taken.held_out,
@@ -165,11 +168,9 @@ class _Seen:
     images: list[CatalogueImage]
 
 
-def _seen(
-    images: Sequence[CatalogueImage], fp32: EmbeddingModel, model: ModelChoice, folder: Path, settings: Settings
-) -> _Seen:
+def _seen(images: Sequence[CatalogueImage], fp32: EmbeddingModel, folder: Path, settings: Settings) -> _Seen:
     """The pictures that can be decoded and that fp32 makes something of; the fit names the others."""
-    spec = base_spec(model).input
+    spec = fp32.spec.input
 
     def loaded(image: CatalogueImage) -> NDArray[np.uint8] | None:
         try:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from image_similarity.catalogue.addresses import failure_of
 from image_similarity.errors import ImageError
-from image_similarity.images.download_options import DownloadOptions, Sleep
 from image_similarity.images.fetch import Fetcher, RefusedError, TryAgainError, client_of
 from image_similarity.images.fetch_log import Content, Fetched, Validators
+from image_similarity.images.pacing import Sleep
+from image_similarity.options import DownloadOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure
 from image_similarity.util.files import replacing

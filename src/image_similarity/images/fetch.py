@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from image_similarity.catalogue.addresses import DATA, SCHEME_LESS
 from image_similarity.errors import ImageError, OutputError
 from image_similarity.images.data_uri import picture_in
-from image_similarity.images.download_options import DownloadOptions, Pace, Sleep, wait_after
 from image_similarity.images.fetch_log import Validators
 from image_similarity.images.own_headers import OwnHeaders
+from image_similarity.images.pacing import Pace, Sleep, wait_after
 from image_similarity.images.reply_bodies import ACCEPTED, RETRIED, ReplyError, copy_body, is_whole
 from image_similarity.images.unreachable_hosts import Hosts
 from image_similarity.images.urls import AddressError, moved_to, put_location_aside, target
@@ -24,7 +24,8 @@ from image_similarity.images.urls import AddressError, moved_to, put_location_as
 if TYPE_CHECKING:
     import httpx
 
-    from image_similarity.settings import Settings
+    from image_similarity.options import DownloadOptions
+from image_similarity.settings import Settings
 
 MAX_REDIRECTS = 5
 LATE = "no answer in time"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
 from image_similarity.images.urls import AddressError, port_of, target
+from image_similarity.options import Headers
 
 if TYPE_CHECKING:
     import httpx
 
-Headers = Mapping[str, str | Mapping[str, str]]
-"""``{"images.example": {"Authorization": "Bearer ..."}}``: by host, with its port where only that one counts, or ``*``
-for whichever host a picture is listed at. Or ``{"Authorization": ...}``: for the only host that the catalogue lists."""
 ONLY_HOST, EACH_HOST = "", "*"
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(r"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
@@ -40,6 +38,7 @@ def parse_headers(texts: Iterable[str]) -> Headers:
         if not NAME.fullmatch(name) or not value:
             raise UsageError(f"header {number} is none: {FORM}")
         found.setdefault(host, {})[name] = value
+    OwnHeaders(found)  # what cannot be a header is refused before anything is read
     return found
 
 

@@ -10,6 +10,7 @@ from image_similarity.index.generations import Manifest, Place
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
 from image_similarity.neighbours.index_choice import STANDARD, Choice
+from image_similarity.settings import Folders
 from image_similarity.store.features import FeatureStore
 from image_similarity.store.snapshot import snapshot
 from image_similarity.types import Progress, no_progress
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.models.recipe import Recipe
+    from image_similarity.settings import Settings
     from image_similarity.store.database import Database
 
 
@@ -43,6 +45,17 @@ def fitted_views(database: Database, folder: Path, recipe: Recipe) -> tuple[str,
     if available is None:
         available = set.intersection(*(FeatureStore(database).views(model) for model in recipe.models))
     return SIX_VIEWS if set(available) - set(ONE_VIEW) else ONE_VIEW
+
+
+def open_index(
+    recipe: Recipe,
+    database: Database,
+    settings: Settings,
+    views: Sequence[str] = ONE_VIEW,
+    progress: Progress = no_progress,
+) -> StoredIndex:
+    """A dataset's index in its place in the workspace; see :func:`fresh_index`."""
+    return fresh_index(database, Folders(settings.root).index, recipe, views, progress=progress)
 
 
 def fresh_index(

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from image_similarity.errors import ModelError, UsageError
+from image_similarity.models.definition import Definition
 from image_similarity.models.network_files import NotAGraphError, companions
 from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
 from image_similarity.util.files import is_file, open_file
 
 if TYPE_CHECKING:
-    from image_similarity.models.choice import ModelChoice
     from image_similarity.models.graph import Graph
+    from image_similarity.options import ModelChoice
+    from image_similarity.types import Progress
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 FORMATS = {".onnx": "onnx", ".tflite": "tflite", ".xml": "openvino"}
@@ -34,6 +36,7 @@ class Description:
     """One ``.toml`` file, checked. ``mean`` and ``std`` are of RGB scaled to 0..1."""
 
     name: str
+    described_in: Path
     file: Path
     sha256: str
     dimension: int
@@ -56,7 +59,7 @@ class Description:
     def fingerprint(self) -> str:
         """Eight hexadecimal digits over all that decides a vector: another file or another mean is another model."""
         deciding = asdict(self)
-        for label in ("file", "licence", "commercial_use", "source"):
+        for label in ("described_in", "file", "licence", "commercial_use", "source"):
             del deciding[label]
         if not self.shorter_side:  # descriptions of before keep their keys
             del deciding["shorter_side"]
@@ -89,6 +92,20 @@ class Description:
         )
 
 
+def definition(choice: ModelChoice) -> Definition:
+    """The model of a description, which is read here and never again.
+
+    Raises:
+        UsageError, ModelError: as :func:`read_description`.
+    """
+    described = read_description(choice)
+
+    def load(_: Progress) -> Graph:
+        return graph_of(described)
+
+    return Definition(described.spec, load)
+
+
 def read_description(choice: ModelChoice) -> Description:
     """Read and check a model's description.
 
@@ -108,7 +125,7 @@ def read_description(choice: ModelChoice) -> Description:
     return _Fields(path, fields).description(choice.weights)
 
 
-def load_described(choice: ModelChoice) -> Graph:
+def graph_of(described: Description) -> Graph:
     """The graph of a description, after checking its file against the digest that the description states.
 
     Raises:
@@ -116,11 +133,10 @@ def load_described(choice: ModelChoice) -> Graph:
     """
     from image_similarity.models.graph import Graph
 
-    described = read_description(choice)
     actual = _sha256(described.file)
     if actual != described.sha256:
         raise ModelError(
-            f"{described.file} is not the file that {choice.name} describes: sha256 {actual}, "
+            f"{described.file} is not the file that {described.described_in} describes: sha256 {actual}, "
             f"expected {described.sha256}"
         )
     try:
@@ -157,6 +173,7 @@ class _Fields:
         stated = self.take("sha256", str, "")
         described = Description(
             name=name,
+            described_in=self.path,
             file=file,
             sha256=stated.lower() or _sha256(file),
             dimension=self.positive("dimension"),

@@ -8,20 +8,24 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
+from image_similarity.models.definition import Definition
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.model_folder import Shelf, find, not_pulled
+from image_similarity.settings import model_folders
 from image_similarity.types import ModelSpec
 
 if TYPE_CHECKING:
-    from image_similarity.models.choice import ModelChoice
     from image_similarity.models.graph import Graph
     from image_similarity.models.hub_records import HubRecord
+    from image_similarity.options import ModelChoice
+    from image_similarity.settings import Settings
+    from image_similarity.types import Progress
 
 BYTE = 255.0
 
 
-def spec_of(choice: ModelChoice) -> ModelSpec:
-    """The record of a pulled model at fp32. One whose digest is in its record need not be there for this.
+def definition(choice: ModelChoice, settings: Settings) -> Definition:
+    """A pulled model. One whose digest is in its record need not be there for this.
 
     Raises:
         UsageError: weights of one's own are given.
@@ -32,8 +36,12 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
         raise UsageError(
             f"{record.name} is run as it was pulled: leave `weights` out, and describe a file of your own in a .toml"
         )
-    digest = _digest(record, choice)
-    return ModelSpec(
+    digest = _digest(record, settings)
+
+    def load(_: Progress) -> Graph:
+        return _graph(record, settings)
+
+    spec = ModelSpec(
         name=record.name,
         key=f"{record.name}@{_fingerprint(record, digest)}",
         dimension=record.dimension,
@@ -44,9 +52,10 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
         precision="fp32",
         commercial_use=record.commercial_use,
     )
+    return Definition(spec, load)
 
 
-def load_pulled(choice: ModelChoice) -> Graph:
+def _graph(record: HubRecord, settings: Settings) -> Graph:
     """The graph of a pulled model, its file checked against the lock and the record.
 
     Raises:
@@ -54,8 +63,7 @@ def load_pulled(choice: ModelChoice) -> Graph:
     """
     from image_similarity.models.graph import Graph
 
-    record = RECORDS[choice.name]
-    shelf = shelf_of(choice)
+    shelf = shelf_of(record.name, settings)
     mean, std = (tuple(BYTE * value for value in values) for values in (record.mean, record.std))
     return Graph(
         path=shelf.verified(record.name, record.graph, "" if record.exported_from else record.file.sha256),
@@ -67,23 +75,23 @@ def load_pulled(choice: ModelChoice) -> Graph:
     )
 
 
-def shelf_of(choice: ModelChoice) -> Shelf:
+def shelf_of(name: str, settings: Settings) -> Shelf:
     """The folder that a model is read from.
 
     Raises:
         WeightsError: it was never pulled.
     """
-    shelf = find(choice.shelves, choice.name)
+    shelf = find(model_folders(settings), name)
     if shelf is None:
-        raise not_pulled(choice.name)
+        raise not_pulled(name)
     return shelf
 
 
-def _digest(record: HubRecord, choice: ModelChoice) -> str:
+def _digest(record: HubRecord, settings: Settings) -> str:
     """Of the file that was pulled: as its record has it, else as it was locked when it first came."""
     if record.file.sha256:
         return record.file.sha256
-    entry = shelf_of(choice).entries()[record.name]
+    entry = shelf_of(record.name, settings).entries()[record.name]
     locked = (entry.files | entry.made_from).get(record.file.path)
     if locked is None:
         raise not_pulled(record.name, " as a whole")

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError, WeightsError
-from image_similarity.models.choice import ModelChoice
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.keras_networks import NETWORKS, WEIGHTS
 from image_similarity.models.model_folder import Shelf, find, shelves
 from image_similarity.models.pull import Hub, pull
-from image_similarity.models.table import MODELS, base_spec
+from image_similarity.models.table import MODELS, define
 from image_similarity.models.timm_networks import pull_timm
 from image_similarity.models.weights import fetch, verify
+from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings, model_folders
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.plain_values import Record
@@ -84,7 +84,7 @@ def table(settings: Settings) -> list[ModelRow]:
     folders = model_folders(settings)
     rows = [_row(name, settings) for name in MODELS]
     pulled = dict.fromkeys(name for shelf in shelves(folders) for name in shelf.entries() if name.startswith("timm:"))
-    return rows + [_timm_row(name, folders) for name in pulled]
+    return rows + [_timm_row(name, settings) for name in pulled]
 
 
 def pull_models(
@@ -142,18 +142,18 @@ def _pull(name: str, shelf: Shelf, hub: Hub, settings: Settings) -> Pulled:
     before = shelf.entries().get(name)
     if name in NETWORKS:
         file = fetch(NETWORKS[name].weights, name, settings.weights_address, shelf.folder / WEIGHTS, hub.progress)
-        spec = base_spec(ModelChoice(name))
+        spec = define(ModelChoice(name), settings).spec
         return Pulled(name, file.parent, True, "", file.stat().st_size, spec.licence, spec.commercial_use, ())
     if ModelChoice(name).is_timm:
         entry = pull_timm(name, shelf, hub)
-        spec = base_spec(ModelChoice(name, shelves=(shelf.folder,)))
+        spec = define(ModelChoice(name), replace(settings, models=shelf.folder)).spec
         trusted, allowed = tuple(entry.made_from), spec.commercial_use
     elif name in RECORDS:
         record = RECORDS[name]
         entry = pull(record, shelf, hub)
         trusted, allowed = tuple(file.path for file in record.files if not file.sha256), record.commercial_use
     else:
-        spec = base_spec(ModelChoice(name))
+        spec = define(ModelChoice(name), settings).spec
         return Pulled(name, shelf.folder, False, "", 0, spec.licence, spec.commercial_use, ())
     new = before != entry
     size = sum(each.bytes for each in entry.files.values())
@@ -164,7 +164,7 @@ def _pull(name: str, shelf: Shelf, hub: Hub, settings: Settings) -> Pulled:
 def _row(name: str, settings: Settings) -> ModelRow:
     record, folders = RECORDS.get(name), model_folders(settings)
     if record is None:
-        return _own_row(name, folders)
+        return _own_row(name, settings)
     shelf = find(folders, name)
     entry = shelf.entries()[name] if shelf else None
     locked = {} if entry is None else entry.files | entry.made_from
@@ -186,9 +186,9 @@ def _row(name: str, settings: Settings) -> ModelRow:
     )
 
 
-def _own_row(name: str, folders: tuple[Path, ...]) -> ModelRow:
+def _own_row(name: str, settings: Settings) -> ModelRow:
     """A model that is code, or one of the first version's, which come by themselves when first used."""
-    network, spec = NETWORKS.get(name), base_spec(ModelChoice(name))
+    network, spec, folders = NETWORKS.get(name), define(ModelChoice(name), settings).spec, model_folders(settings)
     if network is None:
         return _of_spec(spec, "this package", BUILT_IN)
     where = next((folder for folder in folders if (folder / WEIGHTS / network.weights.file).exists()), None)
@@ -196,9 +196,9 @@ def _own_row(name: str, folders: tuple[Path, ...]) -> ModelRow:
     return replace(row, size=network.weights.size, folder=str(where / WEIGHTS) if where else "")
 
 
-def _timm_row(name: str, folders: tuple[Path, ...]) -> ModelRow:
-    spec = base_spec(ModelChoice(name, shelves=folders))
-    shelf = next(shelf for shelf in shelves(folders) if name in shelf.entries())
+def _timm_row(name: str, settings: Settings) -> ModelRow:
+    spec = define(ModelChoice(name), settings).spec
+    shelf = next(shelf for shelf in shelves(model_folders(settings)) if name in shelf.entries())
     entry = shelf.entries()[name]
     return replace(
         _of_spec(spec, entry.repo, PULLED),

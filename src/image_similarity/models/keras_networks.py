@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ModelError, WeightsError
+from image_similarity.models.definition import Definition
 from image_similarity.models.openvino_runtime import import_openvino
 from image_similarity.models.weights import WeightsFile, check_digest, fetch, verify
 from image_similarity.settings import Folders, model_folders
@@ -19,8 +20,8 @@ from image_similarity.util.own_process import OwnProcessError, in_own_process, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from image_similarity.models.choice import ModelChoice
     from image_similarity.models.graph import Graph
+    from image_similarity.options import ModelChoice
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
 
@@ -79,11 +80,15 @@ WEIGHTS = "weights"  # the folder of the official files, below a folder of model
 LICENCE = "Apache-2.0 (Keras); weights: see docs/models.md"
 
 
-def spec_of(choice: ModelChoice) -> ModelSpec:
-    """The record of one of the two. One's own weights make another model, with the digest in its key."""
+def definition(choice: ModelChoice, settings: Settings) -> Definition:
+    """One of the two. One's own weights make another model, with the digest in its key."""
     network = NETWORKS[choice.name]
     digest = _digest(choice)
-    return ModelSpec(
+
+    def load(progress: Progress) -> Graph:
+        return _network(choice, settings, progress)
+
+    spec = ModelSpec(
         name=choice.name,
         key=choice.name if digest == network.weights.digest else f"{choice.name}@{digest[:8]}",
         dimension=network.dimension,
@@ -93,9 +98,10 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
         licence=LICENCE,
         precision="fp32",
     )
+    return Definition(spec, load)
 
 
-def load_network(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:
+def _network(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:
     """The graph of one of the two; the first time its weights are fetched and its graph is built and cached.
 
     Raises:

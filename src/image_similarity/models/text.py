@@ -16,7 +16,6 @@ from image_similarity.models.hub import shelf_of
 from image_similarity.models.hub_records import RECORDS, WITH_TEXT
 from image_similarity.models.openvino_network import configuration, first_line, with_one_output
 from image_similarity.models.openvino_runtime import import_openvino
-from image_similarity.models.table import model_spec
 from image_similarity.models.unit_vectors import unit_length
 
 if TYPE_CHECKING:
@@ -25,28 +24,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.models.choice import ModelChoice
     from image_similarity.models.hub_records import TextSpec
+    from image_similarity.models.model import Model
     from image_similarity.settings import Settings
-    from image_similarity.types import ModelSpec, Progress, TextModel
+    from image_similarity.types import ModelSpec, TextModel
 
 GIVEN = ("input_ids", "attention_mask")
 INSTALL = "searching by words needs tokenizers: pip install 'image-similarity[text]'"
 
 
-def text_side(choice: ModelChoice) -> TextSpec:
+def text_side(model: Model) -> TextSpec:
     """What a model says of its side for words.
 
     Raises:
         UsageError: it has none; with those that have one.
     """
-    record = RECORDS.get(choice.name)
+    record = RECORDS.get(model.name)
     if record is None or record.text is None:
-        raise UsageError(f"{choice.name} knows no words: fit the dataset with {' or '.join(WITH_TEXT)}")
+        raise UsageError(f"{model.name} knows no words: fit the dataset with {' or '.join(WITH_TEXT)}")
     return record.text
 
 
-def load_text_model(choice: ModelChoice, settings: Settings, progress: Progress) -> TextModel:  # noqa: ARG001
+def load_text_model(model: Model, settings: Settings) -> TextModel:
     """Load the side of a model that takes words; its files are checked against the lock.
 
     Raises:
@@ -54,11 +53,10 @@ def load_text_model(choice: ModelChoice, settings: Settings, progress: Progress)
         WeightsError: it was not pulled, or a file is missing or altered.
         ModelError: it cannot be compiled, or ``tokenizers`` is not installed.
     """
-    text = text_side(choice)
-    choice = choice.within(settings)
-    shelf = shelf_of(choice)
-    network, tokenizer = (shelf.verified(choice.name, file.path, file.sha256) for file in (text.file, text.tokenizer))
-    return OpenVinoTextModel(model_spec(choice), text, network, tokenizer)
+    text, shelf = text_side(model), shelf_of(model.name, settings)
+    network, tokenizer = (shelf.verified(model.name, file.path, file.sha256) for file in (text.file, text.tokenizer))
+    (spec,) = model.specs
+    return OpenVinoTextModel(spec, text, network, tokenizer)
 
 
 class OpenVinoTextModel:

@@ -12,12 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ModelError, UsageError
-from image_similarity.models.choice import ModelChoice
-from image_similarity.models.described import NAME, load_described, read_description
+from image_similarity.models.definition import Definition
+from image_similarity.models.described import NAME, graph_of, read_description
 from image_similarity.models.hub_records import NEWEST
 from image_similarity.models.model_folder import Locked, LockedFile, find, not_pulled
 from image_similarity.models.pull import locked_file
 from image_similarity.models.timm_export import check_installed, export
+from image_similarity.options import ModelChoice
+from image_similarity.settings import model_folders
 from image_similarity.util.files import replacing
 
 if TYPE_CHECKING:
@@ -27,15 +29,16 @@ if TYPE_CHECKING:
     from image_similarity.models.model_folder import Shelf
     from image_similarity.models.pull import Hub
     from image_similarity.models.timm_export import Exported
-    from image_similarity.types import ModelSpec
+    from image_similarity.settings import Settings
+    from image_similarity.types import Progress
 
 WEIGHTS, GRAPH, DESCRIPTION = "model.safetensors", "model.onnx", "model.toml"
 FORBIDDEN = re.compile(r"\bnc\b|non.?commercial|research.only")  # in a licence's name
 NOT_STATED = "not stated by timm: see the page of its weights"
 
 
-def spec_of(choice: ModelChoice) -> ModelSpec:
-    """The record of an exported network.
+def definition(choice: ModelChoice, settings: Settings) -> Definition:
+    """An exported network. Loading it checks the description against the lock, and the graph against both.
 
     Raises:
         UsageError: its name is none, or weights of one's own are given.
@@ -44,24 +47,17 @@ def spec_of(choice: ModelChoice) -> ModelSpec:
     """
     if choice.weights is not None or choice.weights_digest is not None:
         raise UsageError(f"{choice.name} is run as it was pulled: leave `weights` out")
-    shelf = find(choice.shelves, choice.name)
-    if shelf is None:
-        repository_of(choice.name)
-        raise not_pulled(choice.name)
-    description = shelf.place(repository_of(choice.name), DESCRIPTION)
-    return replace(read_description(ModelChoice(str(description))).spec, name=choice.name)
-
-
-def load_exported(choice: ModelChoice) -> Graph:
-    """The graph of an exported network; the description is checked against the lock, the graph against both.
-
-    Raises:
-        WeightsError, ModelError: it was not pulled, or a file is missing or altered.
-    """
-    shelf = find(choice.shelves, choice.name)
+    repository = repository_of(choice.name)
+    shelf = find(model_folders(settings), choice.name)
     if shelf is None:
         raise not_pulled(choice.name)
-    return load_described(ModelChoice(str(shelf.verified(choice.name, DESCRIPTION))))
+    described = read_description(ModelChoice(str(shelf.place(repository, DESCRIPTION))))
+
+    def load(_: Progress) -> Graph:
+        shelf.verified(choice.name, DESCRIPTION)
+        return graph_of(described)
+
+    return Definition(replace(described.spec, name=choice.name), load)
 
 
 def repository_of(name: str) -> str:

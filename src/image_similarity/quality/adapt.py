@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import glob
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import AdaptationError
+from image_similarity.index.build import open_index
 from image_similarity.models.mixture import key_of
 from image_similarity.models.projection import write_projection
+from image_similarity.models.resolve import projection_folder, resolve
 from image_similarity.quality.adaptation.groups import pairs_of_products
 from image_similarity.quality.adaptation.learn import Learned, LearnOptions, learn
-from image_similarity.search.chosen import chosen, projection_folder
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from image_similarity.util.plain_values import Record, fields_of, plain
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import ModelChoice
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
 
@@ -71,8 +73,9 @@ def adapt(
     """
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        asked = replace(chosen(model, database, dataset, settings), learned=None)  # learned anew, not on top
-        key, stored = asked.key, asked.index(database, settings, progress=progress)
+        # Learned anew, not on top of what was learned before.
+        asked = resolve(model, dataset, settings, FeatureStore(database).has_networks_of).plain
+        key, stored = asked.key, open_index(asked.recipe, database, settings, progress=progress)
     linked, unknown = pairs_of_products(stored.features.product_ids, pairs)
     learned = learn(stored.features.vectors, stored.grouping.row_product, options, pairs=linked, progress=progress)
     if not learned.helps:
@@ -80,7 +83,7 @@ def adapt(
     folder = projection_folder(settings, dataset, key)
     write_projection(folder, learned.projection, learned.as_dict())
     _forget_others(folders.index / dataset.label, key_of([key], [1.0], learned.projection.digest))
-    return AdaptReport(dataset.name, key, model.name.removesuffix(SUFFIX) + SUFFIX, folder, learned, unknown)
+    return AdaptReport(dataset.name, key, asked.name.removesuffix(SUFFIX) + SUFFIX, folder, learned, unknown)
 
 
 def _forget_others(indexes: Path, key: str) -> None:

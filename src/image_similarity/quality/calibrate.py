@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from image_similarity.errors import CalibrationError, UsageError
-from image_similarity.images.views import ONE_VIEW
-from image_similarity.index.build import fitted_views
-from image_similarity.quality.calibration.learn import STANDARD, Calibrated, LearnOptions, learn
+from image_similarity.errors import CalibrationError
+from image_similarity.index.build import fitted_views, open_index
+from image_similarity.models.resolve import resolve
+from image_similarity.quality.calibration.learn import Calibrated, LearnOptions, learn
 from image_similarity.quality.evaluation.held_out import forgetful
 from image_similarity.quality.evaluation.sides import Side
 from image_similarity.quality.self_queries import MOST_TURNS, Asker, sampled_rows
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.search.calibration.file import KeptCalibration, write_calibration
 from image_similarity.search.calibration.questions import Questions
-from image_similarity.search.chosen import chosen
 from image_similarity.search.match_probability import calibration_file
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.plain_values import Record, fields_of, plain
@@ -33,13 +33,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import CalibrateOptions, ModelChoice
     from image_similarity.settings import Settings
 
     Turn = Callable[[NDArray[np.float32]], NDArray[np.float32]]
     Mask = NDArray[np.bool_]
-
-PICTURES = 600  # that ask, each as it is and as a photo; of fewer pictures there are several photos each
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,8 @@ def calibrate(
     dataset: Dataset,
     settings: Settings,
     model: ModelChoice,
+    options: CalibrateOptions,
     progress: Progress = no_progress,
-    *,
-    pictures: int = PICTURES,
-    options: LearnOptions = STANDARD,
 ) -> CalibrateReport:
     """Measure which probability a score stands for, and keep that for ``search``.
 
@@ -76,31 +72,25 @@ def calibrate(
         dataset: the dataset, fitted with the model.
         settings: where the workspace is.
         model: the model.
-        progress: told about the pictures.
-        pictures: how many ask at most; of as many products as there are.
-        options: how to learn.
+        options: how many images ask, and how to learn.
+        progress: told about the images.
 
     Raises:
-        UsageError: a share that is none.
         NotFittedError: no features of this model.
         CalibrationError: too few products, or their pictures are gone. What was kept before still stands.
         WeightsError, ModelError: the model cannot be had.
     """
-    if not 0 < options.known < 1:
-        raise UsageError(
-            f"the share of photos whose product is in the catalogue is between 0 and 1, not {options.known}"
-        )
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        asked = chosen(model, database, dataset, settings)
-        views = fitted_views(database, folders.index, asked.recipe()) if asked.is_stored(database) else ONE_VIEW
-        stored = asked.index(database, settings, views, progress)
-        rows = sampled_rows(Gallery.of(stored), pictures, options.seed)
-        turns = max(1, min(MOST_TURNS, pictures // max(1, len(rows))))
+        asked = resolve(model, dataset, settings, FeatureStore(database).has_networks_of)
+        views = fitted_views(database, folders.index, asked.recipe)
+        stored = open_index(asked.recipe, database, settings, views, progress)
+        rows = sampled_rows(Gallery.of(stored), options.images, options.seed)
+        turns = max(1, min(MOST_TURNS, options.images // max(1, len(rows))))
         parts, unread = _questions(Side("", asked, stored), (rows, turns), database, settings, progress)
     if not parts:
         raise CalibrationError(f"not one picture of {dataset.name} can be read any more: run fit, then calibrate")
-    calibrated = learn(parts, options)
+    calibrated = learn(parts, LearnOptions(known=options.known, seed=options.seed))
     path = calibration_file(settings, dataset, asked.key, len(stored.manifest.views))
     facts = calibrated.as_dict()
     write_calibration(path, KeptCalibration(calibrated.calibration, asked.key, stored.manifest.generation, facts))
@@ -117,7 +107,7 @@ def _questions(
     kinds, unread = dict[str, list[Questions]](), list[str]()
     with TemporaryDirectory() as place:
         for each, turned, forgotten in _sides(side, database, settings, Path(place)):
-            asker = Asker(Gallery.of(each.stored), each.asked, settings, records, folder, turned)
+            asker = Asker(Gallery.of(each.stored), each.model, settings, records, folder, turned)
             some = rows[forgotten[own]]
             for kind, questions in (asker.questions(some, turns, progress) if len(some) else {}).items():
                 kinds.setdefault(kind, []).append(questions)
@@ -131,7 +121,7 @@ def _sides(side: Side, database: Database, settings: Settings, folder: Path) -> 
     What was learned from the catalogue is asked about products that it was made to forget: it would be too sure of
     those that it knows, and a customer's photo is none of them.
     """
-    if side.asked.learned is None:
+    if side.model.learned is None:
         yield side, lambda vectors: vectors, np.ones(len(side.stored.grouping.products), bool)
         return
     for one in forgetful(side, database, settings, folder):

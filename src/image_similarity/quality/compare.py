@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import NotFittedError
+from image_similarity.options import EvaluateOptions
 from image_similarity.quality.evaluate import evaluate
-from image_similarity.quality.evaluation.report import EvaluateOptions
-from image_similarity.search.answer import Answer, show_product
-from image_similarity.search.chosen import chosen_by_dictionary
+from image_similarity.search.answer import Answer, show_products
+from image_similarity.search.similar import recommendations, with_recommendations
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
 from image_similarity.store.recommendations import RecommendationStore
 from image_similarity.store.records import CatalogueRecords
 from image_similarity.util.plain_values import Record, fields_of, plain
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import CompareOptions, ModelChoice
     from image_similarity.quality.evaluation.report import Evaluation
     from image_similarity.search.answer import Shown
     from image_similarity.settings import Settings
@@ -93,11 +92,8 @@ class Comparison(Record):
 def compare(
     dataset: Dataset,
     settings: Settings,
-    old: ModelChoice,
-    new: ModelChoice,
-    *,
-    number: int,
-    shown: int,
+    models: tuple[ModelChoice, ModelChoice],
+    options: CompareOptions,
     progress: Progress,
 ) -> Comparison:
     """Compare two models' recommendations, product by product; memory does not grow with them, but for the ids.
@@ -106,10 +102,9 @@ def compare(
         NotFittedError: the dataset is not fitted with one of the models, or they have no product in common.
         UsageError, ModelError: there is no such model.
     """
-    folders = Folders(settings.root)
-    with Database.one_state_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
-        store = RecommendationStore(database, folders.trained_models, dataset)
-        keys = [_key(model, store, dataset, settings) for model in (old, new)]
+    number = options.number
+    with recommendations(dataset, settings) as (store, database):
+        keys = [_key(model, store, dataset, settings) for model in models]
         former, latter = (store.of(key) for key in keys)
         known, other = former.products(), set(latter.products())
         both = [product for product in known if product in other]
@@ -121,17 +116,18 @@ def compare(
             share = tally.add(*sides)
             # The largest go first: of equal ones those that come first by id stay.
             heapq.heappush(most, (-share, _Backwards(product)))
-            if len(most) > shown:
+            if len(most) > options.shown:
                 heapq.heappop(most)
             if not done % TOLD or done == len(both):
                 progress("compared", done, len(both))
         changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
-        show = partial(show_product, CatalogueRecords(database) if database else None, folders.dataset / dataset.name)
+        folder = Folders(settings.root).dataset / dataset.name
+        show = partial(show_products, CatalogueRecords(database) if database else None, folder)
         changed = [
             Change(share, *(_answer(side, product, number, show) for side in (former, latter)))
             for share, product in changes
         ]
-    evaluation, unasked = _evaluated(dataset, settings, [old, new], progress)
+    evaluation, unasked = _evaluated(dataset, settings, models, progress)
     return Comparison(
         dataset=dataset.name,
         old_key=keys[0],
@@ -149,14 +145,15 @@ def compare(
     )
 
 
-def _answer(side: Recommendations, product: str, number: int, show: Callable[..., Shown]) -> Answer:
+def _answer(side: Recommendations, product: str, number: int, show: Callable[..., list[Shown]]) -> Answer:
     """A product with its most similar products as people see them, with texts and pictures."""
     matches = side.similar(product)[:number]
-    return Answer(show(product), matches, [show(match.product_id, match.image_id) for match in matches])
+    query, *shown = show([(product, ""), *((match.product_id, match.image_id) for match in matches)])
+    return Answer(query, matches, shown)
 
 
 def _evaluated(
-    dataset: Dataset, settings: Settings, models: list[ModelChoice], progress: Progress
+    dataset: Dataset, settings: Settings, models: Sequence[ModelChoice], progress: Progress
 ) -> tuple[Evaluation | None, str]:
     """Both models put to the same questions; or why they cannot be."""
     try:
@@ -193,10 +190,10 @@ class _Backwards(str):
 
 
 def _key(model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings) -> str:
-    key = chosen_by_dictionary(model, dataset, settings, store.has).key
-    if not store.has(key):
-        raise NotFittedError(f"{dataset.name} is not fitted with {model.name}: run fit with that model first")
-    return key
+    asked = with_recommendations(model, store, dataset, settings)
+    if not store.has(asked.key):
+        raise NotFittedError(f"{dataset.name} is not fitted with {asked.name}: run fit with that model first")
+    return asked.key
 
 
 def _ids(matches: Sequence[ProductMatch]) -> list[str]:

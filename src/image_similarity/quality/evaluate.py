@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import NotFittedError, UsageError
+from image_similarity.options import EvaluateOptions
 from image_similarity.quality.evaluation import names, plans
 from image_similarity.quality.evaluation.held_out import about, forgetful, together, without
 from image_similarity.quality.evaluation.photos import (
@@ -15,12 +16,12 @@ from image_similarity.quality.evaluation.photos import (
     Source,
     embedded,
     failed,
+    inputs_of,
     readable,
     simulate,
-    squares_of,
 )
 from image_similarity.quality.evaluation.protocols import ask
-from image_similarity.quality.evaluation.report import STANDARD, EvaluateOptions, Evaluation
+from image_similarity.quality.evaluation.report import Evaluation
 from image_similarity.quality.evaluation.results import Result, side_by_side
 from image_similarity.quality.evaluation.sides import cost, open_sides
 from image_similarity.quality.evaluation.worst import Shower, worst_misses
@@ -40,11 +41,11 @@ if TYPE_CHECKING:
 
     from image_similarity.catalogue.labels import Labels
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.models.model import Embedder
+    from image_similarity.options import ModelChoice
     from image_similarity.quality.evaluation.plans import Plan
     from image_similarity.quality.evaluation.protocols import Outcome
     from image_similarity.quality.evaluation.sides import Cost, Side
-    from image_similarity.search.chosen import Embedder
     from image_similarity.settings import Settings
 
 TIMED = 16  # images that the speed is measured on
@@ -55,7 +56,7 @@ def evaluate(
     dataset: Dataset,
     settings: Settings,
     models: Sequence[ModelChoice],
-    options: EvaluateOptions = STANDARD,
+    options: EvaluateOptions,
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Put the same questions to each model. The same seed gives the same results, but for the speed.
@@ -106,7 +107,7 @@ def evaluate(
             ],
             abouts={plan.protocol.name: plan.protocol.about for plan, _ in kept},
             skipped=skipped,
-            notes=[f"{side.label} {LEARNED}" for side in sides if side.asked.learned],
+            notes=[f"{side.label} {LEARNED}" for side in sides if side.model.learned],
             failures=[*labels.failures, *(failure for plan in planned for failure in plan.photos.failures)],
         )
 
@@ -145,9 +146,11 @@ class _Run:
         wanted = self.options.protocols or list(names.PROTOCOLS)
         planned: dict[str, Plan | str] = {}
         rows = plans.asking_rows(side, self.options.most_images, self.options.seed)
-        planned[names.ONE_IMAGE_OUT.name] = plans.one_image_out(rows) if len(rows) else "no product has two images"
-        attribute = plans.own_attribute(side, self.options.own_out)
-        planned[names.OWN_OUT.name] = plans.own_out(rows, side, attribute) if attribute else "no attribute is a colour"
+        planned[names.LEAVE_ONE_OUT.name] = plans.leave_one_out(rows) if len(rows) else "no product has two images"
+        attribute = plans.own_attribute(side, self.options.leave_out)
+        planned[names.LEAVE_ATTRIBUTE_OUT.name] = (
+            plans.leave_attribute_out(rows, side, attribute) if attribute else "no attribute is a colour"
+        )
         if names.SIMULATED.name in wanted:
             planned[names.SIMULATED.name] = self._simulated(sources[: self.options.simulated])
         planned[names.PHOTOS.name] = planned[names.PICKS.name] = "there is no table of such labels"
@@ -173,17 +176,17 @@ class _Run:
 
     def ask(self, side: Side, planned: Sequence[Plan], sources: Sequence[Source]) -> _Asked:
         """All answers of one model, and what it costs. One network at a time is in memory."""
-        plain = replace(side.asked, learned=None)  # what was learned comes later, a part forgotten
+        plain = side.model.plain  # what was learned comes later, a part forgotten
         embedder = None if self.options.stored_only else plain.load(self.settings, self.progress)
         photos = [self._photos(plan, side, embedder) for plan in planned]
-        if side.asked.learned is None:
+        if side.model.learned is None:
             outcomes = [self._outcome(plan, side, each.vectors) for plan, each in zip(planned, photos, strict=True)]
         else:
             outcomes = self._honestly(side, planned, photos)
         limit = self.settings.max_pixels
         timed = [] if embedder is None else readable(sources, TIMED, limit)
-        squares = [each for block in squares_of(timed, side, limit) for each in block]
-        return _Asked(outcomes, photos, cost(side, embedder, squares))
+        inputs = [each for block in inputs_of(timed, side, limit) for each in block]
+        return _Asked(outcomes, photos, cost(side, embedder, inputs))
 
     def _photos(self, plan: Plan, side: Side, embedder: Embedder | None) -> Embedded:
         """The vectors of a protocol's photos, before anything that was learned."""
@@ -229,7 +232,7 @@ def _results(plan: Plan, sides: Sequence[Side], outcomes: Sequence[Outcome], see
     counts = len(first.names), len(set(first.products.tolist()))
     protocol = plan.protocol
     return [
-        Result(protocol.name, protocol.title, side.label, side.asked.key, *counts, estimates, difference)
+        Result(protocol.name, protocol.title, side.label, side.model.key, *counts, estimates, difference)
         for side, (estimates, difference) in zip(
             sides, side_by_side(outcomes, replace(Bootstrap(), seed=seed)), strict=True
         )
@@ -248,8 +251,6 @@ def _check(models: Sequence[ModelChoice], options: EvaluateOptions) -> None:
         raise UsageError(f"there is no protocol {unknown[0]!r}: use {', '.join(names.PROTOCOLS)}")
     if not models:
         raise UsageError("name one model or more")
-    if options.simulated < 0 or options.seed < 0 or options.most_images < 1:
-        raise UsageError("the numbers of photos and of images and the seed must not be negative")
 
 
 def _nothing(dataset: Dataset, skipped: Mapping[str, str]) -> str:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from image_similarity.models.model import Inputs, Model
     from image_similarity.ranking.gallery import Gallery
-    from image_similarity.search.chosen import Chosen, Squares
     from image_similarity.settings import Settings
     from image_similarity.store.records import CatalogueRecords
 
@@ -45,7 +45,7 @@ class _Asking:
     row: int
     turn: int
     plain: bool
-    photo: Squares
+    photo: Inputs
     photo_plain: bool
 
 
@@ -58,7 +58,7 @@ class Asker:
     """
 
     gallery: Gallery
-    model: Chosen
+    model: Model
     settings: Settings
     records: CatalogueRecords
     folder: Path
@@ -82,7 +82,7 @@ class Asker:
                 # The store is asked here, by the thread that opened it; the pool only decodes.
                 chunk = [(*each, self._location(each[0])) for each in wanted[start : start + AT_ONCE]]
                 taken = [each for each in pool.map(self._taken, chunk) if each]
-                vectors = embedder.each([each.photo for each in taken])
+                vectors = embedder.embed([each.photo for each in taken])
                 seen = [
                     (each, row) for each, row in zip(taken, vectors, strict=True) if not isinstance(row, ImageError)
                 ]
@@ -118,7 +118,7 @@ class Asker:
                 self.unread.append(self.gallery.features.image_ids[row])
             return None
         photo = simulated_photo(image, row * MOST_TURNS + turn)
-        return _Asking(row, turn, on_plain_ground(image), self.model.squares(photo), on_plain_ground(photo))
+        return _Asking(row, turn, on_plain_ground(image), self.model.inputs(photo), on_plain_ground(photo))
 
     def _asked(self, rows: Rows, vectors: NDArray[np.floating], plain: NDArray[np.bool_], *, itself: bool) -> Questions:
         """Ask with pictures of the catalogue. ``itself``: whether the picture of the row is an answer too."""

@@ -11,6 +11,7 @@ from image_similarity.ranking.aggregate import rank_products
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from image_similarity.options import Aggregate
     from image_similarity.ranking.gallery import Gallery, Question
     from image_similarity.types import ProductMatch, RowSet
 
@@ -31,16 +32,19 @@ class Part:
         return replace(self, allowed=Masked(passing.mask() & self.allowed.mask()))
 
 
-def rank_both(parts: Sequence[Part], questions: Sequence[Sequence[Question]], number: int) -> list[list[ProductMatch]]:
-    """As :func:`~image_similarity.ranking.aggregate.rank_products` by the best pair, over all parts together.
+def rank_both(
+    parts: Sequence[Part], questions: Sequence[Sequence[Question]], number: int, aggregate: Aggregate = "best"
+) -> list[list[ProductMatch]]:
+    """As :func:`~image_similarity.ranking.aggregate.rank_products`, over all parts together.
 
     Args:
         parts: no product has rows that are allowed in two of them.
         questions: for each part, the same questions in the same order: only ``own`` differs.
         number: products wanted for each question.
+        aggregate: ``best`` or ``mean``; ``votes`` are counted over all images, and so of one part only.
     """
     answers = [
-        rank_products(part.gallery, asked, number, "best", part.allowed)
+        rank_products(part.gallery, asked, number, aggregate, part.allowed)
         for part, asked in zip(parts, questions, strict=True)
     ]
     if len(answers) == 1:

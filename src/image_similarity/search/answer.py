@@ -10,6 +10,8 @@ from image_similarity.types import Product, ProductMatch
 from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from image_similarity.html.page import Card, Row, Why
     from image_similarity.search.explanation import Explained
     from image_similarity.store.records import CatalogueRecords
@@ -98,21 +100,22 @@ class Answer(Record):
         return fragment([self.row()])
 
 
-def show_product(records: CatalogueRecords | None, folder: Path, product_id: str, image_id: str = "") -> Shown:
-    """A product with its texts and the picture that matched, or its first.
+def show_products(records: CatalogueRecords | None, folder: Path, wanted: Sequence[tuple[str, str]]) -> list[Shown]:
+    """Products with their texts, each with the picture that matched, or its first.
 
     Args:
         records: the catalogue's side of the store; None where there is no store.
         folder: where downloaded images are.
-        product_id: the product.
-        image_id: the picture to show; empty for the product's first.
+        wanted: ids of products, each with the id of the image to show; empty for the product's first.
     """
     if records is None:
-        return Shown(Product(product_id), "")
-    image = (records.image(image_id) if image_id else None) or records.first_image(product_id)
-    if image is None:
-        return Shown(records.product(product_id), "")
-    return Shown(records.product(product_id), str(image.file(folder)))
+        return [Shown(Product(product_id), "") for product_id, _ in wanted]
+    products = records.products([product_id for product_id, _ in wanted])
+    images = records.images_to_show(wanted)
+    return [
+        Shown(product, "" if image is None else str(image.file(folder)))
+        for product, image in zip(products, images, strict=True)
+    ]
 
 
 def score_texts(matches: list[ProductMatch]) -> list[str]:

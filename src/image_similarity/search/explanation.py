@@ -19,12 +19,12 @@ from image_similarity.search.score_parts import Parts, PartShare, shares
 from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from image_similarity.ranking.gallery import Gallery, Question
-    from image_similarity.search.chosen import Chosen, Embedder
+    from image_similarity.models.model import Embedder, Model
+    from image_similarity.ranking.gallery import Gallery
     from image_similarity.types import ProductMatch
 
     Floats = NDArray[np.float32]
@@ -84,7 +84,7 @@ class Explained:
         return jpeg(overlay(self.picture, self.whys[place].heat), QUALITY, optimize=True)
 
 
-def small_copy(picture: Image.Image, model: Chosen) -> Image.Image:
+def small_copy(picture: Image.Image, model: Model) -> Image.Image:
     """What is kept of a photo that is to be explained: no larger than the page and the model need."""
     return shrunk(picture, max(SIDE, model.at_least or 0))
 
@@ -92,9 +92,9 @@ def small_copy(picture: Image.Image, model: Chosen) -> Image.Image:
 def explain(
     picture: Image.Image,
     matches: Sequence[ProductMatch],
-    question: Question,
-    gallery: Gallery,
-    model: Chosen,
+    asked: Floats,
+    gallery_of: Callable[[str], Gallery | None],
+    model: Model,
     embedder: Embedder,
 ) -> Explained:
     """Say why each match was found: its score taken apart, and the photo covered patch by patch.
@@ -102,17 +102,16 @@ def explain(
     Args:
         picture: a small copy of the photo.
         matches: what was found.
-        question: what was asked; its first vector is the photo's.
-        gallery: among what.
+        asked: the photo's vector, ``(dimension,)``.
+        gallery_of: gives the rows that a product is found among.
         model, embedder: with what.
     """
     if not matches:
         return Explained(picture, [])
-    asked = np.asarray(question.vectors[0], np.float32)
-    found = np.stack([_row(gallery, match, asked) for match in matches])
+    found = np.stack([_row(gallery_of(match.product_id), match, asked) for match in matches])
     seen = shrunk(picture, model.at_least or SIDE)  # no larger than the model's input: fifty are to be resized
     # Its own vector is what the covered ones are compared with, so that only the cover makes a difference.
-    whole, *patched = embedder.each([model.squares(each) for each in (seen, *covered(seen))])
+    whole, *patched = embedder.embed([model.inputs(each) for each in (seen, *covered(seen))])
     whole = asked if isinstance(whole, ImageError) else whole
     # A cover that leaves the model nothing tells nothing of what is below it.
     heats = heat(whole, np.stack([whole if isinstance(each, ImageError) else each for each in patched]), found)
@@ -126,7 +125,7 @@ def explain(
     )
 
 
-def parts_of(model: Chosen) -> Parts:
+def parts_of(model: Model) -> Parts:
     """The parts of a model's vectors: its models, and what the numbers of ``colour-shape`` are about.
 
     What was learned turns all numbers into each other: then there is one part.
@@ -134,7 +133,7 @@ def parts_of(model: Chosen) -> Parts:
     if model.learned is not None:
         return [(model.name, slice(None))]
     parts: list[tuple[str, slice]] = []
-    for spec, place in zip(model.specs, model.recipe().slices([spec.dimension for spec in model.specs]), strict=True):
+    for spec, place in zip(model.specs, model.recipe.slices([spec.dimension for spec in model.specs]), strict=True):
         if spec.key == colour_shape.SPEC.key:
             first = place.start
             parts += [(name, slice(first + at.start, first + at.stop)) for name, at in colour_shape.PARTS]
@@ -143,8 +142,10 @@ def parts_of(model: Chosen) -> Parts:
     return parts
 
 
-def _row(gallery: Gallery, match: ProductMatch, asked: Floats) -> Floats:
+def _row(gallery: Gallery | None, match: ProductMatch, asked: Floats) -> Floats:
     """The vector of the picture that matched; of several views the one that is most like the photo."""
+    if gallery is None:  # what was found is there
+        raise LookupError(match.product_id)
     rows = gallery.rows_of(bisect_left(gallery.products, match.product_id))
     numbers = range(rows.start, rows.stop)
     its_own = [row for row in numbers if gallery.features.image_ids[row] == match.image_id]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import ProductMatch
 
-AGGREGATE = "best"  # whose scores are calibrated
+CALIBRATED = "best"  # the way of asking whose scores are calibrated
 OLDER = "the probabilities were measured before the catalogue changed: run calibrate again"
 
 
@@ -66,26 +66,24 @@ class Judge:
         return Judged(left, not left, "; ".join(note for note in notes if note))
 
 
-def judge(path: Path, key: str, generation: int, aggregate: str, min_match: float | None) -> Judge:
-    """What says how sure matches of an index are.
+def judge(path: Path, key: str, generation: int, way: str, min_match: float | None) -> Judge:
+    """What says how probable matches of an index are.
 
     Args:
         path: where its calibration is kept, if there is one.
         key: the model's.
         generation: of the index.
-        aggregate: how the matches are scored.
+        way: how the scores come about, see ``PreparedQuery.way``.
         min_match: the least probability, 0..1; None: all matches.
 
     Raises:
-        UsageError: ``min_match`` is no probability, or the aggregate's scores are not those that were calibrated.
+        UsageError: ``min_match`` needs other scores: those that were calibrated are of one photo, by the best pair.
         NotFittedError: ``min_match`` needs a calibration and there is none.
         StoreError: ``min_match`` needs a calibration and it is damaged.
     """
-    if min_match is not None and not 0 <= min_match <= 1:
-        raise UsageError(f"`min_match` is a probability from 0 to 1, not {min_match}")
-    if aggregate != AGGREGATE:
+    if way != CALIBRATED:
         if min_match is not None:
-            raise UsageError(f"`min_match` knows the scores of `aggregate` {AGGREGATE} only, not of {aggregate}")
+            raise UsageError(f"`min_match` knows the scores of `aggregate` {CALIBRATED} only, not of {way}")
         return Judge(None)
     try:
         kept = read_calibration(path, key)
@@ -95,7 +93,8 @@ def judge(path: Path, key: str, generation: int, aggregate: str, min_match: floa
         return Judge(None, note=str(error))
     if kept is None and min_match is not None:
         raise NotFittedError(
-            f"`min_match` needs to know how sure a score is (there is no {path}): run image-similarity calibrate first"
+            f"`min_match` needs to know how probable a score is (there is no {path}): run image-similarity calibrate "
+            "first"
         )
     return Judge(kept, min_match, OLDER if kept and kept.generation != generation else "")
 

@@ -1,8 +1,8 @@
-"""Another colour, same thing; same colour, another thing: the question's parts weighed anew, the index as it is."""
+"""Only the shape, or only the colour: the query's vector is weighted part by part, the index stays as it is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,38 +14,35 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.search.chosen import Chosen
+    from image_similarity.models.model import Model
+    from image_similarity.options import Match
 
     Floats = NDArray[np.float32]
 
-Like = Literal["shape", "colour"]
-LIKES: tuple[Like, ...] = ("shape", "colour")
 OF_COLOUR = ("colour", "layout")
 """The parts that see colours: the model ``colour``, and two of the three that ``colour-shape`` is made of. A network is
 taken for one that sees things."""
 
 
-def weighing(like: Like | None, model: Chosen) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
-    """What turns a question's vectors ``(n, dimension)`` so that only its shape or only its colour counts.
+def weighing(match: Match | None, model: Model) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
+    """What turns a query's vectors ``(n, dimension)`` so that only its shape or only its colour counts.
 
-    The parts of an index's vectors stand side by side, so a part of the question that is left out is left out of every
-    score; the others are scaled so that the question itself would score 1.
+    The parts of an index's vectors stand side by side, so a part of the query that is left out is left out of every
+    score; the others are scaled so that the query itself would score 1.
 
     Raises:
         UsageError: the model has no such part, or its parts were turned into each other by what was learned.
     """
-    if like is None:
+    if match is None:
         return lambda vectors: vectors
-    if like not in LIKES:
-        raise UsageError(f"`like` is {' or '.join(LIKES)}, not {like!r}")
     if model.learned is not None:
-        raise UsageError(f"`like` needs the parts of {model.name} apart: leave +adapted out")
+        raise UsageError(f"`match` needs the parts of {model.name} apart: leave +adapted out")
     counted = np.zeros(sum(spec.dimension for spec in model.specs), np.float32)
     for name, place in parts_of(model):
-        counted[place] = (name in OF_COLOUR) == (like == "colour")
+        counted[place] = (name in OF_COLOUR) == (match == "colour")
     if not counted.any():
-        better = f"{model.name}+0.2*colour" if like == "colour" else f"{model.name}+colour-shape"
-        raise UsageError(f"no part of {model.name} sees {like}: fit with `model` {better!r}")
+        better = f"{model.name}+0.2*colour" if match == "colour" else f"{model.name}+colour-shape"
+        raise UsageError(f"no part of {model.name} sees {match}: fit with `model` {better!r}")
 
     def weighed(vectors: NDArray[np.floating]) -> Floats:
         kept = vectors.astype(np.float32) * counted

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from image_similarity.fitting.upsert import delete_orphan_files
-from image_similarity.service.answering.model_switch import Succession
-from image_similarity.service.answering.refresh import Upkeep
+from image_similarity.service.answering.model_switch import ModelSwitch
+from image_similarity.service.answering.refresh import Refresh
 from image_similarity.service.background import Health
 from image_similarity.service.errors import BusyError, NotThereError
 from image_similarity.service.guards.addresses import Trusted
@@ -27,7 +27,7 @@ from image_similarity.util.files import remove_leftovers
 from image_similarity.util.processors import processors
 
 if TYPE_CHECKING:
-    from image_similarity.service.answering.served_models import Lineup
+    from image_similarity.service.answering.served_models import ServedModels
     from image_similarity.service.options import ServiceOptions
     from image_similarity.settings import Settings
 
@@ -54,14 +54,14 @@ class AppState:
         self.store.begin(lambda database: delete_orphan_files(database, settings))
         for kept in ("photos", "labels"):
             remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
-        self._succession = Succession(options, settings, self.store.settle, progress)
+        self._switch = ModelSwitch(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
         self.thumbnails = thumbnails
         self.feedback = FeedbackStore(settings.root / "labels" / self.dataset.label)
         self.fetching = FetchLimits(
             most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
         )
-        self.upkeep = Upkeep(self._succession, self.dataset, settings, options.recent, self.health)
+        self.upkeep = Refresh(self._switch, self.dataset, settings, options.recent, self.health)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
         self._large = ThreadPoolExecutor(min(processors(), MOST_LARGE), thread_name_prefix="large pictures")
         self.decoding = Decoding(options.decoding_bytes, patience=options.patience)
@@ -72,16 +72,16 @@ class AppState:
     def close(self) -> None:
         """Finish what was begun and let everything go."""
         self.upkeep.stop()
-        self._succession.close()
+        self._switch.close()
         self.decoding.close()
         self._pool.shutdown()
         self._large.shutdown()
         self.store.close()
 
     @property
-    def lineup(self) -> Lineup:
+    def lineup(self) -> ServedModels:
         """The models that answer now. What has to fit together takes hold of it once."""
-        return self._succession.now
+        return self._switch.now
 
     async def work(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something that takes a processor's time, in a thread: decoding, for one, within its limits.

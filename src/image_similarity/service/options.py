@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from image_similarity.models.choice import IN_USE, ModelChoice
+from image_similarity.options import IN_USE, ModelChoice
 
 if TYPE_CHECKING:
     from image_similarity.dataset import Dataset

@@ -17,8 +17,10 @@ from pydantic import (
     model_validator,
 )
 
+from image_similarity import options as library
 from image_similarity.catalogue.addresses import as_address
 from image_similarity.catalogue.columns import as_text
+from image_similarity.options import Aggregate, Box
 from image_similarity.service.guards.json_limits import read_json
 
 MOST_NUMBER = 200
@@ -30,6 +32,7 @@ MOST_PHOTOS = 8
 MOST_IMAGES = 50
 """Pictures that one product may be given at a time."""
 MOST_ATTRIBUTES = 100
+TINY = 1e-9
 THUMBNAIL = 320  # pixels wide
 LONGEST_NAME, LONGEST_ID, LONGEST_TEXT, LONGEST_FILTER, LONGEST_ADDRESS, LONGEST_PROSE = (
     200,
@@ -91,7 +94,6 @@ Condition = Annotated[str, StringConstraints(max_length=LONGEST_FILTER)]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ADDRESS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[int, Field(ge=1, le=MOST_NUMBER)]
-Like = Literal["shape", "colour"]
 Closeness = Literal["very close", "close", "look-alike"]
 AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=PRINTABLE)]
 GivenAttributes = Annotated[dict[AttributeName, Line | float | bool | None], Field(max_length=MOST_ATTRIBUTES)]
@@ -129,6 +131,13 @@ class Crop(Strict):
     height: Annotated[float, Field(gt=0, le=1)]
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"left": 0.1, "top": 0.2, "width": 0.5, "height": 0.6}]})
+
+    @property
+    def box(self) -> Box:
+        """The same as the library takes it."""
+        left, top = min(self.left, 1 - TINY), min(self.top, 1 - TINY)
+        right, bottom = min(1.0, left + max(self.width, TINY)), min(1.0, top + max(self.height, TINY))
+        return Box(left, top, right, bottom, "shares")
 
 
 class Image(Strict):
@@ -176,8 +185,24 @@ class SearchOptions(Strict):
     ] = 10
     filter: Condition | None = Field(default=None, description='Only such products: `price < 50 and brand = "Kipsta"`.')
     min_match: Share | None = Field(default=None, description="Leave out products that are less probably it.")
-    like: Like | None = Field(default=None, description="Only the shape or only the colour counts.")
+    aggregate: Aggregate = Field(default="best", description="How the scores of image pairs become a product's.")
+    match: library.Match | None = Field(default=None, description="Only the shape or only the colour counts.")
+    explain: bool = Field(default=False, description="Say why each product was found; takes fifty times as long.")
+    crops: bool = Field(default=False, description="Ask with the photo, its middle and its corners together.")
     model: str | None = Field(default=None, max_length=LONGEST_ID, description="One of `GET /v1/models`; or the first.")
+
+    @property
+    def options(self) -> library.SearchOptions:
+        """The same as the library takes them."""
+        return library.SearchOptions(
+            number=self.number,
+            aggregate=self.aggregate,
+            filter=self.filter or None,
+            min_match=self.min_match,
+            explain=self.explain,
+            crops=self.crops,
+            match=self.match,
+        )
 
     def beside(self, others: SearchOptions) -> Self:
         """These, and of others what these do not say."""
@@ -323,6 +348,23 @@ class ProductChange(ProductTexts):
 # Answers ------------------------------------------------------------------------------------------------------------
 
 
+class Part(Answer):
+    """One part of a score: what it looks at, and what it gave."""
+
+    name: str
+    share: float = Field(description="Of the score; the shares of all parts sum to 1.")
+    contribution: float = Field(description="To the cosine; those of all parts sum to it.")
+    alike: float = Field(description="The cosine of this part by itself.")
+
+
+class Why(Answer):
+    """Why a product was found."""
+
+    parts: list[Part]
+    region: str = Field(description="Where on the photo the match is; empty where no region alone matters.")
+    heat: list[list[float]] = Field(description="How much each field of the photo, row by row, carried the match.")
+
+
 class Match(Answer):
     """One product of an answer, best first."""
 
@@ -338,6 +380,7 @@ class Match(Answer):
     query_image: ProductImage | None = Field(
         description="Of the product that was asked with, the picture that matched."
     )
+    why: Why | None = Field(default=None, description="Only where `explain` asked for it.")
 
 
 class Matches(Answer):
@@ -463,7 +506,7 @@ class Model(Answer):
     dimension: int
     precision: str
     text: bool = Field(description="Whether it can be searched by words.")
-    like: list[Like] = Field(description="What `like` may be.")
+    match: list[library.Match] = Field(description="What `match` may be.")
     calibrated: bool = Field(description="Whether `min_match` and probabilities are to be had.")
     licence: str
     commercial_use: bool

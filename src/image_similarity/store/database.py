@@ -47,6 +47,7 @@ class Database:
         dataset: whose tables.
         create: make the file and the tables when they are not there; otherwise that is an error.
         timeout: seconds to wait for another process that writes.
+        shared: several threads use it, one at a time.
 
     Raises:
         NotFittedError: ``create`` is off and there is no such dataset.
@@ -54,9 +55,11 @@ class Database:
         UsageError: the dataset's tables belong to a dataset of another name.
     """
 
-    def __init__(self, path: Path, dataset: Dataset, *, create: bool = False, timeout: float = 30.0) -> None:
+    def __init__(
+        self, path: Path, dataset: Dataset, *, create: bool = False, timeout: float = 30.0, shared: bool = False
+    ) -> None:
         self.path, self.dataset = path, dataset
-        self.connection = connect(path, timeout, create=create)
+        self.connection = connect(path, timeout, create=create, shared=shared)
         self.features = quoted(dataset.table())
         self.images = quoted(dataset.table("images"))
         self.products = quoted(dataset.table("products"))
@@ -167,13 +170,13 @@ class Database:
             create_dataset(connection, self.dataset)
 
 
-def connect(path: Path, timeout: float, *, create: bool) -> sqlite3.Connection:
-    """Open the store's file, brought up to date, and made where that is wanted."""
+def connect(path: Path, timeout: float, *, create: bool, shared: bool = False) -> sqlite3.Connection:
+    """Open the store's file, brought up to date, and made where that is wanted; ``shared``: threads take turns."""
     if not create and not path.exists():
         raise NotFittedError(f"nothing is fitted yet: there is no {path}. Run fit first")
     try:
         make_folder(path.parent)
-        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=not shared)
     except (OSError, sqlite3.Error) as error:
         raise explained(error, path) from error
     try:
@@ -184,7 +187,7 @@ def connect(path: Path, timeout: float, *, create: bool) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         if _only_readable(error, path):
-            return _unchanging(path, create=create)
+            return _unchanging(path, create=create, shared=shared)
         raise explained(error, path) from error
     except ImageSimilarityError:
         connection.close()
@@ -205,11 +208,12 @@ def _only_readable(error: sqlite3.Error, path: Path) -> bool:
     return is_kept and path.is_file() and not (log.exists() and log.stat().st_size)
 
 
-def _unchanging(path: Path, *, create: bool) -> sqlite3.Connection:
+def _unchanging(path: Path, *, create: bool, shared: bool) -> sqlite3.Connection:
     """A store that cannot be written, to be read without the files that SQLite wants beside it."""
     connection = None
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not shared)
         _refuse_foreign(connection, path, create=create)
         migrate(connection, path)
     except (sqlite3.Error, ImageSimilarityError) as error:

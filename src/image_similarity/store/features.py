@@ -7,18 +7,16 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from image_similarity.errors import NotFittedError
-from image_similarity.store import codec
 from image_similarity.store.overrides import Overrides
 from image_similarity.store.schema import marks, quoted
-from image_similarity.types import CatalogueImage, Features, ModelSpec
+from image_similarity.types import CatalogueImage, ModelSpec
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
+    from image_similarity.models.model import Model
     from image_similarity.store.database import Database
 
 TWINS_REMEMBERED = 4096  # contents: a megabyte
@@ -62,6 +60,10 @@ class FeatureStore:
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({self._table})")]
         return sorted(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
 
+    def has_networks_of(self, model: Model) -> bool:
+        """Whether there are features of all of a model's networks, in the precision that they have."""
+        return all(self.has(part.spec.key) for part in model.parts if part.is_network)
+
     def missing(
         self, images: Sequence[tuple[CatalogueImage, bytes]], model_key: str, views: Sequence[str]
     ) -> list[bool]:
@@ -100,35 +102,6 @@ class FeatureStore:
             )
             if switched.rowcount or moved.rowcount:
                 self._database.changed()
-
-    def matrix(self, model_key: str, views: Sequence[str]) -> Features:
-        """The active features of a model, sorted by product, image and view.
-
-        Raises:
-            NotFittedError: there are none.
-            StoreError: a stored vector is damaged.
-        """
-        dimension = self.dimension(model_key)
-        condition = f"active AND {column_of(model_key)} NOT NULL AND view IN ({marks(views)})"
-        with self._database.reading_one_state() as connection:
-            (count,) = connection.execute(
-                f"SELECT count(*) FROM {self._table} WHERE {condition}", tuple(views)
-            ).fetchone()
-            if not count:
-                raise self.not_fitted(model_key)
-            image_ids, product_ids, codes = list[str](), list[str](), list[str]()
-            vectors = np.empty((count, dimension), codec.DTYPE)
-            rows = connection.execute(
-                f"SELECT {IMAGE_OF_ID}, item_id, view, {column_of(model_key)} FROM {self._table} "
-                f"WHERE {condition} ORDER BY 2, 1, 3 LIMIT {count}",
-                tuple(views),
-            )
-            for position, (image_id, product_id, view, blob) in enumerate(rows):
-                image_ids.append(image_id)
-                product_ids.append(product_id)
-                codes.append(view)
-                vectors[position] = codec.decode(blob, dimension)
-        return Features(image_ids, product_ids, codes, vectors)
 
     def has(self, model_key: str) -> bool:
         """Whether any active image has features of a model."""

@@ -109,6 +109,27 @@ class CatalogueRecords:
             known = {row[0]: row for row in connection.execute(query, product_ids)}
         return [_product(known.get(product_id, (product_id,))) for product_id in product_ids]
 
+    def images_to_show(self, wanted: Sequence[tuple[str, str]]) -> list[CatalogueImage | None]:
+        """For each product the image of an id, or where there is none by that id its first; in one query.
+
+        Args:
+            wanted: some thousands at most of product and image ids.
+        """
+        images = self._database.images
+        query = (
+            f"SELECT image_id, item_id, location, attributes FROM {images} "
+            f"WHERE image_id IN ({marks(wanted)}) OR image_id IN "
+            f"(SELECT min(image_id) FROM {images} WHERE item_id IN ({marks(wanted)}) GROUP BY item_id)"
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query, [image for _, image in wanted] + [product for product, _ in wanted])
+            found = [_image(row) for row in rows]
+        by_id = {image.image_id: image for image in found}
+        first: dict[str, CatalogueImage] = {}
+        for image in sorted(found, key=lambda each: each.image_id):
+            first.setdefault(image.product_id, image)
+        return [by_id.get(image_id) or first.get(product_id) for product_id, image_id in wanted]
+
     def image(self, image_id: str) -> CatalogueImage | None:
         """One image of the present catalogue."""
         return self._first("image_id = ?", image_id)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
 
+    Steps = Sequence[tuple[str, Callable[[sqlite3.Connection], None]]]
+
 SHARED = """
 CREATE TABLE datasets (
     label TEXT PRIMARY KEY COLLATE NOCASE,  -- SQLite's table names do not tell capitals apart
@@ -134,7 +136,7 @@ def _shared_tables(connection: sqlite3.Connection) -> None:
     _run(connection, SHARED)
 
 
-MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (("shared tables", _shared_tables),)
+MIGRATIONS: Steps = (("shared tables", _shared_tables),)
 """Every step, in order. One that was released is never changed: another form of the tables, also of those that each
 dataset has, is one more step, which finds the datasets in ``datasets``."""
 
@@ -149,13 +151,13 @@ def applied(connection: sqlite3.Connection) -> list[str]:
         raise
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, steps: Steps = MIGRATIONS) -> None:
     """Take the steps that a database has not had, all or none.
 
     Raises:
         StoreError: it has had steps that this version does not know.
     """
-    names = [name for name, _ in MIGRATIONS]
+    names = [name for name, _ in steps]
     if (had := applied(connection)) == names:
         return
     if set(had) - set(names):
@@ -164,7 +166,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL UNIQUE, at TEXT NOT NULL)")
         had = applied(connection)  # another process may have been faster
-        for name, step in MIGRATIONS:
+        for name, step in steps:
             if name not in had:
                 step(connection)
                 connection.execute("INSERT INTO migrations VALUES (?, datetime('now'))", (name,))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from image_similarity.images.views import ORIGINAL
+from image_similarity.index.build import open_index
 from image_similarity.models.projection import projection_facts
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.quality.adaptation.learn import Choice, held_out
@@ -57,11 +58,11 @@ def forgetful(side: Side, database: Database, settings: Settings, folder: Path) 
     Raises:
         AdaptationError: without a part of them the products teach nothing.
     """
-    if side.asked.learned is None:
+    if side.model.learned is None:
         raise ValueError(f"{side.label} has learned nothing")
-    plain = replace(side.asked, learned=None)
-    stored = plain.index(database, settings, side.stored.manifest.views)
-    facts = projection_facts(side.asked.learned)
+    plain = side.model.plain
+    stored = open_index(plain.recipe, database, settings, side.stored.manifest.views)
+    facts = projection_facts(side.model.learned)
     choice = Choice(int(facts["dimension"]), float(facts["regularisation"]), float(facts["share"]))
     grouping = stored.grouping
     products, originals = np.asarray(grouping.row_product), None

@@ -17,14 +17,14 @@ class Protocol:
     needs_network: bool = False
 
 
-ONE_IMAGE_OUT = Protocol(
-    "one-image-out",
+LEAVE_ONE_OUT = Protocol(
+    "leave-one-out",
     "Leave one image out",
     "Each image asks among all other images; the other images of its own product are right.",
     "images",
 )
-OWN_OUT = Protocol(
-    "own-out",
+LEAVE_ATTRIBUTE_OUT = Protocol(
+    "leave-attribute-out",
     "Leave one image out, own {attribute} left out",
     "The same among the images, of any product, whose {attribute} is another than the asking image's.",
     "images",
@@ -50,5 +50,5 @@ PICKS = Protocol(
     "Each product asks with all of its images among the other products; those that somebody has picked are right.",
     "products",
 )
-PROTOCOLS = {each.name: each for each in (ONE_IMAGE_OUT, OWN_OUT, SIMULATED, PHOTOS, PICKS)}
+PROTOCOLS = {each.name: each for each in (LEAVE_ONE_OUT, LEAVE_ATTRIBUTE_OUT, SIMULATED, PHOTOS, PICKS)}
 """In the order of results. The first that could be asked is the one that counts where none is named."""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from image_similarity.models.model import Embedder, Inputs
     from image_similarity.quality.evaluation.sides import Side
-    from image_similarity.search.chosen import Embedder, Squares
     from image_similarity.types import CatalogueImage, Progress
 
 TOGETHER = 16  # photos in memory at a time
@@ -119,8 +119,8 @@ def embedded(
 ) -> Embedded:
     """The vectors of photos that are known to be whole."""
     rows: list[NDArray[np.float32] | ImageError] = []
-    for block in squares_of(paths, side, max_pixels):
-        rows += embedder.each(block)
+    for block in inputs_of(paths, side, max_pixels):
+        rows += embedder.embed(block)
         told(len(rows))
     lost = {number: row for number, row in enumerate(rows) if isinstance(row, ImageError)}
     sound = next((row for row in rows if not isinstance(row, ImageError)), None)
@@ -129,11 +129,11 @@ def embedded(
     return Embedded(np.stack([np.zeros_like(sound) if isinstance(row, ImageError) else row for row in rows]), lost)
 
 
-def squares_of(paths: Sequence[Path], side: Side, max_pixels: int) -> Iterator[list[Squares]]:
+def inputs_of(paths: Sequence[Path], side: Side, max_pixels: int) -> Iterator[list[Inputs]]:
     """What a model takes of each picture, some at a time, the next ones decoded meanwhile."""
 
-    def taken(path: Path) -> Squares:
-        return side.asked.squares(decode(read_bytes(path), max_pixels=max_pixels, at_least=side.asked.at_least))
+    def taken(path: Path) -> Inputs:
+        return side.model.inputs(decode(read_bytes(path), max_pixels=max_pixels, at_least=side.model.at_least))
 
     with ThreadPoolExecutor(processors()) as pool:
         for start in range(0, len(paths), TOGETHER):

@@ -64,19 +64,19 @@ def asking_rows(side: Side, most: int, seed: int) -> NDArray[np.intp]:
     return np.concatenate(rows).astype(np.intp) if rows else np.empty(0, np.intp)
 
 
-def one_image_out(rows: NDArray[np.intp]) -> Plan:
+def leave_one_out(rows: NDArray[np.intp]) -> Plan:
     """Each of these rows asks."""
     return Plan(
-        names.ONE_IMAGE_OUT,
+        names.LEAVE_ONE_OUT,
         len(rows),
         lambda side, _: leave_one_image_out(side.catalogue, askers=rows),
     )
 
 
-def own_out(rows: NDArray[np.intp], side: Side, attribute: str) -> Plan:
+def leave_attribute_out(rows: NDArray[np.intp], side: Side, attribute: str) -> Plan:
     """The same with images of the asking image's own value of an attribute left out; see :func:`own_attribute`."""
     codes = side.stored.columns[attribute].codes
-    protocol = names.OWN_OUT
+    protocol = names.LEAVE_ATTRIBUTE_OUT
     worded = replace(
         protocol, title=protocol.title.format(attribute=attribute), about=protocol.about.format(attribute=attribute)
     )

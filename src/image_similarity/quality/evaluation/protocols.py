@@ -54,13 +54,15 @@ class Outcome:
 
 
 def leave_one_image_out(
-    catalogue: Catalogue, own_out: NDArray[np.integer] | None = None, askers: NDArray[np.integer] | None = None
+    catalogue: Catalogue,
+    values: NDArray[np.integer] | None = None,
+    askers: NDArray[np.integer] | None = None,
 ) -> Iterator[Asked]:
     """Each image asks, and its product's other images are right; itself is left out by identity.
 
     Args:
         catalogue: the images.
-        own_out: ``(rows,)``, a number for each value of an attribute, 0 for none: images with the asking image's own
+        values: ``(rows,)``, a number for each value of an attribute, 0 for none: images with the asking image's own
             value are no answers, of whichever product. An image without a value asks among all others.
         askers: the rows that ask, ascending; None: all.
 
@@ -73,8 +75,8 @@ def leave_one_image_out(
     for rows in _cut(np.asarray(askers, np.intp), starts[owners + 1] - starts[owners]):
         lines, right = _ranges(starts, np.asarray(catalogue.row_product)[rows])
         keep = right != rows[lines]
-        if own_out is not None:
-            keep &= (own_out[rows][lines] == 0) | (own_out[right] != own_out[rows][lines])
+        if values is not None:
+            keep &= (values[rows][lines] == 0) | (values[right] != values[rows][lines])
         counts = np.bincount(lines[keep], minlength=len(rows))
         asking = rows[counts > 0]
         if len(asking):
@@ -85,7 +87,7 @@ def leave_one_image_out(
                 right[keep],
                 counts[counts > 0],
                 own=asking,
-                item_group=own_out,
+                item_group=values,
             )
 
 

@@ -18,30 +18,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluateOptions:
-    """What to ask.
-
-    ``protocols``: names of :data:`~image_similarity.quality.evaluation.names.PROTOCOLS`; empty: all that can be asked.
-    ``labels``: a table of right answers. ``own_out``: the attribute whose own value is left out; None: the colour.
-    ``stored_only``: ask with the stored features alone, so that no network is needed.
-    """
-
-    protocols: Sequence[str] = ()
-    labels: str | Path | None = None
-    own_out: str | None = None
-    simulated: int = 200
-    most_images: int = 10_000
-    """That ask with one image left out; of more, whole products by chance."""
-    stored_only: bool = False
-    seed: int = 0
-    worst: int = 6
-    """Failures of each model and protocol that are told of."""
-
-
-STANDARD = EvaluateOptions()
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation(Record):
     """What was found out: protocol by protocol, in each the models in the order asked for.
 

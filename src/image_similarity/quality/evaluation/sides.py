@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import NotFittedError
+from image_similarity.index.build import open_index
+from image_similarity.models.resolve import resolve
 from image_similarity.quality.evaluation.protocols import Catalogue
-from image_similarity.search.chosen import chosen
+from image_similarity.store.features import FeatureStore
 from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.index.stored_index import StoredIndex
-    from image_similarity.models.choice import ModelChoice
-    from image_similarity.search.chosen import Chosen, Embedder, Squares
+    from image_similarity.models.model import Embedder, Inputs, Model
+    from image_similarity.options import ModelChoice
     from image_similarity.settings import Settings
     from image_similarity.store.database import Database
     from image_similarity.types import Progress
@@ -33,7 +35,7 @@ class Side:
     """One model and the index that answers for it."""
 
     label: str
-    asked: Chosen
+    model: Model
     stored: StoredIndex
 
     @property
@@ -64,8 +66,8 @@ def open_sides(
     """
     sides = []
     for choice in models:
-        asked = chosen(choice, database, dataset, settings)
-        sides.append(Side(label(choice.name), asked, asked.index(database, settings, progress=progress)))
+        model = resolve(choice, dataset, settings, FeatureStore(database).has_networks_of)
+        sides.append(Side(label(model.name), model, open_index(model.recipe, database, settings, progress=progress)))
     first, *others = sides
     for side in others:
         if not np.array_equal(first.stored.identities, side.stored.identities):
@@ -82,20 +84,20 @@ def label(name: str) -> str:
     return re.sub(r"[^+*\s]*[/\\]", "", name).replace(".toml", "")
 
 
-def cost(side: Side, embedder: Embedder | None, squares: Sequence[Squares]) -> Cost:
+def cost(side: Side, embedder: Embedder | None, inputs: Sequence[Inputs]) -> Cost:
     """What a model costs, its speed on these pictures where there are any."""
     vectors = side.stored.features.vectors
-    speed = _speed(embedder, squares) if embedder is not None and squares else None
+    speed = _speed(embedder, inputs) if embedder is not None and inputs else None
     products = max(1, len(side.stored.grouping.products))
-    return Cost(side.label, side.asked.key, int(vectors.shape[1]), vectors.nbytes / products, speed)
+    return Cost(side.label, side.model.key, int(vectors.shape[1]), vectors.nbytes / products, speed)
 
 
-def _speed(embedder: Embedder, squares: Sequence[Squares]) -> float:
-    embedder.each(squares[:1])  # what is done once is no cost of an image
+def _speed(embedder: Embedder, inputs: Sequence[Inputs]) -> float:
+    embedder.embed(inputs[:1])  # what is done once is no cost of an image
     done, started = 0, time.perf_counter()
     while True:
-        embedder.each(squares)
-        done += len(squares)
+        embedder.embed(inputs)
+        done += len(inputs)
         taken = time.perf_counter() - started
         if taken > SPEED_SECONDS or done >= SPEED_IMAGES:
             return done / max(taken, 1e-9)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from image_similarity.quality.evaluation import names
 from image_similarity.quality.evaluation.results import worst
-from image_similarity.search.answer import Shown, show_product
+from image_similarity.search.answer import Shown, show_products
 from image_similarity.types import Product
 from image_similarity.util.plain_values import Record
 
@@ -50,11 +50,15 @@ class Shower:
     def row(self, side: Side, row: int) -> Shown:
         """One image."""
         features = side.stored.features
-        return show_product(self.records, self.folder, features.product_ids[row], features.image_ids[row])
+        return self._shown(features.product_ids[row], features.image_ids[row])
 
     def product(self, side: Side, product: int) -> Shown:
         """One product, with its first picture."""
-        return show_product(self.records, self.folder, side.stored.grouping.products[product])
+        return self._shown(side.stored.grouping.products[product])
+
+    def _shown(self, product_id: str, image_id: str = "") -> Shown:
+        (shown,) = show_products(self.records, self.folder, [(product_id, image_id)])
+        return shown
 
 
 def worst_misses(plan: Plan, side: Side, outcome: Outcome, count: int, shower: Shower) -> list[Miss]:

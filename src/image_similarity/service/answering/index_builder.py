@@ -8,16 +8,17 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from image_similarity.index.build import fitted_views
-from image_similarity.search.chosen import chosen
+from image_similarity.index.build import fitted_views, open_index
+from image_similarity.models.resolve import resolve
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.options import ModelChoice
     from image_similarity.settings import Settings
 
 NICE = 10  # answers come first
@@ -43,5 +44,5 @@ def _build(choice: ModelChoice, dataset: Dataset, settings: Settings) -> None:
     if hasattr(os, "nice"):
         os.nice(NICE)
     with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
-        model = chosen(choice, database, dataset, settings)
-        model.index(database, settings, fitted_views(database, Folders(settings.root).index, model.recipe()))
+        recipe = resolve(choice, dataset, settings, FeatureStore(database).has_networks_of).recipe
+        open_index(recipe, database, settings, fitted_views(database, Folders(settings.root).index, recipe))

@@ -14,17 +14,19 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from image_similarity.collection import Collection
+from image_similarity.errors import ImageSimilarityError
 from image_similarity.fitting.backfill import backfill
-from image_similarity.models.choice import IN_USE
-from image_similarity.models.projection import record_file
-from image_similarity.search.chosen import chosen
-from image_similarity.search.collection_state import open_state
-from image_similarity.search.default_model import in_use_file, model_in_use
+from image_similarity.models.default_model import default_model_file
+from image_similarity.models.projection import projection_digest, record_file
+from image_similarity.models.resolve import resolve
+from image_similarity.options import IN_USE
 from image_similarity.service.answering.index_builder import begin_to_build
 from image_similarity.service.answering.served_model import ServedModel
-from image_similarity.service.answering.served_models import Lineup
+from image_similarity.service.answering.served_models import ServedModels
 from image_similarity.settings import Folders
 from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from image_similarity.types import no_progress
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
-    from image_similarity.models.choice import ModelChoice
+    from image_similarity.models.model import Model
+    from image_similarity.options import ModelChoice
     from image_similarity.service.options import ServiceOptions
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
@@ -52,7 +55,7 @@ class _Place:
     """Of the files that decide what the choice means."""
 
 
-class Succession:
+class ModelSwitch:
     """The models that answer. One thread calls :meth:`follow`, any thread looks at :attr:`now`.
 
     Args:
@@ -73,7 +76,7 @@ class Succession:
         self._options, self._settings, self._settled = options, settings, settled
         self._dataset = options.dataset
         self._places = [self._ready(choice, progress) for choice in options.models]
-        self.now = self._lineup()
+        self.now = self._served()
         self._making: tuple[int, Future[_Place]] | None = None
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="takes over")
         self._former: list[tuple[float, ServedModel]] = []
@@ -90,7 +93,7 @@ class Succession:
             self._making = None
             self._take_over(at, making)
         for at, place in enumerate(self._places):
-            stamps = self._stamps(place.choice, place.served.chosen.learned)
+            stamps = self._stamps(place.choice, place.served.collection.model)
             if stamps != place.stamps:
                 # Where it fails, it is tried again when something is written anew.
                 self._places[at] = replace(place, stamps=stamps)
@@ -112,31 +115,26 @@ class Succession:
     def _ready(self, choice: ModelChoice, progress: Progress) -> _Place:
         """A model that knows every product, ready to answer."""
         named_at = self._stamps(choice, None)  # first: what is written meanwhile is followed afterwards
-        named = self._named(choice)
-        with self._database() as database:
-            model = chosen(named, database, self._dataset, self._settings)
-            stamps = (*named_at, *_learned_at(model.learned))
-            state = open_state(model, database, self._settings, progress)
-            state.scale.bounds  # noqa: B018 (measured now, not while the first customer waits)
-            embedder = model.load(self._settings, progress)
-            has_networks = any(spec.precision for spec in model.specs)
-            alone = model.load(self._settings, progress, one=True) if has_networks else None
-            served = ServedModel(named, embedder, alone, state, self._dataset, self._settings, self._options.batch)
-            try:
-                self._catch_up(served, database)
-            except BaseException:
-                served.close()
-                raise
+        collection = Collection(self._dataset, self._settings, choice, progress=progress)
+        try:
+            stamps = (*named_at, *_learned_at(collection.model))
+            collection.state.scale.bounds  # noqa: B018 (measured now, not while the first customer waits)
+            collection.load()
+            self._backfill(collection)
+            served = ServedModel(collection, self._options.batch)
+        except BaseException:
+            collection.close()
+            raise
         return _Place(choice, served, stamps)
 
     def _next(self, place: _Place) -> _Place:
         """Who is to have a place now; the same where nothing else is meant. In a thread of its own."""
-        choice = self._named(place.choice)
         with self._database() as database:
-            model = chosen(choice, database, self._dataset, self._settings)
-            if model.key == place.served.state.recipe.key:
-                return place
-        self._builder = begin_to_build(choice, self._dataset, self._settings)
+            has = FeatureStore(database).has_networks_of
+            model = resolve(place.choice, self._dataset, self._settings, has)
+        if model.key == place.served.collection.model.recipe.key:
+            return place
+        self._builder = begin_to_build(model.choice, self._dataset, self._settings)
         self._builder.join()  # where it failed, so does what follows, and says why
         if self._closing:
             return place
@@ -153,7 +151,7 @@ class Succession:
         if place.served is former:
             return
         self._former.append((monotonic() + GRACE, former))
-        self.now = self._lineup()
+        self.now = self._served()
         with suppress(RuntimeError):  # closing
             # Puts that were under way know the lineup before; when they are written, they are looked through once more.
             self._maker.submit(self._catch_up_at_last, place.served)
@@ -161,15 +159,16 @@ class Succession:
     def _catch_up_at_last(self, served: ServedModel) -> None:
         try:
             self._settled()
-            with self._database() as database:
-                self._catch_up(served, database)
+            self._backfill(served.collection)
         except Exception:  # nobody asks for the result
             LOG.exception("products that were put while %s took over may be missing until the next fit", served.name)
 
-    def _catch_up(self, served: ServedModel, database: Database) -> None:
-        specs, views = served.chosen.specs, served.state.views
-        if backfill(database, self._settings, specs, views, served.embed_views):
-            served.refresh(database)
+    def _backfill(self, collection: Collection) -> None:
+        specs, views = collection.model.specs, collection.state.views
+        with self._database() as database:
+            added = backfill(database, self._settings, specs, views, collection.embed_views)
+        if added:
+            collection.refresh()
 
     def _let_go(self) -> None:
         now = monotonic()
@@ -178,27 +177,29 @@ class Succession:
                 model.close()
         self._former = [(end, model) for end, model in self._former if end > now]
 
-    def _lineup(self) -> Lineup:
+    def _served(self) -> ServedModels:
         by_name = {
-            place.served.chosen.name: place.served for place in reversed(self._places)
+            place.served.collection.model.name: place.served for place in reversed(self._places)
         }  # the first of a name stays
-        return Lineup(tuple(reversed(by_name.values())))
+        return ServedModels(tuple(reversed(by_name.values())))
 
-    def _named(self, choice: ModelChoice) -> ModelChoice:
-        if choice.name != IN_USE:
-            return choice
-        return replace(choice, name=model_in_use(self._dataset, self._settings).model)
-
-    def _stamps(self, choice: ModelChoice, learned: Path | None) -> tuple[int, ...]:
-        in_use = (_written(in_use_file(self._dataset, self._settings)),) if choice.name == IN_USE else ()
-        return (*in_use, *_learned_at(learned))
+    def _stamps(self, choice: ModelChoice, model: Model | None) -> tuple[int, ...]:
+        default = (_written(default_model_file(self._dataset, self._settings)),) if choice.name == IN_USE else ()
+        return (*default, *_learned_at(model))
 
     def _database(self) -> Database:
         return Database(Folders(self._settings.root).database, self._dataset, timeout=self._settings.lock_timeout)
 
 
-def _learned_at(learned: Path | None) -> tuple[int, ...]:
-    return () if learned is None else (_written(record_file(learned)),)
+def _learned_at(model: Model | None) -> tuple[int, ...]:
+    """When the projection of a model was written; never, where it is another one by now."""
+    if model is None or model.learned is None or model.projection is None:
+        return ()
+    written = _written(record_file(model.learned))
+    with suppress(ImageSimilarityError):
+        if projection_digest(model.learned) == model.projection.digest:
+            return (written,)
+    return (-written,)
 
 
 def _written(file: Path) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from image_similarity.dataset import Dataset
-    from image_similarity.service.answering.model_switch import Succession
+    from image_similarity.service.answering.model_switch import ModelSwitch
     from image_similarity.service.answering.served_model import ServedModel
     from image_similarity.service.background import Health
     from image_similarity.settings import Settings
@@ -33,22 +33,22 @@ UPDATES = "taking up what was put"
 LOG = logging.getLogger(__name__)
 
 
-class Upkeep:
-    """A thread that looks after the models that answer, and their states. Use :meth:`start` and :meth:`stop`.
+class Refresh:
+    """A thread that looks after the models that answer, and what they answer from. Use :meth:`start` and :meth:`stop`.
 
     Args:
-        succession: who answers.
+        switch: who answers.
         dataset: whose.
         settings: where the workspace is.
         most: products beside the index before it is built anew.
         health: is told how it fares.
     """
 
-    def __init__(self, succession: Succession, dataset: Dataset, settings: Settings, most: int, health: Health) -> None:
-        self._succession, self._dataset, self._settings, self._most = succession, dataset, settings, most
+    def __init__(self, switch: ModelSwitch, dataset: Dataset, settings: Settings, most: int, health: Health) -> None:
+        self._switch, self._dataset, self._settings, self._most = switch, dataset, settings, most
         self._health = health
         self._wanted, self._stopped = Event(), Event()
-        self._thread = Thread(target=self._run, name="upkeep", daemon=True)
+        self._thread = Thread(target=self._run, name="refresh", daemon=True)
         self._generation, self._since, self._not_before = 0, monotonic(), 0.0
         self._builder: BaseProcess | None = None
 
@@ -92,19 +92,19 @@ class Upkeep:
         generation = database.generation()
         if generation != self._generation:
             self._generation, self._since = generation, monotonic()
-        self._succession.follow()
-        models = self._succession.now.models
+        self._switch.follow()
+        models = self._switch.now.models
         for model in models:
-            model.refresh(database)
+            model.collection.refresh()
         self._look_after_builder()
         wanted = next((model for model in models if self._wants_index(model)), None)
         if wanted is not None and self._builder is None and monotonic() >= self._not_before:
-            self._builder = begin_to_build(wanted.choice, self._dataset, self._settings)
+            self._builder = begin_to_build(wanted.collection.model.choice, self._dataset, self._settings)
 
     def _wants_index(self, model: ServedModel) -> bool:
-        recent = model.state.recent
+        delta = model.state.delta
         quiet = monotonic() - self._since > QUIET
-        return len(recent.products) > self._most or (recent.behind and quiet)
+        return len(delta.products) > self._most or (delta.behind and quiet)
 
     def _look_after_builder(self) -> None:
         builder = self._builder

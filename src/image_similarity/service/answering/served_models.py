@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Lineup:
+class ServedModels:
     """What a request takes hold of once: it never changes, whatever takes a place in the next one."""
 
     models: tuple[ServedModel, ...]
@@ -38,7 +38,7 @@ class Lineup:
     @property
     def specs(self) -> list[ModelSpec]:
         """The records of all models that a new picture needs features of, each once."""
-        specs = {spec.key: spec for model in self.models for spec in model.chosen.specs}
+        specs = {spec.key: spec for model in self.models for spec in model.collection.model.specs}
         return list(specs.values())
 
     @property
@@ -50,6 +50,6 @@ class Lineup:
         """Of a picture that is put: its views ``(views, size, size, 3)`` to vectors, by each model's key."""
         vectors: dict[str, NDArray[np.float32]] = {}
         for model in self.models:
-            missing = {key: pixels[key] for key in model.embedder.models if key not in vectors}
-            vectors.update(model.embed_views(missing))
+            keys = (spec.key for spec in model.collection.model.specs)
+            vectors.update(model.collection.embed_views({key: pixels[key] for key in keys if key not in vectors}))
         return vectors

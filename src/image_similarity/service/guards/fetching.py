@@ -14,9 +14,10 @@ import httpx
 
 from image_similarity.catalogue.addresses import SCHEME_LESS
 from image_similarity.errors import ImageError
-from image_similarity.images.download_options import DownloadOptions, wait_after
+from image_similarity.images.pacing import wait_after
 from image_similarity.images.reply_bodies import ACCEPTED, RETRIED, ReplyError, Sink, TooLargeError, copy_body, is_whole
 from image_similarity.images.urls import PORTS, AddressError, moved_to, port_of, target
+from image_similarity.options import DownloadOptions
 from image_similarity.service.guards.addresses import Trusted, is_open
 from image_similarity.types import Stage
 

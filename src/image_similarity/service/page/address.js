@@ -1,6 +1,6 @@
 /** Every state of the page is its address: views read it, links and controls change it, so it can be shared. */
 
-const NAMES = ["view", "product", "photo", "crop", "text", "like", "model", "with", "sure", "number", "find", "pair"];
+const NAMES = ["view", "product", "photo", "crop", "text", "match", "model", "with", "sure", "number", "find", "pair"];
 const FILTER = /^(is|from|to)\.(.+)$/s;
 export const STEP = 20; // products that are shown at first, and that "more" adds
 export const MOST = 200;
@@ -26,7 +26,7 @@ export function write(state) {
 }
 
 /** What stays when another product is looked at: which models, and how they look. */
-export const lens = ({ model, with: other, like, filters }) => ({ model, with: other, like, filters });
+export const lens = ({ model, with: other, match, filters }) => ({ model, with: other, match, filters });
 
 export const number = (state) => Math.min(MOST, Math.max(1, parseInt(state.number, 10) || STEP));
 

@@ -44,7 +44,7 @@ function disk({ store_bytes: store, pictures_bytes: pictures, models }) {
 function models({ models }) {
 	const rows = shop.models.map((model) => {
 		const { images = 0, index_bytes: bytes = 0 } = models.find(({ name }) => name === model.name) ?? {};
-		const knows = [model.text && "words", ...model.like, model.calibrated && "probabilities"].filter(Boolean).join(", ");
+		const knows = [model.text && "words", ...model.match, model.calibrated && "probabilities"].filter(Boolean).join(", ");
 		const licence = model.licence + (model.commercial_use ? "" : ", not for commercial use");
 		return [model.name + (model.default ? " (default)" : ""), count(images), size(bytes), `${model.dimension} ${model.precision}`, knows, licence];
 	});

@@ -6,7 +6,7 @@ import { filterControls } from "./filters.js";
 import { asked, shop } from "./shop.js";
 
 const SURE = [["", "Any"], ["0.25", "25%"], ["0.5", "50%"], ["0.75", "75%"], ["0.9", "90%"]];
-const LIKE = [["", "Everything"], ["shape", "Shape"], ["colour", "Colour"]];
+const MATCH = [["", "Everything"], ["shape", "Shape"], ["colour", "Colour"]];
 
 /** `sure`: whether a least probability can be asked for here. `element` and `update(state)`. */
 export function controls({ sure }) {
@@ -14,11 +14,11 @@ export function controls({ sure }) {
 	const model = select("Model", names, (value) => go({ model: value }));
 	const other = select("Compare with", [["", "No other"], ...names], (value) => go({ with: value }));
 	const least = select("At least this likely to be it", SURE, (value) => go({ sure: value }));
-	const like = switcher("What counts", LIKE, (value) => go({ like: value }));
+	const match = switcher("What counts", MATCH, (value) => go({ match: value }));
 	const filters = filterControls(shop.attributes, (given) => go({ filters: given }));
 	const clear = h("button", { onclick: () => go({ filters: [] }) }, "Clear all filters");
 	const summary = h("summary");
-	const parts = [like, least, model, other].map(({ element }) => element);
+	const parts = [match, least, model, other].map(({ element }) => element);
 	const element = h("details.controls", { open: matchMedia("(min-width: 60rem)").matches }, summary, parts, filters.elements, clear);
 	return {
 		element,
@@ -33,7 +33,7 @@ export function controls({ sure }) {
 			for (const option of other.input.options) option.hidden = option.value === first.name;
 			least.element.hidden = !sure || !(first.calibrated || second?.calibrated);
 			least.set(state.sure);
-			like.set(state.like, ["", ...first.like, ...(second?.like ?? [])]);
+			match.set(state.match, ["", ...first.match, ...(second?.match ?? [])]);
 			filters.update(state.filters);
 		},
 	};

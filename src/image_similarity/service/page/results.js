@@ -43,7 +43,7 @@ function question(state, model) {
 	const given = { number: number(state), model: model.name };
 	const filter = language(state.filters);
 	if (filter) given.filter = filter;
-	if (model.like.includes(state.like)) given.like = state.like;
+	if (model.match.includes(state.match)) given.match = state.match;
 	if (state.product) return [`v1/products/${encodeURIComponent(state.product)}/similar?${new URLSearchParams(given)}`];
 	if (state.photo) given.image = { photo: state.photo };
 	if (state.photo && crop(state)) given.crop = crop(state);

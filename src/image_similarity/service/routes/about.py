@@ -106,15 +106,15 @@ def _models(state: AppState) -> schemas.Models:
 
 
 def _model(served: ServedModel, default: bool) -> schemas.Model:
-    specs = served.chosen.specs
+    specs = served.collection.model.specs
     return schemas.Model(
         name=served.name,
         default=default,
         dimension=served.state.base.manifest.dimension,
         precision=" and ".join(dict.fromkeys(spec.precision for spec in specs if spec.precision)),
-        text=served.text is not None,
-        like=served.likes,
-        calibrated=served.calibrated,
+        text=served.reads_text,
+        match=served.matches,
+        calibrated=served.collection.is_calibrated,
         licence=" and ".join(dict.fromkeys(spec.licence for spec in specs)),
         commercial_use=all(spec.commercial_use for spec in specs),
     )
@@ -128,7 +128,7 @@ def _failed(database: Database) -> Counter[tuple[str, str]]:
 def _last_fit(state: AppState, database: Database) -> float | None:
     """When recommendations of one of the models were last written."""
     store = RecommendationStore(database, Folders(state.settings.root).trained_models, state.dataset)
-    finished = (store.finished(model.state.recipe.key) for model in state.lineup.models)
+    finished = (store.finished(model.collection.model.recipe.key) for model in state.lineup.models)
     return max((each for each in finished if each is not None), default=None)
 
 

@@ -16,7 +16,6 @@ from image_similarity.service.bodies import JSON, Body
 from image_similarity.service.dependencies import State, may_read, may_write
 from image_similarity.service.errors import NotThereError
 from image_similarity.service.openapi import problems
-from image_similarity.service.routes.search import box_of
 from image_similarity.service.storage.query_photos import QUALITY
 from image_similarity.store.records import CatalogueRecords
 
@@ -63,4 +62,4 @@ def _cropped(data: bytes, crop: schemas.Crop | None, max_pixels: int) -> bytes:
     if crop is None:
         return data
     picture = decode(data, max_pixels=max_pixels)
-    return jpeg(picture.crop(box_of(crop, picture.size)), QUALITY)
+    return jpeg(picture.crop(crop.box.pixels(picture.size)), QUALITY)

@@ -19,7 +19,7 @@ from image_similarity.types import Product
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from image_similarity.service.answering.served_models import Lineup
+    from image_similarity.service.answering.served_models import ServedModels
     from image_similarity.service.app_state import AppState
     from image_similarity.store.database import Database
 
@@ -92,7 +92,7 @@ async def upsert(state: AppState, request: UpsertRequest, key: str | None = None
 
 def _put(
     state: AppState,
-    lineup: Lineup,
+    lineup: ServedModels,
     request: UpsertRequest,
     pictures: Sequence[EmbeddedPicture] | None,
     once: IdempotentRequest | None,
@@ -110,7 +110,7 @@ def _put(
     return UpsertResult(201 if new else 200, repaired)
 
 
-async def _embedded(state: AppState, lineup: Lineup, data: Picture) -> EmbeddedPicture:
+async def _embedded(state: AppState, lineup: ServedModels, data: Picture) -> EmbeddedPicture:
     picture = await state.work(new_picture, data, lineup.specs, lineup.views, state.settings.max_pixels)
     vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)

@@ -45,12 +45,12 @@ def test_shape_finds_the_thing_in_other_colours_and_colour_other_things(
     shop: tuple[Workspace, Path], model: str
 ) -> None:
     workspace, folder = shop
-    by_shape = workspace.similar("shop", "red-disc", model=model, number=2, like="shape").matches
+    by_shape = workspace.similar("shop", "red-disc", model=model, number=2, match="shape").matches
     assert {match.product_id for match in by_shape} == {"green-disc", "blue-disc"}
-    by_colour = workspace.similar("shop", "red-disc", model=model, number=2, like="colour").matches
+    by_colour = workspace.similar("shop", "red-disc", model=model, number=2, match="colour").matches
     assert {match.product_id for match in by_colour} == {"red-bar", "red-triangle"}
-    for like, wanted in (("shape", "disc"), ("colour", "red")):
-        found = workspace.search("shop", folder / "red-disc_1.png", model=model, number=3, like=like)  # type: ignore[arg-type]
+    for match, wanted in (("shape", "disc"), ("colour", "red")):
+        found = workspace.search("shop", folder / "red-disc_1.png", model=model, number=3, match=match)
         assert all(wanted in match.product_id for match in found.matches)
         assert found.matches[0].score == pytest.approx(1, abs=5e-3), "the question itself scores 1"
 
@@ -58,9 +58,9 @@ def test_shape_finds_the_thing_in_other_colours_and_colour_other_things(
 def test_a_model_without_the_part_says_with_which_it_would_have_it(shop: tuple[Workspace, Path]) -> None:
     workspace, _ = shop
     with pytest.raises(UsageError, match=r"no part of colour sees shape: fit with `model` 'colour\+colour-shape'"):
-        workspace.similar("shop", "red-disc", model="colour", like="shape")
-    with pytest.raises(UsageError, match="`like` is shape or colour, not 'price'"):
-        workspace.similar("shop", "red-disc", model="colour", like="price")  # type: ignore[arg-type]
+        workspace.similar("shop", "red-disc", model="colour", match="shape")
+    with pytest.raises(UsageError, match="there is no `match` 'price': use shape, colour"):
+        workspace.similar("shop", "red-disc", model="colour", match="price")
 
 
 def test_what_was_learned_has_no_parts(shop: tuple[Workspace, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +73,8 @@ def test_what_was_learned_has_no_parts(shop: tuple[Workspace, Path], monkeypatch
     write_projection(
         workspace.settings.root / "adapted" / "shop" / "colour", Projection.of(np.zeros(2048, np.float32), matrix), {}
     )
-    with pytest.raises(UsageError, match=r"`like` needs the parts of colour\+adapted apart: leave \+adapted out"):
-        workspace.search("shop", folder / "red-bar_1.png", model="colour+adapted", like="colour")
+    with pytest.raises(UsageError, match=r"`match` needs the parts of colour\+adapted apart: leave \+adapted out"):
+        workspace.search("shop", folder / "red-bar_1.png", model="colour+adapted", match="colour")
 
 
 def test_a_product_that_has_gone_since_is_told(shop: tuple[Workspace, Path], tmp_path: Path) -> None:
@@ -87,13 +87,13 @@ def test_a_product_that_has_gone_since_is_told(shop: tuple[Workspace, Path], tmp
     (folder / "red-bar_1.png").unlink()
     workspace.fit("shop", folder, model="colour-shape")
     with pytest.raises(NotFittedError, match="red-bar has gone from shop since the last fit"):
-        workspace.similar("shop", "red-bar", model=MIXED, like="shape")
+        workspace.similar("shop", "red-bar", model=MIXED, match="shape")
 
 
 def test_the_command_line_takes_it(shop: tuple[Workspace, Path]) -> None:
     workspace, folder = shop
     place = ["--dataset", "shop", "--model", MIXED, "--workspace", str(workspace.settings.root), "--format", "csv"]
-    shown = CliRunner().invoke(app, ["similar", "blue-bar", *place, "--like", "shape", "-n", "2"])
+    shown = CliRunner().invoke(app, ["similar", "blue-bar", *place, "--match", "shape", "-n", "2"])
     assert shown.exit_code == 0 and "red-bar" in shown.output and "green-bar" in shown.output
-    shown = CliRunner().invoke(app, ["search", str(folder / "blue-bar_1.png"), *place, "--like", "colour", "-n", "3"])
+    shown = CliRunner().invoke(app, ["search", str(folder / "blue-bar_1.png"), *place, "--match", "colour", "-n", "3"])
     assert shown.exit_code == 0 and "blue-disc" in shown.output and "blue-triangle" in shown.output

@@ -1,0 +1,84 @@
+"""A catalogue that was read once, in a temporary file: whatever a job asks of it later, it asks of that."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+from image_similarity.catalogue.s3 import read_once
+from image_similarity.catalogue.sources import failures_of, items_of, notes_of, product_failures_of
+from image_similarity.types import CatalogueImage, CatalogueSource, Failure, Product, Progress, no_progress
+
+TOLD = 1000  # images between two words of progress
+SCHEMA = """
+PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+CREATE TABLE images (position INTEGER PRIMARY KEY, image_id TEXT, product_id TEXT, location TEXT, attributes TEXT);
+CREATE TABLE products (position INTEGER PRIMARY KEY, product_id TEXT, title TEXT, description TEXT, attributes TEXT);
+BEGIN;
+"""
+
+
+class ReadCatalogue:
+    """A catalogue as it was when it was read: a source that costs nothing to take again, in a ``with`` block.
+
+    Args:
+        source: what lists products and images. It is taken once; what is to be known of it are its ``notes``.
+        progress: told of the images that have been read.
+
+    Raises:
+        CatalogueError: it cannot be read, or its images and its products do not belong together.
+        UsageError: a column that was named is not there.
+    """
+
+    def __init__(self, source: CatalogueSource, progress: Progress = no_progress) -> None:
+        self.images, self.has_addresses = 0, False
+        # SQLite's empty name is a file of its own that goes when it is closed, or when the process is killed.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        try:
+            self._database.executescript(SCHEMA)
+            with read_once():
+                self._take(items_of(source), progress)
+        except BaseException:
+            self._database.close()
+            raise
+        self.failures: list[Failure] = failures_of(source)
+        self.product_failures: list[Failure] = product_failures_of(source)
+        self.notes: list[str] = notes_of(source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._database.close()
+
+    def __iter__(self) -> Iterator[CatalogueImage]:
+        query = "SELECT image_id, product_id, location, attributes FROM images ORDER BY position"
+        for image_id, product_id, location, attributes in self._database.execute(query):
+            yield CatalogueImage(image_id, product_id, location, json.loads(attributes))
+
+    def products(self) -> Iterator[Product]:
+        """The products, in their order."""
+        query = "SELECT product_id, title, description, attributes FROM products ORDER BY position"
+        for product_id, title, description, attributes in self._database.execute(query):
+            yield Product(product_id, title, description, json.loads(attributes))
+
+    def _take(self, items: Iterable[CatalogueImage | Product], progress: Progress) -> None:
+        for item in items:
+            attributes = json.dumps(dict(item.attributes), ensure_ascii=False)
+            if isinstance(item, CatalogueImage):
+                self.images += 1
+                if not self.images % TOLD:
+                    progress("list", self.images)
+                self.has_addresses |= item.is_remote
+                row = (item.image_id, item.product_id, item.location, attributes)
+                self._database.execute(
+                    "INSERT INTO images (image_id, product_id, location, attributes) VALUES (?, ?, ?, ?)", row
+                )
+            else:
+                row = (item.product_id, item.title, item.description, attributes)
+                self._database.execute(
+                    "INSERT INTO products (product_id, title, description, attributes) VALUES (?, ?, ?, ?)", row
+                )

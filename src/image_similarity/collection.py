@@ -1,0 +1,496 @@
+"""One dataset under one model, held open: its index is mapped, its network loaded once, and any thread may ask it."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import numpy as np
+
+from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
+from image_similarity.fitting.upsert import EmbeddedPicture, delete_product, new_picture, upsert_product
+from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
+from image_similarity.models.resolve import resolve
+from image_similarity.models.unit_vectors import NOTHING, each_row, is_usable, mean_vector
+from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, chosen, made
+from image_similarity.search.answer import Answer, show_products
+from image_similarity.search.explanation import Explained, explain
+from image_similarity.search.match_probability import CALIBRATED, Judge, calibration_file, judge
+from image_similarity.search.part_weights import weighing
+from image_similarity.search.prepared_query import PreparedQuery, photo_bytes, photo_name, prepare
+from image_similarity.search.state import State, next_state, open_state, whole_state
+from image_similarity.search.text_query import query_vector
+from image_similarity.settings import Folders
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
+from image_similarity.store.records import CatalogueRecords
+from image_similarity.types import Features, Product, Progress, no_progress
+from image_similarity.util.processors import processors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from image_similarity.dataset import Dataset
+    from image_similarity.models.model import Embedder
+    from image_similarity.options import ModelChoice, Photo
+    from image_similarity.search.answer import Shown
+    from image_similarity.settings import Settings
+    from image_similarity.types import EmbeddingModel, ProductMatch, TextModel
+
+    Vectors = NDArray[np.float32]
+
+T = TypeVar("T")
+TOGETHER = 16  # queries that are embedded and ranked together
+ALL = 10  # products of an answer where nobody says how many
+NETWORKS = Lock()
+"""One thread at a time gives pictures to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
+
+
+class Collection:
+    """A fitted dataset under one model, open until :meth:`close`. Use it in a ``with`` block; any thread may ask.
+
+    It answers from the state that it found when it was opened, until :meth:`refresh`; what it puts and removes itself
+    it finds at once.
+
+    Args:
+        dataset: a fitted dataset.
+        settings: where the workspace is.
+        model: the model; the dataset's default where none is named.
+        data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
+        ahead: a query that will come: it is checked against the model, and the network is loaded meanwhile.
+        progress: told of what takes long.
+
+    Raises:
+        NotFittedError: the dataset has no features of the model, or not of six views.
+        UsageError, ModelError, WeightsError: there is no such model, or it cannot be had.
+        StoreError, OutputError: the store or the index cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: Settings,
+        model: str | ModelChoice = IN_USE,
+        *,
+        data_augmentation: int | None = None,
+        ahead: Query | None = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        self.dataset, self.settings, self._progress = dataset, settings, progress
+        self._networks: dict[bool, Future[Embedder]] = {}
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loads networks")
+        self._text: Future[TextModel] | None = None
+        self._calibration: tuple[int, Judge] | None = None
+        self._loading, self._reading, self._changing = Lock(), Lock(), Lock()
+        self._read = self._opened(shared=True)
+        self._follow: Database | None = None  # a connection of its own: who follows the store keeps nobody waiting
+        self._records = CatalogueRecords(self._read)
+        try:
+            store = FeatureStore(self._read)
+            self.model = resolve(chosen(model), dataset, settings, store.has_networks_of)
+            if ahead is not None:
+                self._expect(ahead, {spec.key for spec in self.model.specs} <= set(store.models()))
+            views = ONE_VIEW if data_augmentation == 0 else None
+            self.state = open_state(self.model, self._read, settings, views, progress)
+            if data_augmentation == 1 and len(self.state.views) < len(SIX_VIEWS):
+                raise UsageError("there are no features of the six views: run fit with `data_augmentation` 1 first")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let everything go. What is being answered in other threads must have ended."""
+        self._loader.shutdown(cancel_futures=True)
+        self._networks.clear()
+        for database in (self._read, self._follow):
+            if database is not None:
+                database.connection.close()
+
+    # Asking -------------------------------------------------------------------------------------------------------
+
+    def search(
+        self, query: Query | Photo | Sequence[Photo] | None, options: SearchOptions | None = None, **changes: Any
+    ) -> Answer:
+        """The products that look most like what is on a photo, or on several photos of one thing, or match a text.
+
+        Args:
+            query: a photo (a path, an address, or the bytes of a file), several of one thing, or a
+                :class:`~image_similarity.options.Query` with a text or a crop beside it.
+            options: how to search.
+            changes: single options by their names: ``number=5``, ``text="in red"``.
+
+        Raises:
+            UsageError: a photo cannot be used, or an option cannot go with the others or with the model.
+            NotFittedError: ``min_match`` needs ``calibrate`` first.
+            WeightsError, ModelError: the network cannot be had.
+        """
+        (answer,) = self._answered([self.prepared(query, options, **changes)])
+        self._progress("search", 1, 1)
+        return answer
+
+    def search_many(
+        self, queries: Sequence[Query | Photo], options: SearchOptions | None = None, **changes: Any
+    ) -> list[Answer]:
+        """An answer for each of many queries; see :meth:`search`."""
+        answers = list[Answer]()
+        prepared = partial(self.prepared, options=options, **changes)
+        with ThreadPoolExecutor(processors()) as pool:
+            for start in range(0, len(queries), TOGETHER):
+                answers += self._answered(list(pool.map(prepared, queries[start : start + TOGETHER])))
+                self._progress("search", len(answers), len(queries))
+        return answers
+
+    def similar(
+        self, product_id: str | None = None, options: SimilarOptions | None = None, **changes: Any
+    ) -> Answer | None:
+        """The products most similar to one, or to one picked by chance, ranked anew; None where there is no such one.
+
+        Raises:
+            UsageError: the filter cannot be used, or the model has no such part.
+        """
+        options = made(SimilarOptions, options, changes)
+        state = self.state
+        if product_id is None:
+            product_id = random.choice(state.product_ids)  # noqa: S311 (nobody's secret)
+        matches = state.similar(product_id, options.number or ALL, options.filter, weighing(options.match, self.model))
+        if matches is None:
+            return None
+        ids = [(product_id, ""), *((match.product_id, match.image_id) for match in matches)]
+        query, *shown = self._shown(ids)
+        return Answer(query, matches, shown)
+
+    def embed(self, query: Query | Photo | Sequence[Photo]) -> Vectors:
+        """The unit vectors that a query searches with, ``(photos, dimension)`` float32: of each photo, or of the text.
+
+        Raises:
+            UsageError, WeightsError, ModelError: as :meth:`search`.
+        """
+        (vectors,) = self.vectors_of([self.prepared(query)])
+        return _or_raise(vectors)
+
+    def vectors(self) -> Features:
+        """The vectors of all images that can be found, with the ids of their images and products.
+
+        Mapped, not read, where nothing has changed since the index was built.
+        """
+        return self.state.features()
+
+    # Asking, step by step: for a service, which asks for many clients at once ---------------------------------------
+
+    def prepared(
+        self, query: Query | Photo | Sequence[Photo] | None, options: SearchOptions | None = None, **changes: Any
+    ) -> PreparedQuery:
+        """A query, its photos decoded. Takes a processor's time, and no network.
+
+        Raises:
+            UsageError: as :meth:`search`.
+        """
+        query, options = asked_for(query, options, changes)
+        weighing(options.match, self.model)
+        if query.text is not None:
+            self._check_text()
+        prepared = prepare(query, options, self.model, self.settings)
+        if options.min_match is not None:
+            self._judge(prepared)
+        return prepared
+
+    def vectors_of(self, queries: Sequence[PreparedQuery]) -> list[Vectors | Exception]:
+        """What each query searches with, ``(photos, dimension)``; one pass of the network for all of them."""
+        pictures = [inputs for query in queries for photo in query.inputs for inputs in photo]
+        texts = [query.query.text for query in queries if query.query.text is not None]
+        embedder = self._network(one=len(pictures) == 1).result() if pictures else None
+        reader = self._text_model() if texts else None
+        with NETWORKS:
+            seen = iter(embedder.embed(pictures) if embedder else ())
+            read = iter(each_row(reader.embed, texts) if reader else ())
+        vectors: list[Vectors | Exception] = []
+        for query in queries:
+            photos = [[next(seen) for _ in photo] for photo in query.inputs]
+            words = None if query.query.text is None else next(read)
+            try:
+                vectors.append(self._vector(query, photos, words))
+            except ImageSimilarityError as error:
+                vectors.append(error)
+        return vectors
+
+    def answers(self, queries: Sequence[tuple[PreparedQuery, Vectors]]) -> list[Answer | Exception]:
+        """The answers of some queries; one search for those that are searched alike."""
+        state = self._state_for(queries)
+        alike: dict[tuple[int, str, str | None], list[int]] = {}
+        judges = [self._judge(query) for query, _ in queries]
+        for at, (query, _) in enumerate(queries):
+            wanted = query.options
+            look = max(wanted.number, judges[at].depth)
+            alike.setdefault((look, wanted.aggregate, wanted.filter), []).append(at)
+        found: list[Answer | Exception] = [UsageError("not asked")] * len(queries)
+        for (number, _, condition), places in alike.items():
+            asked = [queries[at] for at in places]
+            aggregate = asked[0][0].options.aggregate
+            try:
+                ranked = state.rank(
+                    [vectors for _, vectors in asked], number, aggregate, condition, [query.names for query, _ in asked]
+                )
+            except UsageError as error:  # the filter is no filter, for all who asked with it
+                ranked = []
+                for at in places:
+                    found[at] = error
+            for at, matches in zip(places, ranked, strict=False):
+                query, vectors = queries[at]
+                found[at] = self._answer(state, query, vectors, judges[at], matches)
+        return found
+
+    # Changing -----------------------------------------------------------------------------------------------------
+
+    def put(self, product: Product | str, images: Sequence[Photo] | None = None) -> bool:
+        """Put a product in place of what there was of it; it is found at once. Stays so through later fits.
+
+        Args:
+            product: its id, texts and attributes; or its id alone.
+            images: all of its images; None: those that it has.
+
+        Returns:
+            Whether it is new.
+
+        Raises:
+            UsageError: a new product without images, or an image cannot be used.
+            StoreError, OutputError: it cannot be written; nothing has changed then.
+        """
+        product = Product(product) if isinstance(product, str) else product
+        views = self.state.views
+        pictures = None if images is None else [self._embedded(image, views) for image in images]
+        with self._opened() as database:
+            new = upsert_product(database, self.settings, product, pictures, views)
+        self.refresh()
+        return new
+
+    def remove(self, product_id: str) -> bool:
+        """Take a product away; False where there is none. It is not found any longer, and later fits pass over it.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self._opened() as database:
+            removed = delete_product(database, self.settings, product_id)
+        self.refresh()
+        return removed
+
+    def refresh(self) -> bool:
+        """Answer from the present state of the dataset from now on; False where that is so already.
+
+        Never builds an index: what only a new index can tell waits for the next fit, or for who opens the dataset anew.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._changing:
+            newer = next_state(self.state, self._following(), self.settings)
+            changed = newer is not self.state
+            self.state = newer
+        return changed
+
+    def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, Vectors]:
+        """Views ``(n, size, size, 3)`` to vectors ``(n, dimension)``, by the keys of some of its parts.
+
+        Raises:
+            ImageError: a part makes nothing of them.
+            WeightsError, ModelError: the network cannot be had.
+        """
+        models = self._network(one=False).result().models
+        vectors: dict[str, Vectors] = {}
+        for key, views in pixels.items():
+            with NETWORKS:
+                (rows,) = each_row(partial(_all_views, models[key]), [views])
+            if isinstance(rows, ImageError):
+                raise rows
+            vectors[key] = rows
+        return vectors
+
+    # What it is made of -------------------------------------------------------------------------------------------
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it can be searched by words: the model knows them, and that side of it is here."""
+        try:
+            self._text_model()
+        except ImageSimilarityError:
+            return False
+        return True
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether match probabilities are known for it."""
+        return self._kept_judge().kept is not None
+
+    def load(self) -> None:
+        """Load the networks now, for one photo and for many, rather than while somebody waits.
+
+        Raises:
+            WeightsError, ModelError: the network cannot be had.
+        """
+        for one in (False, True):
+            self._network(one=one).result()
+
+    def _opened(self, *, shared: bool = False) -> Database:
+        path = Folders(self.settings.root).database
+        return Database(path, self.dataset, timeout=self.settings.lock_timeout, shared=shared)
+
+    def _following(self) -> Database:
+        if self._follow is None:
+            self._follow = self._opened(shared=True)
+        return self._follow
+
+    def _network(self, *, one: bool) -> Future[Embedder]:
+        """The networks, being loaded: for one photo, with all processors for it, or for many at once."""
+        one = one and self.model.has_networks
+        with self._loading:
+            if one not in self._networks:
+                load = partial(self.model.load, self.settings, self._progress, one=one)
+                self._networks[one] = self._loader.submit(load)
+            return self._networks[one]
+
+    def _expect(self, query: Query, is_stored: bool) -> None:
+        """Check what a query needs of the model, and load it while the index is opened."""
+        if query.text is not None:
+            self._check_text()
+        if is_stored and query.photos:  # else what follows says so
+            self._network(one=len(query.photos) == 1)
+
+    def _check_text(self) -> None:
+        from image_similarity.models.text import text_side
+
+        text_side(self.model)
+
+    def _text_model(self) -> TextModel:
+        from image_similarity.models.text import load_text_model
+
+        with self._loading:
+            if self._text is None:
+                self._text = self._loader.submit(load_text_model, self.model, self.settings)
+        return self._text.result()
+
+    def _answered(self, queries: Sequence[PreparedQuery]) -> list[Answer]:
+        vectors = [_or_raise(each) for each in self.vectors_of(queries)]
+        return [_or_raise(answer) for answer in self.answers(list(zip(queries, vectors, strict=True)))]
+
+    def _vector(
+        self,
+        query: PreparedQuery,
+        photos: Sequence[Sequence[Vectors | ImageError]],
+        words: Vectors | ImageError | None,
+    ) -> Vectors:
+        if isinstance(words, ImageError):
+            raise UsageError(f"the words {query.query.text!r} cannot be used: {words.reason}")
+        own = [_usable(mean_vector(np.stack([_or_raise(row) for row in rows]))) for rows in photos]
+        text = None if words is None else words[None]
+        vector = query_vector(text, np.concatenate(own) if own else None, query.query.text_weight)
+        return _usable(weighing(query.options.match, self.model)(vector))
+
+    def _answer(
+        self, state: State, query: PreparedQuery, vectors: Vectors, judged_by: Judge, matches: list[ProductMatch]
+    ) -> Answer:
+        judged = judged_by(matches, query.plain, query.options.number)
+        shown = self._shown([(match.product_id, match.image_id) for match in judged.matches])
+        why = None if query.small is None else self._explained(state, query, vectors, judged.matches)
+        return Answer(query.shown, judged.matches, shown, judged.no_match, judged.note, why)
+
+    def _explained(
+        self, state: State, query: PreparedQuery, vectors: Vectors, matches: list[ProductMatch]
+    ) -> Explained:
+        assert query.small is not None  # noqa: S101 (for the type checker)
+        embedder = self._network(one=True in self._networks).result()
+        with NETWORKS:
+            return explain(query.small, matches, vectors[0], state.gallery_of, self.model, embedder)
+
+    def _shown(self, wanted: Sequence[tuple[str, str]]) -> list[Shown]:
+        folder = Folders(self.settings.root).dataset / self.dataset.name
+        with self._reading:
+            return show_products(self._records, folder, wanted)
+
+    def _state_for(self, queries: Sequence[tuple[PreparedQuery, Vectors]]) -> State:
+        """The present state; with everything in the index where votes are counted, which are over all images."""
+        state = self.state
+        if state.delta.index is None or all(query.options.aggregate != "votes" for query, _ in queries):
+            return state
+        with self._changing:
+            self.state = whole_state(self.model, self._following(), self.settings, state.views, self._progress)
+            return self.state
+
+    def _judge(self, query: PreparedQuery) -> Judge:
+        """What says how probable its matches are."""
+        if query.way == CALIBRATED and query.options.min_match is None:
+            return self._kept_judge()
+        path, key = self._calibration_file, self.model.recipe.key
+        return judge(path, key, self._generation, query.way, query.options.min_match)
+
+    def _kept_judge(self) -> Judge:
+        """The same without a least probability; the calibration's file is read when it has changed."""
+        path = self._calibration_file
+        try:
+            written = path.stat().st_mtime_ns
+        except OSError:
+            written = 0
+        if self._calibration is None or self._calibration[0] != written:
+            read = judge(path, self.model.recipe.key, self._generation, CALIBRATED, None)
+            self._calibration = written, read
+        return self._calibration[1]
+
+    @property
+    def _calibration_file(self) -> Path:
+        return calibration_file(self.settings, self.dataset, self.model.recipe.key, len(self.state.views))
+
+    @property
+    def _generation(self) -> int:
+        return self.state.base.manifest.generation
+
+    def _embedded(self, image: Photo, views: Sequence[str]) -> EmbeddedPicture:
+        try:
+            picture = new_picture(photo_bytes(image, self.settings), self.model.specs, views, self.settings.max_pixels)
+            return EmbeddedPicture(picture, self.embed_views(picture.pixels))
+        except ImageError as error:
+            raise UsageError(f"the image {photo_name(image)} cannot be used: {error.reason}") from error
+
+
+def asked_for(
+    query: Query | Photo | Sequence[Photo] | None, options: SearchOptions | None, changes: Mapping[str, Any]
+) -> tuple[Query, SearchOptions]:
+    """A query and its options, with single ones of either changed by their names.
+
+    Raises:
+        UsageError: there is no such option, one is out of its range, or there is nothing to search for.
+    """
+    of_query = {name: value for name, value in changes.items() if name in Query.__dataclass_fields__}
+    others = {name: value for name, value in changes.items() if name not in of_query}
+    return Query.of(query, **of_query), made(SearchOptions, options, others)
+
+
+def _all_views(model: EmbeddingModel, views: Sequence[NDArray[np.uint8]]) -> Vectors:
+    return model.embed(views[0])[None]
+
+
+def _or_raise(value: T | Exception) -> T:
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+def _usable(vector: Vectors) -> Vectors:
+    """What is to be searched with, which is like nothing where photos, words and weights leave nothing of it."""
+    if not is_usable(vector):
+        raise ImageError("embed", NOTHING)
+    return vector

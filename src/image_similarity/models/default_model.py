@@ -1,0 +1,78 @@
+"""A dataset's default model: the one that answers where nobody names one. Another takes its place in one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image_similarity.errors import StoreError
+from image_similarity.models.table import DEFAULT_MODEL
+from image_similarity.util.files import replacing
+from image_similarity.util.plain_values import Record
+from image_similarity.util.sealed_json import read_sealed, sealed
+
+if TYPE_CHECKING:
+    from image_similarity.dataset import Dataset
+    from image_similarity.models.mixture import Expression
+    from image_similarity.settings import Settings
+
+REMEMBERED = 10  # models that were the default before
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultModel(Record):
+    """A dataset's default model, and those before it, latest first."""
+
+    dataset: str
+    model: str
+    before: tuple[str, ...] = ()
+
+
+def default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
+    """The model that was chosen with :func:`set_default_model`, else the first version's.
+
+    Raises:
+        StoreError: the file that says so is damaged.
+    """
+    path = default_model_file(dataset, settings)
+    try:
+        kept = read_sealed(path)
+        return DefaultModel(dataset.name, str(kept["model"]), tuple(str(each) for each in kept["before"]))
+    except FileNotFoundError:
+        return DefaultModel(dataset.name, DEFAULT_MODEL)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} cannot be read: {error}. Run use again, or remove the file") from error
+
+
+def set_default_model(dataset: Dataset, settings: Settings, chosen: Expression) -> DefaultModel:
+    """Make a model the default. Any earlier one may be chosen again.
+
+    Raises:
+        OutputError: it cannot be written; the one before stays.
+    """
+    path = default_model_file(dataset, settings)
+    try:
+        former = default_model(dataset, settings)
+        known = [former.model, *former.before] if path.exists() else []
+    except StoreError:  # damaged: what was before is lost, what is asked for now is not
+        known = []
+    name = _anywhere(chosen)
+    before = [each for each in known if each != name][:REMEMBERED]
+    with replacing(path) as temporary:
+        temporary.write_text(sealed({"model": name, "before": before}), encoding="utf-8")
+    return DefaultModel(dataset.name, name, tuple(before))
+
+
+def default_model_file(dataset: Dataset, settings: Settings) -> Path:
+    """Where it is kept which model that is; there is none before the first :func:`set_default_model`."""
+    return settings.root / "in_use" / f"{dataset.label}.json"
+
+
+def _anywhere(expression: Expression) -> str:
+    """The expression with the paths of descriptions made whole: it is read from other folders too."""
+    terms = []
+    for part in expression.parts:
+        name = str(Path(part.name).resolve()) if part.name.endswith(".toml") else part.name
+        terms.append(name if part.weight == 1 else f"{part.weight:g}*{name}")
+    return "+".join([*terms, *(["adapted"] if expression.adapted else [])])

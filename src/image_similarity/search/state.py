@@ -1,0 +1,241 @@
+"""What a collection answers from at one moment: an index, and beside it the products that changed since it was built.
+
+A state never changes. A newer one is made beside the one that is answering, and takes its place in one step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from image_similarity.index.build import fitted_views, fresh_index, present_index
+from image_similarity.index.delta import place_of_product, recent
+from image_similarity.index.filter_language import parse_filter
+from image_similarity.index.filters import passing
+from image_similarity.ranking.gallery import Gallery, Question
+from image_similarity.ranking.with_delta import Part, rank_both
+from image_similarity.settings import Folders
+from image_similarity.types import Features, Progress, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from image_similarity.index.delta import Recent
+    from image_similarity.index.filters import Filter
+    from image_similarity.index.stored_index import StoredIndex
+    from image_similarity.models.model import Model
+    from image_similarity.options import Aggregate
+    from image_similarity.settings import Settings
+    from image_similarity.store.database import Database
+    from image_similarity.types import ProductMatch
+
+Closeness = Literal["very close", "close", "look-alike"]
+TYPICAL = 200  # products whose most similar product is looked up, to know which score is a high one here
+QUARTER = 0.25
+
+
+@dataclass(frozen=True)
+class State:
+    """Make the first with :func:`open_state`, the next with :func:`next_state`."""
+
+    model: Model
+    views: tuple[str, ...]
+    base: StoredIndex
+    delta: Recent
+    scale: Scale
+
+    @property
+    def behind(self) -> bool:
+        """Whether the store has changed in a way that only a new index can tell."""
+        return self.delta.behind
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The galleries that answer."""
+        parts = [Part(Gallery.of(self.base), self.delta.current_rows(self.base))]
+        if self.delta.index is not None:
+            parts.append(Part(Gallery.of(self.delta.index)))
+        return parts
+
+    @cached_property
+    def counts(self) -> tuple[int, int]:
+        """How many products and how many images can be found."""
+        holds = self.parts[0].allowed
+        if holds is None:
+            products, images = self.base.manifest.products, self.base.manifest.images
+        else:
+            rows = holds.numbers()
+            grouping = self.base.grouping
+            products, images = (len(np.unique(of[rows])) for of in (grouping.row_product, grouping.row_image))
+        new = self.delta.index.manifest if self.delta.index else None
+        return (products + new.products, images + new.images) if new else (products, images)
+
+    @property
+    def product_ids(self) -> list[str]:
+        """The ids of the products that can be found."""
+        old, *new = (part.gallery.products for part in self.parts)
+        return [each for each in old if each not in self.delta.products] + [each for ids in new for each in ids]
+
+    def features(self) -> Features:
+        """The vectors that can be found, a row for each view of each image."""
+        if not self.delta.products:
+            return self.base.features
+        parts = [
+            (part.gallery.features, range(len(part.gallery)) if part.allowed is None else part.allowed.numbers())
+            for part in self.parts
+        ]
+        images, products, views = (
+            [getattr(of, name)[int(row)] for of, rows in parts for row in rows]
+            for name in ("image_ids", "product_ids", "views")
+        )
+        vectors = np.concatenate([of.vectors[np.asarray(rows, np.intp)] for of, rows in parts])
+        return Features(images, products, views, vectors)
+
+    def rank(
+        self,
+        vectors: Sequence[NDArray[np.floating]],
+        number: int,
+        aggregate: Aggregate = "best",
+        condition: str | None = None,
+        names: Sequence[list[str]] = (),
+    ) -> list[list[ProductMatch]]:
+        """The products nearest to each of some queries; all are looked for together.
+
+        Args:
+            vectors: of each query, ``(photos, dimension)``.
+            number: products wanted for each.
+            aggregate: how the scores of image pairs become a product's.
+            condition: the filter; None: all products.
+            names: of each query's photos.
+
+        Raises:
+            UsageError: the filter cannot be used.
+        """
+        named = names or [[""] * len(each) for each in vectors]
+        questions = [Question(list(each), rows) for each, rows in zip(named, vectors, strict=True)]
+        parts = self._passing(condition)
+        return rank_both(parts, [questions] * len(parts), number, aggregate)
+
+    def similar(
+        self,
+        product_id: str,
+        number: int,
+        condition: str | None = None,
+        weighed: Callable[[NDArray[np.floating]], NDArray[np.floating]] = lambda vectors: vectors,
+    ) -> list[ProductMatch] | None:
+        """The products most similar to one; None where there is no such product.
+
+        Raises:
+            UsageError: the filter cannot be used.
+        """
+        gallery = self.gallery_of(product_id)
+        if gallery is None:
+            return None
+        question = gallery.question(place_of_product(gallery.products, product_id))
+        question = replace(question, vectors=weighed(question.vectors), rows=None)
+        parts = self._passing(condition)
+        asked = [[replace(question, own=place_of_product(part.gallery.products, product_id))] for part in parts]
+        return rank_both(parts, asked, number)[0]
+
+    def gallery_of(self, product_id: str) -> Gallery | None:
+        """The gallery that a product is found in; None where there is no such product."""
+        galleries = [part.gallery for part in self.parts]
+        for gallery in galleries[1:] if product_id in self.delta.products else galleries[:1]:
+            if place_of_product(gallery.products, product_id) >= 0:
+                return gallery
+        return None
+
+    def _passing(self, condition: str | None) -> list[Part]:
+        if condition is None:
+            return self.parts
+        wanted: Filter = parse_filter(condition)
+        stored = [self.base, *([self.delta.index] if self.delta.index else [])]
+        # A price of "free" among a few new ones: the others can still be compared.
+        numeric = {name for each in stored for name, column in each.columns.items() if column.numbers is not None}
+        names = {name: name in numeric for each in stored for name in each.columns}
+        sets = [passing(wanted, each.columns, each.manifest.rows, names) for each in stored]
+        return [part.only(rows) for part, rows in zip(self.parts, sets, strict=True)]
+
+
+class Scale:
+    """What a score means in one catalogue, measured on its own products when it is first asked for."""
+
+    def __init__(self, base: StoredIndex) -> None:
+        self._base = base
+
+    def closeness(self, score: float) -> Closeness:
+        """A score in words: ``very close`` is as close as the most similar product of a product typically is."""
+        median, low = self.bounds
+        return "very close" if score >= median else "close" if score >= low else "look-alike"
+
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """Of the scores that products' most similar products have: the median and the lower quarter."""
+        gallery = Gallery.of(self._base)
+        some = np.unique(np.linspace(0, len(gallery.products) - 1, TYPICAL).astype(int))
+        questions = [gallery.question(int(product)) for product in some]
+        found = rank_both([Part(gallery)], [questions], 1)
+        scores = [matches[0].score or 0.0 for matches in found if matches] or [1.0]
+        return float(np.median(scores)), float(np.quantile(scores, QUARTER))
+
+
+def open_state(
+    model: Model,
+    database: Database,
+    settings: Settings,
+    views: tuple[str, ...] | None = None,
+    progress: Progress = no_progress,
+) -> State:
+    """The present state of a dataset under a model; an index that is not there, or is behind, is built first.
+
+    Args:
+        model: the model.
+        database: the dataset's.
+        settings: where the workspace is.
+        views: ``ONE_VIEW`` or ``SIX_VIEWS``; None: as fitted.
+        progress: told of builds that take long.
+
+    Raises:
+        NotFittedError: the dataset has no features of the model, or not of these views.
+        StoreError, OutputError: something cannot be read or written.
+    """
+    views = views or fitted_views(database, Folders(settings.root).index, model.recipe)
+    base = present_index(database, Folders(settings.root).index, model.recipe, views)
+    if base is not None:
+        state = State(model, views, base, recent(database, model.recipe, base), Scale(base))
+        if not state.behind:
+            return state
+    return whole_state(model, database, settings, views, progress)
+
+
+def whole_state(
+    model: Model, database: Database, settings: Settings, views: tuple[str, ...], progress: Progress = no_progress
+) -> State:
+    """The present state with everything in the index, which is built where it is behind.
+
+    Raises:
+        NotFittedError, StoreError, OutputError: as :func:`open_state`.
+    """
+    base = fresh_index(database, Folders(settings.root).index, model.recipe, views, progress=progress)
+    return State(model, views, base, recent(database, model.recipe, base), Scale(base))
+
+
+def next_state(state: State, database: Database, settings: Settings) -> State:
+    """The state of now; the same one where nothing has changed. Never builds an index: takes one that was built.
+
+    Raises:
+        NotFittedError: what was learned for the model has gone.
+        StoreError: the store cannot be read.
+    """
+    base, scale, recipe = state.base, state.scale, state.model.recipe
+    known: Recent | None = state.delta
+    newest = present_index(database, Folders(settings.root).index, recipe, state.views, unless=base.folder)
+    if newest is not None:
+        base, known, scale = newest, None, Scale(newest)
+    now = recent(database, recipe, base, known)
+    return state if base is state.base and now is known else replace(state, base=base, delta=now, scale=scale)
