@@ -20,6 +20,7 @@ from image_similarity.models.resolve import resolve
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
 from tests.shop import MODEL, CountingModel, paint_shop, register
 from tests.stored import matrix
 from tests.test_adapt import catalogue
