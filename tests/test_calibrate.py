@@ -23,6 +23,7 @@ from image_similarity.quality.calibration import self_queries as own_questions
 from image_similarity.search.calibration.file import read_calibration
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
+from image_similarity.util.sealed_json import write_sealed
 from tests.service import running
 
 MODEL = "colour-shape"
@@ -173,9 +174,8 @@ def test_what_was_measured_before_the_catalogue_changed_is_used_and_noted(fitted
     source = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
     curve = {"weights": [8.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": [], "smooth": 1.0}
     surety = {"kind": "by hand", "first": curve, "others": curve | {"bias": -20.0}}
-    source.parent.mkdir(parents=True)
     record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": surety, "scene": surety}
-    source.write_text(json.dumps(record))
+    write_sealed(source, record)
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     answer = fitted.search("shop", photo, model=MODEL, min_match=0.1)
     first = answer.matches[0]

@@ -18,6 +18,7 @@ from image_similarity.models.colour_shape_record import COLOUR_SHAPE_PARTS, SPEC
 from image_similarity.search.occlusion import GRID, covered, heat, spread, where
 from image_similarity.search.overlay import overlay
 from image_similarity.search.score_parts import shares
+from image_similarity.util.sealed_json import write_sealed
 from tests.test_pages import Outline
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -227,8 +228,7 @@ def test_where_nothing_is_left_there_is_nothing_to_explain(fitted: Workspace, tm
     surety = {"kind": "by hand", "first": never, "others": never}
     record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": surety, "scene": surety}
     file = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps(record))
+    write_sealed(file, record)
     pictured((60, 60)).save(tmp_path / "photo.png")
     answer = fitted.search("shop", tmp_path / "photo.png", model=MODEL, explain=True, min_match=0.5)
     assert answer.no_match and answer.matches == []

@@ -17,7 +17,7 @@ from image_similarity.service.storage import query_photos as photos_module, thum
 from image_similarity.service.storage.bulk_imports import KEPT, BulkImports, NewImport, Outcome
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import LARGEST, Photos
-from image_similarity.service.storage.thumbnails import Pictures
+from image_similarity.service.storage.thumbnails import Thumbnails
 from image_similarity.store.database import Database
 from tests.conftest import paint
 from tests.service import photo_of
@@ -52,30 +52,30 @@ def test_of_too_many_photos_those_go_that_nobody_asked_with_for_longest(
 
 def test_thumbnails_are_made_in_few_widths_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = paint(tmp_path / "wide.png", RED, (900, 600))
-    pictures = Pictures(MOST)
-    sent = [pictures.send(path, width) for width in (200, 230, 240)]
+    thumbnails = Thumbnails(MOST)
+    sent = [thumbnails.send(path, width) for width in (200, 230, 240)]
     assert sent[0] is sent[1] is sent[2]
     with Image.open(BytesIO(sent[0].data)) as picture:
         assert picture.size == (240, 160)
     paint(path, BLUE, (900, 600), spot=7)
     os.utime(path, (1, 1))
-    assert pictures.send(path, 200).tag != sent[0].tag  # another file by now
+    assert thumbnails.send(path, 200).tag != sent[0].tag  # another file by now
 
 
 def test_thumbnails_take_no_more_memory_than_so_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures_module, "REMEMBERED", 1)
-    pictures = Pictures(MOST)
+    thumbnails = Thumbnails(MOST)
     first, second = (paint(tmp_path / f"{n}.png", RED, (300, 300), spot=n) for n in (1, 2))
-    made = pictures.send(first, 64)
-    pictures.send(second, 64)
-    assert pictures.send(first, 64) is not made and pictures.send(first, 64).tag == made.tag
+    made = thumbnails.send(first, 64)
+    thumbnails.send(second, 64)
+    assert thumbnails.send(first, 64) is not made and thumbnails.send(first, 64).tag == made.tag
 
 
 @pytest.mark.parametrize(("kind", "sent"), [("PNG", "image/png"), ("WEBP", "image/webp"), ("TIFF", "image/jpeg")])
 def test_a_whole_picture_is_sent_as_it_is_where_browsers_show_it(tmp_path: Path, kind: str, sent: str) -> None:
     path = tmp_path / "picture"
     Image.new("RGB", (20, 20), RED).save(path, kind)
-    found = Pictures(MOST).send(path, None)
+    found = Thumbnails(MOST).send(path, None)
     assert found.media_type == sent
     as_it_is = found.file is not None and found.file.read_bytes() == path.read_bytes()
     assert as_it_is == (sent != "image/jpeg")
@@ -86,9 +86,9 @@ def test_what_is_no_picture_is_not_sent(tmp_path: Path) -> None:
     path.write_text("<svg onload='alert(1)'/>")
     for width in (None, 64):
         with pytest.raises(ImageError):
-            Pictures(MOST).send(path, width)
+            Thumbnails(MOST).send(path, width)
     with pytest.raises(ImageError):
-        Pictures(MOST).send(tmp_path / "none", 64)
+        Thumbnails(MOST).send(tmp_path / "none", 64)
 
 
 def test_a_later_verdict_takes_the_place_of_the_one_before_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError
 from image_similarity.models.registry import DEFAULT_MODEL
-from image_similarity.util.files import replacing
 from image_similarity.util.plain_values import Record
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
@@ -59,8 +58,7 @@ def set_default_model(dataset: Dataset, settings: Settings, chosen: Expression) 
         known = []
     name = _anywhere(chosen)
     before = [each for each in known if each != name][:REMEMBERED]
-    with replacing(path) as temporary:
-        temporary.write_text(sealed({"model": name, "before": before}), encoding="utf-8")
+    write_sealed(path, {"model": name, "before": before})
     return DefaultModel(dataset.name, name, tuple(before))
 
 

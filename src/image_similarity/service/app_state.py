@@ -21,7 +21,7 @@ from image_similarity.service.guards.load_shedding import FULL
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import Photos
 from image_similarity.service.storage.store_threads import Store
-from image_similarity.service.storage.thumbnails import Pictures
+from image_similarity.service.storage.thumbnails import Thumbnails
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.files import remove_leftovers
 from image_similarity.util.processors import processors
@@ -46,7 +46,7 @@ class AppState:
     """
 
     def __init__(self, options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> None:
-        pictures = Pictures(settings.max_pixels)  # the shop's own, whatever strangers may send
+        thumbnails = Thumbnails(settings.max_pixels)  # the shop's own, whatever strangers may send
         settings = replace(settings, max_pixels=min(settings.max_pixels, settings.service_max_pixels))
         self.options, self.settings, self.dataset = options, settings, options.dataset
         self.health = Health()
@@ -56,7 +56,7 @@ class AppState:
             remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
         self._switch = ModelSwitch(options, settings, self.store.settle, progress)
         self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
-        self.pictures = pictures
+        self.thumbnails = thumbnails
         self.feedback = FeedbackStore(settings.root / "labels" / self.dataset.label)
         self.fetching = FetchLimits(
             most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)

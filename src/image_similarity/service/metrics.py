@@ -71,7 +71,7 @@ def _route(scope: Scope) -> str:
     return f"/v1{path}" if scope["path"].startswith("/v1/") and not path.startswith("/v1/") else path
 
 
-@router.get("/metrics", response_class=Response, summary="Measures for Prometheus")
+@router.get("/metrics", response_class=Response, summary="Get metrics for Prometheus")
 async def metrics(request: Request, state: State) -> Response:
     """In Prometheus' text format."""
     measured: Metrics = request.app.state.metrics

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import StoreError
 from image_similarity.search.calibration.probabilities import Calibration, ProbabilityCurve
-from image_similarity.util.files import replacing
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,12 +44,11 @@ def write_calibration(path: Path, kept: KeptCalibration) -> None:
         "format": FORMAT,
         "model": kept.model_key,
         "generation": kept.generation,
-        "facts": dict(kept.facts),
-        "plain": kept.calibration.plain.as_dict(),
-        "scene": kept.calibration.scene.as_dict(),
+        "facts": kept.facts,
+        "plain": kept.calibration.plain,
+        "scene": kept.calibration.scene,
     }
-    with replacing(path) as temporary:
-        temporary.write_text(sealed(record), encoding="utf-8")
+    write_sealed(path, record)
 
 
 def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:

@@ -35,27 +35,27 @@ health = APIRouter(tags=["about"])
 FAILURES = 50  # on a page
 
 
-@router.get("/models", summary="The models that answer")
+@router.get("/models", summary="List the served models")
 async def models(state: State) -> schemas.Models:
-    """The first answers where a request names none."""
+    """The first is the default."""
     return await asyncio.to_thread(_models, state)
 
 
-@router.get("/catalogue", summary="The state of the catalogue")
+@router.get("/catalogue", summary="Get the state of the catalogue")
 async def catalogue(state: State) -> schemas.Catalogue:
-    """Counts, failures, sizes on disk, and what products can be filtered by."""
+    """Counts, failures, sizes on disk, and the attributes to filter by."""
     failed = await state.store.read(_failed)
     last_fit = await state.store.read(partial(_last_fit, state))
     return await asyncio.to_thread(_catalogue, state, failed, last_fit)
 
 
-@router.get("/failures", responses=problems(422), summary="Images that are no use")
+@router.get("/failures", responses=problems(422), summary="List images that could not be used")
 async def failures(
     state: State,
-    after: Annotated[int, Query(ge=0, le=2**53, description="The `next` of the page before.")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**53, description="The `next` of the previous page.")] = 0,
     number: Annotated[int, Query(ge=1, le=schemas.MOST_NUMBER)] = FAILURES,
 ) -> schemas.Failures:
-    """Of the latest extract and of the latest fit, with the reasons."""
+    """From the latest extract and the latest fit, with the reasons."""
 
     def some(database: Database) -> list[schemas.Failure]:
         return [
@@ -74,15 +74,15 @@ async def failures(
     return schemas.Failures(failures=found[:number], next=more)
 
 
-@health.get("/healthz", summary="Whether the process is up")
+@health.get("/healthz", summary="Check that the process is up")
 async def healthz() -> schemas.Status:
-    """Always ok where anything answers."""
+    """Always ok."""
     return schemas.Status(status="ok")
 
 
-@health.get("/readyz", responses=problems(503), summary="Whether searches are answered")
+@health.get("/readyz", responses=problems(503), summary="Check that searches are answered")
 async def readyz(request: Request) -> schemas.Status:
-    """Whether the models are loaded and the store can be read."""
+    """Ready when the models are loaded, the store can be read, and background work succeeds."""
     state: AppState | None = getattr(request.app.state, "service", None)
     if state is None:
         raise BusyError("the models are being loaded")

@@ -31,10 +31,10 @@ BODY = Body({JSON: schemas.Feedback})
     responses=problems(400, 404, 413, 415, 422, 503),
     openapi_extra=BODY.openapi,
     dependencies=[may_write],
-    summary="Say that a result is good or bad",
+    summary="Give feedback: a result is good or bad",
 )
 async def give(state: State, body: Annotated[schemas.Feedback, Depends(BODY.read)]) -> schemas.FeedbackCounts:
-    """Kept for `evaluate --labels`; a later verdict on the same pair takes the place of the one before."""
+    """Kept for `evaluate --labels`; a later verdict on the same pair replaces the earlier one."""
     for product_id in (body.product_id, body.query_product_id):
         if product_id is not None and not await state.store.read(partial(_is_there, product_id)):
             raise NotThereError(f"there is no product {product_id!r}")
@@ -47,7 +47,7 @@ async def give(state: State, body: Annotated[schemas.Feedback, Depends(BODY.read
     return await asyncio.to_thread(state.feedback.counts)
 
 
-@router.get("", dependencies=[may_read], summary="How much feedback there is")
+@router.get("", dependencies=[may_read], summary="Count the feedback")
 async def counts(state: State) -> schemas.FeedbackCounts:
     """On photos and on products."""
     return await asyncio.to_thread(state.feedback.counts)

@@ -17,7 +17,7 @@ from image_similarity.service.errors import NotThereError, UnusableError
 from image_similarity.service.guards.access import key_name
 from image_similarity.service.guards.limits import client_of
 from image_similarity.service.openapi import problems
-from image_similarity.service.storage.thumbnails import Sent
+from image_similarity.service.storage.thumbnails import SentImage
 from image_similarity.settings import Folders
 from image_similarity.store import CatalogueRecords
 
@@ -29,7 +29,7 @@ BODY = Body({FORM: schemas.PhotoForm})
 FRESH = "private, max-age=300"
 FOR_GOOD = "private, max-age=604800, immutable"  # a photo's name is the hash of its bytes
 PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture."}
+    200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The image."}
 }
 
 
@@ -38,20 +38,23 @@ PICTURE: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses={**PICTURE, **problems(404, 422)},
     tags=["products"],
-    summary="A picture of the catalogue",
+    summary="Get an image of the catalogue",
 )
 async def image(
     request: Request,
     state: State,
     image_id: str,
-    w: Annotated[int | None, Query(ge=1, le=2000, description="About so many pixels wide; else the file.")] = None,
+    w: Annotated[
+        int | None,
+        Query(ge=1, le=2000, description="Width in pixels, about; else the file."),
+    ] = None,
 ) -> Response:
-    """As it is, or as a small JPEG."""
+    """The file as it is, or a small JPEG."""
     path = await state.store.read(lambda database: _path(database, state, image_id))
     try:
-        sent = await state.work(state.pictures.send, path, w)
+        sent = await state.work(state.thumbnails.send, path, w)
     except ImageError as error:
-        raise NotThereError(f"the picture {image_id!r} cannot be shown: {error.reason}") from None
+        raise NotThereError(f"the image {image_id!r} cannot be shown: {error.reason}") from None
     return _sent(request, sent, FRESH)
 
 
@@ -66,7 +69,7 @@ async def image(
 async def keep_photo(
     request: Request, response: Response, state: State, body: Annotated[schemas.PhotoForm, Depends(BODY.read)]
 ) -> schemas.Photo:
-    """Kept for a while, upright, without what a camera writes into a file beside the pixels."""
+    """Kept for a while, upright, without the metadata that cameras write."""
     if not state.options.photos:
         raise UnusableError("this service keeps no photos: send them with each search")
     client = key_name(request.scope) or client_of(request.scope)
@@ -81,22 +84,22 @@ async def keep_photo(
     response_class=Response,
     responses={**PICTURE, **problems(404, 422)},
     tags=["search"],
-    summary="A photo that is kept",
+    summary="Get a kept photo",
 )
 async def photo(request: Request, state: State, photo: Annotated[schemas.PhotoId, InPath()]) -> Response:
     """Upright, as a JPEG."""
     data = found(await state.work(state.photos.find, photo), "such photo any longer")
-    return _sent(request, Sent(data, "image/jpeg", f'"{photo}"'), FOR_GOOD)
+    return _sent(request, SentImage(data, "image/jpeg", f'"{photo}"'), FOR_GOOD)
 
 
 def _path(database: Database, state: AppState, image_id: str) -> Path:
     kept = CatalogueRecords(database).image(image_id)
     if kept is None:
-        raise NotThereError(f"there is no picture {image_id!r}")
+        raise NotThereError(f"there is no image {image_id!r}")
     return kept.file(Folders(state.settings.root).dataset / state.dataset.name)
 
 
-def _sent(request: Request, sent: Sent, cache: str) -> Response:
+def _sent(request: Request, sent: SentImage, cache: str) -> Response:
     headers = {"ETag": sent.tag, "Cache-Control": cache}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if sent.tag in known or "*" in known:

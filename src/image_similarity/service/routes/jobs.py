@@ -46,7 +46,7 @@ async def import_worker(request: Request) -> ImportWorker:
     responses=problems(400, 413, 415, 422, 503),
     openapi_extra=BODY.openapi,
     dependencies=[may_write],
-    summary="Put many products",
+    summary="Import many products",
 )
 async def add(
     response: Response,
@@ -54,7 +54,7 @@ async def add(
     worker: Annotated[ImportWorker, Depends(import_worker)],
     body: Annotated[schemas.JobRequest | schemas.TableForm, Depends(BODY.read)],
 ) -> schemas.Job:
-    """Answered once it is safe on the disk; carried out after that, also if the service is killed meanwhile."""
+    """The response comes when the import is safe on disk; it is then carried out, even if the service is killed."""
     if isinstance(body, schemas.JobRequest):
         new = await asyncio.to_thread(NewImport.of, body.sound, body.refused)
     else:
@@ -65,15 +65,17 @@ async def add(
     return job
 
 
-@router.get("/jobs", dependencies=[may_read], summary="All bulk imports")
+@router.get("/jobs", dependencies=[may_read], summary="List the bulk imports")
 async def jobs(state: State) -> schemas.Jobs:
     """The latest first."""
     return schemas.Jobs(jobs=await state.store.read(lambda database: BulkImports(database).all()))
 
 
-@router.get("/jobs/{job_id}", responses=problems(404, 422), dependencies=[may_read], summary="How a bulk import stands")
+@router.get(
+    "/jobs/{job_id}", responses=problems(404, 422), dependencies=[may_read], summary="Get the state of a bulk import"
+)
 async def job(state: State, job_id: Annotated[str, InPath(max_length=100)]) -> schemas.Job:
-    """Counts, the first failures with their reasons, and what is to be known of its table."""
+    """Counts, the first failures with their reasons, and notes on its table."""
     return found(await state.store.read(lambda database: BulkImports(database).find(job_id)), f"job {job_id!r}")
 
 

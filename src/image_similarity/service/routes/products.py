@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["products"])
 PAGE = 50
-NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.PutProduct, "description": "It is new."}}
+NEW: dict[int | str, dict[str, Any]] = {201: {"model": schemas.PutProduct, "description": "The product is new."}}
 
 
 async def _idempotency_key(
@@ -56,15 +56,15 @@ BODY = Body({JSON: schemas.ProductChange, FORM: schemas.ProductForm}, files=sche
     "/products",
     responses=problems(422),
     dependencies=[may_read],
-    summary="The catalogue's products, some at a time",
+    summary="List products, a page at a time",
 )
 async def products(
     state: State,
-    prefix: Annotated[str, Query(max_length=200, description="Of the id or of the title.")] = "",
-    after: Annotated[str, Query(max_length=schemas.LONGEST_ID, description="The `next` of the page before.")] = "",
+    prefix: Annotated[str, Query(max_length=200, description="Start of the id or of the title.")] = "",
+    after: Annotated[str, Query(max_length=schemas.LONGEST_ID, description="The `next` of the previous page.")] = "",
     number: Annotated[int, Query(ge=1, le=schemas.MOST_NUMBER)] = PAGE,
 ) -> schemas.ProductPage:
-    """In the order of their ids, those whose id or title begins with the prefix."""
+    """In the order of their ids."""
 
     def listed(database: Database) -> schemas.ProductPage:
         records = CatalogueRecords(database)
@@ -79,10 +79,10 @@ async def products(
     "/products/{product_id:path}",
     responses=problems(404, 422),
     dependencies=[may_read],
-    summary="One product",
+    summary="Get a product",
 )
 async def product(state: State, product_id: str) -> schemas.Product:
-    """Its texts, its attributes and all of its pictures."""
+    """Its texts, its attributes and all of its images."""
     return await state.store.read(lambda database: _there(database, product_id))
 
 
@@ -91,7 +91,7 @@ async def product(state: State, product_id: str) -> schemas.Product:
     responses=NEW | problems(400, 405, 409, 413, 415, 422),
     openapi_extra=BODY.openapi,
     dependencies=[may_write],
-    summary="Put a product",
+    summary="Add or replace a product",
 )
 async def put(
     response: Response,
@@ -100,7 +100,7 @@ async def put(
     body: Annotated[schemas.ProductChange | schemas.ProductForm, Depends(BODY.read)],
     key: IdempotencyKey,
 ) -> schemas.PutProduct:
-    """Its texts, and where pictures are given those in place of the ones before. Found within a second."""
+    """Images that are given replace the earlier ones; without any it keeps them. Searches find it within a second."""
     request = UpsertRequest.of(product_id, body)
     result = await upsert(state, request, key)
     product = await state.store.read(lambda database: _put(database, request))
@@ -113,10 +113,10 @@ async def put(
     status_code=204,
     responses=problems(404, 405, 409, 422),
     dependencies=[may_write],
-    summary="Take a product away",
+    summary="Delete a product",
 )
 async def delete(state: State, product_id: ChangeableId, key: IdempotencyKey) -> None:
-    """It is not found any longer, within a second."""
+    """Searches no longer find it within a second."""
     once = request_of(key, "DELETE", product_id, b"")
 
     def removed(database: Database) -> bool:
@@ -149,7 +149,7 @@ def _there(database: Database, product_id: str) -> schemas.Product:
 
 
 def _put(database: Database, request: UpsertRequest) -> schemas.Product:
-    """What was put; as it was asked for, where it has been taken away since."""
+    """The product as it is now; as it was sent, where it has been deleted since."""
     try:
         return _there(database, request.product_id)
     except NotThereError:

@@ -25,7 +25,7 @@ BROWSERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentImage:
     """A picture ready to be sent: its bytes, or the file that has them."""
 
     data: bytes
@@ -34,7 +34,7 @@ class Sent:
     file: Path | None = None
 
 
-class Pictures:
+class Thumbnails:
     """Reads pictures and makes thumbnails; any thread may ask.
 
     Args:
@@ -43,10 +43,10 @@ class Pictures:
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
-        self._made: OrderedDict[tuple[str, int, int, int], Sent] = OrderedDict()
+        self._made: OrderedDict[tuple[str, int, int, int], SentImage] = OrderedDict()
         self._bytes, self._lock = 0, Lock()
 
-    def send(self, path: Path, width: int | None) -> Sent:
+    def send(self, path: Path, width: int | None) -> SentImage:
         """A picture's file, or a JPEG of about so many pixels width.
 
         Raises:
@@ -68,22 +68,22 @@ class Pictures:
         self._remember(key, made)
         return made
 
-    def _whole(self, path: Path, tag: str) -> Sent:
+    def _whole(self, path: Path, tag: str) -> SentImage:
         data = read_bytes(path)
         kind = next((kind for start, kind in BROWSERS.items() if data.startswith(start)), None)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             kind = "image/webp"
         if kind is not None:  # the file is sent piece by piece: a client that does not read holds none of it in memory
-            return Sent(b"", kind, tag, path)
+            return SentImage(b"", kind, tag, path)
         picture = decode(data, max_pixels=self._max_pixels, enough=WHOLE)  # TIFF, HEIC: no browser shows them
         return _tagged(as_jpeg(picture, QUALITY), "image/jpeg")
 
-    def _thumbnail(self, path: Path, side: int) -> Sent:
+    def _thumbnail(self, path: Path, side: int) -> SentImage:
         # By its width, unless it is a strip.
         picture = thumbnail(read_bytes(path), side, self._max_pixels, tallest=4 * side)
         return _tagged(as_jpeg(picture, QUALITY), "image/jpeg")
 
-    def _remember(self, key: tuple[str, int, int, int], made: Sent) -> None:
+    def _remember(self, key: tuple[str, int, int, int], made: SentImage) -> None:
         with self._lock:
             self._made[key] = made
             self._bytes += len(made.data)
@@ -92,5 +92,5 @@ class Pictures:
                 self._bytes -= len(oldest.data)
 
 
-def _tagged(data: bytes, media_type: str) -> Sent:
-    return Sent(data, media_type, f'"{sha256(data).hexdigest()[:32]}"')
+def _tagged(data: bytes, media_type: str) -> SentImage:
+    return SentImage(data, media_type, f'"{sha256(data).hexdigest()[:32]}"')
