@@ -299,7 +299,7 @@ def test_a_filtered_search_gives_as_many_as_asked_for_however_far_away(
     ):
         answer = workspace.search("shop", photo, model=MODEL, aggregate=aggregate, filter=text)
         assert len(answer.matches) == count
-    blue = workspace.search("shop", photo, model=MODEL, aggregate=aggregate, filter=Equals("colour", "blue"), number=30)
+    blue = workspace.search("shop", photo, model=MODEL, aggregate=aggregate, filter='colour = "blue"', number=30)
     assert {match.product_id[:4] for match in blue.matches} == {"blue"}
     assert len(blue.matches) == 30
 
