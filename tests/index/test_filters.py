@@ -307,7 +307,8 @@ def test_a_filtered_search_gives_as_many_as_asked_for_however_far_away(
 def test_a_filter_that_cannot_be_used_is_refused_before_anything_is_loaded(
     workspace: Workspace, tmp_path: Path
 ) -> None:
+    photo = paint(tmp_path / "photo.png", (9, 9, 9))
     with pytest.raises(UsageError, match="at character 7: expected"):
         workspace.search("nowhere", tmp_path / "none.png", model=MODEL, filter="price cheap")
     with pytest.raises(UsageError, match="there is no attribute weight: there are colour, price"):
-        workspace.search("shop", tmp_path / "none.png", model=MODEL, filter="weight < 3")
+        workspace.search("shop", photo, model=MODEL, filter="weight < 3")
