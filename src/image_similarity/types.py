@@ -27,7 +27,12 @@ Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What is sold."""
+    """What is sold.
+
+    >>> from image_similarity import Product
+    >>> Product("p9", "Ball", attributes={"price": "4.99"}).title
+    'Ball'
+    """
 
     product_id: str
     title: str = ""
