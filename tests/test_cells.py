@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,14 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from image_similarity.neighbours import index_choice as large
-from image_similarity.neighbours.cells import index as cells
-from image_similarity.neighbours.cells import pairs as cellpairs
+from image_similarity.neighbours.cells import index as cells, pairs as cellpairs
 from image_similarity.neighbours.cells.codes import FACTS
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.cells.pairs import cell_pairs
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.rerank import closest, closest_in_turn
 from image_similarity.neighbours.row_sets import Listed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 ROWS, DIMENSION, K = 6000, 48, 10
 
@@ -191,9 +190,9 @@ def test_cells_that_find_too_few_do_not_answer_where_every_row_can_be_compared(
     monkeypatch.setattr(large, "ALL_PAIRS_UP_TO", exact_up_to)
     shutil.copytree(folder, tmp_path / "cells")
     assert isinstance(large.answering(CellsIndex, VECTORS, tmp_path / "cells"), CellsIndex)
-    facts = json.loads((tmp_path / "cells" / FACTS).read_text())
+    facts = read_sealed(tmp_path / "cells" / FACTS)
     facts["query"]["recall"] = 0.97
-    (tmp_path / "cells" / FACTS).write_text(json.dumps(facts))
+    write_sealed(tmp_path / "cells" / FACTS, facts)
     assert isinstance(large.answering(CellsIndex, VECTORS, tmp_path / "cells"), kind)
 
 

@@ -25,6 +25,7 @@ from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
 from image_similarity.models.recipe import Recipe
 from image_similarity.store.snapshot import Snapshot
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 from tests.conftest import paint
 from tests.interrupted import KILLED, Moment, counts, disk_full_at, fit_command, run, run_into
 from tests.stock import KEY, SHOP, CopyIndex, Picture, stock
@@ -112,11 +113,11 @@ def test_a_line_that_names_no_generation_leads_nowhere(line: str, tmp_path: Path
 def test_a_format_of_another_version_is_built_again(tmp_path: Path) -> None:
     stock(tmp_path, many(4).values())
     path = opened(tmp_path).folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    path.write_text(json.dumps(manifest | {"format": 99}))
+    manifest = read_sealed(path)
+    write_sealed(path, manifest | {"format": 99})
     assert opened(tmp_path).folder.name == "g000002"
     path = opened(tmp_path).folder / "manifest.json"
-    path.write_text(json.dumps(manifest | {"unheard_of": 1}))
+    write_sealed(path, manifest | {"unheard_of": 1})
     assert opened(tmp_path).folder.name == "g000003"
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 from image_similarity.options import ModelChoice
 from image_similarity.service.app import create_app
 from image_similarity.service.app_state import AppState
@@ -51,7 +51,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     options = ServiceOptions(
         Dataset("shop"),
         (ModelChoice("colour-shape"),),
-        inside=("127.0.0.1",),
+        fetch_from=("127.0.0.1",),
         decoding_bytes=10_000_000,  # one large picture has the place to itself
         patience=0.05,
     )

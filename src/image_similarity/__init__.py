@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         SearchOptions,
         SimilarOptions,
     )
-    from image_similarity.search.answer import Answer
+    from image_similarity.search import Answer
     from image_similarity.settings import Settings
     from image_similarity.types import Product
     from image_similarity.workspace import Workspace

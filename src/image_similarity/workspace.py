@@ -22,22 +22,17 @@ from image_similarity.options import (
     made,
 )
 from image_similarity.settings import Folders, Settings
-from image_similarity.types import Failure, Notes, Progress, Told, no_notes, no_progress
+from image_similarity.types import Failure, NoteLog, Notes, Progress, no_notes, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.collection import Collection
-    from image_similarity.fitting.extract import ExtractReport
-    from image_similarity.fitting.fit import FitReport
-    from image_similarity.models.default_model import DefaultModel
-    from image_similarity.models.inventory import Checked, ModelRow, Pulled
+    from image_similarity.fitting import ExtractReport, FitReport
+    from image_similarity.models import Checked, DefaultModel, ModelRow, Pulled
     from image_similarity.options import Photo, SearchOptions
-    from image_similarity.quality.adapt import AdaptReport
-    from image_similarity.quality.calibrate import CalibrateReport
-    from image_similarity.quality.compare import Comparison
-    from image_similarity.quality.evaluation.report import Evaluation
-    from image_similarity.search.answer import Answer
+    from image_similarity.quality import AdaptReport, CalibrateReport, Comparison, Evaluation
+    from image_similarity.search import Answer
     from image_similarity.types import CatalogueSource
 
 
@@ -96,8 +91,8 @@ class Workspace:
         >>> report.counts.done, report.counts.failed
         (2, 0)
         """
-        from image_similarity.catalogue.read_catalogue import ReadCatalogue
-        from image_similarity.fitting.extract import extract
+        from image_similarity.catalogue import ReadCatalogue
+        from image_similarity.fitting import extract
 
         options, named = made(ExtractOptions, options, changes), Dataset.named(dataset)
         with ReadCatalogue(self._source(catalogue, options), self.progress) as source:
@@ -112,7 +107,7 @@ class Workspace:
         >>> report.folder.name
         'dpt_number_department371'
         """
-        from image_similarity.fitting.extract import extract_department
+        from image_similarity.fitting import extract_department
 
         options = made(ExtractOptions, options, changes)
         return extract_department((department, domain_id), self.settings, options, self.progress, self.notes)
@@ -139,17 +134,17 @@ class Workspace:
         >>> report.recommendations.name
         'toys_model_colour-shape'
         """
-        from image_similarity.catalogue.read_catalogue import ReadCatalogue
-        from image_similarity.fitting.fit import fit
-        from image_similarity.models.resolve import named as model_named
+        from image_similarity.catalogue import ReadCatalogue
+        from image_similarity.fitting import fit
+        from image_similarity.models import named as model_named
 
         options, named = made(FitOptions, options, changes), Dataset.named(dataset)
         model = model_named(options.choice, named, self.settings)  # before anything is read, downloaded or computed
-        told = Told(self.notes)
+        told = NoteLog(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
         with ReadCatalogue(listed, self.progress) as source:
             if options.download and source.has_addresses:
-                from image_similarity.fitting.extract import extract  # here: only addresses need what downloads take
+                from image_similarity.fitting import extract
 
                 extract(source, named, self.settings, options, self.progress, told)
             report = fit(source, named, self.settings, model, options, self.progress, told)
@@ -226,7 +221,7 @@ class Workspace:
         >>> len(answer.matches)
         3
         """
-        from image_similarity.search.similar import look_up
+        from image_similarity.search import look_up
 
         options, named = made(SimilarOptions, options, changes), Dataset.named(dataset)
         answer = look_up(named, self.settings, product_id, chosen(model), options.number)
@@ -255,7 +250,7 @@ class Workspace:
         >>> share.low <= share.value <= share.high
         True
         """
-        from image_similarity.quality.evaluate import evaluate
+        from image_similarity.quality import evaluate
 
         models = [model] if isinstance(model, (str, ModelChoice)) else list(model)
         options, named = made(EvaluateOptions, options, changes), Dataset.named(dataset)
@@ -272,7 +267,7 @@ class Workspace:
         >>> report.use
         'colour-shape+adapted'
         """
-        from image_similarity.quality.adapt import adapt
+        from image_similarity.quality import adapt
 
         return adapt(Dataset.named(dataset), self.settings, chosen(model), self.progress, pairs=pairs)
 
@@ -289,13 +284,12 @@ class Workspace:
         >>> workspace.use("shop", "colour").model
         'colour'
         """
-        from image_similarity.models.default_model import default_model, set_default_model
-        from image_similarity.models.resolve import expression_of
-        from image_similarity.search.similar import recommendations, with_recommendations
+        from image_similarity.models import expression_of, read_default_model, set_default_model
+        from image_similarity.search import recommendations, with_recommendations
 
         named = Dataset.named(dataset)
         if model is None:
-            return default_model(named, self.settings)
+            return read_default_model(named, self.settings)
         with recommendations(named, self.settings) as (store, _):
             asked = with_recommendations(chosen(model), store, named, self.settings)
             is_fitted = store.has(asked.key)
@@ -321,7 +315,7 @@ class Workspace:
         >>> 0 <= comparison.overlap <= 1
         True
         """
-        from image_similarity.quality.compare import compare
+        from image_similarity.quality import compare
 
         options, named = made(CompareOptions, options, changes), Dataset.named(dataset)
         return compare(named, self.settings, (chosen(old), chosen(new)), options, self.progress)
@@ -341,7 +335,7 @@ class Workspace:
         >>> sum(match.probability for match in answer.matches) <= 1
         True
         """
-        from image_similarity.quality.calibrate import calibrate
+        from image_similarity.quality import calibrate
 
         options, named = made(CalibrateOptions, options, changes), Dataset.named(dataset)
         return calibrate(named, self.settings, chosen(model), options, self.progress)
@@ -352,8 +346,7 @@ class Workspace:
         >>> for job, failure in workspace.failures("shop"):
         ...     print(job, failure.image_id, failure.reason)
         """
-        from image_similarity.store.database import Database
-        from image_similarity.store.records import CatalogueRecords
+        from image_similarity.store import CatalogueRecords, Database
 
         path, named = Folders(self.settings.root).database, Dataset.named(dataset)
         with Database(path, named, timeout=self.settings.lock_timeout) as database:
@@ -365,7 +358,7 @@ class Workspace:
         >>> "VGG" in {row.name for row in workspace.models()}
         True
         """
-        from image_similarity.models.inventory import table
+        from image_similarity.models import table
 
         return table(self.settings)
 
@@ -375,7 +368,7 @@ class Workspace:
         >>> [pulled.name for pulled in workspace.pull_models("colour-shape")]
         ['colour-shape']
         """
-        from image_similarity.models.inventory import pull_models
+        from image_similarity.models import pull_models
 
         return pull_models(names, self.settings, Path(to) if to else None, self.progress)
 
@@ -385,7 +378,7 @@ class Workspace:
         >>> [checked.name for checked in workspace.verify_models() if checked.problem]
         []
         """
-        from image_similarity.models.inventory import verify_models
+        from image_similarity.models import verify_models
 
         return verify_models(self.settings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,12 @@ import numpy as np
 
 from image_similarity.errors import ImageError, ModelError, NotFittedError
 from image_similarity.fitting.sampling import Sample, sample
-from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.views import at_least, square
-from image_similarity.models.int8 import digest_of, quantise
-from image_similarity.models.resolve import int8_folder
-from image_similarity.models.unit_vectors import each_row
-from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.images import at_least, decode, read_bytes, square
+from image_similarity.models import digest_of, each_row, int8_folder, quantise
+from image_similarity.neighbours import ExactIndex
 from image_similarity.settings import Folders
-from image_similarity.util.files import replacing
 from image_similarity.util.processors import processors
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.model import ModelPart
+    from image_similarity.models import ModelPart
     from image_similarity.settings import Settings
     from image_similarity.types import CatalogueImage, EmbeddingModel, Progress
 
@@ -105,8 +101,7 @@ def with_int8(
             quantise(base, fp32.graph(progress), pixels, folder, progress)
         seen = _seen(taken.check, exact, images, settings)
         check = _compare(taken, seen, replace(fp32, int8=folder).load(settings, progress), folder, progress)
-        with replacing(folder / CHECK) as temporary:
-            temporary.write_text(sealed(asdict(check)), encoding="utf-8")
+        write_sealed(folder / CHECK, check)
     if not check.passed and not forced:
         raise ModelError(
             f"{check}. That is too far from fp32 (at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "

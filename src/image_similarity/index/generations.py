@@ -10,7 +10,7 @@ import re
 import shutil
 import zlib
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import IndexDamagedError, OutputError
@@ -23,7 +23,7 @@ from image_similarity.util.files import (
     remove_leftovers,
     replacing,
 )
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,7 +171,7 @@ def write_manifest(folder: Path, **known: Any) -> None:
     }
     sums = {name: _sum(folder / name) for name, size in files.items() if size <= SUMMED}
     manifest = Manifest(format=FORMAT, files=files, sums=sums, **known)
-    (folder / "manifest.json").write_text(sealed(asdict(manifest)), encoding="utf-8")
+    write_sealed(folder / "manifest.json", manifest)
 
 
 def _sum(path: Path) -> int:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError
-from image_similarity.models.table import DEFAULT_MODEL
-from image_similarity.util.files import replacing
+from image_similarity.models.registry import DEFAULT_MODEL
 from image_similarity.util.plain_values import Record
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
@@ -29,7 +28,7 @@ class DefaultModel(Record):
     before: tuple[str, ...] = ()
 
 
-def default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
+def read_default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
     """The model that was chosen with :func:`set_default_model`, else the first version's.
 
     Raises:
@@ -53,14 +52,13 @@ def set_default_model(dataset: Dataset, settings: Settings, chosen: Expression) 
     """
     path = default_model_file(dataset, settings)
     try:
-        former = default_model(dataset, settings)
+        former = read_default_model(dataset, settings)
         known = [former.model, *former.before] if path.exists() else []
     except StoreError:  # damaged: what was before is lost, what is asked for now is not
         known = []
     name = _anywhere(chosen)
     before = [each for each in known if each != name][:REMEMBERED]
-    with replacing(path) as temporary:
-        temporary.write_text(sealed({"model": name, "before": before}), encoding="utf-8")
+    write_sealed(path, {"model": name, "before": before})
     return DefaultModel(dataset.name, name, tuple(before))
 
 

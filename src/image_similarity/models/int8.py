@@ -7,7 +7,6 @@ they were made.
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,7 @@ from image_similarity.models.graph import Graph
 from image_similarity.models.openvino_network import prepared_network
 from image_similarity.util.files import replacing_folder
 from image_similarity.util.own_process import OwnProcessError, in_own_process, run_module
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +88,7 @@ def quantise(spec: ModelSpec, graph: Graph, pixels: NDArray[np.uint8], folder: P
             np.save(Path(given, PICTURES), pixels)
             version = run_module(__name__, [given, str(temporary)], QUIET, told)
             record = {"sha256": _digest(temporary), "images": len(pixels), "nncf": version, "of": spec.key}
-            (temporary / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            write_sealed(temporary / RECORD, record)
     except OwnProcessError as error:
         if said == SAVING:
             raise OutputError(f"cannot write {folder}: {error}") from error
@@ -138,8 +138,8 @@ def _work(arguments: Sequence[str], say: Callable[[str], None]) -> str:
 def _recorded(folder: Path) -> str:
     path = folder / RECORD
     try:
-        digest = json.loads(path.read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        digest = read_sealed(path)["sha256"]
+    except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{path} cannot be read: remove {folder} and fit again") from error
     return str(digest)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import NotFittedError, StoreError
 from image_similarity.util.files import replacing
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,9 +145,8 @@ def write_projection(folder: Path, projection: Projection, facts: Mapping[str, A
     name = _file_of(projection.digest)
     with replacing(folder / name) as temporary, temporary.open("wb") as file:
         np.savez(file, mean=projection.mean, matrix=projection.matrix)
-    record = {"format": FORMAT, "digest": projection.digest, "facts": dict(facts)}
-    with replacing(record_file(folder)) as temporary:  # from here on the new one is the one that is meant
-        temporary.write_text(sealed(record), encoding="utf-8")
+    record = {"format": FORMAT, "digest": projection.digest, "facts": facts}
+    write_sealed(record_file(folder), record)  # from here on the new one is the one that is meant
     for other in folder.glob("projection-*.npz"):
         if other.name != name:
             with suppress(OSError):

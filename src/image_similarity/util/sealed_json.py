@@ -1,4 +1,4 @@
-"""Small records of JSON, each with a digest of itself: one that has changed since it was written is never believed."""
+"""Small records as JSON files, each with a digest of itself: one that has changed since is never believed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,33 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from image_similarity.util.files import read_file
+from image_similarity.util.files import read_file, replacing
+from image_similarity.util.plain_values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 SEAL = "seal"
 DIGITS = 16
 
 
-def sealed(record: Mapping[str, Any]) -> str:
-    """A record as its file has it."""
-    return json.dumps({**record, SEAL: _seal(record)}, indent=1)
+def write_sealed(path: Path, record: Any) -> None:
+    """Put a record in place of the one before, in one step.
+
+    Args:
+        path: its file.
+        record: a dataclass or a dictionary.
+
+    Raises:
+        OutputError: it cannot be written; the one before stays.
+    """
+    values = plain(record)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({**values, SEAL: _seal(values)}, indent=1), encoding="utf-8")
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """A record, without its seal. One without a seal, as earlier versions wrote them, is taken as it is.
+    """A record, without its seal.
 
     Raises:
         FileNotFoundError, OSError: there is no such file, or it cannot be read.
@@ -34,12 +44,11 @@ def read_sealed(path: Path) -> dict[str, Any]:
         raise ValueError("its brackets stand too deep") from error
     if not isinstance(record, dict):
         raise ValueError("it is no record")
-    seal = record.pop(SEAL, None)
-    if seal is not None and seal != _seal(record):
+    if record.pop(SEAL, None) != _seal(record):
         raise ValueError("it has changed since it was written")
     return record
 
 
-def _seal(record: Mapping[str, Any]) -> str:
-    plain = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(plain.encode()).hexdigest()[:DIGITS]
+def _seal(values: dict[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

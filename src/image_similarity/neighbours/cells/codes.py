@@ -6,8 +6,7 @@ time. The bytes serve filters that so few rows pass that no cells are needed.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from image_similarity.neighbours.cells.components import BYTE_STEPS, dots, in_bytes, projected
 from image_similarity.types import no_progress
 from image_similarity.util.files import replacing
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ class CellCodes:
         """The codes that :meth:`write` put into a folder."""
         import faiss
 
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        facts = read_sealed(folder / FACTS)
         query, catalogue = (Effort(**facts.pop(name)) for name in ("query", "catalogue"))
         codes = faiss.read_index(str(folder / CODES))
         small = np.asarray(np.load(folder / BYTES, mmap_mode="r"))
@@ -77,8 +77,7 @@ class CellCodes:
         for name, values in ((COMPONENTS, self.components), (BYTES, self._small)):
             with replacing(folder / name) as path, path.open("wb") as file:
                 np.save(file, values)
-        with replacing(folder / FACTS) as path:
-            path.write_text(json.dumps(asdict(self.facts), indent=1) + "\n", encoding="utf-8")
+        write_sealed(folder / FACTS, self.facts)
 
     def add(self, vectors: NDArray[np.float16], rows: NDArray[np.integer], progress: Progress = no_progress) -> None:
         """Code some rows of a matrix; their slots follow those that there are."""

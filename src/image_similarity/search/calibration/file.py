@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import StoreError
-from image_similarity.search.calibration.probabilities import Calibration, Surety
-from image_similarity.util.files import replacing
-from image_similarity.util.sealed_json import read_sealed, sealed
+from image_similarity.search.calibration.probabilities import Calibration, ProbabilityCurve
+from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,12 +44,11 @@ def write_calibration(path: Path, kept: KeptCalibration) -> None:
         "format": FORMAT,
         "model": kept.model_key,
         "generation": kept.generation,
-        "facts": dict(kept.facts),
-        "plain": kept.calibration.plain.as_dict(),
-        "scene": kept.calibration.scene.as_dict(),
+        "facts": kept.facts,
+        "plain": kept.calibration.plain,
+        "scene": kept.calibration.scene,
     }
-    with replacing(path) as temporary:
-        temporary.write_text(sealed(record), encoding="utf-8")
+    write_sealed(path, record)
 
 
 def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:
@@ -68,7 +66,7 @@ def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:
     if record.get("format") != FORMAT or record.get("model") != model_key:
         raise StoreError(f"{path} is no calibration of {model_key} of format {FORMAT}. {AGAIN}")
     try:
-        curves = [Surety.from_dict(record[name]) for name in ("plain", "scene")]
+        curves = [ProbabilityCurve.from_dict(record[name]) for name in ("plain", "scene")]
         return KeptCalibration(Calibration(*curves), model_key, int(record["generation"]), dict(record["facts"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{path} is damaged: {error}. {AGAIN}") from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.service.answering.index_builder import begin_to_build
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
+from image_similarity.store import Database
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -74,7 +74,7 @@ class Refresh:
             try:
                 self._keep_looking()
             except Exception as error:  # whatever it is: the state before goes on answering
-                self._stopped.wait(self._health.ill(UPDATES, error))
+                self._stopped.wait(self._health.failed(UPDATES, error))
 
     def _keep_looking(self) -> None:
         path = Folders(self._settings.root).database
@@ -84,7 +84,7 @@ class Refresh:
                 self._wanted.clear()
                 began = monotonic()
                 self._look(database)
-                self._health.well(UPDATES)
+                self._health.succeeded(UPDATES)
                 # Where writes come all the time, answers come first: most of the time is theirs.
                 self._stopped.wait(min(LONGEST, SHARE * (monotonic() - began)))
 

@@ -14,22 +14,21 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from image_similarity.fitting.upsert import uploads
-from image_similarity.index.facets import facets
+from image_similarity.fitting import uploads
+from image_similarity.index import facets_of
 from image_similarity.service import schemas
 from image_similarity.service.dependencies import State, may_read
 from image_similarity.service.errors import BusyError
 from image_similarity.service.openapi import problems
 from image_similarity.settings import Folders
-from image_similarity.store.recommendations import RecommendationStore
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords, RecommendationStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from image_similarity.service.answering.served_model import ServedModel
     from image_similarity.service.app_state import AppState
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 router = APIRouter(tags=["about"], dependencies=[may_read])
 health = APIRouter(tags=["about"])
@@ -99,7 +98,7 @@ def _troubles(troubles: Mapping[str, str]) -> str:
 
 
 def _models(state: AppState) -> schemas.Models:
-    default, *others = state.lineup.models
+    default, *others = state.served.models
     return schemas.Models(
         dataset=state.dataset.name, models=[_model(default, True), *(_model(each, False) for each in others)]
     )
@@ -128,14 +127,14 @@ def _failed(database: Database) -> Counter[tuple[str, str]]:
 def _last_fit(state: AppState, database: Database) -> float | None:
     """When recommendations of one of the models were last written."""
     store = RecommendationStore(database, Folders(state.settings.root).trained_models, state.dataset)
-    finished = (store.finished(model.collection.model.recipe.key) for model in state.lineup.models)
+    finished = (store.finished(model.collection.model.recipe.key) for model in state.served.models)
     return max((each for each in finished if each is not None), default=None)
 
 
 def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: float | None) -> schemas.Catalogue:
     folders, dataset = Folders(state.settings.root), state.dataset
-    lineup = state.lineup
-    default = lineup.model(None)
+    served = state.served
+    default = served.model(None)
     products, images = default.state.counts
     return schemas.Catalogue(
         dataset=dataset.name,
@@ -145,7 +144,7 @@ def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: floa
         last_fit=None if last_fit is None else _moment(last_fit),
         models=[
             schemas.ModelState(name=each.name, images=each.state.counts[1], index_bytes=_size(each.state.base.folder))
-            for each in lineup.models
+            for each in served.models
         ],
         store_bytes=_bytes(folders.database.parent.glob(f"{folders.database.name}*")),
         pictures_bytes=_size(uploads(state.settings, dataset)),
@@ -157,7 +156,7 @@ def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: floa
                 low=facet.bounds[0] if facet.bounds else None,
                 high=facet.bounds[1] if facet.bounds else None,
             )
-            for facet in facets(default.state.base)
+            for facet in facets_of(default.state.base)
         ],
     )
 

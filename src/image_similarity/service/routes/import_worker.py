@@ -7,10 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
-from image_similarity.images.decode import decode
-from image_similarity.images.spooled_file import Picture, bytes_of
-from image_similarity.images.unreachable_hosts import Hosts
-from image_similarity.images.urls import AddressError, target
+from image_similarity.images import AddressError, Hosts, Picture, bytes_of, decode, target
 from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.guards.fetching import FetchError, UnreachableError
@@ -60,9 +57,9 @@ class ImportWorker:
             try:
                 for job_id in await self._state.store.read(lambda database: BulkImports(database).unfinished()):
                     await self._finish(job_id)
-                self._state.health.well(IMPORTS)
+                self._state.health.succeeded(IMPORTS)
             except Exception as error:  # whatever it is: the imports after it are carried out
-                await asyncio.sleep(self._state.health.ill(IMPORTS, error))
+                await asyncio.sleep(self._state.health.failed(IMPORTS, error))
                 self._wanted.set()
 
     async def _finish(self, job_id: str) -> None:

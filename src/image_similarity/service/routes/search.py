@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from image_similarity.images.spooled_file import Picture, bytes_of
-from image_similarity.options import Match, SimilarOptions
-from image_similarity.options import Query as Searched
+from image_similarity.images import Picture, bytes_of
+from image_similarity.options import Match, Query as Searched, SimilarOptions
 from image_similarity.service import schemas
 from image_similarity.service.answering.served_model import ServedModel
 from image_similarity.service.app_state import AppState, found
@@ -22,7 +21,7 @@ from image_similarity.service.routes.picture_source import picture_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from image_similarity.search.prepared_query import PreparedQuery
+    from image_similarity.search import PreparedQuery
 
 router = APIRouter(tags=["search"], dependencies=[may_read])
 BODY = Body({JSON: schemas.SearchRequest, FORM: schemas.SearchForm}, photo="file", files=schemas.MOST_PHOTOS)
@@ -43,7 +42,7 @@ async def search(
     asked = body.beside(address)
     async with state.admitted():  # only now: who sends slowly takes nobody's place
         photos = [await picture_bytes(state, photo) for photo in asked.photos]
-        model = state.lineup.model(asked.model)
+        model = state.served.model(asked.model)
         query = await _query(state, model, asked, photos)
         return found(await asyncio.wrap_future(model.search(query)), "such product")
 
@@ -64,7 +63,7 @@ async def similar(
 ) -> schemas.Matches:
     """Asked with all of the product's pictures; the best pair counts, and is named."""
     async with state.admitted():
-        served = state.lineup.model(model)
+        served = state.served.model(model)
         options = SimilarOptions(number=number, filter=filter or None, match=match)
         return found(await asyncio.wrap_future(served.similar(product_id, options)), f"product {product_id!r}")
 

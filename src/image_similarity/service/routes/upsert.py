@@ -8,12 +8,12 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
-from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, upsert_product
-from image_similarity.images.spooled_file import Picture, digest_of
+from image_similarity.fitting import EmbeddedPicture, new_picture, upsert_product
+from image_similarity.images import Picture, digest_of
 from image_similarity.service import schemas
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.routes.picture_source import picture_bytes
-from image_similarity.store.idempotency import IdempotencyClashError, IdempotencyLog, IdempotentRequest
+from image_similarity.store import IdempotencyClashError, IdempotencyLog, IdempotentRequest
 from image_similarity.types import Product
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from image_similarity.service.answering.served_models import ServedModels
     from image_similarity.service.app_state import AppState
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 RESERVED = "/similar"
 
@@ -83,16 +83,16 @@ async def upsert(state: AppState, request: UpsertRequest, key: str | None = None
     if files is None and request.change.images is not None:
         files = [await picture_bytes(state, each) for each in request.change.images]
     while done is None:
-        lineup = state.lineup
-        pictures = None if files is None else [await _embedded(state, lineup, data) for data in files]
-        done = await state.store.write(partial(_put, state, lineup, request, pictures, once))
-    state.upkeep.look_now()
+        served = state.served
+        pictures = None if files is None else [await _embedded(state, served, data) for data in files]
+        done = await state.store.write(partial(_put, state, served, request, pictures, once))
+    state.refresh.look_now()
     return done
 
 
 def _put(
     state: AppState,
-    lineup: ServedModels,
+    served: ServedModels,
     request: UpsertRequest,
     pictures: Sequence[EmbeddedPicture] | None,
     once: IdempotentRequest | None,
@@ -102,17 +102,17 @@ def _put(
     there = done_before(database, once)  # sent twice at once
     if there is not None:
         return UpsertResult(there.status, there.repaired)
-    if lineup is not state.lineup:
+    if served is not state.served:
         return None
     repaired = len({digest_of(each.picture.data) for each in pictures or () if each.picture.repaired})
     once = None if once is None else replace(once, repaired=repaired)
-    new = upsert_product(database, state.settings, request.product, pictures, lineup.views, once)
+    new = upsert_product(database, state.settings, request.product, pictures, served.views, once)
     return UpsertResult(201 if new else 200, repaired)
 
 
-async def _embedded(state: AppState, lineup: ServedModels, data: Picture) -> EmbeddedPicture:
-    picture = await state.work(new_picture, data, lineup.specs, lineup.views, state.settings.max_pixels)
-    vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
+async def _embedded(state: AppState, served: ServedModels, data: Picture) -> EmbeddedPicture:
+    picture = await state.work(new_picture, data, served.specs, served.views, state.settings.max_pixels)
+    vectors = await asyncio.to_thread(served.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)
 
 
