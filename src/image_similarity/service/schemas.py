@@ -226,7 +226,6 @@ class SearchRequest(SearchOptions):
 
     @property
     def photos(self) -> list[Image | bytes]:
-        """All of them."""
         return [*([self.image] if self.image else ()), *(self.images or ())]
 
 
@@ -250,7 +249,6 @@ class SearchForm(SearchAddress):
 
     @property
     def photos(self) -> list[Image | bytes]:
-        """All of them."""
         return list(self.file)
 
     @model_validator(mode="before")
