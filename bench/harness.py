@@ -84,7 +84,7 @@ def in_turn(sides: Sequence[Side], rounds: int, *, warm: int = 1) -> list[Timing
 def part_of(choice: ModelChoice, settings: Settings) -> ModelPart:
     """The one network that a choice names."""
     from image_similarity.dataset import Dataset
-    from image_similarity.models.resolve import named
+    from image_similarity.models.resolver import named
 
     (part,) = named(choice, Dataset.named("bench"), settings).parts
     return part

@@ -38,7 +38,7 @@ import networks  # noqa: E402
 from image_similarity.catalogue import open_source  # noqa: E402
 from image_similarity.dataset import Dataset  # noqa: E402
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse  # noqa: E402
-from image_similarity.images.decode import decode, read_bytes  # noqa: E402
+from image_similarity.images.decoding import decode, read_bytes  # noqa: E402
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
 from image_similarity.options import ModelChoice  # noqa: E402

@@ -22,7 +22,7 @@ def main() -> None:
     threads = pin(chosen.threads)
     from vectors import catalogue
 
-    from image_similarity.fitting.recommend import recommendations
+    from image_similarity.fitting.recommendations import recommendations
     from image_similarity.images.views import ORIGINAL
     from image_similarity.neighbours.allpairs.exact import all_pairs
     from image_similarity.ranking.aggregate import FIRST_LOOK

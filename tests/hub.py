@@ -20,9 +20,7 @@ import numpy as np
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from image_similarity.models import hub as hub_models
-from image_similarity.models import hub_records, text
-from image_similarity.models import inventory as table
+from image_similarity.models import hub as hub_models, hub_records, inventory as table, text
 from image_similarity.models.hub_records import RECORDS, HubFile, HubRecord, TextSpec
 
 if TYPE_CHECKING:

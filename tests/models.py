@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from image_similarity.dataset import Dataset
-from image_similarity.models.resolve import named
+from image_similarity.models.resolver import named
 from image_similarity.settings import Settings
 from image_similarity.types import Progress, no_progress
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from image_similarity.models.definition import Definition
-from image_similarity.models.table import MODELS
+from image_similarity.models.registry import MODELS
 from image_similarity.settings import Folders, Settings
 from tests.conftest import MeanColour, paint
 

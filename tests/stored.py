@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from image_similarity.store.database import Database
-from image_similarity.store.snapshot import snapshot
+from image_similarity.store.snapshot import take_snapshot
 from image_similarity.types import Features
 
 
 def matrix(database: Database, model_key: str, views: Sequence[str]) -> Features:
     """Those of one model, sorted by product, image and view."""
-    with snapshot(database, [model_key], views) as state:
+    with take_snapshot(database, [model_key], views) as state:
         blocks = list(state.blocks())
         vectors = [state.vectors(block.places)[0] for block in blocks]
     return Features(

@@ -18,7 +18,7 @@ from image_similarity.cli.app import app
 from image_similarity.errors import AdaptationError, CatalogueError, NotFittedError
 from image_similarity.models.definition import Definition
 from image_similarity.models.projection import projection_facts, read_projection
-from image_similarity.models.table import MODELS
+from image_similarity.models.registry import MODELS
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
 

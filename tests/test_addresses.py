@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
 from image_similarity.catalogue.names import name_for_address
 from image_similarity.cli.app import app
 from image_similarity.images.download import Outcome, Wanted, download_all
-from image_similarity.images.fetch_log import Fetched
+from image_similarity.images.fetch_log import FetchLog
 from image_similarity.images.pacing import wait_after
 from image_similarity.images.spooled_file import Spooled
 from image_similarity.options import DownloadOptions
@@ -48,7 +47,7 @@ def download(folder: Path, *addresses: str, options: DownloadOptions = QUICK) ->
         Wanted(number, CatalogueImage(f"{number}.jpg", "7", address), folder / f"{number}.jpg")
         for number, address in enumerate(addresses)
     ]
-    with Fetched(folder) as fetched:
+    with FetchLog(folder) as fetched:
         download_all(asked, lambda each, out: heard.update({each.position: out}), Settings(), options, fetched)
     return [heard[number] for number in range(len(addresses))]
 

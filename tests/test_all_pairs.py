@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.neighbours.allpairs import exact as allpairs
-from image_similarity.neighbours.allpairs import lower_bounds as floors
+from image_similarity.neighbours.allpairs import exact as allpairs, lower_bounds as floors
 from image_similarity.neighbours.allpairs.exact import all_pairs
 from image_similarity.neighbours.allpairs.tiles import SIDE, Tiles
 from image_similarity.neighbours.exact import ExactIndex

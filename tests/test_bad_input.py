@@ -10,13 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as examples
-from hypothesis import strategies as st
+from hypothesis import given, settings as examples, strategies as st
 from PIL import Image
 
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode, read_bytes
+from image_similarity.images.decoding import decode, read_bytes
 from tests.pictures import GREY_PNG, encoded, enormous_png, four_corners, png
 
 LIMIT = 1_000_000
@@ -106,7 +104,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 
 def most_memory():
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -17,9 +17,9 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError, UsageError
 from image_similarity.images.plain_ground import on_plain_ground
 from image_similarity.options import ModelChoice
-from image_similarity.quality import self_queries as own_questions
-from image_similarity.quality.adapt import adapt
+from image_similarity.quality.adaptation.job import adapt
 from image_similarity.quality.adaptation.learn import LearnOptions
+from image_similarity.quality.calibration import self_queries as own_questions
 from image_similarity.search.calibration.file import read_calibration
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
@@ -225,9 +225,9 @@ def test_a_studios_ground_is_told_from_a_scene() -> None:
 def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
     from image_similarity.dataset import Dataset
     from image_similarity.index.build import open_index
-    from image_similarity.models.resolve import resolve
+    from image_similarity.models.resolver import resolve
     from image_similarity.options import ModelChoice
-    from image_similarity.quality.self_queries import LEAVE_ONE_OUT, SIMULATED, Asker, sampled_rows
+    from image_similarity.quality.calibration.self_queries import LEAVE_ONE_OUT, SIMULATED, SelfQueries, sampled_rows
     from image_similarity.ranking.gallery import Gallery
     from image_similarity.settings import Folders
     from image_similarity.store.database import Database
@@ -238,7 +238,7 @@ def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Wor
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(MODEL), shop, settings, FeatureStore(database).has_networks_of)
         gallery = Gallery.of(open_index(model.recipe, database, settings))
-        asker = Asker(gallery, model, settings, CatalogueRecords(database), settings.root)
+        asker = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
         rows = sampled_rows(gallery, 5, seed=0)
         parts = asker.questions(rows, turns=2)
         everything = sampled_rows(gallery, 10_000, seed=0)
@@ -262,14 +262,14 @@ def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
         monkeypatch.setattr("image_similarity.quality.adaptation.learn.Learned.helps", True)
         adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
     asked = list[set[str]]()
-    really = own_questions.Asker.questions
+    really = own_questions.SelfQueries.questions
 
-    def watched(self: own_questions.Asker, rows: Any, *rest: Any) -> Any:
+    def watched(self: own_questions.SelfQueries, rows: Any, *rest: Any) -> Any:
         asked.append({self.gallery.features.product_ids[int(row)] for row in rows})
         assert self.model.learned is None, "photos are turned by what was learned without them"
         return really(self, rows, *rest)
 
-    monkeypatch.setattr(own_questions.Asker, "questions", watched)
+    monkeypatch.setattr(own_questions.SelfQueries, "questions", watched)
     report = fitted.calibrate("shop", model=f"{MODEL}+adapted", images=72)
     assert report.model_key.startswith(f"{MODEL}+adapted@")
     assert len(asked) == 4

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +17,7 @@ from image_similarity.quality.calibration.measures import calibration_error, kep
 from image_similarity.search.calibration.curves import KINDS, Curve, blend, platt, steps
 from image_similarity.search.calibration.isotonic import isotonic
 from image_similarity.search.calibration.logistic import logistic, sigmoid
-from image_similarity.search.calibration.probabilities import Surety
+from image_similarity.search.calibration.probabilities import ProbabilityCurve
 from image_similarity.search.calibration.questions import Questions, features, joined
 
 Doubles = NDArray[np.float64]
@@ -211,7 +210,7 @@ def test_an_error_is_measured_on_products_that_were_left_out() -> None:
 
 def test_probabilities_of_one_answer_are_of_one_product_or_none() -> None:
     sure = Curve((0.0, 0.0, 0.0), 3.0)
-    likely = Surety("by hand", sure, sure).probabilities(np.array([[0.9, 0.9, 0.2]]))
+    likely = ProbabilityCurve("by hand", sure, sure).probabilities(np.array([[0.9, 0.9, 0.2]]))
     assert likely.sum() == pytest.approx(1)
     assert likely[0, 0] == pytest.approx(likely[0, 2])
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from image_similarity.catalogue import failures_of, open_source, product_failures_of
+from image_similarity.catalogue import open_source
+from image_similarity.catalogue.sources import failures_of, product_failures_of
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueSource

@@ -6,11 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_similarity.catalogue import open_source
-from image_similarity.catalogue.ledger import PAGE, Ledger
+from image_similarity.catalogue.ledger import PAGE, Listing
 from image_similarity.errors import OutputError
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Product
@@ -29,7 +28,7 @@ ATTRIBUTES = st.dictionaries(NAMES, TEXT.filter(bool), max_size=3)
 def test_what_is_written_is_what_the_table_source_reads(
     products: dict[str, tuple[str, str, dict[str, str]]], images: list[tuple[str, str]]
 ) -> None:
-    with TemporaryDirectory() as name, Ledger() as ledger:
+    with TemporaryDirectory() as name, Listing() as ledger:
         for product_id, (title, description, attributes) in products.items():
             ledger.add_product(Product(product_id, title, description, attributes))
         for product_id, image_id in images:
@@ -51,7 +50,7 @@ def test_what_is_written_is_what_the_table_source_reads(
 
 def test_an_id_is_taken_once_and_the_one_who_has_it_is_told() -> None:
     first = CatalogueImage("a.jpg", "7", "http://x/1")
-    with Ledger() as ledger:
+    with Listing() as ledger:
         assert ledger.add_image(first) is None
         assert ledger.add_image(CatalogueImage("a.jpg", "8", "http://x/2")) == first
         assert len(ledger) == 1
@@ -59,7 +58,7 @@ def test_an_id_is_taken_once_and_the_one_who_has_it_is_told() -> None:
 
 def test_images_keep_their_order_over_pages_while_rows_change() -> None:
     ids = [f"{number}.jpg" for number in range(2 * PAGE + 1)]
-    with Ledger() as ledger:
+    with Listing() as ledger:
         for image_id in ids:
             ledger.add_image(CatalogueImage(image_id, "7", "http://x"))
         walked = []
@@ -70,7 +69,7 @@ def test_images_keep_their_order_over_pages_while_rows_change() -> None:
 
 
 def test_only_images_that_were_found_are_written_and_names_of_columns_stay_single(tmp_path: Path) -> None:
-    with Ledger() as ledger:
+    with Listing() as ledger:
         ledger.add_product(Product("7", "Ball", "", {"colour": "product's", "brand": "K", "Title": "no"}))
         ledger.add_image(CatalogueImage("a.jpg", "7", "http://x/a", {"colour": "image's", "address": "no"}))
         ledger.add_image(CatalogueImage("b.jpg", "7", "/local/b.jpg", {}))
@@ -89,6 +88,6 @@ def test_only_images_that_were_found_are_written_and_names_of_columns_stay_singl
 
 def test_a_listing_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with Ledger() as ledger, pytest.raises(OutputError, match=r"listing\.csv"):
+    with Listing() as ledger, pytest.raises(OutputError, match=r"listing\.csv"):
         ledger.write(tmp_path / "file" / "listing.csv")
     assert (tmp_path / "file").read_text() == "x"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from image_similarity.catalogue import open_source
-from image_similarity.catalogue.department_listing import department_listing, department_location
+from image_similarity.catalogue.department_listing import department_location, open_department
 from image_similarity.catalogue.s3 import keys_of
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
@@ -62,7 +62,7 @@ def settings(endpoint: str, tmp_path: Path) -> Settings:
 
 
 def test_a_departments_listing_names_files_as_the_first_version_did(settings: Settings) -> None:
-    source = department_listing(371, "0341", settings)
+    source = open_department(371, "0341", settings)
     for _ in range(2):
         images = list(source)
         assert [image.image_id for image in images] == ["8156287_476862.jpg", "8156287_476863.jpg", "84_9.jpg"]
@@ -81,14 +81,14 @@ def test_department_zero_is_all_of_them() -> None:
 @pytest.mark.parametrize("domain_id", ["", "../x", "03 41", "0341\n", "é", "a/b", "a" * 65])
 def test_a_domain_that_is_none_is_a_wrong_request(domain_id: str) -> None:
     with pytest.raises(UsageError, match="domain_id"):
-        department_listing(371, domain_id, Settings())
+        open_department(371, domain_id, Settings())
 
 
 def test_a_negative_department_or_an_address_without_a_place_is_a_wrong_request() -> None:
     with pytest.raises(UsageError, match="dpt_number"):
-        department_listing(-1, "0341", Settings())
+        open_department(-1, "0341", Settings())
     with pytest.raises(UsageError, match="pixl_id"):
-        department_listing(1, "0341", Settings(image_address="https://x/"))
+        open_department(1, "0341", Settings(image_address="https://x/"))
 
 
 def test_a_pixl_id_cannot_change_the_rest_of_the_address(tmp_path: Path) -> None:
@@ -148,13 +148,13 @@ def test_the_file_wins_over_the_environment(
     assert used_key(settings) == "AKIAKEY"
     settings.config_file.unlink()
     assert used_key(settings) == "FROM-ENVIRONMENT"
-    assert len(list(department_listing(371, "0341", settings))) == 3
+    assert len(list(open_department(371, "0341", settings))) == 3
 
 
 def test_without_any_keys_both_ways_to_give_them_are_said(settings: Settings) -> None:
     settings.config_file.unlink()
     with pytest.raises(CatalogueError, match=r"config\.py, or set AWS_ACCESS_KEY_ID"):
-        list(department_listing(371, "0341", settings))
+        list(open_department(371, "0341", settings))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_an_endpoint_that_nobody_answers_is_named_without_its_password(settings:
         port = taken.getsockname()[1]
         silent = Settings(s3_endpoint=f"http://user:{password}@127.0.0.1:{port}", config_file=settings.config_file)
         with pytest.raises(CatalogueError, match=f"127.0.0.1:{port}") as caught:
-            list(department_listing(371, "0341", silent))
+            list(open_department(371, "0341", silent))
     assert password not in str(caught.value)
 
 
@@ -190,7 +190,7 @@ def test_keys_with_odd_characters_are_not_quoted_back(settings: Settings, monkey
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA\nODD")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     with pytest.raises(CatalogueError) as caught:
-        list(department_listing(371, "0341", settings))
+        list(open_department(371, "0341", settings))
     assert "AKIA" not in str(caught.value)
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from image_similarity.catalogue import failures_of, open_source, product_failures_of
+from image_similarity.catalogue import open_source
 from image_similarity.catalogue.columns import Columns, as_text
 from image_similarity.catalogue.rows import Row
+from image_similarity.catalogue.sources import failures_of, product_failures_of
 from image_similarity.catalogue.table_files import reading
 from image_similarity.errors import CatalogueError
 from image_similarity.settings import Settings

@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from image_similarity.neighbours import index_choice as large
-from image_similarity.neighbours.cells import index as cells
-from image_similarity.neighbours.cells import pairs as cellpairs
+from image_similarity.neighbours.cells import index as cells, pairs as cellpairs
 from image_similarity.neighbours.cells.codes import FACTS
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.cells.pairs import cell_pairs

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from image_similarity.cli import main
-from image_similarity.cli import printing as show
+from image_similarity.cli import main, printing as show
 from image_similarity.cli.app import app, with_only
-from image_similarity.fitting.fit import FitReport
+from image_similarity.fitting.fit_job import FitReport
 from image_similarity.types import Counts
 from tests.conftest import paint
 from tests.servers import Answer, image_server, picture

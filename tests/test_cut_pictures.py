@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from image_similarity.cli.app import app
 from image_similarity.errors import SOME_FAILED, ImageError
-from image_similarity.images.decode import decode, was_repaired
+from image_similarity.images.decoding import decode, was_repaired
 from tests.pictures import encoded
 
 NOISE = Image.effect_noise((300, 200), 60)

@@ -16,7 +16,7 @@ from image_similarity_demo import FAMILIES, run_demo
 PACKAGE = Path(image_similarity_demo.__file__).parent
 PUBLIC = {
     *("image_similarity", "image_similarity.errors", "image_similarity.types", "image_similarity.util.files"),
-    *("image_similarity.images.simulated_photo", "image_similarity.html"),
+    *("image_similarity.images", "image_similarity.html"),
 }
 SHOWN = 5
 

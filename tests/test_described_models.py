@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
 from image_similarity.errors import ModelError, UsageError
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 from image_similarity.images.views import square
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings

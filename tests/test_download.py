@@ -17,7 +17,7 @@ from image_similarity.images.download import (
     Wanted,
     download_all,
 )
-from image_similarity.images.fetch_log import FILE_NAME, Fetched, Validators
+from image_similarity.images.fetch_log import FILE_NAME, FetchLog, Validators
 from image_similarity.options import DownloadOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure
@@ -41,7 +41,7 @@ def download(
     folder: Path, *asked: Wanted, options: DownloadOptions = QUICK, settings: Settings | None = None
 ) -> list[Outcome]:
     heard: dict[int, Outcome] = {}
-    with Fetched(folder) as fetched:
+    with FetchLog(folder) as fetched:
         download_all(
             iter(asked), lambda each, out: heard.update({each.position: out}), settings or Settings(), options, fetched
         )
@@ -233,15 +233,15 @@ def test_a_memory_that_is_damaged_is_forgotten(tmp_path: Path, server: ImageServ
 
 
 def test_a_folder_is_written_by_one_run_at_a_time(tmp_path: Path) -> None:
-    with Fetched(tmp_path), pytest.raises(OutputError, match="another extract"), Fetched(tmp_path):
+    with FetchLog(tmp_path), pytest.raises(OutputError, match="another extract"), FetchLog(tmp_path):
         pass
-    with Fetched(tmp_path) as free:
+    with FetchLog(tmp_path) as free:
         assert free.validators("a", "b", tmp_path) == Validators()
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_for_people(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write"), Fetched(tmp_path / "file" / "below"):
+    with pytest.raises(OutputError, match="cannot write"), FetchLog(tmp_path / "file" / "below"):
         pass
 
 
@@ -263,7 +263,7 @@ def test_so_many_at_a_time_and_no_more_and_none_ahead(tmp_path: Path, server: Im
         ended += 1
         assert len(asked) - ended < 4  # this one has ended: at most three others are on their way
 
-    with Fetched(tmp_path) as fetched:
+    with FetchLog(tmp_path) as fetched:
         download_all(endless(), heard, Settings(), replace(QUICK, concurrency=4), fetched)
     assert ended == 40
     assert server.most_in_flight == 4
@@ -278,7 +278,7 @@ def test_an_error_of_the_disk_or_of_the_listener_ends_the_run_as_itself(tmp_path
     def heard(each: Wanted, outcome: Outcome) -> None:
         raise KeyError("mine")
 
-    with Fetched(tmp_path) as fetched, pytest.raises(KeyError, match="mine"):
+    with FetchLog(tmp_path) as fetched, pytest.raises(KeyError, match="mine"):
         download_all([wanted(tmp_path, address)], heard, Settings(), QUICK, fetched)
 
 

@@ -8,13 +8,12 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from image_similarity.errors import UsageError
 from image_similarity.images.download import Downloader, Outcome, Wanted
 from image_similarity.images.fetch import client_of
-from image_similarity.images.fetch_log import Fetched
+from image_similarity.images.fetch_log import FetchLog
 from image_similarity.images.pacing import Pace, Sleep, wait_after
 from image_similarity.options import DownloadOptions
 from image_similarity.settings import Settings
@@ -26,7 +25,7 @@ def fetch(folder: Path, address: str, options: DownloadOptions, sleep: Sleep) ->
     wanted = Wanted(0, CatalogueImage("a.jpg", "7", address), folder / "a.jpg")
 
     async def run() -> Outcome:
-        with Fetched(folder) as fetched, ThreadPoolExecutor(1) as disk:
+        with FetchLog(folder) as fetched, ThreadPoolExecutor(1) as disk:
             async with client_of(options) as client:
                 return await Downloader(client, Settings(), options, fetched, disk, sleep).outcome(wanted)
 

@@ -18,7 +18,7 @@ from image_similarity.errors import BELOW_BAR, NotFittedError, UsageError
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.models.definition import Definition
 from image_similarity.models.projection import projection_facts
-from image_similarity.models.table import MODELS
+from image_similarity.models.registry import MODELS
 from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.quality.adaptation.learn import Choice, held_out
 from image_similarity.settings import Folders, Settings

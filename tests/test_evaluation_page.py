@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from image_similarity.html import Card, Figure, Page, Picture, Plot, Point, Row, Section, Table, render
+from image_similarity.html import Card, Figure, Page, Picture, Plot, Point, Row, Section, Table
+from image_similarity.html.document import render
 from image_similarity.html.plot import HEIGHT, LINE, WIDTH, plot
 from image_similarity.html.tables import table
 

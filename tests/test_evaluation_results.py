@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from image_similarity.errors import UsageError
-from image_similarity.quality.evaluation.bars import Bar, missed, parse_bar
+from image_similarity.quality.evaluation.candidates import label
 from image_similarity.quality.evaluation.metrics import METRICS
 from image_similarity.quality.evaluation.photos import photo_seed
 from image_similarity.quality.evaluation.protocols import Outcome
 from image_similarity.quality.evaluation.results import Result, side_by_side, worst
-from image_similarity.quality.evaluation.sides import label
+from image_similarity.quality.evaluation.thresholds import Bar, missed, parse_bar
 from image_similarity.util.sampling import spread_over_products
 from image_similarity.util.statistics import Estimate, intervals
 

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.models.colour_shape import ColourShape
-from image_similarity.models.colour_shape_record import PARTS, SPEC
+from image_similarity.models.colour_shape_record import COLOUR_SHAPE_PARTS, SPEC
 from image_similarity.search.occlusion import GRID, covered, heat, spread, where
 from image_similarity.search.overlay import overlay
 from image_similarity.search.score_parts import shares
@@ -54,12 +53,12 @@ def test_contributions_sum_to_the_cosine(seed: int) -> None:
 
 
 def test_colour_shape_names_the_parts_that_it_is_made_of() -> None:
-    ends = [place.stop for _, place in PARTS]
-    assert [place.start for _, place in PARTS] == [0, *ends[:-1]] and ends[-1] == SPEC.dimension
+    ends = [place.stop for _, place in COLOUR_SHAPE_PARTS]
+    assert [place.start for _, place in COLOUR_SHAPE_PARTS] == [0, *ends[:-1]] and ends[-1] == SPEC.dimension
     red, blue = (np.full((1, 96, 96, 3), 255, np.uint8) for _ in range(2))
     red[0, 30:70, 30:70], blue[0, 30:70, 30:70] = (200, 20, 20), (60, 60, 200)
     one, other = (ColourShape().embed(picture)[0] for picture in (red, blue))
-    alike = {part.name: part.alike for part in shares(one, other, PARTS)}
+    alike = {part.name: part.alike for part in shares(one, other, COLOUR_SHAPE_PARTS)}
     assert alike["shape"] > 0.98 and alike["colour"] < 0.3  # one shape, two colours
 
 
@@ -182,8 +181,7 @@ def test_machines_get_parts_and_heat_and_people_a_map(fitted: Workspace, tmp_pat
 def test_a_single_network_has_one_part_and_no_shares_to_tell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
 ) -> None:
-    from tests.shop import MODEL as ONE
-    from tests.shop import paint_shop, register
+    from tests.shop import MODEL as ONE, paint_shop, register
 
     register(monkeypatch)
     workspace.fit("shop", paint_shop(tmp_path / "pictures"), model=ONE)
@@ -197,7 +195,7 @@ def test_a_single_network_has_one_part_and_no_shares_to_tell(
 
 def test_models_side_by_side_each_have_their_share(tmp_path: Path, workspace: Workspace) -> None:
     from image_similarity.dataset import Dataset
-    from image_similarity.models.resolve import resolve
+    from image_similarity.models.resolver import resolve
     from image_similarity.options import ModelChoice
     from image_similarity.search.explanation import parts_of
     from image_similarity.settings import Folders

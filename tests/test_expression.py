@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from image_similarity.errors import UsageError
 from image_similarity.models.mixture import (
@@ -17,7 +16,7 @@ from image_similarity.models.mixture import (
     parse_expression,
     shares_of,
 )
-from image_similarity.models.resolve import expression_of
+from image_similarity.models.resolver import expression_of
 from image_similarity.options import ModelChoice
 from tests.models import model_named
 

@@ -17,8 +17,8 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.catalogue import open_source
 from image_similarity.errors import CatalogueError, OutputError
-from image_similarity.fitting.extract import ExtractReport
-from image_similarity.images.fetch_log import FILE_NAME, Fetched
+from image_similarity.fitting.extract_job import ExtractReport
+from image_similarity.images.fetch_log import FILE_NAME, FetchLog
 from image_similarity.options import DownloadOptions, ExtractOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Product
@@ -199,7 +199,7 @@ def test_progress_is_told_of_every_image(server: ImageServer, settings: Settings
 
 def test_two_runs_never_write_into_one_folder(server: ImageServer, settings: Settings) -> None:
     folder = settings.root / "dataset" / "shop"
-    with Fetched(folder):
+    with FetchLog(folder):
         leftover = folder / ".7_1.jpg.0123abcd.part"  # the other run's, which is still at work
         leftover.touch()
         with pytest.raises(OutputError, match="another extract"):

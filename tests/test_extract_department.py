@@ -10,7 +10,7 @@ import pytest
 
 from image_similarity import Workspace
 from image_similarity.catalogue import open_source
-from image_similarity.fitting.extract import extract_department
+from image_similarity.fitting.extract_job import extract_department
 from image_similarity.options import DownloadOptions, ExtractOptions
 from image_similarity.settings import Settings
 from tests.servers import Answer, image_server, picture, s3_server

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
-from image_similarity.index.facets import Facet, facets
+from image_similarity.index.facets import Facet, facets_of
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.models.recipe import Recipe
 from tests.stock import KEY, Picture, open_store, stock
@@ -30,13 +30,13 @@ def test_texts_have_their_products_counted_and_numbers_their_bounds(tmp_path: Pa
             "d": {},
         },
     )
-    assert facets(index) == [Facet("brand", [("Kip", 2), ("Arn", 1)]), Facet("price", [], (3.5, 12.0))]
+    assert facets_of(index) == [Facet("brand", [("Kip", 2), ("Arn", 1)]), Facet("price", [], (3.5, 12.0))]
 
 
 def test_a_text_that_no_two_products_share_is_no_choice(tmp_path: Path) -> None:
     index = index_of(tmp_path, {f"p{n:02}": {"sku": f"s{n}", "colour": "red"} for n in range(6)})
-    assert [facet.name for facet in facets(index, most=5)] == ["colour"]
-    assert [len(facet.values) for facet in facets(index, most=6)] == [1, 6]
+    assert [facet.name for facet in facets_of(index, most=5)] == ["colour"]
+    assert [len(facet.values) for facet in facets_of(index, most=6)] == [1, 6]
 
 
 def test_prices_with_a_currency_have_bounds_and_one_that_is_none_does_not_change_that(tmp_path: Path) -> None:
@@ -48,4 +48,4 @@ def test_prices_with_a_currency_have_bounds_and_one_that_is_none_does_not_change
             "c": {"price": "n/a", "size": "42"},
         },
     )
-    assert facets(index) == [Facet("price", [], (3.5, 1200.0)), Facet("size", [("42", 1), ("M", 1), ("S", 1)])]
+    assert facets_of(index) == [Facet("price", [], (3.5, 1200.0)), Facet("size", [("42", 1), ("M", 1), ("S", 1)])]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_similarity.errors import UsageError
 from image_similarity.index.filter_language import LONGEST, parse_filter

@@ -11,13 +11,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_similarity import Workspace
 from image_similarity.errors import UsageError
-from image_similarity.index import columns as columns_module
-from image_similarity.index import matching_rows as passing_module
+from image_similarity.index import columns as columns_module, matching_rows as passing_module
 from image_similarity.index.amounts import numbers_of
 from image_similarity.index.arrays import map_bytes
 from image_similarity.index.columns import Columns, ColumnsWriter

@@ -14,10 +14,10 @@ import pytest
 
 from image_similarity import Workspace
 from image_similarity.errors import CatalogueError, NotFittedError, UsageError
-from image_similarity.fitting.fit import FitReport
+from image_similarity.fitting.fit_job import FitReport
 from image_similarity.images.views import SIX_VIEWS
 from image_similarity.models.definition import Definition
-from image_similarity.models.table import MODELS
+from image_similarity.models.registry import MODELS
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
 from tests.shop import BLUE, MODEL, RED, WHITE, CountingModel, paint_shop, register, rows

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import typer
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from image_similarity.cli import first_version as legacy
 from image_similarity.cli.app import app, run

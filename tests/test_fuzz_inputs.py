@@ -18,14 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
-from image_similarity.catalogue import failures_of, open_source
+from image_similarity.catalogue import open_source
 from image_similarity.catalogue.column_names import ColumnNames, parsed, read_names
 from image_similarity.catalogue.labels import read_labels
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.catalogue.s3 import keys_of
+from image_similarity.catalogue.sources import failures_of
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ImageSimilarityError
 from image_similarity.index.arrays import map_bytes
@@ -34,7 +34,7 @@ from image_similarity.index.filter_language import parse_filter
 from image_similarity.index.filters import passing
 from image_similarity.models.described import graph_of, read_description
 from image_similarity.models.mixture import parse_expression
-from image_similarity.models.model_folder import Shelf
+from image_similarity.models.model_folder import ModelFolder
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.store.recommendations import RecommendationStore
@@ -205,7 +205,7 @@ def test_any_value_in_a_lock(here: Here, part: str, value: Any) -> None:
     if part in lock:
         lock[part] = value
     here.file("models.lock", json.dumps(lock).encode())
-    shelf = Shelf(here.folder)
+    shelf = ModelFolder(here.folder)
     all_of(lambda: shelf.has_told("a"), lambda: shelf.tell("b"), lambda: shelf.entries())
     all_of(lambda: shelf.is_whole("CLIP-B32"), lambda: shelf.verified("CLIP-B32", "x.onnx"))
 

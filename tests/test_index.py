@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_similarity.errors import NotFittedError
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS

@@ -15,7 +15,7 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, NotFittedError, UsageError
 from image_similarity.fitting import precision_check as int8
 from image_similarity.fitting.sampling import CALIBRATION, CHECKED, OF_EACH, PRODUCTS, SMALL, sample
-from image_similarity.models.resolve import int8_folder
+from image_similarity.models.resolver import int8_folder
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from image_similarity.errors import ModelError, UsageError, WeightsError
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 from image_similarity.images.views import SIX_VIEWS, at_least, square, stack
 from image_similarity.models.keras_networks import NETWORKS
 from image_similarity.options import ModelChoice

@@ -11,7 +11,7 @@ import pytest
 
 from image_similarity.neighbours.allpairs.tiles import SIDE
 from image_similarity.util import memory as mapped
-from image_similarity.util.memory import let_go, trim
+from image_similarity.util.memory import release, trim
 
 # The most that a search of everything held of mapped files above what it began with, in MB, as the system counts it.
 SEARCH = """
@@ -24,7 +24,7 @@ from image_similarity.util import memory as mapped
 def held():
     return int(Path("/proc/self/status").read_text().partition("RssFile:")[2].split()[0]) / 1024
 
-peak, real = 0, mapped.let_go
+peak, real = 0, mapped.release
 def watched(part):
     global peak
     peak = max(peak, held())
@@ -32,7 +32,7 @@ def watched(part):
 
 vectors = np.load(sys.argv[1], mmap_mode="r").view(np.ndarray)
 import image_similarity.neighbours.{module} as module
-module.let_go = watched
+module.release = watched
 {search}  # once, so that all libraries are loaded
 peak, before = 0, held()
 {search}
@@ -63,13 +63,13 @@ def held():
     of_file = Path("/proc/self/smaps").read_text().partition(sys.argv[1])[2]
     return int(of_file.partition("Rss:")[2].split()[0]) / 1024
 
-most, real = 0, closepairs.let_go
+most, real = 0, closepairs.release
 def watched(part):
     global most
     most = max(most, held())
     real(part)
 
-closepairs.let_go = tiles.let_go = watched
+closepairs.release = tiles.release = watched
 vectors = np.load(sys.argv[1], mmap_mode="r").view(np.ndarray)
 all_pairs(vectors, 20, Path(sys.argv[2]))
 print(most)
@@ -103,12 +103,12 @@ def test_freed_memory_goes_back_to_the_system() -> None:
 def test_what_was_let_go_can_be_read_and_written_again(tmp_path: Path) -> None:
     written = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.float16, (5000, 16))
     written[:] = 1
-    let_go(written[100:4000])
+    release(written[100:4000])
     written[4999] = 2
-    let_go(written)
+    release(written)
     written.flush()
     read = np.load(tmp_path / "a.npy", mmap_mode="r").view(np.ndarray)
-    let_go(read[1:])
+    release(read[1:])
     assert (read[:4999] == 1).all()
     assert (read[4999] == 2).all()
 
@@ -118,16 +118,16 @@ def test_private_changes_and_what_is_no_map_stay(tmp_path: Path) -> None:
     private, plain = np.load(tmp_path / "a.npy", mmap_mode="c"), np.zeros(100_000)
     for array in (private, plain):
         array[:] = 3
-        let_go(array)
+        release(array)
         assert (array == 3).all()
-    let_go(plain[:0])
-    let_go(plain[::2])
+    release(plain[:0])
+    release(plain[::2])
 
 
 def test_a_system_without_the_call_keeps_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mapped, "GIVE_BACK", None)
     np.save(tmp_path / "a.npy", np.ones(100_000))
-    let_go(np.load(tmp_path / "a.npy", mmap_mode="r"))
+    release(np.load(tmp_path / "a.npy", mmap_mode="r"))
 
 
 KEPT = """

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from scipy.stats import bootstrap as scipy_bootstrap  # type: ignore[import-untyped]
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, top_k_accuracy_score

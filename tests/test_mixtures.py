@@ -12,19 +12,21 @@ from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
-from image_similarity.images.decode import read_bytes
+from image_similarity.images.decoding import read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.build import open_index
 from image_similarity.index.stored_index import StoredIndex
-from image_similarity.models.resolve import resolve
+from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore
 from tests.shop import MODEL, CountingModel, paint_shop, register
 from tests.stored import matrix
-from tests.test_adapt import catalogue
-from tests.test_adapt import workspace as fields_workspace  # noqa: F401 (a fixture)
+from tests.test_adapt import (
+    catalogue,
+    workspace as fields_workspace,  # noqa: F401 (a fixture)
+)
 
 MIXED = f"{MODEL}+0.5*colour-shape"
 KEY = "mean-colour+0.5xcolour-shape"

@@ -16,7 +16,7 @@ from image_similarity.errors import UsageError, WeightsError
 from image_similarity.images.views import FILTERS
 from image_similarity.models.hub_records import NEWEST, RECORDS, WITH_TEXT, HubRecord
 from image_similarity.models.inventory import pull_models
-from image_similarity.models.table import MODELS
+from image_similarity.models.registry import MODELS
 from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress

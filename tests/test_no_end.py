@@ -13,7 +13,7 @@ from image_similarity import Workspace
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.catalogue.sources import open_source
 from image_similarity.errors import CatalogueError, ImageError, ImageSimilarityError, UsageError
-from image_similarity.images.decode import read_bytes
+from image_similarity.images.decoding import read_bytes
 from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.settings import Settings
 from tests.pictures import encoded, four_corners

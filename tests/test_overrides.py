@@ -12,14 +12,12 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
+from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, OutputError
-from image_similarity.fitting.fit import FitReport
+from image_similarity.fitting.fit_job import FitReport
 from image_similarity.fitting.upsert import (
     EmbeddedPicture,
     delete_orphan_files,

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 
 from image_similarity.errors import OutputError
-from image_similarity.html import Card, Page, Picture, Row, Section, chunks, fragment, render, write
+from image_similarity.html import Card, Page, Picture, Row, Section, fragment, write
+from image_similarity.html.document import chunks, render
 from image_similarity.html.markup import escape, file_name, shorten
 from image_similarity.html.page import Why
 from image_similarity.html.thumbnails import SIDE, data_address

@@ -8,12 +8,10 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as examples
-from hypothesis import strategies as st
+from hypothesis import given, settings as examples, strategies as st
 from PIL import Image, ImageCms
 
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 from tests.icc import cmyk_profile, rgb_profile
 from tests.pictures import (
     BLUE,

@@ -9,12 +9,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as examples
-from hypothesis import strategies as st
+from hypothesis import given, settings as examples, strategies as st
 from PIL import ExifTags, Image, TiffTags
 
-from image_similarity.images.decode import decode, was_repaired
+from image_similarity.images.decoding import decode, was_repaired
 from tests.fuzzing import LONG
 from tests.icc import rgb_profile
 from tests.pictures import (

@@ -14,7 +14,7 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.models import precision as processor
 from image_similarity.models.precision import decided, key_at
-from image_similarity.models.resolve import resolve
+from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress

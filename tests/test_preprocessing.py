@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 from image_similarity.images.views import at_least, square
 from image_similarity.models.hub_records import RECORDS, HubRecord
 from tests.conftest import SHARED

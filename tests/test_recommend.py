@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from image_similarity.fitting import recommend
-from image_similarity.fitting.recommend import prepared, recall_of, recommendations
+from image_similarity.fitting import recommendations as recommend
+from image_similarity.fitting.recommendations import prepared, recall_of, recommendations
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.index.stored_index import StoredIndex

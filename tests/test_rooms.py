@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 import subprocess
@@ -145,6 +146,42 @@ def test_a_room_imports_only_rooms_above_it(module: Path) -> None:
 def test_only_two_commands_know_the_demo() -> None:
     named = [each for each in MODULES if "image_similarity_demo" in (PACKAGE / each).read_text(encoding="utf-8")]
     assert named == [Path("cli", "app.py")]
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) not in DOORS], ids=str)
+def test_others_import_a_rooms_face_and_never_its_files(module: Path) -> None:
+    wrong = [
+        f"{module}:{node.lineno} imports {node.module}"
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ImportFrom) and (parts := (node.module or "").split("."))[0] == "image_similarity"
+        if len(parts) > 2 and parts[1] not in {room_of(module), *SHARED}
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "room", [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists() and path.name != "cli"]
+)
+def test_a_face_shows_type_checkers_what_it_has(room: str) -> None:
+    init = Path(room) / "__init__.py"
+    package = importlib.import_module(f"image_similarity.{room}")
+    shown = [
+        alias.name
+        for node in ast.walk(tree(init))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"image_similarity.{room}.")
+        for alias in node.names
+    ]
+    named = [
+        name
+        for node in ast.walk(tree(init))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "face"
+        for keyword in node.keywords
+        for name in ast.literal_eval(keyword.value).split()
+    ]
+    assert sorted(shown) == sorted(named)
+    assert [name for name in named if not hasattr(package, name)] == []
+    with pytest.raises(AttributeError, match="has no attribute 'nothing_of_the_kind'"):
+        package.nothing_of_the_kind  # noqa: B018
 
 
 @pytest.mark.parametrize("inner", INNER)

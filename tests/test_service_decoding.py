@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode, was_repaired
+from image_similarity.images.decoding import decode, was_repaired
 from image_similarity.service.errors import BusyError
 from image_similarity.service.guards.decoding import Decoding, LargeError
 from tests.pictures import RGB_PNG, encoded, four_corners, png

@@ -13,8 +13,7 @@ import httpx
 import pytest
 from fastapi import Body, FastAPI, Request, UploadFile
 from fastapi.responses import StreamingResponse
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from image_similarity.service.guards.access import AccessLog
 from image_similarity.service.guards.json_limits import too_deep

@@ -13,8 +13,7 @@ from PIL import Image
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ImageError
 from image_similarity.service.schemas import BulkProduct, JobFailure
-from image_similarity.service.storage import query_photos as photos_module
-from image_similarity.service.storage import thumbnails as pictures_module
+from image_similarity.service.storage import query_photos as photos_module, thumbnails as pictures_module
 from image_similarity.service.storage.bulk_imports import KEPT, BulkImports, NewImport, Outcome
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import LARGEST, Photos

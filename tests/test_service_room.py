@@ -15,7 +15,7 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 from image_similarity.options import ModelChoice
 from image_similarity.service.app import create_app
 from image_similarity.service.app_state import AppState

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from image_similarity.dataset import Dataset
 from image_similarity.options import ModelChoice

@@ -12,7 +12,7 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.models.projection import Projection, write_projection
-from image_similarity.models.resolve import projection_folder
+from image_similarity.models.resolver import projection_folder
 from image_similarity.options import ModelChoice
 from image_similarity.service.answering.batching import Batches
 from image_similarity.service.app_state import AppState

@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from image_similarity import Workspace
-from image_similarity.catalogue import check, failures_of, notes_of, open_source
+from image_similarity.catalogue import open_source
 from image_similarity.catalogue.image_cells import pictures_in
 from image_similarity.catalogue.product_join import joined
+from image_similarity.catalogue.sources import check, failures_of, notes_of
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
 from tests.conftest import paint

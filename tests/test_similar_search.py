@@ -20,7 +20,7 @@ from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.models.definition import Definition
-from image_similarity.models.table import MODELS
+from image_similarity.models.registry import MODELS
 from image_similarity.search.answer import Answer
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import dataset_names

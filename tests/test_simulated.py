@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from image_similarity.images.backgrounds import draw_background
 from image_similarity.images.cutout import cutout
-from image_similarity.images.simulated_photo import STANDARD, simulated_photo
+from image_similarity.images.simulator import STANDARD, simulated_photo
 from tests.pictures import four_corners
 
 RED = (200, 30, 40)

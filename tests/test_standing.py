@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
+from hypothesis import given, settings as hypothesis_settings, strategies as st
 from PIL import Image
 
 from image_similarity import Workspace
@@ -21,7 +19,7 @@ from image_similarity.fitting.upsert import EmbeddedPicture, delete_product, new
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.models.model import Model
-from image_similarity.models.resolve import resolve
+from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode, was_repaired
+from image_similarity.images.decoding import decode, was_repaired
 from tests.pictures import CORNERS, alike, corners_of, four_corners
 
 COLOURS = np.asarray(four_corners()) / 255  # shares of full light

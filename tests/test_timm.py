@@ -18,8 +18,7 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.images.views import square
-from image_similarity.models import pull, timm_export
-from image_similarity.models import timm_networks as timm_models
+from image_similarity.models import pull, timm_export, timm_networks as timm_models
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.inventory import pull_models, table, verify_models
 from image_similarity.models.timm_export import Exported, check_installed, write_graph

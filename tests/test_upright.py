@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 from tests.pictures import CORNERS, RED, alike, corners_of, encoded, four_corners, orientation
 
 LOSSY = 12
@@ -111,7 +111,7 @@ from pathlib import Path
 if sys.argv[2] == "without":
     sys.modules["pillow_heif"] = None  # Python's way to say that there is no such package
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 try:
     print(decode(Path(sys.argv[1]).read_bytes(), max_pixels=10_000).size)
 except ImageError as error:

@@ -15,7 +15,7 @@ from PIL import Image
 from image_similarity import Workspace
 from image_similarity.errors import ImageError, ModelError
 from image_similarity.models.definition import Definition
-from image_similarity.models.table import MODELS
+from image_similarity.models.registry import MODELS
 from image_similarity.models.unit_vectors import each_row
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.exact import ExactIndex

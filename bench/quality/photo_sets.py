@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 
 from image_similarity.dataset import Dataset
-from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.simulated_photo import simulated_photo
+from image_similarity.images.decoding import decode, read_bytes
+from image_similarity.images.simulator import simulated_photo
 from image_similarity.images.views import square
-from image_similarity.models.resolve import named
+from image_similarity.models.resolver import named
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity_demo import draw_sample

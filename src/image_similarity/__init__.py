@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from image_similarity.errors import ImageSimilarityError
     from image_similarity.options import ModelChoice
-    from image_similarity.search.answer import Answer
+    from image_similarity.search import Answer
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 

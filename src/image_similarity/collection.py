@@ -11,22 +11,32 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
-from image_similarity.fitting.upsert import EmbeddedPicture, delete_product, new_picture, upsert_product
-from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
-from image_similarity.models.resolve import resolve
-from image_similarity.models.unit_vectors import NOTHING, each_row, is_usable, mean_vector
+from image_similarity.fitting import EmbeddedPicture, delete_product, new_picture, upsert_product
+from image_similarity.images import ONE_VIEW, SIX_VIEWS
+from image_similarity.models import NOTHING, each_row, is_usable, mean_vector, resolve
 from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, chosen, made
-from image_similarity.search.answer import Answer, show_products
-from image_similarity.search.explanation import Explained, explain
-from image_similarity.search.match_probability import CALIBRATED, Judge, calibration_file, judge
-from image_similarity.search.part_weights import weighing
-from image_similarity.search.prepared_query import PreparedQuery, photo_bytes, photo_name, prepare
-from image_similarity.search.state import State, next_state, open_state, whole_state
-from image_similarity.search.text_query import query_vector
+from image_similarity.search import (
+    CALIBRATED,
+    Answer,
+    Explained,
+    MatchProbabilities,
+    PreparedQuery,
+    State,
+    calibration_file,
+    explain,
+    match_probabilities,
+    next_state,
+    open_state,
+    photo_bytes,
+    photo_name,
+    prepare,
+    query_vector,
+    show_products,
+    weighing,
+    whole_state,
+)
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords, Database, FeatureStore
 from image_similarity.types import Features, Product, Progress, no_progress
 from image_similarity.util.processors import processors
 
@@ -39,9 +49,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.model import Embedder
+    from image_similarity.models import Embedder
     from image_similarity.options import ModelChoice, Photo
-    from image_similarity.search.answer import Shown
+    from image_similarity.search import Shown
     from image_similarity.settings import Settings
     from image_similarity.types import EmbeddingModel, ProductMatch, TextModel
 
@@ -88,7 +98,7 @@ class Collection:
         self._networks: dict[bool, Future[Embedder]] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loads networks")
         self._text: Future[TextModel] | None = None
-        self._calibration: tuple[int, Judge] | None = None
+        self._calibration: tuple[int, MatchProbabilities] | None = None
         self._loading, self._reading, self._changing = Lock(), Lock(), Lock()
         self._read = self._opened(shared=True)
         self._follow: Database | None = None  # a connection of its own: who follows the store keeps nobody waiting
@@ -372,12 +382,12 @@ class Collection:
             self._network(one=len(query.photos) == 1)
 
     def _check_text(self) -> None:
-        from image_similarity.models.text import text_side
+        from image_similarity.models import text_side
 
         text_side(self.model)
 
     def _text_model(self) -> TextModel:
-        from image_similarity.models.text import load_text_model
+        from image_similarity.models import load_text_model
 
         with self._loading:
             if self._text is None:
@@ -402,7 +412,12 @@ class Collection:
         return _usable(weighing(query.options.match, self.model)(vector))
 
     def _answer(
-        self, state: State, query: PreparedQuery, vectors: Vectors, judged_by: Judge, matches: list[ProductMatch]
+        self,
+        state: State,
+        query: PreparedQuery,
+        vectors: Vectors,
+        judged_by: MatchProbabilities,
+        matches: list[ProductMatch],
     ) -> Answer:
         judged = judged_by(matches, query.plain, query.options.number)
         shown = self._shown([(match.product_id, match.image_id) for match in judged.matches])
@@ -431,14 +446,14 @@ class Collection:
             self.state = whole_state(self.model, self._following(), self.settings, state.views, self._progress)
             return self.state
 
-    def _judge(self, query: PreparedQuery) -> Judge:
+    def _judge(self, query: PreparedQuery) -> MatchProbabilities:
         """What says how probable its matches are."""
         if query.way == CALIBRATED and query.options.min_match is None:
             return self._kept_judge()
         path, key = self._calibration_file, self.model.recipe.key
-        return judge(path, key, self._generation, query.way, query.options.min_match)
+        return match_probabilities(path, key, self._generation, query.way, query.options.min_match)
 
-    def _kept_judge(self) -> Judge:
+    def _kept_judge(self) -> MatchProbabilities:
         """The same without a least probability; the calibration's file is read when it has changed."""
         path = self._calibration_file
         try:
@@ -446,7 +461,7 @@ class Collection:
         except OSError:
             written = 0
         if self._calibration is None or self._calibration[0] != written:
-            read = judge(path, self.model.recipe.key, self._generation, CALIBRATED, None)
+            read = match_probabilities(path, self.model.recipe.key, self._generation, CALIBRATED, None)
             self._calibration = written, read
         return self._calibration[1]
 

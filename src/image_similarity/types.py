@@ -242,7 +242,7 @@ def no_notes(text: str, /) -> None:
     """The default listener: does not listen."""
 
 
-class Told:
+class NoteLog:
     """Passes notes on, each once, and keeps them for a report."""
 
     def __init__(self, to: Notes = no_notes) -> None:

@@ -22,22 +22,17 @@ from image_similarity.options import (
     made,
 )
 from image_similarity.settings import Folders, Settings
-from image_similarity.types import Failure, Notes, Progress, Told, no_notes, no_progress
+from image_similarity.types import Failure, NoteLog, Notes, Progress, no_notes, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.collection import Collection
-    from image_similarity.fitting.extract import ExtractReport
-    from image_similarity.fitting.fit import FitReport
-    from image_similarity.models.default_model import DefaultModel
-    from image_similarity.models.inventory import Checked, ModelRow, Pulled
+    from image_similarity.fitting import ExtractReport, FitReport
+    from image_similarity.models import Checked, DefaultModel, ModelRow, Pulled
     from image_similarity.options import Photo, SearchOptions
-    from image_similarity.quality.adapt import AdaptReport
-    from image_similarity.quality.calibrate import CalibrateReport
-    from image_similarity.quality.compare import Comparison
-    from image_similarity.quality.evaluation.report import Evaluation
-    from image_similarity.search.answer import Answer
+    from image_similarity.quality import AdaptReport, CalibrateReport, Comparison, Evaluation
+    from image_similarity.search import Answer
     from image_similarity.types import CatalogueSource
 
 
@@ -86,8 +81,8 @@ class Workspace:
             options: how the table is read, how many images at a time, whether to ask again for what is there.
             changes: single options by their names.
         """
-        from image_similarity.catalogue.read_catalogue import ReadCatalogue
-        from image_similarity.fitting.extract import extract
+        from image_similarity.catalogue import ReadCatalogue
+        from image_similarity.fitting import extract
 
         options, named = made(ExtractOptions, options, changes), Dataset.named(dataset)
         with ReadCatalogue(self._source(catalogue, options), self.progress) as source:
@@ -97,7 +92,7 @@ class Workspace:
         self, department: int, domain_id: str = "0341", options: ExtractOptions | None = None, **changes: Any
     ) -> ExtractReport:
         """Download the images of one of the first version's departments (0: all), from its listing on S3."""
-        from image_similarity.fitting.extract import extract_department
+        from image_similarity.fitting import extract_department
 
         options = made(ExtractOptions, options, changes)
         return extract_department((department, domain_id), self.settings, options, self.progress, self.notes)
@@ -118,17 +113,17 @@ class Workspace:
             options: the model, how many recommendations, how the catalogue is read.
             changes: single options by their names: ``model="VGG"``, ``number=5``, ``data_augmentation=1``.
         """
-        from image_similarity.catalogue.read_catalogue import ReadCatalogue
-        from image_similarity.fitting.fit import fit
-        from image_similarity.models.resolve import named as model_named
+        from image_similarity.catalogue import ReadCatalogue
+        from image_similarity.fitting import fit
+        from image_similarity.models import named as model_named
 
         options, named = made(FitOptions, options, changes), Dataset.named(dataset)
         model = model_named(options.choice, named, self.settings)  # before anything is read, downloaded or computed
-        told = Told(self.notes)
+        told = NoteLog(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
         with ReadCatalogue(listed, self.progress) as source:
             if options.download and source.has_addresses:
-                from image_similarity.fitting.extract import extract  # here: only addresses need what downloads take
+                from image_similarity.fitting import extract
 
                 extract(source, named, self.settings, options, self.progress, told)
             report = fit(source, named, self.settings, model, options, self.progress, told)
@@ -187,7 +182,7 @@ class Workspace:
 
         They are looked up among the recommendations of the latest fit; ``filter`` and ``match`` rank anew.
         """
-        from image_similarity.search.similar import look_up
+        from image_similarity.search import look_up
 
         options, named = made(SimilarOptions, options, changes), Dataset.named(dataset)
         answer = look_up(named, self.settings, product_id, chosen(model), options.number)
@@ -210,7 +205,7 @@ class Workspace:
         **changes: Any,
     ) -> Evaluation:
         """How often the right product comes first, of one model or of several side by side; docs/evaluation.md."""
-        from image_similarity.quality.evaluate import evaluate
+        from image_similarity.quality import evaluate
 
         models = [model] if isinstance(model, (str, ModelChoice)) else list(model)
         options, named = made(EvaluateOptions, options, changes), Dataset.named(dataset)
@@ -223,7 +218,7 @@ class Workspace:
 
         ``pairs`` are ids of products that are alike: each pair counts as one product.
         """
-        from image_similarity.quality.adapt import adapt
+        from image_similarity.quality import adapt
 
         return adapt(Dataset.named(dataset), self.settings, chosen(model), self.progress, pairs=pairs)
 
@@ -233,13 +228,12 @@ class Workspace:
         Raises:
             NotFittedError: the dataset is not fitted with it; the default stays.
         """
-        from image_similarity.models.default_model import default_model, set_default_model
-        from image_similarity.models.resolve import expression_of
-        from image_similarity.search.similar import recommendations, with_recommendations
+        from image_similarity.models import expression_of, read_default_model, set_default_model
+        from image_similarity.search import recommendations, with_recommendations
 
         named = Dataset.named(dataset)
         if model is None:
-            return default_model(named, self.settings)
+            return read_default_model(named, self.settings)
         with recommendations(named, self.settings) as (store, _):
             asked = with_recommendations(chosen(model), store, named, self.settings)
             is_fitted = store.has(asked.key)
@@ -259,7 +253,7 @@ class Workspace:
         **changes: Any,
     ) -> Comparison:
         """How the recommendations of a dataset differ between two models that it is fitted with."""
-        from image_similarity.quality.compare import compare
+        from image_similarity.quality import compare
 
         options, named = made(CompareOptions, options, changes), Dataset.named(dataset)
         return compare(named, self.settings, (chosen(old), chosen(new)), options, self.progress)
@@ -273,15 +267,14 @@ class Workspace:
         **changes: Any,
     ) -> CalibrateReport:
         """Learn match probabilities from the catalogue's own images."""
-        from image_similarity.quality.calibrate import calibrate
+        from image_similarity.quality import calibrate
 
         options, named = made(CalibrateOptions, options, changes), Dataset.named(dataset)
         return calibrate(named, self.settings, chosen(model), options, self.progress)
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
         """The images that the latest extract and fit could not use, each with its job."""
-        from image_similarity.store.database import Database
-        from image_similarity.store.records import CatalogueRecords
+        from image_similarity.store import CatalogueRecords, Database
 
         path, named = Folders(self.settings.root).database, Dataset.named(dataset)
         with Database(path, named, timeout=self.settings.lock_timeout) as database:
@@ -289,19 +282,19 @@ class Workspace:
 
     def models(self) -> list[ModelRow]:
         """Every model there is by name, with its licence, size and whether it is here."""
-        from image_similarity.models.inventory import table
+        from image_similarity.models import table
 
         return table(self.settings)
 
     def pull_models(self, *names: str, to: str | Path | None = None) -> list[Pulled]:
         """Bring models from the hub into the workspace, or into a folder to be carried to another machine."""
-        from image_similarity.models.inventory import pull_models
+        from image_similarity.models import pull_models
 
         return pull_models(names, self.settings, Path(to) if to else None, self.progress)
 
     def verify_models(self) -> list[Checked]:
         """Hash every file that was pulled and compare it with the lock."""
-        from image_similarity.models.inventory import verify_models
+        from image_similarity.models import verify_models
 
         return verify_models(self.settings)
 

@@ -14,8 +14,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from image_similarity_demo.colours import Colour
 from image_similarity_demo.geometry import Point, arc, ribbon
-from image_similarity_demo.shading import Field
-from image_similarity_demo.shading import relief as relief_field
+from image_similarity_demo.shading import Field, relief as relief_field
 
 SCALE = 1.2  # pixels a design unit: twice the pictures' resolution, so that a close-up of half a board is still sharp
 GRID = 4  # pixels between the points at which light is worked out

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from image_similarity.errors import UsageError
-from image_similarity.images.simulated_photo import simulated_photo
+from image_similarity.images import simulated_photo
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.files import replacing_folder
 from image_similarity_demo import shots

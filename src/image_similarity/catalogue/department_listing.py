@@ -27,7 +27,7 @@ def department_location(department: int, domain_id: str) -> str:
     return f"s3://{BUCKET}/{KEY.format(domain_id=domain_id, department=department)}"
 
 
-def department_listing(department: int, domain_id: str, settings: Settings) -> TableSource:
+def open_department(department: int, domain_id: str, settings: Settings) -> TableSource:
     """The source behind ``--dpt_number`` and ``--domain_id``: images ``{product}_{pixl}.jpg`` with their addresses.
 
     Nothing is asked of S3 before the source is iterated over.

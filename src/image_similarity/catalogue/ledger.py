@@ -26,7 +26,7 @@ CREATE TABLE images (
 """
 
 
-class Ledger:
+class Listing:
     """The images of a catalogue in their order, each id once, in a temporary database without a name."""
 
     def __init__(self) -> None:

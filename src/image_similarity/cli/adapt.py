@@ -12,7 +12,7 @@ from image_similarity.cli.progress import Bars
 from image_similarity.options import IN_USE, ModelChoice
 
 if TYPE_CHECKING:
-    from image_similarity.quality.adapt import AdaptReport
+    from image_similarity.quality import AdaptReport
 
 SHOWN_UNKNOWN = 10
 
@@ -29,7 +29,7 @@ def adapt(
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Learn from products with several images which differences to ignore; kept only if it helps."""
-    from image_similarity.catalogue.pairs import read_pairs
+    from image_similarity.catalogue import read_pairs
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 

@@ -13,7 +13,7 @@ from image_similarity.cli.terminal import write
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from image_similarity.service.guards.api_keys import ApiKeys
+    from image_similarity.service import ApiKeys
 
 keys = typer.Typer(
     help="Add, list and remove the API keys of the service.",
@@ -32,7 +32,7 @@ def add(
 ) -> None:
     """Create an API key and print it, this once."""
     from image_similarity.cli import printing as show
-    from image_similarity.service.guards.api_keys import KeyScope
+    from image_similarity.service import KeyScope
 
     shown = _keys(workspace).add(name, KeyScope(scope.value), days)
     write(shown + "\n")
@@ -46,7 +46,7 @@ def list_keys(
 ) -> None:
     """List API keys: name, scope, expiry."""
     from image_similarity.cli import printing as show
-    from image_similarity.service.guards.api_keys import utc_now
+    from image_similarity.service import utc_now
 
     now = utc_now()
     rows = [
@@ -79,7 +79,7 @@ def remove(
 
 
 def _keys(root: Path) -> ApiKeys:
-    from image_similarity.service.guards.api_keys import FILE, ApiKeys
+    from image_similarity.service import FILE, ApiKeys
     from image_similarity.settings import Settings
 
     return ApiKeys(Settings.from_environment(None, root=root).root / FILE)

@@ -13,7 +13,7 @@ from image_similarity.cli.progress import Bars
 from image_similarity.options import IN_USE, CalibrateOptions, ModelChoice
 
 if TYPE_CHECKING:
-    from image_similarity.quality.calibrate import CalibrateReport
+    from image_similarity.quality import CalibrateReport
 
 
 def calibrate(

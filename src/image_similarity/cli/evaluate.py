@@ -15,8 +15,7 @@ from image_similarity.errors import BELOW_BAR, SOME_FAILED, UsageError
 from image_similarity.options import IN_USE, EvaluateOptions, ModelChoice
 
 if TYPE_CHECKING:
-    from image_similarity.quality.evaluation.report import Evaluation
-    from image_similarity.quality.evaluation.results import Result
+    from image_similarity.quality import Evaluation, Result
     from image_similarity.util.statistics import Estimate
 
 SHOWN_FAILURES = 20
@@ -59,7 +58,7 @@ def evaluate(
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Measure how often the right product comes first."""
-    from image_similarity.quality.evaluation.bars import missed, parse_bar
+    from image_similarity.quality import missed, parse_bar
 
     bars = [parse_bar(text) for text in at_least or ()]
     models = model or [IN_USE]
@@ -118,7 +117,7 @@ def _plain(found: Evaluation, result: Result) -> dict[str, object]:
 def show_results(found: Evaluation) -> None:
     """A table for each protocol."""
     from image_similarity.cli import printing as show
-    from image_similarity.quality.evaluation.metrics import NAMES
+    from image_similarity.quality import NAMES
 
     for protocol in dict.fromkeys(result.protocol for result in found.results):
         results = [result for result in found.results if result.protocol == protocol]

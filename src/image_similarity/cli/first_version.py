@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from image_similarity.options import ModelChoice
-    from image_similarity.search.answer import Answer
+    from image_similarity.search import Answer
     from image_similarity.settings import Settings
     from image_similarity.types import CatalogueSource
     from image_similarity.workspace import Workspace
@@ -158,14 +158,13 @@ def _fit(call: _Call) -> int:
 
 def _catalogue(call: _Call) -> AbstractContextManager[CatalogueSource | Path]:
     """The department's listing as it is on S3 today; without S3 the images that were extracted, as they lie there."""
-    from image_similarity.catalogue.department_listing import department_listing
-    from image_similarity.catalogue.read_catalogue import ReadCatalogue
+    from image_similarity.catalogue import ReadCatalogue, open_department
     from image_similarity.settings import Folders
 
     folder = Folders(call.settings.root).dataset / call.dataset.name
     if call.older:
         try:
-            return ReadCatalogue(department_listing(call.flags.dpt_number, call.flags.domain_id, call.settings))
+            return ReadCatalogue(open_department(call.flags.dpt_number, call.flags.domain_id, call.settings))
         except CatalogueError as error:
             if not folder.is_dir():
                 raise

@@ -14,7 +14,7 @@ from image_similarity.cli.workspace import opened
 from image_similarity.options import CompareOptions
 
 if TYPE_CHECKING:
-    from image_similarity.quality.compare import Comparison
+    from image_similarity.quality import Comparison
 
 BAR = 40  # characters of the longest bar of the histogram
 
@@ -94,7 +94,7 @@ def _show(result: Comparison, how: o.Format) -> None:
 def _page(result: Comparison, html: Path) -> None:
     """Each changed product twice: as it was, as it would be."""
     from image_similarity.html import Page, Section, write
-    from image_similarity.quality.evaluation.page import result_tables
+    from image_similarity.quality import result_tables
 
     evaluation = result.evaluation
     sections = [] if evaluation is None else [Section("Which is better?", "", (), result_tables(evaluation))]

@@ -59,7 +59,7 @@ def pull(
 ) -> None:
     """Download models from the hub; each file is checked and locked by its SHA-256."""
     from image_similarity.cli import printing as show
-    from image_similarity.models.licences import first_warning
+    from image_similarity.models import first_warning
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
 

@@ -9,17 +9,15 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
-from image_similarity.cli.terminal import in_unicode, visible, visible_in_json, with_flags, write
-from image_similarity.cli.terminal import say as say
-from image_similarity.search.answer import score_texts, surety_text
+from image_similarity.cli.terminal import in_unicode, say as say, visible, visible_in_json, with_flags, write
+from image_similarity.search import score_texts, surety_text
 from image_similarity.util.plain_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from image_similarity.fitting.extract import ExtractReport
-    from image_similarity.fitting.fit import FitReport
-    from image_similarity.search.answer import Answer
+    from image_similarity.fitting import ExtractReport, FitReport
+    from image_similarity.search import Answer
     from image_similarity.types import Counts, Failure
 
 SHOWN_FAILURES = 20
@@ -53,7 +51,7 @@ def show_answer(answer: Answer, how: Format) -> None:
 
 def recall_lines(report: FitReport) -> Iterator[str]:
     """What a fit says where not every row is compared with every other: from when on, and how much is found so."""
-    from image_similarity.neighbours.index_choice import ALL_PAIRS_UP_TO, EXACT_UP_TO
+    from image_similarity.neighbours import ALL_PAIRS_UP_TO, EXACT_UP_TO
 
     for what, up_to, recall in (
         ("similar products are compared by cells", ALL_PAIRS_UP_TO, report.recall),

@@ -15,7 +15,7 @@ from image_similarity.errors import UsageError
 from image_similarity.options import IN_USE, Box, ModelChoice, Query, SearchOptions, SimilarOptions
 
 if TYPE_CHECKING:
-    from image_similarity.search.answer import Answer
+    from image_similarity.search import Answer
 
 DEFAULT_WORKSPACE = Path("data")
 

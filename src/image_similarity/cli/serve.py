@@ -82,8 +82,7 @@ def serve(
     for pool in POOLS:
         os.environ.setdefault(pool, "1")
     try:
-        from image_similarity.service.options import ServiceOptions
-        from image_similarity.service.running import run
+        from image_similarity.service import ServiceOptions, run
     except ImportError as error:
         raise UsageError(INSTALL) from error
     settings = Settings.from_environment(None, root=workspace)
@@ -119,7 +118,7 @@ def _end(_signal: int, _frame: FrameType | None) -> None:
 def _the_only_one(settings: Settings) -> str:
     """The dataset to serve where none is named."""
     from image_similarity.settings import Folders
-    from image_similarity.store.database import dataset_names
+    from image_similarity.store import dataset_names
 
     names = dataset_names(Folders(settings.root).database)
     if len(names) != 1:

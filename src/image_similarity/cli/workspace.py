@@ -28,14 +28,14 @@ def headers_of(texts: list[str] | None) -> Headers:
     """HTTP headers as they are typed."""
     if not texts:
         return {}
-    from image_similarity.images.own_headers import parse_headers
+    from image_similarity.images import parse_headers
 
     return parse_headers(texts)
 
 
 def columns_of(texts: list[str] | None, file: Path | None) -> dict[str, str | list[str]]:
     """Which column is which: of a file, then as said on the command line."""
-    from image_similarity.catalogue.column_names import parsed, read_names
+    from image_similarity.catalogue import parsed, read_names
 
     named: dict[str, str | list[str]] = read_names(file) if file is not None else {}
     return named | parsed(texts or [])

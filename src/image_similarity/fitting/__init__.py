@@ -1,1 +1,33 @@
 """From a catalogue to features, an index and recommendations."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.fitting.backfill import backfill_features as backfill_features
+    from image_similarity.fitting.extract_job import (
+        ExtractReport as ExtractReport,
+        extract as extract,
+        extract_department as extract_department,
+    )
+    from image_similarity.fitting.fit_job import (
+        FitReport as FitReport,
+        fit as fit,
+    )
+    from image_similarity.fitting.upsert import (
+        EmbeddedPicture as EmbeddedPicture,
+        delete_orphan_files as delete_orphan_files,
+        delete_product as delete_product,
+        new_picture as new_picture,
+        uploads as uploads,
+        upsert_product as upsert_product,
+    )
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        backfill="backfill_features",
+        extract_job="ExtractReport extract extract_department",
+        fit_job="FitReport fit",
+        upsert="EmbeddedPicture delete_orphan_files delete_product new_picture uploads upsert_product",
+    )

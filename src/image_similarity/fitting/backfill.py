@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError
 from image_similarity.fitting.upsert import new_picture, rows_of, uploads
-from image_similarity.images.decode import read_bytes
-from image_similarity.store.changes import ProductChanges
-from image_similarity.store.features import FeatureStore
+from image_similarity.images import read_bytes
+from image_similarity.store import FeatureStore, ProductChanges
 from image_similarity.types import CatalogueImage
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.settings import Settings
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
     from image_similarity.types import ModelSpec
 
     Embed = Callable[[Mapping[str, NDArray[np.uint8]]], Mapping[str, NDArray[np.float32]]]
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 SOME = 256  # images that are listed at once
 
 
-def backfill(
+def backfill_features(
     database: Database, settings: Settings, specs: Sequence[ModelSpec], views: Sequence[str], embed: Embed
 ) -> int:
     """Embed the pictures that came without a catalogue and have no features of some models yet.

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue.addresses import lasting
+from image_similarity.catalogue import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from image_similarity.catalogue.ledger import Ledger
-    from image_similarity.images.fetch_log import Fetched
+    from image_similarity.catalogue import Listing
+    from image_similarity.images import FetchLog
 
 SHOWN_GROUPS, SHOWN_PRODUCTS = 3, 3
 
 
-def notes_on(fetched: Fetched, ledger: Ledger) -> tuple[str, ...]:
+def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
     """What is to be said of the pictures of the present catalogue."""
     dots, same = set[str](), dict[bytes, tuple[set[str], set[str]]]()
     for image_id, digest, is_dot in fetched.odd():

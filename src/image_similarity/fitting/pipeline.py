@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from image_similarity.catalogue.addresses import failure_of
-from image_similarity.catalogue.id_clashes import under_its_own_id
+from image_similarity.catalogue import failure_of, under_its_own_id
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import read_bytes
-from image_similarity.images.model_inputs import taken
-from image_similarity.images.views import stack, white_background
-from image_similarity.models.unit_vectors import each_row
+from image_similarity.images import decoded_inputs, read_bytes, stack, white_background
+from image_similarity.models import each_row
 from image_similarity.settings import MOST_FILE_BYTES
-from image_similarity.store.codec import encode
-from image_similarity.store.features import FeatureRow, FeatureStore
-from image_similarity.store.overrides import Overrides
-from image_similarity.store.records import CatalogueRecords
-from image_similarity.store.removal import ListedProducts, RemovalLimit
+from image_similarity.store import (
+    CatalogueRecords,
+    FeatureRow,
+    FeatureStore,
+    ListedProducts,
+    Overrides,
+    RemovalLimit,
+    encode,
+)
 from image_similarity.types import CatalogueImage, Counts, Failure
 from image_similarity.util.processors import processors
 
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.catalogue.read_catalogue import ReadCatalogue
-    from image_similarity.store.database import Database
+    from image_similarity.catalogue import ReadCatalogue
+    from image_similarity.store import Database
     from image_similarity.types import EmbeddingModel, ModelSpec, Progress
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ class ModelInUse:
             self._loaded = self.load()
         return self._loaded
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Give its memory back; the next call loads it again."""
         self._loaded = None
 
@@ -164,7 +165,7 @@ class FeaturesRun:
             finally:
                 pool.shutdown(cancel_futures=True)
                 for model in self.models:
-                    model.let_go()  # what comes next in a fit needs memory of its own
+                    model.release()  # what comes next in a fit needs memory of its own
         for failure in source.failures:
             self._fail(failure)
         self.records.list_products(source.products())
@@ -238,7 +239,7 @@ class FeaturesRun:
         """The squares of some of the models."""
         inputs = [self.models[place].spec.input for place in places]
         try:
-            found, repaired = taken(read.data, inputs, self.max_pixels, strict=self.strict)
+            found, repaired = decoded_inputs(read.data, inputs, self.max_pixels, strict=self.strict)
         except ImageError as error:
             return _Decoded(read.image, read.digest, {}, failure_of(read.image, "decode", error.reason))
         return _Decoded(read.image, read.digest, dict(zip(places, found, strict=True)), repaired=repaired)

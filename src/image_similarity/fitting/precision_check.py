@@ -11,12 +11,9 @@ import numpy as np
 
 from image_similarity.errors import ImageError, ModelError, NotFittedError
 from image_similarity.fitting.sampling import Sample, sample
-from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.views import at_least, square
-from image_similarity.models.int8 import digest_of, quantise
-from image_similarity.models.resolve import int8_folder
-from image_similarity.models.unit_vectors import each_row
-from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.images import at_least, decode, read_bytes, square
+from image_similarity.models import digest_of, each_row, int8_folder, quantise
+from image_similarity.neighbours import ExactIndex
 from image_similarity.settings import Folders
 from image_similarity.util.processors import processors
 from image_similarity.util.sealed_json import read_sealed, write_sealed
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.model import ModelPart
+    from image_similarity.models import ModelPart
     from image_similarity.settings import Settings
     from image_similarity.types import CatalogueImage, EmbeddingModel, Progress
 

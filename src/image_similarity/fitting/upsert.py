@@ -14,13 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError, UsageError
-from image_similarity.images.model_inputs import taken
-from image_similarity.images.spooled_file import Picture, bytes_of, digest_of
-from image_similarity.images.views import stack, white_background
-from image_similarity.store.changes import ProductChanges
-from image_similarity.store.codec import encode
-from image_similarity.store.features import FeatureRow
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.images import Picture, bytes_of, decoded_inputs, digest_of, stack, white_background
+from image_similarity.store import CatalogueRecords, FeatureRow, ProductChanges, encode
 from image_similarity.types import CatalogueImage
 from image_similarity.util.files import replacing
 
@@ -32,8 +27,7 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.settings import Settings
-    from image_similarity.store.database import Database
-    from image_similarity.store.idempotency import IdempotentRequest
+    from image_similarity.store import Database, IdempotentRequest
     from image_similarity.types import ModelSpec, Product
 
 ENDINGS = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"GI": ".gif", b"RI": ".webp", b"BM": ".bmp"}
@@ -66,7 +60,7 @@ def new_picture(data: Picture, specs: Sequence[ModelSpec], views: Sequence[str],
     Raises:
         ImageError: it cannot be used.
     """
-    found, repaired = taken(bytes_of(data), [spec.input for spec in specs], max_pixels)
+    found, repaired = decoded_inputs(bytes_of(data), [spec.input for spec in specs], max_pixels)
     return NewPicture(data, {spec.key: stack(each, views) for spec, each in zip(specs, found, strict=True)}, repaired)
 
 

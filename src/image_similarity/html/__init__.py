@@ -4,21 +4,30 @@ Fill in the records of :mod:`~image_similarity.html.page`, then :func:`write` a 
 a :func:`fragment` in a notebook.
 """
 
-from image_similarity.html.document import chunks, fragment, render, write
-from image_similarity.html.page import Card, Figure, Page, Picture, Plot, Point, Row, Section, Table
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Card",
-    "Figure",
-    "Page",
-    "Picture",
-    "Plot",
-    "Point",
-    "Row",
-    "Section",
-    "Table",
-    "chunks",
-    "fragment",
-    "render",
-    "write",
-]
+if TYPE_CHECKING:
+    from image_similarity.html.document import (
+        fragment as fragment,
+        write as write,
+    )
+    from image_similarity.html.page import (
+        Card as Card,
+        Figure as Figure,
+        Page as Page,
+        Picture as Picture,
+        Plot as Plot,
+        Point as Point,
+        Row as Row,
+        Section as Section,
+        Table as Table,
+        Why as Why,
+    )
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        document="fragment write",
+        page="Card Figure Page Picture Plot Point Row Section Table Why",
+    )

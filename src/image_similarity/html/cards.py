@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from image_similarity.html.markup import escape, file_name, one_line, shorten
 from image_similarity.html.page import Card, Picture, Row
 from image_similarity.html.thumbnails import data_address
-from image_similarity.images.data_uri import data_uri
+from image_similarity.images import data_uri
 
 _MOUNTAINS = (  # the sign for "a picture belongs here", drawn: a font may not have it
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM4 17l5-5 4 4 2-2 5 5M15 8.5h.01"/></svg>'

@@ -7,9 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from image_similarity.errors import ImageError
-from image_similarity.images.data_uri import data_uri
-from image_similarity.images.decode import read_bytes
-from image_similarity.images.thumbnail import jpeg, thumbnail
+from image_similarity.images import as_jpeg, data_uri, read_bytes, thumbnail
 
 SIDE = 280  # pixels of the longer side: sharp at the 160 to 210 that a card shows, on most screens
 QUALITY = 74
@@ -35,4 +33,4 @@ def _encode(path: str, _changed: int, _size: int) -> str | None:
         small = thumbnail(read_bytes(Path(path)), SIDE, MAX_PIXELS)
     except ImageError:
         return None
-    return data_uri(jpeg(small, QUALITY, optimize=True))
+    return data_uri(as_jpeg(small, QUALITY, optimize=True))

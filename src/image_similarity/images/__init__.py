@@ -1,1 +1,97 @@
 """Bytes to upright RGB pixels, pixels to views; or a reason why not."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.images.crops import with_crops as with_crops
+    from image_similarity.images.data_uris import data_uri as data_uri
+    from image_similarity.images.decoder import (
+        Undecoded as Undecoded,
+        decoding_with as decoding_with,
+    )
+    from image_similarity.images.decoding import (
+        REPAIRED as REPAIRED,
+        decode as decode,
+        read_bytes as read_bytes,
+    )
+    from image_similarity.images.download import (
+        Outcome as Outcome,
+        Wanted as Wanted,
+        download_all as download_all,
+        has_bytes as has_bytes,
+    )
+    from image_similarity.images.fetch import fetch_one as fetch_one
+    from image_similarity.images.fetch_log import FetchLog as FetchLog
+    from image_similarity.images.model_inputs import decoded_inputs as decoded_inputs
+    from image_similarity.images.own_headers import (
+        OwnHeaders as OwnHeaders,
+        parse_headers as parse_headers,
+    )
+    from image_similarity.images.pacing import wait_after as wait_after
+    from image_similarity.images.plain_ground import on_plain_ground as on_plain_ground
+    from image_similarity.images.reply_bodies import (
+        ACCEPTED as ACCEPTED,
+        RETRIED as RETRIED,
+        ReplyError as ReplyError,
+        Sink as Sink,
+        TooLargeError as TooLargeError,
+        copy_body as copy_body,
+        is_whole as is_whole,
+    )
+    from image_similarity.images.simulator import (
+        STANDARD as STANDARD,
+        simulated_photo as simulated_photo,
+    )
+    from image_similarity.images.spooled_file import (
+        Picture as Picture,
+        Spooled as Spooled,
+        bytes_of as bytes_of,
+        digest_of as digest_of,
+    )
+    from image_similarity.images.thumbnails import (
+        as_jpeg as as_jpeg,
+        shrunk as shrunk,
+        thumbnail as thumbnail,
+    )
+    from image_similarity.images.unreachable_hosts import Hosts as Hosts
+    from image_similarity.images.urls import (
+        PORTS as PORTS,
+        AddressError as AddressError,
+        moved_to as moved_to,
+        port_of as port_of,
+        target as target,
+    )
+    from image_similarity.images.views import (
+        ONE_VIEW as ONE_VIEW,
+        ORIGINAL as ORIGINAL,
+        SIX_VIEWS as SIX_VIEWS,
+        at_least as at_least,
+        square as square,
+        stack as stack,
+        views_for as views_for,
+        white_background as white_background,
+    )
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        crops="with_crops",
+        data_uris="data_uri",
+        decoder="Undecoded decoding_with",
+        decoding="REPAIRED decode read_bytes",
+        download="Outcome Wanted download_all has_bytes",
+        fetch="fetch_one",
+        fetch_log="FetchLog",
+        model_inputs="decoded_inputs",
+        own_headers="OwnHeaders parse_headers",
+        pacing="wait_after",
+        plain_ground="on_plain_ground",
+        reply_bodies="ACCEPTED RETRIED ReplyError Sink TooLargeError copy_body is_whole",
+        simulator="STANDARD simulated_photo",
+        spooled_file="Picture Spooled bytes_of digest_of",
+        thumbnails="as_jpeg shrunk thumbnail",
+        unreachable_hosts="Hosts",
+        urls="AddressError PORTS moved_to port_of target",
+        views="ONE_VIEW ORIGINAL SIX_VIEWS at_least square stack views_for white_background",
+    )

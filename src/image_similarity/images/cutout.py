@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from image_similarity.images.plain_ground import border, like_ground
-from image_similarity.images.thumbnail import shrunk
+from image_similarity.images.thumbnails import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

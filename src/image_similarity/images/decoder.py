@@ -32,7 +32,7 @@ class Undecoded:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How :func:`~image_similarity.images.decode.decode` is asked to decode."""
+    """How :func:`~image_similarity.images.decoding.decode` is asked to decode."""
 
     max_pixels: int
     at_least: int | None = None

@@ -14,10 +14,10 @@ from tempfile import SpooledTemporaryFile
 from threading import Event
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from image_similarity.catalogue.addresses import failure_of
+from image_similarity.catalogue import failure_of
 from image_similarity.errors import ImageError
 from image_similarity.images.fetch import Fetcher, RefusedError, TryAgainError, client_of
-from image_similarity.images.fetch_log import Content, Fetched, Validators
+from image_similarity.images.fetch_log import Content, FetchLog, Validators
 from image_similarity.images.pacing import Sleep
 from image_similarity.options import DownloadOptions
 from image_similarity.settings import Settings
@@ -48,7 +48,7 @@ def download_all(
     heard: Callable[[Wanted, Outcome], None],
     settings: Settings,
     options: DownloadOptions,
-    fetched: Fetched,
+    fetched: FetchLog,
 ) -> list[str]:
     """Download images, ``options.concurrency`` at a time; ``wanted`` is taken as it is needed, never ahead.
 
@@ -85,7 +85,7 @@ async def _download(
     heard: Callable[[Wanted, Outcome], None],
     settings: Settings,
     options: DownloadOptions,
-    fetched: Fetched,
+    fetched: FetchLog,
 ) -> list[str]:
     with ThreadPoolExecutor(1) as disk:
         async with client_of(options) as client:
@@ -114,7 +114,7 @@ class Downloader:
         client: httpx.AsyncClient,
         settings: Settings,
         options: DownloadOptions,
-        fetched: Fetched,
+        fetched: FetchLog,
         disk: Executor,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -154,7 +154,7 @@ class Downloader:
 
     def _keep(self, path: Path, body: BinaryIO) -> tuple[Kept, Content]:
         """Write the bytes as they came, once they are known to be a picture, unless they stand there already."""
-        from image_similarity.images.decode import decode, was_repaired
+        from image_similarity.images.decoding import decode, was_repaired
 
         body.seek(0)
         data = body.read()

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from image_similarity.catalogue.addresses import DATA, SCHEME_LESS
+from image_similarity.catalogue import DATA, SCHEME_LESS
 from image_similarity.errors import ImageError, OutputError
-from image_similarity.images.data_uri import picture_in
+from image_similarity.images.data_uris import picture_in
 from image_similarity.images.fetch_log import Validators
 from image_similarity.images.own_headers import OwnHeaders
 from image_similarity.images.pacing import Pace, Sleep, wait_after

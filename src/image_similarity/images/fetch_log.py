@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from image_similarity.catalogue.addresses import lasting
+from image_similarity.catalogue import lasting
 from image_similarity.errors import OutputError
 from image_similarity.util.files import make_folder
 
@@ -44,7 +44,7 @@ class Content:
     is_dot: bool
 
 
-class Fetched:
+class FetchLog:
     """The memory of one folder, and its lock: while it is open no other run can open it.
 
     Losing it costs nothing but a download. It is written after the file that it describes, and holds that file's size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from image_similarity.images.decode import decode, was_repaired
+from image_similarity.images.decoding import decode, was_repaired
 from image_similarity.images.views import at_least, square
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from image_similarity.types import InputSpec
 
 
-def taken(
+def decoded_inputs(
     data: bytes, inputs: Sequence[InputSpec], max_pixels: int, *, strict: bool = False
 ) -> tuple[list[NDArray[np.uint8]], bool]:
     """Decode once for each way to decode. What one model gets never depends on which others are there.
@@ -25,7 +25,7 @@ def taken(
     Args:
         data: the file's bytes.
         inputs: what each model takes.
-        max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+        max_pixels: as :func:`~image_similarity.images.decoding.decode` has it.
         strict: so is this.
 
     Returns:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from image_similarity.images.thumbnail import shrunk
+from image_similarity.images.thumbnails import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

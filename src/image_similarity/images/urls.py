@@ -7,7 +7,7 @@ import unicodedata
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue.addresses import SCHEME_LESS, tidy
+from image_similarity.catalogue import SCHEME_LESS, tidy
 
 if TYPE_CHECKING:
     import httpx

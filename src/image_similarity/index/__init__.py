@@ -1,1 +1,39 @@
 """The catalogue's features as files that are mapped, not read: derived from the store, and replaced whole."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.index.build import (
+        fitted_views as fitted_views,
+        fresh_index as fresh_index,
+        open_index as open_index,
+        place_of as place_of,
+        present_index as present_index,
+    )
+    from image_similarity.index.delta import (
+        Delta as Delta,
+        delta_since as delta_since,
+        place_of_product as place_of_product,
+    )
+    from image_similarity.index.facets import facets_of as facets_of
+    from image_similarity.index.filter_language import parse_filter as parse_filter
+    from image_similarity.index.filters import (
+        Filter as Filter,
+        passing as passing,
+    )
+    from image_similarity.index.stored_index import (
+        Grouping as Grouping,
+        StoredIndex as StoredIndex,
+    )
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        build="fitted_views fresh_index open_index place_of present_index",
+        delta="Delta delta_since place_of_product",
+        facets="facets_of",
+        filter_language="parse_filter",
+        filters="Filter passing",
+        stored_index="Grouping StoredIndex",
+    )

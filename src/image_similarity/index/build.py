@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import IndexDamagedError
-from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
+from image_similarity.images import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.generations import Manifest, Place
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
-from image_similarity.neighbours.index_choice import STANDARD, Choice
+from image_similarity.neighbours import STANDARD, Choice
 from image_similarity.settings import Folders
-from image_similarity.store.features import FeatureStore
-from image_similarity.store.snapshot import snapshot
+from image_similarity.store import FeatureStore, take_snapshot
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.recipe import Recipe
+    from image_similarity.models import Recipe
     from image_similarity.settings import Settings
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 
 def place_of(folder: Path, dataset: Dataset, key: str, views: Sequence[str]) -> Place:
@@ -90,7 +89,7 @@ def fresh_index(
         opened = _opened(place, choice)  # another process may have been faster
         if opened and opened.manifest.generation == database.generation():
             return opened
-        with snapshot(database, recipe.models, views) as state, place.replacing() as new:
+        with take_snapshot(database, recipe.models, views) as state, place.replacing() as new:
             write_generation(state, recipe, new, opened, choice, progress)
         opened = _opened(place, choice)
     if opened is None:

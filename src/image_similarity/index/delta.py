@@ -13,23 +13,21 @@ import numpy as np
 from image_similarity.errors import NotFittedError
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
-from image_similarity.neighbours.index_choice import Choice
-from image_similarity.neighbours.row_sets import Masked
-from image_similarity.store.changes import ProductChanges
-from image_similarity.store.snapshot import Snapshot
+from image_similarity.neighbours import Choice, Masked
+from image_similarity.store import ProductChanges, Snapshot
 from image_similarity.types import no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from image_similarity.models.recipe import Recipe
-    from image_similarity.store.database import Database
+    from image_similarity.models import Recipe
+    from image_similarity.store import Database
 
 EXACT = Choice()
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class Delta:
     """What an index does not know of its dataset's present state.
 
     Attributes:
@@ -54,7 +52,7 @@ class Recent:
         return None if holds.all() else Masked(holds)
 
 
-def recent(database: Database, recipe: Recipe, base: StoredIndex, known: Recent | None = None) -> Recent:
+def delta_since(database: Database, recipe: Recipe, base: StoredIndex, known: Delta | None = None) -> Delta:
     """What has changed since an index was built.
 
     Args:
@@ -77,7 +75,7 @@ def recent(database: Database, recipe: Recipe, base: StoredIndex, known: Recent 
             index = known.index  # something else has changed, which is not for this to tell
         elif since.products:
             index = _index_of(database, recipe, base, since.products)
-    return Recent(generation, since.products, index, since.others)
+    return Delta(generation, since.products, index, since.others)
 
 
 def place_of_product(products: Sequence[str], product_id: str) -> int:

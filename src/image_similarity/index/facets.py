@@ -25,7 +25,7 @@ class Facet:
     bounds: tuple[float, float] | None = None
 
 
-def facets(stored: StoredIndex, most: int = MOST_VALUES) -> list[Facet]:
+def facets_of(stored: StoredIndex, most: int = MOST_VALUES) -> list[Facet]:
     """Every attribute that tells products apart, by name.
 
     A text that hardly any two products share, as an address, is left out: nobody could choose from it.

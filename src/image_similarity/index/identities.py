@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from image_similarity.store.snapshot import Block
+    from image_similarity.store import Block
 
 DTYPE = np.dtype("<u8")
 WIDTH = 2  # numbers of an identity

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from image_similarity.neighbours.row_sets import Listed, Masked
+from image_similarity.neighbours import Listed, Masked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

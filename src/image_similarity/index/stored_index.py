@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import IndexDamagedError
-from image_similarity.images.views import SIX_VIEWS
+from image_similarity.images import SIX_VIEWS
 from image_similarity.index.arrays import map_array, map_bytes, map_texts
 from image_similarity.index.columns import Columns
 from image_similarity.index.generations import Manifest, Place
-from image_similarity.index.identities import DTYPE as IDENTITY
-from image_similarity.index.identities import WIDTH
+from image_similarity.index.identities import DTYPE as IDENTITY, WIDTH
 from image_similarity.index.text_column import TextsOfRows
-from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.index_choice import answering
-from image_similarity.store.codec import DTYPE
+from image_similarity.neighbours import ExactIndex, answering
+from image_similarity.store import DTYPE
 from image_similarity.types import Features
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.neighbours.index_choice import LargeIndex
+    from image_similarity.neighbours import LargeIndex
     from image_similarity.types import NeighbourIndex
 
 TRIES = 100  # generations that may be replaced between finding one and mapping it

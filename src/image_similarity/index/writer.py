@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.images.views import SIX_VIEWS
+from image_similarity.images import SIX_VIEWS
 from image_similarity.index.arrays import ArrayWriter, TextsWriter, map_array
 from image_similarity.index.columns import ColumnsWriter
 from image_similarity.index.generations import write_manifest
-from image_similarity.index.identities import DTYPE as IDENTITY
-from image_similarity.index.identities import GONE, WIDTH, Known, identities
-from image_similarity.store.codec import DTYPE
-from image_similarity.util.memory import let_go
+from image_similarity.index.identities import DTYPE as IDENTITY, GONE, WIDTH, Known, identities
+from image_similarity.store import DTYPE
+from image_similarity.util.memory import release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.index.stored_index import StoredIndex
-    from image_similarity.models.recipe import Recipe
-    from image_similarity.neighbours.index_choice import Choice
-    from image_similarity.store.snapshot import Block, Snapshot
+    from image_similarity.models import Recipe
+    from image_similarity.neighbours import Choice
+    from image_similarity.store import Block, Snapshot
     from image_similarity.types import Progress
 
 
@@ -94,7 +93,7 @@ def _vectors(
         return recipe.vectors(state.vectors(places)).astype(DTYPE, copy=False)
     vectors, new = np.empty((len(old), previous.manifest.dimension), DTYPE), old == GONE
     vectors[~new] = previous.features.vectors[old[~new]]
-    let_go(previous.features.vectors)
+    release(previous.features.vectors)
     if new.any():
         vectors[new] = recipe.vectors(state.vectors(places[new]))
     return vectors

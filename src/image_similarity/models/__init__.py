@@ -1,1 +1,83 @@
 """Pixels to unit vectors: what a model's name means, and the networks behind it. The only room that knows networks."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.models.colour_shape_record import COLOUR_SHAPE_PARTS as COLOUR_SHAPE_PARTS
+    from image_similarity.models.default_model import (
+        DefaultModel as DefaultModel,
+        default_model_file as default_model_file,
+        read_default_model as read_default_model,
+        set_default_model as set_default_model,
+    )
+    from image_similarity.models.int8 import (
+        digest_of as digest_of,
+        quantise as quantise,
+    )
+    from image_similarity.models.inventory import (
+        Checked as Checked,
+        ModelRow as ModelRow,
+        Pulled as Pulled,
+        pull_models as pull_models,
+        table as table,
+        verify_models as verify_models,
+    )
+    from image_similarity.models.licences import (
+        first_warning as first_warning,
+        warnings_of as warnings_of,
+    )
+    from image_similarity.models.mixture import key_of as key_of
+    from image_similarity.models.model import (
+        Embedder as Embedder,
+        Inputs as Inputs,
+        Model as Model,
+        ModelPart as ModelPart,
+    )
+    from image_similarity.models.openvino_runtime import import_openvino as import_openvino
+    from image_similarity.models.projection import (
+        Projection as Projection,
+        projection_digest as projection_digest,
+        projection_facts as projection_facts,
+        record_file as record_file,
+        write_projection as write_projection,
+    )
+    from image_similarity.models.recipe import Recipe as Recipe
+    from image_similarity.models.registry import OFFLINE_MODEL as OFFLINE_MODEL
+    from image_similarity.models.resolver import (
+        expression_of as expression_of,
+        int8_folder as int8_folder,
+        named as named,
+        projection_folder as projection_folder,
+        resolve as resolve,
+    )
+    from image_similarity.models.text import (
+        load_text_model as load_text_model,
+        text_side as text_side,
+    )
+    from image_similarity.models.unit_vectors import (
+        NOTHING as NOTHING,
+        each_row as each_row,
+        is_usable as is_usable,
+        mean_vector as mean_vector,
+        unit_length as unit_length,
+    )
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        colour_shape_record="COLOUR_SHAPE_PARTS",
+        default_model="DefaultModel default_model_file read_default_model set_default_model",
+        int8="digest_of quantise",
+        inventory="Checked ModelRow Pulled pull_models table verify_models",
+        licences="first_warning warnings_of",
+        mixture="key_of",
+        model="Embedder Inputs Model ModelPart",
+        openvino_runtime="import_openvino",
+        projection="Projection projection_digest projection_facts record_file write_projection",
+        recipe="Recipe",
+        registry="OFFLINE_MODEL",
+        resolver="expression_of int8_folder named projection_folder resolve",
+        text="load_text_model text_side",
+        unit_vectors="NOTHING each_row is_usable mean_vector unit_length",
+    )

@@ -22,7 +22,7 @@ SPEC = ModelSpec(
 )
 
 _SHAPE, _COLOUR = CELLS * CELLS * ORIENTATIONS, prod(COLOUR_BINS)
-PARTS = (
+COLOUR_SHAPE_PARTS = (
     ("shape", slice(0, _SHAPE)),
     ("colour", slice(_SHAPE, _SHAPE + _COLOUR)),
     ("layout", slice(_SHAPE + _COLOUR, SPEC.dimension)),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError
-from image_similarity.models.table import DEFAULT_MODEL
+from image_similarity.models.registry import DEFAULT_MODEL
 from image_similarity.util.plain_values import Record
 from image_similarity.util.sealed_json import read_sealed, write_sealed
 
@@ -28,7 +28,7 @@ class DefaultModel(Record):
     before: tuple[str, ...] = ()
 
 
-def default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
+def read_default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
     """The model that was chosen with :func:`set_default_model`, else the first version's.
 
     Raises:
@@ -52,7 +52,7 @@ def set_default_model(dataset: Dataset, settings: Settings, chosen: Expression) 
     """
     path = default_model_file(dataset, settings)
     try:
-        former = default_model(dataset, settings)
+        former = read_default_model(dataset, settings)
         known = [former.model, *former.before] if path.exists() else []
     except StoreError:  # damaged: what was before is lost, what is asked for now is not
         known = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import UsageError
 from image_similarity.models.definition import Definition
 from image_similarity.models.hub_records import RECORDS
-from image_similarity.models.model_folder import Shelf, find, not_pulled
+from image_similarity.models.model_folder import ModelFolder, find, not_pulled
 from image_similarity.settings import model_folders
 from image_similarity.types import ModelSpec
 
@@ -75,7 +75,7 @@ def _graph(record: HubRecord, settings: Settings) -> Graph:
     )
 
 
-def shelf_of(name: str, settings: Settings) -> Shelf:
+def shelf_of(name: str, settings: Settings) -> ModelFolder:
     """The folder that a model is read from.
 
     Raises:

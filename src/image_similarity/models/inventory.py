@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import UsageError, WeightsError
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.keras_networks import NETWORKS, WEIGHTS
-from image_similarity.models.model_folder import Shelf, find, shelves
+from image_similarity.models.model_folder import ModelFolder, find, shelves
 from image_similarity.models.pull import Hub, pull
-from image_similarity.models.table import MODELS, define
+from image_similarity.models.registry import MODELS, define
 from image_similarity.models.timm_networks import pull_timm
 from image_similarity.models.weights import fetch, verify
 from image_similarity.options import ModelChoice
@@ -105,7 +105,7 @@ def pull_models(
     for name in names:
         if name not in MODELS and not ModelChoice(name).is_timm:
             raise UsageError(f"there is no model {name!r} to pull: there are {', '.join(MODELS)}, and timm:NAME")
-    shelf = Shelf(to or Folders(settings.root).models)
+    shelf = ModelFolder(to or Folders(settings.root).models)
     hub = Hub(settings.hub_address, progress)
     return [_pull(name, shelf, hub, settings) for name in dict.fromkeys(names)]
 
@@ -138,7 +138,7 @@ def _checked(name: str, path: Path, check: Callable[[], object]) -> Checked:
     return Checked(name, str(path), "")
 
 
-def _pull(name: str, shelf: Shelf, hub: Hub, settings: Settings) -> Pulled:
+def _pull(name: str, shelf: ModelFolder, hub: Hub, settings: Settings) -> Pulled:
     before = shelf.entries().get(name)
     if name in NETWORKS:
         file = fetch(NETWORKS[name].weights, name, settings.weights_address, shelf.folder / WEIGHTS, hub.progress)

@@ -24,9 +24,9 @@ def warnings_of(model: Model, settings: Settings) -> Iterator[str]:
 
 def first_warning(name: str, licence: str, settings: Settings) -> Iterator[str]:
     """That a model must not be used commercially, unless this workspace was told before."""
-    from image_similarity.models.model_folder import Shelf
+    from image_similarity.models.model_folder import ModelFolder
 
-    shelf = Shelf(Folders(settings.root).models)
+    shelf = ModelFolder(Folders(settings.root).models)
     with suppress(ImageSimilarityError):  # a lock that cannot be read or written: said again next time
         if shelf.has_told(name):
             return

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from image_similarity.errors import NotFittedError
 from image_similarity.models.mixture import key_of
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import EmbeddingModel, ModelSpec
 
-    Inputs = tuple[NDArray[np.uint8], ...]
-    """One picture as each part takes it, ``(size, size, 3)``."""
+Inputs: TypeAlias = "tuple[NDArray[np.uint8], ...]"
+"""One picture as each part takes it, ``(size, size, 3)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class ModelPart:
 
 @dataclass(frozen=True)
 class Model:
-    """What a model's name means, found out once. Make it with :func:`~image_similarity.models.resolve.resolve`.
+    """What a model's name means, found out once. Make it with :func:`~image_similarity.models.resolver.resolve`.
 
     Attributes:
         choice: as it was asked for.
@@ -174,7 +174,7 @@ class Model:
     @cached_property
     def at_least(self) -> int | None:
         """The side that a decoded picture must keep, in pixels; None where every pixel counts."""
-        from image_similarity.images.views import at_least
+        from image_similarity.images import at_least
 
         sides = [at_least(spec.input) for spec in self.specs]
         known = [side for side in sides if side is not None]
@@ -182,7 +182,7 @@ class Model:
 
     def inputs(self, picture: Image.Image) -> Inputs:
         """What :meth:`Embedder.embed` takes of one upright RGB picture."""
-        from image_similarity.images.views import square
+        from image_similarity.images import square
 
         return tuple(square(picture, spec.input) for spec in self.specs)
 

@@ -44,7 +44,7 @@ class Locked:
     made_by: str = ""
 
 
-class Shelf:
+class ModelFolder:
     """One folder of pulled models; it need not exist before something is kept there."""
 
     def __init__(self, folder: Path) -> None:
@@ -142,14 +142,14 @@ class Shelf:
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def find(folders: Iterable[Path], name: str) -> Shelf | None:
+def find(folders: Iterable[Path], name: str) -> ModelFolder | None:
     """The first of some folders that has a model."""
     return next((shelf for shelf in shelves(folders) if name in shelf.entries()), None)
 
 
-def shelves(folders: Iterable[Path]) -> Iterator[Shelf]:
+def shelves(folders: Iterable[Path]) -> Iterator[ModelFolder]:
     """Each folder as a shelf."""
-    return (Shelf(folder) for folder in folders)
+    return (ModelFolder(folder) for folder in folders)
 
 
 def not_pulled(name: str, why: str = "") -> WeightsError:

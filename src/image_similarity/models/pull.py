@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
     from image_similarity.models.hub_records import HubFile, HubRecord
-    from image_similarity.models.model_folder import Shelf
+    from image_similarity.models.model_folder import ModelFolder
     from image_similarity.types import Progress
 
 HUB = "https://huggingface.co"
@@ -103,7 +103,7 @@ class Hub:
             raise failure(error) from error
 
     @contextmanager
-    def staging(self, shelf: Shelf) -> Iterator[Path]:
+    def staging(self, shelf: ModelFolder) -> Iterator[Path]:
         """A folder for what is not checked yet, on the shelf's own disk; gone afterwards."""
         folder = shelf.place(f".{uuid4().hex[:8]}.part")
         try:
@@ -112,7 +112,7 @@ class Hub:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def pull(record: HubRecord, shelf: Shelf, hub: Hub) -> Locked:
+def pull(record: HubRecord, shelf: ModelFolder, hub: Hub) -> Locked:
     """Bring what is missing of a model, check it, and lock it. What is here and sound is not brought again.
 
     Raises:
@@ -147,7 +147,7 @@ def pull(record: HubRecord, shelf: Shelf, hub: Hub) -> Locked:
     return entry
 
 
-def _exported(record: HubRecord, files: dict[str, LockedFile], commit: str, shelf: Shelf) -> Locked:
+def _exported(record: HubRecord, files: dict[str, LockedFile], commit: str, shelf: ModelFolder) -> Locked:
     """Make the graph out of the weights, which are then no longer needed."""
     from image_similarity.models.timm_export import export
 
@@ -158,7 +158,7 @@ def _exported(record: HubRecord, files: dict[str, LockedFile], commit: str, shel
     return Locked(record.repo, commit, record.licence, made, files, exported.made_by)
 
 
-def _is_whole(record: HubRecord, entry: Locked, shelf: Shelf) -> bool:
+def _is_whole(record: HubRecord, entry: Locked, shelf: ModelFolder) -> bool:
     """Whether all of a model is here, unaltered, and what its record asks for."""
     if record.revision not in (NEWEST, entry.revision):
         return False
@@ -169,7 +169,9 @@ def _is_whole(record: HubRecord, entry: Locked, shelf: Shelf) -> bool:
     return agreed and wanted <= set(entry.files) and shelf.is_whole(record.name)
 
 
-def _brought(record: HubRecord, file: HubFile, expected: str, shelf: Shelf, bring: Callable[[], Path]) -> LockedFile:
+def _brought(
+    record: HubRecord, file: HubFile, expected: str, shelf: ModelFolder, bring: Callable[[], Path]
+) -> LockedFile:
     place = shelf.place(record.repo, file.path)
     if expected and place.exists() and sha256_of(place, "") == expected:
         return LockedFile(expected, place.stat().st_size)

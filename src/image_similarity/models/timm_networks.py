@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from image_similarity.models.graph import Graph
-    from image_similarity.models.model_folder import Shelf
+    from image_similarity.models.model_folder import ModelFolder
     from image_similarity.models.pull import Hub
     from image_similarity.models.timm_export import Exported
     from image_similarity.settings import Settings
@@ -72,7 +72,7 @@ def repository_of(name: str) -> str:
     return f"timm/{bare}"
 
 
-def pull_timm(name: str, shelf: Shelf, hub: Hub) -> Locked:
+def pull_timm(name: str, shelf: ModelFolder, hub: Hub) -> Locked:
     """Bring a network's weights, export it, lock what was made; one that is here and sound is left as it is.
 
     Raises:

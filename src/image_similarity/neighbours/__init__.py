@@ -1,1 +1,47 @@
 """Nearest vectors. Derived from the features; may be thrown away at any time."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.neighbours.allpairs.exact import all_pairs as all_pairs
+    from image_similarity.neighbours.cells.index import CellsIndex as CellsIndex
+    from image_similarity.neighbours.cells.pairs import cell_pairs as cell_pairs
+    from image_similarity.neighbours.duplicates import pairs_once as pairs_once
+    from image_similarity.neighbours.exact import ExactIndex as ExactIndex
+    from image_similarity.neighbours.float16 import single as single
+    from image_similarity.neighbours.index_choice import (
+        ALL_PAIRS_UP_TO as ALL_PAIRS_UP_TO,
+        EXACT_UP_TO as EXACT_UP_TO,
+        STANDARD as STANDARD,
+        Choice as Choice,
+        LargeIndex as LargeIndex,
+        answering as answering,
+    )
+    from image_similarity.neighbours.packed_scores import (
+        DISTANCE_BITS as DISTANCE_BITS,
+        NOTHING as NOTHING,
+        SCORE_STEPS as SCORE_STEPS,
+        Packing as Packing,
+        distances as distances,
+        scores_of as scores_of,
+    )
+    from image_similarity.neighbours.row_sets import (
+        Listed as Listed,
+        Masked as Masked,
+        row_set as row_set,
+    )
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        allpairs__exact="all_pairs",
+        cells__index="CellsIndex",
+        cells__pairs="cell_pairs",
+        duplicates="pairs_once",
+        exact="ExactIndex",
+        float16="single",
+        index_choice="ALL_PAIRS_UP_TO Choice EXACT_UP_TO LargeIndex STANDARD answering",
+        packed_scores="DISTANCE_BITS NOTHING Packing SCORE_STEPS distances scores_of",
+        row_sets="Listed Masked row_set",
+    )

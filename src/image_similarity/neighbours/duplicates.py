@@ -11,7 +11,7 @@ import numpy as np
 from image_similarity.neighbours.packed_scores import FARTHEST, nearest, neighbours_of, packed_scores
 from image_similarity.types import Neighbours
 from image_similarity.util.files import replacing
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ class Twins:
             block = np.ascontiguousarray(vectors[part] if only is None else vectors[only[part]])
             digests[part] = [hashlib.blake2b(row.data, digest_size=DIGEST).digest() for row in block]
             if only is None:
-                let_go(vectors[part])
+                release(vectors[part])
         _, first, group = np.unique(digests, return_index=True, return_inverse=True)
         return cls.numbered(np.searchsorted(np.sort(first), first[group]), len(first))
 
@@ -173,8 +173,8 @@ def spread(twins: Twins, found: Neighbours, k: int, folder: Path) -> Neighbours:
             nearest = Neighbours(found.rows[different].astype(np.intp), found.scores[different])
             nearest = twins.nearest_rows(nearest, k)
             rows[part], scores[part] = nearest.rows[place], nearest.scores[place]
-            let_go(rows[part])
-            let_go(scores[part])
+            release(rows[part])
+            release(scores[part])
         rows.flush()
         scores.flush()
     return Neighbours(rows=np.load(paths[0], mmap_mode="r"), scores=np.load(paths[1], mmap_mode="r"))

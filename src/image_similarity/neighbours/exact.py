@@ -9,7 +9,7 @@ import numpy as np
 from image_similarity.neighbours.float16 import single
 from image_similarity.neighbours.packed_scores import nearest, neighbours_of, packed_scores, score_to_reach
 from image_similarity.neighbours.row_sets import row_set
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class ExactIndex:
             chosen = rows[start : start + ROW_BLOCK]
             scores = queries @ single(self._rows(chosen)).T
             if len(queries) > 1:  # many follow; one alone comes back soon, and wants to find the pages where they were
-                let_go(self._vectors[chosen[0] : chosen[-1] + 1])
+                release(self._vectors[chosen[0] : chosen[-1] + 1])
             if best.shape[1] == k:  # nearly all rows are too far from all queries: they are not packed
                 reach = (scores >= score_to_reach(best)[:, None]).any(axis=0)
                 scores, chosen = scores[:, reach], chosen[reach]

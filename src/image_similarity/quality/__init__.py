@@ -1,1 +1,41 @@
 """How good the answers are, and how the catalogue itself makes them better."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.quality.adaptation.job import (
+        AdaptReport as AdaptReport,
+        adapt as adapt,
+    )
+    from image_similarity.quality.calibration.job import (
+        CalibrateReport as CalibrateReport,
+        calibrate as calibrate,
+    )
+    from image_similarity.quality.comparison import (
+        Comparison as Comparison,
+        compare as compare,
+    )
+    from image_similarity.quality.evaluation.job import evaluate as evaluate
+    from image_similarity.quality.evaluation.metrics import NAMES as NAMES
+    from image_similarity.quality.evaluation.page import result_tables as result_tables
+    from image_similarity.quality.evaluation.report import Evaluation as Evaluation
+    from image_similarity.quality.evaluation.results import Result as Result
+    from image_similarity.quality.evaluation.thresholds import (
+        missed as missed,
+        parse_bar as parse_bar,
+    )
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        adaptation__job="AdaptReport adapt",
+        calibration__job="CalibrateReport calibrate",
+        comparison="Comparison compare",
+        evaluation__job="evaluate",
+        evaluation__metrics="NAMES",
+        evaluation__page="result_tables",
+        evaluation__report="Evaluation",
+        evaluation__results="Result",
+        evaluation__thresholds="missed parse_bar",
+    )

@@ -1,1 +1,26 @@
 """Image hits to product hits: grouping, own product out, aggregation."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.ranking.aggregate import (
+        FIRST_LOOK as FIRST_LOOK,
+        rank_products as rank_products,
+    )
+    from image_similarity.ranking.gallery import (
+        Gallery as Gallery,
+        Question as Question,
+    )
+    from image_similarity.ranking.with_delta import (
+        Part as Part,
+        rank_both as rank_both,
+    )
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        aggregate="FIRST_LOOK rank_products",
+        gallery="Gallery Question",
+        with_delta="Part rank_both",
+    )

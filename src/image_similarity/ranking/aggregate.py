@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import UsageError
-from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.row_sets import row_set
+from image_similarity.neighbours import ExactIndex, row_set
 from image_similarity.ranking.top_products import first_of_each_product
 from image_similarity.types import Neighbours, ProductMatch
 

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from image_similarity.images.views import ORIGINAL
-from image_similarity.index.stored_index import Grouping
-from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.float16 import single
+from image_similarity.images import ORIGINAL
+from image_similarity.index import Grouping
+from image_similarity.neighbours import ExactIndex, single
 from image_similarity.types import Neighbours
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from image_similarity.index.stored_index import StoredIndex
+    from image_similarity.index import StoredIndex
     from image_similarity.types import Features, NeighbourIndex, RowSet
 
 
@@ -81,12 +80,12 @@ class Gallery:
             return Neighbours(known.rows[asked, :look].astype(np.intp), known.scores[asked, :look])
         return self.index.search(np.concatenate([question.vectors for question in questions]), look, allowed)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Give back the memory of what was read of the mapped vectors and of what is known beforehand."""
-        let_go(self.features.vectors)
+        release(self.features.vectors)
         if self.known is not None:
-            let_go(self.known.rows)
-            let_go(self.known.scores)
+            release(self.known.rows)
+            release(self.known.scores)
 
     def others(self, question: Question, allowed: RowSet | None = None) -> int:
         """How many products could be answers: those with a row that is allowed, the question's own left out."""

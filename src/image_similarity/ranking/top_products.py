@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from image_similarity.neighbours.packed_scores import NOTHING, Packing, distances
+from image_similarity.neighbours import NOTHING, Packing, distances
 
 
 def first_of_each_product(products: NDArray[np.integer], scores: NDArray[np.floating], number: int) -> NDArray[np.intp]:

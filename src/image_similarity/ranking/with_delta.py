@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from image_similarity.neighbours.row_sets import Masked
+from image_similarity.neighbours import Masked
 from image_similarity.ranking.aggregate import rank_products
 
 if TYPE_CHECKING:

@@ -1,1 +1,81 @@
 """What an answer is made of: ranking, texts, match probabilities, explanations."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from image_similarity.search.answer import (
+        Answer as Answer,
+        Shown as Shown,
+        score_texts as score_texts,
+        show_products as show_products,
+        surety_text as surety_text,
+    )
+    from image_similarity.search.calibration.curves import (
+        KINDS as KINDS,
+        Curve as Curve,
+    )
+    from image_similarity.search.calibration.file import (
+        KeptCalibration as KeptCalibration,
+        write_calibration as write_calibration,
+    )
+    from image_similarity.search.calibration.probabilities import (
+        Calibration as Calibration,
+        ProbabilityCurve as ProbabilityCurve,
+    )
+    from image_similarity.search.calibration.questions import (
+        DEPTH as DEPTH,
+        FEATURES as FEATURES,
+        Answers as Answers,
+        Questions as Questions,
+        features as features,
+        joined as joined,
+    )
+    from image_similarity.search.explanation import (
+        Explained as Explained,
+        Why as Why,
+        explain as explain,
+    )
+    from image_similarity.search.match_probability import (
+        CALIBRATED as CALIBRATED,
+        OLDER as OLDER,
+        MatchProbabilities as MatchProbabilities,
+        calibration_file as calibration_file,
+        match_probabilities as match_probabilities,
+    )
+    from image_similarity.search.part_weights import weighing as weighing
+    from image_similarity.search.prepared_query import (
+        PreparedQuery as PreparedQuery,
+        photo_bytes as photo_bytes,
+        photo_name as photo_name,
+        prepare as prepare,
+    )
+    from image_similarity.search.recommended import (
+        look_up as look_up,
+        recommendations as recommendations,
+        with_recommendations as with_recommendations,
+    )
+    from image_similarity.search.state import (
+        State as State,
+        next_state as next_state,
+        open_state as open_state,
+        whole_state as whole_state,
+    )
+    from image_similarity.search.text_query import query_vector as query_vector
+else:
+    from image_similarity.util.face import face
+
+    __getattr__ = face(
+        __name__,
+        answer="Answer Shown score_texts show_products surety_text",
+        calibration__curves="Curve KINDS",
+        calibration__file="KeptCalibration write_calibration",
+        calibration__probabilities="Calibration ProbabilityCurve",
+        calibration__questions="Answers DEPTH FEATURES Questions features joined",
+        explanation="Explained Why explain",
+        match_probability="CALIBRATED MatchProbabilities OLDER calibration_file match_probabilities",
+        part_weights="weighing",
+        prepared_query="PreparedQuery photo_bytes photo_name prepare",
+        recommended="look_up recommendations with_recommendations",
+        state="State next_state open_state whole_state",
+        text_query="query_vector",
+    )

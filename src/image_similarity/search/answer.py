@@ -12,9 +12,9 @@ from image_similarity.util.plain_values import Record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from image_similarity.html.page import Card, Row, Why
+    from image_similarity.html import Card, Row, Why
     from image_similarity.search.explanation import Explained
-    from image_similarity.store.records import CatalogueRecords
+    from image_similarity.store import CatalogueRecords
 
 POINTS = 1.0001  # a cosine never gets here: above it a score is the first version's points
 WORDS = (
@@ -78,7 +78,7 @@ class Answer(Record):
 
     def row(self, right: str | None = None) -> Row:
         """The answer as a row of a page; ``right`` is the product that was to be found, where that is known."""
-        from image_similarity.html.page import Row
+        from image_similarity.html import Row
 
         cards = [
             _card(shown, match, score, None if right is None else match.product_id == right)
@@ -89,7 +89,7 @@ class Answer(Record):
         return Row(_card(self.query), cards, self.note)
 
     def _why(self, place: int) -> Why | None:
-        from image_similarity.html.page import Why
+        from image_similarity.html import Why
 
         explained = self.explained
         return None if explained is None else Why(explained.overlay(place), explained.whys[place].words)
@@ -136,7 +136,7 @@ def surety_text(match: ProductMatch) -> str:
 
 
 def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", right: bool | None = None) -> Card:
-    from image_similarity.html.page import Card, Picture
+    from image_similarity.html import Card, Picture
 
     product = shown.product
     return Card(

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from image_similarity.errors import ImageError
-from image_similarity.images.thumbnail import jpeg, shrunk
-from image_similarity.models import colour_shape_record as colour_shape
-from image_similarity.neighbours.float16 import single
+from image_similarity.images import as_jpeg, shrunk
+from image_similarity.models import COLOUR_SHAPE_PARTS, OFFLINE_MODEL
+from image_similarity.neighbours import single
 from image_similarity.search.occlusion import covered, heat, where
 from image_similarity.search.overlay import overlay
 from image_similarity.search.score_parts import Parts, PartShare, shares
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.models.model import Embedder, Model
-    from image_similarity.ranking.gallery import Gallery
+    from image_similarity.models import Embedder, Model
+    from image_similarity.ranking import Gallery
     from image_similarity.types import ProductMatch
 
     Floats = NDArray[np.float32]
@@ -81,7 +81,7 @@ class Explained:
 
     def overlay(self, place: int) -> bytes:
         """The photo with the heat of one match, as JPEG."""
-        return jpeg(overlay(self.picture, self.whys[place].heat), QUALITY, optimize=True)
+        return as_jpeg(overlay(self.picture, self.whys[place].heat), QUALITY, optimize=True)
 
 
 def small_copy(picture: Image.Image, model: Model) -> Image.Image:
@@ -134,9 +134,9 @@ def parts_of(model: Model) -> Parts:
         return [(model.name, slice(None))]
     parts: list[tuple[str, slice]] = []
     for spec, place in zip(model.specs, model.recipe.slices([spec.dimension for spec in model.specs]), strict=True):
-        if spec.key == colour_shape.SPEC.key:
+        if spec.name == OFFLINE_MODEL:
             first = place.start
-            parts += [(name, slice(first + at.start, first + at.stop)) for name, at in colour_shape.PARTS]
+            parts += [(name, slice(first + at.start, first + at.stop)) for name, at in COLOUR_SHAPE_PARTS]
         else:
             parts.append((spec.name, place))
     return parts

@@ -32,7 +32,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class MatchProbabilities:
     """Says how sure matches are, where a calibration is at hand."""
 
     kept: KeptCalibration | None
@@ -66,7 +66,7 @@ class Judge:
         return Judged(left, not left, "; ".join(note for note in notes if note))
 
 
-def judge(path: Path, key: str, generation: int, way: str, min_match: float | None) -> Judge:
+def match_probabilities(path: Path, key: str, generation: int, way: str, min_match: float | None) -> MatchProbabilities:
     """What says how probable matches of an index are.
 
     Args:
@@ -84,19 +84,19 @@ def judge(path: Path, key: str, generation: int, way: str, min_match: float | No
     if way != CALIBRATED:
         if min_match is not None:
             raise UsageError(f"`min_match` knows the scores of `aggregate` {CALIBRATED} only, not of {way}")
-        return Judge(None)
+        return MatchProbabilities(None)
     try:
         kept = read_calibration(path, key)
     except StoreError as error:
         if min_match is not None:
             raise
-        return Judge(None, note=str(error))
+        return MatchProbabilities(None, note=str(error))
     if kept is None and min_match is not None:
         raise NotFittedError(
             f"`min_match` needs to know how probable a score is (there is no {path}): run image-similarity calibrate "
             "first"
         )
-    return Judge(kept, min_match, OLDER if kept and kept.generation != generation else "")
+    return MatchProbabilities(kept, min_match, OLDER if kept and kept.generation != generation else "")
 
 
 def calibration_file(settings: Settings, dataset: Dataset, key: str, views: int) -> Path:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.models.model import Model
+    from image_similarity.models import Model
     from image_similarity.options import Match
 
     Floats = NDArray[np.float32]

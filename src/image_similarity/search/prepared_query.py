@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue.addresses import as_address, lasting
+from image_similarity.catalogue import as_address, lasting
 from image_similarity.errors import ImageError, UsageError
-from image_similarity.images.crops import with_crops
-from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.plain_ground import on_plain_ground
+from image_similarity.images import decode, on_plain_ground, read_bytes, with_crops
 from image_similarity.search.answer import Shown
 from image_similarity.search.explanation import small_copy
 from image_similarity.types import Product
@@ -19,7 +17,7 @@ from image_similarity.types import Product
 if TYPE_CHECKING:
     from PIL import Image
 
-    from image_similarity.models.model import Inputs, Model
+    from image_similarity.models import Inputs, Model
     from image_similarity.options import Box, Photo, Query, SearchOptions
     from image_similarity.settings import Settings
 
@@ -117,7 +115,7 @@ def photo_bytes(photo: Photo, settings: Settings) -> bytes:
     address = _address(photo)
     if address is None:
         return read_bytes(Path(photo), settings.max_file_bytes)
-    from image_similarity.images.fetch import fetch_one  # here: a photo of this machine needs none of it
+    from image_similarity.images import fetch_one  # here: a photo of this machine needs none of it
 
     return fetch_one(address, settings)
 

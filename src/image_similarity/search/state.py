@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from image_similarity.index.build import fitted_views, fresh_index, present_index
-from image_similarity.index.delta import place_of_product, recent
-from image_similarity.index.filter_language import parse_filter
-from image_similarity.index.filters import passing
-from image_similarity.ranking.gallery import Gallery, Question
-from image_similarity.ranking.with_delta import Part, rank_both
+from image_similarity.index import (
+    delta_since,
+    fitted_views,
+    fresh_index,
+    parse_filter,
+    passing,
+    place_of_product,
+    present_index,
+)
+from image_similarity.ranking import Gallery, Part, Question, rank_both
 from image_similarity.settings import Folders
 from image_similarity.types import Features, Progress, no_progress
 
@@ -25,13 +29,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.index.delta import Recent
-    from image_similarity.index.filters import Filter
-    from image_similarity.index.stored_index import StoredIndex
-    from image_similarity.models.model import Model
+    from image_similarity.index import Delta, Filter, StoredIndex
+    from image_similarity.models import Model
     from image_similarity.options import Aggregate
     from image_similarity.settings import Settings
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
     from image_similarity.types import ProductMatch
 
 Closeness = Literal["very close", "close", "look-alike"]
@@ -46,7 +48,7 @@ class State:
     model: Model
     views: tuple[str, ...]
     base: StoredIndex
-    delta: Recent
+    delta: Delta
     scale: Scale
 
     @property
@@ -207,7 +209,7 @@ def open_state(
     views = views or fitted_views(database, Folders(settings.root).index, model.recipe)
     base = present_index(database, Folders(settings.root).index, model.recipe, views)
     if base is not None:
-        state = State(model, views, base, recent(database, model.recipe, base), Scale(base))
+        state = State(model, views, base, delta_since(database, model.recipe, base), Scale(base))
         if not state.behind:
             return state
     return whole_state(model, database, settings, views, progress)
@@ -222,7 +224,7 @@ def whole_state(
         NotFittedError, StoreError, OutputError: as :func:`open_state`.
     """
     base = fresh_index(database, Folders(settings.root).index, model.recipe, views, progress=progress)
-    return State(model, views, base, recent(database, model.recipe, base), Scale(base))
+    return State(model, views, base, delta_since(database, model.recipe, base), Scale(base))
 
 
 def next_state(state: State, database: Database, settings: Settings) -> State:
@@ -233,9 +235,9 @@ def next_state(state: State, database: Database, settings: Settings) -> State:
         StoreError: the store cannot be read.
     """
     base, scale, recipe = state.base, state.scale, state.model.recipe
-    known: Recent | None = state.delta
+    known: Delta | None = state.delta
     newest = present_index(database, Folders(settings.root).index, recipe, state.views, unless=base.folder)
     if newest is not None:
         base, known, scale = newest, None, Scale(newest)
-    now = recent(database, recipe, base, known)
+    now = delta_since(database, recipe, base, known)
     return state if base is state.base and now is known else replace(state, base=base, delta=now, scale=scale)

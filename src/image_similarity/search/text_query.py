@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.models.unit_vectors import unit_length
+from image_similarity.models import unit_length
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

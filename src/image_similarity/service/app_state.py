@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from image_similarity.fitting.upsert import delete_orphan_files
+from image_similarity.fitting import delete_orphan_files
 from image_similarity.service.answering.model_switch import ModelSwitch
 from image_similarity.service.answering.refresh import Refresh
 from image_similarity.service.background import Health

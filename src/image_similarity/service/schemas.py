@@ -18,8 +18,7 @@ from pydantic import (
 )
 
 from image_similarity import options as library
-from image_similarity.catalogue.addresses import as_address
-from image_similarity.catalogue.columns import as_text
+from image_similarity.catalogue import as_address, as_text
 from image_similarity.options import Aggregate, Box
 from image_similarity.service.guards.json_limits import read_json
 

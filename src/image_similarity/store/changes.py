@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from image_similarity.images.views import SIX_VIEWS
+from image_similarity.images import SIX_VIEWS
 from image_similarity.store.features import FeatureStore
 from image_similarity.store.idempotency import IdempotencyLog
 from image_similarity.store.overrides import Overrides

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-    from image_similarity.models.model import Model
+    from image_similarity.models import Model
     from image_similarity.store.database import Database
 
 TWINS_REMEMBERED = 4096  # contents: a megabyte

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.images.views import SIX_VIEWS
+from image_similarity.images import SIX_VIEWS
 from image_similarity.store import codec
 from image_similarity.store.changes import last_change
 from image_similarity.store.features import IMAGE_OF_ID, FeatureStore, column_of
@@ -149,7 +149,7 @@ def _ids_of_products(database: Database) -> str:
 
 
 @contextmanager
-def snapshot(
+def take_snapshot(
     database: Database, models: Sequence[str], views: Sequence[str], products: Iterable[str] | None = None
 ) -> Iterator[Snapshot]:
     """The present state of a dataset's features; what other processes write meanwhile is not seen.

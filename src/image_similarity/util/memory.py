@@ -18,7 +18,7 @@ LARGE, KEPT = 12_000_000, 16_000_000
 GIVE_BACK: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
 
-def let_go(part: NDArray[Any]) -> None:
+def release(part: NDArray[Any]) -> None:
     """Give the memory of a part of a mapped file back; nothing for an array that is not mapped from a file.
 
     The array stays as it is: whoever reads it again has its pages mapped again, which the system's own copy of the file

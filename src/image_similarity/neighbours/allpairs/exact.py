@@ -25,7 +25,7 @@ from image_similarity.neighbours.float16 import single
 from image_similarity.neighbours.packed_scores import neighbours_of, packed_scores
 from image_similarity.types import Neighbours, no_progress
 from image_similarity.util.files import replacing
-from image_similarity.util.memory import let_go, trim
+from image_similarity.util.memory import release, trim
 from image_similarity.util.processors import processors
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ class _Work:
                 found = neighbours_of(np.load(self._path(unit, "nearest")))
                 rows[start : start + len(found.rows)] = found.rows
                 scores[start : start + len(found.rows)] = found.scores
-                let_go(rows[start : start + len(found.rows)])
-                let_go(scores[start : start + len(found.rows)])
+                release(rows[start : start + len(found.rows)])
+                release(scores[start : start + len(found.rows)])
                 start += len(found.rows)
             rows.flush()
             scores.flush()
@@ -173,7 +173,7 @@ class _Work:
             part = slice(rows.start, rows.stop)
             kept, short = best_of(of_rows(pairs, rows), rows, self.k, floors[part], 2 * self.tiles.error)
             asked = single(mine[part])
-            let_go(mine[part])
+            release(mine[part])
             left_open[part] = short
             nearest[part][~short] = closest_pairs(self.vectors, asked, (row_of(kept) - start, other_of(kept)), self.k)
         if left_open.any():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.neighbours.allpairs.tiles import SIDE
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 from image_similarity.util.sampling import some_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _taken(vectors: NDArray[np.float16], rows: NDArray[np.intp]) -> NDArray[np.f
     pieces = []
     for few in np.array_split(rows, max(1, len(rows) // AT_ONCE)):
         pieces.append(vectors.take(few, axis=0))
-        let_go(vectors[few[0] : few[-1] + 1])
+        release(vectors[few[0] : few[-1] + 1])
     return np.concatenate(pieces)
 
 

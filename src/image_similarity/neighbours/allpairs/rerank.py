@@ -13,7 +13,7 @@ import numpy as np
 
 from image_similarity.neighbours.float16 import single
 from image_similarity.neighbours.packed_scores import DISTANCE_BITS, SCORE_STEPS, Packing, distances, packed_steps
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def scores_of(
             continue
         part = vectors[block * size : (block + 1) * size]
         theirs = single(part)
-        let_go(part)
+        release(part)
         for first in range(start, stop, together):
             some = order[first : min(first + together, stop)]
             scores[some] = np.vecdot(mine.take(rows[some], axis=0), theirs.take(others[some] - block * size, axis=0))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from image_similarity.models.openvino_runtime import import_openvino
+from image_similarity.models import import_openvino
 from image_similarity.neighbours.float16 import put_single
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 from image_similarity.util.processors import processors
 
 if TYPE_CHECKING:
@@ -92,4 +92,4 @@ class Tiles:
 def _put(block: NDArray[np.float16], side: NDArray[np.float32]) -> None:
     put_single(block, side[: len(block)])
     side[len(block) :] = 0
-    let_go(block)
+    release(block)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.util.files import replacing
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,5 +46,5 @@ def _digest(vectors: NDArray[np.float16]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for start in range(0, len(vectors), ROWS):
         digest.update(np.ascontiguousarray(vectors[start : start + ROWS]).data)
-        let_go(vectors[start : start + ROWS])
+        release(vectors[start : start + ROWS])
     return digest.hexdigest()

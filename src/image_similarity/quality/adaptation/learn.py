@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_similarity.errors import AdaptationError
-from image_similarity.models.projection import Projection
+from image_similarity.models import Projection
 from image_similarity.quality.adaptation.groups import grouped, joined, sample, with_several
-from image_similarity.quality.adaptation.validation import Hits, estimates, leave_one_out
-from image_similarity.quality.adaptation.validation import joined as all_hits
+from image_similarity.quality.adaptation.validation import Hits, estimates, joined as all_hits, leave_one_out
 from image_similarity.quality.adaptation.whitening import components, telling, whitening, within
 from image_similarity.types import no_progress
 from image_similarity.util.plain_values import Record, fields_of

@@ -10,9 +10,7 @@ import numpy as np
 from image_similarity.errors import CalibrationError
 from image_similarity.quality.adaptation.groups import grouped
 from image_similarity.quality.calibration.measures import Kept, calibration_error, kept_at, log_loss
-from image_similarity.search.calibration.curves import KINDS
-from image_similarity.search.calibration.probabilities import Calibration, Surety
-from image_similarity.search.calibration.questions import FEATURES, features, joined
+from image_similarity.search import FEATURES, KINDS, Calibration, ProbabilityCurve, features, joined
 from image_similarity.util.plain_values import Record, fields_of
 from image_similarity.util.statistics import folds
 
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.search.calibration.curves import Curve
-    from image_similarity.search.calibration.questions import Answers, Questions
+    from image_similarity.search import Answers, Curve, Questions
 
     Doubles = NDArray[np.float64]
 
@@ -138,7 +135,7 @@ def _calibration(questions: Questions, options: LearnOptions, random: np.random.
     return Calibration(*sorts)
 
 
-def _chosen(questions: Questions, options: LearnOptions, random: np.random.Generator) -> Surety:
+def _chosen(questions: Questions, options: LearnOptions, random: np.random.Generator) -> ProbabilityCurve:
     """The kind with the least surprise for first answers about products that it was not fitted to."""
     losses = dict.fromkeys(options.kinds, 0.0)
     parts = folds(grouped(questions.products), options.folds, random) if len(options.kinds) > 1 else ()
@@ -151,14 +148,14 @@ def _chosen(questions: Questions, options: LearnOptions, random: np.random.Gener
     return fitted(min(losses, key=lambda kind: losses[kind]), questions.answers(options.known))
 
 
-def fitted(kind: str, answers: Answers) -> Surety:
+def fitted(kind: str, answers: Answers) -> ProbabilityCurve:
     """Both curves of one kind."""
     told, depth = features(answers.scores), answers.scores.shape[1]
     first = _first(kind, answers)
     if depth == 1:
-        return Surety(kind, first, first)
+        return ProbabilityCurve(kind, first, first)
     rest = told[:, 1:].reshape(-1, len(FEATURES)), answers.right[:, 1:].ravel(), np.repeat(answers.weights, depth - 1)
-    return Surety(kind, first, KINDS[kind](*rest))
+    return ProbabilityCurve(kind, first, KINDS[kind](*rest))
 
 
 def _first(kind: str, answers: Answers) -> Curve:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from image_similarity.images.views import ORIGINAL
-from image_similarity.index.build import open_index
-from image_similarity.models.projection import projection_facts
-from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.images import ORIGINAL
+from image_similarity.index import open_index
+from image_similarity.models import projection_facts
+from image_similarity.neighbours import ExactIndex
 from image_similarity.quality.adaptation.learn import Choice, held_out
+from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.protocols import Outcome
-from image_similarity.quality.evaluation.sides import Side
-from image_similarity.store.codec import DTYPE
-from image_similarity.util.memory import let_go
+from image_similarity.store import DTYPE
+from image_similarity.util.memory import release
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.index.stored_index import StoredIndex
-    from image_similarity.models.projection import Projection
+    from image_similarity.index import StoredIndex
+    from image_similarity.models import Projection
     from image_similarity.settings import Settings
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 ROWS = 4096  # projected together
 
 
 @dataclass(frozen=True, slots=True)
-class Forgetful:
+class HeldOutModel:
     """What was learned without some products: the index as it would be, and which products those are ``(products,)``.
 
     ``projection`` turns the vectors of photos, as :attr:`side`'s model gives them, into those of the index.
     """
 
-    side: Side
+    side: Candidate
     projection: Projection
     forgotten: NDArray[np.bool_]
 
 
-def forgetful(side: Side, database: Database, settings: Settings, folder: Path) -> Iterator[Forgetful]:
+def held_out_models(side: Candidate, database: Database, settings: Settings, folder: Path) -> Iterator[HeldOutModel]:
     """A learned model several times over, each without a part of the products; each product is left out once.
 
     How much was learned (dimension, regularisation) is what all of the products chose.
@@ -72,7 +72,7 @@ def forgetful(side: Side, database: Database, settings: Settings, folder: Path) 
         path = folder / "held-out.npy"
         changed = _projected(stored, part.projection, path)
         forgotten = part.out[np.asarray(grouping.starts)[:-1]]
-        yield Forgetful(Side(side.label, plain, changed), part.projection, forgotten)
+        yield HeldOutModel(Candidate(side.label, plain, changed), part.projection, forgotten)
         path.unlink()
 
 
@@ -101,8 +101,8 @@ def _projected(stored: StoredIndex, projection: Projection, path: Path) -> Store
     turned = open_memmap(path, "w+", DTYPE, (len(vectors), projection.projected))
     for start in range(0, len(vectors), ROWS):
         turned[start : start + ROWS] = projection.apply(vectors[start : start + ROWS])
-        let_go(vectors[start : start + ROWS])
+        release(vectors[start : start + ROWS])
     turned.flush()
-    let_go(turned)
+    release(turned)
     vectors = turned.view(np.ndarray)
     return replace(stored, features=replace(stored.features, vectors=vectors), index=ExactIndex(vectors))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from image_similarity.quality.evaluation.report import Evaluation
     from image_similarity.quality.evaluation.results import Result
     from image_similarity.quality.evaluation.worst import Miss
-    from image_similarity.search.answer import Shown
+    from image_similarity.search import Shown
     from image_similarity.util.statistics import Estimate
 
 COMPARED = "r_at_1"  # what is plotted and set against the first model

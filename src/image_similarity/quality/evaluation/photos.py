@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.simulated_photo import STANDARD, simulated_photo
+from image_similarity.images import STANDARD, decode, read_bytes, simulated_photo
 from image_similarity.types import Failure
 from image_similarity.util.processors import processors
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from image_similarity.models.model import Embedder, Inputs
-    from image_similarity.quality.evaluation.sides import Side
+    from image_similarity.models import Embedder, Inputs
+    from image_similarity.quality.evaluation.candidates import Candidate
     from image_similarity.types import CatalogueImage, Progress
 
 TOGETHER = 16  # photos in memory at a time
@@ -115,7 +114,7 @@ class Embedded:
 
 
 def embedded(
-    paths: Sequence[Path], side: Side, embedder: Embedder, max_pixels: int, told: Callable[[int], object]
+    paths: Sequence[Path], side: Candidate, embedder: Embedder, max_pixels: int, told: Callable[[int], object]
 ) -> Embedded:
     """The vectors of photos that are known to be whole."""
     rows: list[NDArray[np.float32] | ImageError] = []
@@ -129,7 +128,7 @@ def embedded(
     return Embedded(np.stack([np.zeros_like(sound) if isinstance(row, ImageError) else row for row in rows]), lost)
 
 
-def inputs_of(paths: Sequence[Path], side: Side, max_pixels: int) -> Iterator[list[Inputs]]:
+def inputs_of(paths: Sequence[Path], side: Candidate, max_pixels: int) -> Iterator[list[Inputs]]:
     """What a model takes of each picture, some at a time, the next ones decoded meanwhile."""
 
     def taken(path: Path) -> Inputs:

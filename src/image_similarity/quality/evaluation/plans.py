@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.catalogue.columns import plain
+from image_similarity.catalogue import plain
 from image_similarity.errors import UsageError
 from image_similarity.quality.evaluation import names
 from image_similarity.quality.evaluation.photos import Photos, failed, unreadable
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.catalogue.labels import LabelledPhoto
+    from image_similarity.catalogue import LabelledPhoto
+    from image_similarity.quality.evaluation.candidates import Candidate
     from image_similarity.quality.evaluation.names import Protocol
     from image_similarity.quality.evaluation.ranks import Asked, Scores
-    from image_similarity.quality.evaluation.sides import Side
 
-    Questions = Callable[[Side, NDArray[np.floating]], Iterator[Asked]]
+    Questions = Callable[[Candidate, NDArray[np.floating]], Iterator[Asked]]
 
 UNKNOWN = "its product has no images in the dataset"
 COLOURS = ("colour", "color")
@@ -47,7 +47,7 @@ class Plan:
         """Whether products are ranked, and not images."""
         return self.protocol.name == names.PICKS.name
 
-    def scores(self, side: Side) -> Scores:
+    def scores(self, side: Candidate) -> Scores:
         """What ranks the answers."""
         catalogue = side.catalogue
         if self.of_products:
@@ -55,7 +55,7 @@ class Plan:
         return ImageScores(catalogue.vectors)
 
 
-def asking_rows(side: Side, most: int, seed: int) -> NDArray[np.intp]:
+def asking_rows(side: Candidate, most: int, seed: int) -> NDArray[np.intp]:
     """The images of products with several, ascending; of more than ``most``, those of whole products by chance."""
     starts = np.asarray(side.stored.grouping.starts)
     sizes = np.diff(starts)
@@ -73,7 +73,7 @@ def leave_one_out(rows: NDArray[np.intp]) -> Plan:
     )
 
 
-def leave_attribute_out(rows: NDArray[np.intp], side: Side, attribute: str) -> Plan:
+def leave_attribute_out(rows: NDArray[np.intp], side: Candidate, attribute: str) -> Plan:
     """The same with images of the asking image's own value of an attribute left out; see :func:`own_attribute`."""
     codes = side.stored.columns[attribute].codes
     protocol = names.LEAVE_ATTRIBUTE_OUT
@@ -83,7 +83,7 @@ def leave_attribute_out(rows: NDArray[np.intp], side: Side, attribute: str) -> P
     return Plan(worded, len(rows), lambda each, _: leave_one_image_out(each.catalogue, codes, rows))
 
 
-def own_attribute(side: Side, wanted: str | None) -> str | None:
+def own_attribute(side: Candidate, wanted: str | None) -> str | None:
     """The attribute whose own value is left out: the one that is named, or the catalogue's colour; None: there is none.
 
     Raises:
@@ -108,7 +108,7 @@ def simulated_photos(taken: Photos) -> Plan:
     )
 
 
-def labelled_photos(labelled: Sequence[LabelledPhoto], side: Side, max_pixels: int) -> Plan:
+def labelled_photos(labelled: Sequence[LabelledPhoto], side: Candidate, max_pixels: int) -> Plan:
     """Each photo asks for its products; photos that are missing or damaged, or of products unknown, are failures."""
     numbers = product_numbers(side, {each for photo in labelled for each in photo.product_ids})
     taken, right = Photos(), []
@@ -128,7 +128,7 @@ def labelled_photos(labelled: Sequence[LabelledPhoto], side: Side, max_pixels: i
     return Plan(names.PHOTOS, len(right), lambda side, vectors: photos(side.catalogue, vectors, right), taken)
 
 
-def picked(pairs: Sequence[tuple[str, str]], side: Side, where: str) -> Plan:
+def picked(pairs: Sequence[tuple[str, str]], side: Candidate, where: str) -> Plan:
     """Each product of the pairs asks for those that were picked for it; products without images are failures."""
     numbers = product_numbers(side, {each for pair in pairs for each in pair})
     similar: dict[int, list[int]] = {}
@@ -142,7 +142,7 @@ def picked(pairs: Sequence[tuple[str, str]], side: Side, where: str) -> Plan:
     return Plan(names.PICKS, len(similar), lambda side, _: picks(side.catalogue, similar), Photos(failures=failures))
 
 
-def product_numbers(side: Side, wanted: set[str]) -> Mapping[str, int]:
+def product_numbers(side: Candidate, wanted: set[str]) -> Mapping[str, int]:
     """The numbers of those products that have images."""
     products = side.stored.grouping.products
     places = {product: bisect_left(products, product) for product in wanted}

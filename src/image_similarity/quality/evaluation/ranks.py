@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from image_similarity.neighbours.float16 import single
-from image_similarity.neighbours.packed_scores import DISTANCE_BITS, SCORE_STEPS, Packing, distances, scores_of
+from image_similarity.neighbours import DISTANCE_BITS, SCORE_STEPS, Packing, distances, scores_of, single
 from image_similarity.quality.evaluation.metrics import Ranks
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +93,7 @@ class ImageScores:
     def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
         """``(questions, end - first)``."""
         scores: NDArray[np.float32] = single(asked.pictures) @ single(self._vectors[first:end]).T
-        let_go(self._vectors[first:end])
+        release(self._vectors[first:end])
         return _best_picture(scores, asked)
 
 
@@ -117,7 +116,7 @@ class ProductScores:
         bounds = np.asarray(self._starts[first : end + 1])
         vectors = self._vectors[bounds[0] : bounds[-1]]
         scores = single(asked.pictures) @ single(vectors).T
-        let_go(vectors)
+        release(vectors)
         return _best_picture(np.maximum.reduceat(scores, bounds[:-1] - bounds[0], axis=1), asked)
 
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from image_similarity.quality.evaluation.candidates import Cost
     from image_similarity.quality.evaluation.results import Result
-    from image_similarity.quality.evaluation.sides import Cost
     from image_similarity.quality.evaluation.worst import Miss
     from image_similarity.types import Failure
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from image_similarity.quality.evaluation import names
 from image_similarity.quality.evaluation.results import worst
-from image_similarity.search.answer import Shown, show_products
+from image_similarity.search import Shown, show_products
 from image_similarity.types import Product
 from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from image_similarity.quality.evaluation.candidates import Candidate
     from image_similarity.quality.evaluation.plans import Plan
     from image_similarity.quality.evaluation.protocols import Outcome
-    from image_similarity.quality.evaluation.sides import Side
-    from image_similarity.store.records import CatalogueRecords
+    from image_similarity.store import CatalogueRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,17 @@ class Miss(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Shower:
+class ProductCards:
     """Finds the pictures and the texts of rows and products."""
 
     records: CatalogueRecords
     folder: Path
 
-    def row(self, side: Side, row: int) -> Shown:
+    def row(self, side: Candidate, row: int) -> Shown:
         features = side.stored.features
         return self._shown(features.product_ids[row], features.image_ids[row])
 
-    def product(self, side: Side, product: int) -> Shown:
+    def product(self, side: Candidate, product: int) -> Shown:
         """One product, with its first picture."""
         return self._shown(side.stored.grouping.products[product])
 
@@ -60,7 +60,7 @@ class Shower:
         return shown
 
 
-def worst_misses(plan: Plan, side: Side, outcome: Outcome, count: int, shower: Shower) -> list[Miss]:
+def worst_misses(plan: Plan, side: Candidate, outcome: Outcome, count: int, shower: ProductCards) -> list[Miss]:
     """The questions whose right answer stands lowest, at most one of each product, worst first."""
     shown = shower.product if plan.of_products else shower.row
     misses = []
@@ -71,7 +71,9 @@ def worst_misses(plan: Plan, side: Side, outcome: Outcome, count: int, shower: S
     return misses
 
 
-def _asked(plan: Plan, side: Side, outcome: Outcome, question: int, shower: Shower) -> tuple[Shown, int | None]:
+def _asked(
+    plan: Plan, side: Candidate, outcome: Outcome, question: int, shower: ProductCards
+) -> tuple[Shown, int | None]:
     name = int(outcome.names[question])
     if plan.of_products:
         return shower.product(side, name), None

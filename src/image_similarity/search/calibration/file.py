@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import StoreError
-from image_similarity.search.calibration.probabilities import Calibration, Surety
+from image_similarity.search.calibration.probabilities import Calibration, ProbabilityCurve
 from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:
     if record.get("format") != FORMAT or record.get("model") != model_key:
         raise StoreError(f"{path} is no calibration of {model_key} of format {FORMAT}. {AGAIN}")
     try:
-        curves = [Surety.from_dict(record[name]) for name in ("plain", "scene")]
+        curves = [ProbabilityCurve.from_dict(record[name]) for name in ("plain", "scene")]
         return KeptCalibration(Calibration(*curves), model_key, int(record["generation"]), dict(record["facts"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{path} is damaged: {error}. {AGAIN}") from error

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Surety(Record):
+class ProbabilityCurve(Record):
     """A curve for the first product of an answer, and one for all others."""
 
     kind: str
@@ -45,7 +45,7 @@ class Surety(Record):
         return fair
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Surety:
+    def from_dict(cls, record: Mapping[str, Any]) -> ProbabilityCurve:
         """What :meth:`as_dict` gave.
 
         Raises:
@@ -59,11 +59,11 @@ class Calibration:
     """What a score means depends on the picture that asks: one on a plain ground, as catalogues have them, scores
     higher with everything than a photo of a scene."""
 
-    plain: Surety
-    scene: Surety
+    plain: ProbabilityCurve
+    scene: ProbabilityCurve
 
     def probabilities(self, scores: Doubles, plain: NDArray[np.bool_]) -> Doubles:
-        """As :meth:`Surety.probabilities`; ``plain`` is ``(m,)``, which questions are on a plain ground."""
+        """As :meth:`ProbabilityCurve.probabilities`; ``plain`` is ``(m,)``, which questions are on a plain ground."""
         likely = np.empty(scores.shape)
         for which, surety in ((plain, self.plain), (~plain, self.scene)):
             likely[which] = surety.probabilities(scores[which])

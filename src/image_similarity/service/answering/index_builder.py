@@ -8,11 +8,10 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from image_similarity.index.build import fitted_views, open_index
-from image_similarity.models.resolve import resolve
+from image_similarity.index import fitted_views, open_index
+from image_similarity.models import resolve
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
+from image_similarity.store import Database, FeatureStore
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess

@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING
 
 from image_similarity.collection import Collection
 from image_similarity.errors import ImageSimilarityError
-from image_similarity.fitting.backfill import backfill
-from image_similarity.models.default_model import default_model_file
-from image_similarity.models.projection import projection_digest, record_file
-from image_similarity.models.resolve import resolve
+from image_similarity.fitting import backfill_features
+from image_similarity.models import default_model_file, projection_digest, record_file, resolve
 from image_similarity.options import IN_USE
 from image_similarity.service.answering.index_builder import begin_to_build
 from image_similarity.service.answering.served_model import ServedModel
 from image_similarity.service.answering.served_models import ServedModels
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
+from image_similarity.store import Database, FeatureStore
 from image_similarity.types import no_progress
 
 if TYPE_CHECKING:
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
-    from image_similarity.models.model import Model
+    from image_similarity.models import Model
     from image_similarity.options import ModelChoice
     from image_similarity.service.options import ServiceOptions
     from image_similarity.settings import Settings
@@ -166,7 +163,7 @@ class ModelSwitch:
     def _backfill(self, collection: Collection) -> None:
         specs, views = collection.model.specs, collection.state.views
         with self._database() as database:
-            added = backfill(database, self._settings, specs, views, collection.embed_views)
+            added = backfill_features(database, self._settings, specs, views, collection.embed_views)
         if added:
             collection.refresh()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.service.answering.index_builder import begin_to_build
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
+from image_similarity.store import Database
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess

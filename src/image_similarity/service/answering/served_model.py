@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 
 from image_similarity.errors import UsageError
 from image_similarity.options import Match, SimilarOptions
-from image_similarity.search.answer import Answer
-from image_similarity.search.match_probability import OLDER
-from image_similarity.search.part_weights import weighing
-from image_similarity.search.prepared_query import PreparedQuery
+from image_similarity.search import OLDER, Answer, PreparedQuery, weighing
 from image_similarity.service import schemas
 from image_similarity.service.answering.batching import Batches
 
@@ -28,9 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.collection import Collection
-    from image_similarity.search.answer import Shown
-    from image_similarity.search.explanation import Why
-    from image_similarity.search.state import State
+    from image_similarity.search import Shown, State, Why
     from image_similarity.types import ProductMatch
 
 Vectors = NDArray[np.float32]

@@ -19,8 +19,7 @@ from weakref import WeakSet
 from PIL import Image
 
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import REPAIRED, decode
-from image_similarity.images.decoder import Undecoded, decoding_with
+from image_similarity.images import REPAIRED, Undecoded, decode, decoding_with
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.util.memory import give_back_at_once
 

@@ -12,11 +12,23 @@ from functools import lru_cache
 
 import httpx
 
-from image_similarity.catalogue.addresses import SCHEME_LESS
+from image_similarity.catalogue import SCHEME_LESS
 from image_similarity.errors import ImageError
-from image_similarity.images.pacing import wait_after
-from image_similarity.images.reply_bodies import ACCEPTED, RETRIED, ReplyError, Sink, TooLargeError, copy_body, is_whole
-from image_similarity.images.urls import PORTS, AddressError, moved_to, port_of, target
+from image_similarity.images import (
+    ACCEPTED,
+    PORTS,
+    RETRIED,
+    AddressError,
+    ReplyError,
+    Sink,
+    TooLargeError,
+    copy_body,
+    is_whole,
+    moved_to,
+    port_of,
+    target,
+    wait_after,
+)
 from image_similarity.options import DownloadOptions
 from image_similarity.service.guards.addresses import Trusted, is_open
 from image_similarity.types import Stage

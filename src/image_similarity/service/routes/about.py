@@ -14,22 +14,21 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from image_similarity.fitting.upsert import uploads
-from image_similarity.index.facets import facets
+from image_similarity.fitting import uploads
+from image_similarity.index import facets_of
 from image_similarity.service import schemas
 from image_similarity.service.dependencies import State, may_read
 from image_similarity.service.errors import BusyError
 from image_similarity.service.openapi import problems
 from image_similarity.settings import Folders
-from image_similarity.store.recommendations import RecommendationStore
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords, RecommendationStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from image_similarity.service.answering.served_model import ServedModel
     from image_similarity.service.app_state import AppState
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 router = APIRouter(tags=["about"], dependencies=[may_read])
 health = APIRouter(tags=["about"])
@@ -157,7 +156,7 @@ def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: floa
                 low=facet.bounds[0] if facet.bounds else None,
                 high=facet.bounds[1] if facet.bounds else None,
             )
-            for facet in facets(default.state.base)
+            for facet in facets_of(default.state.base)
         ],
     )
 

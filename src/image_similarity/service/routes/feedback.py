@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends
 
-from image_similarity.images.decode import decode
-from image_similarity.images.thumbnail import jpeg
+from image_similarity.images import as_jpeg, decode
 from image_similarity.service import schemas
 from image_similarity.service.app_state import found
 from image_similarity.service.bodies import JSON, Body
@@ -17,10 +16,10 @@ from image_similarity.service.dependencies import State, may_read, may_write
 from image_similarity.service.errors import NotThereError
 from image_similarity.service.openapi import problems
 from image_similarity.service.storage.query_photos import QUALITY
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords
 
 if TYPE_CHECKING:
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 router = APIRouter(prefix="/feedback", tags=["feedback"])
 BODY = Body({JSON: schemas.Feedback})
@@ -62,4 +61,4 @@ def _cropped(data: bytes, crop: schemas.Crop | None, max_pixels: int) -> bytes:
     if crop is None:
         return data
     picture = decode(data, max_pixels=max_pixels)
-    return jpeg(picture.crop(crop.box.pixels(picture.size)), QUALITY)
+    return as_jpeg(picture.crop(crop.box.pixels(picture.size)), QUALITY)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi import Path as InPath
+from fastapi import APIRouter, Depends, Path as InPath, Query, Request
 from starlette.responses import FileResponse, Response
 
 from image_similarity.errors import ImageError
@@ -20,10 +19,10 @@ from image_similarity.service.guards.limits import client_of
 from image_similarity.service.openapi import problems
 from image_similarity.service.storage.thumbnails import SentImage
 from image_similarity.settings import Folders
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords
 
 if TYPE_CHECKING:
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 router = APIRouter(dependencies=[may_read])
 BODY = Body({FORM: schemas.PhotoForm})

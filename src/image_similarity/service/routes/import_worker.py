@@ -7,10 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
-from image_similarity.images.decode import decode
-from image_similarity.images.spooled_file import Picture, bytes_of
-from image_similarity.images.unreachable_hosts import Hosts
-from image_similarity.images.urls import AddressError, target
+from image_similarity.images import AddressError, Hosts, Picture, bytes_of, decode, target
 from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.guards.fetching import FetchError, UnreachableError

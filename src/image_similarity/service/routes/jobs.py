@@ -8,11 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi import Path as InPath
+from fastapi import APIRouter, Depends, Path as InPath, Request, Response
 from pydantic import ValidationError
 
-from image_similarity.catalogue.tables import TableSource
+from image_similarity.catalogue import TableSource
 from image_similarity.errors import CatalogueError
 from image_similarity.service import schemas
 from image_similarity.service.app_state import found
@@ -23,7 +22,7 @@ from image_similarity.service.openapi import problems
 from image_similarity.service.routes.import_worker import ImportWorker
 from image_similarity.service.storage.bulk_imports import BulkImports, NewImport
 from image_similarity.settings import TableLimits
-from image_similarity.types import Told
+from image_similarity.types import NoteLog
 
 if TYPE_CHECKING:
     from image_similarity.settings import Settings
@@ -86,7 +85,7 @@ def _read_table(data: bytes, settings: Settings) -> NewImport:
         path = Path(folder) / "table"
         path.write_bytes(data)
         source = TableSource(str(path), replace(settings, tables=TABLE_LIMITS))
-        told = Told()
+        told = NoteLog()
         try:
             source.check()
             told.all(source.notes)

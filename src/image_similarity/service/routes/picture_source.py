@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from image_similarity.images.spooled_file import Picture, Spooled
+from image_similarity.images import Picture, Spooled
 from image_similarity.service.errors import UnusableError
 from image_similarity.service.guards.fetching import fetch_into
 

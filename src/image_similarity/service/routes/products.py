@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from image_similarity.fitting.upsert import delete_product
+from image_similarity.fitting import delete_product
 from image_similarity.service import schemas
 from image_similarity.service.bodies import FORM, JSON, Body
 from image_similarity.service.dependencies import State, may_read, may_write
@@ -14,10 +14,10 @@ from image_similarity.service.errors import NotThereError, ReadOnlyError
 from image_similarity.service.guards.access import key_name
 from image_similarity.service.openapi import problems
 from image_similarity.service.routes.upsert import RESERVED, UpsertRequest, done_before, request_of, upsert
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords
 
 if TYPE_CHECKING:
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 router = APIRouter(tags=["products"])
 PAGE = 50

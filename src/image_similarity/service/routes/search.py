@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from image_similarity.images.spooled_file import Picture, bytes_of
-from image_similarity.options import Match, SimilarOptions
-from image_similarity.options import Query as Searched
+from image_similarity.images import Picture, bytes_of
+from image_similarity.options import Match, Query as Searched, SimilarOptions
 from image_similarity.service import schemas
 from image_similarity.service.answering.served_model import ServedModel
 from image_similarity.service.app_state import AppState, found
@@ -22,7 +21,7 @@ from image_similarity.service.routes.picture_source import picture_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from image_similarity.search.prepared_query import PreparedQuery
+    from image_similarity.search import PreparedQuery
 
 router = APIRouter(tags=["search"], dependencies=[may_read])
 BODY = Body({JSON: schemas.SearchRequest, FORM: schemas.SearchForm}, photo="file", files=schemas.MOST_PHOTOS)

@@ -8,12 +8,12 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
-from image_similarity.fitting.upsert import EmbeddedPicture, new_picture, upsert_product
-from image_similarity.images.spooled_file import Picture, digest_of
+from image_similarity.fitting import EmbeddedPicture, new_picture, upsert_product
+from image_similarity.images import Picture, digest_of
 from image_similarity.service import schemas
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.routes.picture_source import picture_bytes
-from image_similarity.store.idempotency import IdempotencyClashError, IdempotencyLog, IdempotentRequest
+from image_similarity.store import IdempotencyClashError, IdempotencyLog, IdempotentRequest
 from image_similarity.types import Product
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from image_similarity.service.answering.served_models import ServedModels
     from image_similarity.service.app_state import AppState
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 RESERVED = "/similar"
 

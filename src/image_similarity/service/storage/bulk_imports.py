@@ -17,7 +17,7 @@ from image_similarity.service import schemas
 if TYPE_CHECKING:
     import sqlite3
 
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
 
 SHOWN = 100  # failures that are kept and shown
 KEPT = 100  # finished imports

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-from image_similarity.images.thumbnail import jpeg, thumbnail
+from image_similarity.images import as_jpeg, thumbnail
 from image_similarity.util.files import replacing
 
 LARGEST = 1280  # pixels of the longer side
@@ -39,7 +39,7 @@ class Photos:
         folder: where they are.
         most: so many are kept; of more, those of the client go who keeps most of them, and of these the ones that were
             not asked with for longest.
-        max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+        max_pixels: as :func:`~image_similarity.images.decoding.decode` has it.
         most_bytes: all of them have together.
     """
 
@@ -57,7 +57,7 @@ class Photos:
             OutputError: it cannot be written.
         """
         picture = thumbnail(data, LARGEST, self._max_pixels)
-        kept = jpeg(picture, QUALITY)
+        kept = as_jpeg(picture, QUALITY)
         name = sha256(kept).hexdigest()
         path = self._path(name)
         if not path.exists():

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
+from image_similarity.store import Database
 
 if TYPE_CHECKING:
     from image_similarity.dataset import Dataset

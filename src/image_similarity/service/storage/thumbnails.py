@@ -9,8 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.thumbnail import jpeg, thumbnail
+from image_similarity.images import as_jpeg, decode, read_bytes, thumbnail
 
 WIDTHS = (64, 128, 160, 240, 320, 480, 640, 960, 1280)
 """Thumbnails are made in these, the next larger than asked for: anybody's numbers must not fill the memory."""
@@ -39,7 +38,7 @@ class Thumbnails:
     """Reads pictures and makes thumbnails; any thread may ask.
 
     Args:
-        max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+        max_pixels: as :func:`~image_similarity.images.decoding.decode` has it.
     """
 
     def __init__(self, max_pixels: int) -> None:
@@ -77,12 +76,12 @@ class Thumbnails:
         if kind is not None:  # the file is sent piece by piece: a client that does not read holds none of it in memory
             return SentImage(b"", kind, tag, path)
         picture = decode(data, max_pixels=self._max_pixels, enough=WHOLE)  # TIFF, HEIC: no browser shows them
-        return _tagged(jpeg(picture, QUALITY), "image/jpeg")
+        return _tagged(as_jpeg(picture, QUALITY), "image/jpeg")
 
     def _thumbnail(self, path: Path, side: int) -> SentImage:
         # By its width, unless it is a strip.
         picture = thumbnail(read_bytes(path), side, self._max_pixels, tallest=4 * side)
-        return _tagged(jpeg(picture, QUALITY), "image/jpeg")
+        return _tagged(as_jpeg(picture, QUALITY), "image/jpeg")
 
     def _remember(self, key: tuple[str, int, int, int], made: SentImage) -> None:
         with self._lock:

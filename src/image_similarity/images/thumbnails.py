@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from image_similarity.images.decode import decode
+from image_similarity.images.decoding import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -28,7 +28,7 @@ def thumbnail(data: bytes, side: int, max_pixels: int, *, tallest: int | None = 
     Args:
         data: the file's bytes.
         side: pixels of the longer side at most.
-        max_pixels: as :func:`~image_similarity.images.decode.decode` has it.
+        max_pixels: as :func:`~image_similarity.images.decoding.decode` has it.
         tallest: pixels of the height at most, where ``side`` is of the width alone.
 
     Raises:
@@ -39,7 +39,7 @@ def thumbnail(data: bytes, side: int, max_pixels: int, *, tallest: int | None = 
     return picture
 
 
-def jpeg(picture: Picture, quality: int, *, optimize: bool = False) -> bytes:
+def as_jpeg(picture: Picture, quality: int, *, optimize: bool = False) -> bytes:
     """A picture's bytes; ``optimize`` takes time to save a few of them."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality, optimize=optimize)

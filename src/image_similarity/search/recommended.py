@@ -5,18 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from image_similarity.models.resolve import resolve
+from image_similarity.models import resolve
 from image_similarity.search.answer import Answer, show_products
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.recommendations import RecommendationStore
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords, Database, RecommendationStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from image_similarity.dataset import Dataset
-    from image_similarity.models.model import Model
+    from image_similarity.models import Model
     from image_similarity.options import ModelChoice
     from image_similarity.settings import Settings
 

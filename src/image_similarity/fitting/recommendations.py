@@ -6,21 +6,15 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from image_similarity.neighbours.allpairs.exact import all_pairs
-from image_similarity.neighbours.cells.index import CellsIndex
-from image_similarity.neighbours.cells.pairs import cell_pairs
-from image_similarity.neighbours.duplicates import pairs_once
-from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.index_choice import ALL_PAIRS_UP_TO
-from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
-from image_similarity.ranking.gallery import Gallery
+from image_similarity.neighbours import ALL_PAIRS_UP_TO, CellsIndex, ExactIndex, all_pairs, cell_pairs, pairs_once
+from image_similarity.ranking import FIRST_LOOK, Gallery, rank_products
 from image_similarity.util.memory import trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from image_similarity.index.stored_index import StoredIndex
+    from image_similarity.index import StoredIndex
     from image_similarity.types import ProductMatch, Progress
 
 QUESTIONS = 256  # products ranked together
@@ -72,6 +66,6 @@ def recommendations(
         answers = rank_products(gallery, questions, number, aggregate)
         for question, matches in zip(questions, answers, strict=True):
             yield gallery.products[question.own], matches
-        gallery.let_go()  # the products are asked for in the order of their rows: what was read is not wanted soon
+        gallery.release()  # the products are asked for in the order of their rows: what was read is not wanted soon
         done += len(questions)
         progress("similar products", done, total)

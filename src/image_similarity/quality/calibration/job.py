@@ -10,20 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.errors import CalibrationError
-from image_similarity.index.build import fitted_views, open_index
-from image_similarity.models.resolve import resolve
+from image_similarity.index import fitted_views, open_index
+from image_similarity.models import resolve
 from image_similarity.quality.calibration.learn import Calibrated, LearnOptions, learn
-from image_similarity.quality.evaluation.held_out import forgetful
-from image_similarity.quality.evaluation.sides import Side
-from image_similarity.quality.self_queries import MOST_TURNS, Asker, sampled_rows
-from image_similarity.ranking.gallery import Gallery
-from image_similarity.search.calibration.file import KeptCalibration, write_calibration
-from image_similarity.search.calibration.questions import Questions
-from image_similarity.search.match_probability import calibration_file
+from image_similarity.quality.calibration.self_queries import MOST_TURNS, SelfQueries, sampled_rows
+from image_similarity.quality.evaluation.candidates import Candidate
+from image_similarity.quality.evaluation.held_out import held_out_models
+from image_similarity.ranking import Gallery
+from image_similarity.search import KeptCalibration, Questions, calibration_file, write_calibration
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords, Database, FeatureStore
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.plain_values import Record, fields_of, plain
 
@@ -87,7 +83,7 @@ def calibrate(
         stored = open_index(asked.recipe, database, settings, views, progress)
         rows = sampled_rows(Gallery.of(stored), options.images, options.seed)
         turns = max(1, min(MOST_TURNS, options.images // max(1, len(rows))))
-        parts, unread = _questions(Side("", asked, stored), (rows, turns), database, settings, progress)
+        parts, unread = _questions(Candidate("", asked, stored), (rows, turns), database, settings, progress)
     if not parts:
         raise CalibrationError(f"not one picture of {dataset.name} can be read any more: run fit, then calibrate")
     calibrated = learn(parts, LearnOptions(known=options.known, seed=options.seed))
@@ -98,7 +94,7 @@ def calibrate(
 
 
 def _questions(
-    side: Side, asking: tuple[NDArray[np.intp], int], database: Database, settings: Settings, progress: Progress
+    side: Candidate, asking: tuple[NDArray[np.intp], int], database: Database, settings: Settings, progress: Progress
 ) -> tuple[dict[str, Questions], list[str]]:
     """The questions of each kind, and the pictures that could not be read; ``asking`` are rows, and photos of each."""
     rows, turns = asking
@@ -107,7 +103,7 @@ def _questions(
     kinds, unread = dict[str, list[Questions]](), list[str]()
     with TemporaryDirectory() as place:
         for each, turned, forgotten in _sides(side, database, settings, Path(place)):
-            asker = Asker(Gallery.of(each.stored), each.model, settings, records, folder, turned)
+            asker = SelfQueries(Gallery.of(each.stored), each.model, settings, records, folder, turned)
             some = rows[forgotten[own]]
             for kind, questions in (asker.questions(some, turns, progress) if len(some) else {}).items():
                 kinds.setdefault(kind, []).append(questions)
@@ -115,7 +111,9 @@ def _questions(
     return {kind: Questions.together(questions) for kind, questions in kinds.items()}, unread
 
 
-def _sides(side: Side, database: Database, settings: Settings, folder: Path) -> Iterator[tuple[Side, Turn, Mask]]:
+def _sides(
+    side: Candidate, database: Database, settings: Settings, folder: Path
+) -> Iterator[tuple[Candidate, Turn, Mask]]:
     """What is asked, how the model's vectors become its, and about which products ``(products,)``.
 
     What was learned from the catalogue is asked about products that it was made to forget: it would be too sure of
@@ -124,5 +122,5 @@ def _sides(side: Side, database: Database, settings: Settings, folder: Path) -> 
     if side.model.learned is None:
         yield side, lambda vectors: vectors, np.ones(len(side.stored.grouping.products), bool)
         return
-    for one in forgetful(side, database, settings, folder):
+    for one in held_out_models(side, database, settings, folder):
         yield one.side, one.projection.apply, one.forgotten

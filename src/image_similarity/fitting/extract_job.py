@@ -7,31 +7,30 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from image_similarity.catalogue.addresses import failure_of
-from image_similarity.catalogue.department_listing import department_listing
-from image_similarity.catalogue.id_clashes import under_its_own_id
-from image_similarity.catalogue.ledger import LISTING, Ledger
-from image_similarity.catalogue.names import unsafe_reason
-from image_similarity.catalogue.read_catalogue import ReadCatalogue
-from image_similarity.catalogue.sources import open_source
+from image_similarity.catalogue import (
+    LISTING,
+    Listing,
+    ReadCatalogue,
+    failure_of,
+    open_department,
+    open_source,
+    under_its_own_id,
+    unsafe_reason,
+)
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
 from image_similarity.fitting.odd_pictures import notes_on
-from image_similarity.images.download import Outcome, Wanted, download_all, has_bytes
-from image_similarity.images.fetch_log import Fetched
-from image_similarity.images.own_headers import OwnHeaders
+from image_similarity.images import FetchLog, Outcome, OwnHeaders, Wanted, download_all, has_bytes
 from image_similarity.options import ExtractOptions
 from image_similarity.settings import Folders, Settings
-from image_similarity.store.database import Database
-from image_similarity.store.records import CatalogueRecords
-from image_similarity.store.removal import RemovalLimit
+from image_similarity.store import CatalogueRecords, Database, RemovalLimit
 from image_similarity.types import (
     CatalogueImage,
     Counts,
     Failure,
+    NoteLog,
     Notes,
     Progress,
-    Told,
     no_notes,
     no_progress,
 )
@@ -66,7 +65,7 @@ def extract_department(
         UsageError: the department or the domain cannot be right.
     """
     number, domain_id = department
-    listing, named = department_listing(number, domain_id, settings), Dataset.department(number)
+    listing, named = open_department(number, domain_id, settings), Dataset.department(number)
     with ReadCatalogue(listing, progress) as source:
         return extract(source, named, settings, options, progress, notes)
 
@@ -96,11 +95,11 @@ def extract(
         OutputError: the folder cannot be written, or another run is writing into it.
         UsageError: headers are for the catalogue's only host, and it has several.
     """
-    options, told = options or ExtractOptions(), Told(notes)
+    options, told = options or ExtractOptions(), NoteLog(notes)
     headers = OwnHeaders(options.downloads.headers)
     told.all(source.notes)
     folder = Folders(settings.root).dataset / dataset.name
-    with Fetched(folder) as fetched, Ledger() as ledger:
+    with FetchLog(folder) as fetched, Listing() as ledger:
         # Only now that no other run has the folder is a temporary file one that nobody will finish.
         remove_leftovers(folder, older_than=0)
         run = _Run(folder, ledger, progress)
@@ -135,7 +134,7 @@ class _Run:
     """The bookkeeping of one run."""
 
     folder: Path
-    ledger: Ledger
+    ledger: Listing
     progress: Progress
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)

@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 from image_similarity.images.backgrounds import draw_background
 from image_similarity.images.cutout import cutout
-from image_similarity.images.thumbnail import shrunk
+from image_similarity.images.thumbnails import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.options import EvaluateOptions
 from image_similarity.quality.evaluation import names, plans
-from image_similarity.quality.evaluation.held_out import about, forgetful, together, without
+from image_similarity.quality.evaluation.candidates import cost, open_candidates
+from image_similarity.quality.evaluation.held_out import about, held_out_models, together, without
 from image_similarity.quality.evaluation.photos import (
     Embedded,
     Source,
@@ -23,13 +24,11 @@ from image_similarity.quality.evaluation.photos import (
 from image_similarity.quality.evaluation.protocols import ask
 from image_similarity.quality.evaluation.report import Evaluation
 from image_similarity.quality.evaluation.results import Result, side_by_side
-from image_similarity.quality.evaluation.sides import cost, open_sides
-from image_similarity.quality.evaluation.worst import Shower, worst_misses
+from image_similarity.quality.evaluation.worst import ProductCards, worst_misses
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords, Database
 from image_similarity.types import Progress, no_progress
-from image_similarity.util.memory import let_go
+from image_similarity.util.memory import release
 from image_similarity.util.sampling import spread_over_products
 from image_similarity.util.statistics import Bootstrap
 
@@ -39,13 +38,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from image_similarity.catalogue.labels import Labels
+    from image_similarity.catalogue import Labels
     from image_similarity.dataset import Dataset
-    from image_similarity.models.model import Embedder
+    from image_similarity.models import Embedder
     from image_similarity.options import ModelChoice
+    from image_similarity.quality.evaluation.candidates import Candidate, Cost
     from image_similarity.quality.evaluation.plans import Plan
     from image_similarity.quality.evaluation.protocols import Outcome
-    from image_similarity.quality.evaluation.sides import Cost, Side
     from image_similarity.settings import Settings
 
 TIMED = 16  # images that the speed is measured on
@@ -74,8 +73,8 @@ def evaluate(
         Database(folders.database, dataset, timeout=settings.lock_timeout) as database,
         TemporaryDirectory() as folder,
     ):
-        sides = open_sides(models, database, dataset, settings, progress)
-        shower = Shower(CatalogueRecords(database), folders.dataset / dataset.name)
+        sides = open_candidates(models, database, dataset, settings, progress)
+        shower = ProductCards(CatalogueRecords(database), folders.dataset / dataset.name)
         run = _Run(settings, options, progress, shower, database, Path(folder))
         sources = [] if options.stored_only else run.sources(sides[0])
         planned, skipped = run.plan(sides[0], labels, sources)
@@ -126,11 +125,11 @@ class _Run:
     settings: Settings
     options: EvaluateOptions
     progress: Progress
-    shower: Shower
+    shower: ProductCards
     database: Database
     folder: Path
 
-    def sources(self, side: Side) -> list[Source]:
+    def sources(self, side: Candidate) -> list[Source]:
         """The images that photos are made of, and the speed is measured on."""
         starts, features = side.stored.grouping.starts, side.stored.features
         sources = []
@@ -141,7 +140,7 @@ class _Run:
                 sources.append(Source(row, image, place))
         return sources
 
-    def plan(self, side: Side, labels: Labels, sources: Sequence[Source]) -> tuple[list[Plan], dict[str, str]]:
+    def plan(self, side: Candidate, labels: Labels, sources: Sequence[Source]) -> tuple[list[Plan], dict[str, str]]:
         """What can be asked, in the order of the protocols, and why the rest cannot."""
         wanted = self.options.protocols or list(names.PROTOCOLS)
         planned: dict[str, Plan | str] = {}
@@ -174,7 +173,7 @@ class _Run:
             simulate(sources, self.options.seed, self.folder, self.settings.max_pixels, self.progress)
         )
 
-    def ask(self, side: Side, planned: Sequence[Plan], sources: Sequence[Source]) -> _Asked:
+    def ask(self, side: Candidate, planned: Sequence[Plan], sources: Sequence[Source]) -> _Asked:
         """All answers of one model, and what it costs. One network at a time is in memory."""
         plain = side.model.plain  # what was learned comes later, a part forgotten
         embedder = None if self.options.stored_only else plain.load(self.settings, self.progress)
@@ -188,7 +187,7 @@ class _Run:
         inputs = [each for block in inputs_of(timed, side, limit) for each in block]
         return _Asked(outcomes, photos, cost(side, embedder, inputs))
 
-    def _photos(self, plan: Plan, side: Side, embedder: Embedder | None) -> Embedded:
+    def _photos(self, plan: Plan, side: Candidate, embedder: Embedder | None) -> Embedded:
         """The vectors of a protocol's photos, before anything that was learned."""
         paths = plan.photos.paths
         if embedder is None or not paths:
@@ -197,20 +196,20 @@ class _Run:
         limit = self.settings.max_pixels
         return embedded(paths, side, embedder, limit, lambda n: self.progress(stage, n, len(paths)))
 
-    def _honestly(self, side: Side, planned: Sequence[Plan], photos: Sequence[Embedded]) -> list[Outcome]:
+    def _honestly(self, side: Candidate, planned: Sequence[Plan], photos: Sequence[Embedded]) -> list[Outcome]:
         """Each question put to what was learned without the product that it is about."""
         parts: list[list[Outcome]] = [[] for _ in planned]
-        for one in forgetful(side, self.database, self.settings, self.folder):
+        for one in held_out_models(side, self.database, self.settings, self.folder):
             for plan, each, outcomes in zip(planned, photos, parts, strict=True):
                 turned = one.projection.apply(each.vectors) if each.vectors.size else each.vectors
                 outcomes.append(about(self._outcome(plan, one.side, turned), one.forgotten))
         return [together(outcomes) for outcomes in parts]
 
-    def _outcome(self, plan: Plan, side: Side, vectors: NDArray[np.floating]) -> Outcome:
+    def _outcome(self, plan: Plan, side: Candidate, vectors: NDArray[np.floating]) -> Outcome:
         stage = f"ask {plan.protocol.name}, {side.label}"
 
         def told(done: int) -> None:
-            let_go(side.stored.features.vectors)  # every block of questions reads them all
+            release(side.stored.features.vectors)  # every block of questions reads them all
             self.progress(stage, done, plan.total)
 
         asking = iter(()) if plan.photos.paths and not vectors.size else plan.questions(side, vectors)
@@ -227,7 +226,7 @@ def _of_all(plan: Plan, outcomes: list[Outcome], photos: Sequence[Embedded]) -> 
     return [without(outcome, lost) for outcome in outcomes] if lost else outcomes
 
 
-def _results(plan: Plan, sides: Sequence[Side], outcomes: Sequence[Outcome], seed: int) -> list[Result]:
+def _results(plan: Plan, sides: Sequence[Candidate], outcomes: Sequence[Outcome], seed: int) -> list[Result]:
     first = outcomes[0]
     counts = len(first.names), len(set(first.products.tolist()))
     protocol = plan.protocol
@@ -240,7 +239,7 @@ def _results(plan: Plan, sides: Sequence[Side], outcomes: Sequence[Outcome], see
 
 
 def _labels(options: EvaluateOptions, settings: Settings) -> Labels:
-    from image_similarity.catalogue.labels import Labels, read_labels
+    from image_similarity.catalogue import Labels, read_labels
 
     return Labels() if options.labels is None else read_labels(str(options.labels), settings)
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
-from image_similarity.models.default_model import default_model
+from image_similarity.models.default_model import read_default_model
 from image_similarity.models.mixture import parse_expression
 from image_similarity.models.model import Model, ModelPart
 from image_similarity.models.precision import decided, processor_has_bf16
-from image_similarity.models.table import define, is_model
+from image_similarity.models.registry import define, is_model
 from image_similarity.options import IN_USE
 from image_similarity.settings import Folders
 
@@ -42,7 +42,7 @@ def named(choice: ModelChoice, dataset: Dataset, settings: Settings) -> Model:
         StoreError: the file that names the default model is damaged.
     """
     if choice.name == IN_USE:
-        choice = replace(choice, name=default_model(dataset, settings).model)
+        choice = replace(choice, name=read_default_model(dataset, settings).model)
     expression = expression_of(choice)
     names = [part.name for part in expression.parts]
     parts = []

@@ -9,28 +9,24 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import NotFittedError
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse
 from image_similarity.fitting.precision_check import with_int8
-from image_similarity.fitting.recommend import prepared, recall_of, recommendations
+from image_similarity.fitting.recommendations import prepared, recall_of, recommendations
 from image_similarity.fitting.upsert import delete_orphan_files
-from image_similarity.images.views import views_for
-from image_similarity.index.build import fresh_index, place_of
-from image_similarity.models.licences import warnings_of
-from image_similarity.models.resolve import resolve
-from image_similarity.ranking.gallery import Gallery
+from image_similarity.images import views_for
+from image_similarity.index import fresh_index, place_of
+from image_similarity.models import resolve, warnings_of
+from image_similarity.ranking import Gallery
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
-from image_similarity.store.recommendations import RecommendationStore
-from image_similarity.store.removal import RemovalLimit
-from image_similarity.types import Counts, Failure, Notes, Progress, Told, no_notes, no_progress
+from image_similarity.store import Database, FeatureStore, RecommendationStore, RemovalLimit
+from image_similarity.types import Counts, Failure, NoteLog, Notes, Progress, no_notes, no_progress
 from image_similarity.util.files import locked, remove_leftovers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from image_similarity.catalogue.read_catalogue import ReadCatalogue
+    from image_similarity.catalogue import ReadCatalogue
     from image_similarity.dataset import Dataset
     from image_similarity.fitting.precision_check import Int8Check
-    from image_similarity.models.model import Model
+    from image_similarity.models import Model
     from image_similarity.options import FitOptions
     from image_similarity.settings import Settings
 
@@ -74,7 +70,7 @@ def fit(
         source: the catalogue, which has been read.
         dataset: whose features.
         settings: where the workspace is.
-        model: as :func:`~image_similarity.models.resolve.named` found it.
+        model: as :func:`~image_similarity.models.resolver.named` found it.
         options: the rest.
         progress: told how far it is.
         notes: told before the work what is to be known of the catalogue, as far as that is seen by then.
@@ -86,7 +82,7 @@ def fit(
             stored before stays.
         NotFittedError: not one image could be used.
     """
-    told = Told(notes)
+    told = NoteLog(notes)
     told.all(source.notes)
     told.all(warnings_of(model, settings))
     path = Folders(settings.root).database

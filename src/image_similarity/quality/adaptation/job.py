@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import AdaptationError
-from image_similarity.index.build import open_index
-from image_similarity.models.mixture import key_of
-from image_similarity.models.projection import write_projection
-from image_similarity.models.resolve import projection_folder, resolve
+from image_similarity.index import open_index
+from image_similarity.models import key_of, projection_folder, resolve, write_projection
 from image_similarity.quality.adaptation.groups import pairs_of_products
 from image_similarity.quality.adaptation.learn import Learned, LearnOptions, learn
 from image_similarity.settings import Folders
-from image_similarity.store.database import Database
-from image_similarity.store.features import FeatureStore
+from image_similarity.store import Database, FeatureStore
 from image_similarity.util.plain_values import Record, fields_of, plain
 
 if TYPE_CHECKING:

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import NotFittedError
 from image_similarity.options import EvaluateOptions
-from image_similarity.quality.evaluate import evaluate
-from image_similarity.search.answer import Answer, show_products
-from image_similarity.search.similar import recommendations, with_recommendations
+from image_similarity.quality.evaluation.job import evaluate
+from image_similarity.search import Answer, recommendations, show_products, with_recommendations
 from image_similarity.settings import Folders
-from image_similarity.store.recommendations import RecommendationStore
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.store import CatalogueRecords, RecommendationStore
 from image_similarity.util.plain_values import Record, fields_of, plain
 
 if TYPE_CHECKING:
@@ -23,9 +21,9 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.options import CompareOptions, ModelChoice
     from image_similarity.quality.evaluation.report import Evaluation
-    from image_similarity.search.answer import Shown
+    from image_similarity.search import Shown
     from image_similarity.settings import Settings
-    from image_similarity.store.recommendations import Recommendations
+    from image_similarity.store import Recommendations
     from image_similarity.types import Product, ProductMatch, Progress
 
 TENTHS = 10

@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import ImageError
-from image_similarity.images.decode import decode, read_bytes
-from image_similarity.images.plain_ground import on_plain_ground
-from image_similarity.images.simulated_photo import STANDARD, simulated_photo
-from image_similarity.neighbours.float16 import single
-from image_similarity.ranking.aggregate import rank_products
-from image_similarity.ranking.gallery import Question
-from image_similarity.search.calibration.questions import DEPTH, Questions
+from image_similarity.images import STANDARD, decode, on_plain_ground, read_bytes, simulated_photo
+from image_similarity.neighbours import single
+from image_similarity.ranking import Question, rank_products
+from image_similarity.search import DEPTH, Questions
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.processors import processors
 from image_similarity.util.sampling import spread_over_products
@@ -26,10 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.models.model import Inputs, Model
-    from image_similarity.ranking.gallery import Gallery
+    from image_similarity.models import Inputs, Model
+    from image_similarity.ranking import Gallery
     from image_similarity.settings import Settings
-    from image_similarity.store.records import CatalogueRecords
+    from image_similarity.store import CatalogueRecords
 
     Rows = NDArray[np.intp]
 
@@ -50,7 +47,7 @@ class _Asking:
 
 
 @dataclass(slots=True)
-class Asker:
+class SelfQueries:
     """Asks a dataset with its own pictures.
 
     ``turned`` makes vectors of the gallery out of those that the model gives. ``unread`` are the ids of the pictures

@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import NotFittedError
-from image_similarity.index.build import open_index
-from image_similarity.models.resolve import resolve
+from image_similarity.index import open_index
+from image_similarity.models import resolve
 from image_similarity.quality.evaluation.protocols import Catalogue
-from image_similarity.store.features import FeatureStore
+from image_similarity.store import FeatureStore
 from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.dataset import Dataset
-    from image_similarity.index.stored_index import StoredIndex
-    from image_similarity.models.model import Embedder, Inputs, Model
+    from image_similarity.index import StoredIndex
+    from image_similarity.models import Embedder, Inputs, Model
     from image_similarity.options import ModelChoice
     from image_similarity.settings import Settings
-    from image_similarity.store.database import Database
+    from image_similarity.store import Database
     from image_similarity.types import Progress
 
 SPEED_SECONDS, SPEED_IMAGES = 1.0, 256  # long enough for a figure to the first two digits
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Candidate:
     """One model and the index that answers for it."""
 
     label: str
@@ -56,9 +56,9 @@ class Cost(Record):
     images_per_second: float | None
 
 
-def open_sides(
+def open_candidates(
     models: Sequence[ModelChoice], database: Database, dataset: Dataset, settings: Settings, progress: Progress
-) -> list[Side]:
+) -> list[Candidate]:
     """The models' indexes, all of the same images.
 
     Raises:
@@ -67,7 +67,9 @@ def open_sides(
     sides = []
     for choice in models:
         model = resolve(choice, dataset, settings, FeatureStore(database).has_networks_of)
-        sides.append(Side(label(model.name), model, open_index(model.recipe, database, settings, progress=progress)))
+        sides.append(
+            Candidate(label(model.name), model, open_index(model.recipe, database, settings, progress=progress))
+        )
     first, *others = sides
     for side in others:
         if not np.array_equal(first.stored.identities, side.stored.identities):
@@ -84,7 +86,7 @@ def label(name: str) -> str:
     return re.sub(r"[^+*\s]*[/\\]", "", name).replace(".toml", "")
 
 
-def cost(side: Side, embedder: Embedder | None, inputs: Sequence[Inputs]) -> Cost:
+def cost(side: Candidate, embedder: Embedder | None, inputs: Sequence[Inputs]) -> Cost:
     """What a model costs, its speed on these pictures where there are any."""
     vectors = side.stored.features.vectors
     speed = _speed(embedder, inputs) if embedder is not None and inputs else None
