@@ -31,7 +31,7 @@ def model(settings: Settings, tmp_path: Path) -> Iterator[ServedModel]:
     put_small_network(settings, NETWORK)
     Workspace(settings=settings).fit(DATASET, paint_shop(tmp_path / "pictures"), model=NETWORK)
     state = AppState(ServiceOptions(Dataset.named(DATASET), (ModelChoice(NETWORK),)), settings)
-    yield state.lineup.model(NETWORK)
+    yield state.served.model(NETWORK)
     state.close()
 
 

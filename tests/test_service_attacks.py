@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.service.storage.query_photos import Photos
+from image_similarity.service.storage.query_photos import QueryPhotos
 from image_similarity.settings import Settings
 from tests.servers import Answer, image_server
 from tests.service import Service, fitted, photo_of, running, until
@@ -243,7 +243,7 @@ def test_junk_attributes_of_some_products_leave_the_shops_own(service: Service) 
 
 
 def test_who_keeps_very_many_photos_pushes_out_nobody_elses(tmp_path: Path) -> None:
-    photos = Photos(tmp_path, 20, 10**6)
+    photos = QueryPhotos(tmp_path, 20, 10**6)
     others = [photos.keep(photo_of((200, shade, 9)), f"client {shade}").name for shade in range(8)]
     for shade in range(200):
         photos.keep(photo_of((shade, 255 - shade, 90)), "flood")
@@ -251,7 +251,7 @@ def test_who_keeps_very_many_photos_pushes_out_nobody_elses(tmp_path: Path) -> N
 
 
 def test_photos_that_are_kept_have_so_many_bytes_together(tmp_path: Path) -> None:
-    photos = Photos(tmp_path, 1000, 10**6, most_bytes=3000)
+    photos = QueryPhotos(tmp_path, 1000, 10**6, most_bytes=3000)
     for shade in range(130):
         photos.keep(photo_of((shade, 255 - shade, 90)))
     assert sum(path.stat().st_size for path in tmp_path.glob("*.jpg")) < 3000 + 64 * 1500

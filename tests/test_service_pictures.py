@@ -16,7 +16,7 @@ from image_similarity.service.schemas import BulkProduct, JobFailure
 from image_similarity.service.storage import query_photos as photos_module, thumbnails as pictures_module
 from image_similarity.service.storage.bulk_imports import KEPT, BulkImports, NewImport, Outcome
 from image_similarity.service.storage.feedback import FeedbackStore
-from image_similarity.service.storage.query_photos import LARGEST, Photos
+from image_similarity.service.storage.query_photos import LARGEST, QueryPhotos
 from image_similarity.service.storage.thumbnails import Thumbnails
 from image_similarity.store.database import Database
 from tests.conftest import paint
@@ -28,7 +28,7 @@ SHOP = Dataset.named("shop")
 
 
 def test_a_photo_is_kept_under_the_hash_of_what_is_kept(tmp_path: Path) -> None:
-    photos = Photos(tmp_path, 10, MOST)
+    photos = QueryPhotos(tmp_path, 10, MOST)
     kept = photos.keep(photo_of(RED, BLUE, size=3000))
     assert (kept.width, kept.height) == (LARGEST, LARGEST)
     assert photos.keep(photo_of(RED, BLUE, size=3000)) == kept and len(list(tmp_path.iterdir())) == 1
@@ -41,7 +41,7 @@ def test_of_too_many_photos_those_go_that_nobody_asked_with_for_longest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(photos_module, "PRUNED_EVERY", 1)
-    photos = Photos(tmp_path, 2, MOST)
+    photos = QueryPhotos(tmp_path, 2, MOST)
     names = [photos.keep(photo_of(colour)).name for colour in (RED, GREEN)]
     for age, name in zip((100, 200), names, strict=True):
         os.utime(tmp_path / f"{name}.jpg", (age, age))

@@ -51,7 +51,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     options = ServiceOptions(
         Dataset("shop"),
         (ModelChoice("colour-shape"),),
-        inside=("127.0.0.1",),
+        fetch_from=("127.0.0.1",),
         decoding_bytes=10_000_000,  # one large picture has the place to itself
         patience=0.05,
     )

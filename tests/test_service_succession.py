@@ -112,18 +112,18 @@ def test_a_put_that_was_under_way_while_another_model_took_over_is_found_under_t
 
     async def write_later(work: Any) -> Any:
         """The pictures are embedded, the store is not written yet: now comes another model, ready to the end."""
-        embedded_for.append(state.lineup.model(None).name)
+        embedded_for.append(state.served.model(None).name)
         if len(embedded_for) == 1:
             shop.use(DATASET, "colour")
-            while state.lineup.model(None).name != "colour":
+            while state.served.model(None).name != "colour":
                 await asyncio.sleep(0.02)
         return await write(work)
 
     monkeypatch.setattr(state.store, "write", write_later)
     try:
         assert asyncio.run(upsert(state, UpsertRequest("azure", ProductChange(), [photo_of(AZURE)]))).status == 201
-        until(lambda: "azure" in state.lineup.model("colour").state.delta.products)
-        new = state.lineup.model("colour").state.delta.index
+        until(lambda: "azure" in state.served.model("colour").state.delta.products)
+        new = state.served.model("colour").state.delta.index
         assert new is not None and list(new.grouping.products) == ["azure"]
         assert embedded_for == ["colour-shape", "colour"]
     finally:

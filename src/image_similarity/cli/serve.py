@@ -94,16 +94,16 @@ def serve(
         port=port,
         keys=keys,
         insecure=insecure,
-        hosts=tuple(allowed_host or ()),
-        origins=tuple(cors_origin or ()),
-        inside=tuple(fetch_from or ()),
+        allowed_hosts=tuple(allowed_host or ()),
+        cors_origins=tuple(cors_origin or ()),
+        fetch_from=tuple(fetch_from or ()),
         proxies=tuple(proxy or ()),
         connections=connections,
         queue=queue,
         batch=batch,
         rate=rate,
         photos=photos,
-        recent=rebuild_after,
+        rebuild_after=rebuild_after,
     )
     show.say(f"Loading {dataset} ...")
     with Bars() as bars:

@@ -94,17 +94,17 @@ def _middleware(options: ServiceOptions, measured: metrics.Metrics) -> list[Midd
     """What a request passes through before a route, in this order."""
     cross_origin = Middleware(
         CORSMiddleware,
-        allow_origins=options.origins,
+        allow_origins=options.cors_origins,
         allow_methods=("GET", "POST", "PUT", "DELETE"),
         allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID"),
         expose_headers=("Location", "Retry-After", "X-Request-ID"),
     )
     return [
         Middleware(AccessLog),
-        Middleware(SecurityHeaders, cross_origin=bool(options.origins)),
+        Middleware(SecurityHeaders, cross_origin=bool(options.cors_origins)),
         Middleware(LoadShedding),
-        Middleware(HostGuard, hosts=(options.host, *options.hosts), origins=options.origins),
-        *([cross_origin] if options.origins else ()),
+        Middleware(HostGuard, hosts=(options.host, *options.allowed_hosts), origins=options.cors_origins),
+        *([cross_origin] if options.cors_origins else ()),
         Middleware(BodyLimit, most=options.max_body_bytes, together=BODIES * options.max_body_bytes),
         Middleware(metrics.RequestMetrics, metrics=measured),
         Middleware(ExceptionMiddleware, handlers={Exception: unexpected}),  # inside: its answer passes all of these too

@@ -19,8 +19,8 @@ from image_similarity.service.guards.decoding import Decoding, LargeError
 from image_similarity.service.guards.fetching import FetchLimits
 from image_similarity.service.guards.load_shedding import FULL
 from image_similarity.service.storage.feedback import FeedbackStore
-from image_similarity.service.storage.query_photos import Photos
-from image_similarity.service.storage.store_threads import Store
+from image_similarity.service.storage.query_photos import QueryPhotos
+from image_similarity.service.storage.store_threads import StoreThreads
 from image_similarity.service.storage.thumbnails import Thumbnails
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.files import remove_leftovers
@@ -50,28 +50,29 @@ class AppState:
         settings = replace(settings, max_pixels=min(settings.max_pixels, settings.service_max_pixels))
         self.options, self.settings, self.dataset = options, settings, options.dataset
         self.health = Health()
-        self.store = Store(self.dataset, settings)
-        self.store.begin(lambda database: delete_orphan_files(database, settings))
+        self.store = StoreThreads(self.dataset, settings)
+        self.store.prepare(lambda database: delete_orphan_files(database, settings))
         for kept in ("photos", "labels"):
             remove_leftovers(settings.root / kept / self.dataset.label, older_than=HALF_WRITTEN)
-        self._switch = ModelSwitch(options, settings, self.store.settle, progress)
-        self.photos = Photos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
+        self._switch = ModelSwitch(options, settings, self.store.flush, progress)
+        self.photos = QueryPhotos(settings.root / "photos" / self.dataset.label, options.photos, settings.max_pixels)
         self.thumbnails = thumbnails
         self.feedback = FeedbackStore(settings.root / "labels" / self.dataset.label)
         self.fetching = FetchLimits(
-            most_bytes=min(settings.max_download_bytes, options.max_body_bytes), trusted=Trusted.parse(options.inside)
+            most_bytes=min(settings.max_download_bytes, options.max_body_bytes),
+            trusted=Trusted.parse(options.fetch_from),
         )
-        self.upkeep = Refresh(self._switch, self.dataset, settings, options.recent, self.health)
+        self.refresh = Refresh(self._switch, self.dataset, settings, options.rebuild_after, self.health)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
         self._large = ThreadPoolExecutor(min(processors(), MOST_LARGE), thread_name_prefix="large pictures")
         self.decoding = Decoding(options.decoding_bytes, patience=options.patience)
         self.searching = 0
         """Searches that are being answered or wait."""
-        self.upkeep.start()
+        self.refresh.start()
 
     def close(self) -> None:
         """Finish what was begun and let everything go."""
-        self.upkeep.stop()
+        self.refresh.stop()
         self._switch.close()
         self.decoding.close()
         self._pool.shutdown()
@@ -79,7 +80,7 @@ class AppState:
         self.store.close()
 
     @property
-    def lineup(self) -> ServedModels:
+    def served(self) -> ServedModels:
         """The models that answer now. What has to fit together takes hold of it once."""
         return self._switch.now
 

@@ -17,11 +17,11 @@ class Health:
     """What went wrong last, by the name of the work; gone when it goes well again."""
     _pauses: dict[str, float] = field(default_factory=dict)
 
-    def well(self, name: str) -> None:
+    def succeeded(self, name: str) -> None:
         self.troubles.pop(name, None)
         self._pauses.pop(name, None)
 
-    def ill(self, name: str, error: BaseException) -> float:
+    def failed(self, name: str, error: BaseException) -> float:
         """It has failed: the seconds to wait before it begins again, twice as long each time."""
         LOG.error("%s failed, and is tried again", name, exc_info=error)
         self.troubles[name] = type(error).__name__

@@ -76,6 +76,6 @@ async def metrics(request: Request, state: State) -> Response:
     measured: Metrics = request.app.state.metrics
     measured.searching.set(state.searching)
     measured.images.clear()  # of models that no longer answer
-    for model in state.lineup.models:
+    for model in state.served.models:
         measured.images.labels(model.name).set(model.state.counts[1])
     return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)

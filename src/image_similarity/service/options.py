@@ -17,10 +17,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class ServiceOptions:
     """What is served, where, and within which limits.
 
-    ``models``: the first answers where a request names none. ``keys``: they are asked for on this machine too, as is
-    needed where a proxy on it lets others in. ``insecure``: none are asked for although others can reach it. ``hosts``:
-    names that the service goes by, beside ``host``. ``origins``: other sites whose pages may use it. ``inside``: hosts
-    and networks of one's own that pictures may be fetched from.
+    ``models``: the first answers where a request names none. ``keys``: API keys are required on this machine too, as
+    is needed behind a proxy on it. ``insecure``: none are required although others can reach it. ``allowed_hosts``:
+    names that the service goes by, beside ``host``. ``cors_origins``: other sites whose pages may use it.
+    ``fetch_from``: hosts and networks of one's own that images may be fetched from.
     """
 
     dataset: Dataset
@@ -29,9 +29,9 @@ class ServiceOptions:
     port: int = 8000
     keys: bool = False
     insecure: bool = False
-    hosts: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
-    inside: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    fetch_from: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
     """Addresses of proxies whose ``X-Forwarded-For`` is believed; from anybody else it means nothing."""
     connections: int = 1000
@@ -48,7 +48,7 @@ class ServiceOptions:
     patience: float = 10.0
     photos: int = 10_000
     """Photos that are kept so that an answer's address can be shared; the oldest go. 0: none are kept."""
-    recent: int = 2000
+    rebuild_after: int = 2000
     """Products that were put or taken away since the index was built, before it is built anew."""
 
     @property

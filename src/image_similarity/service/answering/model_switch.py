@@ -150,7 +150,7 @@ class ModelSwitch:
         self._former.append((monotonic() + GRACE, former))
         self.now = self._served()
         with suppress(RuntimeError):  # closing
-            # Puts that were under way know the lineup before; when they are written, they are looked through once more.
+            # Puts that were under way know the models before; when they are written, they are looked through once more.
             self._maker.submit(self._catch_up_at_last, place.served)
 
     def _catch_up_at_last(self, served: ServedModel) -> None:

@@ -73,7 +73,7 @@ class Refresh:
             try:
                 self._keep_looking()
             except Exception as error:  # whatever it is: the state before goes on answering
-                self._stopped.wait(self._health.ill(UPDATES, error))
+                self._stopped.wait(self._health.failed(UPDATES, error))
 
     def _keep_looking(self) -> None:
         path = Folders(self._settings.root).database
@@ -83,7 +83,7 @@ class Refresh:
                 self._wanted.clear()
                 began = monotonic()
                 self._look(database)
-                self._health.well(UPDATES)
+                self._health.succeeded(UPDATES)
                 # Where writes come all the time, answers come first: most of the time is theirs.
                 self._stopped.wait(min(LONGEST, SHARE * (monotonic() - began)))
 

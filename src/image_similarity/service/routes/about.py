@@ -98,7 +98,7 @@ def _troubles(troubles: Mapping[str, str]) -> str:
 
 
 def _models(state: AppState) -> schemas.Models:
-    default, *others = state.lineup.models
+    default, *others = state.served.models
     return schemas.Models(
         dataset=state.dataset.name, models=[_model(default, True), *(_model(each, False) for each in others)]
     )
@@ -127,14 +127,14 @@ def _failed(database: Database) -> Counter[tuple[str, str]]:
 def _last_fit(state: AppState, database: Database) -> float | None:
     """When recommendations of one of the models were last written."""
     store = RecommendationStore(database, Folders(state.settings.root).trained_models, state.dataset)
-    finished = (store.finished(model.collection.model.recipe.key) for model in state.lineup.models)
+    finished = (store.finished(model.collection.model.recipe.key) for model in state.served.models)
     return max((each for each in finished if each is not None), default=None)
 
 
 def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: float | None) -> schemas.Catalogue:
     folders, dataset = Folders(state.settings.root), state.dataset
-    lineup = state.lineup
-    default = lineup.model(None)
+    served = state.served
+    default = served.model(None)
     products, images = default.state.counts
     return schemas.Catalogue(
         dataset=dataset.name,
@@ -144,7 +144,7 @@ def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: floa
         last_fit=None if last_fit is None else _moment(last_fit),
         models=[
             schemas.ModelState(name=each.name, images=each.state.counts[1], index_bytes=_size(each.state.base.folder))
-            for each in lineup.models
+            for each in served.models
         ],
         store_bytes=_bytes(folders.database.parent.glob(f"{folders.database.name}*")),
         pictures_bytes=_size(uploads(state.settings, dataset)),

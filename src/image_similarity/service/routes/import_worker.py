@@ -55,9 +55,9 @@ class ImportWorker:
             try:
                 for job_id in await self._state.store.read(lambda database: BulkImports(database).unfinished()):
                     await self._finish(job_id)
-                self._state.health.well(IMPORTS)
+                self._state.health.succeeded(IMPORTS)
             except Exception as error:  # whatever it is: the imports after it are carried out
-                await asyncio.sleep(self._state.health.ill(IMPORTS, error))
+                await asyncio.sleep(self._state.health.failed(IMPORTS, error))
                 self._wanted.set()
 
     async def _finish(self, job_id: str) -> None:

@@ -126,7 +126,7 @@ async def delete(state: State, product_id: ChangeableId, key: IdempotencyKey) ->
 
     if not await state.store.write(removed):
         raise NotThereError(f"there is no product {product_id!r}")
-    state.upkeep.look_now()
+    state.refresh.look_now()
 
 
 def product_of(records: CatalogueRecords, product_id: str) -> schemas.Product:

@@ -42,7 +42,7 @@ async def search(
     asked = body.beside(address)
     async with state.admitted():  # only now: who sends slowly takes nobody's place
         photos = [await picture_bytes(state, photo) for photo in asked.photos]
-        model = state.lineup.model(asked.model)
+        model = state.served.model(asked.model)
         query = await _query(state, model, asked, photos)
         return found(await asyncio.wrap_future(model.search(query)), "such product")
 
@@ -63,7 +63,7 @@ async def similar(
 ) -> schemas.Matches:
     """Asked with all of the product's pictures; the best pair counts, and is named."""
     async with state.admitted():
-        served = state.lineup.model(model)
+        served = state.served.model(model)
         options = SimilarOptions(number=number, filter=filter or None, match=match)
         return found(await asyncio.wrap_future(served.similar(product_id, options)), f"product {product_id!r}")
 

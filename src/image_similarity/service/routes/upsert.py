@@ -83,16 +83,16 @@ async def upsert(state: AppState, request: UpsertRequest, key: str | None = None
     if files is None and request.change.images is not None:
         files = [await picture_bytes(state, each) for each in request.change.images]
     while done is None:
-        lineup = state.lineup
-        pictures = None if files is None else [await _embedded(state, lineup, data) for data in files]
-        done = await state.store.write(partial(_put, state, lineup, request, pictures, once))
-    state.upkeep.look_now()
+        served = state.served
+        pictures = None if files is None else [await _embedded(state, served, data) for data in files]
+        done = await state.store.write(partial(_put, state, served, request, pictures, once))
+    state.refresh.look_now()
     return done
 
 
 def _put(
     state: AppState,
-    lineup: ServedModels,
+    served: ServedModels,
     request: UpsertRequest,
     pictures: Sequence[EmbeddedPicture] | None,
     once: IdempotentRequest | None,
@@ -102,17 +102,17 @@ def _put(
     there = done_before(database, once)  # sent twice at once
     if there is not None:
         return UpsertResult(there.status, there.repaired)
-    if lineup is not state.lineup:
+    if served is not state.served:
         return None
     repaired = len({digest_of(each.picture.data) for each in pictures or () if each.picture.repaired})
     once = None if once is None else replace(once, repaired=repaired)
-    new = upsert_product(database, state.settings, request.product, pictures, lineup.views, once)
+    new = upsert_product(database, state.settings, request.product, pictures, served.views, once)
     return UpsertResult(201 if new else 200, repaired)
 
 
-async def _embedded(state: AppState, lineup: ServedModels, data: Picture) -> EmbeddedPicture:
-    picture = await state.work(new_picture, data, lineup.specs, lineup.views, state.settings.max_pixels)
-    vectors = await asyncio.to_thread(lineup.embed_views, picture.pixels)
+async def _embedded(state: AppState, served: ServedModels, data: Picture) -> EmbeddedPicture:
+    picture = await state.work(new_picture, data, served.specs, served.views, state.settings.max_pixels)
+    vectors = await asyncio.to_thread(served.embed_views, picture.pixels)
     return EmbeddedPicture(picture, vectors)
 
 

@@ -32,7 +32,7 @@ class KeptPhoto:
     height: int
 
 
-class Photos:
+class QueryPhotos:
     """The photos of one dataset.
 
     Args:

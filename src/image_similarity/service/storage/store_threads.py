@@ -38,7 +38,7 @@ class _Worker:
         self._pool.shutdown()
 
 
-class Store:
+class StoreThreads:
     """A dataset's store.
 
     Raises:
@@ -58,11 +58,11 @@ class Store:
         """What a transaction gives. It is carried out even if whoever asked has gone."""
         return await asyncio.shield(asyncio.wrap_future(self._writer.submit(work)))
 
-    def begin(self, work: Callable[[Database], T]) -> T:
+    def prepare(self, work: Callable[[Database], T]) -> T:
         """What is to be done before anybody asks."""
         return self._writer.submit(work).result()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Wait until all writes that were asked for are carried out."""
         self._writer.submit(lambda _: None).result()
 
