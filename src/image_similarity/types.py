@@ -184,9 +184,7 @@ class RowSet(Protocol):
     """Some rows of a matrix, such as those that a filter lets pass. ``row_sets.py`` has a mask and a list."""
 
     @property
-    def count(self) -> int:
-        """How many rows."""
-        ...
+    def count(self) -> int: ...
 
     def mask(self) -> NDArray[np.bool_]:
         """A mask over all rows of the matrix."""
@@ -263,11 +261,9 @@ class NoteLog:
             self._to(text)
 
     def all(self, texts: Iterable[str]) -> None:
-        """Several of them."""
         for text in texts:
             self(text)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All that were told."""
         return tuple(self._texts)
