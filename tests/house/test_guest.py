@@ -8,21 +8,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from image_similarity.models.hub_records import RECORDS
 from tests.conftest import paint
 from tests.support.hub import HubServer
+from tests.support.tiny_networks import describe, mean_network
 
 HOST = """
 import csv, gc, locale, logging, os, random, signal, socket, sys, threading, warnings
-import httpx, openvino
+import httpx
 import numpy as np
 from PIL import Image, ImageFile
 
 Image.MAX_IMAGE_PIXELS = 600_000  # of this program's own pictures
 logging.getLogger("httpx").setLevel(logging.DEBUG)
-converter = openvino.convert_model
+if sys.argv[2] == "before":
+    import openvino
+    openvino.convert_model
 
 def loggers():
     known = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
@@ -39,7 +43,7 @@ def always():
         "largest picture": Image.MAX_IMAGE_PIXELS,
         "pictures cut short": ImageFile.LOAD_TRUNCATED_IMAGES,
         "HEIC in Pillow": "HEIF" in Image.OPEN,
-        "converter": openvino.convert_model is converter,
+        "converter": sys.argv[2] == "later" or openvino.convert_model.__module__,
         "signals": [signal.getsignal(each) for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}],
         "time-out of sockets": socket.getdefaulttimeout(),
         "arithmetic": np.geterr(),
@@ -96,6 +100,8 @@ try:
     shop.search("shop", "pictures/red_1.tif")
     shop.similar("shop", "red")
     shop.evaluate("shop")
+    shop.fit("shop", "pictures", model="tiny.toml")  # a network
+    shop.search("shop", "pictures/red_1.tif", model="tiny.toml")
     shop.pull_models("UNICOM-B32")
     shop.models()
     shop.verify_models()
@@ -106,10 +112,15 @@ assert not beside.wrong, beside.wrong
 assert beside.looks > 20, beside.looks
 compare(before, at_rest())
 compare(known, {name: state for name, state in loggers().items() if name in known})
+import openvino.tools.ovc
+assert openvino.convert_model is openvino.tools.ovc.convert_model
 """
 
 
-def test_a_program_that_uses_it_is_as_it_was(tmp_path: Path, hub: HubServer) -> None:
+@pytest.mark.parametrize("openvino", ["before", "later"])
+def test_a_program_that_uses_it_is_as_it_was(openvino: str, tmp_path: Path, hub: HubServer) -> None:
+    """``openvino``: when the program imports it, before this library or after."""
+    describe(mean_network(tmp_path / "tiny.onnx"))
     hub.files[RECORDS["UNICOM-B32"].repo, "model.onnx"] = b"a network"
     for name in ("red", "blue", "green"):
         for number in (1, 2):
@@ -117,7 +128,7 @@ def test_a_program_that_uses_it_is_as_it_was(tmp_path: Path, hub: HubServer) -> 
             paint(tmp_path / "pictures" / f"{name}_{number}.png", colour, spot=number)
     _odd_tiff(tmp_path / "pictures" / "red_1.png")
     environment = os.environ | {"CI": "true"}  # OpenVINO's converter tells its makers nothing
-    script = [sys.executable, "-W", "error", "-c", HOST, hub.address]
+    script = [sys.executable, "-W", "error", "-c", HOST, hub.address, openvino]
     done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("", "")

@@ -225,7 +225,6 @@ class SearchRequest(SearchOptions):
 
     @property
     def photos(self) -> list[Image | bytes]:
-        """All of them."""
         return [*([self.image] if self.image else ()), *(self.images or ())]
 
 
@@ -249,7 +248,6 @@ class SearchForm(SearchAddress):
 
     @property
     def photos(self) -> list[Image | bytes]:
-        """All of them."""
         return list(self.file)
 
     @model_validator(mode="before")
