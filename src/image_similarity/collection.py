@@ -13,6 +13,7 @@ import numpy as np
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.fitting import EmbeddedPicture, delete_product, new_picture, upsert_product
 from image_similarity.images import ONE_VIEW, SIX_VIEWS
+from image_similarity.index import parse_filter
 from image_similarity.models import NOTHING, each_row, is_usable, mean_vector, resolve
 from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, chosen, made
 from image_similarity.search import (
@@ -566,11 +567,15 @@ def asked_for(
     """A query and its options, with single ones of either changed by their names.
 
     Raises:
-        UsageError: there is no such option, one is out of its range, or there is nothing to search for.
+        UsageError: there is no such option, one is out of its range, the filter is none, or there is nothing to search
+            for.
     """
     of_query = {name: value for name, value in changes.items() if name in Query.__dataclass_fields__}
     others = {name: value for name, value in changes.items() if name not in of_query}
-    return Query.of(query, **of_query), made(SearchOptions, options, others)
+    query, options = Query.of(query, **of_query), made(SearchOptions, options, others)
+    if options.filter is not None:
+        parse_filter(options.filter)
+    return query, options
 
 
 def _all_views(model: EmbeddingModel, views: Sequence[NDArray[np.uint8]]) -> Vectors:
