@@ -28,8 +28,8 @@ EXAMPLES ?= 2000
 fuzz: export OPENBLAS_NUM_THREADS := 1
 fuzz: export OMP_NUM_THREADS := 1
 fuzz: $(VENV)/.developed
-	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 tests/test_fuzz_*.py tests/test_service_schema.py \
-		tests/test_picture_metadata.py
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 tests/fuzz tests/service/test_schema.py \
+		tests/images/test_picture_metadata.py
 
 # Kills, races, full disks, damaged pictures and attacks on real processes; `make campaign MINUTES=60` for long.
 MINUTES ?= 9
@@ -67,7 +67,7 @@ coverage: $(VENV)/.developed chromium
 
 # The tests of the page need a browser; never fails, they are skipped without one.
 chromium:
-	@sh tests/install_chromium.sh
+	@sh tests/support/install_chromium.sh
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -22,9 +22,9 @@ PARSER.add_argument("--without-torch", action="store_true", help="leave PyTorch 
 ASKED = PARSER.parse_args()
 THREADS = harness.pin(ASKED.threads)  # before anything makes a pool of threads
 
+import networks  # noqa: E402
 import numpy as np  # noqa: E402
 
-import networks  # noqa: E402
 from image_similarity.models.int8 import quantise  # noqa: E402
 from image_similarity.models.model import Model  # noqa: E402
 from image_similarity.models.openvino_network import prepared_network  # noqa: E402

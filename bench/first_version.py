@@ -27,9 +27,9 @@ ASKED = PARSER.parse_args()
 THREADS = harness.pin(ASKED.threads)
 os.environ["KERAS_BACKEND"] = "torch"
 
+import networks  # noqa: E402
 from PIL import Image  # noqa: E402
 
-import networks  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
 from image_similarity.options import ModelChoice  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402

@@ -31,10 +31,10 @@ PARSER.add_argument("--peak", nargs=2, metavar=("FOLDER", "ROOT"), help=harness.
 ASKED = PARSER.parse_args()
 THREADS = harness.pin(ASKED.threads)
 
+import networks  # noqa: E402
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-import networks  # noqa: E402
 from image_similarity.catalogue import open_source  # noqa: E402
 from image_similarity.dataset import Dataset  # noqa: E402
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse  # noqa: E402

@@ -18,9 +18,9 @@ from contextlib import ExitStack, contextmanager, suppress
 import httpx
 import numpy as np
 from PIL import Image
-from tests.pictures import encoded
-from tests.servers import Answer, image_server
-from tests.service import Service, running
+from tests.support.pictures import encoded
+from tests.support.servers import Answer, image_server
+from tests.support.service import Service, running
 
 from campaign import shop
 from campaign.commands import fit, run

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
-from tests.service import Service, running, until
+from tests.support.service import Service, running, until
 
 from campaign import shop, state
 from campaign.commands import MODEL, begun, ended, fit, run

@@ -11,8 +11,8 @@ from pathlib import Path
 from random import Random
 
 import httpx
-from tests.servers import Answer, image_server
-from tests.service import Service, running
+from tests.support.servers import Answer, image_server
+from tests.support.service import Service, running
 
 from campaign import shop, state
 from campaign.commands import fit, run, seconds, stopped

@@ -9,8 +9,8 @@ from random import Random
 import httpx
 import numpy as np
 from PIL import Image
-from tests.pictures import encoded, orientation
-from tests.service import running
+from tests.support.pictures import encoded, orientation
+from tests.support.service import running
 
 from campaign import shop
 from campaign.commands import HUNG, fit, run

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 import httpx
-from tests.service import Service, running
+from tests.support.service import Service, running
 
 from campaign import shop, state
 from campaign.commands import MODEL, begun, ended, fit, run

@@ -19,7 +19,7 @@ from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from tests.hub import HubServer
+    from tests.support.hub import HubServer
 
 # The same examples on every run and machine, however slow it is.
 hypothesis_settings.register_profile(
@@ -105,7 +105,7 @@ def real_networks() -> Path:
 @pytest.fixture
 def hub() -> Iterator[HubServer]:
     """A hub of models on this machine."""
-    from tests.hub import hub_server  # here: most tests need no networks
+    from tests.support.hub import hub_server  # here: most tests need no networks
 
     with hub_server() as server:
         yield server
@@ -120,7 +120,7 @@ def online(settings: Settings, hub: HubServer) -> Settings:
 @pytest.fixture(scope="session")
 def drawn_shop(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The sample shop, whole, one for all workers: to be looked at, and copied from."""
-    from tests.drawn import drawn_once  # here: most tests need no shop
+    from tests.support.drawn import drawn_once  # here: most tests need no shop
 
     base = tmp_path_factory.getbasetemp()
     return drawn_once((base if worker_id == "master" else base.parent) / "drawn-shop")

@@ -15,9 +15,9 @@ import guises  # noqa: E402
 import harness  # noqa: E402
 import numpy as np  # noqa: E402
 import photo_sets as sets  # noqa: E402
+from shop import SHARED, at_hand, models_at_hand  # noqa: E402
 
 from image_similarity.util.statistics import intervals  # noqa: E402
-from shop import SHARED, at_hand, models_at_hand  # noqa: E402
 
 Array = np.ndarray[Any, Any]
 

@@ -15,6 +15,7 @@ from typing import Any
 import guises
 import numpy as np
 from PIL import Image
+from shop import SHARED, read_shop
 
 from image_similarity.dataset import Dataset
 from image_similarity.images.decoding import decode, read_bytes
@@ -24,7 +25,6 @@ from image_similarity.models.resolver import named
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity_demo import draw_sample
-from shop import SHARED, read_shop
 
 Array = np.ndarray[Any, Any]
 OF_EACH = 2  # images of a Luma product

@@ -13,6 +13,7 @@ import numpy as np
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.fitting import EmbeddedPicture, delete_product, new_picture, upsert_product
 from image_similarity.images import ONE_VIEW, SIX_VIEWS
+from image_similarity.index import parse_filter
 from image_similarity.models import NOTHING, each_row, is_usable, mean_vector, resolve
 from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, chosen, made
 from image_similarity.search import (
@@ -82,6 +83,11 @@ class Collection:
         NotFittedError: the dataset has no features of the model, or not of six views.
         UsageError, ModelError, WeightsError: there is no such model, or it cannot be had.
         StoreError, OutputError: the store or the index cannot be read or written.
+
+    >>> with workspace.open("shop") as shop:
+    ...     answer = shop.search("photo.jpg")
+    >>> len(answer.matches)
+    10
     """
 
     def __init__(
@@ -125,7 +131,11 @@ class Collection:
         self.close()
 
     def close(self) -> None:
-        """Let everything go. What is being answered in other threads must have ended."""
+        """Let everything go. What is being answered in other threads must have ended.
+
+        >>> shop = workspace.open("shop")
+        >>> shop.close()
+        """
         self._loader.shutdown(cancel_futures=True)
         self._networks.clear()
         for database in (self._read, self._follow):
@@ -149,6 +159,13 @@ class Collection:
             UsageError: a photo cannot be used, or an option cannot go with the others or with the model.
             NotFittedError: ``min_match`` needs ``calibrate`` first.
             WeightsError, ModelError: the network cannot be had.
+
+        >>> from image_similarity import Box, Query
+        >>> query = Query(photo="photo.jpg", crop=Box(0, 0, 200, 200))
+        >>> with workspace.open("shop") as shop:
+        ...     answer = shop.search(query, number=3, explain=True)
+        >>> len(answer.matches)
+        3
         """
         (answer,) = self._answered([self.prepared(query, options, **changes)])
         self._progress("search", 1, 1)
@@ -157,7 +174,13 @@ class Collection:
     def search_many(
         self, queries: Sequence[Query | Photo], options: SearchOptions | None = None, **changes: Any
     ) -> list[Answer]:
-        """An answer for each of many queries; see :meth:`search`."""
+        """An answer for each of many queries; see :meth:`search`.
+
+        >>> with workspace.open("shop") as shop:
+        ...     answers = shop.search_many(["photo.jpg", "photo.jpg"], number=3)
+        >>> answers[0].matches == answers[1].matches
+        True
+        """
         answers = list[Answer]()
         prepared = partial(self.prepared, options=options, **changes)
         with ThreadPoolExecutor(processors()) as pool:
@@ -173,6 +196,11 @@ class Collection:
 
         Raises:
             UsageError: the filter cannot be used, or the model has no such part.
+
+        >>> with workspace.open("shop") as shop:
+        ...     answer = shop.similar("stick03", number=3, match="shape")
+        >>> len(answer.matches)
+        3
         """
         options = made(SimilarOptions, options, changes)
         state = self.state
@@ -190,6 +218,10 @@ class Collection:
 
         Raises:
             UsageError, WeightsError, ModelError: as :meth:`search`.
+
+        >>> with workspace.open("shop") as shop:
+        ...     shop.embed("photo.jpg").shape
+        (1, 784)
         """
         (vectors,) = self.vectors_of([self.prepared(query)])
         return _or_raise(vectors)
@@ -198,6 +230,11 @@ class Collection:
         """The vectors of all images that can be found, with the ids of their images and products.
 
         Mapped, not read, where nothing has changed since the index was built.
+
+        >>> with workspace.open("shop") as shop:
+        ...     features = shop.vectors()
+        >>> features.vectors.shape[1]
+        784
         """
         return self.state.features()
 
@@ -210,6 +247,10 @@ class Collection:
 
         Raises:
             UsageError: as :meth:`search`.
+
+        >>> with workspace.open("shop") as shop:
+        ...     shop.prepared("photo.jpg", number=3).options.number
+        3
         """
         query, options = asked_for(query, options, changes)
         weighing(options.match, self.model)
@@ -221,7 +262,13 @@ class Collection:
         return prepared
 
     def vectors_of(self, queries: Sequence[PreparedQuery]) -> list[Vectors | Exception]:
-        """What each query searches with, ``(photos, dimension)``; one pass of the network for all of them."""
+        """What each query searches with, ``(photos, dimension)``; one pass of the network for all of them.
+
+        >>> with workspace.open("shop") as shop:
+        ...     (vectors,) = shop.vectors_of([shop.prepared("photo.jpg")])
+        >>> vectors.shape
+        (1, 784)
+        """
         pictures = [inputs for query in queries for photo in query.inputs for inputs in photo]
         texts = [query.query.text for query in queries if query.query.text is not None]
         embedder = self._network(one=len(pictures) == 1).result() if pictures else None
@@ -240,7 +287,14 @@ class Collection:
         return vectors
 
     def answers(self, queries: Sequence[tuple[PreparedQuery, Vectors]]) -> list[Answer | Exception]:
-        """The answers of some queries; one search for those that are searched alike."""
+        """The answers of some queries; one search for those that are searched alike.
+
+        >>> with workspace.open("shop") as shop:
+        ...     queries = [shop.prepared(photo, number=3) for photo in ("photo.jpg", "photo.jpg")]
+        ...     answers = shop.answers(list(zip(queries, shop.vectors_of(queries))))
+        >>> [len(answer.matches) for answer in answers]
+        [3, 3]
+        """
         state = self._state_for(queries)
         alike: dict[tuple[int, str, str | None], list[int]] = {}
         judges = [self._judge(query) for query, _ in queries]
@@ -280,6 +334,13 @@ class Collection:
         Raises:
             UsageError: a new product without images, or an image cannot be used.
             StoreError, OutputError: it cannot be written; nothing has changed then.
+
+        >>> from image_similarity import Product
+        >>> with workspace.open("shop") as shop:
+        ...     shop.put(Product("p9", "Ball"), images=["photo.jpg"])
+        ...     shop.search("photo.jpg", number=1).matches[0].product_id
+        True
+        'p9'
         """
         product = Product(product) if isinstance(product, str) else product
         views = self.state.views
@@ -294,6 +355,10 @@ class Collection:
 
         Raises:
             StoreError: it cannot be written.
+
+        >>> with workspace.open("shop") as shop:
+        ...     shop.remove("stick03"), shop.remove("stick03")
+        (True, False)
         """
         with self._opened() as database:
             removed = delete_product(database, self.settings, product_id)
@@ -307,6 +372,11 @@ class Collection:
 
         Raises:
             StoreError: the store cannot be read.
+
+        >>> with workspace.open("shop") as shop, workspace.open("shop") as other:
+        ...     removed = other.remove("stick03")
+        ...     shop.refresh()
+        True
         """
         with self._changing:
             newer = next_state(self.state, self._following(), self.settings)
@@ -320,6 +390,13 @@ class Collection:
         Raises:
             ImageError: a part makes nothing of them.
             WeightsError, ModelError: the network cannot be had.
+
+        >>> import numpy as np
+        >>> pixels = np.zeros((1, 96, 96, 3), np.uint8)
+        >>> pixels[0, 24:72, 24:72] = 255, 128, 0
+        >>> with workspace.open("shop") as shop:
+        ...     shop.embed_views({"colour-shape": pixels})["colour-shape"].shape
+        (1, 784)
         """
         models = self._network(one=False).result().models
         vectors: dict[str, Vectors] = {}
@@ -352,6 +429,9 @@ class Collection:
 
         Raises:
             WeightsError, ModelError: the network cannot be had.
+
+        >>> with workspace.open("shop") as shop:
+        ...     shop.load()
         """
         for one in (False, True):
             self._network(one=one).result()
@@ -487,11 +567,15 @@ def asked_for(
     """A query and its options, with single ones of either changed by their names.
 
     Raises:
-        UsageError: there is no such option, one is out of its range, or there is nothing to search for.
+        UsageError: there is no such option, one is out of its range, the filter is none, or there is nothing to search
+            for.
     """
     of_query = {name: value for name, value in changes.items() if name in Query.__dataclass_fields__}
     others = {name: value for name, value in changes.items() if name not in of_query}
-    return Query.of(query, **of_query), made(SearchOptions, options, others)
+    query, options = Query.of(query, **of_query), made(SearchOptions, options, others)
+    if options.filter is not None:
+        parse_filter(options.filter)
+    return query, options
 
 
 def _all_views(model: EmbeddingModel, views: Sequence[NDArray[np.uint8]]) -> Vectors:

@@ -15,7 +15,15 @@ BELOW_BAR = 4
 
 
 class ImageSimilarityError(Exception):
-    """The base of every error that this package raises on purpose. ``exit_code`` is the command line's."""
+    """The base of every error that this package raises on purpose. ``exit_code`` is the command line's.
+
+    >>> from image_similarity import ImageSimilarityError
+    >>> try:
+    ...     workspace.search("shop", "missing.jpg")
+    ... except ImageSimilarityError as error:
+    ...     print(error)
+    the photo missing.jpg cannot be used: No such file or directory
+    """
 
     exit_code = 1
 

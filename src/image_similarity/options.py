@@ -50,6 +50,9 @@ class ModelChoice:
 
     Raises:
         UsageError: there is no such precision.
+
+    >>> from image_similarity import ModelChoice
+    >>> answer = workspace.search("shop", "photo.jpg", model=ModelChoice("colour-shape"))
     """
 
     name: str
@@ -83,6 +86,10 @@ class DownloadOptions:
 
     Raises:
         UsageError: a number that is no number of tries, of connections or of requests.
+
+    >>> from image_similarity import DownloadOptions
+    >>> DownloadOptions(per_second=5).concurrency
+    16
     """
 
     concurrency: int = 16
@@ -110,7 +117,12 @@ class DownloadOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOptions:
-    """How a catalogue is read and its images are downloaded."""
+    """How a catalogue is read and its images are downloaded.
+
+    >>> from image_similarity import ExtractOptions
+    >>> ExtractOptions(columns={"image": ["Photo", "Photo 2"]}, allow_removal=True).products is None
+    True
+    """
 
     products: str | Path | None = None
     """A table of titles and descriptions, where the catalogue has them apart."""
@@ -126,6 +138,11 @@ class FitOptions(ExtractOptions):
 
     Raises:
         UsageError: an option is out of its range.
+
+    >>> from image_similarity import FitOptions
+    >>> options = FitOptions(model="colour-shape", number=5)
+    >>> workspace.fit("toys", "photos", options).model_key
+    'colour-shape'
     """
 
     model: str | ModelChoice = IN_USE
@@ -156,6 +173,10 @@ class Box:
 
     Raises:
         UsageError: it is empty, or not on the photo.
+
+    >>> from image_similarity import Box
+    >>> Box(0.25, 0, 0.75, 1, unit="shares").pixels((400, 300))
+    (100, 0, 300, 300)
     """
 
     left: float
@@ -184,6 +205,11 @@ class Query:
 
     Raises:
         UsageError: there is nothing to search for, or the weight is no share.
+
+    >>> from image_similarity import Box, Query
+    >>> query = Query(photo="photo.jpg", crop=Box(0, 0, 200, 200))
+    >>> query.photos
+    ('photo.jpg',)
     """
 
     photo: Photo | Sequence[Photo] | None = None
@@ -225,6 +251,11 @@ class SearchOptions:
 
     Raises:
         UsageError: an option is out of its range.
+
+    >>> from image_similarity import SearchOptions
+    >>> options = SearchOptions(number=2, filter="price < 100")
+    >>> len(workspace.search("shop", "photo.jpg", options).matches)
+    2
     """
 
     number: int = 10
@@ -255,6 +286,11 @@ class SimilarOptions:
 
     Raises:
         UsageError: an option is out of its range.
+
+    >>> from image_similarity import SimilarOptions
+    >>> options = SimilarOptions(number=2, match="colour")
+    >>> len(workspace.similar("shop", "stick03", options).matches)
+    2
     """
 
     number: int | None = None
@@ -276,6 +312,11 @@ class EvaluateOptions:
 
     Raises:
         UsageError: an option is out of its range.
+
+    >>> from image_similarity import EvaluateOptions
+    >>> options = EvaluateOptions(stored_only=True, protocols=["leave-one-out"])
+    >>> [result.protocol for result in workspace.evaluate("shop", options).results]
+    ['leave-one-out']
     """
 
     protocols: Sequence[str] = ()
@@ -305,6 +346,10 @@ class CalibrateOptions:
 
     Raises:
         UsageError: an option is out of its range.
+
+    >>> from image_similarity import CalibrateOptions
+    >>> CalibrateOptions(known=0.8).images
+    600
     """
 
     known: float = 0.5
@@ -326,6 +371,10 @@ class CompareOptions:
 
     Raises:
         UsageError: a number below 1.
+
+    >>> from image_similarity import CompareOptions
+    >>> CompareOptions(number=5).shown
+    20
     """
 
     number: int = 10

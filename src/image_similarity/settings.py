@@ -42,7 +42,11 @@ class TableLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a workspace. The defaults are the first version's addresses and a laptop's limits."""
+    """The settings of a workspace. The defaults are the first version's addresses and a laptop's limits.
+
+    >>> from image_similarity import Settings, Workspace
+    >>> workspace = Workspace(settings=Settings(max_pixels=50_000_000))
+    """
 
     root: Path = Path("data")
     image_address: str = "https://contents.mediadecathlon.com/p{pixl_id}/"

@@ -27,7 +27,12 @@ Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What is sold."""
+    """What is sold.
+
+    >>> from image_similarity import Product
+    >>> Product("p9", "Ball", attributes={"price": "4.99"}).title
+    'Ball'
+    """
 
     product_id: str
     title: str = ""
@@ -179,9 +184,7 @@ class RowSet(Protocol):
     """Some rows of a matrix, such as those that a filter lets pass. ``row_sets.py`` has a mask and a list."""
 
     @property
-    def count(self) -> int:
-        """How many rows."""
-        ...
+    def count(self) -> int: ...
 
     def mask(self) -> NDArray[np.bool_]:
         """A mask over all rows of the matrix."""
@@ -258,11 +261,9 @@ class NoteLog:
             self._to(text)
 
     def all(self, texts: Iterable[str]) -> None:
-        """Several of them."""
         for text in texts:
             self(text)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All that were told."""
         return tuple(self._texts)

@@ -52,6 +52,11 @@ class Workspace:
     named it is the one that the dataset uses (see :meth:`use`), else ``Inception_Resnet``.
 
     Every method raises :class:`~image_similarity.errors.ImageSimilarityError` for anything that a person can mend.
+
+    >>> from image_similarity import Workspace
+    >>> workspace = Workspace("data")
+    >>> str(workspace.settings.root)
+    'data'
     """
 
     def __init__(
@@ -80,6 +85,11 @@ class Workspace:
             dataset: the dataset's name.
             options: how the table is read, how many images at a time, whether to ask again for what is there.
             changes: single options by their names.
+
+        >>> from image_similarity import DownloadOptions
+        >>> report = workspace.extract("feed.csv", "web", downloads=DownloadOptions(per_second=5))
+        >>> report.counts.done, report.counts.failed
+        (2, 0)
         """
         from image_similarity.catalogue import ReadCatalogue
         from image_similarity.fitting import extract
@@ -91,7 +101,12 @@ class Workspace:
     def extract_department(
         self, department: int, domain_id: str = "0341", options: ExtractOptions | None = None, **changes: Any
     ) -> ExtractReport:
-        """Download the images of one of the first version's departments (0: all), from its listing on S3."""
+        """Download the images of one of the first version's departments (0: all), from its listing on S3.
+
+        >>> report = workspace.extract_department(371)
+        >>> report.folder.name
+        'dpt_number_department371'
+        """
         from image_similarity.fitting import extract_department
 
         options = made(ExtractOptions, options, changes)
@@ -112,6 +127,12 @@ class Workspace:
                 ``data/dataset/{dataset}``. Addresses are downloaded.
             options: the model, how many recommendations, how the catalogue is read.
             changes: single options by their names: ``model="VGG"``, ``number=5``, ``data_augmentation=1``.
+
+        >>> report = workspace.fit("toys", "photos", model="colour-shape", number=5)
+        >>> report.counts.failed
+        0
+        >>> report.recommendations.name
+        'toys_model_colour-shape'
         """
         from image_similarity.catalogue import ReadCatalogue
         from image_similarity.fitting import fit
@@ -138,6 +159,11 @@ class Workspace:
             dataset: the dataset's name.
             model: the model.
             data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
+
+        >>> with workspace.open("shop") as shop:
+        ...     answers = shop.search_many(["photo.jpg", "photo.jpg"], number=3)
+        >>> [len(answer.matches) for answer in answers]
+        [3, 3]
         """
         return self._opened(dataset, model, data_augmentation)
 
@@ -162,6 +188,13 @@ class Workspace:
             data_augmentation: as :meth:`open` has it.
             changes: single options by their names: ``number=5``, ``text="in red"``, ``filter="price < 50"``,
                 ``explain=True``.
+
+        >>> answer = workspace.search("shop", "photo.jpg", number=3)
+        >>> for match in answer.matches:
+        ...     print(match.rank, match.product_id, match.score)
+        1 ...
+        2 ...
+        3 ...
         """
         from image_similarity.collection import asked_for
 
@@ -181,6 +214,12 @@ class Workspace:
         """The products most similar to one, or to one picked by chance.
 
         They are looked up among the recommendations of the latest fit; ``filter`` and ``match`` rank anew.
+
+        >>> answer = workspace.similar("shop", "stick03", number=3)
+        >>> answer.query.product.product_id
+        'stick03'
+        >>> len(answer.matches)
+        3
         """
         from image_similarity.search import look_up
 
@@ -204,7 +243,13 @@ class Workspace:
         model: str | ModelChoice | Sequence[str | ModelChoice] = IN_USE,
         **changes: Any,
     ) -> Evaluation:
-        """How often the right product comes first, of one model or of several side by side; docs/evaluation.md."""
+        """How often the right product comes first, of one model or of several side by side; docs/evaluation.md.
+
+        >>> found = workspace.evaluate("shop", stored_only=True)
+        >>> share = found.results[0].metrics["r_at_1"]
+        >>> share.low <= share.value <= share.high
+        True
+        """
         from image_similarity.quality import evaluate
 
         models = [model] if isinstance(model, (str, ModelChoice)) else list(model)
@@ -217,6 +262,10 @@ class Workspace:
         """Learn from products with several images which differences to ignore; kept only if it helps.
 
         ``pairs`` are ids of products that are alike: each pair counts as one product.
+
+        >>> report = workspace.adapt("shop")
+        >>> report.use
+        'colour-shape+adapted'
         """
         from image_similarity.quality import adapt
 
@@ -227,6 +276,13 @@ class Workspace:
 
         Raises:
             NotFittedError: the dataset is not fitted with it; the default stays.
+
+        >>> workspace.use("shop").model
+        'colour-shape'
+        >>> workspace.fit("shop", "photos", model="colour").model_key
+        'colour'
+        >>> workspace.use("shop", "colour").model
+        'colour'
         """
         from image_similarity.models import expression_of, read_default_model, set_default_model
         from image_similarity.search import recommendations, with_recommendations
@@ -252,7 +308,13 @@ class Workspace:
         options: CompareOptions | None = None,
         **changes: Any,
     ) -> Comparison:
-        """How the recommendations of a dataset differ between two models that it is fitted with."""
+        """How the recommendations of a dataset differ between two models that it is fitted with.
+
+        >>> report = workspace.fit("shop", "photos", model="colour")
+        >>> comparison = workspace.compare("shop", "colour-shape", "colour")
+        >>> 0 <= comparison.overlap <= 1
+        True
+        """
         from image_similarity.quality import compare
 
         options, named = made(CompareOptions, options, changes), Dataset.named(dataset)
@@ -266,14 +328,24 @@ class Workspace:
         model: str | ModelChoice = IN_USE,
         **changes: Any,
     ) -> CalibrateReport:
-        """Learn match probabilities from the catalogue's own images."""
+        """Learn match probabilities from the catalogue's own images.
+
+        >>> report = workspace.calibrate("shop", images=40)
+        >>> answer = workspace.search("shop", "photo.jpg", number=3)
+        >>> sum(match.probability for match in answer.matches) <= 1
+        True
+        """
         from image_similarity.quality import calibrate
 
         options, named = made(CalibrateOptions, options, changes), Dataset.named(dataset)
         return calibrate(named, self.settings, chosen(model), options, self.progress)
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
-        """The images that the latest extract and fit could not use, each with its job."""
+        """The images that the latest extract and fit could not use, each with its job.
+
+        >>> for job, failure in workspace.failures("shop"):
+        ...     print(job, failure.image_id, failure.reason)
+        """
         from image_similarity.store import CatalogueRecords, Database
 
         path, named = Folders(self.settings.root).database, Dataset.named(dataset)
@@ -281,19 +353,31 @@ class Workspace:
             return list(CatalogueRecords(database).failures())
 
     def models(self) -> list[ModelRow]:
-        """Every model there is by name, with its licence, size and whether it is here."""
+        """Every model there is by name, with its licence, size and whether it is here.
+
+        >>> "VGG" in {row.name for row in workspace.models()}
+        True
+        """
         from image_similarity.models import table
 
         return table(self.settings)
 
     def pull_models(self, *names: str, to: str | Path | None = None) -> list[Pulled]:
-        """Bring models from the hub into the workspace, or into a folder to be carried to another machine."""
+        """Bring models from the hub into the workspace, or into a folder to be carried to another machine.
+
+        >>> [pulled.name for pulled in workspace.pull_models("colour-shape")]
+        ['colour-shape']
+        """
         from image_similarity.models import pull_models
 
         return pull_models(names, self.settings, Path(to) if to else None, self.progress)
 
     def verify_models(self) -> list[Checked]:
-        """Hash every file that was pulled and compare it with the lock."""
+        """Hash every file that was pulled and compare it with the lock.
+
+        >>> [checked.name for checked in workspace.verify_models() if checked.problem]
+        []
+        """
         from image_similarity.models import verify_models
 
         return verify_models(self.settings)

@@ -66,7 +66,6 @@ class Listing:
         return CatalogueImage(*row)
 
     def product_ids(self) -> set[str]:
-        """The products that have an image."""
         return {each for (each,) in self._database.execute("SELECT DISTINCT product_id FROM images")}
 
     def images(self) -> Iterator[tuple[int, CatalogueImage]]:

@@ -26,9 +26,7 @@ class Products(Protocol):
 
     def __iter__(self) -> Iterator[Product]: ...
 
-    def header(self) -> tuple[str, ...]:
-        """Its columns."""
-        ...
+    def header(self) -> tuple[str, ...]: ...
 
 
 class Described:

@@ -60,7 +60,6 @@ class ReadCatalogue:
             yield CatalogueImage(image_id, product_id, location, json.loads(attributes))
 
     def products(self) -> Iterator[Product]:
-        """The products, in their order."""
         query = "SELECT product_id, title, description, attributes FROM products ORDER BY position"
         for product_id, title, description, attributes in self._database.execute(query):
             yield Product(product_id, title, description, json.loads(attributes))

@@ -77,7 +77,6 @@ class ProductTable:
         return self._products()
 
     def header(self) -> tuple[str, ...]:
-        """The table's columns."""
         with open_table(self.location, self._settings, self._region) as table:
             return table.header
 

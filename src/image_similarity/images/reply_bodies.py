@@ -37,9 +37,7 @@ RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 528), 530))
 class Sink(Protocol):
     """Whatever takes the pieces of a body."""
 
-    def write(self, data: bytes, /) -> object:
-        """The next piece."""
-        ...
+    def write(self, data: bytes, /) -> object: ...
 
 
 class ReplyError(Exception):

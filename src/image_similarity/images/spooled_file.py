@@ -23,13 +23,11 @@ class Spooled:
         weakref.finalize(self, self._file.close)
 
     def write(self, data: bytes) -> int:
-        """The next piece."""
         with self._lock:
             self._digest.update(data)
             return self._file.write(data)
 
     def read(self) -> bytes:
-        """All of it."""
         with self._lock:
             self._file.seek(0)
             data = self._file.read()

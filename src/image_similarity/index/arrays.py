@@ -77,7 +77,6 @@ class TextsWriter:
         return self._offsets.count - 1
 
     def write(self, texts: Iterable[str]) -> None:
-        """Append texts."""
         offsets, blob = packed(texts)
         self._blob.write(blob)
         self._offsets.write(offsets[1:] + self._bytes)

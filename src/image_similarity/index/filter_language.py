@@ -76,7 +76,6 @@ class _Parser:
         return self._joined("or", self._all_of, Or, depth)
 
     def end(self) -> None:
-        """Nothing may follow."""
         if self._next.kind != "end":
             self._fail('"and", "or" or the end')
 

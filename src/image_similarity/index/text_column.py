@@ -83,7 +83,6 @@ class TextsOfRows(Sequence[str]):
     @overload
     def __getitem__(self, at: slice) -> list[str]: ...
     def __getitem__(self, at: int | slice) -> str | list[str]:
-        """The text of a row, or of some."""
         if isinstance(at, slice):
             return [self._texts[int(which)] for which in self._of_row[at]]
         return self._texts[int(self._of_row[at])]

@@ -125,21 +125,17 @@ class _RowsWriter:
 
     @property
     def count(self) -> int:
-        """Rows so far."""
         return self._views.count
 
     @property
     def products(self) -> int:
-        """Products so far."""
         return len(self._product_ids)
 
     @property
     def images(self) -> int:
-        """Images so far."""
         return len(self._image_ids)
 
     def write(self, block: Block, identities: NDArray[np.uint64], vectors: NDArray[np.float16]) -> None:
-        """Append a block."""
         products, images = np.array(block.product_ids, object), np.array(block.image_ids, object)
         new_product = _changes(products, self._last[0])
         new_image = new_product | _changes(images, self._last[1])

@@ -22,7 +22,6 @@ class Masked:
 
     @cached_property
     def count(self) -> int:
-        """How many rows."""
         return int(np.count_nonzero(self.of))
 
     def mask(self) -> NDArray[np.bool_]:
@@ -47,7 +46,6 @@ class Listed:
 
     @property
     def count(self) -> int:
-        """How many rows."""
         return len(self.of)
 
     def mask(self) -> NDArray[np.bool_]:

@@ -40,7 +40,6 @@ class Change:
 
     @property
     def product(self) -> Product:
-        """The product."""
         return self.old.query.product
 
 

@@ -62,7 +62,6 @@ class Gallery:
         return len(self.features.vectors)
 
     def rows_of(self, product: int) -> slice:
-        """The rows of one product."""
         return slice(int(self.starts[product]), int(self.starts[product + 1]))
 
     def question(self, product: int) -> Question:

@@ -41,6 +41,12 @@ class Answer(Record):
 
     ``no_match``: that no product is likely enough; None where that was not asked or cannot be said. ``note``: a remark.
     ``explained``: why each match, where that was asked for.
+
+    >>> answer = workspace.search("shop", "photo.jpg", number=2)
+    >>> [match.rank for match in answer.matches]
+    [1, 2]
+    >>> sorted(answer.as_dict())
+    ['matches', 'query']
     """
 
     query: Shown

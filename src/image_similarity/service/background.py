@@ -18,7 +18,6 @@ class Health:
     _pauses: dict[str, float] = field(default_factory=dict)
 
     def succeeded(self, name: str) -> None:
-        """It goes well."""
         self.troubles.pop(name, None)
         self._pauses.pop(name, None)
 

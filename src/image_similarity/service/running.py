@@ -47,14 +47,12 @@ class Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
         await super().startup(sockets)
         if self.started:
             _tune()
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop, as a signal says."""
         late = threading.Timer(DECODING_ENDS, close_all)  # who decodes for so long yet is not waited for
         late.daemon = True
         late.start()

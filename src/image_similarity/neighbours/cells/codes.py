@@ -91,11 +91,9 @@ class CellCodes:
 
     @property
     def slots(self) -> int:
-        """How many there are."""
         return int(self._codes.ntotal)
 
     def cells(self) -> list[NDArray[np.int64]]:
-        """The slots of each cell."""
         import faiss
 
         lists = self._codes.invlists

@@ -63,7 +63,6 @@ class CellRows:
         return cls(order, starts, np.asarray(np.load(path, mmap_mode="r")), index.centres())
 
     def of_cell(self, cell: int) -> NDArray[np.intp]:
-        """The rows of one cell."""
         return self.order[self.starts[cell] : self.starts[cell + 1]]
 
     def place_of(self, row: int) -> tuple[int, int]:

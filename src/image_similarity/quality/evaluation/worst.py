@@ -48,7 +48,6 @@ class ProductCards:
     folder: Path
 
     def row(self, side: Candidate, row: int) -> Shown:
-        """One image."""
         features = side.stored.features
         return self._shown(features.product_ids[row], features.image_ids[row])
 

@@ -40,7 +40,6 @@ class Questions:
         return len(self.products)
 
     def of(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Questions:
-        """Some of them."""
         return Questions(*(getattr(self, name)[chosen] for name in self.__slots__))
 
     @classmethod

@@ -53,7 +53,6 @@ class Refresh:
         self._builder: BaseProcess | None = None
 
     def start(self) -> None:
-        """Begin to look."""
         self._thread.start()
 
     def stop(self) -> None:

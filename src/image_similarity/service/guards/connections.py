@@ -54,7 +54,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self._late = self.loop.call_later(HEAD_SECONDS, self._give_up, TOO_SLOW)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
         for timer in (self._late, self._stalled):
             if timer is not None:
                 timer.cancel()

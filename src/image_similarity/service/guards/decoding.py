@@ -180,7 +180,6 @@ class _Worker:
         return self._process.is_alive()
 
     def end(self) -> None:
-        """At once."""
         self._process.kill()
 
 

@@ -39,7 +39,6 @@ class SecurityHeaders:
         self.resources = "cross-origin" if cross_origin else "same-origin"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

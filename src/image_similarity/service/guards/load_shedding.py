@@ -21,7 +21,6 @@ class LoadShedding:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
         app = self.app
         if scope["type"] == "http" and scope["path"] == SEARCH:
             held_open = getattr(scope["app"].state, "service", None)

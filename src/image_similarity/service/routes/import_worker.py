@@ -36,7 +36,6 @@ class ImportWorker:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin."""
         self._wanted.set()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -47,7 +46,6 @@ class ImportWorker:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def look_now(self) -> None:
-        """There is a new import."""
         self._wanted.set()
 
     async def _run(self) -> None:

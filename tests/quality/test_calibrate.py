@@ -1,0 +1,276 @@
+"""``calibrate``, and what ``search`` makes of it: from a fitted catalogue to "no match"."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from image_similarity import Workspace
+from image_similarity.cli.app import app
+from image_similarity.dataset import Dataset
+from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError, UsageError
+from image_similarity.images.plain_ground import on_plain_ground
+from image_similarity.options import ModelChoice
+from image_similarity.quality.adaptation.job import adapt
+from image_similarity.quality.adaptation.learn import LearnOptions
+from image_similarity.quality.calibration import self_queries as own_questions
+from image_similarity.search.calibration.file import read_calibration
+from image_similarity.settings import Settings
+from image_similarity.types import no_progress
+from image_similarity.util.sealed_json import write_sealed
+from tests.support.service import running
+
+MODEL = "colour-shape"
+PRODUCTS = 36
+
+
+def thing(number: int, seed: int, ground: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """A product of two colours, somewhere on a plain ground."""
+    look, place = np.random.default_rng(number), np.random.default_rng(1000 * number + seed)
+    picture = Image.new("RGB", (160, 160), ground)
+    draw = ImageDraw.Draw(picture)
+    (left, top), wide, high = place.integers(15, 40, 2), *look.integers(40, 95, 2)
+    outer, inner = (tuple(int(level) for level in look.integers(0, 200, 3)) for _ in range(2))
+    box = (int(left), int(top), int(left + wide), int(top + high))
+    (draw.ellipse if number % 2 else draw.rectangle)(box, fill=outer)
+    draw.rectangle((box[0] + wide // 4, box[1] + high // 3, box[2] - wide // 4, box[3] - high // 3), fill=inner)
+    return picture
+
+
+def paint_products(folder: Path, products: int = PRODUCTS) -> Path:
+    folder.mkdir()
+    for number in range(products):
+        for seed in (1, 2):
+            thing(number, seed).save(folder / f"p{number:02}_{seed}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A shop that was calibrated; tests only ask it."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    workspace = Workspace(settings=Settings(root=folder / "data"))
+    workspace.fit("shop", paint_products(folder / "pictures"), model=MODEL)
+    ran = CliRunner().invoke(app, [*command(workspace, "calibrate"), "--images", "36", "--format", "json"])
+    assert ran.exit_code == 0, ran.output
+    (folder / "report.json").write_text(ran.stdout)
+    return workspace
+
+
+@pytest.fixture
+def fitted(tmp_path: Path, settings: Settings) -> Workspace:
+    workspace = Workspace(settings=settings)
+    workspace.fit("shop", paint_products(tmp_path / "pictures", 4), model=MODEL)
+    return workspace
+
+
+def command(workspace: Workspace, name: str, *rest: str) -> list[str]:
+    return [name, *rest, "--dataset", "shop", "--model", MODEL, "--workspace", str(workspace.settings.root)]
+
+
+def asked(workspace: Workspace, photo: Path, *options: str) -> tuple[int, Any, str]:
+    ran = CliRunner().invoke(app, [*command(workspace, "search", str(photo)), "--format", "json", *options])
+    return ran.exit_code, json.loads(ran.stdout) if ran.exit_code == 0 else None, ran.stderr or ran.output
+
+
+def saved(picture: Image.Image, path: Path) -> Path:
+    picture.save(path)
+    return path
+
+
+def test_a_calibration_says_how_far_off_it_is_and_is_kept(calibrated: Workspace) -> None:
+    report = json.loads((calibrated.settings.root.parent / "report.json").read_text())
+    assert report["products"] == PRODUCTS
+    assert set(report["kinds"]) == {"leave one image out", "simulated photos"}
+    assert [kind["questions"] for kind in report["kinds"].values()] == [PRODUCTS, PRODUCTS]
+    assert 0 <= report["expected_calibration_error"] < 0.3
+    assert all(kind["false_matches"] <= 0.05 for kind in report["kinds"].values())
+    file = Path(report["file"])
+    assert file == calibrated.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
+    kept = read_calibration(file, MODEL)
+    assert kept is not None
+    assert kept.facts["expected_calibration_error"] == report["expected_calibration_error"]
+
+
+def test_each_match_gets_a_probability_and_the_very_product_a_high_one(calibrated: Workspace, tmp_path: Path) -> None:
+    code, answer, _ = asked(calibrated, saved(thing(7, 5), tmp_path / "photo.png"))
+    likely = [match["probability"] for match in answer["matches"]]
+    assert code == 0 and answer["no_match"] is False
+    assert answer["matches"][0]["product_id"] == "p07" and likely[0] > 0.5
+    assert likely == sorted(likely, reverse=True) and sum(likely) <= 1.0001
+    assert len(likely) == 10
+    _, one, _ = asked(calibrated, tmp_path / "photo.png", "--number", "1")
+    assert one["matches"] == answer["matches"][:1]  # how sure it is does not depend on how many are wanted
+
+
+def test_what_is_not_in_the_catalogue_is_no_match(calibrated: Workspace, tmp_path: Path) -> None:
+    grey = Image.fromarray(np.random.default_rng(0).integers(90, 150, (160, 160, 3)).astype(np.uint8))
+    code, answer, _ = asked(calibrated, saved(grey, tmp_path / "noise.png"), "--min-match", "0.5")
+    assert code == 0 and answer["no_match"] is True and answer["matches"] == []
+    assert answer["note"].startswith("no match: the nearest, p")
+    found = calibrated.search("shop", tmp_path / "noise.png", model=MODEL, min_match=0.0)
+    assert len(found.matches) == 10 and found.no_match is False
+    page = tmp_path / "page.html"
+    ran = CliRunner().invoke(
+        app, [*command(calibrated, "search", str(tmp_path / "noise.png")), "--min-match", "0.5", "--html", str(page)]
+    )
+    assert ran.exit_code == 0 and "no match: the nearest" in ran.stderr and ran.stdout == ""
+    assert "no match: the nearest" in page.read_text()
+
+
+def test_people_read_words_beside_the_numbers(calibrated: Workspace, tmp_path: Path) -> None:
+    photo = saved(thing(7, 5), tmp_path / "photo.png")
+    page = tmp_path / "page.html"
+    table = CliRunner().invoke(app, [*command(calibrated, "search", str(photo)), "--html", str(page)]).stdout
+    assert "probability" in table and "unlikely" in table
+    assert "likely the same product" in page.read_text()
+    csv = CliRunner().invoke(app, [*command(calibrated, "search", str(photo)), "--format", "csv"]).stdout
+    assert csv.splitlines()[0] == "rank,product,title,score,probability,image"
+    assert 0 < float(csv.splitlines()[1].split(",")[4]) <= 1
+
+
+def test_other_scores_than_those_that_were_measured_get_no_probability(calibrated: Workspace, tmp_path: Path) -> None:
+    photo = saved(thing(7, 5), tmp_path / "photo.png")
+    answer = calibrated.search("shop", photo, model=MODEL, aggregate="mean")
+    assert answer.no_match is None and answer.matches[0].probability is None
+    two = calibrated.search("shop", [photo, photo], model=MODEL)
+    assert two.no_match is None and two.matches[0].probability is None
+    with pytest.raises(UsageError, match="not of best with several photos"):
+        calibrated.search("shop", [photo, photo], model=MODEL, min_match=0.5)
+    with pytest.raises(UsageError, match="`min_match` knows the scores of `aggregate` best only, not of votes"):
+        calibrated.search("shop", photo, model=MODEL, aggregate="votes", min_match=0.5)
+    with pytest.raises(UsageError, match="a probability from 0 to 1, not 2"):
+        calibrated.search("shop", photo, model=MODEL, min_match=2)
+
+
+def test_a_service_says_how_sure_an_answer_to_one_photo_is(calibrated: Workspace, tmp_path: Path) -> None:
+    photo = ("file", saved(thing(7, 5), tmp_path / "photo.png").read_bytes())
+    with running(calibrated.settings.root, model=MODEL) as service:
+        for fields, files, sure in (
+            ({}, [photo], True),
+            ({}, [photo, photo], False),
+            ({"match": "colour"}, [photo], False),
+        ):
+            answer = service.post("/v1/search", data=fields, files=files).json()
+            assert (answer["matches"][0]["probability"] is not None) is sure
+            assert (answer["no_match"] is not None) is sure
+
+
+def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_path: Path) -> None:
+    photo = saved(thing(2, 5), tmp_path / "photo.png")
+    code, answer, _ = asked(fitted, photo)
+    assert code == 0 and "no_match" not in answer and "probability" not in answer["matches"][0]
+    with pytest.raises(NotFittedError, match=r"`min_match` needs to know .*run image-similarity calibrate"):
+        fitted.search("shop", photo, model=MODEL, min_match=0.5)
+
+
+def test_what_was_measured_before_the_catalogue_changed_is_used_and_noted(fitted: Workspace, tmp_path: Path) -> None:
+    source = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
+    curve = {"weights": [8.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": [], "smooth": 1.0}
+    surety = {"kind": "by hand", "first": curve, "others": curve | {"bias": -20.0}}
+    record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": surety, "scene": surety}
+    write_sealed(source, record)
+    photo = saved(thing(2, 5), tmp_path / "photo.png")
+    answer = fitted.search("shop", photo, model=MODEL, min_match=0.1)
+    first = answer.matches[0]
+    assert first.score is not None
+    assert first.probability == pytest.approx(1 / (1 + np.exp(6 - 8 * first.score)), abs=1e-3)
+    assert answer.note == "the probabilities were measured before the catalogue changed: run calibrate again"
+    assert answer.as_dict()["note"] == answer.note
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": 1, "model": "other"}', '{"format": 1, "model": "colour-shape"}']
+)
+def test_a_damaged_calibration_is_told_and_costs_no_answer(fitted: Workspace, tmp_path: Path, text: str) -> None:
+    file = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    photo = saved(thing(2, 5), tmp_path / "photo.png")
+    answer = fitted.search("shop", photo, model=MODEL)
+    assert len(answer.matches) == 4 and "Run calibrate again" in answer.note
+    with pytest.raises(StoreError, match="Run calibrate again"):
+        fitted.search("shop", photo, model=MODEL, min_match=0.5)
+
+
+def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="4 products have a picture to ask with, and at least 30"):
+        fitted.calibrate("shop", model=MODEL)
+    with pytest.raises(UsageError, match="above 0 and below 1, not 1"):
+        fitted.calibrate("shop", model=MODEL, known=1.0)
+    with pytest.raises(NotFittedError):
+        fitted.calibrate("shop", model="VGG")
+    for picture in (tmp_path / "pictures").iterdir():
+        picture.unlink()
+    with pytest.raises(CalibrationError, match="not one picture of shop can be read any more"):
+        fitted.calibrate("shop", model=MODEL)
+    assert not (fitted.settings.root / "calibrated").exists()
+
+
+def test_a_studios_ground_is_told_from_a_scene() -> None:
+    assert on_plain_ground(thing(3, 1))
+    assert on_plain_ground(thing(3, 1, (215, 212, 208)))
+    assert not on_plain_ground(thing(3, 1, (120, 160, 90)))
+    noise = np.random.default_rng(0).integers(150, 256, (90, 60, 3)).astype(np.uint8)
+    assert not on_plain_ground(Image.fromarray(noise))
+    assert on_plain_ground(Image.new("RGB", (1, 3), (255, 255, 255)))
+
+
+def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
+    from image_similarity.dataset import Dataset
+    from image_similarity.index.build import open_index
+    from image_similarity.models.resolver import resolve
+    from image_similarity.options import ModelChoice
+    from image_similarity.quality.calibration.self_queries import LEAVE_ONE_OUT, SIMULATED, SelfQueries, sampled_rows
+    from image_similarity.ranking.gallery import Gallery
+    from image_similarity.settings import Folders
+    from image_similarity.store.database import Database
+    from image_similarity.store.features import FeatureStore
+    from image_similarity.store.records import CatalogueRecords
+
+    settings, shop = calibrated.settings, Dataset.named("shop")
+    with Database(Folders(settings.root).database, shop) as database:
+        model = resolve(ModelChoice(MODEL), shop, settings, FeatureStore(database).has_networks_of)
+        gallery = Gallery.of(open_index(model.recipe, database, settings))
+        asker = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
+        rows = sampled_rows(gallery, 5, seed=0)
+        parts = asker.questions(rows, turns=2)
+        everything = sampled_rows(gallery, 10_000, seed=0)
+    assert len({gallery.features.product_ids[row] for row in rows}) == 5  # one of each product first
+    assert everything.tolist() == list(range(len(gallery)))
+    assert len(parts[LEAVE_ONE_OUT]) == 5 and len(parts[SIMULATED]) == 10
+    assert (parts[SIMULATED].own[:5] != parts[SIMULATED].own[5:]).all()  # other photos of the same pictures
+    assert parts[LEAVE_ONE_OUT].plain.all() and not parts[SIMULATED].plain.any()
+
+
+def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
+    fitted: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Learned from all, a projection knows each product; what counts is how it does on those that it does not know."""
+    fitted.fit("shop", paint_products(tmp_path / "more"), model=MODEL)
+    learned = LearnOptions(least_products=30, regularisations=(0.01,), dimensions=(0,), shares=(0.0,))
+    dataset = Dataset.named("shop")
+    try:
+        adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
+    except AdaptationError:  # whether it helps these drawn things is not the question here
+        monkeypatch.setattr("image_similarity.quality.adaptation.learn.Learned.helps", True)
+        adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
+    asked = list[set[str]]()
+    really = own_questions.SelfQueries.questions
+
+    def watched(self: own_questions.SelfQueries, rows: Any, *rest: Any) -> Any:
+        asked.append({self.gallery.features.product_ids[int(row)] for row in rows})
+        assert self.model.learned is None, "photos are turned by what was learned without them"
+        return really(self, rows, *rest)
+
+    monkeypatch.setattr(own_questions.SelfQueries, "questions", watched)
+    report = fitted.calibrate("shop", model=f"{MODEL}+adapted", images=72)
+    assert report.model_key.startswith(f"{MODEL}+adapted@")
+    assert len(asked) == 4
+    assert sum(len(each) for each in asked) == len(set.union(*asked)) == PRODUCTS, "each product asks once"
