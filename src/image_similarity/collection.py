@@ -513,7 +513,7 @@ class Collection:
             return explain(query.small, matches, vectors[0], state.gallery_of, self.model, embedder)
 
     def _shown(self, wanted: Sequence[tuple[str, str]]) -> list[Shown]:
-        folder = Folders(self.settings.root).dataset / self.dataset.name
+        folder = Folders(self.settings.root).images(self.dataset)
         with self._reading:
             return show_products(self._records, folder, wanted)
 

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
+
+if TYPE_CHECKING:
+    from image_similarity.dataset import Dataset
 
 ENVIRONMENT = {
     "root": "IMAGE_SIMILARITY_WORKSPACE",
@@ -122,10 +126,9 @@ class Folders:
 
     root: Path
 
-    @property
-    def dataset(self) -> Path:
-        """The images, a folder for each dataset."""
-        return self.root / "dataset"
+    def images(self, dataset: Dataset) -> Path:
+        """The images of a dataset, as far as they are downloaded."""
+        return self.root / "dataset" / dataset.name
 
     @property
     def database(self) -> Path:

@@ -408,7 +408,7 @@ class Workspace:
         return open_source(catalogue, products=options.products, columns=options.columns, settings=self.settings)
 
     def _folder(self, dataset: Dataset) -> Path:
-        folder = Folders(self.settings.root).dataset / dataset.name
+        folder = Folders(self.settings.root).images(dataset)
         if not folder.is_dir():
             raise CatalogueError(f"there is no folder {folder}: give a catalogue, or put the images there")
         return folder

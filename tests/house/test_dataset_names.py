@@ -126,10 +126,10 @@ def test_any_text_is_refused_or_is_safe_everywhere(name: str) -> None:
         return
     with TemporaryDirectory() as folder:
         folders = Folders(Path(folder))
-        own = folders.dataset / dataset.name
+        own = folders.images(dataset)
         own.mkdir(parents=True)
-        assert Path(os.path.normpath(own)).parent == folders.dataset
-        assert [path.name for path in folders.dataset.iterdir()] == [dataset.name]
+        assert Path(os.path.normpath(own)).parent == Path(folder) / "dataset"
+        assert [path.name for path in own.parent.iterdir()] == [dataset.name]
         _keep_and_read(Path(folder), dataset)
         with replacing(folders.trained_models / f"{dataset.recommendations(LONGEST_KEY)}.parquet") as temporary:
             temporary.write_bytes(b"x")

@@ -161,7 +161,7 @@ def _catalogue(call: _Call) -> AbstractContextManager[CatalogueSource | Path]:
     from image_similarity.catalogue import ReadCatalogue, open_department
     from image_similarity.settings import Folders
 
-    folder = Folders(call.settings.root).dataset / call.dataset.name
+    folder = Folders(call.settings.root).images(call.dataset)
     if call.older:
         try:
             return ReadCatalogue(open_department(call.flags.dpt_number, call.flags.domain_id, call.settings))

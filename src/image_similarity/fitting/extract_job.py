@@ -98,7 +98,7 @@ def extract(
     options, told = options or ExtractOptions(), NoteLog(notes)
     headers = OwnHeaders(options.downloads.headers)
     told.all(source.notes)
-    folder = Folders(settings.root).dataset / dataset.name
+    folder = Folders(settings.root).images(dataset)
     with FetchLog(folder) as fetched, Listing() as ledger:
         # Only now that no other run has the folder is a temporary file one that nobody will finish.
         remove_leftovers(folder, older_than=0)

@@ -113,7 +113,7 @@ def _fit(
         database=database,
         models=[ModelInUse(part.spec, partial(part.load, settings, progress)) for part in model.parts],
         views=views,
-        folder=folders.dataset / dataset.name,
+        folder=folders.images(dataset),
         max_pixels=settings.max_pixels,
         max_file_bytes=settings.max_file_bytes,
         strict=settings.strict,

@@ -93,7 +93,7 @@ def with_int8(
     check = _kept(folder) if folder.is_dir() else None
     if check is None:
         taken = sample(source)
-        images = Folders(settings.root).dataset / dataset.name
+        images = Folders(settings.root).images(dataset)
         fp32 = replace(part, spec=base, int8=None)
         exact = fp32.load(settings, progress)
         if not folder.is_dir():

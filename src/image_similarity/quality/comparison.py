@@ -118,7 +118,7 @@ def compare(
             if not done % TOLD or done == len(both):
                 progress("compared", done, len(both))
         changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
-        folder = Folders(settings.root).dataset / dataset.name
+        folder = Folders(settings.root).images(dataset)
         show = partial(show_products, CatalogueRecords(database) if database else None, folder)
         changed = [
             Change(share, *(_answer(side, product, number, show) for side in (former, latter)))

@@ -42,7 +42,7 @@ def look_up(
         matches = kept.similar(product_id)[:number]
         records = CatalogueRecords(database) if database else None
         wanted = [(product_id, ""), *((match.product_id, "") for match in matches)]
-        query, *shown = show_products(records, Folders(settings.root).dataset / dataset.name, wanted)
+        query, *shown = show_products(records, Folders(settings.root).images(dataset), wanted)
         return Answer(query, matches, shown)
 
 

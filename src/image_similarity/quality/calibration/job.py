@@ -99,7 +99,7 @@ def _questions(
     """The questions of each kind, and the pictures that could not be read; ``asking`` are rows, and photos of each."""
     rows, turns = asking
     own = np.asarray(side.stored.grouping.row_product)[rows]
-    records, folder = CatalogueRecords(database), Folders(settings.root).dataset / database.dataset.name
+    records, folder = CatalogueRecords(database), Folders(settings.root).images(database.dataset)
     kinds, unread = dict[str, list[Questions]](), list[str]()
     with TemporaryDirectory() as place:
         for each, turned, forgotten in _sides(side, database, settings, Path(place)):

@@ -74,7 +74,7 @@ def evaluate(
         TemporaryDirectory() as folder,
     ):
         sides = open_candidates(models, database, dataset, settings, progress)
-        shower = ProductCards(CatalogueRecords(database), folders.dataset / dataset.name)
+        shower = ProductCards(CatalogueRecords(database), folders.images(dataset))
         run = _Run(settings, options, progress, shower, database, Path(folder))
         sources = [] if options.stored_only else run.sources(sides[0])
         planned, skipped = run.plan(sides[0], labels, sources)

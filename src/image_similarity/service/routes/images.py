@@ -96,7 +96,7 @@ def _path(database: Database, state: AppState, image_id: str) -> Path:
     kept = CatalogueRecords(database).image(image_id)
     if kept is None:
         raise NotThereError(f"there is no image {image_id!r}")
-    return kept.file(Folders(state.settings.root).dataset / state.dataset.name)
+    return kept.file(Folders(state.settings.root).images(state.dataset))
 
 
 def _sent(request: Request, sent: SentImage, cache: str) -> Response:
