@@ -135,7 +135,7 @@ def test_names_and_licences_in_any_alphabet_are_read(tmp_path: Path) -> None:
     assert spec.weights.startswith("сеть 網.onnx sha256:")
 
 
-@pytest.mark.parametrize("name", ["VGG16", "vgg", "model.onnx", ""])
+@pytest.mark.parametrize("name", ["VGG16", "vgg", "model.onnx", " "])
 def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(name: str) -> None:
     for ask in (model_spec, lambda choice: load_model(choice, Settings(), no_progress)):
         with pytest.raises(UsageError) as caught:

@@ -79,7 +79,7 @@ def test_other_names_are_not_there(client: httpx.Client, name: str) -> None:
 
 
 def test_a_machine_that_cannot_install_a_browser_is_told_so_and_goes_on(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "support" / "install_chromium.sh"
+    script = Path(__file__).parents[1] / "support" / "install_chromium.sh"
     done = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "the tests of the page will be skipped" in done.stdout

@@ -20,12 +20,12 @@ from image_similarity.images.pacing import Pace, Sleep, wait_after
 from image_similarity.images.reply_bodies import ACCEPTED, RETRIED, ReplyError, copy_body, is_whole
 from image_similarity.images.unreachable_hosts import Hosts
 from image_similarity.images.urls import AddressError, moved_to, put_location_aside, target
+from image_similarity.options import DownloadOptions
 
 if TYPE_CHECKING:
     import httpx
 
-    from image_similarity.options import DownloadOptions
-from image_similarity.settings import Settings
+    from image_similarity.settings import Settings
 
 MAX_REDIRECTS = 5
 LATE = "no answer in time"
