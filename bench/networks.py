@@ -12,6 +12,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 MADE = Path(__file__).parent / "results" / "networks"
 SHARED = ROOT.parent / "shared" / "weights"
+REFERENCE = ROOT / "tests" / "support" / "keras_reference.py"
 KERAS = {"VGG": ("VGG19", "block4_pool", 224), "Inception_Resnet": ("InceptionResNetV2", "conv_7b_ac", 299)}
 
 
@@ -20,8 +21,7 @@ def weights(name: str) -> tuple[Path, str]:
     file = MADE / f"{name}.h5"
     if not file.exists():
         MADE.mkdir(parents=True, exist_ok=True)
-        script = str(ROOT / "tests" / "keras_reference.py")
-        subprocess.run([sys.executable, script, name, str(MADE)], env=_keras("openvino"), check=True)
+        subprocess.run([sys.executable, str(REFERENCE), name, str(MADE)], env=_keras("openvino"), check=True)
     return file, hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,8 @@ def test_what_a_bench_takes_from_the_package_is_there(script: Path) -> None:
     for module, name in taken_from_the_package(script):
         there = hasattr(importlib.import_module(module), name) or importlib.util.find_spec(f"{module}.{name}")
         assert there, f"{script.name} imports {name} from {module}"
+
+
+def test_the_networks_of_the_benches_are_made_by_a_script_that_is_there() -> None:
+    script = "import networks; assert networks.REFERENCE.is_file(), networks.REFERENCE"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT / "bench", check=True)

@@ -102,6 +102,11 @@ try:
     shop.evaluate("shop")
     shop.fit("shop", "pictures", model="tiny.toml")  # a network
     shop.search("shop", "pictures/red_1.tif", model="tiny.toml")
+    with shop.open("shop", "tiny.toml") as held:
+        held.search("pictures/blue_1.png")
+        held.put("new", images=["pictures/red_1.tif"])
+        held.similar("new")
+        held.remove("new")
     shop.pull_models("UNICOM-B32")
     shop.models()
     shop.verify_models()

@@ -6,7 +6,6 @@ similarity is the part's, and the parts stand one after the other in one vector.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from dataclasses import dataclass
@@ -86,6 +85,8 @@ def key_of(keys: Sequence[str], weights: Sequence[float], projection: str = "") 
             each if weight == 1 else f"{weight:g}x{each}" for each, weight in zip(keys, weights, strict=True)
         )
         if len(key) > LONGEST_KEY:
+            import hashlib  # brings OpenSSL: most keys are short
+
             key = f"mixture@{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     return f"{key}+{ADAPTED}@{projection}" if projection else key
 

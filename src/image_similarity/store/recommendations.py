@@ -7,7 +7,7 @@ first version wrote is read.
 from __future__ import annotations
 
 import json
-import random
+import os
 import time
 import zlib
 from contextlib import suppress
@@ -184,9 +184,8 @@ class _Rows:
             f"SELECT product FROM recommendations, fits WHERE fits.id = ({CURRENT}) AND fit = fits.id "
             "AND number = 1 + CAST(? * products AS INTEGER)"
         )
-        chance = random.random()  # noqa: S311 (nobody's secret)
         with self._database.reading() as connection:
-            row = connection.execute(query, (*self._of, chance)).fetchone()
+            row = connection.execute(query, (*self._of, _chance())).fetchone()
         return None if row is None else str(row[0])
 
     def similar(self, product_id: str) -> list[ProductMatch] | None:
@@ -212,7 +211,7 @@ class _Pickled:
         return self._similar
 
     def by_chance(self) -> str | None:
-        return random.choice(list(self._similar)) if self._similar else None  # noqa: S311 (nobody's secret)
+        return list(self._similar)[int(_chance() * len(self._similar))] if self._similar else None
 
     def similar(self, product_id: str) -> list[ProductMatch] | None:
         if product_id not in self._similar:
@@ -300,6 +299,11 @@ class _ParquetWriter:
             arrays = [pa.array(values, field.type) for values, field in columns]
             self._writer.write_batch(pa.record_batch(arrays, self._schema), row_group_size=len(self._rows))
         self._rows = []
+
+
+def _chance() -> float:
+    """A number from 0 to below 1. The module ``random`` takes long to import."""
+    return int.from_bytes(os.urandom(6)) / 2**48
 
 
 def _pack(matches: list[ProductMatch]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -50,5 +49,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
 
 def _seal(values: dict[str, Any]) -> str:
+    import hashlib  # brings OpenSSL: a command that seals nothing is quicker without
+
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -1,0 +1,23 @@
+"""What went wrong."""
+
+from __future__ import annotations
+
+from image_similarity.service.schemas.fields import Answer
+
+
+class FieldProblem(Answer):
+    """One field that is not what it should be."""
+
+    field: str
+    reason: str
+
+
+class Problem(Answer):
+    """What went wrong, after RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    fields: list[FieldProblem] | None = None
