@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,7 @@ def test_a_product_finds_those_like_it_and_one_that_is_not_there_finds_nothing(s
         ({"text": "red"}, "colour-shape knows no words"),
     ],
 )
-def test_what_cannot_be_asked_is_a_sentence(shop: Collection, changes: dict[str, object], reason: str) -> None:
+def test_what_cannot_be_asked_is_a_sentence(shop: Collection, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         shop.search(photo(RED), **changes)
 
@@ -169,7 +170,7 @@ def test_what_others_write_is_found_after_a_refresh(workspace: Workspace, shop: 
 
 
 def test_an_image_that_cannot_be_used_changes_nothing(shop: Collection) -> None:
-    with pytest.raises(UsageError, match="the image .* cannot be used"):
+    with pytest.raises(UsageError, match=r"the image .* cannot be used"):
         shop.put("azure", [b"no picture"])
     with pytest.raises(UsageError, match="azure is new: give at least one picture"):
         shop.put("azure")
@@ -194,7 +195,7 @@ def test_command_python_and_service_give_the_same_answer(workspace: Workspace, t
     root = str(workspace.settings.root)
     with running(workspace.settings.root, model="") as service:
         for way in ways:
-            options: dict[str, object] = {
+            options: dict[str, Any] = {
                 name: int(value) if name == "number" else value == "true" if value == "true" else value
                 for name, value in way.items()
                 if name != "crop"
