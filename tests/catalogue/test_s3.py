@@ -201,7 +201,7 @@ def test_an_endpoint_that_is_no_address_is_quoted(settings: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("code", "says"),
-    [("AccessDenied", "may not read it"), ("InvalidAccessKeyId", "does not know"), ("Odd", "S3 answered Odd")],
+    [("AccessDenied", "may not read it"), ("InvalidAccessKeyId", "does not know"), ("Odd", "S3 returned Odd")],
 )
 def test_a_refusal_is_said_in_words(settings: Settings, code: str, says: str) -> None:
     body = f"<Error><Code>{code}</Code><AWSAccessKeyId>AKIAKEY</AWSAccessKeyId></Error>".encode()

@@ -231,7 +231,7 @@ def test_lines_of_a_table_that_repeat_or_contradict(workspace: Workspace, folder
     report = workspace.fit("shop", table, model=MODEL)
     assert counted(report) == (2, 1, 3)
     reasons = {(each.stage, each.product_id): each.reason for each in report.failures}
-    assert reasons["list", "red"].startswith("the image id already stands for ")
+    assert reasons["list", "red"].startswith("the image id is already used by ")
     assert "names no product" in reasons["list", ""]
     assert reasons["read", "green"] == "No such file or directory"
 

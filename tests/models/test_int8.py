@@ -135,7 +135,7 @@ def test_a_network_too_far_from_fp32_is_refused_with_the_figures_unless_forced(
     pictures = paint_shop(tmp_path / "pictures")
     monkeypatch.setattr(int8, "LEAST_OVERLAP", 1.01)
     for _ in range(2):
-        with pytest.raises(ModelError, match=r"1\.000 of the ten nearest are the same; R@1 .*`force_int8`"):
+        with pytest.raises(ModelError, match=r"1\.000 of the ten nearest are the same, R@1 .*`force_int8`"):
             workspace.fit("shop", pictures, model=in_int8(network))
     report = workspace.fit("shop", pictures, model=in_int8(network, force_int8=True))
     assert report.int8 is not None

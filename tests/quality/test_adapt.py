@@ -117,7 +117,7 @@ def test_the_command_prints_before_and_after(workspace: Workspace, tmp_path: Pat
             "product_id,other\na,b\n",
             "must have the columns product_id and similar_product_id. It has: product_id, other",
         ),
-        ("product_id,similar_product_id\na,\n", ":2: the row needs both product_id and similar_product_id"),
+        ("product_id,similar_product_id\na,\n", ":2: the row needs product_id and similar_product_id"),
     ],
 )
 def test_a_table_of_pairs_that_is_none_is_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -276,7 +276,7 @@ def test_the_command_prints_every_form_and_holds_bars(
     assert code == 0
     assert "Leave one image out, shop (leave-one-out: 4 questions, 2 products)" in table
     assert "- first" in table
-    assert "not asked: leave-attribute-out (no attribute is a colour)" in said
+    assert "not measured: leave-attribute-out (no attribute is a colour)" in said
     code, lines, _ = run("--format", "csv")
     header, *rows = (line.split(",") for line in lines.splitlines())
     assert [row[:2] for row in rows] == [[p, m] for p in ("leave-one-out", "simulated") for m in (MODEL, "grey")]

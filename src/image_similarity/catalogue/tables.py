@@ -214,7 +214,7 @@ class TableSource(Described):
         if self._files is not None and self._files.by_end:
             path, text = next(iter(self._files.by_end.items()))
             self.note(
-                f"{len(self._files.by_end)} paths of another machine are taken for the files here that they end as, "
+                f"{len(self._files.by_end)} paths of another machine are matched to files here with the same ending, "
                 f"{text} for {path.name}"
             )
 

@@ -1,4 +1,4 @@
-"""The command that says how good the answers are, and how it prints that."""
+"""The command that measures how good the results are, and its tables."""
 
 from __future__ import annotations
 
@@ -159,14 +159,14 @@ def _say(found: Evaluation, below: list[str], html: Path | None) -> None:
     for note in found.notes:
         show.say(f"note: {note}")
     for protocol, reason in found.skipped.items():
-        show.say(f"not asked: {protocol} ({reason})")
+        show.say(f"not measured: {protocol} ({reason})")
     if found.failures:
         show.say(f"{len(found.failures)} photos or rows could not be used:")
     for failure in found.failures[:SHOWN_FAILURES]:
         show.say(f"  {failure.stage}: {failure.image_id} of product {failure.product_id}: {failure.reason}")
     if len(found.failures) > SHOWN_FAILURES:
-        show.say(f"  and {len(found.failures) - SHOWN_FAILURES} more: --format json lists them all")
+        show.say(f"  and {len(found.failures) - SHOWN_FAILURES} more: --format json lists all")
     if html is not None:
         show.say(f"See the report: {html}")
     for sentence in below:
-        show.say(f"below the bar: {sentence}")
+        show.say(f"below the threshold: {sentence}")

@@ -188,14 +188,14 @@ class FeaturesRun:
         def why() -> str:
             bad = source.failures
             unread = f"; it could not read {len(bad):,} rows, the first: {bad[0].reason}" if bad else ""
-            return f"the catalogue lists {self._total:,} images and none of these products{unread}. Is it cut short?"
+            return f"the catalogue lists {self._total:,} images and none of these products{unread}. Is it truncated?"
 
         self.limit.check(listed_products.not_listed(), listed_products.products(), why)
         return listed_products
 
     def _why_unusable(self) -> str:
         first = f"; the first, {self.failures[0].location}: {self.failures[0].reason}" if self.failures else ""
-        return f"none of their images could be used, {self.counts.failed:,} failed{first}. Are they out of reach?"
+        return f"none of their images could be used, {self.counts.failed:,} failed{first}. Are they unreachable?"
 
     def _put(self) -> Iterator[CatalogueImage]:
         """The images of products that were put: they may lack features of these models, or some views."""

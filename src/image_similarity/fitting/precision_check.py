@@ -57,13 +57,13 @@ class Int8Check:
         return round(self.overlap, 6) >= LEAST_OVERLAP and round(lost, 6) <= MOST_LOST
 
     def __str__(self) -> str:
-        kind = "held-out" if self.held_out else "calibration (the catalogue is too small to hold any out)"
+        kind = "held-out" if self.held_out else "its own calibration images (the catalogue is too small to hold any out)"
         recall = "no product has two of them"
         if self.r_at_1 is not None and self.r_at_1_fp32 is not None:
             recall = f"R@1 {self.r_at_1:.3f}, fp32 {self.r_at_1_fp32:.3f}"
         return (
             f"int8, calibrated on {self.calibrated_on} images, beside fp32 on {self.images} {kind} images: "
-            f"{self.overlap:.3f} of the ten nearest are the same; {recall}"
+            f"{self.overlap:.3f} of the ten nearest are the same, {recall}"
         )
 
 
@@ -104,8 +104,8 @@ def with_int8(
         write_sealed(folder / CHECK, check)
     if not check.passed and not forced:
         raise ModelError(
-            f"{check}. That is too far from fp32 (at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "
-            f"{MOST_LOST:.2f} lower): use `precision` bf16, or `force_int8` to have it all the same"
+            f"{check}. That is too far from fp32 (required: at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "
+            f"{MOST_LOST:.2f} lower): use `precision` bf16, or `force_int8` to use int8 anyway"
         )
     return check
 

@@ -38,7 +38,7 @@ SHORT = 16  # characters of a digest that tell a product's pictures apart
 class NewPicture:
     """A picture as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key.
 
-    ``repaired``: its file was cut short, with next to nothing missing.
+    ``repaired``: its file was cut short, with almost nothing missing.
     """
 
     data: Picture
@@ -91,7 +91,7 @@ def upsert_product(
     """
     records, folder = CatalogueRecords(database), uploads(settings, database.dataset)
     if pictures is None and records.first_image(product.product_id) is None:
-        raise UsageError(f"{product.product_id} is new: give at least one picture")
+        raise UsageError(f"{product.product_id} is new: give at least one image")
     images, rows = None, dict[str, list[FeatureRow]]()
     different = {digest_of(each.picture.data).hex(): each for each in pictures or ()}
     if pictures is not None:

@@ -114,7 +114,7 @@ def decode(
     except ImageSimilarityError:
         raise
     except MemoryError as error:
-        raise ImageError("decode", "it takes more memory than there is") from error
+        raise ImageError("decode", "not enough memory to decode it") from error
     except Exception as error:  # a codec may raise anything at all on hostile bytes
         raise ImageError("decode", f"damaged picture: {error or type(error).__name__}") from error
 

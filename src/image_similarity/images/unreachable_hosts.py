@@ -64,7 +64,7 @@ class Hosts:
     def notes(self) -> list[str]:
         """A sentence on each host whose pictures were passed over."""
         return [
-            f"{host} could not be reached ({known.reason}): {known.passed_over} of its pictures were not asked for"
+            f"{host} could not be reached ({known.reason}): {known.passed_over} of its images were not requested"
             for host, known in self._hosts.items()
             if known.passed_over
         ]

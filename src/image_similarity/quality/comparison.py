@@ -106,7 +106,7 @@ def compare(
         known, other = former.products(), set(latter.products())
         both = [product for product in known if product in other]
         if not both:
-            raise NotFittedError(f"{keys[0]} and {keys[1]} have recommendations of no product in common: fit both anew")
+            raise NotFittedError(f"{keys[0]} and {keys[1]} have recommendations of no product in common: fit both again")
         tally, most = _Tally(), list[tuple[float, str]]()
         for done, product in enumerate(both, start=1):
             sides = [_ids(side.similar(product)[:number]) for side in (former, latter)]

@@ -45,7 +45,7 @@ function models({ models }) {
 	const rows = shop.models.map((model) => {
 		const { images = 0, index_bytes: bytes = 0 } = models.find(({ name }) => name === model.name) ?? {};
 		const knows = [model.text && "words", ...model.match, model.calibrated && "probabilities"].filter(Boolean).join(", ");
-		const licence = model.licence + (model.commercial_use ? "" : ", not for commercial use");
+		const licence = model.licence + (model.commercial_use ? "" : ", non-commercial");
 		return [model.name + (model.default ? " (default)" : ""), count(images), size(bytes), `${model.dimension} ${model.precision}`, knows, licence];
 	});
 	return section("Models", table(["Model", "Pictures", "Index", "Vector", "Knows", "Licence"], rows));

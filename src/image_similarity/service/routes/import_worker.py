@@ -109,7 +109,7 @@ class ImportWorker:
         host = _host_of(image)
         reason = self._hosts.why_not(host)
         if reason is not None:
-            raise FetchError(f"{reason} So were other pictures of {host}; this one was not asked for.")
+            raise FetchError(f"{reason} So were other images of {host}; this one was not requested.")
         try:
             data = await picture_bytes(self._state, image)
         except UnreachableError as error:
@@ -135,7 +135,7 @@ def _check(data: Picture, max_pixels: int) -> None:
 
 def _failure(product: schemas.BulkProduct, image: str, error: ImageSimilarityError | MemoryError) -> schemas.JobFailure:
     if isinstance(error, MemoryError):
-        error = ImageError("decode", "it takes more memory than there is")
+        error = ImageError("decode", "not enough memory to decode it")
     stage = error.stage if isinstance(error, ImageError) else "list"
     reason = error.reason if isinstance(error, ImageError) else str(error)
     return schemas.JobFailure(product_id=product.product_id, image=image, stage=stage, reason=reason)
