@@ -62,7 +62,7 @@ T = TypeVar("T")
 TOGETHER = 16  # queries that are embedded and ranked together
 ALL = 10  # products of an answer where nobody says how many
 NETWORKS = Lock()
-"""One thread at a time gives pictures to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
+"""One thread at a time gives images to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
 
 
 class Collection:

@@ -53,7 +53,7 @@ def test_a_host_that_nobody_reaches_is_given_up_and_said_once(
     assert IN_A_ROW <= len(tried) <= IN_A_ROW + QUICK.concurrency - 1
     assert len(tried) + len(passed) == 40
     (note,) = told
-    assert note.startswith(f"{dead} could not be reached") and f"{len(passed)} of its pictures" in note
+    assert note.startswith(f"{dead} could not be reached") and f"{len(passed)} of its images" in note
     assert report.notes == (note,)
 
 

@@ -55,7 +55,7 @@ class Columns:
 
     @property
     def image(self) -> str | None:
-        """The main column of pictures."""
+        """The main column of images."""
         return self.images.main
 
     @classmethod

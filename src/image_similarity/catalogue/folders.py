@@ -18,7 +18,7 @@ CAMERA = re.compile(
     r"(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d",
     re.IGNORECASE,
 )
-"""What cameras, telephones and scanners begin the names of all their pictures with."""
+"""What cameras, telephones and scanners begin the names of all their images with."""
 NUMBERED = re.compile(r"(?P<name>.*[^\W\d].*?)(?:[ -](?P<number>\d{1,2})| ?\((?P<copy>\d{1,2})\))")
 """A name as people number the images of one thing: ``shoe-1``, ``shoe 2``, ``shoe (3)``."""
 SEVERAL = 2
@@ -156,7 +156,7 @@ def _numbered(names: Iterable[str]) -> list[str]:
 
 
 def _count(left_out: Counter[str], path: Path) -> None:
-    """Count a file that is no picture, unless it is a catalogue's table."""
+    """Count a file that is no image, unless it is a catalogue's table."""
     if not RESERVED.fullmatch(path.name):
         left_out[path.suffix.lower() or path.name] += 1
 

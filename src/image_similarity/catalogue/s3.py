@@ -178,13 +178,15 @@ def keys_of(config_file: Path) -> dict[str, str]:
         match = VALUE.fullmatch(value)
         if match is None:
             raise CatalogueError(
-                f"the value of {name} in {config_file} is not an AWS credential. The file is read as text and never run: write "
-                f"{name}= and the key itself"
+                f"the value of {name} in {config_file} is not an AWS credential. The file is read as text, never run: "
+                f"write {name}= and the value itself"
             )
         keys[name.lower()] = match[1] or match[2] or match[3]
     absent = [name for name in KEY_NAMES[:2] if name not in keys]
     if keys and absent:
-        raise CatalogueError(f"{config_file} has no {absent[0]}. Set both credentials, or neither to use the AWS settings")
+        raise CatalogueError(
+            f"{config_file} has no {absent[0]}. Set both credentials, or neither to use the AWS settings"
+        )
     return keys
 
 
@@ -211,15 +213,15 @@ def _unreachable(error: Exception, location: str, settings: Settings) -> NoRetur
 
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound)):
         raise CatalogueError(
-            f"cannot read {location}: no AWS credentials. Write aws_access_key_id=... and aws_secret_access_key=... into "
-            f"{settings.config_file}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            f"cannot read {location}: no AWS credentials. Write aws_access_key_id=... and aws_secret_access_key=... "
+            f"into {settings.config_file}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from None
     if isinstance(error, aws.ParamValidationError):
         raise CatalogueError(f"{location} is not a name that S3 allows. Write s3://bucket/key") from None
     if isinstance(error, (aws.HTTPClientError, aws.IncompleteReadError)):
         raise CatalogueError(
-            f"cannot read {location}: no complete response from {_endpoint(settings)} ({type(error).__name__}). Check the "
-            "network, or set IMAGE_SIMILARITY_S3_ENDPOINT"
+            f"cannot read {location}: no complete response from {_endpoint(settings)} ({type(error).__name__}). "
+            "Check the network, or set IMAGE_SIMILARITY_S3_ENDPOINT"
         ) from None
     raise CatalogueError(
         f"cannot read {location}: {type(error).__name__} at {_endpoint(settings)}. Check the AWS settings"

@@ -26,7 +26,9 @@ keys = typer.Typer(
 @keys.command()
 def add(
     name: Annotated[str, typer.Argument(help="Name of the key's owner, as the access log shows it.")],
-    scope: Annotated[o.Scope, typer.Option(help="read: search; write: also change products; admin: also metrics and failures.")],
+    scope: Annotated[
+        o.Scope, typer.Option(help="read: search; write: also change products; admin: also metrics and failures.")
+    ],
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires. [default: never]")] = None,
     workspace: o.Workspace = Path("data"),
 ) -> None:

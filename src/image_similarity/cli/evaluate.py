@@ -127,7 +127,7 @@ def show_results(found: Evaluation) -> None:
             if result.difference is not None:
                 rows.append(["- first", *(_cell(each, "+") for each in result.difference.values())])
         first = results[0]
-        title = f"{first.title}, {found.dataset} ({protocol}: {first.questions} questions, {first.products} products)"
+        title = f"{first.title}, {found.dataset} ({protocol}: {first.questions} queries, {first.products} products)"
         show.show_rows(["model", *NAMES.values()], rows, o.Format.table, title)
 
 
@@ -143,7 +143,7 @@ def _show_cost(found: Evaluation) -> None:
         ]
         for each in found.costs
     ]
-    show.show_rows(["model", "dimension", "bytes a product", "images/s"], costs, o.Format.table, "Cost")
+    show.show_rows(["model", "dimension", "bytes per product", "images/s"], costs, o.Format.table, "Cost")
 
 
 def _cell(estimate: Estimate, sign: str = "") -> list[str]:

@@ -24,9 +24,7 @@ def compare(
     new: Annotated[str, typer.Argument(help="Second model.")],
     dataset: o.Dataset,
     number: o.Number = 10,
-    shown: Annotated[
-        int, typer.Option(min=0, help="Number of most changed products to show.")
-    ] = 20,
+    shown: Annotated[int, typer.Option(min=0, help="Number of most changed products to show.")] = 20,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = Path("data"),

@@ -70,7 +70,7 @@ def pull(
         for text in () if model.commercial_use else first_warning(model.name, model.licence, settings):
             show.say(f"warning: {text}")
         for path in model.trusted:
-            show.say(f"{model.name}: {path} had no known digest; the downloaded file is locked by its own from now on")
+            show.say(f"{model.name}: {path} had no known digest; the downloaded file's own is locked from now on")
     if format is o.Format.json:
         show.show_json(pulled)
         return

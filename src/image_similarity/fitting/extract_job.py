@@ -45,8 +45,8 @@ class ExtractReport:
     failures: list[Failure]
     folder: Path
     notes: tuple[str, ...] = ()
-    """What is to be known of the catalogue: what was guessed, joined or left out; pictures that could be used and are
-    odd: one placeholder for many products, pictures of a few pixels; files of images that it lists no longer; hosts
+    """What is to be known of the catalogue: what was guessed, joined or left out; images that could be used and are
+    odd: one placeholder for many products, images of a few pixels; files of images that it lists no longer; hosts
     that were given up."""
 
 

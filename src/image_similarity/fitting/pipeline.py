@@ -95,7 +95,7 @@ class ModelInUse:
         return self._model().embed(pixels)
 
     def each(self, stacks: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | ImageError]:
-        """The vectors of the views of each picture, or why there are none."""
+        """The vectors of the views of each image, or why there are none."""
         model = self._model()  # which cannot be had: that is no picture's fault
 
         def embed(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Asks an address until there is a picture or a reason why not: steps, tries, pauses."""
+"""Asks an address until there is an image or a reason why not: steps, tries, pauses."""
 
 from __future__ import annotations
 

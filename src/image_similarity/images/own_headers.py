@@ -64,7 +64,9 @@ class OwnHeaders:
         for key, value in headers.items():
             host, of_host = (ONLY_HOST, {key: value}) if isinstance(value, str) else (key, value)
             if host != ONLY_HOST and not HOST.fullmatch(host) and not re.fullmatch(r"[^\s:/@\[\]]+", host):
-                raise UsageError(f"{host!r} is not a host that headers can be sent to: write images.example or its port too")
+                raise UsageError(
+                    f"{host!r} is not a host that headers can be sent to: write images.example or its port too"
+                )
             for name, content in of_host.items():
                 _check(name, content)
                 self._by_host.setdefault(host.lower().rstrip("."), {})[name] = content

@@ -1,7 +1,7 @@
 """A reply's body: unpacked a little at a time, and bounded both as it comes and as it unpacks.
 
 What a server says of its bodies is often wrong (`aws-chunked`, `utf-8`, `none`, `gzip` for what is not packed), so
-their first bytes decide wherever they can: a picture is a picture, and what begins like gzip is unpacked.
+their first bytes decide wherever they can: an image is an image, and what begins like gzip is unpacked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ACCEPTED = {
     # By name, the ones that are read: to `image/*` a server may send JPEG XL or a drawing.
     "Accept": "image/jpeg, image/png, image/webp, image/gif, image/avif;q=0.9, image/bmp;q=0.8, image/tiff;q=0.8, "
     "*/*;q=0.1",
-    "Accept-Encoding": "identity",  # pictures are packed already
+    "Accept-Encoding": "identity",  # images are packed already
 }
 GZIP = b"\x1f\x8b"
 PACKED, DEFLATED = frozenset(("gzip", "x-gzip")), "deflate"

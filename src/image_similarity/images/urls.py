@@ -21,7 +21,7 @@ LOCATION = "location"
 
 
 class AddressError(Exception):
-    """A text that cannot be asked for a picture, now or later; the message says why."""
+    """A text that cannot be asked for an image, now or later; the message says why."""
 
 
 def target(address: str, base: httpx.URL | None = None) -> httpx.URL:

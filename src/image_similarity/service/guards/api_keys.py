@@ -95,7 +95,7 @@ class ApiKeys:
             raise KeysError(f"cannot read the API keys in {self.path}: {error.strerror or error}") from error
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise KeysError(
-                f"{self.path} is damaged, so all requests are refused. Restore a copy, or remove it and add the keys again"
+                f"{self.path} is damaged, so all requests are refused. Restore a copy, or remove it and add new keys"
             ) from error
         return self._read
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from image_similarity.service.storage.bulk_imports import PendingProduct
 
 CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
-AT_A_TIME = 8  # products whose pictures are fetched together
-PAUSE = 1  # seconds, where there is no room for a picture
+AT_A_TIME = 8  # products whose images are fetched together
+PAUSE = 1  # seconds, where there is no room for an image
 IMPORTS = "carrying out imports"
 LOG = logging.getLogger(__name__)
 
