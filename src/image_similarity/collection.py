@@ -75,6 +75,7 @@ class Collection:
         model: the model; the dataset's default where none is named.
         data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
         ahead: a query that will come: it is checked against the model, and the network is loaded meanwhile.
+        pictures: whether answers say which picture of a product to show.
         progress: told of what takes long.
 
     Raises:
@@ -96,9 +97,11 @@ class Collection:
         *,
         data_augmentation: int | None = None,
         ahead: Query | None = None,
+        pictures: bool = True,
         progress: Progress = no_progress,
     ) -> None:
         self.dataset, self.settings, self._progress = dataset, settings, progress
+        self._pictures = Folders(settings.root).images(dataset) if pictures else None
         self._networks: dict[bool, Future[Embedder]] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loads networks")
         self._text: Future[TextModel] | None = None
@@ -255,7 +258,7 @@ class Collection:
         weighing(options.match, self.model)
         if query.text is not None:
             self._check_text()
-        prepared = prepare(query, options, self.model, self.settings)
+        prepared = prepare(query, options, self.model, self.settings, judged=self.is_calibrated)
         if options.min_match is not None:
             self._probabilities.of(prepared.way, options.min_match, self._generation)
         return prepared
@@ -499,9 +502,8 @@ class Collection:
             return explain(query.small, matches, vectors[0], state.gallery_of, self.model, embedder)
 
     def _shown(self, wanted: Sequence[tuple[str, str]]) -> list[Shown]:
-        folder = Folders(self.settings.root).images(self.dataset)
         with self._reading:
-            return show_products(self._records, folder, wanted)
+            return show_products(self._records, self._pictures, wanted)
 
     def _state_for(self, queries: Sequence[tuple[PreparedQuery, Vectors]]) -> State:
         """The present state; with everything in the index where votes are counted, which are over all images."""
