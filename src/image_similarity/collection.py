@@ -14,24 +14,23 @@ from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.fitting import EmbeddedPicture, delete_product, new_picture, upsert_product
 from image_similarity.images import ONE_VIEW, SIX_VIEWS
 from image_similarity.index import parse_filter
-from image_similarity.models import NOTHING, each_row, is_usable, mean_vector, resolve
+from image_similarity.models import each_row, resolve
 from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, chosen, made
 from image_similarity.search import (
     CALIBRATED,
     Answer,
     Explained,
-    MatchProbabilities,
+    KeptProbabilities,
     PreparedQuery,
     State,
     calibration_file,
     explain,
-    match_probabilities,
     next_state,
     open_state,
     photo_bytes,
     photo_name,
     prepare,
-    query_vector,
+    searched_with,
     show_products,
     weighing,
     whole_state,
@@ -43,7 +42,6 @@ from image_similarity.util.processors import processors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
     from typing import Any
 
@@ -52,7 +50,7 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.models import Embedder
     from image_similarity.options import ModelChoice, Photo
-    from image_similarity.search import Shown
+    from image_similarity.search import MatchProbabilities, Shown
     from image_similarity.settings import Settings
     from image_similarity.types import EmbeddingModel, ProductMatch, TextModel
 
@@ -77,6 +75,7 @@ class Collection:
         model: the model; the dataset's default where none is named.
         data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
         ahead: a query that will come: it is checked against the model, and the network is loaded meanwhile.
+        pictures: whether answers say which image of a product to show.
         progress: told of what takes long.
 
     Raises:
@@ -98,13 +97,14 @@ class Collection:
         *,
         data_augmentation: int | None = None,
         ahead: Query | None = None,
+        pictures: bool = True,
         progress: Progress = no_progress,
     ) -> None:
         self.dataset, self.settings, self._progress = dataset, settings, progress
+        self._pictures = Folders(settings.root).images(dataset) if pictures else None
         self._networks: dict[bool, Future[Embedder]] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loads networks")
         self._text: Future[TextModel] | None = None
-        self._calibration: tuple[int, MatchProbabilities] | None = None
         self._loading, self._reading, self._changing = Lock(), Lock(), Lock()
         self._read = self._opened(shared=True)
         self._follow: Database | None = None  # a connection of its own: who follows the store keeps nobody waiting
@@ -116,6 +116,8 @@ class Collection:
                 self._expect(ahead, {spec.key for spec in self.model.specs} <= set(store.models()))
             views = ONE_VIEW if data_augmentation == 0 else None
             self.state = open_state(self.model, self._read, settings, views, progress)
+            path = calibration_file(settings, dataset, self.model.recipe.key, len(self.state.views))
+            self._probabilities = KeptProbabilities(path, self.model.recipe.key)
             if data_augmentation == 1 and len(self.state.views) < len(SIX_VIEWS):
                 raise UsageError("there are no features of the six views: run fit with `data_augmentation` 1 first")
         except BaseException:
@@ -256,9 +258,9 @@ class Collection:
         weighing(options.match, self.model)
         if query.text is not None:
             self._check_text()
-        prepared = prepare(query, options, self.model, self.settings)
+        prepared = prepare(query, options, self.model, self.settings, judged=self.is_calibrated)
         if options.min_match is not None:
-            self._judge(prepared)
+            self._probabilities.of(prepared.way, options.min_match, self._generation)
         return prepared
 
     def vectors_of(self, queries: Sequence[PreparedQuery]) -> list[Vectors | Exception]:
@@ -281,7 +283,7 @@ class Collection:
             photos = [[next(seen) for _ in photo] for photo in query.inputs]
             words = None if query.query.text is None else next(read)
             try:
-                vectors.append(self._vector(query, photos, words))
+                vectors.append(searched_with(query, photos, words, self.model))
             except ImageSimilarityError as error:
                 vectors.append(error)
         return vectors
@@ -297,7 +299,7 @@ class Collection:
         """
         state = self._state_for(queries)
         alike: dict[tuple[int, str, str | None], list[int]] = {}
-        judges = [self._judge(query) for query, _ in queries]
+        judges = [self._probabilities.of(query.way, query.options.min_match, self._generation) for query, _ in queries]
         for at, (query, _) in enumerate(queries):
             wanted = query.options
             look = max(wanted.number, judges[at].depth)
@@ -422,7 +424,7 @@ class Collection:
     @property
     def is_calibrated(self) -> bool:
         """Whether match probabilities are known for it."""
-        return self._kept_judge().kept is not None
+        return self._probabilities.of(CALIBRATED, None, self._generation).kept is not None
 
     def load(self) -> None:
         """Load the networks now, for one photo and for many, rather than while somebody waits.
@@ -478,19 +480,6 @@ class Collection:
         vectors = [_or_raise(each) for each in self.vectors_of(queries)]
         return [_or_raise(answer) for answer in self.answers(list(zip(queries, vectors, strict=True)))]
 
-    def _vector(
-        self,
-        query: PreparedQuery,
-        photos: Sequence[Sequence[Vectors | ImageError]],
-        words: Vectors | ImageError | None,
-    ) -> Vectors:
-        if isinstance(words, ImageError):
-            raise UsageError(f"the words {query.query.text!r} cannot be used: {words.reason}")
-        own = [_usable(mean_vector(np.stack([_or_raise(row) for row in rows]))) for rows in photos]
-        text = None if words is None else words[None]
-        vector = query_vector(text, np.concatenate(own) if own else None, query.query.text_weight)
-        return _usable(weighing(query.options.match, self.model)(vector))
-
     def _answer(
         self,
         state: State,
@@ -513,9 +502,8 @@ class Collection:
             return explain(query.small, matches, vectors[0], state.gallery_of, self.model, embedder)
 
     def _shown(self, wanted: Sequence[tuple[str, str]]) -> list[Shown]:
-        folder = Folders(self.settings.root).images(self.dataset)
         with self._reading:
-            return show_products(self._records, folder, wanted)
+            return show_products(self._records, self._pictures, wanted)
 
     def _state_for(self, queries: Sequence[tuple[PreparedQuery, Vectors]]) -> State:
         """The present state; with everything in the index where votes are counted, which are over all images."""
@@ -525,29 +513,6 @@ class Collection:
         with self._changing:
             self.state = whole_state(self.model, self._following(), self.settings, state.views, self._progress)
             return self.state
-
-    def _judge(self, query: PreparedQuery) -> MatchProbabilities:
-        """What says how probable its matches are."""
-        if query.way == CALIBRATED and query.options.min_match is None:
-            return self._kept_judge()
-        path, key = self._calibration_file, self.model.recipe.key
-        return match_probabilities(path, key, self._generation, query.way, query.options.min_match)
-
-    def _kept_judge(self) -> MatchProbabilities:
-        """The same without a least probability; the calibration's file is read when it has changed."""
-        path = self._calibration_file
-        try:
-            written = path.stat().st_mtime_ns
-        except OSError:
-            written = 0
-        if self._calibration is None or self._calibration[0] != written:
-            read = match_probabilities(path, self.model.recipe.key, self._generation, CALIBRATED, None)
-            self._calibration = written, read
-        return self._calibration[1]
-
-    @property
-    def _calibration_file(self) -> Path:
-        return calibration_file(self.settings, self.dataset, self.model.recipe.key, len(self.state.views))
 
     @property
     def _generation(self) -> int:
@@ -586,10 +551,3 @@ def _or_raise(value: T | Exception) -> T:
     if isinstance(value, Exception):
         raise value
     return value
-
-
-def _usable(vector: Vectors) -> Vectors:
-    """What is to be searched with, which is like nothing where photos, words and weights leave nothing of it."""
-    if not is_usable(vector):
-        raise ImageError("embed", NOTHING)
-    return vector

@@ -392,6 +392,8 @@ def made(kind: type[R], options: R | None, changes: Mapping[str, Any]) -> R:
     Raises:
         UsageError: there is no such option, or one is out of its range.
     """
+    if options is not None and not changes:
+        return options
     known = [each.name for each in fields(kind)]
     unknown = next((name for name in changes if name not in known), None)
     if unknown is not None:

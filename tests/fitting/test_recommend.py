@@ -8,18 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from image_similarity.fitting import recommendations as recommend
 from image_similarity.fitting.recommendations import prepared, recall_of, recommendations
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.models.recipe import Recipe
-from image_similarity.neighbours.cells import index as cells
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.index_choice import Choice
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.types import ProductMatch, no_progress
+from tests.neighbours.test_cells import LittleCells
 from tests.support.stock import KEY, Picture, open_store, stock
 
 PRODUCTS, IMAGES = 400, 3
@@ -39,8 +38,8 @@ def opened(root: Path, folder: Path, choice: Choice | None = None) -> StoredInde
         return fresh_index(database, folder, Recipe.of(KEY), ONE_VIEW, choice or Choice())
 
 
-def answers(stored: StoredIndex, work: Path, aggregate: str = "best") -> Answers:
-    with prepared(stored, aggregate, work, no_progress) as gallery:
+def answers(stored: StoredIndex, work: Path, aggregate: str = "best", **sizes: int) -> Answers:
+    with prepared(stored, aggregate, work, no_progress, **sizes) as gallery:
         return dict(recommendations(gallery, 5, aggregate, no_progress))
 
 
@@ -53,10 +52,9 @@ def one_by_one(stored: StoredIndex, aggregate: str = "best") -> Answers:
 
 
 @pytest.mark.parametrize("aggregate", ["best", "mean", "votes"])
-def test_all_at_once_is_one_by_one(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aggregate: str) -> None:
-    monkeypatch.setattr(recommend, "PAIRS_FROM", 1)
+def test_all_at_once_is_one_by_one(root: Path, tmp_path: Path, aggregate: str) -> None:
     stored = opened(root, tmp_path / "index")
-    together, singly = answers(stored, tmp_path / "pairs", aggregate), one_by_one(stored, aggregate)
+    together, singly = answers(stored, tmp_path / "pairs", aggregate, pairs_from=1), one_by_one(stored, aggregate)
     assert not (tmp_path / "pairs").exists()
     same(together, singly)
 
@@ -69,25 +67,19 @@ def same(together: Answers, singly: Answers) -> None:
         assert [match.score for match in matches] == pytest.approx([match.score for match in singly[name]], abs=1.5e-6)
 
 
-def test_work_on_all_pairs_stays_where_it_was_when_broken_off(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recommend, "PAIRS_FROM", 1)
+def test_work_on_all_pairs_stays_where_it_was_when_broken_off(root: Path, tmp_path: Path) -> None:
     stored = opened(root, tmp_path / "index")
-    with pytest.raises(KeyboardInterrupt), prepared(stored, "best", tmp_path / "pairs", no_progress):
+    with pytest.raises(KeyboardInterrupt), prepared(stored, "best", tmp_path / "pairs", no_progress, pairs_from=1):
         raise KeyboardInterrupt
     assert list((tmp_path / "pairs").glob("*.npy"))
-    same(answers(stored, tmp_path / "pairs"), one_by_one(stored))
+    same(answers(stored, tmp_path / "pairs", pairs_from=1), one_by_one(stored))
 
 
-def test_a_large_catalogue_is_compared_by_cells_and_says_how_much_it_finds(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cells, "FEW", 100)
-    monkeypatch.setattr(recommend, "ALL_PAIRS_UP_TO", 1000)
-    stored = opened(root, tmp_path / "index", Choice(CellsIndex, 1000))
+def test_a_large_catalogue_is_compared_by_cells_and_says_how_much_it_finds(root: Path, tmp_path: Path) -> None:
+    stored = opened(root, tmp_path / "index", Choice(LittleCells, 1000))
     assert isinstance(stored.index, CellsIndex)
-    found, exact = answers(stored, tmp_path / "pairs"), one_by_one(opened(root, tmp_path / "exact"))
+    found = answers(stored, tmp_path / "pairs", all_pairs_up_to=1000)
+    exact = one_by_one(opened(root, tmp_path / "exact"))
     same = [match.product_id in {m.product_id for m in exact[name]} for name, line in found.items() for match in line]
     assert all(len(line) == 5 for line in found.values())
     assert np.mean(same) > 0.8  # vectors by chance have no cells to speak of
@@ -95,11 +87,10 @@ def test_a_large_catalogue_is_compared_by_cells_and_says_how_much_it_finds(
 
 
 def test_all_products_at_once_are_compared_exactly_where_a_search_already_looks_into_cells(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(recommend, "PAIRS_FROM", 1)
     stored = opened(root, tmp_path / "index", Choice(CellsIndex, 1000))
-    with prepared(stored, "best", tmp_path / "pairs", no_progress) as gallery:
+    with prepared(stored, "best", tmp_path / "pairs", no_progress, pairs_from=1) as gallery:
         assert recall_of(gallery) is None
         found = dict(recommendations(gallery, 5, "best", no_progress))
     same(found, one_by_one(opened(root, tmp_path / "exact")))

@@ -21,7 +21,7 @@ from image_similarity.models.inventory import pull_models
 from image_similarity.models.text import OpenVinoTextModel, load_text_model
 from image_similarity.options import ModelChoice, Query
 from image_similarity.search.answer import Answer
-from image_similarity.search.text_query import query_vector
+from image_similarity.search.query_vector import query_vector
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint

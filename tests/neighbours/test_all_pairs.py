@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.neighbours.allpairs import exact as allpairs, lower_bounds as floors
 from image_similarity.neighbours.allpairs.exact import all_pairs
 from image_similarity.neighbours.allpairs.tiles import SIDE, Tiles
 from image_similarity.neighbours.exact import ExactIndex
@@ -23,11 +22,6 @@ def unit(count: int, dimension: int = 24, seed: int = 1) -> NDArray[np.float16]:
     return scaled
 
 
-@pytest.fixture(autouse=True)
-def one_tile_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allpairs, "UNIT", 1)
-
-
 def same(found: Neighbours, wanted: Neighbours) -> None:
     np.testing.assert_array_equal(found.rows, wanted.rows)
     np.testing.assert_allclose(found.scores, wanted.scores, atol=2e-6)
@@ -35,26 +29,27 @@ def same(found: Neighbours, wanted: Neighbours) -> None:
 
 def test_the_rows_are_those_of_the_exact_index(tmp_path: Path) -> None:
     vectors = unit(ROWS)
-    same(all_pairs(vectors, 20, tmp_path / "work"), ExactIndex(vectors).search(vectors, 20))
+    same(all_pairs(vectors, 20, tmp_path / "work", unit=1), ExactIndex(vectors).search(vectors, 20))
 
 
 def test_a_memory_map_is_read_as_it_lies(tmp_path: Path) -> None:
     np.save(tmp_path / "vectors.npy", unit(SIDE + 5))
     vectors = np.load(tmp_path / "vectors.npy", mmap_mode="r")
-    same(all_pairs(vectors, 4, tmp_path / "work"), ExactIndex(vectors).search(vectors, 4))
+    same(all_pairs(vectors, 4, tmp_path / "work", unit=1), ExactIndex(vectors).search(vectors, 4))
 
 
 def test_hundreds_of_twins_come_in_the_order_of_their_rows(tmp_path: Path) -> None:
     vectors = np.repeat(np.eye(8, dtype=np.float16)[[0, 1, 0, 2]], [900, 3, 900, 300], axis=0)
-    same(all_pairs(vectors, 30, tmp_path / "work"), ExactIndex(vectors).search(vectors, 30))
+    same(all_pairs(vectors, 30, tmp_path / "work", unit=1), ExactIndex(vectors).search(vectors, 30))
 
 
-def test_rows_whose_sample_misled_are_searched_for_by_themselves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vectors = unit(ROWS)
-    monkeypatch.setattr(floors, "place_of", lambda expected: 1)  # floors that hardly any row reaches
-    same(all_pairs(vectors, 20, tmp_path / "work"), ExactIndex(vectors).search(vectors, 20))
+def test_rows_whose_sample_misled_are_searched_for_by_themselves(tmp_path: Path) -> None:
+    vectors = unit(7 * SIDE)  # two tiles are drawn as the sample: for some rows it holds too many of the nearest
+    found, wanted = all_pairs(vectors, 20, tmp_path / "work"), ExactIndex(vectors).search(vectors, 20)
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=2e-6)
+    singles = vectors.astype(np.float32)  # of so many rows some are as near as makes no difference
+    scores = np.einsum("nd,nkd->nk", singles, singles[found.rows]).clip(-1, 1)
+    np.testing.assert_allclose(scores, wanted.scores, atol=2e-6)
 
 
 @pytest.mark.parametrize("rows", [1, 7, SIDE])
@@ -72,43 +67,37 @@ def test_a_score_is_off_by_no_more_than_the_tiles_say() -> None:
     assert np.abs(tiles.scores(0, 1) - exact).max() < tiles.error
 
 
-class BrokenOffError(Exception):
-    pass
+def test_a_run_that_was_broken_off_goes_on_after_its_last_whole_unit(tmp_path: Path) -> None:
+    def stop(stage: str, done: int, total: int | None = None) -> None:
+        raise KeyboardInterrupt
 
+    def written() -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "work").iterdir()}
 
-def test_a_run_that_was_broken_off_goes_on_after_its_last_whole_unit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vectors, begun = unit(ROWS), list[int]()
-    candidates = allpairs._Work.candidates
-
-    def counted(work: allpairs._Work, unit: int) -> NDArray[np.int64]:
-        begun.append(unit)
-        if begun == [0, 1]:
-            raise BrokenOffError
-        return candidates(work, unit)
-
-    monkeypatch.setattr(allpairs._Work, "candidates", counted)
-    with pytest.raises(BrokenOffError):
-        all_pairs(vectors, 9, tmp_path / "work")
-    same(all_pairs(vectors, 9, tmp_path / "work"), ExactIndex(vectors).search(vectors, 9))
-    assert begun == [0, 1, 1, 2]
+    vectors = unit(ROWS)
+    with pytest.raises(KeyboardInterrupt):
+        all_pairs(vectors, 9, tmp_path / "work", stop, unit=1)
+    first = written()
+    same(all_pairs(vectors, 9, tmp_path / "work", unit=1), ExactIndex(vectors).search(vectors, 9))
+    assert [name for name in first if "nearest" in name] == ["00000.nearest.npy"]
+    assert sum("nearest" in name for name in written()) == 3
+    assert first.items() <= written().items()  # what the first unit found was not found again
 
 
 @pytest.mark.parametrize("change", ["vectors", "k"])
 def test_what_other_work_left_is_not_taken_for_this(tmp_path: Path, change: str) -> None:
     vectors, k = unit(ROWS), 5
-    all_pairs(vectors, k, tmp_path / "work")
+    all_pairs(vectors, k, tmp_path / "work", unit=1)
     if change == "vectors":
         vectors = unit(ROWS, seed=7)
     else:
         k = 6
-    same(all_pairs(vectors, k, tmp_path / "work"), ExactIndex(vectors).search(vectors, k))
+    same(all_pairs(vectors, k, tmp_path / "work", unit=1), ExactIndex(vectors).search(vectors, k))
 
 
 def test_progress_ends_at_all_rows(tmp_path: Path) -> None:
     told: list[tuple[str, int, int | None]] = []
-    all_pairs(unit(ROWS), 3, tmp_path / "work", lambda *step: told.append(step))
+    all_pairs(unit(ROWS), 3, tmp_path / "work", lambda *step: told.append(step), unit=1)
     assert told[0] == ("nearest", 0, ROWS)
     assert told[-1] == ("nearest", ROWS, ROWS)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image_similarity.neighbours import index_choice as large
-from image_similarity.neighbours.cells import index as cells, pairs as cellpairs
 from image_similarity.neighbours.cells.codes import FACTS
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.cells.pairs import cell_pairs
 from image_similarity.neighbours.exact import ExactIndex
+from image_similarity.neighbours.index_choice import answering
 from image_similarity.neighbours.rerank import closest, closest_in_turn
 from image_similarity.neighbours.row_sets import Listed
 from image_similarity.util.sealed_json import read_sealed, write_sealed
@@ -34,16 +33,15 @@ def drawn(count: int, seed: int) -> NDArray[np.float16]:
 VECTORS, QUERIES = drawn(ROWS, 1), drawn(200, 2)
 
 
+class LittleCells(CellsIndex):
+    few = 100  # or some rows of these small matrices would never be looked up by cells
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cells")
-    CellsIndex.build(VECTORS, folder)
+    LittleCells.build(VECTORS, folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def few_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "FEW", 100)  # or these small matrices would never be looked up by cells
 
 
 def recall(index: CellsIndex, vectors: NDArray[np.float16], allowed: NDArray[np.bool_] | None = None) -> float:
@@ -53,21 +51,21 @@ def recall(index: CellsIndex, vectors: NDArray[np.float16], allowed: NDArray[np.
 
 
 def test_nearly_all_of_the_nearest_are_found_and_the_cells_say_how_many(folder: Path) -> None:
-    index = CellsIndex.open(VECTORS, folder)
+    index = LittleCells.open(VECTORS, folder)
     assert recall(index, VECTORS) > 0.97
     assert 0.99 < index.facts.query.recall <= 1
     assert index.facts.catalogue.probes <= index.facts.query.probes < index.facts.cells
 
 
 def test_scores_are_exact_and_the_best_come_first(folder: Path) -> None:
-    found = CellsIndex.open(VECTORS, folder).search(QUERIES, K)
+    found = LittleCells.open(VECTORS, folder).search(QUERIES, K)
     exact = np.einsum("qd,qkd->qk", QUERIES.astype(float), VECTORS[found.rows].astype(float))
     np.testing.assert_allclose(found.scores, np.clip(exact, -1, 1), atol=2e-6)
     assert (np.diff(found.scores) <= 0).all()
 
 
 def test_one_query_and_many_give_the_same(folder: Path) -> None:
-    index = CellsIndex.open(VECTORS, folder)
+    index = LittleCells.open(VECTORS, folder)
     many = index.search(QUERIES, K).rows
     np.testing.assert_array_equal(np.concatenate([index.search(query[None], K).rows for query in QUERIES]), many)
 
@@ -75,7 +73,7 @@ def test_one_query_and_many_give_the_same(folder: Path) -> None:
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.1, 0.01, 0.002, 0.0])
 def test_a_filter_costs_neither_rows_nor_recall(folder: Path, share: float) -> None:
     allowed = np.random.default_rng(3).random(ROWS) < share
-    index = CellsIndex.open(VECTORS, folder)
+    index = LittleCells.open(VECTORS, folder)
     found = index.search(QUERIES, K, allowed)
     assert found.rows.shape == (len(QUERIES), min(K, allowed.sum()))
     assert allowed[found.rows].all()
@@ -86,8 +84,8 @@ def test_a_filter_costs_neither_rows_nor_recall(folder: Path, share: float) -> N
 def test_a_list_of_rows_and_their_mask_find_the_same(folder: Path, tmp_path: Path, count: int) -> None:
     chosen = np.random.default_rng(6).permutation(ROWS - 1)[:count]  # in no order
     gone = np.arange(ROWS) - 1
-    moved = CellsIndex.update(folder, tmp_path, VECTORS[1:], gone)
-    for index, total in ((CellsIndex.open(VECTORS, folder), ROWS), (moved, ROWS - 1)):
+    moved = LittleCells.update(folder, tmp_path, VECTORS[1:], gone)
+    for index, total in ((LittleCells.open(VECTORS, folder), ROWS), (moved, ROWS - 1)):
         rows = Listed(chosen, total)
         found = index.search(QUERIES, K, rows)
         np.testing.assert_array_equal(found.rows, index.search(QUERIES, K, rows.mask()).rows)
@@ -107,14 +105,14 @@ def test_looking_closely_in_turn_finds_what_looking_at_all_finds() -> None:
 def test_a_filter_that_only_rows_far_away_pass(folder: Path) -> None:
     nearness = ExactIndex(VECTORS).search(QUERIES[:1], ROWS).rows[0]
     allowed = np.isin(np.arange(ROWS), nearness[-1500:])
-    found = CellsIndex.open(VECTORS, folder).search(QUERIES[:1], K, allowed)
+    found = LittleCells.open(VECTORS, folder).search(QUERIES[:1], K, allowed)
     assert allowed[found.rows].all()
     assert len(set(found.rows[0].tolist())) == K
 
 
 @pytest.mark.parametrize("k", [0, 1, 700, ROWS, ROWS + 1])
 def test_as_many_rows_as_asked_for_or_all(folder: Path, k: int) -> None:
-    found = CellsIndex.open(VECTORS, folder).search(QUERIES[:3], k)
+    found = LittleCells.open(VECTORS, folder).search(QUERIES[:3], k)
     assert found.rows.shape == (3, min(k, ROWS))
     assert all(len(set(rows)) == min(k, ROWS) for rows in found.rows.tolist())
 
@@ -124,9 +122,9 @@ def test_rows_that_come_and_go_need_no_new_cells(folder: Path, tmp_path: Path) -
     added = drawn(200, 5)
     vectors = np.concatenate([added, VECTORS[kept]])  # every row has another number now
     rows = np.where(kept, len(added) + np.cumsum(kept) - 1, -1)
-    index = CellsIndex.update(folder, tmp_path, vectors, rows)
-    assert index.facts == CellsIndex.open(VECTORS, folder).facts  # the same cells, not made afresh
-    for same in (index, CellsIndex.open(vectors, tmp_path)):
+    index = LittleCells.update(folder, tmp_path, vectors, rows)
+    assert index.facts == LittleCells.open(VECTORS, folder).facts  # the same cells, not made afresh
+    for same in (index, LittleCells.open(vectors, tmp_path)):
         assert recall(same, vectors) > 0.97
         assert recall(same, vectors, np.arange(len(vectors)) % 3 == 0) > 0.97
         np.testing.assert_array_equal(same.search(added[:50], 1).rows[:, 0], np.arange(50))
@@ -134,25 +132,25 @@ def test_rows_that_come_and_go_need_no_new_cells(folder: Path, tmp_path: Path) -
 
 def test_a_second_update_goes_on_from_the_first(folder: Path, tmp_path: Path) -> None:
     gone = np.arange(ROWS) - 1  # row 0 goes: the others move up
-    CellsIndex.update(folder, tmp_path / "first", VECTORS[1:], gone)
-    index = CellsIndex.update(tmp_path / "first", tmp_path / "second", VECTORS[2:], gone[: ROWS - 1])
+    LittleCells.update(folder, tmp_path / "first", VECTORS[1:], gone)
+    index = LittleCells.update(tmp_path / "first", tmp_path / "second", VECTORS[2:], gone[: ROWS - 1])
     assert recall(index, VECTORS[2:]) > 0.97
 
 
 def test_when_much_has_changed_the_cells_are_made_afresh(folder: Path, tmp_path: Path) -> None:
     half = VECTORS[: ROWS // 2]
     rows = np.where(np.arange(ROWS) < len(half), np.arange(ROWS), -1)
-    assert CellsIndex.update(folder, tmp_path, half, rows).facts.rows == len(half)
+    assert LittleCells.update(folder, tmp_path, half, rows).facts.rows == len(half)
 
 
 def test_the_same_rows_make_the_same_cells(folder: Path, tmp_path: Path) -> None:
-    CellsIndex.build(VECTORS, tmp_path)
+    LittleCells.build(VECTORS, tmp_path)
     for path in folder.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_of_all_rows_nearly_all_of_the_nearest_are_found_and_it_is_known_how_many(folder: Path, tmp_path: Path) -> None:
-    pairs = cell_pairs(CellsIndex.open(VECTORS, folder), K, tmp_path / "work")
+    pairs = cell_pairs(LittleCells.open(VECTORS, folder), K, tmp_path / "work")
     wanted = ExactIndex(VECTORS).search(VECTORS, K)
     assert pairs.effort.recall >= 0.96
     right = [np.isin(one, two).mean() for one, two in zip(pairs.nearest.rows, wanted.rows, strict=True)]
@@ -160,7 +158,7 @@ def test_of_all_rows_nearly_all_of_the_nearest_are_found_and_it_is_known_how_man
 
 
 def test_scores_of_all_rows_are_exact_and_the_best_come_first(folder: Path, tmp_path: Path) -> None:
-    found = cell_pairs(CellsIndex.open(VECTORS, folder), K, tmp_path / "work").nearest
+    found = cell_pairs(LittleCells.open(VECTORS, folder), K, tmp_path / "work").nearest
     singles = VECTORS.astype(np.float32)
     scores = np.einsum("nd,nkd->nk", singles, singles[found.rows]).clip(-1, 1)
     np.testing.assert_allclose(found.scores, scores, atol=2e-6)
@@ -172,7 +170,7 @@ def test_rows_that_have_gone_are_nobodys_neighbours(folder: Path, tmp_path: Path
     kept = np.flatnonzero(np.random.default_rng(4).random(ROWS) < 0.95)
     rows = np.full(ROWS, -1)
     rows[kept] = np.arange(len(kept))
-    updated = CellsIndex.update(folder, tmp_path, VECTORS[kept], rows)
+    updated = LittleCells.update(folder, tmp_path, VECTORS[kept], rows)
     found = cell_pairs(updated, K, tmp_path / "work").nearest
     assert found.rows.shape == (len(kept), K)
     assert found.rows.max() < len(kept)
@@ -183,33 +181,28 @@ def test_rows_that_have_gone_are_nobodys_neighbours(folder: Path, tmp_path: Path
 def test_cells_that_find_too_few_do_not_answer_where_every_row_can_be_compared(
     folder: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     exact_up_to: int,
     kind: type[ExactIndex | CellsIndex],
 ) -> None:
-    monkeypatch.setattr(large, "ALL_PAIRS_UP_TO", exact_up_to)
     shutil.copytree(folder, tmp_path / "cells")
-    assert isinstance(large.answering(CellsIndex, VECTORS, tmp_path / "cells"), CellsIndex)
+    assert isinstance(answering(CellsIndex, VECTORS, tmp_path / "cells", exact_up_to), CellsIndex)
     facts = read_sealed(tmp_path / "cells" / FACTS)
     facts["query"]["recall"] = 0.97
     write_sealed(tmp_path / "cells" / FACTS, facts)
-    assert isinstance(large.answering(CellsIndex, VECTORS, tmp_path / "cells"), kind)
+    assert isinstance(answering(CellsIndex, VECTORS, tmp_path / "cells", exact_up_to), kind)
 
 
 @pytest.mark.parametrize("k", [1, 700, ROWS + 1])
 def test_all_rows_get_as_many_neighbours_as_asked_for_or_all(folder: Path, tmp_path: Path, k: int) -> None:
     few = VECTORS[:900]
-    CellsIndex.build(few, tmp_path)
-    found = cell_pairs(CellsIndex.open(few, tmp_path), k, tmp_path / "work").nearest
+    LittleCells.build(few, tmp_path)
+    found = cell_pairs(LittleCells.open(few, tmp_path), k, tmp_path / "work").nearest
     assert found.rows.shape == (900, min(k, 900))
     assert all(len(set(rows)) == min(k, 900) for rows in found.rows.tolist())
 
 
-def test_all_rows_go_on_after_the_last_whole_block(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cellpairs, "BLOCK", 2500)
-    index, told = CellsIndex.open(VECTORS, folder), list[int]()
+def test_all_rows_go_on_after_the_last_whole_block(folder: Path, tmp_path: Path) -> None:
+    index, told = LittleCells.open(VECTORS, folder), list[int]()
 
     def stop_at_the_third(stage: str, done: int, total: int | None = None) -> None:
         told.append(done)
@@ -217,8 +210,8 @@ def test_all_rows_go_on_after_the_last_whole_block(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cell_pairs(index, K, tmp_path / "work", stop_at_the_third)
-    found = cell_pairs(index, K, tmp_path / "work", stop_at_the_third)
+        cell_pairs(index, K, tmp_path / "work", stop_at_the_third, block=2500)
+    found = cell_pairs(index, K, tmp_path / "work", stop_at_the_third, block=2500)
     assert told[3] == told[2] > told[1] > told[0] == 0
     assert told[-1] == ROWS
     np.testing.assert_array_equal(found.nearest.rows, cell_pairs(index, K, tmp_path / "whole").nearest.rows)

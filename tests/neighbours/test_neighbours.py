@@ -17,7 +17,7 @@ from image_similarity.neighbours.row_sets import Listed
 from image_similarity.types import NeighbourIndex
 
 Vectors = NDArray[np.floating]
-Build = Callable[[Vectors], NeighbourIndex]
+Build = Callable[..., NeighbourIndex]  # of vectors and, by name, how many queries and rows are compared together
 
 INDEXES: list[Build] = [exact.ExactIndex]
 # Of unit length in any precision, with many equal scores: all products of two are halves.
@@ -127,11 +127,8 @@ def test_whatever_the_blocks_the_answer_is_the_definition(
 ) -> None:
     vectors, asked = HALVES[rows].astype(dtype), HALVES[queries].astype(dtype)
     allowed = np.array([mask.random() < 0.7 for _ in rows], bool)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "QUERY_BLOCK", blocks[0])
-        patch.setattr(exact, "ROW_BLOCK", blocks[1])
-        found = build(vectors).search(asked, k, allowed)
-        everywhere = build(vectors).search(asked, k)
+    index = build(vectors, queries=blocks[0], rows=blocks[1])
+    found, everywhere = index.search(asked, k, allowed), index.search(asked, k)
     np.testing.assert_array_equal(found.rows, nearest(vectors, asked, k, allowed))
     np.testing.assert_array_equal(everywhere.rows, nearest(vectors, asked, k, np.ones(len(rows), bool)))
     exactly = np.einsum("qd,qkd->qk", asked.astype(float), vectors[found.rows].astype(float))

@@ -22,27 +22,35 @@ PAIRS_FROM = 8192  # rows: before that, the nearest of each are found sooner tha
 
 
 @contextmanager
-def prepared(stored: StoredIndex, aggregate: str, folder: Path, progress: Progress) -> Iterator[Gallery]:
+def prepared(
+    stored: StoredIndex,
+    aggregate: str,
+    folder: Path,
+    progress: Progress,
+    *,
+    pairs_from: int = PAIRS_FROM,
+    all_pairs_up_to: int = ALL_PAIRS_UP_TO,
+) -> Iterator[Gallery]:
     """The rows of an index, made ready for all of its products to ask.
-
-    Up to ``ALL_PAIRS_UP_TO`` rows every row is compared, whatever answers single questions.
 
     Args:
         stored: the index.
         aggregate: how products are ranked; only ``best`` asks for the nearest rows of all rows.
         folder: for the work on all pairs, which goes on there after a kill; removed at the end.
         progress: told how far it is.
+        pairs_from: from so many rows on the nearest of all rows are found beforehand.
+        all_pairs_up_to: up to so many rows every row is compared, whatever answers single questions.
     """
     gallery = Gallery.of(stored)
     trim()
-    if len(gallery) <= ALL_PAIRS_UP_TO:
+    if len(gallery) <= all_pairs_up_to:
         gallery.index = ExactIndex(stored.features.vectors)
     if isinstance(gallery.index, CellsIndex):
         gallery.index = gallery.index.with_effort(gallery.index.facts.catalogue)
         if aggregate == "best":
             pairs = cell_pairs(gallery.index, FIRST_LOOK, folder, progress)
             gallery.known, gallery.recall = pairs.nearest, pairs.effort.recall
-    elif aggregate == "best" and len(gallery) >= PAIRS_FROM:
+    elif aggregate == "best" and len(gallery) >= pairs_from:
         gallery.known = pairs_once(stored.features.vectors, FIRST_LOOK, folder, all_pairs, progress)
     trim()
     yield gallery

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import IndexDamagedError
 from image_similarity.images import ONE_VIEW, SIX_VIEWS
-from image_similarity.index.generations import Manifest, Place
+from image_similarity.index.generations import Place
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
 from image_similarity.neighbours import STANDARD, Choice
 from image_similarity.settings import Folders
-from image_similarity.store import FeatureStore, take_snapshot
+from image_similarity.store import ROWS_TOGETHER, FeatureStore, take_snapshot
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from image_similarity.dataset import Dataset
@@ -30,19 +30,31 @@ def place_of(folder: Path, dataset: Dataset, key: str, views: Sequence[str]) -> 
 
 
 def fitted_views(database: Database, folder: Path, recipe: Recipe) -> tuple[str, ...]:
-    """The views that a dataset's present features are of: one or six. An index that is up to date knows it already."""
-    available: set[str] | list[str] | None = None
+    """The views that a dataset's present features are of: one or six."""
+    return fitted_index(database, folder, recipe)[0]
+
+
+def fitted_index(
+    database: Database, folder: Path, recipe: Recipe, choice: Choice = STANDARD
+) -> tuple[tuple[str, ...], StoredIndex | None]:
+    """The views that a dataset's present features are of, and :func:`present_index` of them.
+
+    An index that is up to date knows the views already, and spares a walk through the store.
+    """
+    opened: dict[tuple[str, ...], StoredIndex | None] = {}
     for views in (SIX_VIEWS, ONE_VIEW):
-        try:
-            current = place_of(folder, database.dataset, recipe.key, views).current()
-            manifest = Manifest.read(current) if current else None
-        except (FileNotFoundError, IndexDamagedError):
-            continue
-        if manifest and manifest.generation == database.generation():
-            available = manifest.available
+        found = opened[views] = present_index(database, folder, recipe, views, choice)
+        if found and found.manifest.generation == database.generation():
+            fitted = _fitted(found.manifest.available)
             break
-    if available is None:
-        available = set.intersection(*(FeatureStore(database).views(model) for model in recipe.models))
+    else:
+        fitted = _fitted(set.intersection(*(FeatureStore(database).views(model) for model in recipe.models)))
+    if fitted not in opened:
+        opened[fitted] = present_index(database, folder, recipe, fitted, choice)
+    return fitted, opened[fitted]
+
+
+def _fitted(available: Iterable[str]) -> tuple[str, ...]:
     return SIX_VIEWS if set(available) - set(ONE_VIEW) else ONE_VIEW
 
 
@@ -64,6 +76,7 @@ def fresh_index(
     views: Sequence[str],
     choice: Choice = STANDARD,
     progress: Progress = no_progress,
+    block: int = ROWS_TOGETHER,
 ) -> StoredIndex:
     """The index of the store's present state: opened where it is up to date, brought up to date first where not.
 
@@ -74,6 +87,7 @@ def fresh_index(
         views: ``ONE_VIEW`` or ``SIX_VIEWS``.
         choice: which approximate index from how many rows on.
         progress: told of builds that take long.
+        block: rows that are read of the store together.
 
     Raises:
         NotFittedError: there are no active features of these models in these views.
@@ -89,7 +103,7 @@ def fresh_index(
         opened = _opened(place, choice)  # another process may have been faster
         if opened and opened.manifest.generation == database.generation():
             return opened
-        with take_snapshot(database, recipe.models, views) as state, place.replacing() as new:
+        with take_snapshot(database, recipe.models, views, block=block) as state, place.replacing() as new:
             write_generation(state, recipe, new, opened, choice, progress)
         opened = _opened(place, choice)
     if opened is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from image_similarity.errors import ModelError, UsageError
 from image_similarity.models.definition import Definition
-from image_similarity.models.network_files import NotAGraphError, companions
+from image_similarity.models.network_files import NotAGraphError, companions, digest
 from image_similarity.types import InputSpec, Interpolation, ModelSpec, Resize
 from image_similarity.util.files import is_file, open_file
 
@@ -242,7 +242,6 @@ def _is_number(value: object) -> bool:
 
 def _sha256(file: Path) -> str:
     try:
-        with open_file(file) as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        return digest(file)
     except OSError as error:
         raise ModelError(f"{file}: {error.strerror or error}. It is the network that the description names") from error

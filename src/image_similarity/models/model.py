@@ -91,12 +91,14 @@ class Model:
     Attributes:
         choice: as it was asked for.
         parts: one model, or several side by side.
-        learned: the folder of the projection that was learned for them; None for none.
+        learned: the folder of the projection that was learned for them; None for none, or none yet.
+        adapted: whether what was learned for them is asked for.
     """
 
     choice: ModelChoice
     parts: tuple[ModelPart, ...]
     learned: Path | None = None
+    adapted: bool = False
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from image_similarity.errors import ModelError
+from image_similarity.util.files import open_file
 
 Span = tuple[int, int]
 """Where a message begins and ends."""
@@ -89,18 +90,27 @@ def _beside(network: Path, name: str) -> Path:
     return path
 
 
-def _digest(file: Path) -> str:
-    try:
-        state = file.stat()
-        return _sha256(file, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-    except OSError as error:
-        raise ModelError(f"{file}: {error.strerror or error}. It holds weights of the network beside it") from error
+def digest(file: Path) -> str:
+    """The SHA-256 of a file, which is read once as long as it stays as it is: networks are large.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    state = file.stat()
+    return _sha256(file, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 @lru_cache(64)
 def _sha256(file: Path, *_state: int) -> str:
-    with file.open("rb") as opened:
+    with open_file(file) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _digest(file: Path) -> str:
+    try:
+        return digest(file)
+    except OSError as error:
+        raise ModelError(f"{file}: {error.strerror or error}. It holds weights of the network beside it") from error
 
 
 def _locations(data: mmap.mmap, span: Span, kind: str, depth: int = 0) -> Iterator[str]:

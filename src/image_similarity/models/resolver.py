@@ -52,7 +52,7 @@ def named(choice: ModelChoice, dataset: Dataset, settings: Settings) -> Model:
             alone = replace(alone, precision="auto", force_int8=False)
         definition = define(alone, settings)
         parts.append(ModelPart(definition, definition.spec, part.weight))
-    model = Model(choice, tuple(parts))
+    model = Model(choice, tuple(parts), adapted=expression.adapted)
     return model.at("bf16") if choice.precision == "bf16" else model
 
 
@@ -80,7 +80,7 @@ def resolve(
         NotFittedError: int8 is asked for and there is no int8 network yet.
     """
     base = model if isinstance(model, Model) else named(model, dataset, settings)
-    if expression_of(base.choice).adapted:
+    if base.adapted:
         parts = base
 
         def learned(plain: Model) -> Model:

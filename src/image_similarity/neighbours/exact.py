@@ -25,10 +25,12 @@ class ExactIndex:
     Args:
         vectors: ``(n, dimension)``, float16 or float32; kept as it is, not copied. What many questions read of a
             memory map is given back.
+        queries: compared together.
+        rows: compared with them together.
     """
 
-    def __init__(self, vectors: NDArray[np.floating]) -> None:
-        self._vectors = vectors
+    def __init__(self, vectors: NDArray[np.floating], queries: int = QUERY_BLOCK, rows: int = ROW_BLOCK) -> None:
+        self._vectors, self._query_block, self._row_block = vectors, queries, rows
 
     def search(
         self, queries: NDArray[np.floating], k: int, allowed: RowSet | NDArray[np.bool_] | None = None
@@ -43,14 +45,15 @@ class ExactIndex:
         rows = np.arange(len(self._vectors)) if allowed is None else np.sort(row_set(allowed).numbers())
         k = min(k, len(rows))
         found = np.empty((len(queries), k), np.int64)
-        for start in range(0, len(queries), QUERY_BLOCK):
-            found[start : start + QUERY_BLOCK] = self._block(single(queries[start : start + QUERY_BLOCK]), k, rows)
+        for start in range(0, len(queries), self._query_block):
+            block = slice(start, start + self._query_block)
+            found[block] = self._block(single(queries[block]), k, rows)
         return neighbours_of(found)
 
     def _block(self, queries: NDArray[np.float32], k: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         best = np.empty((len(queries), 0), np.int64)
-        for start in range(0, len(rows), ROW_BLOCK):
-            chosen = rows[start : start + ROW_BLOCK]
+        for start in range(0, len(rows), self._row_block):
+            chosen = rows[start : start + self._row_block]
             scores = queries @ single(self._rows(chosen)).T
             if len(queries) > 1:  # many follow; one alone comes back soon, and wants to find the pages where they were
                 release(self._vectors[chosen[0] : chosen[-1] + 1])

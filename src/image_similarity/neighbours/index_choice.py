@@ -67,14 +67,16 @@ class Choice:
         return self.large if rows > self.exact_up_to else None
 
 
-def answering(large: type[LargeIndex], vectors: NDArray[np.float16], folder: Path) -> NeighbourIndex:
+def answering(
+    large: type[LargeIndex], vectors: NDArray[np.float16], folder: Path, all_pairs_up_to: int = ALL_PAIRS_UP_TO
+) -> NeighbourIndex:
     """What answers in a folder with an approximate index's files.
 
     Vectors that are like noise have no neighbourhoods, and cells find little of them: every row is compared then, as
-    long as there are no more than ``ALL_PAIRS_UP_TO``.
+    long as there are no more than ``all_pairs_up_to``.
     """
     index = large.open(vectors, folder)
-    few = len(vectors) <= ALL_PAIRS_UP_TO
+    few = len(vectors) <= all_pairs_up_to
     return ExactIndex(vectors) if few and isinstance(index, CellsIndex) and index.effort.recall < LEAST else index
 
 

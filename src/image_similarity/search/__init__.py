@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from image_similarity.search.match_probability import (
         CALIBRATED as CALIBRATED,
         OLDER as OLDER,
+        KeptProbabilities as KeptProbabilities,
         MatchProbabilities as MatchProbabilities,
         calibration_file as calibration_file,
-        match_probabilities as match_probabilities,
     )
     from image_similarity.search.part_weights import weighing as weighing
     from image_similarity.search.prepared_query import (
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         photo_name as photo_name,
         prepare as prepare,
     )
+    from image_similarity.search.query_vector import searched_with as searched_with
     from image_similarity.search.recommended import (
         look_up as look_up,
         recommendations as recommendations,
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
         open_state as open_state,
         whole_state as whole_state,
     )
-    from image_similarity.search.text_query import query_vector as query_vector
 else:
     from image_similarity.util.face import face
 
@@ -72,10 +72,10 @@ else:
         calibration__probabilities="Calibration ProbabilityCurve",
         calibration__questions="Answers DEPTH FEATURES Questions features joined",
         explanation="Explained Why explain",
-        match_probability="CALIBRATED MatchProbabilities OLDER calibration_file match_probabilities",
+        match_probability="CALIBRATED KeptProbabilities MatchProbabilities OLDER calibration_file",
         part_weights="weighing",
         prepared_query="PreparedQuery photo_bytes photo_name prepare",
+        query_vector="searched_with",
         recommended="look_up recommendations with_recommendations",
         state="State next_state open_state whole_state",
-        text_query="query_vector",
     )

@@ -106,17 +106,21 @@ class Answer(Record):
         return fragment([self.row()])
 
 
-def show_products(records: CatalogueRecords | None, folder: Path, wanted: Sequence[tuple[str, str]]) -> list[Shown]:
+def show_products(
+    records: CatalogueRecords | None, folder: Path | None, wanted: Sequence[tuple[str, str]]
+) -> list[Shown]:
     """Products with their texts, each with the image that matched, or its first.
 
     Args:
         records: the catalogue's side of the store; None where there is no store.
-        folder: where downloaded images are.
+        folder: where downloaded images are; None: nobody looks at the images.
         wanted: ids of products, each with the id of the image to show; empty for the product's first.
     """
     if records is None:
         return [Shown(Product(product_id), "") for product_id, _ in wanted]
     products = records.products([product_id for product_id, _ in wanted])
+    if folder is None:
+        return [Shown(product, "") for product in products]
     images = records.images_to_show(wanted)
     return [
         Shown(product, "" if image is None else str(image.file(folder)))

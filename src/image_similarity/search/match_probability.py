@@ -98,6 +98,32 @@ def match_probabilities(path: Path, key: str, generation: int, way: str, min_mat
     return MatchProbabilities(kept, min_match, OLDER if kept and kept.generation != generation else "")
 
 
+class KeptProbabilities:
+    """The match probabilities of a model; the calibration's file is read again when it has changed.
+
+    Args:
+        path: where the calibration is kept, if there is one.
+        key: the model's.
+    """
+
+    def __init__(self, path: Path, key: str) -> None:
+        self._path, self._key = path, key
+        self._kept: tuple[int, int, MatchProbabilities] | None = None
+
+    def of(self, way: str, min_match: float | None, generation: int) -> MatchProbabilities:
+        """Those of one query's matches; see :func:`match_probabilities`."""
+        if way != CALIBRATED or min_match is not None:
+            return match_probabilities(self._path, self._key, generation, way, min_match)
+        try:
+            written = self._path.stat().st_mtime_ns
+        except OSError:
+            written = 0
+        if self._kept is None or self._kept[:2] != (written, generation):
+            kept = match_probabilities(self._path, self._key, generation, CALIBRATED, None)
+            self._kept = written, generation, kept
+        return self._kept[2]
+
+
 def calibration_file(settings: Settings, dataset: Dataset, key: str, views: int) -> Path:
     """Where a dataset's calibration of a model is kept: for one view or for six, whose scores differ."""
     return settings.root / "calibrated" / dataset.label / f"{key}-{views}.json"

@@ -33,7 +33,7 @@ class PreparedQuery:
     Attributes:
         query, options: as they were asked for.
         inputs: of each photo the images that search: itself, and with ``crops`` its middle and its corners.
-        plain: whether there is a photo, and all photos are on a plain ground.
+        plain: whether there is a photo, and all photos are on a plain ground; looked at where it is to be judged.
         small: a small copy of the photo, where the answer is to be explained.
     """
 
@@ -68,8 +68,10 @@ class PreparedQuery:
         return " with ".join([options.aggregate, *(name for name, is_there in others.items() if is_there)])
 
 
-def prepare(query: Query, options: SearchOptions, model: Model, settings: Settings) -> PreparedQuery:
-    """Read and decode a query's photos.
+def prepare(
+    query: Query, options: SearchOptions, model: Model, settings: Settings, *, judged: bool = True
+) -> PreparedQuery:
+    """Read and decode a query's photos; ``judged``: its answer is to have match probabilities.
 
     Raises:
         UsageError: a photo cannot be used, or several are to be explained.
@@ -81,7 +83,7 @@ def prepare(query: Query, options: SearchOptions, model: Model, settings: Settin
         query,
         options,
         tuple([model.inputs(each) for each in (with_crops(one) if options.crops else [one])] for one in seen),
-        bool(seen) and all(on_plain_ground(one) for one in seen),
+        judged and bool(seen) and all(on_plain_ground(one) for one in seen),
         small_copy(seen[0], model) if options.explain and seen else None,
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from image_similarity.index import (
     delta_since,
-    fitted_views,
+    fitted_index,
     fresh_index,
     parse_filter,
     passing,
@@ -206,8 +206,11 @@ def open_state(
         NotFittedError: the dataset has no features of the model, or not of these views.
         StoreError, OutputError: something cannot be read or written.
     """
-    views = views or fitted_views(database, Folders(settings.root).index, model.recipe)
-    base = present_index(database, Folders(settings.root).index, model.recipe, views)
+    folder = Folders(settings.root).index
+    if views is None:
+        views, base = fitted_index(database, folder, model.recipe)
+    else:
+        base = present_index(database, folder, model.recipe, views)
     if base is not None:
         state = State(model, views, base, delta_since(database, model.recipe, base), Scale(base))
         if not state.behind:

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from image_similarity.errors import ImageSimilarityError, NotFittedError, StoreError
-from image_similarity.store.schema import applied, create_dataset, migrate, quoted
+from image_similarity.store.schema import applied, create_dataset, migrate, tables
 from image_similarity.util.files import make_folder
 
 if TYPE_CHECKING:
@@ -60,13 +60,10 @@ class Database:
     ) -> None:
         self.path, self.dataset = path, dataset
         self.connection = connect(path, timeout, create=create, shared=shared)
-        self.features = quoted(dataset.table())
-        self.images = quoted(dataset.table("images"))
-        self.products = quoted(dataset.table("products"))
-        self.failures = quoted(dataset.table("failures"))
-        self.changes = quoted(dataset.table("changes"))
-        self.requests = quoted(dataset.table("requests"))
-        self.overrides = quoted(dataset.table("overrides"))
+        names = tables(dataset)
+        self.features, self.images, self.products = names["features"], names["images"], names["products"]
+        self.failures, self.changes = names["failures"], names["changes"]
+        self.requests, self.overrides = names["requests"], names["overrides"]
         try:
             self._claim(create)
         except BaseException:

@@ -197,7 +197,13 @@ def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
         aside = quoted(dataset.table("first_version_features"))
         connection.execute(f"ALTER TABLE {quoted(dataset.table())} RENAME TO {aside}")
     connection.execute("INSERT INTO datasets VALUES (?, ?, random())", (dataset.label, dataset.name))
-    _run(connection, OF_A_DATASET.format_map({kind: quoted(dataset.table(kind)) for kind in KINDS}))
+    _run(connection, OF_A_DATASET.format_map(tables(dataset)))
+
+
+def tables(dataset: Dataset) -> dict[str, str]:
+    """The names of a dataset's tables as SQL identifiers, by their kinds."""
+    names = {kind: dataset.table(kind) for kind in KINDS}
+    return {kind: quoted(name) for kind, name in names.items()}
 
 
 def quoted(name: str) -> str:

@@ -18,7 +18,7 @@ LARGE, KEPT = 12_000_000, 16_000_000
 GIVE_BACK: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
 
-def release(part: NDArray[Any]) -> None:
+def release(part: NDArray[Any], advice: int | None = GIVE_BACK) -> None:
     """Give the memory of a part of a mapped file back; nothing for an array that is not mapped from a file.
 
     The array stays as it is: whoever reads it again has its pages mapped again, which the system's own copy of the file
@@ -26,13 +26,14 @@ def release(part: NDArray[Any]) -> None:
 
     Args:
         part: adjacent rows of the map, or all of it.
+        advice: what the system calls it; None: nothing is given back.
     """
     mapping = _mapping_of(part)
-    if mapping is None or GIVE_BACK is None or not part.size or not part.flags.c_contiguous:
+    if mapping is None or advice is None or not part.size or not part.flags.c_contiguous:
         return
     first = part.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
     start = first // mmap.PAGESIZE * mmap.PAGESIZE
-    mapping.madvise(GIVE_BACK, start, min(first + part.nbytes, len(mapping)) - start)
+    mapping.madvise(advice, start, min(first + part.nbytes, len(mapping)) - start)
 
 
 def trim() -> None:

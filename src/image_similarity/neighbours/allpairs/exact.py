@@ -40,7 +40,9 @@ CLOSE = 1 << 20  # values of the rows whose candidates are looked at closely tog
 CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
 
 
-def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Progress = no_progress) -> Neighbours:
+def all_pairs(
+    vectors: NDArray[np.float16], k: int, folder: Path, progress: Progress = no_progress, unit: int = UNIT
+) -> Neighbours:
     """The ``k`` nearest rows of every row, itself among them: as ``ExactIndex(vectors).search(vectors, k)``.
 
     Args:
@@ -48,19 +50,20 @@ def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Prog
         k: rows wanted; all, where there are fewer.
         folder: for what is done so far; the answers are memory maps of files in it.
         progress: told how many rows are done.
+        unit: tiles of rows that are done together.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    work = _Work(vectors, min(k, len(vectors)), folder)
+    work = _Work(vectors, min(k, len(vectors)), folder, unit)
     with ThreadPoolExecutor(1) as finisher:  # the last word on one unit is said while the next is multiplied
         finishing: list[Future[None]] = []
-        for unit in range(work.units):
-            if not work.is_done(unit):
-                finishing.append(finisher.submit(work.finish, unit, work.candidates(unit)))
+        for number in range(work.units):
+            if not work.is_done(number):
+                finishing.append(finisher.submit(work.finish, number, work.candidates(number)))
             for done in finishing[:-1]:
                 done.result()  # at most one waits, so that candidates do not pile up
-            progress("nearest", min(unit * UNIT * SIDE, len(vectors)), len(vectors))
+            progress("nearest", min(number * unit * SIDE, len(vectors)), len(vectors))
         for done in finishing:
             done.result()
     progress("nearest", len(vectors), len(vectors))
@@ -68,15 +71,15 @@ def all_pairs(vectors: NDArray[np.float16], k: int, folder: Path, progress: Prog
 
 
 class _Work:
-    """One run's plan: units of ``UNIT`` tiles, each multiplied with itself and all tiles after it."""
+    """One run's plan: units of some tiles, each multiplied with itself and all tiles after it."""
 
-    def __init__(self, vectors: NDArray[np.float16], k: int, folder: Path) -> None:
-        self.vectors, self.k, self.folder = np.asarray(vectors), k, folder
+    def __init__(self, vectors: NDArray[np.float16], k: int, folder: Path, tiles: int) -> None:
+        self.vectors, self.k, self.folder, self.unit = np.asarray(vectors), k, folder, tiles
         self.tiles = Tiles(vectors)
         trim()
-        self.units = -(-self.tiles.count // UNIT)
+        self.units = -(-self.tiles.count // tiles)
         self.pool = ThreadPoolExecutor(processors())
-        take_up(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": UNIT})
+        take_up(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": tiles})
         self.floors = floors_of(self.vectors, self.k, self.tiles, self.pool)
         # Two scores of one row are each off by so much; their order tells nothing within twice that.
         self.reach = np.full(self.tiles.count * SIDE, np.inf, np.float32)
@@ -88,7 +91,7 @@ class _Work:
 
     def candidates(self, unit: int) -> NDArray[np.int64]:
         """What may be nearest to a unit's rows; what was found for later units on the way is put by for them."""
-        tiles = range(unit * UNIT, min((unit + 1) * UNIT, self.tiles.count))
+        tiles = range(unit * self.unit, min((unit + 1) * self.unit, self.tiles.count))
         found: list[list[NDArray[np.int64]]] = [[] for _ in range(self.units)]
         for pairs in self.pool.map(self._column, range(tiles.start, self.tiles.count), [tiles] * self.tiles.count):
             for target, some in pairs:
@@ -141,7 +144,7 @@ class _Work:
 
     def _candidates(self, tile: int, other: int, scores: NDArray[np.float32]) -> tuple[int, NDArray[np.int64]]:
         """The pairs of a tile's rows that reach their floor, for the tile's unit. ``scores`` has a row for each."""
-        unit, within = divmod(tile, UNIT)
+        unit, within = divmod(tile, self.unit)
         floor = self.reach[tile * SIDE : tile * SIDE + len(scores)]
         # The mask is made in the order that the scores lie in: the other way round each would be fetched from afar.
         if scores.strides[1] == scores.itemsize:
@@ -163,8 +166,8 @@ class _Work:
 
     def _nearest(self, unit: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
         """The packed scores of the ``k`` nearest of a unit's rows, out of its sorted candidates."""
-        first = unit * UNIT * SIDE
-        mine, floors = self.vectors[first : first + UNIT * SIDE], self.floors[first : first + UNIT * SIDE]
+        part = slice(unit * self.unit * SIDE, (unit + 1) * self.unit * SIDE)
+        mine, floors = self.vectors[part], self.floors[part]
         nearest = np.empty((len(mine), self.k), np.int64)
         left_open = np.zeros(len(mine), bool)
         together = max(1, CLOSE // self.vectors.shape[1])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -36,7 +36,6 @@ SLOT_OF = "slots.npy"
 QUERY_BLOCK = 1024  # queries looked up together
 CLOSE_BLOCK = 64  # queries that one thread looks at closely
 VERY_FEW = 400  # allowed rows: sooner looked at closely than by their codes first, measured
-FEW = 2000  # allowed rows: sooner looked at one by one than the nearest cells are found
 BYTES_OR_CODES = 10  # times as long to look at a row's bytes as at its code, measured
 DEEPER = 1.0  # of a filter: one row in four allowed, four times as many cells; less lost recall where it is lopsided
 GROWN, GONE = 1.5, 0.2  # rows for each one the cells were made for, and of those the share that has gone: made afresh
@@ -50,6 +49,8 @@ class CellsIndex:
     to the codes: ``slot_of`` is the slot that each row has among them. Where many rows have one vector it is coded
     once, and they have its slot together.
     """
+
+    few: ClassVar = 2000  # allowed rows: sooner looked at one by one than the nearest cells are found
 
     def __init__(self, vectors: NDArray[np.float16], codes: CellCodes, slot_of: NDArray[np.int32]) -> None:
         self.vectors, self._codes, self._slot_of = np.asarray(vectors), codes, slot_of
@@ -160,7 +161,7 @@ class CellsIndex:
     def _are_few(self, count: int, k: int) -> bool:
         """Whether so many are sooner looked at one by one."""
         looked = self._probes(count) * self.different / self.facts.cells
-        return count <= max(FEW, 4 * k, looked / BYTES_OR_CODES)
+        return count <= max(self.few, 4 * k, looked / BYTES_OR_CODES)
 
     @cached_property
     def _all(self) -> RowSet | None:

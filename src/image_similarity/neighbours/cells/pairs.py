@@ -42,7 +42,9 @@ class CellPairs:
     effort: Effort
 
 
-def cell_pairs(index: CellsIndex, k: int, folder: Path, progress: Progress = no_progress) -> CellPairs:
+def cell_pairs(
+    index: CellsIndex, k: int, folder: Path, progress: Progress = no_progress, block: int = BLOCK
+) -> CellPairs:
     """The ``k`` nearest rows of every row, itself among them, as far as they are found in the cells near its own.
 
     Args:
@@ -50,6 +52,7 @@ def cell_pairs(index: CellsIndex, k: int, folder: Path, progress: Progress = no_
         k: rows wanted; all, where there are fewer.
         folder: for what is done so far; the answers are memory maps of files in it.
         progress: told how many rows are done.
+        block: about so many rows are done together.
 
     Raises:
         OutputError: the folder cannot be written to.
@@ -74,7 +77,7 @@ def cell_pairs(index: CellsIndex, k: int, folder: Path, progress: Progress = no_
             found_scores[line] = found.scores
 
     with ThreadPoolExecutor(processors(), initializer=_one_thread) as pool:
-        for cells in rows.blocks(done, BLOCK):
+        for cells in rows.blocks(done, block):
             progress("nearest", rows.before(cells.start), len(rows.order))
             list(pool.map(look, cells))
             found_rows.flush()

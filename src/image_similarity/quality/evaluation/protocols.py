@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,15 +80,9 @@ def leave_one_image_out(
         counts = np.bincount(lines[keep], minlength=len(rows))
         asking = rows[counts > 0]
         if len(asking):
-            yield _asked(
-                asking,
-                np.asarray(catalogue.row_product)[asking].astype(np.intp),
-                catalogue.vectors[asking],
-                right[keep],
-                counts[counts > 0],
-                own=asking,
-                item_group=values,
-            )
+            products = np.asarray(catalogue.row_product)[asking].astype(np.intp)
+            asked = _asked(asking, products, catalogue.vectors[asking], right[keep], counts[counts > 0], own=asking)
+            yield asked if values is None else replace(asked, group=values[asking], item_group=values)
 
 
 def simulated(catalogue: Catalogue, vectors: NDArray[np.floating], sources: NDArray[np.integer]) -> Iterator[Asked]:
@@ -179,7 +173,6 @@ def _asked(
     right: NDArray[np.intp],
     counts: NDArray[np.integer],
     own: NDArray[np.intp] | None = None,
-    item_group: NDArray[np.integer] | None = None,
     pictures: NDArray[np.integer] | None = None,
 ) -> Asked:
     none = np.full(len(names), -1, np.intp)
@@ -191,8 +184,7 @@ def _asked(
         right=right,
         right_starts=_starts(counts),
         own=none if own is None else own,
-        group=np.zeros(len(names), np.intp) if item_group is None else item_group[names],
-        item_group=item_group,
+        group=np.zeros(len(names), np.intp),
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -128,7 +127,7 @@ class ServedModel:
         return schemas.Matches(
             model=self.name,
             matches=[
-                self._match(match if of_product else replace(match, query_image_id=""), shown, why)
+                self._match(match, shown, why, of_product=of_product)
                 for match, shown, why in zip(answer.matches, answer.shown, whys, strict=True)
             ],
             no_match=answer.no_match,
@@ -136,8 +135,9 @@ class ServedModel:
             note="; ".join(part for part in answer.note.split("; ") if part != OLDER),
         )
 
-    def _match(self, match: ProductMatch, shown: Shown, why: Why | None) -> schemas.Match:
+    def _match(self, match: ProductMatch, shown: Shown, why: Why | None, *, of_product: bool) -> schemas.Match:
         score, product = match.score or 0.0, shown.product
+        pair = match.query_image_id if of_product else None
         return schemas.Match(
             rank=match.rank,
             product_id=match.product_id,
@@ -148,7 +148,7 @@ class ServedModel:
             closeness=self.state.scale.closeness(score),
             probability=match.probability,
             image=schemas.ProductImage.of(match.image_id),
-            query_image=schemas.ProductImage.of(match.query_image_id) if match.query_image_id else None,
+            query_image=schemas.ProductImage.of(pair) if pair else None,
             why=schemas.Why.model_validate(why.as_dict()) if why else None,
         )
 
