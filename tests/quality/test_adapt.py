@@ -102,7 +102,7 @@ def test_the_command_prints_before_and_after(workspace: Workspace, tmp_path: Pat
     printed = CliRunner().invoke(app, asked)
     assert printed.exit_code == 0
     assert "before" in printed.stdout
-    assert f"Use it with --model '{MODEL}+adapted'" in printed.stderr
+    assert f"Run fit with --model '{MODEL}+adapted'" in printed.stderr
     table = tmp_path / "pairs.csv"
     table.write_text("product_id,similar_product_id\np00,p01\np02,nobody\n")
     found = json.loads(CliRunner().invoke(app, [*asked, "--pairs", str(table), "--format", "json"]).stdout)

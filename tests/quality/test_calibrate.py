@@ -143,7 +143,7 @@ def test_other_scores_than_those_that_were_measured_get_no_probability(calibrate
     assert two.no_match is None and two.matches[0].probability is None
     with pytest.raises(UsageError, match="not with best with several photos"):
         calibrated.search("shop", [photo, photo], model=MODEL, min_match=0.5)
-    with pytest.raises(UsageError, match="`min_match` works with `aggregate` best only, not of votes"):
+    with pytest.raises(UsageError, match="`min_match` works with `aggregate` best only, not with votes"):
         calibrated.search("shop", photo, model=MODEL, aggregate="votes", min_match=0.5)
     with pytest.raises(UsageError, match="a probability from 0 to 1, not 2"):
         calibrated.search("shop", photo, model=MODEL, min_match=2)

@@ -107,7 +107,7 @@ def test_questions_that_come_together_get_their_own_answers(service: Service) ->
         ({}, 422, "nothing to search for"),
         ({"image": {}}, 422, "one of address, base64 and photo"),
         ({"image": {"base64": "aaaa"}}, 422, "not an image"),
-        ({"image": {"base64": "%"}}, 422, "no base64"),
+        ({"image": {"base64": "%"}}, 422, "not base64"),
         ({"image": {"photo": "0" * 64}}, 422, "send it again"),
         ({"image": {"address": "http://169.254.169.254/latest"}}, 422, "could not be fetched"),
         ({"image": {"address": "file:///etc/passwd"}}, 422, "address"),
@@ -365,7 +365,7 @@ def test_what_is_to_be_known_of_a_table_is_in_the_answer(service: Service) -> No
     job = finished(service, answer)
     assert answer.json()["notes"] == job["notes"] and job["repaired"] == 0
     said = " / ".join(job["notes"])
-    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back too, and are not read"):
+    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back also hold images and are not read"):
         assert word in said
     assert "/tmp" not in said
     described = service.get("/v1/openapi.json").json()["components"]["schemas"]
