@@ -12,11 +12,10 @@ from image_similarity.cli import progress
 def test_on_a_terminal_a_long_stage_shows_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("TERM", "xterm")
-    with progress.Bars() as bars:
+    with progress.Bars(patience=0) as bars:
         bars("features", 3, 12)
         bars("download weights.h5", 5_000_000, 80_000_000)
     shown = capsys.readouterr().err
@@ -25,9 +24,8 @@ def test_on_a_terminal_a_long_stage_shows_how_far_it_is(
     assert "MB/s" in shown
 
 
-def test_elsewhere_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0)
-    with progress.Bars() as bars:
+def test_elsewhere_nothing_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.Bars(patience=0) as bars:
         bars("features", 3, 12)
     assert capsys.readouterr().err == ""
 

@@ -21,12 +21,12 @@ from image_similarity.types import CatalogueImage
 from tests.support.servers import Answer, image_server, picture
 
 
-def fetch(folder: Path, address: str, options: DownloadOptions, sleep: Sleep) -> Outcome:
+def fetch(folder: Path, address: str, options: DownloadOptions, sleep: Sleep, turn: Sleep = asyncio.sleep) -> Outcome:
     wanted = Wanted(0, CatalogueImage("a.jpg", "7", address), folder / "a.jpg")
 
     async def run() -> Outcome:
         with FetchLog(folder) as fetched, ThreadPoolExecutor(1) as disk:
-            async with client_of(options) as client:
+            async with client_of(options, turn) as client:
                 return await Downloader(client, Settings(), options, fetched, disk, sleep).outcome(wanted)
 
     return asyncio.run(run())
@@ -51,18 +51,19 @@ def test_the_pace_spreads_requests_evenly() -> None:
     assert slept == [0.25, 0.5, 0.25]
 
 
-def test_every_request_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_request_waits_for_its_turn(tmp_path: Path) -> None:
     turns = []
 
-    async def turn(self: Pace, request: object) -> None:
-        turns.append(request)
+    async def turn(seconds: float) -> None:
+        turns.append(round(seconds, -3))
 
-    monkeypatch.setattr(Pace, "turn", turn)
     with image_server() as server:
         server.give("/a", Answer(status=500), Answer(picture()))
         address = server.give("/moved", Answer(status=301, headers={"Location": "/a"}))
-        assert fetch(tmp_path, address, DownloadOptions(per_second=1.0, base_delay=0.001), asyncio.sleep) == "done"
-        assert len(turns) == len(server.requests) == 4  # the redirect and the second try too
+        options = DownloadOptions(per_second=0.0001, base_delay=0.001)
+        assert fetch(tmp_path, address, options, asyncio.sleep, turn) == "done"
+        assert len(server.requests) == 4  # the redirect and the second try too
+        assert turns == [10_000, 20_000, 30_000]  # the first need not wait
 
 
 def test_a_server_says_how_long_to_wait(tmp_path: Path) -> None:

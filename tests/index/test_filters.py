@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,10 +14,9 @@ from hypothesis import given, settings, strategies as st
 
 from image_similarity import Workspace
 from image_similarity.errors import UsageError
-from image_similarity.index import columns as columns_module, matching_rows as passing_module
 from image_similarity.index.amounts import numbers_of
 from image_similarity.index.arrays import map_bytes
-from image_similarity.index.columns import Columns, ColumnsWriter
+from image_similarity.index.columns import MOST_ATTRIBUTES, Column, Columns, ColumnsWriter
 from image_similarity.index.filter_language import parse_filter
 from image_similarity.index.filters import (
     MOST_DEPTH,
@@ -141,12 +139,16 @@ def test_the_rows_that_pass_are_those_that_python_says(rows: Rows, condition: Fi
         assert found.tolist() == [passes(condition, row, rows) for row in rows]
 
 
+def listing_from(most: int, column: Column) -> Column:
+    return replace(column, by_code=column.by_code and replace(column.by_code, listed_from=most))
+
+
 @given(rows=ROWS, condition=FILTERS, most=st.integers(1, 5))
 @settings(max_examples=200)
 def test_listed_rows_are_those_that_comparing_every_code_finds(rows: Rows, condition: Filter, most: int) -> None:
     rows = [*rows, *({name: VALUES[name][-1]} for name in NAMES)]
-    with TemporaryDirectory() as folder, patch.object(passing_module, "LISTED", most):
-        columns = stored(rows, Path(folder))
+    with TemporaryDirectory() as folder:
+        columns = {name: listing_from(most, column) for name, column in stored(rows, Path(folder)).items()}
         compared = {name: replace(columns[name], by_code=None) for name in columns}
         found, wanted = passing(condition, columns, len(rows)), mask(condition, compared, len(rows))
         assert found.mask().tolist() == wanted.tolist()
@@ -215,12 +217,12 @@ def test_codes_are_as_narrow_as_they_can_be(count: int, dtype: str, tmp_path: Pa
     assert mask(most, columns, count).sum() == (count + 1) // 2
 
 
-def test_more_attributes_than_columns_are_left_out_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns_module, "MOST_ATTRIBUTES", 2)
+def test_more_attributes_than_columns_are_left_out_and_counted(tmp_path: Path) -> None:
+    usual = {f"a{number:03}": "1" for number in range(MOST_ATTRIBUTES - 1)}
     writer = ColumnsWriter(tmp_path)
-    writer.write([{"a": "1", "b": "2", "c": "3"}, {"d": "4", "b": "5"}])
+    writer.write([usual | {"b": "2", "c": "3"}, usual | {"d": "4", "b": "5"}])
     parts = writer.finish()
-    assert (list(parts), writer.left_out) == (["a", "b"], 2)
+    assert (list(parts), writer.left_out) == ([*usual, "b"], 2)
     assert Columns(map_bytes(tmp_path / "columns.bin"), parts, 2)["b"].texts[:] == ["2", "5"]
 
 

@@ -21,7 +21,7 @@ from image_similarity.models.recipe import Recipe
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.neighbours.index_choice import Choice
 from image_similarity.ranking.gallery import Gallery
-from image_similarity.store import snapshot
+from image_similarity.store.snapshot import ROWS_TOGETHER
 from image_similarity.types import Features
 from tests.support.stock import KEY, SHOP, CopyIndex, Picture, open_store, stock
 
@@ -43,9 +43,11 @@ def many(count: int, content: int = 0) -> dict[str, Picture]:
     return {f"{i:04}.jpg": Picture(f"{i:04}.jpg", f"p{i // 2:03}", content + i) for i in range(count)}
 
 
-def opened(root: Path, views: tuple[str, ...] = ONE_VIEW, choice: Choice = COPY) -> StoredIndex:
+def opened(
+    root: Path, views: tuple[str, ...] = ONE_VIEW, choice: Choice = COPY, block: int = ROWS_TOGETHER
+) -> StoredIndex:
     with open_store(root) as database:
-        return fresh_index(database, root / "index", Recipe.of(KEY), views, choice)
+        return fresh_index(database, root / "index", Recipe.of(KEY), views, choice, block=block)
 
 
 def in_store(root: Path, views: tuple[str, ...]) -> Features:
@@ -87,13 +89,12 @@ def same(index: StoredIndex, features: Features) -> None:
 def test_after_any_history_the_index_holds_what_the_store_holds(
     history: list[dict[str, tuple[str, int]]], views: tuple[str, ...]
 ) -> None:
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshot, "BLOCK", 3)
+    with TemporaryDirectory() as folder:
         root = Path(folder)
         for catalogue in history:
             stock(root, pictures(catalogue), views=views)
             for asked in {ONE_VIEW, views}:
-                index, features = opened(root, asked), in_store(root, asked)
+                index, features = opened(root, asked, block=3), in_store(root, asked)
                 same(index, features)
                 found = index.index.search(features.vectors, 3)  # out of the copies that were taken over
                 np.testing.assert_array_equal(found.rows, ExactIndex(features.vectors).search(features.vectors, 3).rows)

@@ -7,13 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from image_similarity.errors import IndexDamagedError, OutputError
 from image_similarity.images.views import ONE_VIEW
@@ -22,9 +21,8 @@ from image_similarity.index.build import place_of
 from image_similarity.index.filters import Equals, mask
 from image_similarity.index.generations import Place
 from image_similarity.index.stored_index import StoredIndex
-from image_similarity.index.writer import write_generation
-from image_similarity.models.recipe import Recipe
-from image_similarity.store.snapshot import Snapshot
+from image_similarity.neighbours.index_choice import Choice
+from image_similarity.types import Progress
 from image_similarity.util.sealed_json import read_sealed, write_sealed
 from tests.conftest import paint
 from tests.index.test_index import in_store, many, opened, same
@@ -121,24 +119,22 @@ def test_a_format_of_another_version_is_built_again(tmp_path: Path) -> None:
     assert opened(tmp_path).folder.name == "g000003"
 
 
-def test_a_reader_whose_generation_goes_meanwhile_takes_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_whose_generation_goes_meanwhile_takes_the_next(tmp_path: Path) -> None:
     stock(tmp_path, many(4).values())
     opened(tmp_path)
-    whole: Callable[..., object] = arrays.map_array
     replaced: list[Path] = []
 
-    def slow(path: Path, *expected: object) -> object:
-        if not replaced and path.name == "row_image.npy":  # some files are mapped already
-            replaced.append(path)
-            stock(tmp_path, many(6).values())
-            opened(tmp_path)
-        return whole(path, *expected)
+    class Late(CopyIndex):
+        @classmethod
+        def open(cls, vectors: NDArray[np.float16], folder: Path) -> CopyIndex:
+            if not replaced:  # the other files are mapped already
+                replaced.append(folder)
+                stock(tmp_path, many(6).values())
+                opened(tmp_path)
+            return super().open(vectors, folder)
 
-    monkeypatch.setattr("image_similarity.index.stored_index.map_array", slow)
-    index = StoredIndex.open(place(tmp_path))
-    assert replaced
+    index = StoredIndex.open(place(tmp_path), Late)
+    assert replaced and not replaced[0].exists()
     assert index is not None
     same(index, in_store(tmp_path, ONE_VIEW))
 
@@ -175,20 +171,22 @@ def test_one_process_reads_while_another_replaces(tmp_path: Path) -> None:
     assert len(seen) > 2
 
 
-def test_two_that_want_it_at_once_build_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_want_it_at_once_build_it_once(tmp_path: Path) -> None:
     stock(tmp_path, many(40).values())
     built: list[Path] = []
-    second = Thread(target=lambda: opened(tmp_path))
 
-    def slow(state: Snapshot, recipe: Recipe, folder: Path, *rest: Any) -> None:
-        built.append(folder)
-        if len(built) == 1:
-            second.start()
-            second.join(0.3)  # it cannot end before this one does
-        write_generation(state, recipe, folder, *rest)
+    class Slow(CopyIndex):
+        @classmethod
+        def build(cls, vectors: NDArray[np.float16], folder: Path, progress: Progress) -> CopyIndex:
+            built.append(folder.parent)
+            if len(built) == 1:
+                second.start()
+                second.join(0.3)  # it cannot end before this one does
+            return super().build(vectors, folder, progress)
 
-    monkeypatch.setattr("image_similarity.index.build.write_generation", slow)
-    same(opened(tmp_path), in_store(tmp_path, ONE_VIEW))
+    choice = Choice(Slow, exact_up_to=0)
+    second = Thread(target=lambda: opened(tmp_path, choice=choice))
+    same(opened(tmp_path, choice=choice), in_store(tmp_path, ONE_VIEW))
     second.join(60)
     assert [folder.name for folder in built] == ["g000001"]
 

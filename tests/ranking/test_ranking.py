@@ -10,7 +10,6 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from random import Random
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -19,8 +18,7 @@ from numpy.typing import NDArray
 
 from image_similarity.errors import UsageError
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
-from image_similarity.ranking import aggregate
-from image_similarity.ranking.aggregate import rank_products
+from image_similarity.ranking.aggregate import LOOKS, Looks, rank_products
 from image_similarity.ranking.gallery import Gallery, Question
 from image_similarity.types import Features
 
@@ -108,12 +106,13 @@ def gallery(shop: Shop) -> Gallery:
     return Gallery(Features(list(image_ids), list(owners), list(views), np.array(vectors, np.float16)))
 
 
-def answers(shop: Shop, number: int, way: str) -> dict[str, Answer]:
+def answers(shop: Shop, number: int, way: str, looks: Looks = LOOKS) -> dict[str, Answer]:
     """What the package says, in the form of the definitions; ranks are checked on the way."""
     all_of_it = gallery(shop)
     questions = [question for block in all_of_it.blocks(3) for question in block]
     said = {}
-    for question, matches in zip(questions, rank_products(all_of_it, questions, number, way), strict=True):
+    found = rank_products(all_of_it, questions, number, way, looks=looks)
+    for question, matches in zip(questions, found, strict=True):
         assert [match.rank for match in matches] == list(range(1, len(matches) + 1))
         said[all_of_it.products[question.own]] = [
             (match.product_id, Fraction(match.score or 0).limit_denominator(1000), match.image_id, match.query_image_id)
@@ -141,8 +140,7 @@ def shops(views: tuple[str, ...]) -> st.SearchStrategy[Shop]:
 @given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 9), look=st.sampled_from([1, 3, 64]))
 @settings(max_examples=40)
 def test_every_way_answers_by_its_definition(shop: Shop, number: int, look: int, way: str) -> None:
-    with patch.object(aggregate, "FIRST_LOOK", look):
-        said = answers(shop, number, way)
+    said = answers(shop, number, way, Looks(first=look))
     for asker in shop:
         assert said[asker] == WAYS[way](shop, asker, number)
         others = [other for other, *_ in said[asker]]
@@ -158,17 +156,17 @@ def test_what_is_not_allowed_might_as_well_not_be_there(shop: Shop, number: int,
     allowed = np.array([chosen.random() < 0.6 for _ in range(len(everything))])
     questions = [question for block in everything.blocks(3) for question in block]
     questions.append(Question(["photo.jpg"], np.array([VECTORS[3]], np.float32)))
-    with patch.object(aggregate, "FIRST_LOOK", 2), patch.object(aggregate, "FIRST_VERSION_IMAGES", 3):
-        found = rank_products(everything, questions, number, way, allowed)
-        if not allowed.any():
-            assert found == [[]] * len(questions)
-            return
-        rest = only(everything, allowed)
-        asked = [
-            replace(q, own=rest.products.index(everything.products[q.own]) if known(rest, everything, q) else -1)
-            for q in questions
-        ]
-        assert found == rank_products(rest, asked, number, way)
+    looks = Looks(first=2, votes=3)
+    found = rank_products(everything, questions, number, way, allowed, looks)
+    if not allowed.any():
+        assert found == [[]] * len(questions)
+        return
+    rest = only(everything, allowed)
+    asked = [
+        replace(q, own=rest.products.index(everything.products[q.own]) if known(rest, everything, q) else -1)
+        for q in questions
+    ]
+    assert found == rank_products(rest, asked, number, way, looks=looks)
     for question, matches in zip(asked, found, strict=True):
         assert len(matches) == min(number, rest.others(question))
 
@@ -191,8 +189,7 @@ def known(rest: Gallery, whole: Gallery, question: Question) -> bool:
 @given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 4), nearest=st.integers(1, 6))
 @settings(max_examples=25)
 def test_votes_come_from_the_nearest_images_only(shop: Shop, number: int, nearest: int) -> None:
-    with patch.object(aggregate, "FIRST_VERSION_IMAGES", nearest):
-        said = answers(shop, number, "votes")
+    said = answers(shop, number, "votes", Looks(votes=nearest))
     for asker in shop:
         assert said[asker] == by_votes(shop, asker, number, nearest)
 
@@ -239,8 +236,8 @@ def test_a_pair_that_the_first_look_left_out_may_be_the_first_of_equals() -> Non
     one, zero = Fraction(1), Fraction(0)
     asker: list[list[Vector]] = [[(one, zero, zero, zero)], [(zero, one, zero, zero)]]
     shop = stocked([asker, [[(HALF, -HALF, HALF, HALF)]], [[(HALF, HALF, HALF, HALF)]]], ONE_VIEW)
-    with patch.object(aggregate, "FIRST_LOOK", 2):  # each picture sees itself and one other
-        assert answers(shop, 2, "best")["9"] == by_best(shop, "9", 2)
+    looks = Looks(first=2)  # each picture sees itself and one other
+    assert answers(shop, 2, "best", looks)["9"] == by_best(shop, "9", 2)
 
 
 def test_equal_scores_are_ordered_by_product_id() -> None:

@@ -25,7 +25,7 @@ from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.search.state import State, next_state, open_state
 from image_similarity.settings import Folders, Settings
-from image_similarity.store import changes
+from image_similarity.store.changes import ProductChanges
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore
 from image_similarity.types import Product
@@ -184,13 +184,11 @@ def test_what_is_not_logged_is_known_to_be_missing(shop: Shop) -> None:
     assert state.behind and like(state, (0, 10, 250), 1) == ["azure"]  # what can be told is told
 
 
-def test_an_index_older_than_the_log_is_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "REMEMBERED", 1)
+def test_an_index_older_than_the_log_is_behind(shop: Shop) -> None:
+    forgetful = ProductChanges(shop.database, remembered=1)
     state = shop.open()
-    shop.put("azure", (0, 10, 250))
-    assert not shop.next(state).behind
-    shop.put("navy", (0, 0, 100))
-    assert shop.next(state).behind
+    assert forgetful.delete("green") and not shop.next(state).behind
+    assert forgetful.delete("blue") and shop.next(state).behind
 
 
 def test_a_failed_put_changes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

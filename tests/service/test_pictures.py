@@ -13,7 +13,6 @@ from PIL import Image
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ImageError
 from image_similarity.service.schemas import BulkProduct, JobFailure
-from image_similarity.service.storage import query_photos as photos_module, thumbnails as pictures_module
 from image_similarity.service.storage.bulk_imports import KEPT, BulkImports, NewImport, Outcome
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import LARGEST, QueryPhotos
@@ -37,20 +36,17 @@ def test_a_photo_is_kept_under_the_hash_of_what_is_kept(tmp_path: Path) -> None:
     assert photos.find("0" * 64) is None and photos.find("../keys") is None
 
 
-def test_of_too_many_photos_those_go_that_nobody_asked_with_for_longest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(photos_module, "PRUNED_EVERY", 1)
+def test_of_too_many_photos_those_go_that_nobody_asked_with_for_longest(tmp_path: Path) -> None:
     photos = QueryPhotos(tmp_path, 2, MOST)
     names = [photos.keep(photo_of(colour)).name for colour in (RED, GREEN)]
     for age, name in zip((100, 200), names, strict=True):
         os.utime(tmp_path / f"{name}.jpg", (age, age))
     assert photos.find(names[0])  # asked with: it is the younger one now
-    newest = photos.keep(photo_of(BLUE)).name
+    newest = QueryPhotos(tmp_path, 2, MOST).keep(photo_of(BLUE)).name  # once in a while, and at once after a start
     assert [photos.find(name) is not None for name in (*names, newest)] == [True, False, True]
 
 
-def test_thumbnails_are_made_in_few_widths_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thumbnails_are_made_in_few_widths_and_once(tmp_path: Path) -> None:
     path = paint(tmp_path / "wide.png", RED, (900, 600))
     thumbnails = Thumbnails(MOST)
     sent = [thumbnails.send(path, width) for width in (200, 230, 240)]
@@ -62,9 +58,8 @@ def test_thumbnails_are_made_in_few_widths_and_once(tmp_path: Path, monkeypatch:
     assert thumbnails.send(path, 200).tag != sent[0].tag  # another file by now
 
 
-def test_thumbnails_take_no_more_memory_than_so_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures_module, "REMEMBERED", 1)
-    thumbnails = Thumbnails(MOST)
+def test_thumbnails_take_no_more_memory_than_so_much(tmp_path: Path) -> None:
+    thumbnails = Thumbnails(MOST, most_bytes=1)
     first, second = (paint(tmp_path / f"{n}.png", RED, (300, 300), spot=n) for n in (1, 2))
     made = thumbnails.send(first, 64)
     thumbnails.send(second, 64)

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-PATIENCE = 0.7  # seconds before a bar appears: shorter stages would only flicker
+PATIENCE = 0.7  # shorter stages would only flicker
 UNITS = {"features": "images", "download": "images", "list": "images", "similar products": "products"}
 
 
 class Bars:
-    """A :class:`~image_similarity.types.Progress` that draws on standard error: a bar a stage, rate and time left."""
+    """A :class:`~image_similarity.types.Progress` that draws on standard error: a bar a stage, rate and time left.
 
-    def __init__(self) -> None:
+    ``patience``: seconds before a bar appears.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._started: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
         self._progress: Progress | None = None
@@ -39,7 +43,7 @@ class Bars:
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         """Show how far a stage is."""
         started = self._started.setdefault(stage, time.monotonic())
-        if not sys.stderr.isatty() or (stage not in self._tasks and time.monotonic() - started < PATIENCE):
+        if not sys.stderr.isatty() or (stage not in self._tasks and time.monotonic() - started < self._patience):
             return
         if self._progress is None:
             self._progress = _bar()

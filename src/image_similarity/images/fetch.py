@@ -161,13 +161,13 @@ def _connection(error: Exception) -> str:
     return f"the connection failed: {error or type(error).__name__}"
 
 
-def client_of(options: DownloadOptions) -> httpx.AsyncClient:
-    """What asks: many at a time, politely, each step by itself."""
+def client_of(options: DownloadOptions, sleep: Sleep = asyncio.sleep) -> httpx.AsyncClient:
+    """What asks: many at a time, politely, each step by itself; ``sleep`` waits for a request's turn."""
     import httpx
 
     hooks: dict[str, list[Callable[..., Any]]] = {"response": [put_location_aside]}
     if options.per_second is not None:
-        hooks["request"] = [Pace(options.per_second).turn]
+        hooks["request"] = [Pace(options.per_second, sleep=sleep).turn]
     return httpx.AsyncClient(
         http2=find_spec("h2") is not None,
         follow_redirects=False,  # each step is looked at: who may be asked, and with which headers

@@ -11,7 +11,7 @@ from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
 from image_similarity.neighbours import STANDARD, Choice
 from image_similarity.settings import Folders
-from image_similarity.store import FeatureStore, take_snapshot
+from image_similarity.store import ROWS_TOGETHER, FeatureStore, take_snapshot
 from image_similarity.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def fresh_index(
     views: Sequence[str],
     choice: Choice = STANDARD,
     progress: Progress = no_progress,
+    block: int = ROWS_TOGETHER,
 ) -> StoredIndex:
     """The index of the store's present state: opened where it is up to date, brought up to date first where not.
 
@@ -86,6 +87,7 @@ def fresh_index(
         views: ``ONE_VIEW`` or ``SIX_VIEWS``.
         choice: which approximate index from how many rows on.
         progress: told of builds that take long.
+        block: rows that are read of the store together.
 
     Raises:
         NotFittedError: there are no active features of these models in these views.
@@ -101,7 +103,7 @@ def fresh_index(
         opened = _opened(place, choice)  # another process may have been faster
         if opened and opened.manifest.generation == database.generation():
             return opened
-        with take_snapshot(database, recipe.models, views) as state, place.replacing() as new:
+        with take_snapshot(database, recipe.models, views, block=block) as state, place.replacing() as new:
             write_generation(state, recipe, new, opened, choice, progress)
         opened = _opened(place, choice)
     if opened is None:

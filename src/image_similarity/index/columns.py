@@ -28,6 +28,7 @@ MISSING = 0  # the code of a row that has no value
 MOST_ATTRIBUTES = 256  # a catalogue of more gets columns for those that most products have
 MOST_MET = 1024  # attributes that are counted for it, those that are met first
 ALIGNMENT = 64
+LISTED_FROM = 5
 PROVISIONAL = np.dtype("<u4")
 
 Part = list[Any]  # where in the file an array is: dtype, offset in bytes, length
@@ -41,10 +42,12 @@ class SortedRows:
     Attributes:
         order: ``(rows,)`` uint32.
         starts: ``(codes + 1,)`` uint32: where in ``order`` each code begins, and the end.
+        listed_from: rows of a code that at most one in so many has are sooner listed than all compared.
     """
 
     order: NDArray[np.uint32]
     starts: NDArray[np.uint32]
+    listed_from: int = LISTED_FROM
 
     def count(self, low: int, high: int) -> int:
         """How many rows have the codes from ``low`` on, before ``high``."""

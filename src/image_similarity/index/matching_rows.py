@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from image_similarity.types import RowSet
 
 FEW_RUNS = 8  # that are compared one by one; more are looked up in a table
-LISTED = 5  # at most one row in so many has such a code: sooner listed than all compared
 NARROW = 16  # one row in so many is left of those compared: from then on rows are listed
 
 Run = tuple[int, int]  # codes from the first on, before the second
@@ -52,7 +51,7 @@ class Codes:
         count = 0
         for low, high in runs:
             count += by_code.count(low, high)
-        return cls(codes, runs, by_code, count if count * LISTED <= len(codes) else None)
+        return cls(codes, runs, by_code, count if count * by_code.listed_from <= len(codes) else None)
 
     def numbers(self) -> NDArray[np.intp]:
         """The rows, in any order, where they are :attr:`listed`."""

@@ -31,6 +31,17 @@ HITS = 1 << 17  # looked at together: some 10 MB
 
 
 @dataclass(frozen=True, slots=True)
+class Looks:
+    """How many rows or images each picture of a question looks at."""
+
+    first: int = FIRST_LOOK
+    votes: int = FIRST_VERSION_IMAGES
+
+
+LOOKS = Looks()
+
+
+@dataclass(frozen=True, slots=True)
 class _Hit:
     """A product, its score, and the pictures that gave it: the question's by position, the gallery's by row."""
 
@@ -58,6 +69,7 @@ def rank_products(
     number: int,
     aggregate: str,
     allowed: RowSet | NDArray[np.bool_] | None = None,
+    looks: Looks = LOOKS,
 ) -> list[list[ProductMatch]]:
     """Answer questions with products.
 
@@ -67,13 +79,14 @@ def rank_products(
         number: products wanted for each.
         aggregate: which way, a key of :data:`AGGREGATES`.
         allowed: a set of rows or a mask ``(rows,)``: answer as if the gallery had no others; None: all.
+        looks: how far is looked at first.
 
     Raises:
         UsageError: no such aggregate, or a number below 1.
     """
     check_ranking(number, aggregate)
     rows = None if allowed is None else row_set(allowed)
-    answers = AGGREGATES[aggregate](gallery, questions, number, rows)
+    answers = AGGREGATES[aggregate](gallery, questions, number, rows, looks)
     return [
         [
             ProductMatch(
@@ -89,10 +102,12 @@ def rank_products(
     ]
 
 
-def _best(gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None) -> list[list[_Hit]]:
+def _best(
+    gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None, looks: Looks
+) -> list[list[_Hit]]:
     """By the best pair of pictures. Looks further until no unseen row could change the answer."""
     answers: list[list[_Hit]] = [[] for _ in questions]
-    look, everything = FIRST_LOOK, _count(gallery, allowed)
+    look, everything = looks.first, _count(gallery, allowed)
     open_questions = list(range(len(questions))) if everything else []
     while open_questions:
         look = min(look, everything)
@@ -163,7 +178,13 @@ def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbou
     ]
 
 
-def _mean(gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None) -> list[list[_Hit]]:
+def _mean(
+    gallery: Gallery,
+    questions: Sequence[Question],
+    number: int,
+    allowed: RowSet | None,
+    looks: Looks,  # noqa: ARG001
+) -> list[list[_Hit]]:
     """By the mean over all pairs of pictures: the dot product of the two products' mean vectors."""
     means = np.stack([question.vectors.astype(np.float32).mean(axis=0) for question in questions])
     passing = None if allowed is None else gallery.passing(allowed)
@@ -176,33 +197,35 @@ def _mean(gallery: Gallery, questions: Sequence[Question], number: int, allowed:
     return answers
 
 
-def _votes(gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None) -> list[list[_Hit]]:
+def _votes(
+    gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None, looks: Looks
+) -> list[list[_Hit]]:
     """The first version's points: of each picture's 50 nearest images, those of other products, the first ``number``
     kept, the one at position i (from 0) gives ``number - i`` points to its product. Where fewer products got points
     than are wanted, the others follow without points, by their best pair.
     """
-    look = min(FIRST_VERSION_IMAGES * gallery.view_count, _count(gallery, allowed))
+    look = min(looks.votes * gallery.view_count, _count(gallery, allowed))
     answers = []
     for question in questions:
         points: dict[int, int] = {}
         for rows in gallery.index.search(question.vectors, look, allowed).rows:
-            for position, row in enumerate(_voted_images(gallery, question, rows, number)):
+            for position, row in enumerate(_voted_images(gallery, question, rows, number, looks.votes)):
                 product = int(gallery.row_product[row])
                 points[product] = points.get(product, 0) + number - position
         ranked = sorted(points.items(), key=lambda item: (-item[1], item[0]))[:number]
         hits = [_with_best_pair(gallery, question, product, score, allowed) for product, score in ranked]
         if len(hits) < min(number, gallery.others(question, allowed)):
-            (by_pair,) = _best(gallery, [question], number + len(points), allowed)
+            (by_pair,) = _best(gallery, [question], number + len(points), allowed, looks)
             rest = [_Hit(hit.product, 0.0, hit.picture, hit.row) for hit in by_pair if hit.product not in points]
             hits += rest[: number - len(hits)]
         answers.append(hits)
     return answers
 
 
-def _voted_images(gallery: Gallery, question: Question, rows: NDArray[np.intp], number: int) -> list[int]:
-    """The nearest view of each image, nearest first: 50 images, less the own product's, the first ``number``."""
+def _voted_images(gallery: Gallery, question: Question, rows: NDArray[np.intp], number: int, most: int) -> list[int]:
+    """The nearest view of each image, nearest first: ``most`` images, less the own product's, the first ``number``."""
     _, first = np.unique(gallery.row_image[rows], return_index=True)
-    nearest = rows[np.sort(first)][:FIRST_VERSION_IMAGES]
+    nearest = rows[np.sort(first)][:most]
     return [int(row) for row in nearest[gallery.row_product[nearest] != question.own][:number]]
 
 
@@ -218,7 +241,7 @@ def _with_best_pair(gallery: Gallery, question: Question, product: int, score: f
     return _Hit(product, score, picture, int(rows[offset]))
 
 
-AGGREGATES: dict[str, Callable[[Gallery, Sequence[Question], int, RowSet | None], list[list[_Hit]]]] = {
+AGGREGATES: dict[str, Callable[[Gallery, Sequence[Question], int, RowSet | None, Looks], list[list[_Hit]]]] = {
     "best": _best,
     "mean": _mean,
     "votes": _votes,

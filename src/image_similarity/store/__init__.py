@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         RemovalLimit as RemovalLimit,
     )
     from image_similarity.store.snapshot import (
+        ROWS_TOGETHER as ROWS_TOGETHER,
         Block as Block,
         Snapshot as Snapshot,
         take_snapshot as take_snapshot,
@@ -50,5 +51,5 @@ else:
         recommendations="RecommendationStore Recommendations",
         records="CatalogueRecords",
         removal="ListedProducts RemovalLimit",
-        snapshot="Block Snapshot take_snapshot",
+        snapshot="Block ROWS_TOGETHER Snapshot take_snapshot",
     )

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from image_similarity.types import CatalogueImage, Product
 
 REMEMBERED = 100_000
-"""Changes that the log keeps; an index that is older than all of them is built anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,15 @@ class ChangesSince:
 
 
 class ProductChanges:
-    """The products of one dataset, changed one by one."""
+    """The products of one dataset, changed one by one.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: the dataset's.
+        remembered: changes that the log keeps; an index that is older than all of them is built anew.
+    """
+
+    def __init__(self, database: Database, remembered: int = REMEMBERED) -> None:
+        self._database, self._remembered = database, remembered
         self._store, self._overrides = FeatureStore(database), Overrides(database)
 
     def upsert(
@@ -68,7 +72,7 @@ class ProductChanges:
             StoreError: the file is locked, damaged, or the disk is full; nothing has changed then.
         """
         tables = self._database
-        with tables.writing() as connection, _logged(self._database, product.product_id):
+        with tables.writing() as connection, self._logged(product.product_id):
             known = self._image_ids(connection, product.product_id)
             self._overrides.record(connection, product.product_id, "upserted")
             if images is not None:
@@ -100,7 +104,7 @@ class ProductChanges:
             known = self._image_ids(connection, product_id)
             if not known and not self._has_texts(connection, product_id):
                 return False
-            with _logged(tables, product_id):
+            with self._logged(product_id):
                 self._switch_off(connection, known)
                 self._overrides.record(connection, product_id, "deleted")
                 connection.execute(f"DELETE FROM {tables.products} WHERE item_id = ?", (product_id,))
@@ -118,7 +122,7 @@ class ProductChanges:
             known = set(self._image_ids(connection, product_id))
             current = [(key, row) for key, some in rows.items() for row in some if row.image.image_id in known]
             if current:
-                with _logged(self._database, product_id):
+                with self._logged(product_id):
                     for key, row in current:
                         self._store.add_row(connection, row, key)
             return bool(current)
@@ -145,6 +149,20 @@ class ProductChanges:
         query = f"SELECT 1 FROM {self._database.products} WHERE item_id = ?"
         return connection.execute(query, (product_id,)).fetchone() is not None
 
+    @contextmanager
+    def _logged(self, product_id: str) -> Iterator[None]:
+        """Inside a transaction: what the block does is one change of one product."""
+        database = self._database
+        before = database.generation()
+        database.changed()
+        yield
+        cursor = database.connection.execute(
+            f"INSERT INTO {database.changes} (before, after, items) VALUES (?, ?, ?)",
+            (before, database.generation(), json.dumps([product_id], ensure_ascii=False)),
+        )
+        forgotten = (cursor.lastrowid or 0) - self._remembered
+        database.connection.execute(f"DELETE FROM {database.changes} WHERE number <= ?", (forgotten,))
+
     def _switch_off(self, connection: sqlite3.Connection, image_ids: Iterable[str]) -> None:
         """Pictures that are no longer shown. Their features stay, as those of a catalogue's pictures that go."""
         for image_id in image_ids:
@@ -153,20 +171,6 @@ class ProductChanges:
                 f"UPDATE {self._database.features} SET active = 0 WHERE id = ?",
                 ((f"{image_id},{view}",) for view in SIX_VIEWS),
             )
-
-
-@contextmanager
-def _logged(database: Database, product_id: str) -> Iterator[None]:
-    """Inside a transaction: what the block does is one change of one product."""
-    before = database.generation()
-    database.changed()
-    yield
-    cursor = database.connection.execute(
-        f"INSERT INTO {database.changes} (before, after, items) VALUES (?, ?, ?)",
-        (before, database.generation(), json.dumps([product_id], ensure_ascii=False)),
-    )
-    forgotten = (cursor.lastrowid or 0) - REMEMBERED
-    database.connection.execute(f"DELETE FROM {database.changes} WHERE number <= ?", (forgotten,))
 
 
 def last_change(database: Database) -> int:

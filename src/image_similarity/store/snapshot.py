@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from image_similarity.store.database import Database
 
-BLOCK = 4096  # rows read together: 4 MB of vectors of 512 numbers
+ROWS_TOGETHER = 4096  # rows read together: 4 MB of vectors of 512 numbers
 NONE = "{}"  # no attributes, as JSON
 
 
@@ -50,9 +50,14 @@ class Snapshot:
     """
 
     def __init__(
-        self, database: Database, models: Sequence[str], views: Sequence[str], products: Iterable[str] | None = None
+        self,
+        database: Database,
+        models: Sequence[str],
+        views: Sequence[str],
+        products: Iterable[str] | None = None,
+        block: int = ROWS_TOGETHER,
     ) -> None:
-        store = FeatureStore(database)
+        store, self._block = FeatureStore(database), block
         self._database, self._connection = database, database.connection
         self._columns = [column_of(model) for model in models]
         self.views = tuple(views)
@@ -92,7 +97,7 @@ class Snapshot:
                 self._attributes(*place)
                 for place in ((self._database.products, "item_id"), (self._database.images, "image_id"))
             )
-            while found := rows.fetchmany(BLOCK):
+            while found := rows.fetchmany(self._block):
                 places, image_ids, product_ids, views, digests = zip(*found, strict=True)
                 attributes = [_merged(*both) for both in zip(of_product(product_ids), of_image(image_ids), strict=True)]
                 yield Block(np.array(places), image_ids, product_ids, views, digests, attributes)
@@ -150,17 +155,21 @@ def _ids_of_products(database: Database) -> str:
 
 @contextmanager
 def take_snapshot(
-    database: Database, models: Sequence[str], views: Sequence[str], products: Iterable[str] | None = None
+    database: Database,
+    models: Sequence[str],
+    views: Sequence[str],
+    products: Iterable[str] | None = None,
+    block: int = ROWS_TOGETHER,
 ) -> Iterator[Snapshot]:
     """The present state of a dataset's features; what other processes write meanwhile is not seen.
 
-    ``products``: only of these; None: of all.
+    ``products``: only of these; None: of all. ``block``: rows that are read together.
 
     Raises:
         NotFittedError: there are no active features of these models in these views.
     """
     with database.reading_one_state():
-        yield Snapshot(database, models, views, products)
+        yield Snapshot(database, models, views, products, block)
 
 
 @lru_cache(maxsize=256)  # rows of one product come one after the other

@@ -14,7 +14,7 @@ from image_similarity.images import as_jpeg, decode, read_bytes, thumbnail
 WIDTHS = (64, 128, 160, 240, 320, 480, 640, 960, 1280)
 """Thumbnails are made in these, the next larger than asked for: anybody's numbers must not fill the memory."""
 WHOLE = 25_000_000  # pixels of a picture that is sent whole although no browser shows its file
-REMEMBERED = 64_000_000  # bytes of thumbnails that are kept in memory
+MOST_BYTES = 64_000_000
 QUALITY = 82
 BROWSERS = {
     b"\xff\xd8\xff": "image/jpeg",
@@ -39,10 +39,11 @@ class Thumbnails:
 
     Args:
         max_pixels: as :func:`~image_similarity.images.decoding.decode` has it.
+        most_bytes: of thumbnails that are kept in memory.
     """
 
-    def __init__(self, max_pixels: int) -> None:
-        self._max_pixels = max_pixels
+    def __init__(self, max_pixels: int, most_bytes: int = MOST_BYTES) -> None:
+        self._max_pixels, self._most_bytes = max_pixels, most_bytes
         self._made: OrderedDict[tuple[str, int, int, int], SentImage] = OrderedDict()
         self._bytes, self._lock = 0, Lock()
 
@@ -87,7 +88,7 @@ class Thumbnails:
         with self._lock:
             self._made[key] = made
             self._bytes += len(made.data)
-            while self._bytes > REMEMBERED and len(self._made) > 1:
+            while self._bytes > self._most_bytes and len(self._made) > 1:
                 _, oldest = self._made.popitem(last=False)
                 self._bytes -= len(oldest.data)
 
