@@ -35,7 +35,7 @@ import networks  # noqa: E402
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from image_similarity.catalogue import open_source  # noqa: E402
+from image_similarity.catalogue import ReadCatalogue, open_source  # noqa: E402
 from image_similarity.dataset import Dataset  # noqa: E402
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse  # noqa: E402
 from image_similarity.images.decoding import decode, read_bytes  # noqa: E402
@@ -95,7 +95,8 @@ def whole(paths: list[Path], model: EmbeddingModel, views: tuple[str, ...], root
             max_pixels=10**8,
             progress=no_progress,
         )
-        run.run(open_source(paths[0].parent, settings=SETTINGS))
+        with ReadCatalogue(open_source(paths[0].parent, settings=SETTINGS)) as catalogue:
+            run.run(catalogue)
         if run.counts.done != len(paths):
             raise SystemExit(f"{run.counts} of {len(paths)}: {run.failures[:1]}")
 

@@ -135,9 +135,12 @@ def test_one_key_without_the_other_is_said_and_none_is_no_file_of_keys(tmp_path:
 
 
 def used_key(settings: Settings) -> str:
-    from image_similarity.catalogue.s3 import _client
-
-    return str(_client(settings, None)._request_signer._credentials.access_key)
+    """The key that a request is signed with."""
+    with image_server() as server:
+        server.give(f"/{BUCKET}/{KEY}", Answer(gzip.compress(LISTING.encode())))
+        list(open_department(371, "0341", replace(settings, s3_endpoint=server.address)))
+        (asked,) = server.asked(f"/{BUCKET}/{KEY}")
+    return asked["Authorization"].partition("Credential=")[2].partition("/")[0]
 
 
 def test_the_file_wins_over_the_environment(

@@ -10,15 +10,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from image_similarity.cli import main, printing as show
 from image_similarity.cli.app import app, with_only
 from image_similarity.fitting.fit_job import FitReport
 from image_similarity.types import Counts
-from tests.conftest import paint
+from tests.conftest import MeanColour, paint
 from tests.support.servers import Answer, image_server, picture
+from tests.support.shop import known
 
 SHOP = {
     "ball1_a": (200, 30, 30),
@@ -241,11 +244,12 @@ def test_a_reader_that_has_seen_enough_is_no_error(shop: Path) -> None:
 def test_an_interrupted_run_says_how_to_go_on(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    class Interrupted(MeanColour):
+        def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr("image_similarity.workspace.Workspace.fit", interrupt)
-    assert run(monkeypatch, *FIT) == 130
+    known(monkeypatch, Interrupted())
+    assert run(monkeypatch, *FIT, "-m", MeanColour.spec.name) == 130
     assert "run the same command again to continue" in capsys.readouterr().err
 
 

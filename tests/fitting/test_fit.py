@@ -16,11 +16,9 @@ from image_similarity import Workspace
 from image_similarity.errors import CatalogueError, NotFittedError, UsageError
 from image_similarity.fitting.fit_job import FitReport
 from image_similarity.images.views import SIX_VIEWS
-from image_similarity.models.definition import Definition
-from image_similarity.models.registry import MODELS
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
-from tests.support.shop import BLUE, MODEL, RED, WHITE, CountingModel, paint_shop, register, rows
+from tests.support.shop import BLUE, MODEL, RED, WHITE, CountingModel, known, paint_shop, register, rows
 
 ALL_ROWS = "SELECT * FROM features_shop ORDER BY id"
 
@@ -259,7 +257,7 @@ def test_the_model_is_not_loaded_when_everything_is_known(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.fit("shop", folder, model=MODEL)
-    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(MeanColour.spec, lambda _: pytest.fail("it is loaded")))
+    known(monkeypatch, MeanColour(), load=lambda: pytest.fail("it is loaded"))
     assert counted(workspace.fit("shop", folder, model=MODEL, number=1)) == (0, 6, 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from image_similarity.errors import OutputError, StoreError
 from image_similarity.fitting.pipeline import CHUNK
 from tests.conftest import paint
 from tests.support.interrupted import NOBODY, START, Moment, counts, disk_full_at, fit_command, run, run_into
-from tests.support.shop import MODEL, CountingModel, paint_shop, register, rows
+from tests.support.shop import MODEL, CountingModel, known, paint_shop, register, rows
 
 COUNT = "SELECT count(*) FROM features_shop"
 IMAGES = 40
@@ -82,19 +82,19 @@ def test_a_locked_store_says_so_and_keeps_everything(workspace: Workspace, tmp_p
 
 
 def test_a_lock_in_the_middle_of_a_run_costs_one_batch(
-    workspace: Workspace, model: CountingModel, many: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole: Callable[[NDArray[np.uint8]], NDArray[np.float32]] = model.embed
     with closing(sqlite3.connect(":memory:")) as nothing:
         others = [nothing]
 
-        def embed(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            if model.embedded == 2 * CHUNK:
-                others.append(sqlite3.connect(workspace.settings.root / "database" / "features.db"))
-                others[-1].execute("BEGIN IMMEDIATE")
-            return whole(pixels)
+        class Locking(CountingModel):
+            def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+                if self.embedded == 2 * CHUNK:
+                    others.append(sqlite3.connect(workspace.settings.root / "database" / "features.db"))
+                    others[-1].execute("BEGIN IMMEDIATE")
+                return super().embed(pixels)
 
-        monkeypatch.setattr(model, "embed", embed)
+        known(monkeypatch, Locking())
         with pytest.raises(StoreError, match="is locked"):
             workspace.fit("shop", many, model=MODEL)
         others[-1].close()

@@ -27,6 +27,7 @@ from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import EmbeddingModel, no_progress
 from tests.support.models import load_model, model_spec
+from tests.support.networks import put_official_weights
 from tests.support.servers import Answer, image_server
 
 if TYPE_CHECKING:
@@ -137,22 +138,21 @@ def test_vgg_carries_no_block5(seeded: Networks, seeded_model: Models, seeded_se
 def test_official_weights_are_downloaded_once_and_built_where_no_other_framework_can_be_imported(
     seeded: Networks, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, official = seeded("VGG"), NETWORKS["VGG"]
-    record = replace(official.weights, size=network.weights.stat().st_size, digest=network.digest)
-    monkeypatch.setitem(NETWORKS, "VGG", replace(official, weights=record))
+    network = seeded("VGG")
+    file = put_official_weights(monkeypatch, "VGG", network.weights, network.digest)
     for framework in ("tensorflow", "torch", "jax"):
         (tmp_path / f"{framework}.py").write_text("raise ImportError('not on this machine')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     told: list[str] = []
     with image_server() as server:
-        path = f"/vgg19/{record.file}"
+        path = f"/vgg19/{file}"
         server.give(path, Answer(network.weights.read_bytes()))
         here = replace(settings, weights_address=server.address + "/")
         model = load_model(ModelChoice("VGG"), here, lambda stage, done, total=None: told.append(stage))
         again = load_model(ModelChoice("VGG"), here, no_progress)
         assert len(server.asked(path)) == 1
     assert model.spec.key == "VGG"
-    assert list(dict.fromkeys(told)) == [f"download {record.file}", "build VGG"]
+    assert list(dict.fromkeys(told)) == [f"download {file}", "build VGG"]
     vector = model.embed(network.pixels[:1])
     assert cosines(vector, network.vectors[:1]).min() >= SAME
     assert np.array_equal(vector, again.embed(network.pixels[:1]))

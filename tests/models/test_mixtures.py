@@ -12,7 +12,6 @@ from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
-from image_similarity.images.decoding import read_bytes
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.build import open_index
 from image_similarity.index.stored_index import StoredIndex
@@ -25,6 +24,7 @@ from tests.quality.test_adapt import (
     catalogue,
     workspace as fields_workspace,  # noqa: F401 (a fixture)
 )
+from tests.support.opened import opened_files
 from tests.support.shop import MODEL, CountingModel, paint_shop, register
 from tests.support.stored import matrix
 
@@ -77,18 +77,10 @@ def test_the_features_are_those_that_each_model_would_have_alone(
         assert np.array_equal(matrices[0], matrices[1])
 
 
-def test_every_image_is_read_once_for_all_models(
-    model: CountingModel, settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = list[Path]()
-
-    def counted(path: Path, most: int) -> bytes:
-        read.append(path)
-        return read_bytes(path, most)
-
-    monkeypatch.setattr("image_similarity.fitting.pipeline.read_bytes", counted)
-    report = Workspace(settings=settings).fit("shop", folder, model=MIXED)
-    assert len(read) == report.counts.done == 6
+def test_every_image_is_read_once_for_all_models(model: CountingModel, settings: Settings, folder: Path) -> None:
+    with opened_files() as names:
+        report = Workspace(settings=settings).fit("shop", folder, model=MIXED)
+    assert len([name for name in names if name.endswith(".png")]) == report.counts.done == 6
     assert report.model_key == KEY
 
 

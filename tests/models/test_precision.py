@@ -123,7 +123,7 @@ CPUINFO = "processor\t: 0\nmodel name\t: a processor\nflags\t\t: fpu sse2 {}\nbu
     ("flags", "expected"), [("avx2", False), ("avx2 avx512_bf16", True), ("amx_bf16 amx_tile", True), ("", False)]
 )
 def test_the_flags_of_the_processor_tell_whether_it_has_bf16(flags: str, expected: bool) -> None:
-    assert processor._named_in(CPUINFO.format(flags), processor.LINUX_FLAGS) is expected
+    assert processor.has_flag(CPUINFO.format(flags), processor.LINUX_FLAGS) is expected
 
 
 def test_the_kernel_and_the_engine_agree_about_this_processor() -> None:

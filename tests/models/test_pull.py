@@ -24,7 +24,7 @@ from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
-from tests.support.hub import COMMIT, HubServer, fabricate, lock_of
+from tests.support.hub import COMMIT, HubServer, fabricate, lock_of, put_record
 from tests.support.models import load_model, model_spec
 from tests.support.tiny_networks import describe, mean_network
 
@@ -383,7 +383,7 @@ def test_a_licence_that_forbids_commercial_use_is_said_once(
     monkeypatch.setenv("IMAGE_SIMILARITY_HUB_ADDRESS", hub.address)
     monkeypatch.chdir(tmp_path)
     record = fabricate(monkeypatch, hub, NAME)
-    monkeypatch.setitem(RECORDS, NAME, replace(record, licence="CC-BY-NC-4.0", commercial_use=False))
+    put_record(monkeypatch, replace(record, licence="CC-BY-NC-4.0", commercial_use=False))
     for times in (1, 0):
         assert run(monkeypatch, "models", "pull", NAME) == 0
         said = capsys.readouterr().err

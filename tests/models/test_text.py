@@ -16,7 +16,7 @@ from image_similarity import Workspace
 from image_similarity.cli import main
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, UsageError, WeightsError
-from image_similarity.models.hub_records import RECORDS, WITH_TEXT
+from image_similarity.models.hub_records import WITH_TEXT
 from image_similarity.models.inventory import pull_models
 from image_similarity.models.text import OpenVinoTextModel, load_text_model
 from image_similarity.options import ModelChoice, Query
@@ -25,7 +25,7 @@ from image_similarity.search.query_vector import query_vector
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
-from tests.support.hub import WORDS, HubServer, fabricate
+from tests.support.hub import WORDS, HubServer, fabricate, put_record
 from tests.support.models import load_model, model_named
 from tests.support.shop import BLUE, paint_shop
 
@@ -209,7 +209,7 @@ def test_a_side_that_is_missing_or_altered_is_named(
     assert record.text is not None
     hub.files[record.repo, "tokenizer.json"] = b"{}"
     loosened = replace(record, text=replace(record.text, tokenizer=replace(record.text.tokenizer, sha256="")))
-    monkeypatch.setitem(RECORDS, "CLIP-B32", loosened)
+    put_record(monkeypatch, loosened)
     (pulled.folder / "tokenizer.json").unlink()
     (online.root / "models" / "models.lock").unlink()
     pull_models(["CLIP-B32"], online)
@@ -228,9 +228,9 @@ def test_a_network_of_another_form_is_refused(
         ({"output": "sentence_embedding"}, "has no output 'sentence_embedding'"),
         ({"file": record.file}, r"takes \['pixel_values'\]: input_ids and attention_mask are what there is to give"),
     ):
-        monkeypatch.setitem(RECORDS, "CLIP-B32", replace(record, text=replace(side, **change)))
+        put_record(monkeypatch, replace(record, text=replace(side, **change)))
         with pytest.raises(ModelError, match=said):
             load_text_model(model_named(ModelChoice("CLIP-B32"), online), online)
-    monkeypatch.setitem(RECORDS, "CLIP-B32", replace(record, dimension=768))
+    put_record(monkeypatch, replace(record, dimension=768))
     with pytest.raises(ModelError, match="a text, CLIP-B32 has 768 an image"):
         load_text_model(model_named(ModelChoice("CLIP-B32"), online), online)

@@ -6,6 +6,7 @@ ours in the place of the exported one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -18,10 +19,10 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.images.views import square
-from image_similarity.models import pull, timm_export, timm_networks as timm_models
+from image_similarity.models import pull, timm_export
 from image_similarity.models.hub_records import RECORDS
-from image_similarity.models.inventory import pull_models, table, verify_models
-from image_similarity.models.timm_export import Exported, check_installed, write_graph
+from image_similarity.models.inventory import Pulled, pull_models, table, verify_models
+from image_similarity.models.timm_export import Exported, Exporter, check_installed, write_graph
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, no_progress
@@ -49,26 +50,32 @@ def online(settings: Settings, hub: HubServer) -> Settings:
     return replace(settings, hub_address=hub.address)
 
 
-def exporting(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> list[str]:
-    """Export the network of three means, whatever is asked for; gives what was asked."""
-    asked: list[str] = []
+class Exporting:
+    """Exports the network of three means, whatever is asked for; knows what was asked."""
 
-    def export(architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
-        asked.append(f"{architecture} {weights.read_bytes().decode()} {'whole' if whole else 'bare'}")
+    def __init__(self, **changes: Any) -> None:
+        self.changes, self.asked = changes, list[str]()
+
+    def check_installed(self, name: str) -> None:
+        """Nothing is needed."""
+
+    def export(self, architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
+        self.asked.append(f"{architecture} {weights.read_bytes().decode()} {'whole' if whole else 'bare'}")
         target.parent.mkdir(parents=True, exist_ok=True)
         mean_network(target)
         usual = Exported(3, SIDE, (0.5, 0.3, 0.0), (0.25, 0.5, 2.0), "bicubic", 0.8, "center", "mit", "a test")
-        return replace(usual, **changes)
+        return replace(usual, **self.changes)
 
-    monkeypatch.setattr(timm_models, "export", export)
-    monkeypatch.setattr(timm_models, "check_installed", lambda name: None)
-    return asked
+
+def pulled_by(exporter: Exporter, settings: Settings, name: str = NAME) -> Pulled:
+    (pulled,) = pull_models([name], settings, exporter=exporter)
+    return pulled
 
 
 def test_without_the_extra_the_install_line_is_said_before_anything_is_downloaded(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timm_export, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "timm", None)
     for name in (NAME, "PE-Core-S"):
         with pytest.raises(ModelError) as caught:
             pull_models([name], online)
@@ -79,9 +86,9 @@ def test_without_the_extra_the_install_line_is_said_before_anything_is_downloade
 def test_a_name_becomes_a_model_like_any_other(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked = exporting(monkeypatch)
-    (pulled,) = pull_models([NAME], online)
-    assert asked == ["test_net.a1 weights bare"]
+    exporter = Exporting()
+    pulled = pulled_by(exporter, online)
+    assert exporter.asked == ["test_net.a1 weights bare"]
     assert (pulled.new, pulled.licence, pulled.trusted) == (True, "mit", ("model.safetensors",))
     spec = model_spec(ModelChoice(NAME), online)
     assert (spec.name, spec.dimension, spec.input) == (NAME, 3, InputSpec(SIDE, "crop", "bicubic", 5))
@@ -92,9 +99,8 @@ def test_a_name_becomes_a_model_like_any_other(
     locked = lock_of(online.root / "models")["models"][NAME]
     assert set(locked["files"]) == {"model.onnx", "model.toml"}
     assert (set(locked["made_from"]), locked["made_by"]) == ({"model.safetensors"}, "a test")
-    (again,) = pull_models([NAME], online)
-    assert not again.new
-    assert len(asked) == 1
+    assert not pulled_by(exporter, online).new
+    assert len(exporter.asked) == 1
     row = table(online)[-1]
     assert (row.name, row.state, row.dimension) == (NAME, "pulled", 3)
     report = Workspace(settings=online).fit("shop", paint_shop(tmp_path / "pictures"), model=NAME)
@@ -105,8 +111,7 @@ def test_a_name_becomes_a_model_like_any_other(
 def test_what_was_exported_cannot_be_altered(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    exporting(monkeypatch)
-    (pulled,) = pull_models([NAME], online)
+    pulled = pulled_by(Exporting(), online)
     with (pulled.folder / file).open("ab") as opened:
         opened.write(b"\n# and more")
     with pytest.raises((WeightsError, ModelError), match=rf"{file} is not the file that"):
@@ -121,8 +126,7 @@ def test_what_was_exported_cannot_be_altered(
 def test_a_licence_is_read_for_what_it_forbids(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, licence: str, commercial: bool
 ) -> None:
-    exporting(monkeypatch, licence=licence)
-    (pulled,) = pull_models([NAME], online)
+    pulled = pulled_by(Exporting(licence=licence), online)
     assert pulled.commercial_use == commercial
     assert pulled.licence == (licence or "not stated by timm: see the page of its weights")
 
@@ -131,17 +135,15 @@ def test_a_licence_is_read_for_what_it_forbids(
 def test_timms_way_to_a_square_is_ours(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, mode: str, share: float, resize: str
 ) -> None:
-    exporting(monkeypatch, crop_mode=mode, crop_pct=share)
-    pull_models([NAME], online)
+    pulled_by(Exporting(crop_mode=mode, crop_pct=share), online)
     assert model_spec(ModelChoice(NAME), online).input.resize == resize
 
 
 def test_a_way_to_a_square_that_we_do_not_have_is_refused(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exporting(monkeypatch, crop_mode="border", crop_pct=0.9)
     with pytest.raises(ModelError, match=r"in a way that is not known here: border, 0\.9"):
-        pull_models([NAME], online)
+        pulled_by(Exporting(crop_mode="border", crop_pct=0.9), online)
     assert not (online.root / "models" / "models.lock").exists()
 
 
@@ -160,19 +162,18 @@ def test_a_record_that_is_exported_keeps_its_own_preprocessing(
     record = RECORDS["PE-Core-S"]
     hub.files[record.repo, record.file.path] = b"weights"
 
-    def export(architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
-        assert (architecture, whole) == ("vit_pe_core_small_patch16_384", True)
-        target.write_bytes(vision_network(record))
-        return Exported(512, 384, (0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "center", "", "a test")
+    class Whole(Exporting):
+        def export(self, architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
+            assert (architecture, whole) == ("vit_pe_core_small_patch16_384", True)
+            target.write_bytes(vision_network(record))
+            return Exported(512, 384, (0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "center", "", "a test")
 
-    monkeypatch.setattr(timm_export, "export", export)
-    monkeypatch.setattr(timm_export, "check_installed", lambda name: None)
-    (pulled,) = pull_models(["PE-Core-S"], online)
+    pulled = pulled_by(Whole(), online, "PE-Core-S")
     assert sorted(path.name for path in pulled.folder.iterdir()) == ["model.onnx"]  # the weights are no longer needed
     model = load_model(ModelChoice("PE-Core-S"), online, no_progress)
     assert model.spec.input == InputSpec(384, "stretch", "bilinear")
     assert model.embed(np.zeros((1, 384, 384, 3), np.uint8)).shape == (1, 512)
-    assert not pull_models(["PE-Core-S"], online)[0].new
+    assert not pulled_by(Whole(), online, "PE-Core-S").new
     assert pull.locked_file(pulled.folder / "model.onnx").bytes > 0
 
 

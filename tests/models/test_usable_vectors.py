@@ -14,15 +14,13 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.errors import ImageError, ModelError
-from image_similarity.models.definition import Definition
-from image_similarity.models.registry import MODELS
 from image_similarity.models.unit_vectors import each_row
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.options import EvaluateOptions
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
-from tests.support.shop import MODEL, rows
+from tests.support.shop import MODEL, known, rows
 
 HOW = ["zero", "not finite", "raises"]
 
@@ -47,7 +45,7 @@ class Choosy(MeanColour):
 @pytest.fixture(params=HOW)
 def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     model = Choosy(request.param)
-    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(model.spec, lambda _: model))
+    known(monkeypatch, model)
     return str(request.param)
 
 
@@ -120,7 +118,7 @@ def test_a_calibration_asks_with_the_others(
             dark = pixels.mean(axis=(1, 2, 3)) < 105
             return super().embed(np.where(dark[:, None, None, None], 0, pixels).astype(np.uint8))
 
-    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(Sunny.spec, lambda _: Sunny(how)))
+    known(monkeypatch, Sunny(how))
     report = shop.calibrate("shop", model=MODEL, images=36)
     assert 30 <= report.calibrated.questions["simulated photos"] < 36
     json.dumps(report.as_dict(), allow_nan=False)

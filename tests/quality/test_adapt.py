@@ -16,11 +16,10 @@ from image_similarity import Workspace
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.cli.app import app
 from image_similarity.errors import AdaptationError, CatalogueError, NotFittedError
-from image_similarity.models.definition import Definition
 from image_similarity.models.projection import projection_facts, read_projection
-from image_similarity.models.registry import MODELS
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
+from tests.support.shop import known
 
 SIDE = 4
 
@@ -41,7 +40,7 @@ MODEL = Fields.spec.name
 
 @pytest.fixture
 def workspace(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Workspace:
-    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(Fields.spec, lambda _: Fields()))
+    known(monkeypatch, Fields())
     return Workspace(settings=settings)
 
 

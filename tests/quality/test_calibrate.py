@@ -14,17 +14,26 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
-from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError, UsageError
+from image_similarity.errors import CalibrationError, NotFittedError, StoreError, UsageError
 from image_similarity.images.plain_ground import on_plain_ground
+from image_similarity.index.build import open_index
+from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
-from image_similarity.quality.adaptation.job import adapt
-from image_similarity.quality.adaptation.learn import LearnOptions
-from image_similarity.quality.calibration import self_queries as own_questions
+from image_similarity.quality.calibration.learn import learn
+from image_similarity.quality.calibration.self_queries import LEAVE_ONE_OUT, SIMULATED, SelfQueries, sampled_rows
+from image_similarity.quality.evaluation.candidates import Candidate
+from image_similarity.quality.evaluation.held_out import held_out_models
+from image_similarity.ranking.gallery import Gallery
 from image_similarity.search.calibration.file import read_calibration
-from image_similarity.settings import Settings
-from image_similarity.types import no_progress
+from image_similarity.search.calibration.questions import Questions
+from image_similarity.settings import Folders, Settings
+from image_similarity.store.database import Database
+from image_similarity.store.features import FeatureStore
+from image_similarity.store.records import CatalogueRecords
 from image_similarity.util.sealed_json import write_sealed
+from tests.quality.test_adapt import Fields, catalogue
 from tests.support.service import running
+from tests.support.shop import known
 
 MODEL = "colour-shape"
 PRODUCTS = 36
@@ -223,17 +232,6 @@ def test_a_studios_ground_is_told_from_a_scene() -> None:
 
 
 def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
-    from image_similarity.dataset import Dataset
-    from image_similarity.index.build import open_index
-    from image_similarity.models.resolver import resolve
-    from image_similarity.options import ModelChoice
-    from image_similarity.quality.calibration.self_queries import LEAVE_ONE_OUT, SIMULATED, SelfQueries, sampled_rows
-    from image_similarity.ranking.gallery import Gallery
-    from image_similarity.settings import Folders
-    from image_similarity.store.database import Database
-    from image_similarity.store.features import FeatureStore
-    from image_similarity.store.records import CatalogueRecords
-
     settings, shop = calibrated.settings, Dataset.named("shop")
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(MODEL), shop, settings, FeatureStore(database).has_networks_of)
@@ -250,27 +248,30 @@ def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Wor
 
 
 def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
-    fitted: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Learned from all, a projection knows each product; what counts is how it does on those that it does not know."""
-    fitted.fit("shop", paint_products(tmp_path / "more"), model=MODEL)
-    learned = LearnOptions(least_products=30, regularisations=(0.01,), dimensions=(0,), shares=(0.0,))
-    dataset = Dataset.named("shop")
-    try:
-        adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
-    except AdaptationError:  # whether it helps these drawn things is not the question here
-        monkeypatch.setattr("image_similarity.quality.adaptation.learn.Learned.helps", True)
-        adapt(dataset, fitted.settings, ModelChoice(MODEL), no_progress, options=learned)
-    asked = list[set[str]]()
-    really = own_questions.SelfQueries.questions
+    known(monkeypatch, Fields())
+    shop, name, told = Dataset.named("shop"), f"{Fields.spec.name}+adapted", list[int | None]()
+    workspace = Workspace(settings=settings)
+    workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model=Fields.spec.name)
+    workspace.adapt("shop", model=Fields.spec.name)
+    workspace.progress = lambda _, done, total=None: told.append(total) if done == total else None
+    report = workspace.calibrate("shop", model=name, images=72)
+    assert report.model_key.startswith(f"{Fields.spec.name}+adapted@")
+    assert len(told) == 4 and sum(total or 0 for total in told) == 72
 
-    def watched(self: own_questions.SelfQueries, rows: Any, *rest: Any) -> Any:
-        asked.append({self.gallery.features.product_ids[int(row)] for row in rows})
-        assert self.model.learned is None, "photos are turned by what was learned without them"
-        return really(self, rows, *rest)
-
-    monkeypatch.setattr(own_questions.SelfQueries, "questions", watched)
-    report = fitted.calibrate("shop", model=f"{MODEL}+adapted", images=72)
-    assert report.model_key.startswith(f"{MODEL}+adapted@")
-    assert len(asked) == 4
-    assert sum(len(each) for each in asked) == len(set.union(*asked)) == PRODUCTS, "each product asks once"
+    parts, forgotten = list[dict[str, Questions]](), list[Any]()
+    with Database(Folders(settings.root).database, shop) as database:
+        model = resolve(ModelChoice(name), shop, settings, FeatureStore(database).has_networks_of)
+        side = Candidate("", model, open_index(model.recipe, database, settings))
+        rows = sampled_rows(Gallery.of(side.stored), 72, seed=0)
+        own, records = np.asarray(side.stored.grouping.row_product)[rows], CatalogueRecords(database)
+        for one in held_out_models(side, database, settings, tmp_path):
+            gallery, forget = Gallery.of(one.side.stored), one.projection.apply
+            asker = SelfQueries(gallery, one.side.model, settings, records, tmp_path, forget)
+            parts.append(asker.questions(rows[one.forgotten[own]]))
+            forgotten.append(one.forgotten)
+    assert (np.sum(forgotten, axis=0) == 1).all(), "each product is forgotten once"
+    questions = {kind: Questions.together([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
+    assert report.calibrated.as_dict() == learn(questions).as_dict()

@@ -16,16 +16,14 @@ from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import BELOW_BAR, NotFittedError, UsageError
 from image_similarity.images.views import ONE_VIEW
-from image_similarity.models.definition import Definition
 from image_similarity.models.projection import projection_facts
-from image_similarity.models.registry import MODELS
 from image_similarity.options import EvaluateOptions, ModelChoice
 from image_similarity.quality.adaptation.learn import Choice, held_out
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from tests.conftest import MeanColour, paint
 from tests.quality.test_adapt import Fields, catalogue
-from tests.support.shop import BLUE, GREEN, MODEL, RED, paint_shop, register
+from tests.support.shop import BLUE, GREEN, MODEL, RED, known, paint_shop, register
 from tests.support.stored import matrix
 
 STORED = EvaluateOptions(stored_only=True)
@@ -252,7 +250,7 @@ class Brightness(MeanColour):
 def test_the_command_prints_every_form_and_holds_bars(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(MODELS, "grey", lambda *_: Definition(Brightness.spec, lambda _: Brightness()))
+    known(monkeypatch, Brightness())
     pictures = paint_shop(tmp_path / "pictures")
     for model in (MODEL, "grey"):
         workspace.fit("shop", pictures, model=model)
@@ -303,7 +301,7 @@ def test_the_command_prints_every_form_and_holds_bars(
 def test_what_was_learned_is_asked_about_products_that_it_was_made_to_forget(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(MODELS, "fields", lambda *_: Definition(Fields.spec, lambda _: Fields()))
+    known(monkeypatch, Fields())
     workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model="fields")
     workspace.adapt("shop", model="fields")
     options = EvaluateOptions(simulated=5)

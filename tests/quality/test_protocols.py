@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
-from image_similarity.quality.evaluation import protocols, ranks
-from image_similarity.quality.evaluation.protocols import Catalogue, ask, leave_one_image_out, photos, picks, simulated
+from image_similarity.quality.evaluation.protocols import (
+    BlockSize,
+    Catalogue,
+    ask,
+    leave_one_image_out,
+    photos,
+    picks,
+    simulated,
+)
 from image_similarity.quality.evaluation.ranks import ImageScores, ProductScores
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
@@ -132,14 +139,12 @@ def test_picks_are_judged_on_the_products_that_best_ranks(sizes: list[int], seed
     assert outcome.values == pytest.approx(np.array(by_hand(rankings, [set(each) for each in similar.values()])))
 
 
-def test_blocks_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_any_size_give_the_same() -> None:
     images = catalogue([1, 2, 9, 30, 4, 4, 17], dimension=16, alike=40)
     whole = ask(leave_one_image_out(images), ImageScores(images.vectors))
     told: list[int] = []
-    monkeypatch.setattr(ranks, "ITEMS", 5)
-    monkeypatch.setattr(protocols, "QUESTIONS", 7)
-    monkeypatch.setattr(protocols, "RIGHT", 40)
-    cut = ask(leave_one_image_out(images), ImageScores(images.vectors), told.append)
+    questions = leave_one_image_out(images, block=BlockSize(questions=7, right=40))
+    cut = ask(questions, ImageScores(images.vectors), told.append, together=5)
     assert (cut.values == whole.values).all()
     assert (cut.top == whole.top).all()
     assert told == sorted(told)

@@ -19,13 +19,11 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.errors import NotFittedError, UsageError
-from image_similarity.models.definition import Definition
-from image_similarity.models.registry import MODELS
 from image_similarity.search.answer import Answer
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import dataset_names
 from tests.conftest import MeanColour, paint
-from tests.support.shop import BLUE, GREEN, MODEL, RED, paint_shop, register, rows
+from tests.support.shop import BLUE, GREEN, MODEL, RED, known, paint_shop, register, rows
 
 
 @pytest.fixture
@@ -199,7 +197,7 @@ def two_halves(path: Path, upper: tuple[int, int, int], lower: tuple[int, int, i
 def test_a_search_compares_with_the_views_that_were_fitted(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(MODELS, "top-colour", lambda *_: Definition(TopColour.spec, lambda _: TopColour()))
+    known(monkeypatch, TopColour())
     folder = tmp_path / "pictures"
     two_halves(folder / "ball_1.png", RED, BLUE)
     two_halves(folder / "bag_1.png", GREEN, GREEN)

@@ -268,10 +268,15 @@ def fabricate(monkeypatch: pytest.MonkeyPatch, hub: HubServer, name: str, *, kno
         side = replace(side, file=network, tokenizer=words)
     record = replace(record, file=file, text=side)
     hub.files |= {(record.repo, path): content for path, content in contents.items()}
+    put_record(monkeypatch, record)
+    return record
+
+
+def put_record(monkeypatch: pytest.MonkeyPatch, record: HubRecord) -> None:
+    """Put a record in the place of the one of its name while a test runs."""
     for module in (hub_models, text, table):
         assert module.RECORDS is RECORDS
-    monkeypatch.setitem(RECORDS, name, record)
-    return record
+    monkeypatch.setitem(RECORDS, record.name, record)
 
 
 def _named(file: HubFile, content: bytes, known: bool) -> HubFile:

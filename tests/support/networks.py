@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from image_similarity.models.keras_networks import LAYOUT, NETWORKS
 from image_similarity.settings import Folders, Settings
+
+
+def put_official_weights(monkeypatch: pytest.MonkeyPatch, name: str, weights: Path, digest: str) -> str:
+    """Take a file for a network's official weights while a test runs; gives the name that it is downloaded by."""
+    network = NETWORKS[name]
+    record = replace(network.weights, size=weights.stat().st_size, digest=digest)
+    monkeypatch.setitem(NETWORKS, name, replace(network, weights=record))
+    return record.file
 
 
 def put_small_network(settings: Settings, name: str) -> Path:

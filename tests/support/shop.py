@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from image_similarity.models.definition import Definition
 from image_similarity.models.registry import MODELS
 from image_similarity.settings import Folders, Settings
+from image_similarity.types import EmbeddingModel
 from tests.conftest import MeanColour, paint
 
 MODEL = MeanColour.spec.name
@@ -30,10 +32,17 @@ class CountingModel(MeanColour):
         return super().embed(pixels)
 
 
+def known(
+    monkeypatch: pytest.MonkeyPatch, model: EmbeddingModel, load: Callable[[], EmbeddingModel] | None = None
+) -> None:
+    """Make a model known by its name while a test runs; ``load`` is called where it is loaded."""
+    monkeypatch.setitem(MODELS, model.spec.name, lambda *_: Definition(model.spec, lambda _: load() if load else model))
+
+
 def register(monkeypatch: pytest.MonkeyPatch) -> CountingModel:
     """Make the model known as ``mean-colour`` while a test runs."""
     model = CountingModel()
-    monkeypatch.setitem(MODELS, MODEL, lambda *_: Definition(model.spec, lambda _: model))
+    known(monkeypatch, model)
     return model
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError, WeightsError
+from image_similarity.models import timm_export
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.keras_networks import NETWORKS, WEIGHTS
 from image_similarity.models.model_folder import ModelFolder, find, shelves
@@ -23,6 +24,7 @@ from image_similarity.util.plain_values import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from image_similarity.models.timm_export import Exporter
     from image_similarity.types import InputSpec, ModelSpec
 
 PULLED, NOT_PULLED, BUILT_IN, AT_FIRST_USE = "pulled", "not pulled", "built in", "at first use"
@@ -88,7 +90,11 @@ def table(settings: Settings) -> list[ModelRow]:
 
 
 def pull_models(
-    names: Sequence[str], settings: Settings, to: Path | None = None, progress: Progress = no_progress
+    names: Sequence[str],
+    settings: Settings,
+    to: Path | None = None,
+    progress: Progress = no_progress,
+    exporter: Exporter = timm_export,
 ) -> list[Pulled]:
     """Bring models onto a shelf: the workspace's own, or a folder to be carried elsewhere.
 
@@ -97,6 +103,7 @@ def pull_models(
         settings: where the workspace and the hub are.
         to: another folder than the workspace's.
         progress: told the bytes so far.
+        exporter: makes graphs of timm's weights.
 
     Raises:
         UsageError: there is no such model; nothing was brought.
@@ -107,7 +114,7 @@ def pull_models(
             raise UsageError(f"there is no model {name!r} to pull: there are {', '.join(MODELS)}, and timm:NAME")
     shelf = ModelFolder(to or Folders(settings.root).models)
     hub = Hub(settings.hub_address, progress)
-    return [_pull(name, shelf, hub, settings) for name in dict.fromkeys(names)]
+    return [_pull(name, shelf, hub, settings, exporter) for name in dict.fromkeys(names)]
 
 
 def verify_models(settings: Settings) -> list[Checked]:
@@ -138,19 +145,19 @@ def _checked(name: str, path: Path, check: Callable[[], object]) -> Checked:
     return Checked(name, str(path), "")
 
 
-def _pull(name: str, shelf: ModelFolder, hub: Hub, settings: Settings) -> Pulled:
+def _pull(name: str, shelf: ModelFolder, hub: Hub, settings: Settings, exporter: Exporter) -> Pulled:
     before = shelf.entries().get(name)
     if name in NETWORKS:
         file = fetch(NETWORKS[name].weights, name, settings.weights_address, shelf.folder / WEIGHTS, hub.progress)
         spec = define(ModelChoice(name), settings).spec
         return Pulled(name, file.parent, True, "", file.stat().st_size, spec.licence, spec.commercial_use, ())
     if ModelChoice(name).is_timm:
-        entry = pull_timm(name, shelf, hub)
+        entry = pull_timm(name, shelf, hub, exporter)
         spec = define(ModelChoice(name), replace(settings, models=shelf.folder)).spec
         trusted, allowed = tuple(entry.made_from), spec.commercial_use
     elif name in RECORDS:
         record = RECORDS[name]
-        entry = pull(record, shelf, hub)
+        entry = pull(record, shelf, hub, exporter)
         trusted, allowed = tuple(file.path for file in record.files if not file.sha256), record.commercial_use
     else:
         spec = define(ModelChoice(name), settings).spec

@@ -64,7 +64,7 @@ def processor_has_bf16() -> bool:
     """
     system, arm = platform.system(), platform.machine().lower() in ("arm64", "aarch64")
     if system == "Linux" and CPUINFO.exists():
-        return _named_in(CPUINFO.read_text(encoding="utf-8", errors="replace"), ARM_FLAGS if arm else LINUX_FLAGS)
+        return has_flag(CPUINFO.read_text(encoding="utf-8", errors="replace"), ARM_FLAGS if arm else LINUX_FLAGS)
     if system == "Darwin":
         return arm and _macos_says("hw.optional.arm.FEAT_BF16")
     from image_similarity.models.openvino_network import computes_bf16
@@ -72,7 +72,7 @@ def processor_has_bf16() -> bool:
     return computes_bf16()
 
 
-def _named_in(cpuinfo: str, wanted: tuple[str, ...]) -> bool:
+def has_flag(cpuinfo: str, wanted: tuple[str, ...]) -> bool:
     """Whether the flags of the first processor have one of those wanted; ``Features`` is what ARM calls flags."""
     for line in cpuinfo.splitlines():
         name, _, flags = line.partition(":")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from image_similarity.models.hub_records import HubFile, HubRecord
     from image_similarity.models.model_folder import ModelFolder
+    from image_similarity.models.timm_export import Exporter
     from image_similarity.types import Progress
 
 HUB = "https://huggingface.co"
@@ -112,7 +113,7 @@ class Hub:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def pull(record: HubRecord, shelf: ModelFolder, hub: Hub) -> Locked:
+def pull(record: HubRecord, shelf: ModelFolder, hub: Hub, exporter: Exporter) -> Locked:
     """Bring what is missing of a model, check it, and lock it. What is here and sound is not brought again.
 
     Raises:
@@ -124,9 +125,7 @@ def pull(record: HubRecord, shelf: ModelFolder, hub: Hub) -> Locked:
     if before is not None and _is_whole(record, before, shelf):
         return before
     if record.exported_from:
-        from image_similarity.models.timm_export import check_installed
-
-        check_installed(record.name)
+        exporter.check_installed(record.name)
     known = {} if before is None else before.files | before.made_from
     revision = record.revision
     if revision == NEWEST and before is not None:
@@ -140,19 +139,19 @@ def pull(record: HubRecord, shelf: ModelFolder, hub: Hub) -> Locked:
 
         files = {file.path: brought(file) for file in record.files}
     if record.exported_from:
-        entry = _exported(record, files, commit, shelf)
+        entry = _exported(record, files, commit, shelf, exporter)
     else:
         entry = Locked(record.repo, commit, record.licence, files)
     shelf.keep(record.name, entry)
     return entry
 
 
-def _exported(record: HubRecord, files: dict[str, LockedFile], commit: str, shelf: ModelFolder) -> Locked:
+def _exported(
+    record: HubRecord, files: dict[str, LockedFile], commit: str, shelf: ModelFolder, exporter: Exporter
+) -> Locked:
     """Make the graph out of the weights, which are then no longer needed."""
-    from image_similarity.models.timm_export import export
-
     weights, graph = shelf.place(record.repo, record.file.path), shelf.place(record.repo, record.graph)
-    exported = export(record.exported_from, weights, graph, whole=True)
+    exported = exporter.export(record.exported_from, weights, graph, whole=True)
     made = {record.graph: locked_file(graph)}
     weights.unlink()
     return Locked(record.repo, commit, record.licence, made, files, exported.made_by)

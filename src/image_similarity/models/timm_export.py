@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from image_similarity.errors import ModelError
 from image_similarity.util.files import replacing
@@ -39,6 +39,18 @@ class Exported:
     crop_mode: str
     licence: str
     made_by: str
+
+
+class Exporter(Protocol):
+    """What makes graphs of weights: this module, which needs PyTorch and timm."""
+
+    def check_installed(self, name: str) -> None:
+        """Before anything is downloaded."""
+        ...
+
+    def export(self, architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
+        """Write a network as ONNX."""
+        ...
 
 
 def check_installed(name: str) -> None:

@@ -17,7 +17,6 @@ from image_similarity.models.described import NAME, graph_of, read_description
 from image_similarity.models.hub_records import NEWEST
 from image_similarity.models.model_folder import Locked, LockedFile, find, not_pulled
 from image_similarity.models.pull import locked_file
-from image_similarity.models.timm_export import check_installed, export
 from image_similarity.options import ModelChoice
 from image_similarity.settings import model_folders
 from image_similarity.util.files import replacing
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from image_similarity.models.graph import Graph
     from image_similarity.models.model_folder import ModelFolder
     from image_similarity.models.pull import Hub
-    from image_similarity.models.timm_export import Exported
+    from image_similarity.models.timm_export import Exported, Exporter
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
 
@@ -72,7 +71,7 @@ def repository_of(name: str) -> str:
     return f"timm/{bare}"
 
 
-def pull_timm(name: str, shelf: ModelFolder, hub: Hub) -> Locked:
+def pull_timm(name: str, shelf: ModelFolder, hub: Hub, exporter: Exporter) -> Locked:
     """Bring a network's weights, export it, lock what was made; one that is here and sound is left as it is.
 
     Raises:
@@ -82,7 +81,7 @@ def pull_timm(name: str, shelf: ModelFolder, hub: Hub) -> Locked:
     before = shelf.entries().get(name)
     if before is not None and shelf.is_whole(name):
         return before
-    check_installed(name)
+    exporter.check_installed(name)
     commit = hub.commit(repo, before.revision if before else NEWEST, WEIGHTS)
     graph, description = shelf.place(repo, GRAPH), shelf.place(repo, DESCRIPTION)
     with hub.staging(shelf) as folder:
@@ -90,7 +89,7 @@ def pull_timm(name: str, shelf: ModelFolder, hub: Hub) -> Locked:
         came = locked_file(weights)
         if before is not None and before.made_from.get(WEIGHTS) not in (None, came):
             raise ModelError(f"the weights of {name} at {commit} are not those that {shelf.lock} names")
-        exported = export(repo.removeprefix("timm/"), weights, graph, whole=False)
+        exported = exporter.export(repo.removeprefix("timm/"), weights, graph, whole=False)
     with replacing(description) as temporary:
         temporary.write_text(_described(repo, graph, exported, came), encoding="utf-8")
     files = {GRAPH: locked_file(graph), DESCRIPTION: locked_file(description)}

@@ -8,14 +8,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.quality.evaluation.metrics import measure
-from image_similarity.quality.evaluation.ranks import QUESTIONS, Asked, Scores, rank
+from image_similarity.quality.evaluation.ranks import ITEMS, QUESTIONS, Asked, Scores, rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-RIGHT = 1_000_000  # right answers in one block: a product of very many images asks in smaller blocks
+RIGHT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSize:
+    """How much is looked at together: questions, and right answers of all of them.
+
+    A product of very many images asks in smaller blocks.
+    """
+
+    questions: int = QUESTIONS
+    right: int = RIGHT
+
+
+BLOCK = BlockSize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,7 @@ def leave_one_image_out(
     catalogue: Catalogue,
     values: NDArray[np.integer] | None = None,
     askers: NDArray[np.integer] | None = None,
+    block: BlockSize = BLOCK,
 ) -> Iterator[Asked]:
     """Each image asks, and its product's other images are right; itself is left out by identity.
 
@@ -65,6 +80,7 @@ def leave_one_image_out(
         values: ``(rows,)``, a number for each value of an attribute, 0 for none: images with the asking image's own
             value are no answers, of whichever product. An image without a value asks among all others.
         askers: the rows that ask, ascending; None: all.
+        block: how much is looked at together.
 
     A question without a right answer left is not asked.
     """
@@ -72,7 +88,7 @@ def leave_one_image_out(
     if askers is None:
         askers = np.flatnonzero(np.diff(starts)[catalogue.row_product] > 1)
     owners = np.asarray(catalogue.row_product)[askers].astype(np.intp)
-    for rows in _cut(np.asarray(askers, np.intp), starts[owners + 1] - starts[owners]):
+    for rows in _cut(np.asarray(askers, np.intp), starts[owners + 1] - starts[owners], block):
         lines, right = _ranges(starts, np.asarray(catalogue.row_product)[rows])
         keep = right != rows[lines]
         if values is not None:
@@ -150,12 +166,17 @@ def picks(catalogue: Catalogue, similar: Mapping[int, Sequence[int]]) -> Iterato
         )
 
 
-def ask(questions: Iterator[Asked], scores: Scores, told: Callable[[int], object] = lambda done: done) -> Outcome:
-    """Answer all questions of a protocol. ``told`` hears how many are answered."""
+def ask(
+    questions: Iterator[Asked],
+    scores: Scores,
+    told: Callable[[int], object] = lambda done: done,
+    together: int = ITEMS,
+) -> Outcome:
+    """Answer all questions of a protocol. ``told`` hears how many are answered; ``together``: items ranked at once."""
     parts: list[tuple[NDArray[Any], ...]] = []
     done = 0
     for asked in questions:
-        ranked = rank(asked, scores)
+        ranked = rank(asked, scores, together)
         first = ranked.ranks.first
         parts.append((asked.names, asked.products, measure(ranked.ranks), first, ranked.best, ranked.top))
         done += len(asked)
@@ -200,11 +221,11 @@ def _ranges(starts: NDArray[np.integer], products: NDArray[np.integer]) -> tuple
     return lines, (np.arange(len(lines)) - before[lines] + starts[products][lines]).astype(np.intp)
 
 
-def _cut(askers: NDArray[np.intp], sizes: NDArray[Any]) -> Iterator[NDArray[np.intp]]:
+def _cut(askers: NDArray[np.intp], sizes: NDArray[Any], block: BlockSize = BLOCK) -> Iterator[NDArray[np.intp]]:
     """Blocks of askers, each small in number and in the sum of its sizes."""
     first = 0
     while first < len(askers):
-        within = np.cumsum(sizes[first : first + QUESTIONS]) <= RIGHT
+        within = np.cumsum(sizes[first : first + block.questions]) <= block.right
         end = first + max(1, int(np.count_nonzero(within)))
         yield askers[first:end]
         first = end

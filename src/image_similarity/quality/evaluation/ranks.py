@@ -120,11 +120,14 @@ class ProductScores:
         return _best_picture(np.maximum.reduceat(scores, bounds[:-1] - bounds[0], axis=1), asked)
 
 
-def rank(asked: Asked, scores: Scores) -> Ranked:
-    """The exact ranks of a block's right answers; equal scores fall to the smaller item."""
+def rank(asked: Asked, scores: Scores, together: int = ITEMS) -> Ranked:
+    """The exact ranks of a block's right answers; equal scores fall to the smaller item.
+
+    ``together``: items that are ranked at once.
+    """
     answers = Packing(max(len(scores), 1).bit_length())  # a distance and an item
     lines = np.repeat(np.arange(len(asked)), np.diff(asked.right_starts))
-    right = answers.pack(distances(_scores_of_right(asked, scores, lines)), asked.right)
+    right = answers.pack(distances(_scores_of_right(asked, scores, lines, together)), asked.right)
     order = np.lexsort((right, lines))
     right = right[order]
     top = right[asked.right_starts[:-1]].copy()
@@ -135,7 +138,7 @@ def rank(asked: Asked, scores: Scores) -> Ranked:
     asking = Packing(DISTANCE_BITS + max(len(scores), 1).bit_length())
     listed = asking.pack(lines, right)
     better = np.zeros(len(listed), np.int64)
-    for first, end in _blocks(len(scores)):
+    for first, end in _blocks(len(scores), together):
         question, rivals = _rivals(asked, scores, (first, end), reach, answers)
         np.minimum.at(top, question, rivals)
         before = rivals < farthest[question]
@@ -146,10 +149,10 @@ def rank(asked: Asked, scores: Scores) -> Ranked:
     return Ranked(ranks, best, answers.part(1, top).astype(np.intp))
 
 
-def _scores_of_right(asked: Asked, scores: Scores, lines: NDArray[np.intp]) -> NDArray[np.float32]:
+def _scores_of_right(asked: Asked, scores: Scores, lines: NDArray[np.intp], together: int) -> NDArray[np.float32]:
     """Of each right answer, out of the same blocks as its rivals' scores: sums in another order may differ."""
     found = np.empty(len(asked.right), np.float32)
-    for first, end in _blocks(len(scores)):
+    for first, end in _blocks(len(scores), together):
         here = np.flatnonzero((asked.right >= first) & (asked.right < end))
         if len(here):  # mostly they stand in a block or two
             found[here] = scores.block(asked, first, end)[lines[here], asked.right[here] - first]
@@ -190,6 +193,6 @@ def _best_picture(scores: NDArray[np.float32], asked: Asked) -> NDArray[np.float
     return best
 
 
-def _blocks(items: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, items, ITEMS):
-        yield first, min(first + ITEMS, items)
+def _blocks(items: int, together: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, items, together):
+        yield first, min(first + together, items)
