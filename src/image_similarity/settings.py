@@ -25,9 +25,11 @@ ENVIRONMENT = {
     "service_max_pixels": "IMAGE_SIMILARITY_SERVICE_MAX_PIXELS",
     "precision": "IMAGE_SIMILARITY_PRECISION",
     "max_removal": "IMAGE_SIMILARITY_MAX_REMOVAL",
+    "lock_timeout": "IMAGE_SIMILARITY_LOCK_TIMEOUT",
 }
 """The environment variable behind each setting that has one."""
 MOST_FILE_BYTES = 200_000_000
+LONGEST_WAIT = 86_400  # seconds
 WISHES = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and checked, and so asked for each time
 
 
@@ -108,6 +110,8 @@ class Settings:
                     raise UsageError(f"{ENVIRONMENT[name]} must be a whole number of pixels") from None
         if "max_removal" in values:
             values["max_removal"] = _share(str(values["max_removal"]), ENVIRONMENT["max_removal"])
+        if "lock_timeout" in values:
+            values["lock_timeout"] = _seconds(str(values["lock_timeout"]), ENVIRONMENT["lock_timeout"])
         if values.get("precision", "auto") not in WISHES:
             raise UsageError(f"{ENVIRONMENT['precision']} must be one of {', '.join(WISHES)}")
         return replace(cls(), **values)  # type: ignore[arg-type]
@@ -118,6 +122,13 @@ def _share(given: str, name: str) -> float:
         if 0 <= (share := float(given)) <= 1:
             return share
     raise UsageError(f"{name} must be a share between 0 and 1, such as 0.1")
+
+
+def _seconds(given: str, name: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (seconds := float(given)) <= LONGEST_WAIT:
+            return seconds
+    raise UsageError(f"{name} must be a number of seconds from 0 to {LONGEST_WAIT}, such as 30")
 
 
 @dataclass(frozen=True, slots=True)

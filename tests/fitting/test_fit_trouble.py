@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from image_similarity import Settings, Workspace
 from image_similarity.cli import main
-from image_similarity.errors import OutputError, StoreError
+from image_similarity.errors import OutputError, StoreError, UsageError
 from image_similarity.fitting.pipeline import CHUNK
 from tests.conftest import paint
 from tests.support.interrupted import NOBODY, START, Moment, counts, disk_full_at, fit_command, run, run_into
@@ -111,16 +110,17 @@ def test_questions_are_answered_while_a_fit_writes(workspace: Workspace, tmp_pat
         assert workspace.search("shop", folder / "red_1.png", model=MODEL).matches[0].product_id == "red"
 
 
+@pytest.mark.parametrize("given", ["soon", "-1", "nan", "1e9"])
+def test_a_wait_that_cannot_be_is_a_wrong_setting(given: str) -> None:
+    with pytest.raises(UsageError, match="IMAGE_SIMILARITY_LOCK_TIMEOUT must be a number of seconds from 0 to"):
+        Settings.from_environment({"IMAGE_SIMILARITY_LOCK_TIMEOUT": given})
+
+
 def test_at_the_command_line_a_lock_is_one_line_and_exit_code_1(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = paint_shop(tmp_path / "pictures")
-    read = Settings.from_environment
-
-    def impatient(environment: Any = None, **changes: object) -> Settings:
-        return read(environment, lock_timeout=0.1, **changes)
-
-    monkeypatch.setattr(Settings, "from_environment", impatient)
+    monkeypatch.setenv("IMAGE_SIMILARITY_LOCK_TIMEOUT", "0.1")
     monkeypatch.setattr(sys, "argv", ["image-similarity", *fit_command(workspace.settings.root, folder)])
     with locked(workspace.settings), pytest.raises(SystemExit) as ended:
         main()
