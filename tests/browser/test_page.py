@@ -175,7 +175,7 @@ def test_what_goes_wrong_is_said_and_the_photo_stays(desk: Reader, helmet: Path,
     desk.page.route("**/v1/photos", lambda route: route.abort())
     desk.find("input[type=file]").first.set_input_files(helmet)
     alert = desk.page.get_by_role("alert")
-    alert.get_by_text("does not answer").wait_for()
+    alert.get_by_text("does not respond").wait_for()
     assert desk.find(".stage img").get_attribute("src").startswith("blob:")  # type: ignore[union-attr]
     desk.shot("trouble")
     desk.page.unroute("**/v1/photos")
@@ -184,7 +184,7 @@ def test_what_goes_wrong_is_said_and_the_photo_stays(desk: Reader, helmet: Path,
     assert alert.inner_text() == ""
     (tmp_path / "no.png").write_text("no picture")
     desk.find("input[type=file]:not([capture])").last.set_input_files(tmp_path / "no.png")
-    alert.get_by_text("picture").wait_for()
+    alert.get_by_text("image").wait_for()
     assert all("Failed to load resource" in said for said in desk.complaints)
     desk.complaints.clear()
 
@@ -288,7 +288,7 @@ def wordy(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_words_find_products_where_the_model_knows_words(browser: Browser, wordy: str, helmet: Path) -> None:
     with reader(browser, wordy) as somebody:
         somebody.open()
-        somebody.page.get_by_label("In words").fill("green")
+        somebody.page.get_by_label("Text", exact=True).fill("green")
         somebody.button("Search").click()
         assert somebody.found()[0] == "green"
         assert somebody.page.get_by_role("heading", name="Looks like “green”").count() == 1
@@ -302,7 +302,7 @@ def test_words_find_products_where_the_model_knows_words(browser: Browser, wordy
 
 def test_words_are_not_asked_for_where_no_model_knows_any(desk: Reader) -> None:
     desk.open()
-    assert not desk.page.get_by_label("In words").is_visible()
+    assert not desk.page.get_by_label("Text", exact=True).is_visible()
 
 
 # Results ------------------------------------------------------------------------------------------------------------
@@ -322,7 +322,7 @@ def test_filters_are_made_of_the_catalogue_and_leave_out_the_rest(desk: Reader, 
     desk.shot("filters")
     desk.page.get_by_label("price, at most").fill("0.01")
     desk.page.get_by_label("price, at most").press("Enter")
-    desk.find(".empty:visible").get_by_text("no product passes these filters").wait_for()
+    desk.find(".empty:visible").get_by_text("no product passes the filters").wait_for()
     desk.button("Show all products").click()
     assert desk.found() == before
 
@@ -381,7 +381,7 @@ def test_where_no_product_is_likely_enough_it_says_so(desk: Reader, tmp_path: Pa
     four_corners(400, 300).save(tmp_path / "nothing.png")  # like nothing in the shop
     desk.open()
     before = desk.show(tmp_path / "nothing.png")
-    desk.page.get_by_label("At least this likely").select_option("0.9")
+    desk.page.get_by_label("Minimum match probability").select_option("0.9")
     desk.find(".empty:visible").get_by_text("No match").wait_for()
     desk.shot("no-match")
     desk.button("Show similar products anyway").click()
