@@ -60,7 +60,7 @@ T = TypeVar("T")
 TOGETHER = 16  # queries that are embedded and ranked together
 ALL = 10  # products of an answer where nobody says how many
 NETWORKS = Lock()
-"""One thread at a time gives pictures to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
+"""One thread at a time gives images to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
 
 
 class Collection:
@@ -75,7 +75,7 @@ class Collection:
         model: the model; the dataset's default where none is named.
         data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
         ahead: a query that will come: it is checked against the model, and the network is loaded meanwhile.
-        pictures: whether answers say which picture of a product to show.
+        pictures: whether answers say which image of a product to show.
         progress: told of what takes long.
 
     Raises:

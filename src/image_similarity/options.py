@@ -31,7 +31,7 @@ Columns = Mapping[str, str | Sequence[str]]
 ``description``, where their names are not known: ``{"image": ["Photo", "Photo 2"]}``."""
 Headers = Mapping[str, str | Mapping[str, str]]
 """``{"images.example": {"Authorization": "Bearer ..."}}``: by host, with its port where only that one counts, or ``*``
-for whichever host a picture is listed at. Or ``{"Authorization": ...}``: for the only host that the catalogue lists."""
+for whichever host an image is listed at. Or ``{"Authorization": ...}``: for the only host that the catalogue lists."""
 IN_USE = ""
 """The name of the model that a dataset uses where nobody names one."""
 

@@ -41,7 +41,7 @@ class TableLimits:
     rows: int = 1_000_000_000
     columns: int = 10_000
     cell_bytes: int = 50_000_000
-    """Of a text, or of a picture inside the table."""
+    """Of a text, or of an image inside the table."""
     document_bytes: int = 64_000_000
     """Of one row of a JSON document or of an XML feed."""
 
@@ -68,7 +68,7 @@ class Settings:
     max_pixels: int = 100_000_000
     """An image that declares more is refused before it is decoded."""
     service_max_pixels: int = 25_000_000
-    """The same for a service, whose pictures come from strangers; never more than ``max_pixels``."""
+    """The same for a service, whose images come from strangers; never more than ``max_pixels``."""
     max_download_bytes: int = 50_000_000
     """A download that grows past this is given up."""
     tables: TableLimits = TableLimits()
@@ -76,7 +76,7 @@ class Settings:
     max_file_bytes: int = MOST_FILE_BYTES
     """A picture's file of more bytes is not read."""
     strict: bool = False
-    """A picture whose file was cut short is refused, however little of it is missing."""
+    """An image whose file was cut short is refused, however little of it is missing."""
     lock_timeout: float = 30.0
     """Seconds to wait for another process that writes to the feature store."""
     precision: str = "auto"

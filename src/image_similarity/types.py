@@ -42,8 +42,8 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueImage:
-    """One picture of one product. ``location`` is a path of this machine or an address: ``http(s)://``,
-    ``//host/...`` without its scheme, or ``data:`` with the picture in it."""
+    """One image of one product. ``location`` is a path of this machine or an address: ``http(s)://``,
+    ``//host/...`` without its scheme, or ``data:`` with the image in it."""
 
     image_id: str
     product_id: str
@@ -52,7 +52,7 @@ class CatalogueImage:
 
     @property
     def is_remote(self) -> bool:
-        """Whether the picture must be downloaded before it can be decoded."""
+        """Whether the image must be downloaded before it can be decoded."""
         return self.location.startswith(("http://", "https://", "//", "data:"))
 
     def file(self, downloads: Path) -> Path:
@@ -109,7 +109,7 @@ class Counts:
 class InputSpec:
     """The pixels that an embedding model takes: square, ``size`` pixels a side.
 
-    ``stretch``: the whole picture, out of proportion; ``pad``: whole, on white; ``crop``: its middle, cut out once its
+    ``stretch``: the whole image, out of proportion; ``pad``: whole, on white; ``crop``: its middle, cut out once its
     shorter side has ``shorter`` pixels (0: ``size``).
     """
 
@@ -147,7 +147,7 @@ class EmbeddingModel(Protocol):
 
 
 class TextModel(Protocol):
-    """The other half of some embedding models: turns words into vectors that lie near those of fitting pictures."""
+    """The other half of some embedding models: turns words into vectors that lie near those of fitting images."""
 
     spec: ModelSpec
 

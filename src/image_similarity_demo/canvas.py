@@ -1,6 +1,6 @@
 """A drawing board for product pictures: masks in design units, and paint, light and shadow through a mask.
 
-A mask is a grey picture (``L``) of the board's size, white where something is. Boards are drawn large and without
+A mask is a grey image (``L``) of the board's size, white where something is. Boards are drawn large and without
 smooth edges; the shots shrink them, which makes the edges smooth (supersampling).
 """
 
@@ -87,7 +87,7 @@ class Canvas:
     # Paint --------------------------------------------------------------------------------------------------------
 
     def paint(self, mask: Mask, fill: Fill, opacity: float = 1.0) -> Mask:
-        """Lay a colour, or a picture stretched over the mask's box, through ``mask``; gives the mask back."""
+        """Lay a colour, or an image stretched over the mask's box, through ``mask``; gives the mask back."""
         box = mask.getbbox()
         if box is None:
             return mask
@@ -145,7 +145,7 @@ class Canvas:
         self.image.paste(Image.new("RGBA", self.size), (0, 0), mask)
 
     def _lay(self, colour: Colour, box: tuple[int, int, int, int], mask: Mask) -> None:
-        # Pillow pastes a picture through a mask four times as fast as it pastes a colour.
+        # Pillow pastes an image through a mask four times as fast as it pastes a colour.
         self.image.paste(Image.new("RGBA", mask.size, (*colour, 255)), box, mask)
 
 

@@ -1,4 +1,4 @@
-"""Writing the sample: pictures, photos and tables into a folder that is either whole or not there."""
+"""Writing the sample: images, photos and tables into a folder that is either whole or not there."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def draw_sample(
 
 
 def _draw(seed: int, article: Article, folder: Path, photo: str | None) -> list[tuple[str, str]]:
-    """Draw one product's pictures, and the photo of it where a customer took one. Names and shots of the pictures."""
+    """Draw one product's images, and the photo of it where a customer took one. Names and shots of the images."""
     board = article.family.draw(article.look, "front").image
     piece = shots.cut_out(board)
     names = []
@@ -85,7 +85,7 @@ def _draw(seed: int, article: Article, folder: Path, photo: str | None) -> list[
 
 
 def _shots(seed: int, article: Article, board: Image.Image, piece: Image.Image) -> Iterator[tuple[str, Image.Image]]:
-    """The two to four pictures of one product: its front, an angle, perhaps a close-up, perhaps on coloured paper."""
+    """The two to four images of one product: its front, an angle, perhaps a close-up, perhaps on coloured paper."""
     draw = chance(seed, "shots", article.product_id)
     family, frame = article.family, shots.SQUARE
     if draw.random() < 0.15:

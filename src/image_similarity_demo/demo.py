@@ -75,7 +75,7 @@ def run_demo(folder: Path, progress: Progress, families: Sequence[Family] = FAMI
     write(
         Page(
             title="A shop that was never photographed",
-            subtitle="Every picture was drawn by image-similarity sample; every answer comes from pixels alone.",
+            subtitle="Every image was drawn by image-similarity sample; every answer comes from pixels alone.",
             sections=sections,
             facts=list(facts.items()),
             command=f"image-similarity demo {folder}",

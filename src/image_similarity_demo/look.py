@@ -49,10 +49,10 @@ Draw = Callable[[Look, View], Canvas]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One kind of product, and how the studio takes its picture.
+    """One kind of product, and how the studio takes its image.
 
     ``pose`` says whether it stands on the table or lies on it, ``lean`` by how many degrees it is turned for the
-    picture, ``focus`` where a close-up looks, as fractions of the drawing board. ``prefix`` begins the product ids.
+    image, ``focus`` where a close-up looks, as fractions of the drawing board. ``prefix`` begins the product ids.
     ``has_back`` says that ``draw`` draws another back; otherwise the studio mirrors the
     front, which then carries no lettering. ``depth`` is how far perspective changes it: a ball stays round.
     """

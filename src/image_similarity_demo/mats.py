@@ -61,7 +61,7 @@ def _unrolled(canvas: Canvas, look: Look) -> None:
 
 
 def _rolled(canvas: Canvas, look: Look) -> None:
-    """A roll that lies across the picture, with a carrying strap."""
+    """A roll that lies across the image, with a carrying strap."""
     palette = look.palette
     cord = curve([(330, 390), (400, 210), (500, 170), (610, 210), (690, 390)], steps=16)
     sling = canvas.stroke(cord, 30)

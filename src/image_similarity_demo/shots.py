@@ -1,4 +1,4 @@
-"""The studio: a shop's pictures of one product, from the drawing board to a frame with a soft shadow."""
+"""The studio: a shop's images of one product, from the drawing board to a frame with a soft shadow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Corners = Sequence[tuple[float, float]]
 
 
 def cut_out(board: Image.Image) -> Image.Image:
-    """The drawing without its empty rim, with smooth edges, in the size from which most pictures are made.
+    """The drawing without its empty rim, with smooth edges, in the size from which most images are made.
 
     Cut-outs have their colours multiplied by their alpha (mode ``RGBa``), as resizing and turning need them.
     """
@@ -26,7 +26,7 @@ def cut_out(board: Image.Image) -> Image.Image:
 
 
 def front(piece: Image.Image, family: Family, frame: tuple[int, int]) -> Image.Image:
-    """The first picture of every product: upright or leaning as its family does, on white."""
+    """The first image of every product: upright or leaning as its family does, on white."""
     return place(fit(turned(piece, family.lean), frame), frame, family.pose)
 
 
@@ -65,7 +65,7 @@ def detail(board: Image.Image, family: Family, chance: Random) -> Image.Image:
 
 
 def styled(piece: Image.Image, family: Family, palette: Palette, chance: Random) -> Image.Image:
-    """The picture for the magazine: on paper of a pale colour, turned a little further."""
+    """The image for the magazine: on paper of a pale colour, turned a little further."""
     paper = mix(chance.choice((palette.main, palette.accent, (150, 170, 190))), (255, 255, 255), 0.82)
     turn = chance.uniform(-9, 9) if family.pose == "standing" else family.lean + chance.uniform(20, 60)
     return place(fit(turned(piece, turn), SQUARE, fill=0.7), SQUARE, "lying", paper)

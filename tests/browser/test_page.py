@@ -88,7 +88,7 @@ def test_a_chosen_photo_is_seen_at_once_and_finds_its_product(desk: Reader, helm
     card = desk.find(".results .card").first
     words = card.locator(".word").inner_text()
     assert words in ("very close", "close", "look-alike")
-    assert "likely to be it" in card.inner_text()
+    assert "match probability" in card.inner_text()
     shares = [
         bar.evaluate("bar => bar.offsetWidth / bar.parentElement.offsetWidth") for bar in desk.find(".bar span").all()
     ]
@@ -384,7 +384,7 @@ def test_where_no_product_is_likely_enough_it_says_so(desk: Reader, tmp_path: Pa
     desk.page.get_by_label("At least this likely").select_option("0.9")
     desk.find(".empty:visible").get_by_text("No match").wait_for()
     desk.shot("no-match")
-    desk.button("Show look-alikes all the same").click()
+    desk.button("Show similar products anyway").click()
     assert desk.found() == before
 
 
@@ -433,7 +433,7 @@ def test_a_product_shows_its_pictures_what_is_known_and_what_looks_like_it(desk:
 def test_the_pair_of_pictures_that_matched_is_seen_side_by_side(desk: Reader, service: Service) -> None:
     desk.open(f"?product={FIRST}")
     (first, *_) = service.get(f"/v1/products/{FIRST}/similar").json()["matches"]
-    desk.button("Compare the pictures").first.click()
+    desk.button("Compare the images").first.click()
     dialog = desk.page.get_by_role("dialog")
     dialog.wait_for()
     shown = dialog.locator("img").evaluate_all("all => all.map(image => new URL(image.src).pathname)")
@@ -492,7 +492,7 @@ def test_the_catalogue_says_how_it_stands(desk: Reader, service: Service) -> Non
     desk.find("table").last.wait_for()
     catalogue = service.get("/v1/catalogue").json()
     said = desk.find("main").inner_text()
-    assert f"Products\n{catalogue['products']}\nPictures\n{catalogue['images']}\nCould not be used\n1" in said
+    assert f"Products\n{catalogue['products']}\nImages\n{catalogue['images']}\nUnusable images\n1" in said
     assert desk.find("time").get_attribute("datetime") == catalogue["last_fit"]
     broken = desk.find("tr").filter(has_text=BROKEN).inner_text()
     failure = service.get("/v1/failures").json()["failures"][0]
@@ -553,7 +553,7 @@ def test_a_service_with_keys_asks_for_one_and_shows_pictures_with_it(
         )
         assert somebody.show(helmet)[0] == FIRST
         assert key not in somebody.page.url
-        somebody.button("Forget the key").click()
+        somebody.button("Forget API key").click()
         dialog.wait_for()
         assert all("401" in said for said in somebody.complaints)
         somebody.complaints.clear()

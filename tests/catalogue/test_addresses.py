@@ -104,7 +104,7 @@ def test_what_a_server_says_of_its_packing_is_held_against_the_bytes(
 @pytest.mark.parametrize(
     ("encoding", "body", "says"),
     [
-        ("br", b"\x0b\x05\x80some words in brotli", "packed as 'br'"),
+        ("br", b"\x0b\x05\x80some words in brotli", "compressed as 'br'"),
         ("gzip", gzip.compress(RED)[:-20], "ends early"),
         ("gzip", b"<html>no such page</html>", "damaged"),
         ("deflate", b"\xff no such thing at all", "damaged"),
@@ -391,12 +391,12 @@ def test_one_placeholder_for_several_products_and_dots_are_said(tmp_path: Path, 
         report = Workspace(tmp_path / "data").extract(table(tmp_path, *rows), "shop", downloads=QUICK)
         assert report.counts.failed == 0
         dots, same = report.notes
-        assert dots.startswith("1 product (dot): a picture of a few pixels")
-        assert same.startswith("4 products (p0, p1, p2, ...): the very same picture at different addresses")
+        assert dots.startswith("1 product (dot): an image of a few pixels")
+        assert same.startswith("4 products (p0, p1, p2, ...): the same image at different addresses")
     arguments = ["extract", "-w", str(tmp_path / "data"), "-d", "shop", "--catalogue", str(table(tmp_path, *rows[:2]))]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
-    assert "Note: 2 products (p0, p1): the very same picture" in result.stderr
+    assert "Note: 2 products (p0, p1): the same image" in result.stderr
 
 
 def peak(process_id: int) -> int:

@@ -15,7 +15,7 @@ from image_similarity.cli.app import app
 from image_similarity.cli.first_version import main
 from tests.support.servers import Answer, ImageServer, image_server, picture
 
-SAME = "the very same picture at different addresses"
+SAME = "the same image at different addresses"
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_without_any_keys_both_ways_to_give_them_are_said(settings: Settings) ->
     [
         ("s3://preprod.datamining/none.csv", "no object none.csv"),
         ("s3://nowhere-at-all/x.csv", "no bucket nowhere-at-all"),
-        ("s3://Not_A-Bucket!/x", "no name"),
+        ("s3://Not_A-Bucket!/x", "not a name"),
         ("s3://bucket-only", "s3://bucket/key"),
     ],
 )
@@ -204,7 +204,7 @@ def test_an_endpoint_that_is_no_address_is_quoted(settings: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("code", "says"),
-    [("AccessDenied", "may not read it"), ("InvalidAccessKeyId", "does not know"), ("Odd", "S3 answered Odd")],
+    [("AccessDenied", "no permission to read it"), ("InvalidAccessKeyId", "does not know"), ("Odd", "S3 returned Odd")],
 )
 def test_a_refusal_is_said_in_words(settings: Settings, code: str, says: str) -> None:
     body = f"<Error><Code>{code}</Code><AWSAccessKeyId>AKIAKEY</AWSAccessKeyId></Error>".encode()
@@ -223,7 +223,7 @@ def test_an_object_that_breaks_off_is_asked_for_again_and_then_given_up(settings
         server.give("/shop/never.csv", Answer(body, cut=10))
         breaking = Settings(s3_endpoint=server.address, config_file=settings.config_file)
         assert [image.product_id for image in open_source("s3://shop/twice.csv", settings=breaking)] == ["7"]
-        with pytest.raises(CatalogueError, match="no whole answer"):
+        with pytest.raises(CatalogueError, match="no complete response"):
             list(open_source("s3://shop/never.csv", settings=breaking))
         assert len(server.asked("/shop/never.csv")) == 3
 

@@ -62,10 +62,8 @@ def test_columns_with_pictures_that_are_not_read_are_said(
 ) -> None:
     (tmp_path / "t.csv").write_text(f"{header}\n{row}\n")
     notes = check(open_source(tmp_path / "t.csv", settings=SETTINGS))
-    said = [note for note in notes if "not read from there" in note]
-    assert said == (
-        [f"pictures stand in {unread} too, and are not read from there: name the columns to read all"] * bool(unread)
-    )
+    said = [note for note in notes if "are not read" in note]
+    assert said == ([f"{unread} also hold images and are not read: map the columns to read all"] * bool(unread))
 
 
 def test_shops_name_products_in_ways_of_their_own(tmp_path: Path) -> None:
@@ -212,7 +210,7 @@ def test_folders_two_deep_and_names_of_a_camera(tmp_path: Path) -> None:
     assert sorted(image.product_id for image in deep) == ["p1", "p2"]
     notes = check(open_source(tmp_path / "camera", settings=SETTINGS))
     assert any("2 images are taken for one product, 'IMG'" in note for note in notes)
-    assert any("left out: .pdf" in note for note in notes)
+    assert any("skipped: .pdf" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +233,7 @@ def test_names_that_number_the_images_of_a_product_are_said_before_the_work(
     paint(tmp_path / "__MACOSX" / "._shoe-1.jpg", (250, 0, 0))  # a system's own
     source = open_source(tmp_path, settings=SETTINGS)
     notes = check(source)
-    assert any("like the numbers of one product's images" in note for note in notes) == is_said
+    assert any("numbered like the images of one product" in note for note in notes) == is_said
     assert failures_of(source) == [] and len(notes) == is_said
 
 

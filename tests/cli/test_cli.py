@@ -133,12 +133,15 @@ def test_failures_are_exit_code_3_and_listed(
     ("rows", "recall", "search_recall", "said"),
     [
         (50_000, None, None, []),
-        (60_000, None, 0.995, ["more than 50000: searches look into cells, 99.5%"]),
+        (60_000, None, 0.995, ["more than 50000: searches are approximate, recall 99.5%"]),
         (
             200_000,
             0.9612,
             0.995,
-            ["more than 100000: similar products are compared by cells, 96.1%", "more than 50000: searches look"],
+            [
+                "more than 100000: similar products are found approximately, recall 96.1%",
+                "more than 50000: searches are",
+            ],
         ),
     ],
 )
@@ -188,7 +191,7 @@ def test_a_table_of_addresses_is_extracted_and_fitted(
         (("fit", "-d", "nowhere", "-m", "colour-shape"), 1, ["there is no folder data/dataset/nowhere"]),
         (("fit", "-d", "x", "--catalogue", "missing", "-m", "colour-shape"), 1, ["no catalogue at missing"]),
         (("search", "missing.jpg", *ASK), 2, ["missing.jpg", "No such file"]),
-        (("search", "products.csv", *ASK), 2, ["products.csv", "not a picture"]),
+        (("search", "products.csv", *ASK), 2, ["products.csv", "not an image"]),
         (("search", "photos/ball1_a.png", *ASK, "--data_augmentation", "1"), 2, ["run fit with --data_augmentation 1"]),
         (("extract",), 2, ["--dataset NAME --catalogue TABLE, or --dpt-number N"]),
         (("fit", "-d", "shop", "-m", "colour-shape", "--weights", "w.h5", "--catalogue", "photos"), 2, ["no weights"]),
@@ -247,7 +250,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 
     known(monkeypatch, Interrupted())
     assert run(monkeypatch, *FIT, "-m", MeanColour.spec.name) == 130
-    assert "run the same command to go on" in capsys.readouterr().err
+    assert "run the same command again to continue" in capsys.readouterr().err
 
 
 def test_one_photo_on_two_products_serves_both(

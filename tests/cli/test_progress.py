@@ -33,4 +33,4 @@ def test_elsewhere_nothing_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_stopped_run_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyboardInterrupt), progress.Bars():
         raise KeyboardInterrupt
-    assert "run the same command to go on" in capsys.readouterr().err
+    assert "run the same command again to continue" in capsys.readouterr().err

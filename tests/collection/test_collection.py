@@ -172,7 +172,7 @@ def test_what_others_write_is_found_after_a_refresh(workspace: Workspace, shop: 
 def test_an_image_that_cannot_be_used_changes_nothing(shop: Collection) -> None:
     with pytest.raises(UsageError, match=r"the image .* cannot be used"):
         shop.put("azure", [b"no picture"])
-    with pytest.raises(UsageError, match="azure is new: give at least one picture"):
+    with pytest.raises(UsageError, match="azure is new: give at least one image"):
         shop.put("azure")
     assert shop.similar("azure") is None
 

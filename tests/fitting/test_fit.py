@@ -192,7 +192,7 @@ def test_a_failure_is_a_row_and_the_run_goes_on(workspace: Workspace, model: Cou
         ("fit", "read", "none", "none_1.jpg"),
     ]
     reasons = {each.image_id: each.reason for each in report.failures}
-    assert reasons["grey_1.jpg"] == "not a picture: the file holds a web page"
+    assert reasons["grey_1.jpg"] == "not an image: the file holds a web page"
     assert reasons["none_1.jpg"] == "the file is empty"
 
     (folder / "green_1.png").write_bytes(whole)
@@ -229,7 +229,7 @@ def test_lines_of_a_table_that_repeat_or_contradict(workspace: Workspace, folder
     report = workspace.fit("shop", table, model=MODEL)
     assert counted(report) == (2, 1, 3)
     reasons = {(each.stage, each.product_id): each.reason for each in report.failures}
-    assert reasons["list", "red"].startswith("the image id already stands for ")
+    assert reasons["list", "red"].startswith("the image id is already used by ")
     assert "names no product" in reasons["list", ""]
     assert reasons["read", "green"] == "No such file or directory"
 
@@ -284,8 +284,8 @@ def test_requests_that_cannot_be_are_refused_before_any_work(workspace: Workspac
 
 def test_a_catalogue_without_one_usable_image_says_why(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "a_1.jpg").write_bytes(b"not a picture")
-    with pytest.raises(NotFittedError, match=r"none of 1 images could be used; the first, .*a_1\.jpg: not a picture"):
+    (tmp_path / "bad" / "a_1.jpg").write_bytes(b"not an image")
+    with pytest.raises(NotFittedError, match=r"none of 1 images could be used; the first, .*a_1\.jpg: not an image"):
         workspace.fit("shop", tmp_path / "bad", model=MODEL)
 
 

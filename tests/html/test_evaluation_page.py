@@ -32,13 +32,13 @@ def places(svg: ET.Element) -> list[tuple[float, float]]:
 
 
 def test_faster_is_further_right_and_better_is_higher() -> None:
-    shown = Plot("Leave one out", "images a second", "R@1", points(("slow", 5, 0.9), ("fast", 500, 0.4)))
+    shown = Plot("Leave one out", "images per second", "R@1", points(("slow", 5, 0.9), ("fast", 500, 0.4)))
     (slow, fast) = places(svg_of(shown))
     assert slow[0] < fast[0]
     assert slow[1] < fast[1]
     label = svg_of(shown).attrib["aria-label"]
     assert (
-        label == "R@1 against images a second. slow: 0.900 (0.870 to 0.930) at 5; fast: 0.400 (0.370 to 0.430) at 500"
+        label == "R@1 against images per second. slow: 0.900 (0.870 to 0.930) at 5; fast: 0.400 (0.370 to 0.430) at 500"
     )
 
 
@@ -85,14 +85,14 @@ def test_a_figure_says_in_words_what_its_colour_says(figure: Figure, words: str)
 def test_a_report_is_one_document_in_which_nothing_runs() -> None:
     card = Card("p1", "Bag", "", None, None, "", Picture("nowhere.jpg"))
     tables = [Table("Leave one out", "How", ["Model", "R@1"], [["m", Figure(0.5, 0.4, 0.6)]])]
-    plots = [Plot("Leave one out", "images a second", "R@1", points(("<script>", 5, 0.9)))]
+    plots = [Plot("Leave one out", "images per second", "R@1", points(("<script>", 5, 0.9)))]
     sections = [
         Section("Results", "", (), tables, plots),
-        Section("Worst", "", [Row(card, [card], "at place 9", "Asked with")], compact=True),
+        Section("Worst", "", [Row(card, [card], "at place 9", "Query")], compact=True),
     ]
     text = render(Page("Report", "", sections))
     assert "Nothing to show" not in text
     assert "<script" not in text
-    assert "Asked with" in text
+    assert "Query" in text
     assert 'class="ims-compact"' in text
     assert "Similar to" not in text

@@ -176,7 +176,7 @@ def test_a_product_without_a_title_is_named_by_its_id(tmp_path: Path) -> None:
     outline = Outline(fragment([Row(card("p-77", title=" ", path=saved(tmp_path / "x.png")), [])]))
     assert outline.marked("ims-untitled") == ["p"] and not outline.marked("ims-title")
     assert outline.all("article")[0]["aria-label"] == "p-77"
-    assert outline.all("img")[0]["alt"] == "Picture of p-77"
+    assert outline.all("img")[0]["alt"] == "Image of p-77"
 
 
 def test_the_caption_is_the_alternative_text(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_picture_that_cannot_be_read_becomes_a_placeholder_with_its_name(tmp_p
     outline = Outline(fragment([Row(card(), [card(path=path) for path in paths])]))
     assert not outline.all("img")
     assert outline.marked("ims-missing") == ["div"] * (len(paths) + 1)
-    for name in ("cut.jpg", "pipe.jpg", "a.jpg", "gone.jpg", "no picture"):
+    for name in ("cut.jpg", "pipe.jpg", "a.jpg", "gone.jpg", "no image"):
         assert name in outline.text
 
 

@@ -72,22 +72,22 @@ def test_names_in_any_alphabet_are_read(tmp_path: Path, name: str) -> None:
 def test_a_truncated_jpeg_is_refused_not_filled_with_grey() -> None:
     photo = encoded(Image.effect_noise((300, 200), 60), "JPEG")
     for part in (0.1, 0.5, 0.9):
-        assert refused(photo[: int(len(photo) * part)]).startswith("damaged picture: image file is truncated")
+        assert refused(photo[: int(len(photo) * part)]).startswith("damaged image: image file is truncated")
 
 
 @pytest.mark.parametrize("data", [JPEG[:3], JPEG[:20], JPEG[: len(JPEG) // 2], REAL[1][:20], REAL[1][:10]])
 def test_a_picture_cut_within_its_header_is_called_damaged(data: bytes) -> None:
-    assert refused(data).startswith("damaged picture: ")
+    assert refused(data).startswith("damaged image: ")
 
 
 @pytest.mark.parametrize("page", ["<!DOCTYPE html><p>404", "\r\n  <html>Sign in", '<?xml version="1.0"?><Error/>'])
 def test_a_web_page_named_jpg_is_called_so(page: str) -> None:
-    assert refused(page.encode()) == "not a picture: the file holds a web page"
+    assert refused(page.encode()) == "not an image: the file holds a web page"
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"just text", bytes(1000)])
 def test_anything_else_is_no_picture_in_any_known_format(data: bytes) -> None:
-    assert refused(data) == "not a picture in any known format"
+    assert refused(data) == "not an image in any known format"
 
 
 def test_the_limit_is_in_pixels_and_reached_exactly() -> None:
@@ -135,7 +135,7 @@ def test_an_icon_cannot_hide_a_picture_larger_than_the_limit() -> None:
     """An ICO says 16 x 16 and holds a PNG of any size: formats that say one and decode another are not read."""
     inner = png(3000, 3000, 8, GREY_PNG, bytes(9_000_000))
     entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(inner), 22)
-    assert refused(struct.pack("<HHH", 0, 1, 1) + entry + inner) == "not a picture in any known format"
+    assert refused(struct.pack("<HHH", 0, 1, 1) + entry + inner) == "not an image in any known format"
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused_before_they_are_decoded() -> None:
@@ -154,11 +154,11 @@ def test_a_webp_is_refused_by_its_header_alone() -> None:
 
 def test_postscript_is_not_run() -> None:
     program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
-    assert refused(program) == "not a picture in any known format"
+    assert refused(program) == "not an image in any known format"
 
 
 def test_a_png_whose_pixels_are_damaged_is_refused() -> None:
-    assert refused(png(4, 4, 8, GREY_PNG, bytes(16)).replace(b"IDATx", b"IDATy")).startswith("damaged picture: ")
+    assert refused(png(4, 4, 8, GREY_PNG, bytes(16)).replace(b"IDATx", b"IDATy")).startswith("damaged image: ")
 
 
 def test_a_damaged_exif_does_not_cost_the_picture() -> None:

@@ -53,5 +53,5 @@ def test_a_search_with_crops_asks_with_their_mean(
     blue = next(match.score for match in cropped.matches if match.product_id == "blue")
     assert blue == pytest.approx(mean[2] / np.linalg.norm(mean), abs=0.01)
     assert whole.matches[0].product_id == cropped.matches[0].product_id == "blue"
-    with pytest.raises(UsageError, match="`min_match` knows the scores of `aggregate` best only"):
+    with pytest.raises(UsageError, match="`min_match` works with `aggregate` best only"):
         workspace.search("shop", tmp_path / "photo.png", model=MODEL, crops=True, min_match=0.5)

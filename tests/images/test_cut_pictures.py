@@ -60,7 +60,7 @@ def test_a_jpeg_without_its_end_alone_is_used(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_strict_refuses_what_was_cut(kind: str) -> None:
-    with pytest.raises(ImageError, match="damaged picture: image file is truncated"):
+    with pytest.raises(ImageError, match="damaged image: image file is truncated"):
         read(KINDS[kind][:-9], strict=True)
 
 
@@ -70,7 +70,7 @@ def test_a_picture_that_lacks_more_than_a_twentieth_is_refused(kind: str, part: 
     if kind == "in passes" and part == 0.9:  # its last pass, of a third of the file, sharpens what is there
         assert off(read(KINDS[kind][: int(len(KINDS[kind]) * part)]), read(KINDS[kind])) < 6
         return
-    with pytest.raises(ImageError, match="damaged picture: image file is truncated"):
+    with pytest.raises(ImageError, match="damaged image: image file is truncated"):
         read(KINDS[kind][: int(len(KINDS[kind]) * part)])
 
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_repaired_is_refused_as_damaged_and_never_shown_wrong(kin
         try:
             assert off(read(data[:-missing]), whole) == 0
         except ImageError as error:
-            assert error.reason.startswith("damaged picture"), missing
+            assert error.reason.startswith("damaged image"), missing
 
 
 def test_one_that_is_decoded_smaller_is_repaired_too() -> None:

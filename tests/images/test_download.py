@@ -105,7 +105,7 @@ def test_a_server_that_does_not_answer_in_time_is_asked_again(tmp_path: Path, se
     address = server.give("/a", Answer(RED, hold=True), Answer(RED))
     assert fetch(tmp_path, address, replace(QUICK, timeout=0.3)) == "done"
     outcome = fetch(tmp_path / "b", server.give("/b", Answer(hold=True)), replace(QUICK, timeout=0.1, tries=2))
-    assert failed(outcome, "download", "no answer in time (tried 2 times)")
+    assert failed(outcome, "download", "timed out (tried 2 times)")
 
 
 def test_nobody_there_is_a_failure_with_its_address(tmp_path: Path) -> None:

@@ -123,8 +123,8 @@ except ImageError as error:
     ("plugin", "part", "said"),
     [
         ("with", 1.0, "(64, 48)"),
-        ("with", 0.5, "damaged picture: its header cannot be read"),
-        ("without", 1.0, "a HEIC picture: install image-similarity[heif] to read it"),
+        ("with", 0.5, "damaged image: its header cannot be read"),
+        ("without", 1.0, "a HEIC image: install image-similarity[heif] to read it"),
     ],
 )
 def test_heic_without_the_plugin_gets_a_hint_how_to_install_it(

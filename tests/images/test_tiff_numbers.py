@@ -191,7 +191,7 @@ def test_colours_that_are_coarser_than_the_light_are_refused_where_no_decoder_re
 def test_a_tiff_that_ends_before_its_tags_is_called_cut_short(code: str, big: bool) -> None:
     whole = tiff(COLOURS, code, big=big)
     for missing in (40, 200, len(whole) // 2):
-        with pytest.raises(ImageError, match="damaged picture: image file is truncated"):
+        with pytest.raises(ImageError, match="damaged image: image file is truncated"):
             shown(whole[:-missing])
 
 

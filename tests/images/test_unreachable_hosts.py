@@ -49,11 +49,11 @@ def test_a_host_that_nobody_reaches_is_given_up_and_said_once(
     report = workspace.extract(table(tmp_path, addresses), "shop", downloads=QUICK)
     assert (report.counts.done, report.counts.failed) == (1, 40)
     tried = [each for each in report.failures if "tried" in each.reason]
-    passed = [each for each in report.failures if "not asked for" in each.reason]
+    passed = [each for each in report.failures if "not requested" in each.reason]
     assert IN_A_ROW <= len(tried) <= IN_A_ROW + QUICK.concurrency - 1
     assert len(tried) + len(passed) == 40
     (note,) = told
-    assert note.startswith(f"{dead} could not be reached") and f"{len(passed)} of its pictures" in note
+    assert note.startswith(f"{dead} could not be reached") and f"{len(passed)} of its images" in note
     assert report.notes == (note,)
 
 
@@ -67,7 +67,7 @@ def test_a_host_that_takes_connections_and_says_nothing_is_given_up_too(tmp_path
     assert report.counts.failed == 30
     assert len({path for path, _ in server.requests}) <= IN_A_ROW + 1
     (note,) = report.notes
-    assert "could not be reached (no answer in time)" in note
+    assert "could not be reached (timed out)" in note
 
 
 def test_a_host_that_stops_in_the_middle_is_within_reach(tmp_path: Path, server: ImageServer) -> None:
@@ -118,4 +118,4 @@ def test_a_service_asks_a_server_in_trouble_again_and_gives_up_a_host_that_nobod
         until(lambda: service.get(f"/v1/jobs/{job}").json()["state"] == "done")
         ended = service.get(f"/v1/jobs/{job}").json()
     assert ended["failed"] == 30
-    assert any("not asked for" in each["reason"] for each in ended["failures"])
+    assert any("not requested" in each["reason"] for each in ended["failures"])

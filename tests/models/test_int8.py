@@ -144,7 +144,7 @@ def test_a_network_too_far_from_fp32_is_refused_with_the_figures_unless_forced(
     for number in range(40):
         paint(pictures / f"p{number // 2:02}_{number}.png", (6 * number, 255 - 6 * number, 99), spot=number)
     for _ in range(2):
-        with pytest.raises(ModelError, match=r"0\.[0-8]\d\d of the ten nearest are the same; R@1 .*`force_int8`"):
+        with pytest.raises(ModelError, match=r"0\.[0-8]\d\d of the ten nearest are the same, R@1 .*`force_int8`"):
             workspace.fit("shop", pictures, model=in_int8(network))
     report = workspace.fit("shop", pictures, model=in_int8(network, force_int8=True))
     assert report.int8 is not None

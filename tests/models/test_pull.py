@@ -353,7 +353,7 @@ def test_list_pull_and_verify(
     assert run(monkeypatch, "models", "pull", NAME, UNKNOWN, *at, "--format", "json") == 0
     out, err = capsys.readouterr()
     assert [(row["name"], row["new"]) for row in json.loads(out)] == [(NAME, True), (UNKNOWN, True)]
-    assert err == "UNICOM-B32: no digest of model.onnx was known; what came is locked from now on\n"
+    assert err == "UNICOM-B32: model.onnx had no known digest; the downloaded file's own is locked from now on\n"
     assert run(monkeypatch, "models", "list", *at, "--format", "json") == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert list(rows)[:3] == ["VGG", "Inception_Resnet", "colour-shape"]
@@ -361,7 +361,7 @@ def test_list_pull_and_verify(
     assert set(rows[NAME]["sha256"]) == {file.path for file in RECORDS[NAME].files}
     assert rows["DINOv2-S"]["sha256"] == {"onnx/model.onnx": RECORDS["DINOv2-S"].file.sha256}
     assert run(monkeypatch, "models", "verify", *at) == 0
-    assert "4 files, 0 of them not as locked" in capsys.readouterr().err
+    assert "4 files, 0 differ from the lock file" in capsys.readouterr().err
     (tmp_path / "data" / "models" / "hub" / "Qdrant--Unicom-ViT-B-32" / "model.onnx").write_bytes(b"altered")
     assert run(monkeypatch, "models", "verify", *at, "--format", "json") == 1
     problems = [row for row in json.loads(capsys.readouterr().out) if row["problem"]]

@@ -79,7 +79,9 @@ def test_what_does_not_help_is_not_kept(workspace: Workspace, tmp_path: Path) ->
         red, green, blue = (int(value) for value in random.integers(0, 256, 3))
         paint(folder / f"p{number // 3:02}_{number % 3}.png", (red, green, blue))
     workspace.fit("shop", folder, model=MODEL)
-    with pytest.raises(AdaptationError, match=r"does not help .* R@1 0\.\d+ before, 0\.\d+ after.* Nothing was kept"):
+    with pytest.raises(
+        AdaptationError, match=r"does not help .* R@1 0\.\d+ before, 0\.\d+ after.* Nothing was written"
+    ):
         workspace.adapt("shop", model=MODEL)
     assert not list(workspace.settings.root.rglob("*.npz"))
 
@@ -99,7 +101,7 @@ def test_the_command_prints_before_and_after(workspace: Workspace, tmp_path: Pat
     printed = CliRunner().invoke(app, asked)
     assert printed.exit_code == 0
     assert "before" in printed.stdout
-    assert f"Use it with --model '{MODEL}+adapted'" in printed.stderr
+    assert f"Run fit with --model '{MODEL}+adapted'" in printed.stderr
     table = tmp_path / "pairs.csv"
     table.write_text("product_id,similar_product_id\np00,p01\np02,nobody\n")
     found = json.loads(CliRunner().invoke(app, [*asked, "--pairs", str(table), "--format", "json"]).stdout)
@@ -116,7 +118,7 @@ def test_the_command_prints_before_and_after(workspace: Workspace, tmp_path: Pat
             "product_id,other\na,b\n",
             "must have the columns product_id and similar_product_id. It has: product_id, other",
         ),
-        ("product_id,similar_product_id\na,\n", ":2: the row needs both product_id and similar_product_id"),
+        ("product_id,similar_product_id\na,\n", ":2: the row needs product_id and similar_product_id"),
     ],
 )
 def test_a_table_of_pairs_that_is_none_is_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -150,9 +150,9 @@ def test_other_scores_than_those_that_were_measured_get_no_probability(calibrate
     assert answer.no_match is None and answer.matches[0].probability is None
     two = calibrated.search("shop", [photo, photo], model=MODEL)
     assert two.no_match is None and two.matches[0].probability is None
-    with pytest.raises(UsageError, match="not of best with several photos"):
+    with pytest.raises(UsageError, match="not with best with several photos"):
         calibrated.search("shop", [photo, photo], model=MODEL, min_match=0.5)
-    with pytest.raises(UsageError, match="`min_match` knows the scores of `aggregate` best only, not of votes"):
+    with pytest.raises(UsageError, match="`min_match` works with `aggregate` best only, not with votes"):
         calibrated.search("shop", photo, model=MODEL, aggregate="votes", min_match=0.5)
     with pytest.raises(UsageError, match="a probability from 0 to 1, not 2"):
         calibrated.search("shop", photo, model=MODEL, min_match=2)
@@ -175,7 +175,7 @@ def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_pat
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     code, answer, _ = asked(fitted, photo)
     assert code == 0 and "no_match" not in answer and "probability" not in answer["matches"][0]
-    with pytest.raises(NotFittedError, match=r"`min_match` needs to know .*run image-similarity calibrate"):
+    with pytest.raises(NotFittedError, match=r"`min_match` needs match probabilities .*run image-similarity calibrate"):
         fitted.search("shop", photo, model=MODEL, min_match=0.5)
 
 
@@ -190,7 +190,7 @@ def test_what_was_measured_before_the_catalogue_changed_is_used_and_noted(fitted
     first = answer.matches[0]
     assert first.score is not None
     assert first.probability == pytest.approx(1 / (1 + np.exp(6 - 8 * first.score)), abs=1e-3)
-    assert answer.note == "the probabilities were measured before the catalogue changed: run calibrate again"
+    assert answer.note == "the match probabilities are older than the catalogue: run calibrate again"
     assert answer.as_dict()["note"] == answer.note
 
 
@@ -209,7 +209,7 @@ def test_a_damaged_calibration_is_told_and_costs_no_answer(fitted: Workspace, tm
 
 
 def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="4 products have a picture to ask with, and at least 30"):
+    with pytest.raises(CalibrationError, match="4 products have an image to ask with, and at least 30"):
         fitted.calibrate("shop", model=MODEL)
     with pytest.raises(UsageError, match="above 0 and below 1, not 1"):
         fitted.calibrate("shop", model=MODEL, known=1.0)
@@ -217,7 +217,7 @@ def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tm
         fitted.calibrate("shop", model="VGG")
     for picture in (tmp_path / "pictures").iterdir():
         picture.unlink()
-    with pytest.raises(CalibrationError, match="not one picture of shop can be read any more"):
+    with pytest.raises(CalibrationError, match="not one image of shop can be read any more"):
         fitted.calibrate("shop", model=MODEL)
     assert not (fitted.settings.root / "calibrated").exists()
 

@@ -245,7 +245,7 @@ def test_too_few_pictures_on_a_plain_ground_are_judged_like_all() -> None:
 
 
 def test_too_few_products_are_told() -> None:
-    with pytest.raises(CalibrationError, match="29 products have a picture to ask with, and at least 30 are needed"):
+    with pytest.raises(CalibrationError, match="29 products have an image to ask with, and at least 30 are needed"):
         learn({"few": made_up(29, 1)})
 
 

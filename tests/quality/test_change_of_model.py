@@ -125,7 +125,7 @@ def test_what_is_not_fitted_cannot_be_compared(workspace: Workspace) -> None:
 def test_the_command_line_compares_shows_pictures_and_switches(both: Workspace, tmp_path: Path) -> None:
     page = tmp_path / "changes.html"
     shown = command(both, "compare", OLD, NEW, "--html", str(page))
-    assert "the same" in shown
+    assert "Overlap of the" in shown
     html = page.read_text(encoding="utf-8")
     assert "data:image/jpeg" in html and "mean-colour+0.5xcolour-shape" in html
     plain = json.loads(command(both, "compare", OLD, NEW, "--format", "json", "--shown", "1"))

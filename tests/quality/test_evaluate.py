@@ -228,7 +228,9 @@ def test_without_two_images_of_one_product_only_photos_can_ask(workspace: Worksp
     paint(tmp_path / "pictures" / "a_1.png", RED)
     paint(tmp_path / "pictures" / "b_1.png", BLUE)
     workspace.fit("shop", tmp_path / "pictures", model=MODEL)
-    with pytest.raises(NotFittedError, match="nothing to ask of shop: leave-one-out: no product has two images"):
+    with pytest.raises(
+        NotFittedError, match="nothing can be measured on shop: leave-one-out: no product has two images"
+    ):
         workspace.evaluate("shop", model=MODEL, options=STORED)
     result = workspace.evaluate("shop", model=MODEL)
     assert result.results[0].protocol == "simulated"
@@ -272,9 +274,9 @@ def test_the_command_prints_every_form_and_holds_bars(
 
     code, table, said = run()
     assert code == 0
-    assert "Leave one image out, shop (leave-one-out: 4 questions, 2 products)" in table
+    assert "Leave one image out, shop (leave-one-out: 4 queries, 2 products)" in table
     assert "- first" in table
-    assert "not asked: leave-attribute-out (no attribute is a colour)" in said
+    assert "not measured: leave-attribute-out (no attribute is a colour)" in said
     code, lines, _ = run("--format", "csv")
     header, *rows = (line.split(",") for line in lines.splitlines())
     assert [row[:2] for row in rows] == [[p, m] for p in ("leave-one-out", "simulated") for m in (MODEL, "grey")]
@@ -291,7 +293,7 @@ def test_the_command_prints_every_form_and_holds_bars(
     code, table, said = run("--at-least", "mAP@R=1")
     assert code == BELOW_BAR == 4
     assert "Leave one image out" in table
-    assert "below the bar: mAP@R of grey under leave-one-out is" in said
+    assert "below the threshold: mAP@R of grey under leave-one-out is" in said
     assert "of mean-colour" not in said
     assert CliRunner().invoke(app, [*asked, "--at-least", "R@2=1"]).exception is not None
 

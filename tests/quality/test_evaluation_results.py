@@ -68,7 +68,7 @@ def test_a_bar_is_a_metric_and_a_value(text: str, bar: Bar) -> None:
     "text", ["", "R@1", "R@1=", "R@2=0.5", "R@1=high", "R@1=nan", "R@1=70", "two:R@1=0.5", ":R@1=1=2"]
 )
 def test_what_is_no_bar_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no bar: write \[protocol:\]metric=value, as R@1=0.7"):
+    with pytest.raises(UsageError, match=r"is not a threshold: write it as \[protocol:\]metric=value, as R@1=0.7"):
         parse_bar(text)
 
 
@@ -79,7 +79,9 @@ def test_every_model_has_to_reach_a_bar() -> None:
     assert missed([parse_bar("picks:R@1=0.2"), parse_bar("MRR=0.5")], found) == [
         "R@1 of a under picks is 0.1000, below 0.2"
     ]
-    with pytest.raises(UsageError, match="a bar for photos, which was not asked; asked: leave-one-out, picks"):
+    with pytest.raises(
+        UsageError, match="a threshold for photos, which was not measured; measured: leave-one-out, picks"
+    ):
         missed([parse_bar("photos:R@1=0.2")], found)
 
 

@@ -152,7 +152,7 @@ def test_several_photos_of_one_thing_ask_together(fitted: Workspace, tmp_path: P
         "green": "front.png",
         "blue": "back.png",
     }
-    with pytest.raises(UsageError, match="said of one photo"):
+    with pytest.raises(UsageError, match="takes one photo"):
         fitted.search("shop", [green, blue], model=MODEL, explain=True)
     with pytest.raises(UsageError, match=r"the photo gone\.png cannot be used"):
         fitted.search("shop", [green, tmp_path / "gone.png"], model=MODEL)
@@ -171,7 +171,7 @@ def test_every_way_of_ranking_answers_a_photo(fitted: Workspace, tmp_path: Path,
 def test_a_photo_that_cannot_be_used_is_named(fitted: Workspace, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"the photo none\.jpg cannot be used: No such file"):
         fitted.search("shop", tmp_path / "none.jpg", model=MODEL)
-    with pytest.raises(UsageError, match="the photo standard input cannot be used: not a picture in any known format"):
+    with pytest.raises(UsageError, match="the photo standard input cannot be used: not an image in any known format"):
         fitted.search("shop", b"hello", model=MODEL)
     with pytest.raises(UsageError, match="no `aggregate` 'median'"):
         fitted.search("shop", b"hello", model=MODEL, aggregate="median")

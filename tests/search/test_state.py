@@ -142,7 +142,7 @@ def test_similar_products_are_asked_of_what_was_put_and_of_what_was_there(shop: 
 
 
 def test_a_new_product_needs_a_picture(shop: Shop) -> None:
-    with pytest.raises(UsageError, match="at least one picture"):
+    with pytest.raises(UsageError, match="at least one image"):
         shop.put("ghost")
 
 

@@ -95,7 +95,7 @@ def test_whoever_finds_no_room_is_told_when_to_come_back(here: Here, ask: str) -
         full = answer()
         assert full.status_code == 503, full.text
         assert int(full.headers["Retry-After"]) >= 1
-        assert "large pictures" in full.json()["detail"]
+        assert "large images" in full.json()["detail"]
         assert here.client.post("/v1/search", files={"file": SMALL}).status_code == 200  # the others are answered
     assert answer().status_code in (200, 201)
 

@@ -106,8 +106,8 @@ def test_questions_that_come_together_get_their_own_answers(service: Service) ->
     [
         ({}, 422, "nothing to search for"),
         ({"image": {}}, 422, "one of address, base64 and photo"),
-        ({"image": {"base64": "aaaa"}}, 422, "not a picture"),
-        ({"image": {"base64": "%"}}, 422, "no base64"),
+        ({"image": {"base64": "aaaa"}}, 422, "not an image"),
+        ({"image": {"base64": "%"}}, 422, "not base64"),
         ({"image": {"photo": "0" * 64}}, 422, "send it again"),
         ({"image": {"address": "http://169.254.169.254/latest"}}, 422, "could not be fetched"),
         ({"image": {"address": "file:///etc/passwd"}}, 422, "address"),
@@ -189,8 +189,8 @@ def test_a_product_that_is_put_is_found_changed_and_taken_away(service: Service)
 
 
 def test_a_put_that_cannot_be_is_refused_and_changes_nothing(service: Service) -> None:
-    refused(put(service, "ghost"), 422, "at least one picture")
-    refused(put(service, "ghost", b"no picture"), 422, "not a picture")
+    refused(put(service, "ghost"), 422, "at least one image")
+    refused(put(service, "ghost", b"no picture"), 422, "not an image")
     refused(service.put("/v1/products/ghost", json={"images": []}), 422, "images")
     refused(put(service, "ghost", photo_of(RED), price=1), 422, "price")
     refused(service.get("/v1/products/ghost"), 404, "ghost")
@@ -286,7 +286,7 @@ def test_a_kept_photo_is_upright_and_without_what_the_camera_wrote(service: Serv
     assert (kept["width"], kept["height"]) == (40, 60)
     sent = service.get(kept["url"])
     assert b"where I live" not in sent.content and "immutable" in sent.headers["cache-control"]
-    refused(service.post("/v1/photos", files={"file": b"no picture"}), 422, "not a picture")
+    refused(service.post("/v1/photos", files={"file": b"no picture"}), 422, "not an image")
     refused(service.post("/v1/photos", files={"other": b"x"}), 422, "file: Field required")
 
 
@@ -365,7 +365,7 @@ def test_what_is_to_be_known_of_a_table_is_in_the_answer(service: Service) -> No
     job = finished(service, answer)
     assert answer.json()["notes"] == job["notes"] and job["repaired"] == 0
     said = " / ".join(job["notes"])
-    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back too, and are not read"):
+    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back also hold images and are not read"):
         assert word in said
     assert "/tmp" not in said
     described = service.get("/v1/openapi.json").json()["components"]["schemas"]
@@ -454,7 +454,7 @@ def test_the_catalogue_says_what_it_holds(tmp_path: Path) -> None:
         state = service.get("/v1/catalogue").json()
         assert state["images"] == 7 and state["models"][0]["images"] == 7
         assert state["failures"] == [{"job": "fit", "stage": "decode", "images": 1}]
-        assert state["store_bytes"] > 0 and state["pictures_bytes"] > 0 and state["last_fit"].endswith("Z")
+        assert state["store_bytes"] > 0 and state["images_bytes"] > 0 and state["last_fit"].endswith("Z")
         assert service.get("/v1/products/bad").json()["images"] == []  # a picture that nobody could look at
         failure = service.get("/v1/failures").json()["failures"][0]
         assert failure["image_id"] == "bad_1.png" and str(tmp_path) not in json.dumps(failure)

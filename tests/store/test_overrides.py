@@ -289,7 +289,7 @@ def test_a_second_fit_at_the_same_time_is_refused_in_a_sentence(shop: Shop) -> N
         refused.append(str(error.value))
 
     fit(Source(shop.pictures, {"a": [0]}, begin=another), SHOP, shop.settings, options())
-    assert refused == ["another fit of the dataset shop is at work. Wait for its end, then run this again"]
+    assert refused == ["another fit of the dataset shop is running. Wait until it ends, then run this again"]
     assert shop.there() == {"a": ("listed", [0])}
 
 

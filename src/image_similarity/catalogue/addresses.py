@@ -1,4 +1,4 @@
-"""Addresses as people write them into tables, and what of an address says which picture it is."""
+"""Addresses as people write them into tables, and what of an address says which image it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AMPERSAND = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", re.IGNORECASE)
 SCHEME_LESS = re.compile(r"//(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#\\@]+)(?::\d*)?(?:[/?#]|$)")
 DATA = "data:"
 PASSWORD = re.compile(r"(?<=//)[^/?#]*@")
-LONGEST_SHOWN = 100  # characters of a picture that is its own address
+LONGEST_SHOWN = 100  # characters of an image that is its own address
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# What decides the picture itself stays: versionId, x-oss-process (a size), response-content-type.
+# What decides the image itself stays: versionId, x-oss-process (a size), response-content-type.
 SIGNINGS = (
     Signing(_words("x-amz-signature"), beginning="x-amz-"),  # S3, version 4, and all that speak it
     Signing(_words("x-goog-signature"), beginning="x-goog-"),  # Google Cloud Storage, version 4
@@ -81,7 +81,7 @@ def as_address(text: str) -> str | None:
     """What is written in a cell as an address to fetch; None where it is none.
 
     Beside ``http://`` and ``https://`` in any case: ``//host/...``, as pages leave the scheme out, and ``data:image/``,
-    which holds the picture itself.
+    which holds the image itself.
     """
     scheme, divider, rest = text.partition("://")
     if divider and scheme.lower() in ("http", "https"):
@@ -94,7 +94,7 @@ def as_address(text: str) -> str | None:
 def lasting(address: str) -> str:
     """What stays of an address: neither a signature, which is another one tomorrow, nor what follows a ``#``.
 
-    Two addresses of which the same stays are the same picture.
+    Two addresses of which the same stays are the same image.
     """
     if address.startswith(DATA):
         return address
@@ -114,7 +114,7 @@ def lasting(address: str) -> str:
 
 
 def showable(location: str) -> str:
-    """Where an image is, as it may be shown: without password and signature; of a picture in letters, the beginning."""
+    """Where an image is, as it may be shown: without password and signature; of an image in letters, the beginning."""
     if location.startswith(DATA):
         return location if len(location) <= LONGEST_SHOWN else f"{location[:LONGEST_SHOWN]}..."
     return location if as_address(location) is None else PASSWORD.sub("***@", lasting(location))

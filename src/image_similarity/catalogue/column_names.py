@@ -74,7 +74,7 @@ def read_names(path: Path) -> dict[str, str | list[str]]:
     except OSError as error:
         raise UsageError(f"cannot read the names of columns in {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # TOML's errors and UTF-8's are among them
-        raise UsageError(f'{path} is not as names of columns must be, image = "Photo" for one: {error}') from error
+        raise UsageError(f'{path} is not a valid mapping of columns, such as image = "Photo": {error}') from error
 
 
 def parsed(texts: Iterable[str]) -> dict[str, list[str]]:
@@ -87,6 +87,6 @@ def parsed(texts: Iterable[str]) -> dict[str, list[str]]:
     for text in texts:
         role, divider, name = text.partition("=")
         if not divider or not name.strip():
-            raise UsageError(f"{text!r} does not say which column is which: write image=Photo")
+            raise UsageError(f"{text!r} does not say which column is which: write it as image=Photo")
         names.setdefault(role.strip(), []).append(name.strip())
     return names

@@ -55,7 +55,7 @@ class Columns:
 
     @property
     def image(self) -> str | None:
-        """The main column of pictures."""
+        """The main column of images."""
         return self.images.main
 
     @classmethod
@@ -83,7 +83,7 @@ class Columns:
         there = ", ".join(name for name in header if name) or "none at all"
         raise CatalogueError(
             f"{where} has no {missing} column. It has: {there}. Name one of them {', '.join(examples[:-1])} "
-            f"or {examples[-1]}, or say which it is: {missing}=NAME"
+            f"or {examples[-1]}, or map it with {missing}=NAME"
         )
 
     def attributes_of(self, cells: Mapping[str, object]) -> dict[str, str]:

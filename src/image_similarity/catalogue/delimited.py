@@ -173,7 +173,7 @@ def read_delimited(
     separator = separator or _separator(first)
     at = _header_place(first, separator, is_header)
     if at:
-        notes.append(f"{at} line{'s' if at > 1 else ''} before the header passed over")
+        notes.append(f"{at} line{'s' if at > 1 else ''} before the header skipped")
     reader = _Reader(chain(first[at:], full), separator, limits)
     rows = iter(reader)
     line, header = next(rows, (None, []))

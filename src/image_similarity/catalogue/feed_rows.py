@@ -24,7 +24,7 @@ def read_feed(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
     rows = _rows(stream, where, limits)
     first = next(rows, None)
     if not isinstance(first, Row):
-        raise CatalogueError(f"{where} is XML without any <item> or <entry>: it is no feed of products")
+        raise CatalogueError(f"{where} is XML without any <item> or <entry>: it is not a product feed")
     check_columns(tuple(first.cells), limits, where)
     return Table(tuple(first.cells), chain([first], rows))
 
@@ -86,7 +86,7 @@ def _rows(stream: BinaryIO, where: str, limits: TableLimits) -> Iterator[Row | B
     parser.CharacterDataHandler = items.text
 
     def refuse(*_: object) -> None:
-        raise CatalogueError(f"{where} declares a document type or entities of its own, which no feed needs: not read")
+        raise CatalogueError(f"{where} declares a document type or entities of its own, which no feed needs: refused")
 
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     size = 0

@@ -18,7 +18,7 @@ CAMERA = re.compile(
     r"(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d",
     re.IGNORECASE,
 )
-"""What cameras, telephones and scanners begin the names of all their pictures with."""
+"""What cameras, telephones and scanners begin the names of all their images with."""
 NUMBERED = re.compile(r"(?P<name>.*[^\W\d].*?)(?:[ -](?P<number>\d{1,2})| ?\((?P<copy>\d{1,2})\))")
 """A name as people number the images of one thing: ``shoe-1``, ``shoe 2``, ``shoe (3)``."""
 SEVERAL = 2
@@ -48,7 +48,7 @@ class FolderSource(Described):
         numbered = _numbered(images) if self.product_table is None else []
         if 2 * len(numbered) >= len(images) > 1:
             self.note(
-                f"{len(numbered)} of {len(images)} products have names like the numbers of one product's images, "
+                f"{len(numbered)} of {len(images)} products have names numbered like the images of one product, "
                 f"{', '.join(map(repr, numbered[:2]))} for two: what stands before the _ of a file's name is the "
                 "product. If they belong together, list the images in a table: product_id,image"
             )
@@ -86,7 +86,7 @@ class FolderSource(Described):
         if left_out:
             endings = ", ".join(sorted(left_out))
             self.note(
-                f"{left_out.total()} files are no pictures by their names and were left out: {shown_text(endings)}"
+                f"{left_out.total()} files are not images by their extension and were skipped: {shown_text(endings)}"
             )
 
     def _refuse(self, path: Path, reason: str) -> None:
@@ -156,7 +156,7 @@ def _numbered(names: Iterable[str]) -> list[str]:
 
 
 def _count(left_out: Counter[str], path: Path) -> None:
-    """Count a file that is no picture, unless it is a catalogue's table."""
+    """Count a file that is no image, unless it is a catalogue's table."""
     if not RESERVED.fullmatch(path.name):
         left_out[path.suffix.lower() or path.name] += 1
 
@@ -170,4 +170,4 @@ def listed(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not (path.name[0] == "." or path.name.casefold() in JUNK))
     except OSError as error:
-        raise CatalogueError(f"cannot look into the folder {shown(folder)}: {error.strerror or error}") from error
+        raise CatalogueError(f"cannot list the folder {shown(folder)}: {error.strerror or error}") from error

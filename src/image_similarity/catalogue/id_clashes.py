@@ -19,4 +19,4 @@ def under_its_own_id(image: CatalogueImage, other: CatalogueImage) -> CatalogueI
         return replace(image, image_id=f"{image.image_id}#{image.product_id}")
     if lasting(other.location) == lasting(image.location):
         return None
-    return f"the image id already stands for {other.location} of product {other.product_id}"
+    return f"the image id is already used by {other.location} of product {other.product_id}"

@@ -1,4 +1,4 @@
-"""The pictures that one cell names: one or several, divided by signs, as a JSON or Python list, or the bytes."""
+"""The images that one cell names: one or several, divided by signs, as a JSON or Python list, or the bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INSIDE = (
     *("bytes", "src", "url", "image_url", "href", "link", "path", "file", "file_name", "image", "original", "large"),
     "images",
 )
-"""Names under which an object has its picture, the first that is there counts."""
+"""Names under which an object has its image, the first that is there counts."""
 
 
 def pictures_in(cell: object, is_there: Callable[[str], bool]) -> list[str]:
@@ -90,7 +90,7 @@ def _listed(text: str, is_there: Callable[[str], bool]) -> list[str] | None:
 
 
 def shows_picture(cell: object, *, expected: bool) -> bool:
-    """Whether a cell names a picture; where that is ``expected``, any address is taken for one's."""
+    """Whether a cell names an image; where that is ``expected``, any address is taken for one's."""
     text = cell.strip() if isinstance(cell, str) else ""
     parts = re.split(r"[,;|\s]+", text[:LONGEST]) if text else []
     return bool(parts) and all(_has_ending(part) or (expected and ADDRESS.match(part) is not None) for part in parts)

@@ -23,13 +23,13 @@ NAME = re.compile(
     r"(?P<behind>\d{0,3})"
 )
 PICTURED = re.compile(r"image|img|photo|foto|picture|thumb|swatch|vignette|bild")
-"""What a column's name has in it that is likely to hold pictures."""
+"""What a column's name has in it that is likely to hold images."""
 GALLERIES = ("gallery", "mediagallery", "galleryurls", "gallerylinks", "moreviews")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageColumns:
-    """The columns of pictures, as the table spells them: those that are read, and those that stand in for them."""
+    """The columns of images, as the table spells them: those that are read, and those that stand in for them."""
 
     main: str | None = None
     further: tuple[str, ...] = ()

@@ -120,7 +120,7 @@ def _wrapped(document: _Document, is_header: IsHeader) -> Iterator[Row | BadRow]
                 pass
         else:
             document.value()
-    raise CatalogueError(f"{document.where} is JSON, but holds no list of products with names that are known")
+    raise CatalogueError(f"{document.where} is JSON, but holds no list of products with known field names")
 
 
 class _Document:

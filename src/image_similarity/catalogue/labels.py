@@ -82,7 +82,7 @@ def _photos(location: str, settings: Settings, query: str, product: str) -> Labe
             if as_text(row.cells.get(VERDICT)).strip().lower() == BAD:
                 continue  # somebody said that this is not it: a word on an answer, not one
             if not name or not product_id:
-                failures.append(Failure("list", f"the row needs both {query} and {product}", product_id, name, where))
+                failures.append(Failure("list", f"the row needs {query} and {product}", product_id, name, where))
             elif "://" in name:
                 failures.append(Failure("list", "a photo must be a file of this machine", product_id, name, where))
             else:

@@ -1,4 +1,4 @@
-"""Names of images: which file names are pictures or text at all, which ids are safe as paths, names for addresses."""
+"""Names of images: which file names are images or text at all, which ids are safe as paths, names for addresses."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def read_pairs(location: str, settings: Settings) -> list[tuple[str, str]]:
                 continue
             pair = tuple(as_text(row.cells.get(name)).strip() for name in (left, right))
             if not all(pair):
-                raise CatalogueError(f"{location}:{row.number}: the row needs both {left} and {right}")
+                raise CatalogueError(f"{location}:{row.number}: the row needs {left} and {right}")
             pairs.append((pair[0], pair[1]))
     return pairs
 

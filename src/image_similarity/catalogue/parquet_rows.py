@@ -1,4 +1,4 @@
-"""Rows out of Parquet: lists, structs, text that is stored as bytes, and pictures."""
+"""Rows out of Parquet: lists, structs, text that is stored as bytes, and images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 1024  # rows in memory at a time
-HEAVY_BATCH = 32  # of those that hold pictures
+HEAVY_BATCH = 32  # of those that hold images
 
 
 def read_parquet(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
@@ -80,7 +80,7 @@ def _values(column: pa.Array) -> list[object]:
 
 
 def _cell(value: object) -> object:
-    """Text that was stored as bytes is text again; bytes that are none, such as a picture, stay bytes."""
+    """Text that was stored as bytes is text again; bytes that are none, such as an image, stay bytes."""
     if isinstance(value, bytes):
         try:
             text = value.decode("utf-8")

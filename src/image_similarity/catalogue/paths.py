@@ -59,7 +59,7 @@ class Files:
         for start in range(len(parts)):
             found = {path for folder in self.folders if (path := self._alike(folder, parts[start:])) and is_file(path)}
             if len(found) > 1:
-                raise SeveralError(f"it is a path of another machine, and several files here end as it: {parts[-1]}")
+                raise SeveralError(f"it is a path of another machine, and several files here end like it: {parts[-1]}")
             for path in found:
                 if self.by_end.setdefault(path, text) != text:
                     raise SeveralError(

@@ -126,7 +126,7 @@ def _fetched(location: str, settings: Settings, region: str | None) -> BinaryIO:
     except ValueError:
         # Python's own words would quote the request's headers, and with them a key.
         raise CatalogueError(
-            f"cannot ask S3 for {location}: the endpoint ({_endpoint(settings)}) or the keys hold odd characters"
+            f"cannot request from S3: {location}: the endpoint ({_endpoint(settings)}) or the keys hold odd characters"
         ) from None
     raise AssertionError("unreachable: every way out above returns or raises")
 
@@ -172,19 +172,21 @@ def keys_of(config_file: Path) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return {}
     except OSError as error:
-        raise CatalogueError(f"cannot read the AWS keys in {config_file}: {error.strerror}") from error
+        raise CatalogueError(f"cannot read the AWS credentials in {config_file}: {error.strerror}") from error
     keys: dict[str, str] = {}
     for name, value in ASSIGNMENT.findall(text):
         match = VALUE.fullmatch(value)
         if match is None:
             raise CatalogueError(
-                f"the value of {name} in {config_file} is no AWS key. The file is read as text and never run: write "
-                f"{name}= and the key itself"
+                f"the value of {name} in {config_file} is not an AWS credential. The file is read as text, never run: "
+                f"write {name}= and the value itself"
             )
         keys[name.lower()] = match[1] or match[2] or match[3]
     absent = [name for name in KEY_NAMES[:2] if name not in keys]
     if keys and absent:
-        raise CatalogueError(f"{config_file} has no {absent[0]}. Write both keys, or neither to use the AWS settings")
+        raise CatalogueError(
+            f"{config_file} has no {absent[0]}. Set both credentials, or neither to use the AWS settings"
+        )
     return keys
 
 
@@ -195,14 +197,14 @@ def _refused(error: Any, location: str, bucket: str, key: str) -> NoReturn:
         "NoSuchBucket": f"there is no bucket {bucket}",
         "NoSuchKey": f"the bucket {bucket} has no object {key}",
         "404": f"there is no object {key} in a bucket {bucket}",
-        "AccessDenied": "these AWS keys may not read it",
-        "403": "these AWS keys may not read it",
-        "InvalidAccessKeyId": "S3 does not know this AWS access key",
-        "SignatureDoesNotMatch": "the AWS secret key does not belong to the access key",
+        "AccessDenied": "these AWS credentials have no permission to read it",
+        "403": "these AWS credentials have no permission to read it",
+        "InvalidAccessKeyId": "S3 does not know this AWS access key ID",
+        "SignatureDoesNotMatch": "the AWS secret access key does not match the access key ID",
         "ExpiredToken": "the AWS session has expired",
     }
-    reason = reasons.get(code, f"S3 answered {code}")
-    raise CatalogueError(f"cannot read {location}: {reason}. Check the name and the keys") from None
+    reason = reasons.get(code, f"S3 returned {code}")
+    raise CatalogueError(f"cannot read {location}: {reason}. Check the name and the credentials") from None
 
 
 def _unreachable(error: Exception, location: str, settings: Settings) -> NoReturn:
@@ -211,15 +213,15 @@ def _unreachable(error: Exception, location: str, settings: Settings) -> NoRetur
 
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound)):
         raise CatalogueError(
-            f"cannot read {location}: no AWS keys. Write aws_access_key_id=... and aws_secret_access_key=... into "
-            f"{settings.config_file}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            f"cannot read {location}: no AWS credentials. Write aws_access_key_id=... and aws_secret_access_key=... "
+            f"into {settings.config_file}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from None
     if isinstance(error, aws.ParamValidationError):
-        raise CatalogueError(f"{location} is no name that S3 allows. Write s3://bucket/key") from None
+        raise CatalogueError(f"{location} is not a name that S3 allows. Write s3://bucket/key") from None
     if isinstance(error, (aws.HTTPClientError, aws.IncompleteReadError)):
         raise CatalogueError(
-            f"cannot read {location}: no whole answer from {_endpoint(settings)} ({type(error).__name__}). Check the "
-            "network, or set IMAGE_SIMILARITY_S3_ENDPOINT"
+            f"cannot read {location}: no complete response from {_endpoint(settings)} ({type(error).__name__}). "
+            "Check the network, or set IMAGE_SIMILARITY_S3_ENDPOINT"
         ) from None
     raise CatalogueError(
         f"cannot read {location}: {type(error).__name__} at {_endpoint(settings)}. Check the AWS settings"

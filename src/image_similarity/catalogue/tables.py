@@ -28,7 +28,7 @@ from image_similarity.types import CatalogueImage, Failure, Product
 from image_similarity.util.files import is_file, open_file
 
 PLACEHOLDER = "{pixl_id}"
-LOOKED_AT = 200  # rows that tell which columns hold pictures
+LOOKED_AT = 200  # rows that tell which columns hold images
 SHOWN = 200  # characters of what a failed cell holds, where it has no id
 
 
@@ -169,13 +169,11 @@ class TableSource(Described):
                 f"{instead} counts where {given} is empty, and else is an attribute: name the columns to read all"
             )
         if unread and not self._names.of("image"):
-            notes.append(
-                f"pictures stand in {', '.join(unread)} too, and are not read from there: name the columns to read all"
-            )
+            notes.append(f"{', '.join(unread)} also hold images and are not read: map the columns to read all")
         return notes
 
     def _unread(self, table: Table) -> list[str]:
-        """The columns whose first cells name pictures that are not looked at."""
+        """The columns whose first cells name images that are not looked at."""
         found: dict[str, None] = {}
         for row in islice(table.rows, LOOKED_AT):
             if isinstance(row, BadRow):
@@ -214,7 +212,7 @@ class TableSource(Described):
         if self._files is not None and self._files.by_end:
             path, text = next(iter(self._files.by_end.items()))
             self.note(
-                f"{len(self._files.by_end)} paths of another machine are taken for the files here that they end as, "
+                f"{len(self._files.by_end)} paths of another machine are matched to files here with the same ending, "
                 f"{text} for {path.name}"
             )
 
@@ -222,7 +220,7 @@ class TableSource(Described):
         product_id = product_of_row(cells, columns)
         values = self._pictures(cells, columns)
         if not values and product_id and product_id == self._last_pictured:
-            return  # one more variant of a product whose picture stands in a row above
+            return  # one more variant of a product whose image stands in a row above
         image_ids = _image_ids(_cell(cells, columns.image_id), len(values))
         attributes = columns.attributes_of(cells)
         if not values:
@@ -244,7 +242,7 @@ class TableSource(Described):
                 yield CatalogueImage(known_id, product_id, location, attributes)
 
     def _pictures(self, cells: Mapping[str, object], columns: Columns) -> list[str]:
-        """What the row names: of all its columns of pictures, or of those that stand in where these are empty."""
+        """What the row names: of all its columns of images, or of those that stand in where these are empty."""
         if columns.image is None:
             return [text for each in _list(_cell(cells, columns.pixl)) if (text := as_text(each).strip())]
         for names in ((columns.image, *columns.images.further), columns.images.instead):
@@ -267,7 +265,7 @@ class TableSource(Described):
         if scheme.lower() == "file" and divider:
             return self._place(product_id, _path_of(rest), image_id, pixl=False)
         if divider:
-            raise RowError(f"a picture cannot be read from {scheme}://; use a path or an http(s) address")
+            raise RowError(f"an image cannot be read from {scheme}://; use a path or an http(s) address")
         if self._files is None:
             raise RowError("a table on S3 can list http(s) addresses only, not paths")
         return image_id or text, str(self._path(text, self._files))

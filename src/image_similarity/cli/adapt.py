@@ -1,4 +1,4 @@
-"""The command that learns from the catalogue, and how it prints what that did."""
+"""The command that learns from the catalogue, and its tables."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def _show(report: AdaptReport, how: o.Format) -> None:
     title = f"Another photo of the same product, {report.dataset}, products left out"
     show.show_rows(["", "R@1", "95% from", "to"], rows, how, title)
     show.say(
-        f"learned from {learned.images} images of {learned.products} products with several: "
+        f"learned from {learned.images} images of {learned.products} products with several images: "
         f"dimension {learned.dimension}, regularisation {learned.regularisation}"
     )
     if report.unknown:
         some = ", ".join(report.unknown[:SHOWN_UNKNOWN])
-        show.say(f"{len(report.unknown)} products of the pairs have no images here: {some}")
-    show.say(f"Kept in {report.folder}. Use it with --model '{report.use}', after a fit with that name")
+        show.say(f"{len(report.unknown)} products of the pairs have no images in the dataset: {some}")
+    show.say(f"Written to {report.folder}. Run fit with --model '{report.use}' to use it")

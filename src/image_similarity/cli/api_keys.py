@@ -1,4 +1,4 @@
-"""The commands about API keys: making one, listing them, taking one back."""
+"""The commands for API keys: add, list, remove."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ keys = typer.Typer(
 
 @keys.command()
 def add(
-    name: Annotated[str, typer.Argument(help="Who it is for; the access log calls them so.")],
-    scope: Annotated[o.Scope, typer.Option(help="read asks, write also changes products, admin also sees figures.")],
-    days: Annotated[int | None, typer.Option(min=1, help="How long it lasts; left out, until it is removed.")] = None,
+    name: Annotated[str, typer.Argument(help="Name of the key's owner, as the access log shows it.")],
+    scope: Annotated[
+        o.Scope, typer.Option(help="read: search; write: also change products; admin: also metrics and failures.")
+    ],
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires. [default: never]")] = None,
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Create an API key and print it, this once."""
@@ -36,7 +38,7 @@ def add(
 
     shown = _keys(workspace).add(name, KeyScope(scope.value), days)
     write(shown + "\n")
-    show.say(f"This is the only time that the key is shown. Send it as 'Authorization: Bearer KEY'. Scope: {scope}.")
+    show.say(f"The key is shown only this once. Send it as 'Authorization: Bearer KEY'. Scope: {scope}.")
 
 
 @keys.command("list")
@@ -68,7 +70,7 @@ def list_keys(
 
 @keys.command()
 def remove(
-    name: Annotated[str, typer.Argument(help="From the list.")],
+    name: Annotated[str, typer.Argument(help="Name of the key, as in the list.")],
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Revoke an API key; a running service rejects it at once."""

@@ -96,7 +96,7 @@ def demo(
     show.show_answer(result.similar, o.Format.table)
     show.show_answer(result.search, o.Format.table)
     show.say(f"{result.found} of {result.asked} customers' photos find their product first.")
-    show.say(f"See the pictures: {result.page}")
+    show.say(f"Results page: {result.page}")
 
 
 @app.command()
@@ -104,7 +104,7 @@ def sample(
     folder: Annotated[Path, typer.Argument(help="New folder to draw into.")],
     seed: Annotated[int, typer.Option(help="Random seed of the shop.")] = 2019,
 ) -> None:
-    """Draw a sample shop: products, pictures, customers' photos and the right answers."""
+    """Draw a sample shop: products, images, customers' photos and the right answers."""
     from image_similarity.cli import printing as show
     from image_similarity_demo import draw_sample
 

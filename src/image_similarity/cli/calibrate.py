@@ -1,4 +1,4 @@
-"""The command that learns how sure an answer is, and how it prints that."""
+"""The command that learns match probabilities, and its table."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def _show(report: CalibrateReport, how: o.Format) -> None:
         show.show_json(report)
         return
     found = report.calibrated
-    header = ["asked with", "questions", "R@1", "calibration error", "kept at 5% false matches", "--min-match"]
+    header = ["query", "queries", "R@1", "calibration error", "recall at 5% false matches", "--min-match"]
     rows = []
     for name, count in found.questions.items():
         kept = found.kept[name]
         shares = (f"{share:.3f}" for share in (kept.found, found.errors[name], kept.kept))
         # Rounded up, so that what is printed lets no more through than what was measured.
         rows.append([name, count, *shares, f"{math.ceil(kept.threshold * 100) / 100:.2f}"])
-    show.show_rows(header, rows, how, f"Is this it? {report.dataset}, products left out")
+    show.show_rows(header, rows, how, f"Match probability, {report.dataset}, on products left out of the learning")
     show.say(
-        f"expected calibration error {found.error:.3f}: measured on {found.products} products, each when it was left "
-        f"out; {found.known:.0%} of the photos taken to be of products that are in the catalogue"
+        f"expected calibration error {found.error:.3f}: measured on {found.products} products, each left out of the "
+        f"learning; assumes that {found.known:.0%} of the photos show a product of the catalogue"
     )
     if report.unread:
-        show.say(f"{len(report.unread)} pictures could not be read any more and did not ask")
-    show.say(f"Kept in {report.file}; search uses it")
+        show.say(f"{len(report.unread)} images could not be read and were left out")
+    show.say(f"Written to {report.file}; search uses it")

@@ -1,4 +1,4 @@
-"""The command that says how good the answers are, and how it prints that."""
+"""The command that measures how good the results are, and its tables."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def show_results(found: Evaluation) -> None:
             if result.difference is not None:
                 rows.append(["- first", *(_cell(each, "+") for each in result.difference.values())])
         first = results[0]
-        title = f"{first.title}, {found.dataset} ({protocol}: {first.questions} questions, {first.products} products)"
+        title = f"{first.title}, {found.dataset} ({protocol}: {first.questions} queries, {first.products} products)"
         show.show_rows(["model", *NAMES.values()], rows, o.Format.table, title)
 
 
@@ -143,7 +143,7 @@ def _show_cost(found: Evaluation) -> None:
         ]
         for each in found.costs
     ]
-    show.show_rows(["model", "dimension", "bytes a product", "images/s"], costs, o.Format.table, "Cost")
+    show.show_rows(["model", "dimension", "bytes per product", "images/s"], costs, o.Format.table, "Cost")
 
 
 def _cell(estimate: Estimate, sign: str = "") -> list[str]:
@@ -159,14 +159,14 @@ def _say(found: Evaluation, below: list[str], html: Path | None) -> None:
     for note in found.notes:
         show.say(f"note: {note}")
     for protocol, reason in found.skipped.items():
-        show.say(f"not asked: {protocol} ({reason})")
+        show.say(f"not measured: {protocol} ({reason})")
     if found.failures:
         show.say(f"{len(found.failures)} photos or rows could not be used:")
     for failure in found.failures[:SHOWN_FAILURES]:
         show.say(f"  {failure.stage}: {failure.image_id} of product {failure.product_id}: {failure.reason}")
     if len(found.failures) > SHOWN_FAILURES:
-        show.say(f"  and {len(found.failures) - SHOWN_FAILURES} more: --format json lists them all")
+        show.say(f"  and {len(found.failures) - SHOWN_FAILURES} more: --format json lists all")
     if html is not None:
         show.say(f"See the report: {html}")
     for sentence in below:
-        show.say(f"below the bar: {sentence}")
+        show.say(f"below the threshold: {sentence}")

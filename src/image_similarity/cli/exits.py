@@ -46,7 +46,7 @@ def _ended(command: Callable[[], int], flag: Callable[[str], str]) -> int:
     except OSError as error:
         code = _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
     except MemoryError:
-        code = _failed("there is not enough memory for this")
+        code = _failed("out of memory")
     with suppress(ImageSimilarityError):  # one sentence is enough
         finish()
     return code

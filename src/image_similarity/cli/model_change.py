@@ -1,4 +1,4 @@
-"""The commands for a change of model: two side by side, then the one in the place of the other."""
+"""The commands for changing the model: compare two, then set the default."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def compare(
     new: Annotated[str, typer.Argument(help="Second model.")],
     dataset: o.Dataset,
     number: o.Number = 10,
-    shown: Annotated[
-        int, typer.Option(min=0, help="Number of the most changed products to show, on the page and in JSON.")
-    ] = 20,
+    shown: Annotated[int, typer.Option(min=0, help="Number of most changed products to show.")] = 20,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     html: o.Html = None,
     workspace: o.Workspace = Path("data"),
@@ -47,7 +45,7 @@ def compare(
             show.say(f"not evaluated: {result.unasked}")
     if html is not None:
         _page(result, html)
-        show.say(f"See the pictures: {html}")
+        show.say(f"Results page: {html}")
 
 
 def use(
@@ -65,8 +63,8 @@ def use(
     if format is o.Format.json:
         show.show_json(now)
         return
-    rows = [[now.model, "in use"], *([name, "before"] for name in now.before)]
-    show.show_rows(["model", ""], rows, format, f"Models of {dataset}")
+    rows = [[now.model, "default"], *([name, "previous"] for name in now.before)]
+    show.show_rows(["model", "role"], rows, format, f"Models of {dataset}")
 
 
 def _show(result: Comparison, how: o.Format) -> None:
@@ -77,22 +75,22 @@ def _show(result: Comparison, how: o.Format) -> None:
     for tenth, count in enumerate(result.histogram):
         bar = "█" * round(BAR * count / most)
         rows.append([f"{tenth / 10:.1f} to {(tenth + 1) / 10:.1f}", count, *([bar] if how is o.Format.table else [])])
-    header = ["the same", "products", *([""] if how is o.Format.table else [])]
-    title = f"Of the {result.number} most similar products, {result.old_key} and {result.new_key}"
+    header = ["overlap", "products", *([""] if how is o.Format.table else [])]
+    title = f"Overlap of the {result.number} most similar products, {result.old_key} and {result.new_key}"
     show.show_rows(header, rows, how, title)
     show.say(
-        f"{result.products} products: {result.overlap:.3f} of the most similar products are the same, "
-        f"the first is the same for {result.same_first:.3f} of the products"
+        f"{result.products} products: {result.overlap:.3f} of their recommendations are the same, "
+        f"the first one is the same for {result.same_first:.3f} of the products"
     )
     if result.only_old or result.only_new:
-        show.say(f"products of {result.old_key} alone: {result.only_old}, of {result.new_key} alone: {result.only_new}")
+        show.say(f"products only in {result.old_key}: {result.only_old}, only in {result.new_key}: {result.only_new}")
     for change in result.changed[:5]:
         name = change.product.title or change.product.product_id
-        show.say(f"  changes most: {change.product.product_id}, {name}: {change.overlap:.2f} the same")
+        show.say(f"  most changed: {change.product.product_id}, {name}: {change.overlap:.2f} the same")
 
 
 def _page(result: Comparison, html: Path) -> None:
-    """Each changed product twice: as it was, as it would be."""
+    """Each changed product twice: under the old model and under the new."""
     from image_similarity.html import Page, Section, write
     from image_similarity.quality import result_tables
 
@@ -108,9 +106,9 @@ def _page(result: Comparison, html: Path) -> None:
     ]
     facts = [
         ("products", str(result.products)),
-        (f"the same among the {result.number} most similar", f"{result.overlap:.1%}"),
-        ("the first is the same", f"{result.same_first:.1%}"),
+        (f"overlap of the {result.number} most similar", f"{result.overlap:.1%}"),
+        ("same first product", f"{result.same_first:.1%}"),
     ]
     command = "image-similarity " + " ".join(sys.argv[1:])
-    sides = f"{result.old_key} as it is, {result.new_key} as it would be: the products that change most under both."
-    write(Page(f"Another model for {result.dataset}?", sides, sections, facts, command), html)
+    sides = f"The products that change most: first with {result.old_key}, then with {result.new_key}."
+    write(Page(f"Comparison of two models, {result.dataset}", sides, sections, facts, command), html)

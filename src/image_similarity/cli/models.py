@@ -1,4 +1,4 @@
-"""The commands about models: which there are, bringing them, checking them."""
+"""The commands for models: list, pull, verify."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def list_models(
     if format is o.Format.json:
         show.show_json(rows)
         return
-    header = ["model", "state", "MB", "numbers", "px", "words", "licence"]
+    header = ["model", "state", "MB", "dimension", "px", "text", "licence"]
     cells = [
         [
             row.name,
@@ -41,18 +41,18 @@ def list_models(
             row.dimension,
             row.input.split(",")[0],
             "yes" if row.words else "",
-            row.licence.split(" (")[0] + ("" if row.commercial_use else ", not for commerce"),
+            row.licence.split(" (")[0] + ("" if row.commercial_use else ", non-commercial"),
         ]
         for row in rows
     ]
-    show.show_rows(header, cells, format, "Models; --format json says all that is known of each")
+    show.show_rows(header, cells, format, "Models (all fields with --format json)")
 
 
 @models.command()
 def pull(
-    names: Annotated[list[str], typer.Argument(help="From the list, or timm:NAME.")],
+    names: Annotated[list[str], typer.Argument(help="Models from the list, or timm:NAME.")],
     to: Annotated[
-        Path | None, typer.Option(help="A folder to carry elsewhere (IMAGE_SIMILARITY_MODELS), not the workspace.")
+        Path | None, typer.Option(help="Write to this folder, for another machine (IMAGE_SIMILARITY_MODELS there).")
     ] = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
@@ -70,7 +70,7 @@ def pull(
         for text in () if model.commercial_use else first_warning(model.name, model.licence, settings):
             show.say(f"warning: {text}")
         for path in model.trusted:
-            show.say(f"{model.name}: no digest of {path} was known; what came is locked from now on")
+            show.say(f"{model.name}: {path} had no known digest; the downloaded file's own is locked from now on")
     if format is o.Format.json:
         show.show_json(pulled)
         return
@@ -78,7 +78,7 @@ def pull(
     cells = [
         [
             model.name,
-            "pulled" if model.new else "here",
+            "pulled" if model.new else "already there",
             model.revision,
             f"{model.bytes / MEGABYTE:.1f}",
             model.folder,
@@ -101,8 +101,8 @@ def verify(
     if format is o.Format.json:
         show.show_json(checked)
     else:
-        rows = [[file.name, file.path, file.problem or "as locked"] for file in checked]
+        rows = [[file.name, file.path, file.problem or "ok"] for file in checked]
         show.show_rows(["model", "file", ""], rows, format, "Pulled files")
-    show.say(f"{len(checked)} files, {len(wrong)} of them not as locked")
+    show.say(f"{len(checked)} files, {len(wrong)} differ from the lock file")
     if wrong:
         raise typer.Exit(1)

@@ -84,7 +84,7 @@ Match = Annotated[
 ]
 Formats = Annotated[Format, typer.Option(help="Output format.")]
 ReportFormats = Annotated[ReportFormat, typer.Option("--format", help="Output format; json for scripts.")]
-Html = Annotated[Path | None, typer.Option(help="Also write an HTML page with pictures.")]
+Html = Annotated[Path | None, typer.Option(help="Also write an HTML page with images.")]
 Headers = Annotated[
     list[str] | None,
     typer.Option(

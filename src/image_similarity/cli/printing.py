@@ -54,12 +54,12 @@ def recall_lines(report: FitReport) -> Iterator[str]:
     from image_similarity.neighbours import ALL_PAIRS_UP_TO, EXACT_UP_TO
 
     for what, up_to, recall in (
-        ("similar products are compared by cells", ALL_PAIRS_UP_TO, report.recall),
-        ("searches look into cells", EXACT_UP_TO, report.search_recall),
+        ("similar products are found approximately", ALL_PAIRS_UP_TO, report.recall),
+        ("searches are approximate", EXACT_UP_TO, report.search_recall),
     ):
         if recall is not None:
             rows = f"{report.rows} images and views, more than {up_to}"
-            yield f"{rows}: {what}, {recall:.1%} of the nearest found (on a sample)"
+            yield f"{rows}: {what}, recall {recall:.1%} (on a sample)"
 
 
 def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
@@ -70,16 +70,16 @@ def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
         show_json([dict(zip(header, row, strict=True)) for row in rows])
         return
     if how is Format.table and not rows:
-        say("every image could be used")
+        say("all images could be used")
         return
-    show_rows(header, rows, how, "Not used")
+    show_rows(header, rows, how, "Unusable images")
 
 
 def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset: str) -> None:
     """The closing lines of a run: a count that adds up, and what failed."""
     say(f"{counts.seen} images seen: {counts.done} {verb}, {counts.known} already known, {counts.failed} failed")
     if counts.repaired:
-        say(f"{counts.repaired} of those {verb} came from files that were cut short, with next to nothing missing")
+        say(f"{counts.repaired} of those {verb} came from files that were cut short, with almost nothing missing")
     for failure in failures[:SHOWN_FAILURES]:
         place = failure.image_id or failure.location
         say(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")
@@ -131,7 +131,7 @@ def show_report(report: FitReport | ExtractReport, facts: Mapping[str, object]) 
 def show_overridden(products: int) -> None:
     """A word on products that a fit found in its catalogue and left alone."""
     if products:
-        say(f"{products} products of the catalogue stay as they were put, or deleted, through the service")
+        say(f"{products} products of the catalogue are kept as upserted or deleted through the service")
 
 
 def show_json(value: Any) -> None:

@@ -38,7 +38,7 @@ class Bars:
         if self._progress is not None:
             self._progress.stop()
         if kind is KeyboardInterrupt:
-            say("stopping: what was done is kept, run the same command to go on")
+            say("stopping: finished work is kept, run the same command again to continue")
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         """Show how far a stage is."""

@@ -129,4 +129,4 @@ def _page(answer: Answer, html: Path | None, title: str) -> None:
 
     command = "image-similarity " + " ".join(sys.argv[1:])
     write(Page(title, "", [Section("", "", [answer.row()])], command=command), html)
-    show.say(f"See the pictures: {html}")
+    show.say(f"Results page: {html}")

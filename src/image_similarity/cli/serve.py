@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from image_similarity.settings import Settings
 
-INSTALL = "the service needs its own packages: pip install 'image-similarity[serve]'"
+INSTALL = "the service needs extra packages: pip install 'image-similarity[serve]'"
 POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """Of numpy and FAISS: while the network keeps every processor busy, a second thread of theirs is waited for."""
 DEFAULT_WORKSPACE = Path("data")
@@ -44,13 +44,13 @@ def serve(
     ] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Do not require API keys.")] = False,
     allowed_host: Annotated[
-        list[str] | None, typer.Option(help="Host name the service is reached by; repeatable.")
+        list[str] | None, typer.Option(help="Host name under which clients reach the service; repeatable.")
     ] = None,
     cors_origin: Annotated[
-        list[str] | None, typer.Option(help="Web site whose pages may call the service; repeatable.")
+        list[str] | None, typer.Option(help="Origin of a web site that may call the service (CORS); repeatable.")
     ] = None,
     fetch_from: Annotated[
-        list[str] | None, typer.Option(help="Host or network of your own that images may be fetched from; repeatable.")
+        list[str] | None, typer.Option(help="Private host or network that images may be fetched from; repeatable.")
     ] = None,
     proxy: Annotated[
         list[str] | None,
@@ -65,7 +65,7 @@ def serve(
         float, typer.Option(min=0, help="Requests per second allowed for one API key or address; 0: no limit.")
     ] = 0.0,
     photos: Annotated[
-        int, typer.Option(min=0, help="Number of photos to keep so that results can be shared.")
+        int, typer.Option(min=0, help="Number of uploaded photos kept, so that links to results work.")
     ] = 10_000,
     rebuild_after: Annotated[
         int, typer.Option(min=0, help="Rebuild the index after this many product changes.")
@@ -111,7 +111,7 @@ def serve(
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
-    """To be told to end while the models are loaded is no failure."""
+    """A stop signal while the models are loading is not an error."""
     sys.exit(0)
 
 
@@ -122,7 +122,7 @@ def _the_only_one(settings: Settings) -> str:
 
     names = dataset_names(Folders(settings.root).database)
     if len(names) != 1:
-        raise UsageError(f"say which --dataset to serve: {', '.join(names) or 'there is none yet, run fit first'}")
+        raise UsageError(f"choose the --dataset to serve: {', '.join(names) or 'none yet, run fit first'}")
     return names[0]
 
 

@@ -31,9 +31,9 @@ SOME = 256  # images that are listed at once
 def backfill_features(
     database: Database, settings: Settings, specs: Sequence[ModelSpec], views: Sequence[str], embed: Embed
 ) -> int:
-    """Embed the pictures that came without a catalogue and have no features of some models yet.
+    """Embed the images that came without a catalogue and have no features of some models yet.
 
-    A catalogue's own pictures are left to its next fit. A kill loses the picture in hand.
+    A catalogue's own images are left to its next fit. A kill loses the image in hand.
 
     Args:
         database: the dataset's; it has features of all of these models.
@@ -43,7 +43,7 @@ def backfill_features(
         embed: views ``(views, size, size, 3)`` to vectors ``(views, dimension)``, by the models' keys.
 
     Returns:
-        How many features there are more, each of one picture under one model.
+        How many features there are more, each of one image under one model.
 
     Raises:
         StoreError: the store is locked, damaged or full.
@@ -51,7 +51,7 @@ def backfill_features(
     changes, added = ProductChanges(database), 0
     for spec in specs:
         for image in _lacking(database, settings, spec.key, views):
-            # A picture that goes at this moment, or that this model cannot take, is not found under it.
+            # An image that goes at this moment, or that this model cannot take, is not found under it.
             with suppress(ImageError):
                 data = read_bytes(Path(image.location), settings.max_file_bytes)
                 pixels = new_picture(data, [spec], views, settings.max_pixels).pixels

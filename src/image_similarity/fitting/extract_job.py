@@ -45,8 +45,8 @@ class ExtractReport:
     failures: list[Failure]
     folder: Path
     notes: tuple[str, ...] = ()
-    """What is to be known of the catalogue: what was guessed, joined or left out; pictures that could be used and are
-    odd: one placeholder for many products, pictures of a few pixels; files of images that it lists no longer; hosts
+    """What is to be known of the catalogue: what was guessed, joined or left out; images that could be used and are
+    odd: one placeholder for many products, images of a few pixels; files of images that it lists no longer; hosts
     that were given up."""
 
 
@@ -125,7 +125,7 @@ def _check_removal(run: _Run, settings: Settings) -> None:
         former.update(image.product_id for image in open_source(path, settings=settings))
     gone = sorted(former - run.ledger.product_ids())
     first = f"; {len(run.failures):,} rows failed, the first: {run.failures[0].reason}" if run.failures else ""
-    why = f"the catalogue lists {len(run.ledger):,} images and none of these products{first}. Is it cut short?"
+    why = f"the catalogue lists {len(run.ledger):,} images and none of these products{first}. Is it truncated?"
     RemovalLimit(settings.max_removal).check(gone, len(former), lambda: why)
 
 

@@ -86,7 +86,7 @@ def fit(
     told.all(source.notes)
     told.all(warnings_of(model, settings))
     path = Folders(settings.root).database
-    busy = f"another fit of the dataset {dataset.name} is at work. Wait for its end, then run this again"
+    busy = f"another fit of the dataset {dataset.name} is running. Wait until it ends, then run this again"
     with (
         Database(path, dataset, create=True, timeout=settings.lock_timeout) as database,
         # Two at once would each make the dataset what its own catalogue lists.

@@ -16,7 +16,7 @@ SHOWN_GROUPS, SHOWN_PRODUCTS = 3, 3
 
 
 def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
-    """What is to be said of the pictures of the present catalogue."""
+    """What is to be said of the images of the present catalogue."""
     dots, same = set[str](), dict[bytes, tuple[set[str], set[str]]]()
     for image_id, digest, is_dot in fetched.odd():
         image = ledger.found_image(image_id)
@@ -31,12 +31,12 @@ def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
     groups = [products for products, addresses in same.values() if len(products) > 1 and len(addresses) > 1]
     notes = []
     if dots:
-        notes.append(f"{_products(dots)}: a picture of a few pixels only, as shops use it for none at all")
+        notes.append(f"{_products(dots)}: an image of a few pixels only, as shops use it as a placeholder")
     groups.sort(key=lambda products: (-len(products), min(products)))
     for products in groups[:SHOWN_GROUPS]:
-        notes.append(f"{_products(products)}: the very same picture at different addresses. Is it a placeholder?")
+        notes.append(f"{_products(products)}: the same image at different addresses. Is it a placeholder?")
     if len(groups) > SHOWN_GROUPS:
-        notes.append(f"{len(groups) - SHOWN_GROUPS} more pictures are those of several products at different addresses")
+        notes.append(f"{len(groups) - SHOWN_GROUPS} more images are shared by several products at different addresses")
     left = [each for each in fetched.ids() if not ledger.lists(each) and (fetched.folder / each).is_file()]
     if left:
         shown = ", ".join(left[:SHOWN_PRODUCTS]) + (", ..." if len(left) > SHOWN_PRODUCTS else "")

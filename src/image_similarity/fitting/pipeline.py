@@ -95,7 +95,7 @@ class ModelInUse:
         return self._model().embed(pixels)
 
     def each(self, stacks: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | ImageError]:
-        """The vectors of the views of each picture, or why there are none."""
+        """The vectors of the views of each image, or why there are none."""
         model = self._model()  # which cannot be had: that is no picture's fault
 
         def embed(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -188,14 +188,14 @@ class FeaturesRun:
         def why() -> str:
             bad = source.failures
             unread = f"; it could not read {len(bad):,} rows, the first: {bad[0].reason}" if bad else ""
-            return f"the catalogue lists {self._total:,} images and none of these products{unread}. Is it cut short?"
+            return f"the catalogue lists {self._total:,} images and none of these products{unread}. Is it truncated?"
 
         self.limit.check(listed_products.not_listed(), listed_products.products(), why)
         return listed_products
 
     def _why_unusable(self) -> str:
         first = f"; the first, {self.failures[0].location}: {self.failures[0].reason}" if self.failures else ""
-        return f"none of their images could be used, {self.counts.failed:,} failed{first}. Are they out of reach?"
+        return f"none of their images could be used, {self.counts.failed:,} failed{first}. Are they unreachable?"
 
     def _put(self) -> Iterator[CatalogueImage]:
         """The images of products that were put: they may lack features of these models, or some views."""

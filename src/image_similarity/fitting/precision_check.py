@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 NEAREST = 10
 LEAST_OVERLAP, MOST_LOST = 0.90, 0.01
 CHECK = "check.json"
-TOGETHER = 16  # pictures embedded together
+TOGETHER = 16  # images embedded together
 
 
 @dataclass(frozen=True, slots=True)
 class Int8Check:
-    """An int8 network beside fp32, on pictures of the catalogue that it was made for.
+    """An int8 network beside fp32, on images of the catalogue that it was made for.
 
-    ``r_at_1`` is None where no product has two of the pictures. ``held_out`` is False where the catalogue is too
-    small to keep pictures apart, and those of the calibration were looked at again.
+    ``r_at_1`` is None where no product has two of the images. ``held_out`` is False where the catalogue is too
+    small to keep images apart, and those of the calibration were looked at again.
     """
 
     digest: str  # of the network
@@ -57,13 +57,15 @@ class Int8Check:
         return round(self.overlap, 6) >= LEAST_OVERLAP and round(lost, 6) <= MOST_LOST
 
     def __str__(self) -> str:
-        kind = "held-out" if self.held_out else "calibration (the catalogue is too small to hold any out)"
+        kind = (
+            "held-out" if self.held_out else "its own calibration images (the catalogue is too small to hold any out)"
+        )
         recall = "no product has two of them"
         if self.r_at_1 is not None and self.r_at_1_fp32 is not None:
             recall = f"R@1 {self.r_at_1:.3f}, fp32 {self.r_at_1_fp32:.3f}"
         return (
             f"int8, calibrated on {self.calibrated_on} images, beside fp32 on {self.images} {kind} images: "
-            f"{self.overlap:.3f} of the ten nearest are the same; {recall}"
+            f"{self.overlap:.3f} of the ten nearest are the same, {recall}"
         )
 
 
@@ -104,8 +106,8 @@ def with_int8(
         write_sealed(folder / CHECK, check)
     if not check.passed and not forced:
         raise ModelError(
-            f"{check}. That is too far from fp32 (at least {LEAST_OVERLAP:.2f} of the ten nearest, and R@1 at most "
-            f"{MOST_LOST:.2f} lower): use `precision` bf16, or `force_int8` to have it all the same"
+            f"{check}. That is too far from fp32 (required: at least {LEAST_OVERLAP:.2f} of the ten nearest, and "
+            f"R@1 at most {MOST_LOST:.2f} lower): use `precision` bf16, or `force_int8` to use int8 anyway"
         )
     return check
 
@@ -164,7 +166,7 @@ class _Seen:
 
 
 def _seen(images: Sequence[CatalogueImage], fp32: EmbeddingModel, folder: Path, settings: Settings) -> _Seen:
-    """The pictures that can be decoded and that fp32 makes something of; the fit names the others."""
+    """The images that can be decoded and that fp32 makes something of; the fit names the others."""
     spec = fp32.spec.input
 
     def loaded(image: CatalogueImage) -> NDArray[np.uint8] | None:

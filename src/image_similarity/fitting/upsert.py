@@ -1,7 +1,7 @@
 """One product put or taken away, without a run over the catalogue: what a service does all day.
 
-The pictures are written and flushed inside the one transaction that names them: a kill leaves a file that nothing
-names, never a product without its pictures, and such files can be removed whenever nobody else writes
+The images are written and flushed inside the one transaction that names them: a kill leaves a file that nothing
+names, never a product without its images, and such files can be removed whenever nobody else writes
 (:func:`delete_orphan_files`). A product that was put stays so through later fits, until it is deleted.
 """
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from image_similarity.types import ModelSpec, Product
 
 ENDINGS = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"GI": ".gif", b"RI": ".webp", b"BM": ".bmp"}
-SHORT = 16  # characters of a digest that tell a product's pictures apart
+SHORT = 16  # characters of a digest that tell a product's images apart
 
 
 @dataclass(frozen=True, slots=True)
 class NewPicture:
-    """A picture as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key.
+    """An image as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key.
 
-    ``repaired``: its file was cut short, with next to nothing missing.
+    ``repaired``: its file was cut short, with almost nothing missing.
     """
 
     data: Picture
@@ -48,14 +48,14 @@ class NewPicture:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPicture:
-    """A picture with its features: ``(views, dimension)`` by the model's key."""
+    """An image with its features: ``(views, dimension)`` by the model's key."""
 
     picture: NewPicture
     vectors: Mapping[str, NDArray[np.float32]]
 
 
 def new_picture(data: Picture, specs: Sequence[ModelSpec], views: Sequence[str], max_pixels: int) -> NewPicture:
-    """Decode a picture for some models.
+    """Decode an image for some models.
 
     Raises:
         ImageError: it cannot be used.
@@ -78,7 +78,7 @@ def upsert_product(
         database: the dataset's.
         settings: where the workspace is.
         product: its id, texts and attributes.
-        pictures: all of its pictures; None: those that it has.
+        pictures: all of its images; None: those that it has.
         views: that the pictures' features are of.
         once: the request that this is, to be remembered in the same transaction.
 
@@ -91,7 +91,7 @@ def upsert_product(
     """
     records, folder = CatalogueRecords(database), uploads(settings, database.dataset)
     if pictures is None and records.first_image(product.product_id) is None:
-        raise UsageError(f"{product.product_id} is new: give at least one picture")
+        raise UsageError(f"{product.product_id} is new: give at least one image")
     images, rows = None, dict[str, list[FeatureRow]]()
     different = {digest_of(each.picture.data).hex(): each for each in pictures or ()}
     if pictures is not None:
@@ -129,7 +129,7 @@ def delete_product(
 
 
 def delete_orphan_files(database: Database, settings: Settings) -> int:
-    """Remove the uploaded pictures that no product has: what kills have left. How many they were.
+    """Remove the uploaded images that no product has: what kills have left. How many they were.
 
     Raises:
         StoreError: the store is locked or damaged.
@@ -146,14 +146,14 @@ def delete_orphan_files(database: Database, settings: Settings) -> int:
 
 
 def uploads(settings: Settings, dataset: Dataset) -> Path:
-    """Where the pictures are that came without a catalogue."""
+    """Where the images are that came without a catalogue."""
     return settings.root / "uploads" / dataset.label
 
 
 def rows_of(
     image: CatalogueImage, digest: bytes, pixels: NDArray[np.uint8], vectors: NDArray[np.float32], views: Sequence[str]
 ) -> list[FeatureRow]:
-    """The views of a picture, pixels ``(views, size, size, 3)`` and vectors ``(views, dimension)``, for the store."""
+    """The views of an image, pixels ``(views, size, size, 3)`` and vectors ``(views, dimension)``, for the store."""
     return [
         FeatureRow(image, view, digest, white_background(square), encode(vector))
         for view, square, vector in zip(views, pixels, vectors, strict=True)
@@ -161,7 +161,7 @@ def rows_of(
 
 
 def _place(data: bytes, digest: str, product_id: str, folder: Path) -> CatalogueImage:
-    """Where a picture is kept: its product and its content decide, so that no other product's is the same file."""
+    """Where an image is kept: its product and its content decide, so that no other product's is the same file."""
     owner = sha256(product_id.encode()).hexdigest()[:SHORT]
     path = folder.resolve() / f"{owner}-{digest}{ENDINGS.get(data[:2], '')}"
     return CatalogueImage(f"{product_id}/{digest[:SHORT]}", product_id, str(path))

@@ -1,4 +1,4 @@
-"""Answers to one HTML page that carries its pictures inside and needs nothing from outside.
+"""Answers to one HTML page that carries its images inside and needs nothing from outside.
 
 Fill in the records of :mod:`~image_similarity.html.page`, then :func:`write` a file, :func:`render` a text, or show
 a :func:`fragment` in a notebook.

@@ -1,4 +1,4 @@
-"""Cards and rows: a product's picture, rank, score and words; a question beside its answers."""
+"""Cards and rows: a product's image, rank, score and words; a question beside its answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from image_similarity.html.page import Card, Picture, Row
 from image_similarity.html.thumbnails import data_address
 from image_similarity.images import data_uri
 
-_MOUNTAINS = (  # the sign for "a picture belongs here", drawn: a font may not have it
+_MOUNTAINS = (  # the sign for "an image belongs here", drawn: a font may not have it
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM4 17l5-5 4 4 2-2 5 5M15 8.5h.01"/></svg>'
 )
 
@@ -52,11 +52,11 @@ def _figure(card: Card, full: float) -> str:
 
 
 def _picture(card: Card) -> str:
-    words = escape(one_line(card.picture.caption) or f"Picture of {_name(card)}")
+    words = escape(one_line(card.picture.caption) or f"Image of {_name(card)}")
     address = data_address(card.picture.path)
     if address is None:
         return (
-            f'<div class="ims-missing" role="img" aria-label="No picture: {words}">{_MOUNTAINS}'
+            f'<div class="ims-missing" role="img" aria-label="No image: {words}">{_MOUNTAINS}'
             f"<span>{escape(_missing_name(card.picture))}</span></div>"
         )
     return f'<img src="{address}" alt="{words}" decoding="async">'
@@ -108,9 +108,9 @@ def _value(card: Card) -> str:
 
 
 def _name(card: Card) -> str:
-    return one_line(card.title) or one_line(card.product_id) or "a picture"
+    return one_line(card.title) or one_line(card.product_id) or "an image"
 
 
 def _missing_name(picture: Picture) -> str:
     """The file's name rather than the caption: it is what somebody has to look for."""
-    return one_line(file_name(picture.path)) or one_line(picture.caption) or "no picture"
+    return one_line(file_name(picture.path)) or one_line(picture.caption) or "no image"

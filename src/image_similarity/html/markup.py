@@ -30,5 +30,5 @@ def shorten(text: str, length: int = DESCRIPTION_LENGTH) -> str:
 
 
 def file_name(location: str) -> str:
-    """The last part of a path or an address, for a picture that has nothing else to show."""
+    """The last part of a path or an address, for an image that has nothing else to show."""
     return re.split(r"[/\\]", location.rstrip("/\\"))[-1]

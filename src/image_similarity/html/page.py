@@ -19,7 +19,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why an answer was found: the question's picture, as JPEG, with what carried it marked, and words."""
+    """Why an answer was found: the question's image, as JPEG, with what carried it marked, and words."""
 
     jpeg: bytes
     words: str = ""

@@ -1,4 +1,4 @@
-"""Tables of measured shares: each figure with a small picture of its interval."""
+"""Tables of measured shares: each figure with a small image of its interval."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ from image_similarity.images import as_jpeg, data_uri, read_bytes, thumbnail
 
 SIDE = 280  # pixels of the longer side: sharp at the 160 to 210 that a card shows, on most screens
 QUALITY = 74
-MAX_PIXELS = 100_000_000  # a picture that declares more is not decoded for the sake of a thumbnail
+MAX_PIXELS = 100_000_000  # an image that declares more is not decoded for the sake of a thumbnail
 KEPT = 512  # about 4 MB of text; the answers of neighbouring rows overlap
 
 
 def data_address(path: str) -> str | None:
-    """The picture as a ``data:image/jpeg`` address, or None when it cannot be read. Never looks beyond this machine."""
+    """The image as a ``data:image/jpeg`` address, or None when it cannot be read. Never looks beyond this machine."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError):  # ValueError: a NUL in the name
@@ -28,7 +28,7 @@ def data_address(path: str) -> str | None:
 
 @lru_cache(maxsize=KEPT)
 def _encode(path: str, _changed: int, _size: int) -> str | None:
-    """Time and size are part of the key: a notebook that lives for a week shows the picture of today."""
+    """Time and size are part of the key: a notebook that lives for a week shows the image of today."""
     try:
         small = thumbnail(read_bytes(Path(path)), SIDE, MAX_PIXELS)
     except ImageError:

@@ -13,7 +13,7 @@ PLACES = ((0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 
 
 def with_crops(picture: Image.Image) -> list[Image.Image]:
-    """The picture itself, its middle, and its four corners."""
+    """The image itself, its middle, and its four corners."""
     width, height = (max(1, round(side * SHARE)) for side in picture.size)
     corners = [
         (round((picture.width - width) * across), round((picture.height - height) * down)) for across, down in PLACES

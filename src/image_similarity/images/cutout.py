@@ -1,4 +1,4 @@
-"""The thing on a studio's picture, cut from its light and even background, without a network."""
+"""The thing on a studio's image, cut from its light and even background, without a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SIDE = 320  # pixels of the longer side that the background is looked for at
 RING = 0.02  # of the shorter side
-LEAST, MOST = 0.01, 0.97  # of the picture; beyond, nothing was cut
+LEAST, MOST = 0.01, 0.97  # of the image; beyond, nothing was cut
 SOFT = 0.7  # pixels, standard deviation of the edge
 
 

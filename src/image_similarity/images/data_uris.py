@@ -1,4 +1,4 @@
-"""``data:image/png;base64,...``: an address that is the picture itself."""
+"""``data:image/png;base64,...``: an address that is the image itself."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def picture_in(address: str) -> bytes:
     """
     kind, comma, content = address.partition(",")
     if not comma:
-        raise AddressError("a data: address without a comma holds no picture")
+        raise AddressError("a data: address without a comma holds no image")
     data = unquote_to_bytes(content)
     if kind.rstrip().lower().endswith(";base64"):
         packed = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
         try:
             data = b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
         except (binascii.Error, ValueError):
-            raise AddressError("a data: address whose base64 is damaged holds no picture") from None
+            raise AddressError("a data: address whose base64 is damaged holds no image") from None
     if not data:
-        raise AddressError("a data: address without content holds no picture")
+        raise AddressError("a data: address without content holds no image")
     return data

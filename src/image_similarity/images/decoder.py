@@ -14,7 +14,7 @@ from image_similarity.images.drawing_parts import Plain
 
 NUMBERS = "numbers"  # of a TIFF: beside their own bytes
 BYTES_A_PIXEL = {"JPEG": 12, "PNG": 12, "WEBP": 18, "ISO": 20, "TIFF": 16, NUMBERS: 8}
-"""At the worst moment of decoding: what the decoder holds, the picture in the file's mode, and in RGB."""
+"""At the worst moment of decoding: what the decoder holds, the image in the file's mode, and in RGB."""
 REDUCED = {"JPEG": 5, "PNG": 5, "WEBP": 17, "ISO": 12, "TIFF": 9, NUMBERS: 6}
 """The same where it never is in RGB as a whole."""
 OTHERS, OTHERS_REDUCED = 12, 8
@@ -23,7 +23,7 @@ COEFFICIENTS = 2  # bytes a pixel and channel that a JPEG in passes is kept in u
 
 @dataclass(frozen=True, slots=True)
 class Undecoded:
-    """A picture that is to be decoded: its file, how, and how much memory that will take at most."""
+    """An image that is to be decoded: its file, how, and how much memory that will take at most."""
 
     data: bytes
     way: Way
@@ -40,12 +40,12 @@ class Way:
     strict: bool = False
 
     def factor(self, size: tuple[int, int]) -> int:
-        """By what a picture is made smaller once it is decoded."""
+        """By what an image is made smaller once it is decoded."""
         return 1 if self.enough is None else max(1, isqrt(size[0] * size[1] // self.enough))
 
 
 Decoder = Callable[[Undecoded, Callable[[], Image.Image]], Image.Image]
-"""Gets the picture and a way to decode it here."""
+"""Gets the image and a way to decode it here."""
 _decoder: ContextVar[Decoder | None] = ContextVar("decoder", default=None)
 
 
@@ -76,5 +76,5 @@ def cost(plain: Plain, size: tuple[int, int], scale: int, way: Way) -> int:
     if plain.numbers is not None:
         needed += plain.numbers.packed[0] * plain.numbers.packed[1]
     needed += pixels * COEFFICIENTS * plain.channels * plain.progressive
-    # Where the file was cut short, two pictures are made of it.
+    # Where the file was cut short, two images are made of it.
     return needed * (2 if plain.cut and not way.strict else 1) + 3 * len(plain.data)

@@ -28,10 +28,10 @@ from image_similarity.util.files import open_file
 DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
 DRAFTED = (1, 3)  # channels of a JPEG that can be reduced: grey and colours, not inks
 MOST_SCANS = 100
-"""Of a JPEG. Encoders make ten or so; each is a pass over the whole picture, and a file of a few bytes can ask for
+"""Of a JPEG. Encoders make ten or so; each is a pass over the whole image, and a file of a few bytes can ask for
 thousands."""
 DEEPEST = 16
-"""Bytes of a pixel of numbers, four of 32 bits; of deeper ones a picture may have fewer."""
+"""Bytes of a pixel of numbers, four of 32 bits; of deeper ones an image may have fewer."""
 REPAIRED = "repaired"
 CONTAINERS: dict[bytes, Callable[[bytes], Plain]] = {
     b"\xff\xd8\xff": jpeg.plain,
@@ -53,7 +53,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""By EXIF's orientation: what makes the picture upright."""
+"""By EXIF's orientation: what makes the image upright."""
 
 
 def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
@@ -81,22 +81,22 @@ def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
 def decode(
     data: bytes, *, max_pixels: int, at_least: int | None = None, enough: int | None = None, strict: bool = False
 ) -> Image.Image:
-    """Decode a picture to upright RGB; of an animation the first frame, of transparency the picture over white.
+    """Decode an image to upright RGB; of an animation the first frame, of transparency the image over white.
 
     What the file holds beside its pixels never decides whether it is used. One that was cut short is used where at
     most a twentieth of its pixels is missing (``truncated_files.py``); :func:`was_repaired` tells.
 
     Args:
         data: the file's bytes; JPEG, PNG, GIF, WebP, BMP, TIFF, and with Pillow's plugins AVIF and HEIC.
-        max_pixels: a picture that declares more is refused before it is decoded.
+        max_pixels: an image that declares more is refused before it is decoded.
         at_least: pixels a side that the caller will keep; lets a JPEG be decoded at half, a quarter or an eighth of
             its size, which is several times faster. None: every pixel.
-        enough: pixels in all; a picture of four times as many and more is made smaller by a whole number before it is
+        enough: pixels in all; an image of four times as many and more is made smaller by a whole number before it is
             there as a whole, which takes less memory. For those who only show it.
-        strict: a picture whose file was cut short is refused.
+        strict: an image whose file was cut short is refused.
 
     Raises:
-        ImageError: stage ``decode``: not a picture, damaged, or too large.
+        ImageError: stage ``decode``: not an image, damaged, or too large.
     """
     way = Way(max_pixels, at_least, enough, strict)
     try:
@@ -114,9 +114,9 @@ def decode(
     except ImageSimilarityError:
         raise
     except MemoryError as error:
-        raise ImageError("decode", "it takes more memory than there is") from error
+        raise ImageError("decode", "not enough memory to decode it") from error
     except Exception as error:  # a codec may raise anything at all on hostile bytes
-        raise ImageError("decode", f"damaged picture: {error or type(error).__name__}") from error
+        raise ImageError("decode", f"damaged image: {error or type(error).__name__}") from error
 
 
 def was_repaired(picture: Image.Image) -> bool:
@@ -125,7 +125,7 @@ def was_repaired(picture: Image.Image) -> bool:
 
 
 def plain_picture(data: bytes) -> Plain:
-    """A file without whatever does not draw its picture."""
+    """A file without whatever does not draw its image."""
     plain = Plain(data)
     for start, read in CONTAINERS.items():
         if data.startswith(start) and (start != b"RIFF" or data[8:12] == b"WEBP"):
@@ -207,15 +207,15 @@ def _bytes(value: object) -> bytes:
 def _not_a_picture(data: bytes) -> str:
     start = data[:256].lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "not a picture: the file holds a web page"
+        return "not an image: the file holds a web page"
     if start.startswith((b"\xff\xd8", b"\x89png")):
-        return "damaged picture: its header cannot be read"
+        return "damaged image: its header cannot be read"
     if b"ftyp" in start[:12] and start[8:12] in (b"avif", b"avis"):
-        return "damaged picture: its header cannot be read"
+        return "damaged image: its header cannot be read"
     if b"ftyp" in start[:12] and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc"):
         if reads("HEIF"):
-            return "damaged picture: its header cannot be read"
-        return "a HEIC picture: install image-similarity[heif] to read it"
+            return "damaged image: its header cannot be read"
+        return "a HEIC image: install image-similarity[heif] to read it"
     if start[:4] in (b"ii*\0", b"mm\0*", b"ii+\0", b"mm\0+"):
         return tiff.UNREAD
-    return "not a picture in any known format"
+    return "not an image in any known format"

@@ -55,7 +55,7 @@ def download_all(
     ``heard`` is told what became of each, in the order in which they end: ``"done"`` for a file that is new or
     changed, ``"repaired"`` for such a one that was cut short, ``"known"`` for one that stays as it was, or a
     :class:`Failure` with stage ``download`` or ``decode``.
-    Returns what is to be known of hosts that could not be reached: most of their pictures are not asked for.
+    Returns what is to be known of hosts that could not be reached: most of their images are not asked for.
     Works inside a running event loop (a notebook) as well, in a thread of its own.
 
     Raises:
@@ -138,7 +138,7 @@ class Downloader:
                 reply = await self._fetcher.fetch(image.location, known.headers(), body)
                 if not reply.changed:
                     return "known"
-                # One thread checks and writes: sixteen large pictures are never decoded at once.
+                # One thread checks and writes: sixteen large images are never decoded at once.
                 loop = asyncio.get_running_loop()
                 kept, content = await loop.run_in_executor(self._disk, self._keep, path, body)
         except (TryAgainError, RefusedError) as error:
@@ -153,7 +153,7 @@ class Downloader:
         return cast("BinaryIO", SpooledTemporaryFile(IN_MEMORY, dir=str(self._fetched.folder)))
 
     def _keep(self, path: Path, body: BinaryIO) -> tuple[Kept, Content]:
-        """Write the bytes as they came, once they are known to be a picture, unless they stand there already."""
+        """Write the bytes as they came, once they are known to be an image, unless they stand there already."""
         from image_similarity.images.decoding import decode, was_repaired
 
         body.seek(0)

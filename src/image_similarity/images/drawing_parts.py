@@ -1,6 +1,6 @@
 """A picture's file as far as it draws pixels: what a decoder is given, apart from whatever else the file holds.
 
-Metadata must never decide whether a picture can be used: a text, a thumbnail, a date or a profile that is damaged,
+Metadata must never decide whether an image can be used: a text, a thumbnail, a date or a profile that is damaged,
 unknown or huge is not even shown to the decoder.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CUT_SHORT = "damaged picture: image file is truncated"
+CUT_SHORT = "damaged image: image file is truncated"
 MOST_PROFILE = 16_000_000  # bytes of a colour profile; printers' are two to three million
 
 
@@ -17,7 +17,7 @@ class Plain:
     """What draws, and what is to be done with the pixels afterwards.
 
     ``size``: as far as it is known without a decoder. ``cut``: the file ends before it should. ``scans``: passes over
-    the picture that a JPEG is made of. ``channels``: of a JPEG. ``progressive``: its numbers are all kept until the
+    the image that a JPEG is made of. ``channels``: of a JPEG. ``progressive``: its numbers are all kept until the
     last pass has come. ``alpha``: the file says that its fourth channel is transparency.
     """
 
@@ -36,7 +36,7 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Numbers of a TIFF that no decoder makes a picture of: it gives their bytes as if each were a grey pixel.
+    """Numbers of a TIFF that no decoder makes an image of: it gives their bytes as if each were a grey pixel.
 
     ``columns``: a row is packed in pieces of so many pixels. ``samples``: numbers of one pixel, of which ``colours``
     are grey, RGB or inks. ``alpha``: 0 the next one is no transparency, 1 colours are multiplied by it, 2 they are not.
@@ -58,6 +58,6 @@ class Numbers:
 
     @property
     def packed(self) -> tuple[int, int]:
-        """The size of the picture of all the bytes."""
+        """The size of the image of all the bytes."""
         piece = -(-self.columns * (1 if self.plane else self.samples) * self.bits // 8)
         return piece * -(-self.size[0] // self.columns), self.plane * self.samples or self.size[1]

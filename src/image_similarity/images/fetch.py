@@ -1,4 +1,4 @@
-"""Asks an address until there is a picture or a reason why not: steps, tries, pauses."""
+"""Asks an address until there is an image or a reason why not: steps, tries, pauses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 MAX_REDIRECTS = 5
-LATE = "no answer in time"
+LATE = "timed out"
 SLOWEST = 10  # times the time-out: how long one body may take, however steadily it drips
 
 
@@ -110,11 +110,11 @@ class Fetcher:
         except httpx.TimeoutException as error:
             raise TryAgainError(LATE) from error
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, ValueError) as error:
-            raise RefusedError(f"not an address that can be asked: {error}") from error
+            raise RefusedError(f"not an address that can be fetched: {error}") from error
         except httpx.TransportError as error:
             raise TryAgainError(_connection(error)) from error
         except OSError as error:  # TimeoutError is one too; the network's others are httpx's
-            raise OutputError(f"cannot keep what was downloaded: {error.strerror or error}") from error
+            raise OutputError(f"cannot save the download: {error.strerror or error}") from error
 
     async def _follow(self, listed: httpx.URL, headers: Mapping[str, str], body: BinaryIO) -> Reply:
         url = listed
@@ -122,7 +122,7 @@ class Fetcher:
             sent = {**self._own.at(url, listed), **headers}
             reason = self.hosts.why_not(_host(url))
             if reason is not None:
-                raise RefusedError(f"{reason}; so were other pictures of {_host(url)}, this one was not asked for")
+                raise RefusedError(f"{reason}; so were other images of {_host(url)}, this one was not requested")
             async with self._client.stream("GET", url, headers=sent) as response:
                 self.hosts.answered(_host(url))
                 onward = moved_to(response, url)
@@ -138,7 +138,7 @@ class Fetcher:
         validators = Validators(response.headers.get("ETag"), response.headers.get("Last-Modified"))
         if status == HTTPStatus.NOT_MODIFIED and asked_for_changes:
             return Reply(False, validators)
-        answer = f"the server answered {status} {response.reason_phrase}".rstrip()
+        answer = f"the server returned {status} {response.reason_phrase}".rstrip()
         if status in RETRIED:
             raise TryAgainError(answer, response.headers.get("Retry-After"))
         if not is_whole(response):

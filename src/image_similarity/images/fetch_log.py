@@ -38,7 +38,7 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What tells a picture's file from others, and whether it is a dot that stands for no picture at all."""
+    """What tells a picture's file from others, and whether it is a dot that stands for no image at all."""
 
     digest: bytes
     is_dot: bool
@@ -120,7 +120,7 @@ class FetchLog:
             return self._connect()
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise OutputError(f"another extract is writing into {self._path.parent}. Wait for its end") from error
+                raise OutputError(f"another extract is writing to {self._path.parent}. Wait until it ends") from error
             if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise OutputError(f"cannot write {self._path}: {error}") from error
         for ending in ("", "-wal", "-journal"):  # damaged: it is forgotten

@@ -95,7 +95,7 @@ def scans_of(data: bytes) -> tuple[list[Scan], int]:
 
 
 def channels_of(data: bytes) -> frozenset[int]:
-    """The channels that the picture has; the first is its brightness."""
+    """The channels that the image has; the first is its brightness."""
     for marker, start, end in _segments(data):
         if marker in FRAMES:
             return frozenset(data[start + 6 : end : 3])
@@ -103,7 +103,7 @@ def channels_of(data: bytes) -> frozenset[int]:
 
 
 def covers(data: bytes, scans: list[Scan], left_out: int = 0) -> bool:
-    """Whether scans give the whole picture, but for the last bit and the finest detail of its colours.
+    """Whether scans give the whole image, but for the last bit and the finest detail of its colours.
 
     ``left_out``: bits that may be missing of its brightness.
     """

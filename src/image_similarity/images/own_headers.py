@@ -23,7 +23,7 @@ HOST = re.compile(
 NOT_ONES_OWN = frozenset(
     ("host", "content-length", "transfer-encoding", "connection", "te", "upgrade", "if-none-match", "if-modified-since")
 )
-FORM = "write 'Name: value', or 'images.example: Name: value' for one host of several"
+FORM = "write it as 'Name: value', or 'images.example: Name: value' for one host of several"
 
 
 def parse_headers(texts: Iterable[str]) -> Headers:
@@ -64,7 +64,9 @@ class OwnHeaders:
         for key, value in headers.items():
             host, of_host = (ONLY_HOST, {key: value}) if isinstance(value, str) else (key, value)
             if host != ONLY_HOST and not HOST.fullmatch(host) and not re.fullmatch(r"[^\s:/@\[\]]+", host):
-                raise UsageError(f"{host!r} is no host that headers can be for: write images.example or its port too")
+                raise UsageError(
+                    f"{host!r} is not a host that headers can be sent to: write images.example or its port too"
+                )
             for name, content in of_host.items():
                 _check(name, content)
                 self._by_host.setdefault(host.lower().rstrip("."), {})[name] = content
@@ -84,7 +86,7 @@ class OwnHeaders:
             if len(hosts) > 1:
                 first, second = sorted(hosts)
                 raise UsageError(
-                    f"the catalogue has pictures at {first}, at {second} and maybe others: say which host a header is "
+                    f"the catalogue has images at {first}, at {second} and maybe others: say which host a header is "
                     f"for, as in '{first}: Authorization: ...', or '*: ...' for each of them"
                 )
 

@@ -1,6 +1,6 @@
 """A picture's file as Pillow opens it, of the kinds that are read here.
 
-Pillow's own ``Image.open`` asks a registry and holds every picture against a limit, both of which belong to the program
+Pillow's own ``Image.open`` asks a registry and holds every image against a limit, both of which belong to the program
 that this library is a guest of. Here the file's first bytes say which of Pillow's classes reads it.
 """
 
@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 CLASSES = {
-    "JPEG": "PIL.JpegImagePlugin:JpegImageFile",  # not one of several pictures, as phones' are
+    "JPEG": "PIL.JpegImagePlugin:JpegImageFile",  # not one of several images, as phones' are
     "PNG": "PIL.PngImagePlugin:PngImageFile",
     "GIF": "PIL.GifImagePlugin:GifImageFile",
     "WEBP": "PIL.WebPImagePlugin:WebPImageFile",
@@ -46,7 +46,7 @@ def open_picture(data: bytes) -> ImageFile:
     """Look at a file's header; its pixels are decoded when they are needed.
 
     Raises:
-        UnidentifiedImageError: it is no such picture.
+        UnidentifiedImageError: it is no such image.
         Exception: whatever a codec raises on hostile bytes.
     """
     for kind in _kinds_of(data):
@@ -56,7 +56,7 @@ def open_picture(data: bytes) -> ImageFile:
                 return opened(io.BytesIO(data))
             except (SyntaxError, IndexError, TypeError, struct.error):  # how Pillow's classes say that it is not theirs
                 continue
-    raise UnidentifiedImageError("cannot identify the picture")
+    raise UnidentifiedImageError("cannot identify the image")
 
 
 def make_room(picture: ImageFile) -> None:
@@ -69,7 +69,7 @@ def make_room(picture: ImageFile) -> None:
 
 
 def reads(kind: str) -> bool:
-    """Whether there is what reads such pictures."""
+    """Whether there is what reads such images."""
     return _class_of(kind) is not None
 
 

@@ -1,4 +1,4 @@
-"""The light and even ground that catalogues' pictures are taken on: whether a picture has one, and where it is."""
+"""The light and even ground that catalogues' images are taken on: whether an image has one, and where it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIDE = 64  # pixels of the longer side: enough for the colour of a border
 THICK = 2  # pixels
 LIGHT = 190  # a studio's grey is lighter than this in every channel
 CLOSE = 14  # levels of any channel: a JPEG's waves on white, and no more
-EVEN = 0.55  # of the border: a model's legs and sleeves may leave the picture
+EVEN = 0.55  # of the border: a model's legs and sleeves may leave the image
 
 
 def on_plain_ground(picture: Picture) -> bool:
@@ -33,7 +33,7 @@ def on_plain_ground(picture: Picture) -> bool:
 
 
 def border(height: int, width: int, thick: int) -> Mask:
-    """The pixels along the border of a picture."""
+    """The pixels along the border of an image."""
     ring = np.ones((height, width), bool)
     ring[thick : height - thick, thick : width - thick] = False
     return ring

@@ -1,7 +1,7 @@
 """A reply's body: unpacked a little at a time, and bounded both as it comes and as it unpacks.
 
 What a server says of its bodies is often wrong (`aws-chunked`, `utf-8`, `none`, `gzip` for what is not packed), so
-their first bytes decide wherever they can: a picture is a picture, and what begins like gzip is unpacked.
+their first bytes decide wherever they can: an image is an image, and what begins like gzip is unpacked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ACCEPTED = {
     # By name, the ones that are read: to `image/*` a server may send JPEG XL or a drawing.
     "Accept": "image/jpeg, image/png, image/webp, image/gif, image/avif;q=0.9, image/bmp;q=0.8, image/tiff;q=0.8, "
     "*/*;q=0.1",
-    "Accept-Encoding": "identity",  # pictures are packed already
+    "Accept-Encoding": "identity",  # images are packed already
 }
 GZIP = b"\x1f\x8b"
 PACKED, DEFLATED = frozenset(("gzip", "x-gzip")), "deflate"
@@ -77,7 +77,7 @@ async def copy_body(response: httpx.Response, most: int, to: Sink) -> int:
         to.write(piece)
         size += len(piece)
     if not size:
-        raise ReplyError("the answer is empty")
+        raise ReplyError("the response is empty")
     return size
 
 
@@ -110,11 +110,11 @@ async def _peeled(
     elif coding == DEFLATED:
         window = zlib.MAX_WBITS if _has_zlib_header(head) else -zlib.MAX_WBITS
     elif coding in NOT_READ:
-        raise ReplyError(f"the answer is packed as {coding!r}, which was not asked for")
+        raise ReplyError(f"the response is compressed as {coding!r}, which was not requested")
     else:
-        raise ReplyError("the answer's compression is damaged")
+        raise ReplyError("the response's compression is damaged")
     if depth == MOST_LAYERS:
-        raise ReplyError(f"the answer is packed more than {MOST_LAYERS} times")
+        raise ReplyError(f"the response is compressed more than {MOST_LAYERS} times")
     async for piece in _peeled(_bounded(_unpacked(whole, window), most), codings[1:], most, depth + 1):
         yield piece
 
@@ -139,9 +139,9 @@ async def _unpacked(pieces: AsyncIterator[bytes], window: int) -> AsyncIterator[
         while not unpack.eof and (piece := unpack.decompress(b"", PIECE)):
             yield piece
     except zlib.error:
-        raise ReplyError("the answer's compression is damaged") from None
+        raise ReplyError("the response's compression is damaged") from None
     if not unpack.eof:
-        raise ReplyError("the answer's compression ends early")
+        raise ReplyError("the response's compression ends early")
 
 
 def _is_picture(head: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""A catalogue's picture as a customer's phone would take its thing: seeded, so that the same photo comes again.
+"""A catalogue's image as a customer's phone would take its thing: seeded, so that the same photo comes again.
 
 Not a real photo and no measure of real ones: it says how well an answer stands up to another place, another light and a
 poorer lens, for a catalogue that has no photos of customers. Real ones come first where there are any.
@@ -38,7 +38,7 @@ class PhotoOptions:
     fill: tuple[float, float] = (0.55, 0.95)
     """The thing's longer side (for its direction), as a share of the frame."""
     crop: tuple[float, float] = (1.1, 1.4)
-    """How much larger than the frame a picture is shown that nothing could be cut from."""
+    """How much larger than the frame an image is shown that nothing could be cut from."""
     turn: float = 12.0
     """Degrees."""
     tilt: float = 0.1
@@ -69,11 +69,11 @@ STANDARD = PhotoOptions()
 def simulated_photo(picture: Image.Image, seed: int, options: PhotoOptions = STANDARD) -> Image.Image:
     """A photo of what is on a picture: cut out, laid on a background, seen from a side, lit, blurred, compressed.
 
-    A picture without a light and even background is the scene itself: it is shown larger than the frame.
+    An image without a light and even background is the scene itself: it is shown larger than the frame.
 
     Args:
         picture: upright RGB, of any size; or RGBA, whose alpha says where the thing is.
-        seed: 0 or more; the same picture, seed and options give the same photo.
+        seed: 0 or more; the same image, seed and options give the same photo.
         options: how hard.
 
     Returns:
@@ -110,7 +110,7 @@ def _lay(alone: Image.Image, photo: Image.Image, options: PhotoOptions, rng: Rng
 
 
 def _scene(picture: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
-    """The whole picture, larger than the frame, turned and tilted; what it leaves free is its own mean colour."""
+    """The whole image, larger than the frame, turned and tilted; what it leaves free is its own mean colour."""
     scale = options.side / max(picture.size)
     frame = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     size = np.array(frame) * rng.uniform(*options.crop)
@@ -122,7 +122,7 @@ def _scene(picture: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image
 
 
 def _warped(picture: Image.Image, size: Points, frame: tuple[int, int], options: PhotoOptions, rng: Rng) -> Image.Image:
-    """``RGBA`` of the frame's size: the picture brought to ``size``, then to four corners that chance has moved."""
+    """``RGBA`` of the frame's size: the image brought to ``size``, then to four corners that chance has moved."""
     width, height = (max(1, round(float(side))) for side in size)
     picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)

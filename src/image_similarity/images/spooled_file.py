@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from threading import Lock
 
-IN_MEMORY = 1 << 19  # bytes; most pictures of shops have fewer, and a longer one is on the disk
+IN_MEMORY = 1 << 19  # bytes; most images of shops have fewer, and a longer one is on the disk
 
 
 class Spooled:
-    """A picture that is written in pieces and read as a whole, from any thread.
+    """An image that is written in pieces and read as a whole, from any thread.
 
     It has no name on the disk and goes with the last who holds it: neither a kill nor an error leaves anything.
     """

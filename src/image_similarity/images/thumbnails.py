@@ -12,18 +12,18 @@ from image_similarity.images.decoding import decode
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-ENOUGH = 6  # times the side squared: with no more pixels a picture is made smaller in one step
+ENOUGH = 6  # times the side squared: with no more pixels an image is made smaller in one step
 
 
 def shrunk(picture: Picture, side: int, resampling: Image.Resampling = Image.Resampling.BICUBIC) -> Picture:
-    """A copy of at most ``side`` pixels a side; never larger than the picture is."""
+    """A copy of at most ``side`` pixels a side; never larger than the image is."""
     small = picture.copy()
     small.thumbnail((side, side), resampling)
     return small
 
 
 def thumbnail(data: bytes, side: int, max_pixels: int, *, tallest: int | None = None) -> Picture:
-    """A file's picture, upright RGB, small.
+    """A file's image, upright RGB, small.
 
     Args:
         data: the file's bytes.
@@ -32,7 +32,7 @@ def thumbnail(data: bytes, side: int, max_pixels: int, *, tallest: int | None = 
         tallest: pixels of the height at most, where ``side`` is of the width alone.
 
     Raises:
-        ImageError: it is not a picture, damaged, or too large.
+        ImageError: it is not an image, damaged, or too large.
     """
     picture = decode(data, max_pixels=max_pixels, at_least=side, enough=ENOUGH * side**2)
     picture.thumbnail((side, tallest or side))

@@ -164,7 +164,7 @@ def _numbers(values: Mapping[int, tuple[int, ...]], order: str) -> Numbers | Non
 
 
 def _as_bytes(numbers: Numbers, values: Mapping[int, tuple[int, ...]]) -> Iterator[tuple[int, int]]:
-    """The tags of the same file as a grey picture, each of whose pixels is a byte."""
+    """The tags of the same file as a grey image, each of whose pixels is a byte."""
     width, height = numbers.packed
     yield from ((WIDTH, width), (HEIGHT, height), (BITS, BYTE), (PHOTOMETRIC, 1))
     yield from ((tag, 1) for tag in (SAMPLES, PLANES) if tag in values)

@@ -1,4 +1,4 @@
-"""A decoded picture of any mode to RGB of eight bits on white, a strip at a time: no second copy in wider numbers."""
+"""A decoded image of any mode to RGB of eight bits on white, a strip at a time: no second copy in wider numbers."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _colours(image: Image.Image, profile: object) -> Callable[[Image.Image], Ima
         if "sRGB" in ImageCms.getProfileDescription(source):
             return None
         return _transform(source, mode)
-    except Exception:  # a profile is no reason to lose a picture
+    except Exception:  # a profile is no reason to lose an image
         return None
 
 

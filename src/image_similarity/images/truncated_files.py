@@ -29,7 +29,7 @@ NOISE = 4096  # bytes that go on after the cut
 
 
 def repaired(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
-    """The decoded picture; None where too much is missing, or where nobody can say how much.
+    """The decoded image; None where too much is missing, or where nobody can say how much.
 
     Args:
         plain: the file, which could not be decoded as it is.
@@ -65,7 +65,7 @@ def _webp(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image |
 
 
 def _rows(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
-    """Of a format that is decoded row by row into a picture that is there before."""
+    """Of a format that is decoded row by row into an image that is there before."""
     picture, other = opened(plain.data), opened(plain.data)
     if any(tile[0] not in ("raw", "zip") for tile in getattr(picture, "tile", ())):
         return None
@@ -94,7 +94,7 @@ def _noise() -> bytes:
 
 
 def _missing(picture: Image.Image, other: Image.Image) -> float:
-    """The share of the pixels that two pictures of one file do not share."""
+    """The share of the pixels that two images of one file do not share."""
     width, height = picture.size
     different = 0
     for top in range(0, height, 64):

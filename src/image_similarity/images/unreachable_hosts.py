@@ -1,4 +1,4 @@
-"""Hosts that nobody can reach, or that say nothing: their pictures are not waited for one by one."""
+"""Hosts that nobody can reach, or that say nothing: their images are not waited for one by one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from image_similarity.types import Clock
 
-IN_A_ROW = 3  # pictures of a host that could not be reached in all their tries
+IN_A_ROW = 3  # images of a host that could not be reached in all their tries
 MOST_HOSTS = 1000  # remembered at a time
-PAUSE = 30.0  # seconds until one picture asks again
+PAUSE = 30.0  # seconds until one image asks again
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Hosts:
         return known.reason
 
     def unreached(self, host: str, reason: str) -> None:
-        """Note that all tries for one picture reached nobody."""
+        """Note that all tries for one image reached nobody."""
         if host not in self._hosts and len(self._hosts) >= MOST_HOSTS:
             del self._hosts[next(iter(self._hosts))]
         known = self._hosts.setdefault(host, _Host())
@@ -62,9 +62,9 @@ class Hosts:
         return known is not None and known.failed >= IN_A_ROW
 
     def notes(self) -> list[str]:
-        """A sentence on each host whose pictures were passed over."""
+        """A sentence on each host whose images were passed over."""
         return [
-            f"{host} could not be reached ({known.reason}): {known.passed_over} of its pictures were not asked for"
+            f"{host} could not be reached ({known.reason}): {known.passed_over} of its images were not requested"
             for host, known in self._hosts.items()
             if known.passed_over
         ]

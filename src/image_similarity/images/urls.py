@@ -21,7 +21,7 @@ LOCATION = "location"
 
 
 class AddressError(Exception):
-    """A text that cannot be asked for a picture, now or later; the message says why."""
+    """A text that cannot be asked for an image, now or later; the message says why."""
 
 
 def target(address: str, base: httpx.URL | None = None) -> httpx.URL:
@@ -46,7 +46,7 @@ def target(address: str, base: httpx.URL | None = None) -> httpx.URL:
     except (httpx.InvalidURL, ValueError, TypeError) as error:  # UnicodeError is a ValueError
         raise AddressError(f"this is not an address: {str(error)[:LONGEST_SHOWN]}") from None
     if url.scheme not in PORTS or not name:
-        raise AddressError("only http and https addresses are asked")
+        raise AddressError("only http and https addresses are fetched")
     if port is not None and not 0 < port <= LAST_PORT:
         raise AddressError(f"this is not an address: the ports are 1 to {LAST_PORT}, not {port}")
     if ":" not in name:
@@ -67,11 +67,11 @@ def moved_to(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
     location = str(response.extensions.get(LOCATION) or response.headers.get(LOCATION, "")).strip()
     if not location:
         phrase = HTTPStatus(response.status_code).phrase
-        raise AddressError(f"the server answered {response.status_code} {phrase} without saying where to")
+        raise AddressError(f"the server returned {response.status_code} {phrase} without saying where to")
     try:
         return target(location, asked)
     except AddressError as error:
-        raise AddressError(f"redirected to what is not an address that can be asked: {error}") from None
+        raise AddressError(f"redirected to what is not an address that can be fetched: {error}") from None
 
 
 async def put_location_aside(response: httpx.Response) -> None:

@@ -1,4 +1,4 @@
-"""An upright picture to the square pixels that a network takes, and these to their six views."""
+"""An upright image to the square pixels that a network takes, and these to their six views."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def views_for(data_augmentation: int) -> tuple[str, ...]:
 
 
 def at_least(spec: InputSpec) -> int | None:
-    """The side that a decoded picture must keep; None where every pixel counts.
+    """The side that a decoded image must keep; None where every pixel counts.
 
-    Nearest neighbour picks single pixels, so a picture that was decoded smaller would give others.
+    Nearest neighbour picks single pixels, so an image that was decoded smaller would give others.
     """
     return None if spec.interpolation == "nearest" else max(spec.size, spec.shorter)
 
 
 def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
-    """Fit a picture to a network's input: stretched, whole on white, or its middle. RGB ``(size, size, 3)``."""
+    """Fit an image to a network's input: stretched, whole on white, or its middle. RGB ``(size, size, 3)``."""
     size, resampling = spec.size, FILTERS[spec.interpolation]
     if spec.resize == "crop":
         return _middle(image, spec)
@@ -80,7 +80,7 @@ def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
 def _middle(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
     """Shorter side to ``shorter`` pixels, then the middle: whole numbers as in Hugging Face's image processors.
 
-    Only what is kept is resampled: a picture ten thousand times as wide as high costs no more than any other.
+    Only what is kept is resampled: an image ten thousand times as wide as high costs no more than any other.
     """
     size, (width, height) = spec.size, image.size
     shorter = spec.shorter or size
@@ -89,7 +89,7 @@ def _middle(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
     left, top = (wide - size) // 2, (high - size) // 2
     if (wide, high) == (width, height):
         return np.asarray(image.crop((left, top, left + size, top + size)))
-    across, down = width / wide, height / high  # pixels of the picture for one of its resized self
+    across, down = width / wide, height / high  # pixels of the image for one of its resized self
     box = (left * across, top * down, min(width, (left + size) * across), min(height, (top + size) * down))
     return np.asarray(image.resize((size, size), FILTERS[spec.interpolation], box=box))
 

@@ -1,4 +1,4 @@
-"""Numbers of any width to eight bits, a strip at a time: what decoders have no picture for."""
+"""Numbers of any width to eight bits, a strip at a time: what decoders have no image for."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def light(values: NDArray[Any], top: float) -> NDArray[np.uint8]:
 
 
 def seen(picture: Image.Image, numbers: Numbers) -> Image.Image:
-    """What a TIFF shows whose bytes were decoded as a grey picture: a picture of eight bits."""
+    """What a TIFF shows whose bytes were decoded as a grey picture: an image of eight bits."""
     mode = MODES[numbers.colours, numbers.alpha]
     made = Image.new(mode, numbers.size)
     colours, used = numbers.colours, len(made.getbands())

@@ -107,7 +107,7 @@ def fresh_index(
             write_generation(state, recipe, new, opened, choice, progress)
         opened = _opened(place, choice)
     if opened is None:
-        raise IndexDamagedError(f"the index in {place.folder} was damaged as soon as it was written: look at the disk")
+        raise IndexDamagedError(f"the index in {place.folder} was damaged right after it was written: check the disk")
     return opened
 
 

@@ -150,7 +150,7 @@ class _Parser:
             self._fail("a number, or a text in quotes")
         self._place += 1
         if not is_number(token.text):
-            raise UsageError(f"the filter at character {token.at + 1}: {token.text[:20]} is no number that can be used")
+            raise UsageError(f"the filter at character {token.at + 1}: {token.text[:20]} is not a usable number")
         return float(token.text)
 
     def _took(self, sign: str) -> bool:

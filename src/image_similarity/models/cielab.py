@@ -1,4 +1,4 @@
-"""Colours as people tell them apart: CIELAB (D50), and how much of a picture has which of them."""
+"""Colours as people tell them apart: CIELAB (D50), and how much of an image has which of them."""
 
 from __future__ import annotations
 

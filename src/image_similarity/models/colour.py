@@ -1,7 +1,7 @@
-"""``colour``: which colours a picture has and how much of each, white left out. Nothing of shapes, nothing of things.
+"""``colour``: which colours an image has and how much of each, white left out. Nothing of shapes, nothing of things.
 
 Made to stand beside a network: ``--model VGG+0.2*colour``. Square roots of the shares of 8 x 16 x 16 colours in
-CIELAB, so that the cosine of two pictures is the Bhattacharyya coefficient of their colours (Aherne, Thacker and
+CIELAB, so that the cosine of two images is the Bhattacharyya coefficient of their colours (Aherne, Thacker and
 Rockett, "The Bhattacharyya metric as an absolute similarity measure for frequency coded data", 1998). How fine the bins
 are was measured (docs/notes/quality.md).
 """

@@ -84,7 +84,7 @@ def _cell_weights() -> Floats:
 
 def _colour(lab: Floats, foreground: Floats) -> Floats:
     """Square roots of the shares of 144 colours; each pixel is shared among the eight nearest bins."""
-    inside = foreground > 0  # on most pictures a third of the pixels, and of the work
+    inside = foreground > 0  # on most images a third of the pixels, and of the work
     lab, foreground = lab[inside], foreground[inside]
     roots: Floats = np.sqrt(histogram(lab, foreground, COLOUR_BINS))
     return roots

@@ -26,7 +26,7 @@ MIDDLE = 0.33  # standard deviation of the middle's weights, of each side
 # Shares below which a pixel is surely background, and above which it is surely the thing. A plain background's own
 # colour gets a half at most; elsewhere a share is also weighed by how near the middle it is.
 ON_PLAIN, ON_ANYTHING = (0.5, 0.75), (0.3, 0.5)
-LEAST = 20  # pixels; a picture with less of a thing than this is taken whole
+LEAST = 20  # pixels; an image with less of a thing than this is taken whole
 REACH = 2.2  # half the crop's side, in standard deviations of the thing's extent
 ONE_COLOUR = 5.0  # distance in CIELAB
 PLAIN = 0.9  # of the border
@@ -74,7 +74,7 @@ def cropped(lightness: Floats, mask: Floats) -> Floats:
 
 
 def _is_plain(border: Floats) -> bool:
-    """Whether the border is of one colour, as in a studio: then colour alone tells, wherever in the picture."""
+    """Whether the border is of one colour, as in a studio: then colour alone tells, wherever in the image."""
     distance = np.linalg.norm(border - np.median(border, axis=0), axis=-1)
     return bool((distance < ONE_COLOUR).mean() > PLAIN)
 

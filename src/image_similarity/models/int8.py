@@ -1,4 +1,4 @@
-"""A network in int8: calibrated once on pictures of the catalogue itself, kept, and never trusted unchecked.
+"""A network in int8: calibrated once on images of the catalogue itself, kept, and never trusted unchecked.
 
 A folder holds ``model.xml`` and ``model.bin`` (OpenVINO IR that takes bytes) and ``record.json``: their digest and how
 they were made.
@@ -59,14 +59,14 @@ def quantised_graph(folder: Path) -> Graph:
 
 
 def quantise(spec: ModelSpec, graph: Graph, pixels: NDArray[np.uint8], folder: Path, progress: Progress) -> None:
-    """Quantise a network by what it makes of some pictures, and keep it; what was in the folder goes.
+    """Quantise a network by what it makes of some images, and keep it; what was in the folder goes.
 
     Args:
         spec: its record.
         graph: the network at fp32.
-        pixels: the pictures, ``(n, size, size, 3)``.
+        pixels: the images, ``(n, size, size, 3)``.
         folder: where to keep it; whole or not there.
-        progress: told of each picture.
+        progress: told of each image.
 
     Raises:
         ModelError: NNCF is not installed, or the network cannot be quantised.

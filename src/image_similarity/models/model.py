@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from image_similarity.types import EmbeddingModel, ModelSpec
 
 Inputs: TypeAlias = "tuple[NDArray[np.uint8], ...]"
-"""One picture as each part takes it, ``(size, size, 3)``."""
+"""One image as each part takes it, ``(size, size, 3)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class ModelPart:
         return cast("Graph", self.definition.load(progress))
 
     def load(self, settings: Settings, progress: Progress = no_progress, *, one: bool = False) -> EmbeddingModel:
-        """Ready to embed. ``one``: a single picture, soon; a network is then kept compiled in the workspace.
+        """Ready to embed. ``one``: a single image, soon; a network is then kept compiled in the workspace.
 
         Raises:
             WeightsError: its weights cannot be had or are not the ones its record names.
@@ -175,7 +175,7 @@ class Model:
 
     @cached_property
     def at_least(self) -> int | None:
-        """The side that a decoded picture must keep, in pixels; None where every pixel counts."""
+        """The side that a decoded image must keep, in pixels; None where every pixel counts."""
         from image_similarity.images import at_least
 
         sides = [at_least(spec.input) for spec in self.specs]
@@ -183,13 +183,13 @@ class Model:
         return max(known) if len(known) == len(sides) else None
 
     def inputs(self, picture: Image.Image) -> Inputs:
-        """What :meth:`Embedder.embed` takes of one upright RGB picture."""
+        """What :meth:`Embedder.embed` takes of one upright RGB image."""
         from image_similarity.images import square
 
         return tuple(square(picture, spec.input) for spec in self.specs)
 
     def load(self, settings: Settings, progress: Progress = no_progress, *, one: bool = False) -> Embedder:
-        """What embeds pictures as the index has them. ``one``: a single picture, soon.
+        """What embeds images as the index has them. ``one``: a single image, soon.
 
         Raises:
             WeightsError, ModelError: a part cannot be had.
@@ -218,7 +218,7 @@ class Model:
 
 
 class Embedder:
-    """From pictures, as the parts of a model take them, to vectors of the space that an index has."""
+    """From images, as the parts of a model take them, to vectors of the space that an index has."""
 
     def __init__(self, models: Sequence[EmbeddingModel], recipe: Recipe) -> None:
         self._models, self._recipe = models, recipe
@@ -229,7 +229,7 @@ class Embedder:
         return {model.spec.key: model for model in self._models}
 
     def embed(self, pictures: Sequence[Inputs]) -> list[NDArray[np.float32] | ImageError]:
-        """For each picture its unit vector ``(dimension,)``, or why there is none."""
+        """For each image its unit vector ``(dimension,)``, or why there is none."""
         from image_similarity.models.unit_vectors import each_row
 
         return each_row(self._together, pictures)

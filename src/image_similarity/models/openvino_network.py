@@ -37,7 +37,7 @@ class OpenVinoModel:
     """
 
     def __init__(self, spec: ModelSpec, graph: Graph, ready: Path | None = None) -> None:
-        """``ready``: for one picture as soon as may be, kept in that folder for the next time; None: for many."""
+        """``ready``: for one image as soon as may be, kept in that folder for the next time; None: for many."""
         self.spec = spec
         if ready is None:
             self._compiled = _compile(spec, graph, configuration(spec, "THROUGHPUT"))
@@ -73,7 +73,7 @@ def computes_bf16() -> bool:
 
 
 def configuration(spec: ModelSpec, hint: str) -> dict[str, str]:
-    """What OpenVINO is told: many pictures at once (``THROUGHPUT``) or one at once (``LATENCY``), and how finely."""
+    """What OpenVINO is told: many images at once (``THROUGHPUT``) or one at once (``LATENCY``), and how finely."""
     precision = "bf16" if spec.precision in ("bf16", "int8") and computes_bf16() else "f32"
     return {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
 
@@ -109,7 +109,7 @@ def _compile(spec: ModelSpec, graph: Graph, settings: dict[str, str]) -> Any:
     if len(compiled.inputs) != 1 or shape.is_dynamic:
         raise ModelError(
             f"{graph.path} cannot be run as {spec.name}: it takes {len(compiled.inputs)} inputs and gives numbers of "
-            f"shape {shape}; one picture in and a fixed shape out are needed"
+            f"shape {shape}; one image in and a fixed shape out are needed"
         )
     size = int(np.prod(shape.to_shape()))
     if size != spec.dimension:

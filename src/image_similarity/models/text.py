@@ -1,4 +1,4 @@
-"""Words to unit vectors that lie near the vectors of fitting pictures, with the models that have such a side.
+"""Words to unit vectors that lie near the vectors of fitting images, with the models that have such a side.
 
 The tokeniser is the one that the network was trained with (``tokenizers``); every text is brought to the same number
 of tokens, because some of these networks were trained so and are exported so.

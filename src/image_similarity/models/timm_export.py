@@ -64,7 +64,7 @@ def check_installed(name: str) -> None:
 
 
 def export(architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
-    """Write a network as ONNX that takes one picture, ``(1, 3, size, size)``.
+    """Write a network as ONNX that takes one image, ``(1, 3, size, size)``.
 
     Args:
         architecture: timm's name of the network, with or without its tag.

@@ -127,4 +127,4 @@ def _resizing(repo: str, exported: Exported) -> dict[str, object]:
     if exported.crop_mode == "center" and shorter >= exported.size:
         return {"resize": "crop", "shorter_side": shorter}
     way = f"{exported.crop_mode}, {exported.crop_pct}"
-    raise ModelError(f"{repo} takes its pictures in a way that is not known here: {way}")
+    raise ModelError(f"{repo} takes its images in a way that is not known here: {way}")

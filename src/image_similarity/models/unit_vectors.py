@@ -20,10 +20,10 @@ NOTHING = "the model finds nothing in it: every number of its vector is zero"
 def each_row(
     embed: Callable[[Sequence[T]], NDArray[np.float32]], pictures: Sequence[T]
 ) -> list[NDArray[np.float32] | ImageError]:
-    """Embed pictures together; one that spoils the batch is found by itself, and costs no other its vector.
+    """Embed images together; one that spoils the batch is found by itself, and costs no other its vector.
 
     Args:
-        embed: a vector, or one of each view, for each of some pictures.
+        embed: a vector, or one of each view, for each of some images.
         pictures: as ``embed`` takes them.
 
     Returns:
@@ -50,7 +50,7 @@ def mean_vector(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     if len(vectors) == 1:
         return vectors
     mean: NDArray[np.float32] = vectors.mean(axis=0, keepdims=True)
-    return unit_length(mean, "the mean of several pictures")
+    return unit_length(mean, "the mean of several images")
 
 
 def unit_length(vectors: NDArray[np.float32], model: str) -> NDArray[np.float32]:

@@ -106,7 +106,9 @@ def compare(
         known, other = former.products(), set(latter.products())
         both = [product for product in known if product in other]
         if not both:
-            raise NotFittedError(f"{keys[0]} and {keys[1]} have recommendations of no product in common: fit both anew")
+            raise NotFittedError(
+                f"{keys[0]} and {keys[1]} have recommendations of no product in common: fit both again"
+            )
         tally, most = _Tally(), list[tuple[float, str]]()
         for done, product in enumerate(both, start=1):
             sides = [_ids(side.similar(product)[:number]) for side in (former, latter)]
@@ -143,7 +145,7 @@ def compare(
 
 
 def _answer(side: Recommendations, product: str, number: int, show: Callable[..., list[Shown]]) -> Answer:
-    """A product with its most similar products as people see them, with texts and pictures."""
+    """A product with its most similar products as people see them, with texts and images."""
     matches = side.similar(product)[:number]
     query, *shown = show([(product, ""), *((match.product_id, match.image_id) for match in matches)])
     return Answer(query, matches, shown)

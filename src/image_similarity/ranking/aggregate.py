@@ -32,7 +32,7 @@ HITS = 1 << 17  # looked at together: some 10 MB
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """How many rows or images each picture of a question looks at."""
+    """How many rows or images each image of a question looks at."""
 
     first: int = FIRST_LOOK
     votes: int = FIRST_VERSION_IMAGES
@@ -43,7 +43,7 @@ LOOKS = Looks()
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
-    """A product, its score, and the pictures that gave it: the question's by position, the gallery's by row."""
+    """A product, its score, and the images that gave it: the question's by position, the gallery's by row."""
 
     product: int
     score: float
@@ -105,7 +105,7 @@ def rank_products(
 def _best(
     gallery: Gallery, questions: Sequence[Question], number: int, allowed: RowSet | None, looks: Looks
 ) -> list[list[_Hit]]:
-    """By the best pair of pictures. Looks further until no unseen row could change the answer."""
+    """By the best pair of images. Looks further until no unseen row could change the answer."""
     answers: list[list[_Hit]] = [[] for _ in questions]
     look, everything = looks.first, _count(gallery, allowed)
     open_questions = list(range(len(questions))) if everything else []
@@ -134,8 +134,8 @@ def _best(
 def _could_change(gallery: Gallery, hits: list[_Hit], wanted: int, last: Neighbours) -> bool:
     """Whether a row that was not seen could belong into an answer of ``wanted`` hits.
 
-    ``last`` is what was seen last for each of a question's pictures. Equal scores come in the order of the rows, and
-    rows in the order of their products: so a thousand alike pictures need not all be looked at.
+    ``last`` is what was seen last for each of a question's images. Equal scores come in the order of the rows, and
+    rows in the order of their products: so a thousand alike images need not all be looked at.
     """
     if len(hits) < wanted or not wanted:
         return len(hits) < wanted
@@ -158,7 +158,7 @@ def _at_a_time(numbers: list[int], questions: Sequence[Question], look: int) -> 
 
 
 def _first_hits(gallery: Gallery, questions: Sequence[Question], found: Neighbours, number: int) -> list[list[_Hit]]:
-    """Of each question's hits the best of each product, best first; ``found`` has a line for each of its pictures."""
+    """Of each question's hits the best of each product, best first; ``found`` has a line for each of its images."""
     pictures = [len(question.vectors) for question in questions]
     look = found.rows.shape[1]
     if not look:

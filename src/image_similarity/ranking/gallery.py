@@ -28,12 +28,12 @@ PRODUCTS = 1024  # whose means are taken together
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One or more pictures of one thing. ``own`` is its product, never an answer; -1 for a photo from outside."""
+    """One or more images of one thing. ``own`` is its product, never an answer; -1 for a photo from outside."""
 
     image_ids: list[str]
     vectors: NDArray[np.floating]  # (pictures, dimension)
     own: int = -1
-    rows: NDArray[np.intp] | None = None  # (pictures,), those of the gallery that the pictures are
+    rows: NDArray[np.intp] | None = None  # (pictures,), those of the gallery that the images are
 
 
 class Gallery:
@@ -65,14 +65,14 @@ class Gallery:
         return slice(int(self.starts[product]), int(self.starts[product + 1]))
 
     def question(self, product: int) -> Question:
-        """A product's own pictures, as they are: the transformed views are for being found, not for asking."""
+        """A product's own images, as they are: the transformed views are for being found, not for asking."""
         rows = range(*self.rows_of(product).indices(len(self)))
         originals = [row for row in rows if self.features.views[row] == ORIGINAL] or list(rows)
         names = [self.features.image_ids[row] for row in originals]
         return Question(names, self.features.vectors[originals], product, np.array(originals, np.intp))
 
     def nearest(self, questions: Sequence[Question], look: int, allowed: RowSet | None = None) -> Neighbours:
-        """The ``look`` nearest rows of the questions' pictures, one line for each."""
+        """The ``look`` nearest rows of the questions' images, one line for each."""
         rows = [question.rows for question in questions if question.rows is not None]
         known, are_rows = self.known, len(rows) == len(questions)
         if known is not None and allowed is None and are_rows and look <= known.rows.shape[1]:

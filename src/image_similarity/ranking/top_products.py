@@ -22,7 +22,7 @@ def first_of_each_product(products: NDArray[np.integer], scores: NDArray[np.floa
     hits = products.shape[1]
     number = int(min(number, hits))
     places = np.arange(hits, dtype=np.int64)
-    # Equal scores fall to the smaller product, then to the first pair of pictures. 21 bits of distance leave room for a
+    # Equal scores fall to the smaller product, then to the first pair of images. 21 bits of distance leave room for a
     # million products and two million hits.
     with_distance = Packing(int(products.max(initial=0)).bit_length(), hits.bit_length())
     alone = Packing(hits.bit_length())

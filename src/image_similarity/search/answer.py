@@ -1,4 +1,4 @@
-"""An answer as people and programs want it: products with their texts and pictures, not only ids."""
+"""An answer as people and programs want it: products with their texts and images, not only ids."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A product, or the photo that was asked with, and the path of the picture to show."""
+    """A product, or the photo that was asked with, and the path of the image to show."""
 
     product: Product
     picture: str
@@ -37,7 +37,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Record):
-    """A question and its products, best first. In a notebook it shows as pictures.
+    """A question and its products, best first. In a notebook it shows as images.
 
     ``no_match``: that no product is likely enough; None where that was not asked or cannot be said. ``note``: a remark.
     ``explained``: why each match, where that was asked for.
@@ -109,11 +109,11 @@ class Answer(Record):
 def show_products(
     records: CatalogueRecords | None, folder: Path | None, wanted: Sequence[tuple[str, str]]
 ) -> list[Shown]:
-    """Products with their texts, each with the picture that matched, or its first.
+    """Products with their texts, each with the image that matched, or its first.
 
     Args:
         records: the catalogue's side of the store; None where there is no store.
-        folder: where downloaded images are; None: nobody looks at the pictures.
+        folder: where downloaded images are; None: nobody looks at the images.
         wanted: ids of products, each with the id of the image to show; empty for the product's first.
     """
     if records is None:

@@ -143,7 +143,7 @@ def parts_of(model: Model) -> Parts:
 
 
 def _row(gallery: Gallery | None, match: ProductMatch, asked: Floats) -> Floats:
-    """The vector of the picture that matched; of several views the one that is most like the photo."""
+    """The vector of the image that matched; of several views the one that is most like the photo."""
     if gallery is None:  # what was found is there
         raise LookupError(match.product_id)
     rows = gallery.rows_of(bisect_left(gallery.products, match.product_id))

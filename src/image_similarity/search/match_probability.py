@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from image_similarity.types import ProductMatch
 
 CALIBRATED = "best"  # the way of asking whose scores are calibrated
-OLDER = "the probabilities were measured before the catalogue changed: run calibrate again"
+OLDER = "the match probabilities are older than the catalogue: run calibrate again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class MatchProbabilities:
         notes = [self.note]
         if sure and not left:
             nearest = sure[0]
-            notes.insert(0, f"no match: the nearest, {nearest.product_id}, is it with {nearest.probability:.0%}")
+            notes.insert(0, f"no match: the nearest, {nearest.product_id}, has probability {nearest.probability:.0%}")
         return Judged(left, not left, "; ".join(note for note in notes if note))
 
 
@@ -83,7 +83,7 @@ def match_probabilities(path: Path, key: str, generation: int, way: str, min_mat
     """
     if way != CALIBRATED:
         if min_match is not None:
-            raise UsageError(f"`min_match` knows the scores of `aggregate` {CALIBRATED} only, not of {way}")
+            raise UsageError(f"`min_match` works with `aggregate` {CALIBRATED} only, not with {way}")
         return MatchProbabilities(None)
     try:
         kept = read_calibration(path, key)
@@ -93,8 +93,7 @@ def match_probabilities(path: Path, key: str, generation: int, way: str, min_mat
         return MatchProbabilities(None, note=str(error))
     if kept is None and min_match is not None:
         raise NotFittedError(
-            f"`min_match` needs to know how probable a score is (there is no {path}): run image-similarity calibrate "
-            "first"
+            f"`min_match` needs match probabilities (there is no {path}): run image-similarity calibrate first"
         )
     return MatchProbabilities(kept, min_match, OLDER if kept and kept.generation != generation else "")
 

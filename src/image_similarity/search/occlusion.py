@@ -29,7 +29,7 @@ ZONES = (("upper left", "top", "upper right"), ("left", "middle", "right"), ("lo
 
 
 def covered(picture: Image.Image) -> list[Image.Image]:
-    """The picture with each of the patches covered, row by row: ``GRID * GRID`` pictures of its size.
+    """The image with each of the patches covered, row by row: ``GRID * GRID`` images of its size.
 
     Args:
         picture: upright RGB; small, for all of them are in memory.
@@ -61,7 +61,7 @@ def heat(whole: Floats, patched: Floats, found: Floats) -> Floats:
     Args:
         whole: ``(dimension,)``, the photo's vector.
         patched: ``(GRID * GRID, dimension)``, those of the covered ones.
-        found: ``(matches, dimension)``, those of the pictures that matched.
+        found: ``(matches, dimension)``, those of the images that matched.
 
     Returns:
         ``(matches, GRID, GRID)``, 0..1: the fall of the cosine, 1 where it is greatest; all 0 where no patch alone

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 WHOLE = 1 << 16
-"""Pixels a side: more than any picture that is taken has."""
+"""Pixels a side: more than any image that is taken has."""
 TEXT_ONLY = "words"
 
 
@@ -32,7 +32,7 @@ class PreparedQuery:
 
     Attributes:
         query, options: as they were asked for.
-        inputs: of each photo the pictures that search: itself, and with ``crops`` its middle and its corners.
+        inputs: of each photo the images that search: itself, and with ``crops`` its middle and its corners.
         plain: whether there is a photo, and all photos are on a plain ground; looked at where it is to be judged.
         small: a small copy of the photo, where the answer is to be explained.
     """
@@ -77,7 +77,7 @@ def prepare(
         UsageError: a photo cannot be used, or several are to be explained.
     """
     if options.explain and len(query.photos) > 1:
-        raise UsageError("why a product was found is said of one photo: leave the others out")
+        raise UsageError("`explain` takes one photo: leave the others out")
     seen = [_decoded(photo, query.crop, model, settings) for photo in query.photos]
     return PreparedQuery(
         query,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 T = TypeVar("T")
-MOST_LARGE = 8  # threads, and processes, for large pictures
+MOST_LARGE = 8  # threads, and processes, for large images
 HALF_WRITTEN = 10.0  # seconds: what another service beside this one writes is written sooner
 
 
@@ -76,8 +76,8 @@ class AppState:
         )
         self.resolve = resolve
         self.refresh = Refresh(self._switch, self.dataset, settings, options.rebuild_after, self.health)
-        self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="pictures")
-        self._large = ThreadPoolExecutor(min(processors(), MOST_LARGE), thread_name_prefix="large pictures")
+        self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="images")
+        self._large = ThreadPoolExecutor(min(processors(), MOST_LARGE), thread_name_prefix="large images")
         self.decoding = Decoding(options.decoding_bytes, patience=options.patience)
         self.searching = 0
         """Searches that are being answered or wait."""
@@ -100,10 +100,10 @@ class AppState:
     async def work(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something that takes a processor's time, in a thread: decoding, for one, within its limits.
 
-        What comes upon a large picture is begun again among others of the kind, in threads that nobody else needs.
+        What comes upon a large image is begun again among others of the kind, in threads that nobody else needs.
 
         Raises:
-            BusyError: there is no room for so large a picture just now.
+            BusyError: there is no room for so large an image just now.
         """
 
         def within(large: bool) -> T:

@@ -38,9 +38,7 @@ class Metrics:
         self.searching = Gauge(
             "image_similarity_searching", "Searches that are being answered or wait.", registry=self.registry
         )
-        self.images = Gauge(
-            "image_similarity_images", "Pictures that can be found.", ("model",), registry=self.registry
-        )
+        self.images = Gauge("image_similarity_images", "Images in the index.", ("model",), registry=self.registry)
 
 
 class RequestMetrics:

@@ -44,7 +44,7 @@ class ServiceOptions:
     """Requests a second that one key (without keys: one address) may make for long; 0: any number."""
     max_body_bytes: int = 25_000_000
     decoding_bytes: int = 640_000_000
-    """Memory of all pictures that are decoded at once; and the seconds that one waits for some of it:"""
+    """Memory of all images that are decoded at once; and the seconds that one waits for some of it:"""
     patience: float = 10.0
     photos: int = 10_000
     """Photos that are kept so that an answer's address can be shared; the oldest go. 0: none are kept."""

@@ -45,7 +45,7 @@ async def _own(request: Request, error: Exception) -> Response:
     if isinstance(error, FetchError) and error.inside:
         LOG.warning("request %s: an address was not fetched: %s", request_id(request.scope), error.inside)
     if isinstance(error, ImageError):
-        return problem_response(request.scope, 422, f"the picture cannot be used: {error.reason}")
+        return problem_response(request.scope, 422, f"the image cannot be used: {error.reason}")
     if isinstance(error, UsageError):
         return problem_response(request.scope, 422, str(error))
     # With paths of this machine, which are nobody else's business.

@@ -57,12 +57,12 @@ class ProductChanges:
         rows: Mapping[str, Iterable[FeatureRow]],
         once: IdempotentRequest | None = None,
     ) -> bool:
-        """Put a product: its texts, and where they are given its pictures in place of those before.
+        """Put a product: its texts, and where they are given its images in place of those before.
 
         Args:
             product: as it is to be.
-            images: all of its pictures; None: those that it has.
-            rows: by the key of each model, the features of all views of these pictures.
+            images: all of its images; None: those that it has.
+            rows: by the key of each model, the features of all views of these images.
             once: the request that this is, to be remembered with its status: 201 where the product is new, else 200.
 
         Returns:
@@ -113,7 +113,7 @@ class ProductChanges:
             return True
 
     def add_features(self, product_id: str, rows: Mapping[str, Iterable[FeatureRow]]) -> bool:
-        """More features of pictures that a product has, by the key of each model; False where it no longer has any.
+        """More features of images that a product has, by the key of each model; False where it no longer has any.
 
         Raises:
             StoreError: as :meth:`upsert`.
@@ -164,7 +164,7 @@ class ProductChanges:
         database.connection.execute(f"DELETE FROM {database.changes} WHERE number <= ?", (forgotten,))
 
     def _switch_off(self, connection: sqlite3.Connection, image_ids: Iterable[str]) -> None:
-        """Pictures that are no longer shown. Their features stay, as those of a catalogue's pictures that go."""
+        """Pictures that are no longer shown. Their features stay, as those of a catalogue's images that go."""
         for image_id in image_ids:
             connection.execute(f"DELETE FROM {self._database.images} WHERE image_id = ?", (image_id,))
             connection.executemany(

@@ -22,7 +22,7 @@ class IdempotencyClashError(Exception):
 class IdempotentRequest:
     """A request's key, the digest of all that it asks for, and what it was answered.
 
-    ``status``: HTTP's. ``repaired``: of the pictures that came with it, how many came from a file that was cut short.
+    ``status``: HTTP's. ``repaired``: of the images that came with it, how many came from a file that was cut short.
     """
 
     key: str

@@ -202,7 +202,7 @@ class _Rows:
 
 
 class _Pickled:
-    """The first version's dictionary: no scores and no pictures."""
+    """The first version's dictionary: no scores and no images."""
 
     def __init__(self, pickle: Path) -> None:
         self._similar = safe_pickle.load(pickle)

@@ -135,11 +135,11 @@ class CatalogueRecords:
         return self._first("image_id = ?", image_id)
 
     def first_image(self, product_id: str) -> CatalogueImage | None:
-        """The picture that stands for a product: its first by id."""
+        """The image that stands for a product: its first by id."""
         return self._first("item_id = ?", product_id)
 
     def usable_images_of(self, product_id: str) -> list[CatalogueImage]:
-        """Those of a product's pictures that could be used."""
+        """Those of a product's images that could be used."""
         tables = self._database
         query = (
             f"SELECT images.* FROM {tables.images} AS images WHERE item_id = ? AND EXISTS "
@@ -149,7 +149,7 @@ class CatalogueRecords:
             return [_image(row) for row in connection.execute(query, (product_id,))]
 
     def has_product(self, product_id: str) -> bool:
-        """Whether the present catalogue has a product: its texts, or a picture of it."""
+        """Whether the present catalogue has a product: its texts, or an image of it."""
         tables = self._database
         query = (
             f"SELECT EXISTS (SELECT 1 FROM {tables.images} WHERE item_id = ?1) "
@@ -173,7 +173,7 @@ class CatalogueRecords:
             return [item_id for (item_id,) in connection.execute(query, (after, begins, number))]
 
     def images_of(self, product_id: str) -> list[CatalogueImage]:
-        """A product's pictures, by their ids."""
+        """A product's images, by their ids."""
         query = f"SELECT * FROM {self._database.images} WHERE item_id = ? ORDER BY image_id"
         with self._database.reading() as connection:
             return [_image(row) for row in connection.execute(query, (product_id,))]

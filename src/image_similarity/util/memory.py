@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LEAST_MAPPED = -3  # glibc's M_MMAP_THRESHOLD
 MOST_KEPT = -1  # its M_TRIM_THRESHOLD
 LARGE, KEPT = 12_000_000, 16_000_000
-"""Bytes. Pictures lie in blocks of sixteen million, what is computed for a moment in smaller ones; those are kept."""
+"""Bytes. Images lie in blocks of sixteen million, what is computed for a moment in smaller ones; those are kept."""
 # Absent where the system has no such call (Windows): there the system itself takes pages back when memory gets short.
 GIVE_BACK: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
@@ -50,7 +50,7 @@ def trim() -> None:
 def give_back_at_once() -> None:
     """From now on, what takes some ten megabytes or more goes back to the system as soon as it is freed.
 
-    For what lives long and decodes pictures now and then: else the C library soon keeps blocks of up to 32 MB.
+    For what lives long and decodes images now and then: else the C library soon keeps blocks of up to 32 MB.
     """
     limit = _of_glibc("mallopt")
     if limit is not None:

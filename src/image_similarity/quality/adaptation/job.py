@@ -94,7 +94,7 @@ def _forget_others(indexes: Path, key: str) -> None:
 def _no_help(dataset: Dataset, key: str, learned: Learned) -> str:
     change = learned.difference
     return (
-        f"what {dataset.name} teaches about {key} does not help products that it was not learned from: R@1 "
+        f"what was learned for {key} on {dataset.name} does not help on products that it was not learned from: R@1 "
         f"{learned.before.value:.3f} before, {learned.after.value:.3f} after, difference {change.value:+.3f} "
-        f"[{change.low:+.3f}, {change.high:+.3f}]. Nothing was kept: go on with the model as it is"
+        f"[{change.low:+.3f}, {change.high:+.3f}]. Nothing was written: keep using the model as it is"
     )

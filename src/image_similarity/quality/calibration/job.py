@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CalibrateReport(Record):
-    """What was measured and where it is kept. ``unread`` are pictures that could not be read any more."""
+    """What was measured and where it is kept. ``unread`` are images that could not be read any more."""
 
     dataset: str
     model_key: str
@@ -61,7 +61,7 @@ def calibrate(
 ) -> CalibrateReport:
     """Measure which probability a score stands for, and keep that for ``search``.
 
-    Pictures of the catalogue ask it, each as it is (itself left out) and as a simulated photo, and both once more with
+    Images of the catalogue ask it, each as it is (itself left out) and as a simulated photo, and both once more with
     their whole product left out: those have no right answer.
 
     Args:
@@ -73,7 +73,7 @@ def calibrate(
 
     Raises:
         NotFittedError: no features of this model.
-        CalibrationError: too few products, or their pictures are gone. What was kept before still stands.
+        CalibrationError: too few products, or their images are gone. What was kept before still stands.
         WeightsError, ModelError: the model cannot be had.
     """
     folders = Folders(settings.root)
@@ -85,7 +85,7 @@ def calibrate(
         turns = max(1, min(MOST_TURNS, options.images // max(1, len(rows))))
         parts, unread = _questions(Candidate("", asked, stored), (rows, turns), database, settings, progress)
     if not parts:
-        raise CalibrationError(f"not one picture of {dataset.name} can be read any more: run fit, then calibrate")
+        raise CalibrationError(f"not one image of {dataset.name} can be read any more: run fit, then calibrate")
     calibrated = learn(parts, LearnOptions(known=options.known, seed=options.seed))
     path = calibration_file(settings, dataset, asked.key, len(stored.manifest.views))
     facts = calibrated.as_dict()
@@ -96,7 +96,7 @@ def calibrate(
 def _questions(
     side: Candidate, asking: tuple[NDArray[np.intp], int], database: Database, settings: Settings, progress: Progress
 ) -> tuple[dict[str, Questions], list[str]]:
-    """The questions of each kind, and the pictures that could not be read; ``asking`` are rows, and photos of each."""
+    """The questions of each kind, and the images that could not be read; ``asking`` are rows, and photos of each."""
     rows, turns = asking
     own = np.asarray(side.stored.grouping.row_product)[rows]
     records, folder = CatalogueRecords(database), Folders(settings.root).images(database.dataset)

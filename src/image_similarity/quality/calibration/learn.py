@@ -91,7 +91,7 @@ def learn(parts: Mapping[str, Questions], options: LearnOptions = STANDARD) -> C
     products = len(np.unique(np.concatenate([np.empty(0, np.intp), *(part.products for part in parts.values())])))
     if products < LEAST_PRODUCTS:
         raise CalibrationError(
-            f"{products} products have a picture to ask with, and at least {LEAST_PRODUCTS} are needed to calibrate"
+            f"{products} products have an image to ask with, and at least {LEAST_PRODUCTS} are needed to calibrate"
         )
     questions = joined(list(parts.values()))
     random = np.random.default_rng(options.seed)
@@ -126,7 +126,7 @@ def _judged(likely: Doubles, answers: Answers, names: NDArray[Any], options: Lea
 
 
 def _calibration(questions: Questions, options: LearnOptions, random: np.random.Generator) -> Calibration:
-    """One for pictures on a plain ground and one for scenes; where there are too few of either, both are of all."""
+    """One for images on a plain ground and one for scenes; where there are too few of either, both are of all."""
     sorts = []
     for plain in (True, False):
         these = questions.of(questions.plain == plain)

@@ -1,4 +1,4 @@
-"""A catalogue's own pictures as questions whose answers are known: as they are, and as simulated photos."""
+"""A catalogue's own images as questions whose answers are known: as they are, and as simulated photos."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     Rows = NDArray[np.intp]
 
 LEAVE_ONE_OUT, SIMULATED = "leave one image out", "simulated photos"
-AT_ONCE = 32  # pictures
-MOST_TURNS = 4  # photos of one picture, where a catalogue has few
+AT_ONCE = 32  # images
+MOST_TURNS = 4  # photos of one image, where a catalogue has few
 
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """A picture of the catalogue by its row, and one of the photos made of it."""
+    """An image of the catalogue by its row, and one of the photos made of it."""
 
     row: int
     turn: int
@@ -48,9 +48,9 @@ class _Asking:
 
 @dataclass(slots=True)
 class SelfQueries:
-    """Asks a dataset with its own pictures.
+    """Asks a dataset with its own images.
 
-    ``turned`` makes vectors of the gallery out of those that the model gives. ``unread`` are the ids of the pictures
+    ``turned`` makes vectors of the gallery out of those that the model gives. ``unread`` are the ids of the images
     that could not be read any more. A photo that the model makes nothing of does not ask.
     """
 
@@ -63,11 +63,11 @@ class SelfQueries:
     unread: list[str] = field(default_factory=list)
 
     def questions(self, rows: Rows, turns: int = 1, progress: Progress = no_progress) -> dict[str, Questions]:
-        """The questions of each kind, by its name; none where no picture can be read.
+        """The questions of each kind, by its name; none where no image can be read.
 
         Args:
-            rows: rows of the gallery, one of each picture that is to ask.
-            turns: how many photos of each picture ask.
+            rows: rows of the gallery, one of each image that is to ask.
+            turns: how many photos of each image ask.
             progress: told how many photos have been made.
         """
         wanted = [(int(row), turn) for turn in range(turns) for row in rows]
@@ -91,7 +91,7 @@ class SelfQueries:
             return {}
         own = np.array([each.row for each in asking], np.intp)
         plain, photo_plain = np.array([(each.plain, each.photo_plain) for each in asking], bool).T
-        once = np.array([each.turn == 0 for each in asking])  # as it is, a picture asks once
+        once = np.array([each.turn == 0 for each in asking])  # as it is, an image asks once
         kinds = {
             LEAVE_ONE_OUT: self._asked(own[once], self.gallery.features.vectors[own[once]], plain[once], itself=False),
             SIMULATED: self._asked(own, np.concatenate(photos), photo_plain, itself=True),
@@ -118,13 +118,13 @@ class SelfQueries:
         return _Asking(row, turn, on_plain_ground(image), self.model.inputs(photo), on_plain_ground(photo))
 
     def _asked(self, rows: Rows, vectors: NDArray[np.floating], plain: NDArray[np.bool_], *, itself: bool) -> Questions:
-        """Ask with pictures of the catalogue. ``itself``: whether the picture of the row is an answer too."""
+        """Ask with images of the catalogue. ``itself``: whether the image of the row is an answer too."""
         products = np.asarray(self.gallery.row_product)[rows].astype(np.intp)
         own = np.array([self._own(row, vector, itself) for row, vector in zip(rows, vectors, strict=True)])
         asked = [Question([""], vector[None], int(at)) for vector, at in zip(vectors, products, strict=True)]
         found = rank_products(self.gallery, asked, DEPTH, "best")
         others = np.array([[match.score for match in matches] for matches in found], np.float64)
-        lone = np.isneginf(own)  # the only picture of its product finds nothing, itself left out
+        lone = np.isneginf(own)  # the only image of its product finds nothing, itself left out
         everything = Questions(products, own, others, plain, np.ones(len(rows)))
         return everything.of(~lone)
 
@@ -139,7 +139,7 @@ class SelfQueries:
 
 
 def sampled_rows(gallery: Gallery, pictures: int, seed: int) -> Rows:
-    """One row for each picture that is to ask: of every product one by chance, then a second, until there are enough.
+    """One row for each image that is to ask: of every product one by chance, then a second, until there are enough.
 
     Args:
         gallery: whose rows.

@@ -87,7 +87,7 @@ def label(name: str) -> str:
 
 
 def cost(side: Candidate, embedder: Embedder | None, inputs: Sequence[Inputs]) -> Cost:
-    """What a model costs, its speed on these pictures where there are any."""
+    """What a model costs, its speed on these images where there are any."""
     vectors = side.stored.features.vectors
     speed = _speed(embedder, inputs) if embedder is not None and inputs else None
     products = max(1, len(side.stored.grouping.products))

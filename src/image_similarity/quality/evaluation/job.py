@@ -85,7 +85,7 @@ def evaluate(
         ]
         kept = [(plan, each) for plan, each in zip(planned, outcomes, strict=True) if len(each[0].names)]
         skipped |= {
-            plan.protocol.name: "no question has a right answer left"
+            plan.protocol.name: "no query has a right answer left"
             for plan, each in zip(planned, outcomes, strict=True)
             if not len(each[0].names)
         }
@@ -152,7 +152,7 @@ class _Run:
         )
         if names.SIMULATED.name in wanted:
             planned[names.SIMULATED.name] = self._simulated(sources[: self.options.simulated])
-        planned[names.PHOTOS.name] = planned[names.PICKS.name] = "there is no table of such labels"
+        planned[names.PHOTOS.name] = planned[names.PICKS.name] = "no table of such labels was given"
         if labels.photos:
             photos = plans.labelled_photos(labels.photos, side, self.settings.max_pixels)
             planned[names.PHOTOS.name] = "a network is needed" if self.options.stored_only else photos
@@ -168,7 +168,7 @@ class _Run:
         if self.options.stored_only:
             return "a network is needed"
         if not self.options.simulated:
-            return "none were asked for"
+            return "none requested"
         return plans.simulated_photos(
             simulate(sources, self.options.seed, self.folder, self.settings.max_pixels, self.progress)
         )
@@ -206,7 +206,7 @@ class _Run:
         return [together(outcomes) for outcomes in parts]
 
     def _outcome(self, plan: Plan, side: Candidate, vectors: NDArray[np.floating]) -> Outcome:
-        stage = f"ask {plan.protocol.name}, {side.label}"
+        stage = f"search {plan.protocol.name}, {side.label}"
 
         def told(done: int) -> None:
             release(side.stored.features.vectors)  # every block of questions reads them all
@@ -254,4 +254,4 @@ def _check(models: Sequence[ModelChoice], options: EvaluateOptions) -> None:
 
 def _nothing(dataset: Dataset, skipped: Mapping[str, str]) -> str:
     reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
-    return f"there is nothing to ask of {dataset.name}: {reasons}"
+    return f"nothing can be measured on {dataset.name}: {reasons}"

@@ -20,34 +20,34 @@ class Protocol:
 LEAVE_ONE_OUT = Protocol(
     "leave-one-out",
     "Leave one image out",
-    "Each image asks among all other images; the other images of its own product are right.",
+    "Each image is a query against all other images; the other images of its product are right.",
     "images",
 )
 LEAVE_ATTRIBUTE_OUT = Protocol(
     "leave-attribute-out",
     "Leave one image out, own {attribute} left out",
-    "The same among the images, of any product, whose {attribute} is another than the asking image's.",
+    "The same, but only against images, of any product, with another {attribute} than the query's.",
     "images",
 )
 SIMULATED = Protocol(
     "simulated",
     "Simulated photos",
-    "A catalogue image, made into a photo (background, perspective, light, blur), asks; all images of its product "
-    "are right. The image itself is left out, unless its product has no other.",
+    "A catalogue image, made into a photo (background, perspective, light, blur), is the query; all images of its "
+    "product are right. The image itself is left out, unless its product has no other.",
     "photos",
     needs_network=True,
 )
 PHOTOS = Protocol(
     "photos",
     "Labelled photos",
-    "Each photo asks among all images; all images of its product are right.",
+    "Each photo is a query against all images; all images of its product are right.",
     "photos",
     needs_network=True,
 )
 PICKS = Protocol(
     "picks",
     "Picks",
-    "Each product asks with all of its images among the other products; those that somebody has picked are right.",
+    "Each product, with all its images, is a query against the other products; the ones in the labels are right.",
     "products",
 )
 PROTOCOLS = {each.name: each for each in (LEAVE_ONE_OUT, LEAVE_ATTRIBUTE_OUT, SIMULATED, PHOTOS, PICKS)}

@@ -1,4 +1,4 @@
-"""An evaluation as one page: tables, quality against speed, and the pictures of what each model gets most wrong."""
+"""An evaluation as one page: tables, quality against speed, and the images of what each model gets most wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COMPARED = "r_at_1"  # what is plotted and set against the first model
 MOST_FAILURES = 50
 SCALES = (
-    "R@k: the share of questions with a right answer among the first k. mAP@R: how well the first R answers are "
+    "R@k: the share of queries with a right answer among the first k results. mAP@R: how well the first R answers are "
     "ordered, R being how many are right. MRR: one over the place of the first right answer, on average. The bands are "
     "95% intervals: products are drawn again and again, as if the catalogue had had others. A difference is counted "
     "question by question, so its interval is its own."
@@ -47,19 +47,19 @@ def _page(found: Evaluation, folder: Path, command: str) -> Page:
         ("Images", f"{found.images:,}"),
         ("Products", f"{found.products:,}"),
         ("Models", names),
-        ("Questions", f"{sum(each[0].questions for each in _by_protocol(found)):,}"),
+        ("Queries", f"{sum(each[0].questions for each in _by_protocol(found)):,}"),
         ("Seed", str(found.seed)),
     ]
     intro = "\n".join((SCALES, *(f"Note: {note}." for note in found.notes)))
     sections = [Section("Results", intro, (), result_tables(found))]
     sections.append(_cost(found))
     for number, (result, misses) in enumerate(zip(found.results, found.worst, strict=True)):
-        intro = f"{result.title}: the questions whose right answer stands lowest, one of each product."
+        intro = f"{result.title}: the queries whose right answer ranks lowest, one per product."
         place = folder / str(number)
         sections.append(Section(_short(result), intro, _rows(misses, place), compact=True))
     if found.failures or found.skipped:
         sections.append(_left_out(found))
-    return Page(f"How good are the answers of {found.dataset}?", "", sections, facts, command)
+    return Page(f"Evaluation of {found.dataset}?", "", sections, facts, command)
 
 
 def result_tables(found: Evaluation) -> list[Table]:
@@ -79,10 +79,10 @@ def _table(results: Sequence[Result], found: Evaluation) -> Table:
         row: list[str | Figure] = [result.model, *(_figure(each) for each in result.metrics.values())]
         if len(results) > 1:
             change = result.difference
-            row.append("the one compared with" if change is None else _figure(change[COMPARED], signed=True))
+            row.append("the baseline" if change is None else _figure(change[COMPARED], signed=True))
         rows.append(row)
     against = [f"{NAMES[COMPARED]} against {first.model}"] if len(results) > 1 else []
-    note = f"{found.abouts[first.protocol]} {first.questions:,} questions about {first.products:,} products."
+    note = f"{found.abouts[first.protocol]} {first.questions:,} queries, {first.products:,} products."
     return Table(first.title, note, ["Model", *(NAMES[metric] for metric in first.metrics), *against], rows)
 
 
@@ -97,7 +97,7 @@ def _cost(found: Evaluation) -> Section:
         ]
         for cost in found.costs
     ]
-    header = ["Model", "Key", "Numbers a vector", "Bytes a product", "Images a second"]
+    header = ["Model", "Key", "Dimension", "Bytes per product", "Images per second"]
     table = Table("Cost", "Speed: the network alone, on the machine that made this page.", header, rows)
     timed = any(cost.images_per_second for cost in found.costs)
     plots = [_plot(results, found) for results in _by_protocol(found)] if timed else []
@@ -110,7 +110,7 @@ def _plot(results: Sequence[Result], found: Evaluation) -> Plot:
         for number, (result, cost) in enumerate(zip(results, found.costs, strict=True))
         if cost.images_per_second
     ]
-    return Plot(results[0].title, "images a second", NAMES[COMPARED], points)
+    return Plot(results[0].title, "images per second", NAMES[COMPARED], points)
 
 
 def _figure(estimate: Estimate, *, signed: bool = False) -> Figure:
@@ -128,11 +128,11 @@ def _rows(misses: Sequence[Miss], place: Path) -> Iterator[Row]:
             asked = _photo(asked, miss.seed, place.with_name(f"{place.name}-{number}.png"))
         answers = [_card(miss.first, 1), _card(miss.best, miss.rank, right=True)]
         wanted = miss.best.product.title or miss.best.product.product_id
-        yield Row(_card(miss.asked, None, asked), answers, f"{wanted} first at place {miss.rank:,}", "Asked with")
+        yield Row(_card(miss.asked, None, asked), answers, f"{wanted} first at rank {miss.rank:,}", "Query")
 
 
 def _photo(picture: str, seed: int, target: Path) -> str:
-    """The simulated photo of a picture, made again; the picture itself where it is gone by now."""
+    """The simulated photo of an image, made again; the image itself where it is gone by now."""
     try:
         simulated(Path(picture), seed, Settings().max_pixels).save(target, compress_level=1)
     except ImageError:
@@ -153,5 +153,5 @@ def _left_out(found: Evaluation) -> Section:
         note = f"{len(found.failures):,} in all." if len(found.failures) > MOST_FAILURES else ""
         tables.append(Table("Photos that could not be used", note, ["Photo", "Product", "Stage", "Reason"], failures))
     if found.skipped:
-        tables.append(Table("Not asked", "", ["Protocol", "Why"], [list(each) for each in found.skipped.items()]))
+        tables.append(Table("Not measured", "", ["Protocol", "Why"], [list(each) for each in found.skipped.items()]))
     return Section("Left out", "", (), tables)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from image_similarity.types import CatalogueImage, Progress
 
 TOGETHER = 16  # photos in memory at a time
-SMALL = 64  # pixels a side: enough to find out whether a picture is whole
+SMALL = 64  # pixels a side: enough to find out whether an image is whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Photos:
     seeds: list[int | None] = field(default_factory=list)
     """What a simulated photo was made with; None for a real one."""
     originals: list[Path] = field(default_factory=list)
-    """The catalogue's picture that a simulated photo was made of; a real photo itself."""
+    """The catalogue's image that a simulated photo was made of; a real photo itself."""
     asking: list[tuple[str, str]] = field(default_factory=list)
     """A product's id and an image's, or a photo's name: what a failure is called."""
     rows: list[int] = field(default_factory=list)
@@ -129,7 +129,7 @@ def embedded(
 
 
 def inputs_of(paths: Sequence[Path], side: Candidate, max_pixels: int) -> Iterator[list[Inputs]]:
-    """What a model takes of each picture, some at a time, the next ones decoded meanwhile."""
+    """What a model takes of each image, some at a time, the next ones decoded meanwhile."""
 
     def taken(path: Path) -> Inputs:
         return side.model.inputs(decode(read_bytes(path), max_pixels=max_pixels, at_least=side.model.at_least))

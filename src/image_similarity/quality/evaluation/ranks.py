@@ -31,7 +31,7 @@ class Asked:
         names: ``(questions,)``, what asks: rows, photos or products by number.
         products: ``(questions,)``, the product that each is about: what the bootstrap draws.
         pictures: ``(pictures, dimension)``, the vectors that ask.
-        picture_starts: ``(questions + 1,)``, whose pictures are whose.
+        picture_starts: ``(questions + 1,)``, whose images are whose.
         right: the items that are right answers, question by question, ascending.
         right_starts: ``(questions + 1,)``; each question has one right answer or more.
         own: ``(questions,)``, the item that is no answer, being the question itself; -1 for none.
@@ -78,7 +78,7 @@ class Ranked:
 
 
 class ImageScores:
-    """Each image by itself, by its dot product with the question's picture; of several pictures the best.
+    """Each image by itself, by its dot product with the question's image; of several images the best.
 
     Args:
         vectors: ``(rows, dimension)``, mapped or in memory.

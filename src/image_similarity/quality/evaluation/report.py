@@ -86,7 +86,7 @@ class Evaluation(Record):
         }
 
     def write_html(self, path: Path, command: str = "") -> None:
-        """One page: the tables, quality against speed, and the pictures of the worst failures.
+        """One page: the tables, quality against speed, and the images of the worst failures.
 
         Raises:
             OutputError: it cannot be written.

@@ -42,8 +42,8 @@ def parse_bar(text: str) -> Bar:
     known = SPELLED.get(metric.strip().casefold())
     if not divider or known is None or not 0 <= value <= 1 or (colon and protocol.strip() not in PROTOCOLS):
         raise UsageError(
-            f"{text!r} is no bar: write [protocol:]metric=value, as R@1=0.7; metrics: {', '.join(NAMES.values())}; "
-            f"protocols: {', '.join(PROTOCOLS)}; values 0 to 1"
+            f"{text!r} is not a threshold: write it as [protocol:]metric=value, as R@1=0.7; "
+            f"metrics: {', '.join(NAMES.values())}; protocols: {', '.join(PROTOCOLS)}; values 0 to 1"
         )
     return Bar(protocol.strip() or None, known, value)
 
@@ -60,7 +60,7 @@ def missed(bars: Sequence[Bar], results: Sequence[Result]) -> list[str]:
         protocol = bar.protocol or asked[0]
         if protocol not in asked:
             there = ", ".join(dict.fromkeys(asked))
-            raise UsageError(f"there is a bar for {protocol}, which was not asked; asked: {there}")
+            raise UsageError(f"there is a threshold for {protocol}, which was not measured; measured: {there}")
         for result in results:
             value = result.metrics[bar.metric].value
             if result.protocol == protocol and value < bar.value:

@@ -34,7 +34,7 @@ class Miss(Record):
     rank: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Products by their ids and pictures, without their texts."""
+        """Products by their ids and images, without their texts."""
         sides = (("asked", self.asked), ("first", self.first), ("right", self.best))
         shown = {name: {"product_id": each.product.product_id, "picture": each.picture} for name, each in sides}
         return {"rank": self.rank, "photo_seed": self.seed, **shown}
@@ -42,7 +42,7 @@ class Miss(Record):
 
 @dataclass(frozen=True, slots=True)
 class ProductCards:
-    """Finds the pictures and the texts of rows and products."""
+    """Finds the images and the texts of rows and products."""
 
     records: CatalogueRecords
     folder: Path
@@ -52,7 +52,7 @@ class ProductCards:
         return self._shown(features.product_ids[row], features.image_ids[row])
 
     def product(self, side: Candidate, product: int) -> Shown:
-        """One product, with its first picture."""
+        """One product, with its first image."""
         return self._shown(side.stored.grouping.products[product])
 
     def _shown(self, product_id: str, image_id: str = "") -> Shown:

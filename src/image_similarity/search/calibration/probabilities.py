@@ -56,7 +56,7 @@ class ProbabilityCurve(Record):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a score means depends on the picture that asks: one on a plain ground, as catalogues have them, scores
+    """What a score means depends on the image that asks: one on a plain ground, as catalogues have them, scores
     higher with everything than a photo of a scene."""
 
     plain: ProbabilityCurve

@@ -23,7 +23,7 @@ class Questions:
     """Pictures that asked, and what the products scored.
 
     Attributes:
-        products: ``(n,)``, whose each picture is, by number.
+        products: ``(n,)``, whose each image is, by number.
         own: ``(n,)``, the score of its own product.
         others: ``(n, depth)``, the scores of the best other products, best first; ``depth`` at least 1.
         plain: ``(n,)``, whether each stands on a plain ground.

@@ -37,7 +37,7 @@ class ServedModels:
 
     @property
     def specs(self) -> list[ModelSpec]:
-        """The records of all models that a new picture needs features of, each once."""
+        """The records of all models that a new image needs features of, each once."""
         specs = {spec.key: spec for model in self.models for spec in model.collection.model.specs}
         return list(specs.values())
 
@@ -47,7 +47,7 @@ class ServedModels:
         return max((model.state.views for model in self.models), key=len)
 
     def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
-        """Of a picture that is put: its views ``(views, size, size, 3)`` to vectors, by each model's key."""
+        """Of an image that is put: its views ``(views, size, size, 3)`` to vectors, by each model's key."""
         vectors: dict[str, NDArray[np.float32]] = {}
         for model in self.models:
             keys = (spec.key for spec in model.collection.model.specs)

@@ -95,7 +95,7 @@ class ApiKeys:
             raise KeysError(f"cannot read the API keys in {self.path}: {error.strerror or error}") from error
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise KeysError(
-                f"{self.path} is damaged, so nobody gets in. Put a copy back, or remove it and add the keys anew"
+                f"{self.path} is damaged, so all requests are refused. Restore a copy, or remove it and add new keys"
             ) from error
         return self._read
 
@@ -126,9 +126,9 @@ class ApiKeys:
             OutputError: the file cannot be written.
         """
         if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name for a key: use letters, digits and . _ -, at most 64")
+            raise UsageError(f"{name!r} is not a valid name for a key: use letters, digits and . _ -, at most 64")
         if days is not None and not 1 <= days <= LONGEST_LIFE:
-            raise UsageError(f"a key lasts 1 to {LONGEST_LIFE} days, not {days}")
+            raise UsageError(f"a key is valid for 1 to {LONGEST_LIFE} days, not {days}")
         shown = PREFIX + secrets.token_urlsafe(BYTES)
         now = self._now()
         expires = None if days is None else now + timedelta(days=days)

@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 BUDGET = 640_000_000  # bytes
-ORDINARY = 0.2  # of it is for ordinary pictures alone
+ORDINARY = 0.2  # of it is for ordinary images alone
 LIGHT = 64_000_000  # bytes: what costs no more is decoded in a thread
 MOST = 1_320_000_000
-"""Bytes. What takes more than large pictures may have together is decoded while there is no other of them; what takes
+"""Bytes. What takes more than large images may have together is decoded while there is no other of them; what takes
 more than this is not."""
-SECONDS = 20.0  # that one picture may take
-PATIENCE = 10.0  # seconds that a picture waits for room
+SECONDS = 20.0  # that one image may take
+PATIENCE = 10.0  # seconds that an image waits for room
 START = 60.0  # seconds until a process is there
 NICE = 5  # what is searched for comes before what is decoded
 _all: WeakSet[Decoding] = WeakSet()
 
 
 class LargeError(ServiceError):
-    """A picture is not decoded among the ordinary ones."""
+    """An image is not decoded among the ordinary ones."""
 
 
 @dataclass(slots=True)
 class _Room:
-    """Bytes for pictures of one kind, and how many of them are free."""
+    """Bytes for images of one kind, and how many of them are free."""
 
     size: int
     free: int = field(init=False)
@@ -58,15 +58,15 @@ class Decoding:
     """Decodes for all requests of a service. Close it at the end.
 
     Args:
-        budget: bytes that all pictures together may take.
-        seconds: that one picture may take, where another process decodes it.
-        patience: seconds that a picture waits for room.
+        budget: bytes that all images together may take.
+        seconds: that one image may take, where another process decodes it.
+        patience: seconds that an image waits for room.
     """
 
     def __init__(self, budget: int = BUDGET, seconds: float = SECONDS, patience: float = PATIENCE) -> None:
         self._seconds, self._patience = seconds, patience
         ordinary = int(budget * ORDINARY)
-        self._rooms = {False: _Room(ordinary), True: _Room(budget - ordinary)}  # by whether a picture is large
+        self._rooms = {False: _Room(ordinary), True: _Room(budget - ordinary)}  # by whether an image is large
         self._changed = Condition()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
@@ -78,16 +78,16 @@ class Decoding:
         """What is decoded in the block, by this thread, is decoded here; its memory is given back at the end.
 
         Args:
-            large: whether large pictures are; else they raise :class:`LargeError`.
+            large: whether large images are; else they raise :class:`LargeError`.
         """
         held = dict.fromkeys(self._rooms, 0)
 
         def decoder(picture: Undecoded, here: Callable[[], Image.Image]) -> Image.Image:
             is_large = picture.cost > LIGHT
             if is_large and not large:
-                raise LargeError("the picture is large")
+                raise LargeError("the image is large")
             if picture.cost > MOST:
-                raise ImageError("decode", f"it takes {picture.cost >> 20} MB to decode, and {MOST >> 20} may be taken")
+                raise ImageError("decode", f"decoding it takes {picture.cost >> 20} MB; the limit is {MOST >> 20}")
             room = self._rooms[is_large]
             more = max(0, min(picture.cost, room.size) - held[is_large])
             self._take(room, more)
@@ -112,7 +112,7 @@ class Decoding:
     def _take(self, room: _Room, wanted: int) -> None:
         with self._changed:
             if not self._changed.wait_for(lambda: self._closed or room.free >= wanted, self._patience) or self._closed:
-                raise BusyError("there are too many large pictures to decode just now")
+                raise BusyError("too many large images are being decoded")
             room.free -= wanted
 
     def _elsewhere(self, picture: Undecoded) -> Image.Image:
@@ -141,7 +141,7 @@ class Decoding:
 
 
 class _Worker:
-    """A process that decodes one picture after another. Not forked: nothing of this one's threads goes with it."""
+    """A process that decodes one image after another. Not forked: nothing of this one's threads goes with it."""
 
     def __init__(self) -> None:
         spawn = get_context("spawn")
@@ -152,11 +152,11 @@ class _Worker:
         self._is_there = False
 
     def decode(self, picture: Undecoded, seconds: float) -> Image.Image | ImageError | None:
-        """The picture, or why not; None where the process was ended."""
+        """The image, or why not; None where the process was ended."""
         try:
             if not self._is_there:
                 if not self._ours.poll(START):
-                    raise BusyError("a process that decodes pictures does not start")
+                    raise BusyError("a process that decodes images does not start")
                 self._ours.recv_bytes()
                 self._is_there = True
             self._ours.send(picture.way)
@@ -171,12 +171,12 @@ class _Worker:
         except (EOFError, OSError) as error:
             if self._process.exitcode is None or self._process.exitcode >= 0:
                 self._process.join(1)
-            raise ImageError("decode", "damaged picture: its decoder ended") from error
+            raise ImageError("decode", "damaged image: its decoder ended") from error
         decoded.info = {REPAIRED: True} if repaired else {}
         return decoded
 
     def is_alive(self) -> bool:
-        """Whether it can be given a picture."""
+        """Whether it can be given an image."""
         return self._process.is_alive()
 
     def end(self) -> None:

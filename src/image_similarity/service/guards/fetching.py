@@ -1,4 +1,4 @@
-"""Fetches a picture from an address that a stranger has named, without becoming the stranger's way into the network."""
+"""Fetches an image from an address that a stranger has named, without becoming the stranger's way into the network."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class _TryAgainError(FetchError):
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How far a fetch may go: bytes of the picture, seconds in all, redirects, and hosts that the shop trusts."""
+    """How far a fetch may go: bytes of the image, seconds in all, redirects, and hosts that the shop trusts."""
 
     most_bytes: int = 50_000_000
     seconds: float = 15.0
@@ -152,7 +152,7 @@ def _allowed(url: httpx.URL, base: httpx.URL | None = None) -> httpx.URL:
 
 @dataclass(frozen=True, slots=True)
 class _Fetch:
-    """The steps from an address to its picture."""
+    """The steps from an address to its image."""
 
     limits: FetchLimits
     resolve: Resolve
@@ -170,7 +170,7 @@ class _Fetch:
         raise FetchError("The address redirects too often.")
 
     async def ask(self, url: httpx.URL, addresses: Sequence[str]) -> httpx.URL | None:
-        """Where a redirect leads; None: the picture was written.
+        """Where a redirect leads; None: the image was written.
 
         The next address is tried only where one takes no connection.
         """
@@ -202,7 +202,7 @@ class _Fetch:
                 raise FetchError(UNREACHED, f"answered {response.status_code}")
             await copy_body(response, self.limits.most_bytes, self.to)
         except TooLargeError as error:
-            raise FetchError(f"The picture is {error}.") from None
+            raise FetchError(f"The image is {error}.") from None
         except (AddressError, ReplyError) as error:
             raise FetchError(UNREACHED, str(error)) from None
         return None

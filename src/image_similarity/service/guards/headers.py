@@ -12,7 +12,7 @@ PAGE_POLICY = (
 """The service's own files and answers; images also from the page's memory: a chosen photo, one fetched with a key."""
 
 ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
-"""A picture or an answer that somebody opens by its address is shown, and may do nothing."""
+"""An image or an answer that somebody opens by its address is shown, and may do nothing."""
 
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
@@ -31,7 +31,7 @@ def is_page(path: str) -> bool:
 class SecurityHeaders:
     """Adds the headers that an answer has not set itself.
 
-    ``cross_origin``: other sites are listed, so theirs may show the pictures; else only the service's own page can.
+    ``cross_origin``: other sites are listed, so theirs may show the images; else only the service's own page can.
     """
 
     def __init__(self, app: ASGIApp, cross_origin: bool = False) -> None:

@@ -31,7 +31,7 @@ async function send(path, options) {
 	const mine = key();
 	if (mine) options.headers.Authorization = `Bearer ${mine}`;
 	const response = await fetch(address(path), options).catch((error) => {
-		throw error.name === "AbortError" ? error : new Error("The service does not answer. Is it running?");
+		throw error.name === "AbortError" ? error : new Error("The service does not respond. Is it running?");
 	});
 	if (response.ok) return response;
 	const why = await reason(response);
@@ -41,7 +41,7 @@ async function send(path, options) {
 
 async function reason(response) {
 	const { detail, title, fields } = await response.json().catch(() => ({}));
-	const said = detail || title || `The service answered ${response.status}.`;
+	const said = detail || title || `The service returned ${response.status}.`;
 	return [said.charAt(0).toUpperCase() + said.slice(1), ...(fields ?? []).map((each) => `${each.field}: ${each.reason}`)].join(" ");
 }
 

@@ -41,7 +41,7 @@ async function take(file) {
 	const blob = await prepare(file);
 	const url = (photo.pending = URL.createObjectURL(blob));
 	tell(false);
-	announce("The photo is there. Searching.");
+	announce("Photo received. Searching.");
 	try {
 		const id = await keep(blob, url);
 		if (photo.pending !== url) return; // removed, or another one came
@@ -62,7 +62,7 @@ function drag(step, event) {
 	if (step !== null) return;
 	const file = picked(event.dataTransfer);
 	if (file) take(file);
-	else trouble(new Error("This is no photo: drop the file of a picture."));
+	else trouble(new Error("This is not a photo: drop an image file."));
 }
 
 for (const [name, step] of Object.entries({ dragenter: 1, dragover: 0, dragleave: -1, drop: null })) addEventListener(name, (event) => drag(step, event));

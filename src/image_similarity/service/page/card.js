@@ -11,14 +11,14 @@ export const productCard = (product, image, state) => h("li.card", opener(produc
 /** `match`: one of an answer's; `state`: what was asked. */
 export function matchCard(match, state) {
 	const name = match.title || match.product_id;
-	const sure = match.probability !== null && h("p.small", `${percent(match.probability)} likely to be it`);
-	const tools = h("div.tools", verdicts(match.product_id, name, state), tool("pair", `Compare the pictures: ${name}`, () => go({ pair: match.product_id })));
+	const sure = match.probability !== null && h("p.small", `${percent(match.probability)} match probability`);
+	const tools = h("div.tools", verdicts(match.product_id, name, state), tool("pair", `Compare the images: ${name}`, () => go({ pair: match.product_id })));
 	return h("li.card", opener(match, picture(match.image.thumbnail, ""), state), score(match), sure, tools);
 }
 
 function opener({ product_id: id, title }, image, state) {
 	const href = write({ ...lens(state), product: id });
-	return h("a.open", { href, "data-key": id }, h("span.tile", image || "No picture"), h("span.title", title || id), title && h("span.small", id));
+	return h("a.open", { href, "data-key": id }, h("span.tile", image || "No image"), h("span.title", title || id), title && h("span.small", id));
 }
 
 export function score({ score, closeness }) {
@@ -39,7 +39,7 @@ function verdicts(id, name, state) {
 	async function press(verdict) {
 		try {
 			const { good, bad } = await give(query, id, verdict);
-			announce(`Marked as ${verdict}. ${good} good and ${bad} bad verdicts are kept.`);
+			announce(`Marked as ${verdict}. ${good} good and ${bad} bad results marked so far.`);
 		} catch (problem) {
 			trouble(problem, () => press(verdict));
 		}

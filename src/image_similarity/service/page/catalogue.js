@@ -7,7 +7,7 @@ import { shop } from "./shop.js";
 
 /** `element` and `update(state, focus)`. */
 export function catalogueView() {
-	const heading = h("h1", { tabindex: "-1" }, "The catalogue");
+	const heading = h("h1", { tabindex: "-1" }, "Catalogue");
 	const body = h("div");
 	return {
 		element: h("div.catalogue", heading, body),
@@ -15,7 +15,7 @@ export function catalogueView() {
 			arrive(heading, focus);
 			try {
 				const [catalogue, feedback] = await Promise.all([ask("v1/catalogue"), ask("v1/feedback")]);
-				const failures = section("Could not be used");
+				const failures = section("Unusable images");
 				body.replaceChildren(numbers(catalogue, feedback), models(catalogue), failures, disk(catalogue));
 				await failed(failures, catalogue.failures);
 			} catch (problem) {
@@ -32,28 +32,28 @@ const sum = (rows, name) => rows.reduce((total, row) => total + row[name], 0);
 function numbers({ products, images, failures, last_fit: fit }, { good, bad }) {
 	const time = fit && h("time", { datetime: fit }, new Date(fit).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }));
 	const lost = count(sum(failures, "images"));
-	const rows = [["products", count(products)], ["pictures", count(images)], ["could not be used", lost], ["last fit", time || "not yet"]];
+	const rows = [["products", count(products)], ["images", count(images)], ["unusable images", lost], ["last fit", time || "not yet"]];
 	return h("div.big", facts([...rows, ["results marked good, bad", `${count(good)}, ${count(bad)}`]]));
 }
 
-function disk({ store_bytes: store, pictures_bytes: pictures, models }) {
+function disk({ store_bytes: store, images_bytes: kept, models }) {
 	const index = sum(models, "index_bytes");
-	return section("On disk", facts([["features", size(store)], ["indexes", size(index)], ["pictures that the service keeps", size(pictures)]]));
+	return section("On disk", facts([["features", size(store)], ["indexes", size(index)], ["uploaded images", size(kept)]]));
 }
 
 function models({ models }) {
 	const rows = shop.models.map((model) => {
 		const { images = 0, index_bytes: bytes = 0 } = models.find(({ name }) => name === model.name) ?? {};
 		const knows = [model.text && "words", ...model.match, model.calibrated && "probabilities"].filter(Boolean).join(", ");
-		const licence = model.licence + (model.commercial_use ? "" : ", not for commercial use");
+		const licence = model.licence + (model.commercial_use ? "" : ", non-commercial");
 		return [model.name + (model.default ? " (default)" : ""), count(images), size(bytes), `${model.dimension} ${model.precision}`, knows, licence];
 	});
-	return section("Models", table(["Model", "Pictures", "Index", "Vector", "Knows", "Licence"], rows));
+	return section("Models", table(["Model", "Images", "Index", "Vector", "Supports", "Licence"], rows));
 }
 
 /** Fills in what could not be used, a page at a time. */
 async function failed(place, counts) {
-	const kinds = counts.map(({ job, stage, images }) => `${some(images, "picture")} in ${job}, ${stage}`).join("; ");
+	const kinds = counts.map(({ job, stage, images }) => `${some(images, "image")} in ${job}, ${stage}`).join("; ");
 	const product = (id) => id && h("a", { href: write({ product: id }) }, id);
 	const rows = [];
 	const list = h("div");
@@ -61,12 +61,12 @@ async function failed(place, counts) {
 	async function next(after) {
 		const page = await ask(`v1/failures?number=50${after ? `&after=${encodeURIComponent(after)}` : ""}`);
 		rows.push(...page.failures.map((each) => [each.image_id, product(each.product_id), `${each.job}, ${each.stage}`, each.reason]));
-		if (rows.length) list.replaceChildren(table(["Picture", "Product", "Where", "Why"], rows));
+		if (rows.length) list.replaceChildren(table(["Image", "Product", "Stage", "Reason"], rows));
 		more.hidden = !page.next;
 		more.onclick = () => next(page.next).catch((problem) => trouble(problem, more.onclick));
 	}
 	await next();
-	place.append(h("p", kinds || "Every picture could be used."), list, more);
+	place.append(h("p", kinds || "All images could be used."), list, more);
 }
 
 function table(heads, rows) {

@@ -12,9 +12,9 @@ const MATCH = [["", "Everything"], ["shape", "Shape"], ["colour", "Colour"]];
 export function controls({ sure }) {
 	const names = shop.models.map(({ name }) => [name, name]);
 	const model = select("Model", names, (value) => go({ model: value }));
-	const other = select("Compare with", [["", "No other"], ...names], (value) => go({ with: value }));
-	const least = select("At least this likely to be it", SURE, (value) => go({ sure: value }));
-	const match = switcher("What counts", MATCH, (value) => go({ match: value }));
+	const other = select("Compare with", [["", "None"], ...names], (value) => go({ with: value }));
+	const least = select("Minimum match probability", SURE, (value) => go({ sure: value }));
+	const match = switcher("Match", MATCH, (value) => go({ match: value }));
 	const filters = filterControls(shop.attributes, (given) => go({ filters: given }));
 	const clear = h("button", { onclick: () => go({ filters: [] }) }, "Clear all filters");
 	const summary = h("summary");

@@ -1,6 +1,6 @@
 /**
  * A photo with a rectangle on it. Drag on the photo to draw one, drag it to move it, drag a corner to resize it; arrow keys
- * move it, with Shift they resize it, Escape takes it away. `onchange(crop, gesture)`: shares of the photo, null for all
+ * move it, with Shift they resize it, Escape removes it. `onchange(crop, gesture)`: shares of the photo, null for all
  * of it; changes of one gesture have the same number.
  */
 

@@ -15,12 +15,12 @@ export function showPair(match, state) {
 	hidePair();
 	const name = match.title || match.product_id;
 	const from = match.query_image;
-	const asked = from ? picture(large(from), "The picture of the product that was asked with") : question(state);
-	const found = picture(large(match.image), `The picture of ${name} that matched`);
+	const asked = from ? picture(large(from), "The image of the query product") : question(state);
+	const found = picture(large(match.image), `The image of ${name} that matched`);
 	const figure = (image, words) => h("figure", h("span.tile", image), h("figcaption", words));
 	const close = h("button.plain", { "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
-	const head = h("div.row", h("h2", { id: "pair" }, "Which pictures matched"), close);
-	const sides = h("div.sides", figure(asked, from ? "Asked with" : "What was asked"), figure(found, name));
+	const head = h("div.row", h("h2", { id: "pair" }, "Matching images"), close);
+	const sides = h("div.sides", figure(asked, from ? "Query product" : "Query"), figure(found, name));
 	dialog = h("dialog.pair", { "aria-labelledby": "pair" }, head, sides, score(match));
 	dialog.match = match.product_id;
 	dialog.addEventListener("close", left);
@@ -44,7 +44,7 @@ function left() {
 /** The photo with its crop marked, or the words where there was no photo. */
 function question(state) {
 	if (!state.photo) return h("q", state.text);
-	const image = h("img", { alt: "The photo that was asked with" });
+	const image = h("img", { alt: "The query photo" });
 	show(image, photo.of(state.photo));
 	if (!crop(state)) return image;
 	const box = h("span.box");

@@ -32,8 +32,8 @@ export function productView() {
 }
 
 function pictures({ title, product_id: id, images }) {
-	if (!images.length) return [h("p.empty", "It has no pictures.")];
-	const name = (place) => `Picture ${place + 1} of ${images.length}`;
+	if (!images.length) return [h("p.empty", "No images.")];
+	const name = (place) => `Image ${place + 1} of ${images.length}`;
 	const shown = h("div.tile");
 	const small = images.map((image, place) => h("button.tile", { "aria-label": name(place), onclick: () => choose(place) }, picture(image.thumbnail, "")));
 	function choose(place) {

@@ -25,7 +25,7 @@ export function results() {
 			const all = await Promise.all(models.map((model, place) => columns[place].show(state, model)));
 			const answers = all.filter(Boolean);
 			if (!answers.length || !element.isConnected) return;
-			title.textContent = two ? "Two models on the same question" : found(answers[0]);
+			title.textContent = two ? "Two models, same query" : found(answers[0]);
 			announce(answers.map((answer) => `${two ? `${answer.model}: ` : ""}${found(answer)}. ${first(answer)}`).join(" "));
 			const pair = state.pair && answers.flatMap(({ matches }) => matches).find((match) => match.product_id === state.pair);
 			if (pair) showPair(pair, state);
@@ -102,8 +102,8 @@ function column() {
 
 function nothing({ sure, filters }, none) {
 	const button = (words, change) => h("button", { onclick: () => go(change) }, words);
-	let parts = ["No match: the catalogue has nothing to compare it with."];
-	if (none && sure) parts = ["No match: no product is likely enough to be it.", button("Show look-alikes all the same", { sure: "" })];
-	else if (filters.length) parts = ["No match: no product passes these filters.", button("Show all products", { filters: [] })];
+	let parts = ["No match: the catalogue has nothing to compare with."];
+	if (none && sure) parts = ["No match: no product reaches the minimum probability.", button("Show similar products anyway", { sure: "" })];
+	else if (filters.length) parts = ["No match: no product passes the filters.", button("Show all products", { filters: [] })];
 	return h("div.empty", parts);
 }

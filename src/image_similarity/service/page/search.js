@@ -13,7 +13,7 @@ import { start } from "./start.js";
 /** `onphoto(file)` when one was chosen. `element` and `update(state, focus)`. */
 export function searchView(onphoto) {
 	const heading = h("h1", { tabindex: "-1" });
-	const lead = h("p.lead", "Show a photo, and see the products of this shop that look most like what is on it.");
+	const lead = h("p.lead", "Search with a photo to see the products of this shop that look most like it.");
 	const box = photoBox(onphoto);
 	const text = wordsForm();
 	const how = controls({ sure: true });
@@ -29,7 +29,7 @@ export function searchView(onphoto) {
 			element.className = `search ${now}`;
 			lead.hidden = first.element.hidden = now !== "start";
 			how.element.hidden = found.element.hidden = now === "start";
-			heading.textContent = now === "start" ? "Find what looks like it" : `Looks like ${photographed ? "this photo" : `“${state.text}”`}`;
+			heading.textContent = now === "start" ? "Find similar products" : `Looks like ${photographed ? "this photo" : `“${state.text}”`}`;
 			arrive(heading, focus || (before && before !== now));
 			before = now;
 			for (const part of [box, text, how]) part.update(state);
@@ -40,7 +40,7 @@ export function searchView(onphoto) {
 }
 
 function photoBox(onphoto) {
-	const image = h("img", { alt: "The photo that asks" });
+	const image = h("img", { alt: "The query photo" });
 	const soon = later(200);
 	let pushed = 0; // the gesture that has a step of its own in the history
 	const area = cropper(image, (next, gesture) =>
@@ -58,7 +58,7 @@ function photoBox(onphoto) {
 		go({ photo: "", crop: "", pair: "" }) || tell(false);
 	};
 	const whole = h("button", { onclick: () => go({ crop: "", pair: "" }) }, "Whole photo");
-	const help = h("p.small", { id: "crop-help" }, "Drag on the photo to ask with a part of it.", h("span.keys", " Arrow keys move it, with Shift they resize it, Escape takes it away."));
+	const help = h("p.small", { id: "crop-help" }, "Drag on the photo to search with a part of it.", h("span.keys", " Arrow keys move it, with Shift they resize it, Escape removes it."));
 	const below = h("div.row", whole, chooser("label.button", "Replace", onphoto), h("button", { onclick: remove }, "Remove"));
 	const view = h("div.photo", area.element, help, below);
 	let shown = "";
@@ -91,7 +91,7 @@ function wordsForm() {
 		event.preventDefault();
 		go({ text: input.value.trim(), pair: "" });
 	};
-	const element = h("form", { role: "search", onsubmit }, field("In words", input), h("button", { type: "submit" }, "Search"));
+	const element = h("form", { role: "search", onsubmit }, field("Text", input), h("button", { type: "submit" }, "Search"));
 	return {
 		element,
 		update(state) {

@@ -147,7 +147,7 @@ def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: floa
             for each in served.models
         ],
         store_bytes=_bytes(folders.database.parent.glob(f"{folders.database.name}*")),
-        pictures_bytes=_size(uploads(state.settings, dataset)),
+        images_bytes=_size(uploads(state.settings, dataset)),
         attributes=[
             schemas.Attribute(
                 name=facet.name,

@@ -1,4 +1,4 @@
-"""``/v1/images`` and ``/v1/photos``: pictures of the catalogue to look at, photos to search with again."""
+"""``/v1/images`` and ``/v1/photos``: images of the catalogue to look at, photos to search with again."""
 
 from __future__ import annotations
 

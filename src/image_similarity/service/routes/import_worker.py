@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from image_similarity.service.storage.bulk_imports import PendingProduct
 
 CHECKED_SIDE = 64  # pixels: every byte of a JPEG is read, not every pixel made
-AT_A_TIME = 8  # products whose pictures are fetched together
-PAUSE = 1  # seconds, where there is no room for a picture
+AT_A_TIME = 8  # products whose images are fetched together
+PAUSE = 1  # seconds, where there is no room for an image
 IMPORTS = "carrying out imports"
 LOG = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class ImportWorker:
         host = _host_of(image)
         reason = self._hosts.why_not(host)
         if reason is not None:
-            raise FetchError(f"{reason} So were other pictures of {host}; this one was not asked for.")
+            raise FetchError(f"{reason} So were other images of {host}; this one was not requested.")
         try:
             data = await picture_bytes(self._state, image)
         except UnreachableError as error:
@@ -135,7 +135,7 @@ def _check(data: Picture, max_pixels: int) -> None:
 
 def _failure(product: schemas.BulkProduct, image: str, error: ImageSimilarityError | MemoryError) -> schemas.JobFailure:
     if isinstance(error, MemoryError):
-        error = ImageError("decode", "it takes more memory than there is")
+        error = ImageError("decode", "not enough memory to decode it")
     stage = error.stage if isinstance(error, ImageError) else "list"
     reason = error.reason if isinstance(error, ImageError) else str(error)
     return schemas.JobFailure(product_id=product.product_id, image=image, stage=stage, reason=reason)

@@ -31,7 +31,7 @@ router = APIRouter(tags=["jobs"])
 TABLE_LIMITS = TableLimits(
     unpacked_bytes=100_000_000, rows=200_000, columns=500, cell_bytes=1_000_000, document_bytes=1_000_000
 )
-ADDRESSES_ONLY = "only pictures with an http or https address can be imported"
+ADDRESSES_ONLY = "only images with an http or https address can be imported"
 BODY = Body({JSON: schemas.JobRequest, FORM: schemas.TableForm}, parts=1_000_000)
 
 
@@ -80,7 +80,7 @@ async def job(state: State, job_id: Annotated[str, InPath(max_length=100)]) -> s
 
 
 def _read_table(data: bytes, settings: Settings) -> NewImport:
-    """The products of a table, each with all of its rows' pictures; the rows that cannot be used; and its notes."""
+    """The products of a table, each with all of its rows' images; the rows that cannot be used; and its notes."""
     with TemporaryDirectory(prefix="image-similarity-") as folder:
         path = Path(folder) / "table"
         path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""The bytes of a picture that a request names: an address, base64, or a photo that is kept."""
+"""The bytes of an image that a request names: an address, base64, or a photo that is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL_ALPHABET = str.maketrans("-_", "+/")
 
 
 async def picture_bytes(state: AppState, image: schemas.Image | bytes) -> Picture:
-    """The bytes of a picture that came along, or is named; where they had to be fetched, they wait on the disk.
+    """The bytes of an image that came along, or is named; where they had to be fetched, they wait on the disk.
 
     Raises:
         UnusableError: it is named in no way, or in more than one; or it is no base64, or not kept any longer.
@@ -29,7 +29,7 @@ async def picture_bytes(state: AppState, image: schemas.Image | bytes) -> Pictur
         return image
     named = [way for way in (image.address, image.base64, image.photo) if way is not None]
     if len(named) != 1:
-        raise UnusableError("a picture is named by one of address, base64 and photo")
+        raise UnusableError("an image is named by one of address, base64 and photo")
     if image.address is not None:
         spooled = Spooled(state.settings.root)
         await fetch_into(spooled, image.address, state.fetching, resolve=state.resolve)
@@ -51,9 +51,9 @@ def from_base64(text: str) -> bytes:
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
-            raise UnusableError("the picture's data: address is not base64")
+            raise UnusableError("the data: address is not base64")
     packed = "".join(text.split()).translate(URL_ALPHABET).rstrip("=")
     try:
         return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise UnusableError("the picture is no base64") from None
+        raise UnusableError("the image is not base64") from None

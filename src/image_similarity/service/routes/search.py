@@ -61,7 +61,7 @@ async def similar(
     match: Match | None = None,
     model: Annotated[str | None, Query(max_length=schemas.LONGEST_ID)] = None,
 ) -> schemas.Matches:
-    """Asked with all of the product's pictures; the best pair counts, and is named."""
+    """Asked with all of the product's images; the best pair counts, and is named."""
     async with state.admitted():
         served = state.served.model(model)
         options = SimilarOptions(number=number, filter=filter or None, match=match)

@@ -30,7 +30,7 @@ RESERVED = "/similar"
 class UpsertRequest:
     """A product as it is to be.
 
-    ``files``: the bytes of its pictures, where they came with the request; those that ``change`` names are fetched when
+    ``files``: the bytes of its images, where they came with the request; those that ``change`` names are fetched when
     it is known that the request was not carried out before. Without either it keeps those that it has.
     """
 
@@ -58,7 +58,7 @@ class UpsertRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpsertResult:
-    """A product was put: ``status`` is 201 where it is new, else 200; so many of its pictures were ``repaired``."""
+    """A product was put: ``status`` is 201 where it is new, else 200; so many of its images were ``repaired``."""
 
     status: int
     repaired: int = 0
@@ -68,7 +68,7 @@ async def upsert(state: AppState, request: UpsertRequest, key: str | None = None
     """Put a product, once for each key.
 
     Raises:
-        ImageError: a picture cannot be used.
+        ImageError: an image cannot be used.
         ConflictError: the key stands for another request.
         UnusableError: the id is one that no address leads to.
         UsageError, StoreError, OutputError: as :func:`~image_similarity.fitting.upsert.upsert_product`.

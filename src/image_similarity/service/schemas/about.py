@@ -74,7 +74,7 @@ class Catalogue(Answer):
     last_fit: str | None = Field(description="When the recommendations were last written; RFC 3339, UTC.")
     models: list[ModelState]
     store_bytes: int
-    pictures_bytes: int = Field(description="Of the images that the service itself keeps.")
+    images_bytes: int = Field(description="Of the images that the service itself keeps.")
     attributes: list[Attribute]
 
 

@@ -50,7 +50,7 @@ class Image(Strict):
     @model_validator(mode="before")
     @classmethod
     def _data_is_no_address(cls, given: object) -> object:
-        """A ``data:`` address is the picture itself, and as long as that."""
+        """A ``data:`` address is the image itself, and as long as that."""
         if not isinstance(given, dict) or given.get("base64") is not None:
             return given
         address = given.get("address")
@@ -60,7 +60,7 @@ class Image(Strict):
 
 
 def _named(given: object) -> object:
-    """A picture that is no more than a text: its address, or its bytes."""
+    """An image that is no more than a text: its address, or its bytes."""
     if not isinstance(given, str):
         return given
     return {"address" if as_address(given.strip()) is not None else "base64": given}

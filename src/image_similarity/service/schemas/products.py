@@ -26,7 +26,7 @@ class Product(Answer):
     images: list[ProductImage]
 
 
-REPAIRED = "Images whose file was cut short, with next to nothing missing: they are used."
+REPAIRED = "Images whose file was cut short, with almost nothing missing: they are used."
 
 
 class PutProduct(Product):

@@ -34,7 +34,7 @@ class PendingProduct:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a product; ``repaired``: how many of its pictures came from a file that was cut short."""
+    """What became of a product; ``repaired``: how many of its images came from a file that was cut short."""
 
     put: bool
     failures: Sequence[schemas.JobFailure] = ()

@@ -89,4 +89,4 @@ class FeedbackStore:
             return []
         except (OSError, ValueError, csv.Error) as error:
             where = self._folder / name
-            raise StoreError(f"{where} cannot be read: {error}. Put it right, or move it away to begin anew") from error
+            raise StoreError(f"{where} cannot be read: {error}. Repair it, or move it away to start again") from error

@@ -1,4 +1,4 @@
-"""The catalogue's pictures as browsers want them: small, with a tag that says whether they have changed."""
+"""The catalogue's images as browsers want them: small, with a tag that says whether they have changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from image_similarity.images import as_jpeg, decode, read_bytes, thumbnail
 
 WIDTHS = (64, 128, 160, 240, 320, 480, 640, 960, 1280)
 """Thumbnails are made in these, the next larger than asked for: anybody's numbers must not fill the memory."""
-WHOLE = 25_000_000  # pixels of a picture that is sent whole although no browser shows its file
+WHOLE = 25_000_000  # pixels of an image that is sent whole although no browser shows its file
 MOST_BYTES = 64_000_000
 QUALITY = 82
 BROWSERS = {
@@ -26,7 +26,7 @@ BROWSERS = {
 
 @dataclass(frozen=True, slots=True)
 class SentImage:
-    """A picture ready to be sent: its bytes, or the file that has them."""
+    """An image ready to be sent: its bytes, or the file that has them."""
 
     data: bytes
     media_type: str
@@ -35,7 +35,7 @@ class SentImage:
 
 
 class Thumbnails:
-    """Reads pictures and makes thumbnails; any thread may ask.
+    """Reads images and makes thumbnails; any thread may ask.
 
     Args:
         max_pixels: as :func:`~image_similarity.images.decoding.decode` has it.
@@ -51,7 +51,7 @@ class Thumbnails:
         """A picture's file, or a JPEG of about so many pixels width.
 
         Raises:
-            ImageError: it cannot be read, or is no picture.
+            ImageError: it cannot be read, or is no image.
         """
         try:
             stat = path.stat()
