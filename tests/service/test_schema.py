@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from hypothesis import given, settings, strategies as st
 from image_similarity.dataset import Dataset
 from image_similarity.options import ModelChoice
 from image_similarity.service.app import create_app
+from image_similarity.service.app_state import AppState
 from image_similarity.service.guards.api_keys import FILE, ApiKeys, KeyScope
 from image_similarity.service.options import ServiceOptions
 from image_similarity.service.schemas import MOST_NUMBER, Matches
@@ -29,8 +31,12 @@ from tests.support.serving import serving
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
+LOOKED_UP: list[str] = []
+
+
 async def no_internet(name: str, port: int) -> Sequence[str]:
     """The addresses that are made up lead nowhere, here as on a machine that could ask for them."""
+    LOOKED_UP.append(name)
     raise OSError(f"{name} is not asked for by tests")
 
 
@@ -43,9 +49,19 @@ def service(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     Workspace(settings=place).fit("shop", catalogue, model="colour-shape")
     key = ApiKeys(place.root / FILE).add("schemathesis", KeyScope.admin)
     options = ServiceOptions(Dataset.named("shop"), (ModelChoice("colour-shape"),), host="0.0.0.0", photos=50)
-    with pytest.MonkeyPatch.context() as patch, serving(create_app(options, place)) as address:
-        patch.setattr("image_similarity.service.guards.fetching.look_up", no_internet)
+    with (
+        closing(AppState(options, place, resolve=no_internet)) as state,
+        serving(create_app(options, place, state=state)) as address,
+    ):
         yield address, key
+
+
+def test_an_address_that_is_made_up_is_looked_up_where_the_service_was_told_to(service: tuple[str, str]) -> None:
+    address, key = service
+    named = {"image": {"address": "http://shop.made-up/a.png"}}
+    answer = httpx.post(f"{address}/v1/search", json=named, headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 422 and "could not be fetched" in answer.text
+    assert "shop.made-up" in LOOKED_UP
 
 
 def test_schemathesis_finds_nothing(service: tuple[str, str], tmp_path: Path) -> None:

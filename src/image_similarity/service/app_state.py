@@ -16,7 +16,7 @@ from image_similarity.service.background import Health
 from image_similarity.service.errors import BusyError, NotThereError
 from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.decoding import Decoding, LargeError
-from image_similarity.service.guards.fetching import FetchLimits
+from image_similarity.service.guards.fetching import FetchLimits, Resolve, look_up
 from image_similarity.service.guards.load_shedding import FULL
 from image_similarity.service.storage.feedback import FeedbackStore
 from image_similarity.service.storage.query_photos import QueryPhotos
@@ -39,13 +39,25 @@ HALF_WRITTEN = 10.0  # seconds: what another service beside this one writes is w
 class AppState:
     """What the routes work with. Close it at the end.
 
+    Args:
+        options: what is served, and within which limits.
+        settings: where the workspace is.
+        progress: told of what takes long at the start.
+        resolve: names of strangers' addresses to numbers.
+
     Raises:
         NotFittedError: the dataset is not fitted, or not with one of the models.
         WeightsError, ModelError: a model cannot be had.
         StoreError: the store is damaged, locked or full.
     """
 
-    def __init__(self, options: ServiceOptions, settings: Settings, progress: Progress = no_progress) -> None:
+    def __init__(
+        self,
+        options: ServiceOptions,
+        settings: Settings,
+        progress: Progress = no_progress,
+        resolve: Resolve = look_up,
+    ) -> None:
         thumbnails = Thumbnails(settings.max_pixels)  # the shop's own, whatever strangers may send
         settings = replace(settings, max_pixels=min(settings.max_pixels, settings.service_max_pixels))
         self.options, self.settings, self.dataset = options, settings, options.dataset
@@ -62,6 +74,7 @@ class AppState:
             most_bytes=min(settings.max_download_bytes, options.max_body_bytes),
             trusted=Trusted.parse(options.fetch_from),
         )
+        self.resolve = resolve
         self.refresh = Refresh(self._switch, self.dataset, settings, options.rebuild_after, self.health)
         self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="images")
         self._large = ThreadPoolExecutor(min(processors(), MOST_LARGE), thread_name_prefix="large images")

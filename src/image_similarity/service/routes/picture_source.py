@@ -32,7 +32,7 @@ async def picture_bytes(state: AppState, image: schemas.Image | bytes) -> Pictur
         raise UnusableError("an image is named by one of address, base64 and photo")
     if image.address is not None:
         spooled = Spooled(state.settings.root)
-        await fetch_into(spooled, image.address, state.fetching)
+        await fetch_into(spooled, image.address, state.fetching, resolve=state.resolve)
         return spooled
     if image.photo is not None:
         kept = await state.work(state.photos.find, image.photo)
