@@ -147,7 +147,7 @@ def test_a_damaged_file_is_said_and_lets_nobody_in(path: Path, content: str | by
     whole = path.read_bytes()
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     for _ in range(2):
-        with pytest.raises(KeysError, match="damaged, so nobody gets in"):
+        with pytest.raises(KeysError, match="damaged, so all requests are refused"):
             keys.find(shown)
     with pytest.raises(KeysError):
         keys.add("other", KeyScope.read)
@@ -163,7 +163,7 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "-x", "a b", "a/b", "a" * 65, "ä", "web\n"])
 def test_a_name_is_plain(path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="no name for a key"):
+    with pytest.raises(UsageError, match="not a valid name for a key"):
         ApiKeys(path).add(name, KeyScope.read)
 
 
