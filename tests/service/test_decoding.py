@@ -84,7 +84,7 @@ def test_large_pictures_take_no_room_from_ordinary_ones() -> None:
 
 def test_what_would_take_more_memory_than_may_be_taken_is_refused_with_a_word_on_it(decoding: Decoding) -> None:
     declared = png(20_000, 20_000, 16, RGB_PNG, b"")
-    with pytest.raises(ImageError, match="MB to decode"), decoding.within():
+    with pytest.raises(ImageError, match=r"decoding it takes \d+ MB"), decoding.within():
         decode(declared, max_pixels=10**9)
 
 
