@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -29,7 +30,7 @@ class Products(Protocol):
     def header(self) -> tuple[str, ...]: ...
 
 
-class Described:
+class Described(ABC):
     """A source of images whose products a separate table may describe.
 
     ``failures`` holds what the last iteration could not use; ``notes`` what is to be known of it.
@@ -106,8 +107,8 @@ class Described:
         if text not in self.notes:
             self.notes.append(text)
 
-    def _images(self) -> Iterator[CatalogueImage]:
-        raise NotImplementedError
+    @abstractmethod
+    def _images(self) -> Iterator[CatalogueImage]: ...
 
     def _noting_ids(self) -> Iterator[CatalogueImage]:
         ids = set()
