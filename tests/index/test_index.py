@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from image_similarity.errors import NotFittedError
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
-from image_similarity.index.build import fitted_views, fresh_index, place_of
+from image_similarity.index.build import fitted_index, fresh_index, place_of
 from image_similarity.index.identities import Known
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.text_column import Texts, packed
@@ -219,9 +219,9 @@ def test_the_views_that_were_fitted_are_known_with_and_without_an_index(tmp_path
     for views in (ONE_VIEW, SIX_VIEWS):
         stock(tmp_path, many(2).values(), views=views)
         with open_store(tmp_path) as database:
-            assert fitted_views(database, tmp_path / "index", Recipe.of(KEY)) == views
+            assert fitted_index(database, tmp_path / "index", Recipe.of(KEY))[0] == views
             fresh_index(database, tmp_path / "index", Recipe.of(KEY), ONE_VIEW)
-            assert fitted_views(database, tmp_path / "index", Recipe.of(KEY)) == views
+            assert fitted_index(database, tmp_path / "index", Recipe.of(KEY))[0] == views
 
 
 def test_an_index_is_where_the_docs_say(tmp_path: Path) -> None:

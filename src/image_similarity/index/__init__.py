@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from image_similarity.index.build import (
         fitted_index as fitted_index,
-        fitted_views as fitted_views,
         fresh_index as fresh_index,
         open_index as open_index,
         place_of as place_of,
@@ -31,7 +30,7 @@ else:
 
     __getattr__ = face(
         __name__,
-        build="fitted_index fitted_views fresh_index open_index place_of present_index",
+        build="fitted_index fresh_index open_index place_of present_index",
         delta="Delta delta_since place_of_product",
         facets="facets_of",
         filter_language="parse_filter",

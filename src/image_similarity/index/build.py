@@ -29,15 +29,10 @@ def place_of(folder: Path, dataset: Dataset, key: str, views: Sequence[str]) -> 
     return Place(folder / dataset.label / f"{key}-{len(views)}")
 
 
-def fitted_views(database: Database, folder: Path, recipe: Recipe) -> tuple[str, ...]:
-    """The views that a dataset's present features are of: one or six."""
-    return fitted_index(database, folder, recipe)[0]
-
-
 def fitted_index(
     database: Database, folder: Path, recipe: Recipe, choice: Choice = STANDARD
 ) -> tuple[tuple[str, ...], StoredIndex | None]:
-    """The views that a dataset's present features are of, and :func:`present_index` of them.
+    """The views that a dataset's present features are of, one or six, and :func:`present_index` of them.
 
     An index that is up to date knows the views already, and spares a walk through the store.
     """
@@ -62,11 +57,16 @@ def open_index(
     recipe: Recipe,
     database: Database,
     settings: Settings,
-    views: Sequence[str] = ONE_VIEW,
+    views: Sequence[str] | None = ONE_VIEW,
     progress: Progress = no_progress,
 ) -> StoredIndex:
-    """A dataset's index in its place in the workspace; see :func:`fresh_index`."""
-    return fresh_index(database, Folders(settings.root).index, recipe, views, progress=progress)
+    """A dataset's index in its place in the workspace; see :func:`fresh_index`. ``views``: None for those fitted."""
+    folder = Folders(settings.root).index
+    if views is None:
+        views, opened = fitted_index(database, folder, recipe)
+        if opened and opened.manifest.generation == database.generation():
+            return opened
+    return fresh_index(database, folder, recipe, views, progress=progress)
 
 
 def fresh_index(

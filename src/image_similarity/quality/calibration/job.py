@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.errors import CalibrationError
-from image_similarity.index import fitted_views, open_index
+from image_similarity.index import open_index
 from image_similarity.models import resolve
 from image_similarity.quality.calibration.learn import Calibrated, LearnOptions, learn
 from image_similarity.quality.calibration.self_queries import MOST_TURNS, SelfQueries, sampled_rows
@@ -79,8 +79,7 @@ def calibrate(
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
         asked = resolve(model, dataset, settings, FeatureStore(database).has_networks_of)
-        views = fitted_views(database, folders.index, asked.recipe)
-        stored = open_index(asked.recipe, database, settings, views, progress)
+        stored = open_index(asked.recipe, database, settings, None, progress)
         rows = sampled_rows(Gallery.of(stored), options.images, options.seed)
         turns = max(1, min(MOST_TURNS, options.images // max(1, len(rows))))
         parts, unread = _questions(Candidate("", asked, stored), (rows, turns), database, settings, progress)

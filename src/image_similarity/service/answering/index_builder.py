@@ -8,7 +8,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from image_similarity.index import fitted_views, open_index
+from image_similarity.index import open_index
 from image_similarity.models import resolve
 from image_similarity.settings import Folders
 from image_similarity.store import Database, FeatureStore
@@ -44,4 +44,4 @@ def _build(choice: ModelChoice, dataset: Dataset, settings: Settings) -> None:
         os.nice(NICE)
     with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
         recipe = resolve(choice, dataset, settings, FeatureStore(database).has_networks_of).recipe
-        open_index(recipe, database, settings, fitted_views(database, Folders(settings.root).index, recipe))
+        open_index(recipe, database, settings, None)
