@@ -18,19 +18,9 @@ from image_similarity.fitting.fit_job import FitReport
 from image_similarity.images.views import SIX_VIEWS
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint
-from tests.support.shop import BLUE, MODEL, RED, WHITE, CountingModel, known, paint_shop, register, rows
+from tests.support.shop import BLUE, MODEL, RED, WHITE, CountingModel, known, paint_shop, rows
 
 ALL_ROWS = "SELECT * FROM features_shop ORDER BY id"
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> CountingModel:
-    return register(monkeypatch)
-
-
-@pytest.fixture
-def workspace(model: CountingModel, settings: Settings) -> Workspace:
-    return Workspace(settings=settings)
 
 
 @pytest.fixture

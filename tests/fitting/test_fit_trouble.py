@@ -19,21 +19,11 @@ from image_similarity.errors import OutputError, StoreError, UsageError
 from image_similarity.fitting.pipeline import CHUNK
 from tests.conftest import paint
 from tests.support.interrupted import NOBODY, START, Moment, counts, disk_full_at, fit_command, run, run_into
-from tests.support.shop import MODEL, CountingModel, known, paint_shop, register, rows
+from tests.support.shop import MODEL, CountingModel, known, paint_shop, rows
 
 COUNT = "SELECT count(*) FROM features_shop"
 IMAGES = 40
 OPENING = Moment("image_similarity.store.database", "connect")
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> CountingModel:
-    return register(monkeypatch)
-
-
-@pytest.fixture
-def workspace(model: CountingModel, settings: Settings) -> Workspace:
-    return Workspace(settings=settings)
 
 
 @pytest.fixture

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
+from tests.support.disk import largest_file
 from tests.support.hub import COMMIT, HubServer, fabricate, lock_of, put_record
 from tests.support.models import load_model, model_spec
 from tests.support.tiny_networks import describe, mean_network
@@ -304,16 +302,6 @@ def test_an_unknown_name_stops_everything_before_it_begins(online: Settings, hub
     with pytest.raises(UsageError, match=r"there is no model 'DINOv9' to pull: there are VGG, .*PE-Core-S, and timm"):
         pull_models(["CLIP-B32", "DINOv9"], online)
     assert hub.asked == []
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_leaves_what_was_there(online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import resource
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +18,7 @@ from image_similarity.models.weights import WeightsFile, check_digest, fetch, ve
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import no_progress
+from tests.support.disk import largest_file
 from tests.support.models import load_model
 from tests.support.servers import Answer, ImageServer, image_server
 
@@ -142,17 +141,6 @@ def test_a_body_that_never_ends_is_given_up(server: ImageServer, tmp_path: Path)
         fetch(RECORD, "VGG", server.address, tmp_path, lambda stage, done, total=None: told.append(done))
     assert max(told, default=0) <= len(BODY)
     assert list(tmp_path.iterdir()) == []
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """No file of this process may grow past ``size`` bytes: as near to a full disk as a test should go."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_called_so_and_nothing_is_kept(server: ImageServer, tmp_path: Path) -> None:
