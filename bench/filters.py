@@ -89,7 +89,7 @@ def ready(attributes: Attributes) -> dict[str, Condition]:
     """Conditions that about 50, 10, 1 and 0.1 % of the rows pass, by the share's name.
 
     Between them they use equality, in, ranges, and, or and not. All but the first keep to a part of the shop: a photo's
-    look-alikes stand where the condition lets nothing pass as often as not, which is what such questions are like.
+    look-alikes stand where the condition lets nothing pass as often as not, which is what such queries are like.
     """
     cheap = All((In("in_stock", (True,)), Between("price", 0.0, _quantile(attributes, 0.77))))
     half = Either((cheap, In("department", tuple(f"department-{i}" for i in range(10, 13)))))

@@ -249,8 +249,8 @@ def foreign_attributes(trial: Trial, service: Service) -> None:
         )
         trial.check(answer.status_code in (200, 201, *REFUSED), f"a hundred attributes: {answer.status_code}")
     time.sleep(2)
-    question = {"image": {"base64": base64.b64encode(encoded(shop.picture(2), "PNG")).decode()}, "filter": "price < 5"}
-    found = service.post("/v1/search", json=question)
+    query = {"image": {"base64": base64.b64encode(encoded(shop.picture(2), "PNG")).decode()}, "filter": "price < 5"}
+    found = service.post("/v1/search", json=query)
     trial.check(found.status_code == 200, f"the shop's own filter: {found.status_code} {found.text[:200]}")
     body = {"product": json.dumps({"attributes": {"n" * 15_000_000: "x"}})}
     files = {"images": encoded(shop.picture(1), "PNG")}

@@ -63,7 +63,7 @@ class OutputError(ImageSimilarityError):
 
 
 class NotFittedError(ImageSimilarityError):
-    """A question was asked before the dataset was fitted with this model."""
+    """A query was asked before the dataset was fitted with this model."""
 
 
 class AdaptationError(ImageSimilarityError):

@@ -219,7 +219,7 @@ class ProductMatch:
         float | None
     )  # cosine; points under the aggregate "votes"; None where only the first version's pickle is left
     image_id: str  # the answer's image
-    query_image_id: str  # the question's image
+    query_image_id: str  # the query's image
     probability: float | None = None  # of being the very product of a photo; None where that was not calibrated
 
 

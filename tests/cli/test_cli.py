@@ -83,7 +83,7 @@ def test_fit_similar_search_evaluate(
     assert float(rows[0]["score"]) == pytest.approx(1, abs=1e-3)
 
     assert run(monkeypatch, "evaluate", *ASK, "--format", "json") == 0
-    assert json.loads(capsys.readouterr().out)["questions"] == 2
+    assert json.loads(capsys.readouterr().out)["queries"] == 2
     for command in (("similar", "ball1"), ("search", "photos/stick_a.png"), ("evaluate",), ("failures",)):
         assert run(monkeypatch, *command, *(ASK if command != ("failures",) else ASK[:2])) == 0
     table = capsys.readouterr().out

@@ -53,7 +53,7 @@ def found(answer: Answer) -> list[str]:
 # Asking -----------------------------------------------------------------------------------------------------------
 
 
-def test_one_that_is_held_open_answers_as_one_that_is_opened_for_each_question(
+def test_one_that_is_held_open_answers_as_one_that_is_opened_for_each_query(
     workspace: Workspace, shop: Collection, tmp_path: Path
 ) -> None:
     for colour in (RED, GREEN, BLUE):

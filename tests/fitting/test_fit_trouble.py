@@ -92,7 +92,7 @@ def test_a_lock_in_the_middle_of_a_run_costs_one_batch(
     assert (report.counts.done, report.counts.known) == (IMAGES - 2 * CHUNK, 2 * CHUNK)
 
 
-def test_questions_are_answered_while_a_fit_writes(workspace: Workspace, tmp_path: Path) -> None:
+def test_queries_are_answered_while_a_fit_writes(workspace: Workspace, tmp_path: Path) -> None:
     folder = paint_shop(tmp_path / "pictures")
     workspace.fit("shop", folder, model=MODEL)
     with locked(workspace.settings):

@@ -46,7 +46,7 @@ def answers(stored: StoredIndex, work: Path, aggregate: str = "best", **sizes: i
 def one_by_one(stored: StoredIndex, aggregate: str = "best") -> Answers:
     gallery = Gallery.of(stored)
     return {
-        name: rank_products(gallery, [gallery.question(number)], 5, aggregate)[0]
+        name: rank_products(gallery, [gallery.query(number)], 5, aggregate)[0]
         for number, name in enumerate(gallery.products)
     }
 

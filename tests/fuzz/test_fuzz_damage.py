@@ -48,11 +48,11 @@ class Shop:
         shop.calibrate("shop", model=MODEL, images=30)
         shop.use("shop", MODEL)
         ApiKeys(self.whole / "keys.json").add("web", KeyScope.read)
-        self.right = {name: ask() for name, ask in self.questions(shop).items()}
+        self.right = {name: ask() for name, ask in self.queries(shop).items()}
         kept = (path for path in self.whole.rglob("*") if path.is_file() and not path.name.endswith(SKIPPED))
         self.files = sorted(path.relative_to(self.whole).as_posix() for path in kept)
 
-    def questions(self, shop: Workspace) -> dict[str, Callable[[], Any]]:
+    def queries(self, shop: Workspace) -> dict[str, Callable[[], Any]]:
         photo = self.pictures / "p01_1.png"
         return {
             "search": lambda: plain(shop.search("shop", photo, filter="price < 40")),
@@ -130,7 +130,7 @@ def test_any_damage_to_any_file(shop: Shop, which: float, damage: Callable[[byte
     shutil.rmtree(shop.hurt, ignore_errors=True)
     shutil.copytree(shop.whole, shop.hurt)
     before, after = harm(shop.hurt / name, damage)
-    for question, ask in shop.questions(Workspace(shop.hurt)).items():
+    for query, ask in shop.queries(Workspace(shop.hurt)).items():
         try:
             told = ask()
         except ImageSimilarityError as error:
@@ -138,7 +138,7 @@ def test_any_damage_to_any_file(shop: Shop, which: float, damage: Callable[[byte
             assert "\n" not in str(error)
             continue
         if not name.endswith(WITHOUT_DIGEST) and after != before:
-            assert _agrees(told, shop.right[question]), (name, question, told)
+            assert _agrees(told, shop.right[query]), (name, query, told)
 
 
 def harm(path: Path, damage: Callable[[bytes], bytes | None]) -> tuple[bytes, bytes | None]:

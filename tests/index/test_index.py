@@ -81,7 +81,7 @@ def same(index: StoredIndex, features: Features) -> None:
     for name in ("starts", "row_product", "row_image"):
         np.testing.assert_array_equal(getattr(mapped, name), getattr(plain, name))
     for at in range(len(plain.products)):
-        assert mapped.question(at).image_ids == plain.question(at).image_ids
+        assert mapped.query(at).image_ids == plain.query(at).image_ids
 
 
 @given(history=st.lists(CATALOGUES, min_size=1, max_size=4), views=st.sampled_from([ONE_VIEW, SIX_VIEWS]))

@@ -121,7 +121,7 @@ def test_a_mixture_with_an_unknown_model_is_refused_before_any_work(settings: Se
     assert not settings.root.exists()
 
 
-def test_what_was_learned_is_applied_to_the_index_and_to_each_question(
+def test_what_was_learned_is_applied_to_the_index_and_to_each_query(
     fields_workspace: Workspace,  # noqa: F811
     tmp_path: Path,
 ) -> None:

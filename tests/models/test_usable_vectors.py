@@ -96,7 +96,7 @@ def test_an_evaluation_names_the_photo_and_asks_with_the_others(
         for models in ([MODEL], ["colour", MODEL]):
             found = shop.evaluate("shop", model=models, options=options)
             assert [(each.stage, each.image_id) for each in found.failures] == [("embed", "night.png")]
-            asked = {each.questions for each in found.results if each.protocol == "photos"}
+            asked = {each.queries for each in found.results if each.protocol == "photos"}
             assert asked == ({1} if len(names) == 2 else set())
             json.dumps(found.as_dict(), allow_nan=False)
 
@@ -120,7 +120,7 @@ def test_a_calibration_asks_with_the_others(
 
     known(monkeypatch, Sunny(how))
     report = shop.calibrate("shop", model=MODEL, images=36)
-    assert 30 <= report.calibrated.questions["simulated photos"] < 36
+    assert 30 <= report.calibrated.queries["simulated photos"] < 36
     json.dumps(report.as_dict(), allow_nan=False)
 
 

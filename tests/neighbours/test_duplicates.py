@@ -16,7 +16,7 @@ from image_similarity.neighbours.allpairs.exact import all_pairs
 from image_similarity.neighbours.duplicates import Twins, pairs_once
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
-from image_similarity.ranking.gallery import Gallery, Question
+from image_similarity.ranking.gallery import Gallery, GalleryQuery
 from image_similarity.store.codec import encode
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureRow, FeatureStore
@@ -54,7 +54,7 @@ def gallery(vectors: Vectors, pictures: int = 1) -> tuple[Gallery, Watched]:
 
 def test_a_thousand_products_with_one_picture_are_ranked_without_looking_at_all_of_them() -> None:
     shop, index = gallery(np.repeat(unit(1), 1000, axis=0))
-    answers = rank_products(shop, [shop.question(0), shop.question(999)], 3, "best")
+    answers = rank_products(shop, [shop.query(0), shop.query(999)], 3, "best")
     assert [[match.product_id for match in answer] for answer in answers] == [
         ["p00001", "p00002", "p00003"],
         ["p00000", "p00001", "p00002"],
@@ -65,28 +65,28 @@ def test_a_thousand_products_with_one_picture_are_ranked_without_looking_at_all_
 def test_a_customers_photo_of_the_placeholder_is_answered_without_looking_at_all_of_them() -> None:
     vectors = np.concatenate([unit(50), np.repeat(unit(51)[-1:], 900, axis=0)])
     shop, index = gallery(vectors)
-    (answer,) = rank_products(shop, [Question(["photo"], vectors[-1:])], 2, "best")
+    (answer,) = rank_products(shop, [GalleryQuery(["photo"], vectors[-1:])], 2, "best")
     assert [match.product_id for match in answer] == ["p00050", "p00051"]
     assert index.most == FIRST_LOOK
 
 
 def test_a_filter_that_nothing_passes_has_no_answers() -> None:
     shop, _ = gallery(np.repeat(unit(1), 9, axis=0))
-    assert rank_products(shop, [shop.question(0)], 3, "best", np.zeros(9, bool)) == [[]]
+    assert rank_products(shop, [shop.query(0)], 3, "best", np.zeros(9, bool)) == [[]]
 
 
 @given(st.lists(st.integers(0, 4), min_size=70, max_size=160), st.integers(1, 12), st.integers(1, 3))
 def test_ties_fall_to_the_smaller_product_however_many_pictures_ask(kinds: list[int], number: int, own: int) -> None:
     vectors = unit(5)[kinds]
     shop, _ = gallery(vectors, pictures=own)
-    questions = [shop.question(product) for product in range(len(shop.products))]
-    for question, answer in zip(questions, rank_products(shop, questions, number, "best"), strict=True):
-        scores = np.rint(ExactIndex(vectors).search(question.vectors, len(vectors)).scores * 1e6)
-        rows = ExactIndex(vectors).search(question.vectors, len(vectors)).rows
+    queries = [shop.query(product) for product in range(len(shop.products))]
+    for query, answer in zip(queries, rank_products(shop, queries, number, "best"), strict=True):
+        scores = np.rint(ExactIndex(vectors).search(query.vectors, len(vectors)).scores * 1e6)
+        rows = ExactIndex(vectors).search(query.vectors, len(vectors)).rows
         best: dict[int, float] = {}
         for score, row in zip(scores.ravel(), rows.ravel(), strict=True):
             product = int(shop.row_product[row])
-            if product != question.own:
+            if product != query.own:
                 best[product] = max(best.get(product, -2e6), float(score))
         wanted = sorted(best, key=lambda product: (-best[product], product))[:number]
         assert [match.product_id for match in answer] == [shop.products[product] for product in wanted]

@@ -25,7 +25,7 @@ from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.held_out import held_out_models
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.search.calibration.file import read_calibration
-from image_similarity.search.calibration.questions import Questions
+from image_similarity.search.calibration.query_scores import QueryScores
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore
@@ -97,7 +97,7 @@ def test_a_calibration_says_how_far_off_it_is_and_is_kept(calibrated: Workspace)
     report = json.loads((calibrated.settings.root.parent / "report.json").read_text())
     assert report["products"] == PRODUCTS
     assert set(report["kinds"]) == {"leave one image out", "simulated photos"}
-    assert [kind["questions"] for kind in report["kinds"].values()] == [PRODUCTS, PRODUCTS]
+    assert [kind["queries"] for kind in report["kinds"].values()] == [PRODUCTS, PRODUCTS]
     assert 0 <= report["expected_calibration_error"] < 0.3
     assert all(kind["false_matches"] <= 0.05 for kind in report["kinds"].values())
     file = Path(report["file"])
@@ -238,7 +238,7 @@ def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Wor
         gallery = Gallery.of(open_index(model.recipe, database, settings))
         asker = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
         rows = sampled_rows(gallery, 5, seed=0)
-        parts = asker.questions(rows, turns=2)
+        parts = asker.queries(rows, turns=2)
         everything = sampled_rows(gallery, 10_000, seed=0)
     assert len({gallery.features.product_ids[row] for row in rows}) == 5  # one of each product first
     assert everything.tolist() == list(range(len(gallery)))
@@ -261,7 +261,7 @@ def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
     assert report.model_key.startswith(f"{Fields.spec.name}+adapted@")
     assert len(told) == 4 and sum(total or 0 for total in told) == 72
 
-    parts, forgotten = list[dict[str, Questions]](), list[Any]()
+    parts, forgotten = list[dict[str, QueryScores]](), list[Any]()
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(name), shop, settings, FeatureStore(database).has_networks_of)
         side = Candidate("", model, open_index(model.recipe, database, settings))
@@ -270,8 +270,8 @@ def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
         for one in held_out_models(side, database, settings, tmp_path):
             gallery, forget = Gallery.of(one.side.stored), one.projection.apply
             asker = SelfQueries(gallery, one.side.model, settings, records, tmp_path, forget)
-            parts.append(asker.questions(rows[one.forgotten[own]]))
+            parts.append(asker.queries(rows[one.forgotten[own]]))
             forgotten.append(one.forgotten)
     assert (np.sum(forgotten, axis=0) == 1).all(), "each product is forgotten once"
-    questions = {kind: Questions.together([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
-    assert report.calibrated.as_dict() == learn(questions).as_dict()
+    queries = {kind: QueryScores.together([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
+    assert report.calibrated.as_dict() == learn(queries).as_dict()

@@ -18,7 +18,7 @@ from image_similarity.search.calibration.curves import KINDS, Curve, blend, plat
 from image_similarity.search.calibration.isotonic import isotonic
 from image_similarity.search.calibration.logistic import logistic, sigmoid
 from image_similarity.search.calibration.probabilities import ProbabilityCurve
-from image_similarity.search.calibration.questions import Questions, features, joined
+from image_similarity.search.calibration.query_scores import QueryScores, features, joined
 
 Doubles = NDArray[np.float64]
 MIXED = np.array([True, False])
@@ -50,7 +50,7 @@ def test_the_logistic_curve_is_scikit_learns() -> None:
     right = random.random(500) < sigmoid(features @ [1.5, -0.05] + 0.4)
     weights = random.choice([0.5, 2.0], 500)
     coefficients, bias = logistic(features, right, weights)
-    # Platt's targets are two questions more, each half right and half wrong in effect: here too few to tell.
+    # Platt's targets are two queries more, each half right and half wrong in effect: here too few to tell.
     theirs = LogisticRegression(C=1e6, max_iter=1000).fit(features, right, weights)
     np.testing.assert_allclose(coefficients, theirs.coef_[0], rtol=0.03)
     np.testing.assert_allclose(bias, theirs.intercept_[0], atol=0.03)
@@ -128,12 +128,12 @@ def test_where_wrong_ones_are_surest_none_is_kept() -> None:
     assert kept.kept == 0 and kept.false_matches == 0 and kept.threshold > 0.9
 
 
-# Questions --------------------------------------------------------------------------------------------------------
+# Queries --------------------------------------------------------------------------------------------------------
 
 
-def test_each_question_is_asked_with_and_without_its_product() -> None:
-    questions = Questions(np.array([7, 8]), np.array([0.8, 0.1]), np.array([[0.9, 0.5], [0.7, 0.6]]), MIXED, np.ones(2))
-    answers = questions.answers(0.75)
+def test_each_query_is_asked_with_and_without_its_product() -> None:
+    queries = QueryScores(np.array([7, 8]), np.array([0.8, 0.1]), np.array([[0.9, 0.5], [0.7, 0.6]]), MIXED, np.ones(2))
+    answers = queries.answers(0.75)
     assert answers.scores.tolist() == [[0.9, 0.8], [0.7, 0.6], [0.9, 0.5], [0.7, 0.6]]
     assert answers.right.tolist() == [[False, True], [False, False], [False, False], [False, False]]
     assert answers.known.tolist() == [True, True, False, False]
@@ -148,15 +148,15 @@ def test_what_is_told_of_an_answer_is_its_score_its_lead_and_its_level() -> None
 
 
 def test_a_draw_is_no_knowledge() -> None:
-    answers = Questions(np.array([0]), np.array([0.9]), np.array([[0.9, 0.5]]), np.ones(1, bool), np.ones(1)).answers(
+    answers = QueryScores(np.array([0]), np.array([0.9]), np.array([[0.9, 0.5]]), np.ones(1, bool), np.ones(1)).answers(
         0.5
     )
     assert answers.right[0].tolist() == [False, True]
 
 
-def test_kinds_of_questions_weigh_alike() -> None:
+def test_kinds_of_queries_weigh_alike() -> None:
     some, many = (
-        Questions(np.arange(n), np.zeros(n), np.zeros((n, depth)), np.ones(n, bool), np.ones(n))
+        QueryScores(np.arange(n), np.zeros(n), np.zeros((n, depth)), np.ones(n, bool), np.ones(n))
         for n, depth in ((2, 5), (8, 3))
     )
     both = joined([some, many])
@@ -167,14 +167,14 @@ def test_kinds_of_questions_weigh_alike() -> None:
 # Learning ---------------------------------------------------------------------------------------------------------
 
 
-def made_up(products: int, seed: int, each: int = 4, spread: float = 0.08) -> Questions:
+def made_up(products: int, seed: int, each: int = 4, spread: float = 0.08) -> QueryScores:
     """Own scores about 0.7 and others' best about 0.5, so that they overlap."""
     random = np.random.default_rng(seed)
     count = products * each
     easy = np.repeat(random.normal(0, 0.05, products), each)
     others = -np.sort(-(0.5 + random.normal(0, spread, (count, 10))), axis=1)
     own = 0.72 + easy + random.normal(0, spread, count)
-    return Questions(np.repeat(np.arange(products), each), own, others, np.zeros(count, bool), np.ones(count))
+    return QueryScores(np.repeat(np.arange(products), each), own, others, np.zeros(count, bool), np.ones(count))
 
 
 def test_what_was_learned_holds_for_others() -> None:
@@ -186,7 +186,7 @@ def test_what_was_learned_holds_for_others() -> None:
     fresh = made_up(150, 2).answers(0.5)
     likely = learned.calibration.probabilities(fresh.scores, fresh.plain)
     assert calibration_error(likely[:, 0], fresh.right[:, 0], fresh.weights) <= 0.05
-    assert learned.as_dict()["kinds"]["made up"]["questions"] == 600
+    assert learned.as_dict()["kinds"]["made up"]["queries"] == 600
 
 
 def test_an_error_is_measured_on_products_that_were_left_out() -> None:
@@ -197,11 +197,11 @@ def test_an_error_is_measured_on_products_that_were_left_out() -> None:
     own = np.where(known_well, 0.9, 0.1)
     first = 0.5 + np.repeat(np.arange(products), each) * 0.01
     others = np.column_stack([first, first - 0.2])
-    questions = Questions(
+    queries = QueryScores(
         np.repeat(np.arange(products), each), own, others, np.zeros(len(own), bool), np.ones(len(own))
     )
-    learned = learn({"named": questions}, LearnOptions(kinds=("isotonic, score",)))
-    seen = questions.answers(0.5)
+    learned = learn({"named": queries}, LearnOptions(kinds=("isotonic, score",)))
+    seen = queries.answers(0.5)
     inside = calibration_error(
         learned.calibration.probabilities(seen.scores, seen.plain)[:, 0], seen.right[:, 0], seen.weights
     )
@@ -222,9 +222,9 @@ def test_fewer_photos_of_known_products_make_it_less_sure() -> None:
 
 
 def test_a_margin_helps_where_products_differ_in_how_alike_others_are() -> None:
-    questions = made_up(120, 3)
+    queries = made_up(120, 3)
     crowded = np.random.default_rng(4).random((120, 1)).repeat(4, axis=0) * 0.4
-    moved = replace(questions, own=questions.own + crowded[:, 0], others=questions.others + crowded)
+    moved = replace(queries, own=queries.own + crowded[:, 0], others=queries.others + crowded)
     assert "margin" in learn({"crowded": moved}).calibration.scene.kind
 
 
@@ -238,9 +238,9 @@ def test_a_picture_on_a_plain_ground_is_judged_by_such_pictures() -> None:
 
 
 def test_too_few_pictures_on_a_plain_ground_are_judged_like_all() -> None:
-    questions, options = made_up(60, 1), LearnOptions(kinds=("platt, score",))
-    some = learn({"some": replace(questions, plain=questions.products < 29)}, options).calibration
-    assert some.plain == learn({"none": questions}, options).calibration.scene
+    queries, options = made_up(60, 1), LearnOptions(kinds=("platt, score",))
+    some = learn({"some": replace(queries, plain=queries.products < 29)}, options).calibration
+    assert some.plain == learn({"none": queries}, options).calibration.scene
     assert some.scene != some.plain
 
 

@@ -80,7 +80,7 @@ def test_an_image_that_finds_its_own_product_counts(workspace: Workspace, tmp_pa
         paint(tmp_path / "pictures" / f"{name}.png", colour)
     workspace.fit("shop", tmp_path / "pictures", model=MODEL)
     result = workspace.evaluate("shop", model=MODEL)
-    assert (result.images, result.questions) == (7, 6)  # the one that stands alone has nobody to find
+    assert (result.images, result.queries) == (7, 6)  # the one that stands alone has nobody to find
     assert [result.r_at_1, result.r_at_5, result.r_at_10] == shares(colours)
     assert result.r_at_1 == 2 / 6  # the greens; the odd red stands before the reds, the odd blue has others before it
     plain = result.as_dict()
@@ -165,7 +165,7 @@ def test_the_own_value_of_an_attribute_is_left_out(workspace: Workspace, tmp_pat
     result = workspace.evaluate("shop", model=MODEL, options=STORED)
     own = result.results[1]
     # b has one colour alone: it cannot ask. a's blue has its two reds to find; of the blues, b's are nearer to red.
-    assert (own.protocol, own.title, own.questions) == (
+    assert (own.protocol, own.title, own.queries) == (
         "leave-attribute-out",
         "Leave one image out, own Color left out",
         3,
@@ -174,7 +174,7 @@ def test_the_own_value_of_an_attribute_is_left_out(workspace: Workspace, tmp_pat
     by_size = workspace.evaluate(
         "shop", model=MODEL, options=replace(STORED, leave_out="size", protocols=["leave-attribute-out"])
     )
-    assert by_size.questions == 5
+    assert by_size.queries == 5
     with pytest.raises(UsageError, match=r"no image has the attribute 'brand'; there are: Color, size"):
         workspace.evaluate("shop", model=MODEL, options=replace(STORED, leave_out="brand"))
 
@@ -187,7 +187,7 @@ def test_simulated_photos_ask_for_the_other_images_of_their_product(workspace: W
     options = EvaluateOptions(protocols=["simulated"], seed=4)
     result = workspace.evaluate("shop", model=MODEL, options=options)
     (asked,) = result.results
-    assert (asked.protocol, asked.questions, asked.products) == ("simulated", 4, 3)
+    assert (asked.protocol, asked.queries, asked.products) == ("simulated", 4, 3)
     # A picture of one colour is still that colour as a photo: b and c find themselves. The red of a must find the
     # blue, its only other, and cannot: it is nearer to grey.
     assert asked.metrics["r_at_1"].value == pytest.approx(2 / 4)
@@ -197,7 +197,7 @@ def test_simulated_photos_ask_for_the_other_images_of_their_product(workspace: W
     assert again.results == result.results
     assert again.worst == result.worst
     fewer = workspace.evaluate("shop", model=MODEL, options=replace(options, simulated=2))
-    assert (fewer.questions, fewer.results[0].products) == (2, 2)
+    assert (fewer.queries, fewer.results[0].products) == (2, 2)
 
 
 def test_a_source_that_is_gone_is_a_failure_and_not_the_end(workspace: Workspace, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_source_that_is_gone_is_a_failure_and_not_the_end(workspace: Workspace
         ("read", "blue_1.png"),
         ("decode", "red_2.png"),
     }
-    assert [(each.protocol, each.questions) for each in result.results] == [("leave-one-out", 4), ("simulated", 4)]
+    assert [(each.protocol, each.queries) for each in result.results] == [("leave-one-out", 4), ("simulated", 4)]
 
 
 def test_a_large_catalogue_asks_with_a_sample_of_whole_products(workspace: Workspace, tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ def test_a_large_catalogue_asks_with_a_sample_of_whole_products(workspace: Works
     workspace.fit("shop", tmp_path / "pictures", model=MODEL)
     options = replace(STORED, most_images=12)
     result = workspace.evaluate("shop", model=MODEL, options=options)
-    assert 10 <= result.questions <= 12
+    assert 10 <= result.queries <= 12
     assert result.results == workspace.evaluate("shop", model=MODEL, options=options).results
     whole = workspace.evaluate("shop", model=MODEL, options=STORED)
-    assert whole.questions == 50
+    assert whole.queries == 50
 
 
 def test_without_two_images_of_one_product_only_photos_can_ask(workspace: Workspace, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_the_command_prints_every_form_and_holds_bars(
     code, printed, _ = run("--format", "json", "--html", str(tmp_path / "report.html"))
     found = json.loads(printed)
     assert code == 0
-    assert (found["model_key"], found["r_at_1"], found["questions"]) == (MODEL, 1.0, 4)
+    assert (found["model_key"], found["r_at_1"], found["queries"]) == (MODEL, 1.0, 4)
     assert [each["model_key"] for each in found["models"]] == [MODEL, "grey"]
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg viewBox") >= 2

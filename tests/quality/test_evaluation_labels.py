@@ -69,7 +69,7 @@ def test_a_photo_finds_its_product_and_what_is_missing_is_counted(workspace: Wor
     options = EvaluateOptions(labels=str(table), protocols=["photos"])
     result = workspace.evaluate("shop", model=MODEL, options=options)
     (photos,) = result.results
-    assert (photos.protocol, photos.questions, photos.products) == ("photos", 4, 3)
+    assert (photos.protocol, photos.queries, photos.products) == ("photos", 4, 3)
     assert photos.metrics["r_at_1"].value == 3 / 4
     assert [(each.stage, each.image_id) for each in result.failures] == [
         ("list", "r.png"),
@@ -103,7 +103,7 @@ def test_picks_are_answered_by_products(workspace: Workspace, tmp_path: Path) ->
     options = EvaluateOptions(labels=str(table), stored_only=True, protocols=["picks", "photos"])
     result = workspace.evaluate("shop", model=MODEL, options=options)
     (picks,) = result.results
-    assert (picks.protocol, picks.questions) == ("picks", 3)
+    assert (picks.protocol, picks.queries) == ("picks", 3)
     assert picks.metrics["r_at_1"].value == pytest.approx(2 / 3)  # orange is greener than blue is
     assert [(each.product_id, each.reason) for each in result.failures] == [
         ("red", "nothing has no images in the dataset")

@@ -16,11 +16,11 @@ from image_similarity.util.sampling import spread_over_products
 from image_similarity.util.statistics import Estimate, intervals
 
 
-def outcome(seed: int, questions: int = 60) -> Outcome:
+def outcome(seed: int, queries: int = 60) -> Outcome:
     random = np.random.default_rng(seed)
-    numbers = np.arange(questions)
-    values = random.random((questions, len(METRICS)))
-    return Outcome(numbers, numbers // 3, values, random.integers(0, 9, questions), numbers, numbers)
+    numbers = np.arange(queries)
+    values = random.random((queries, len(METRICS)))
+    return Outcome(numbers, numbers // 3, values, random.integers(0, 9, queries), numbers, numbers)
 
 
 def result(model: str, protocol: str, r_at_1: float) -> Result:
@@ -46,7 +46,7 @@ def test_the_worst_are_one_of_each_product_and_never_a_success() -> None:
     first = np.array([0, 7, 9, 0, 0, 0, 2, 9, 1])
     numbers = np.arange(9)
     told = Outcome(numbers, numbers // 3, np.zeros((9, 5)), first, numbers, numbers)
-    assert worst(told, 5) == [2, 7]  # the middle product answered every question
+    assert worst(told, 5) == [2, 7]  # the middle product answered every query
     assert worst(told, 1) == [2]
     assert worst(told, 0) == []
 

@@ -14,7 +14,7 @@ from image_similarity.util.statistics import Bootstrap, intervals
 
 
 def ranks_of(relevance: list[list[bool]]) -> Ranks:
-    """Ranks out of whole rankings: for each question, whether each answer is right, best first."""
+    """Ranks out of whole rankings: for each query, whether each answer is right, best first."""
     found = [np.flatnonzero(line) for line in relevance]
     starts = np.concatenate([[0], np.cumsum([len(each) for each in found])])
     return Ranks(starts.astype(np.intp), np.concatenate(found).astype(np.int64))
@@ -27,7 +27,7 @@ def table(relevance: list[list[bool]]) -> dict[str, NDArray[np.float64]]:
 RANKINGS = st.lists(st.lists(st.booleans(), min_size=1, max_size=30).filter(any), min_size=1, max_size=8)
 
 
-def test_one_question_by_hand() -> None:
+def test_one_query_by_hand() -> None:
     # Right at places 1, 3 and 6, R = 3: the precisions at places 1 and 3 count, 1/1 and 2/3; that at 6 is past R.
     values = table([[True, False, True, False, False, True]])
     assert values["r_at_1"] == 1
@@ -93,13 +93,13 @@ def test_an_interval_is_scipys_where_each_product_asks_once() -> None:
     assert ends[:, 0] == pytest.approx([theirs.low, theirs.high], abs=0.003)
 
 
-def test_questions_of_one_product_are_drawn_together() -> None:
+def test_queries_of_one_product_are_drawn_together() -> None:
     right = np.random.default_rng(5).random(50) < 0.5
     once = right[:, None].astype(float)
     often = np.repeat(right, 20)[:, None].astype(float)
     _, of_once = intervals(once, np.arange(50))
     _, of_often = intervals(often, np.repeat(np.arange(50), 20))
-    assert of_often == pytest.approx(of_once)  # twenty like questions of a product are no more proof than one
+    assert of_often == pytest.approx(of_once)  # twenty like queries of a product are no more proof than one
 
 
 def test_the_interval_of_a_difference_is_paired() -> None:
@@ -116,8 +116,8 @@ def test_the_interval_of_a_difference_is_paired() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5)), min_size=1, max_size=40), st.integers(0, 99))
-def test_intervals_hold_to_the_range_and_repeat(questions: list[tuple[float, int]], seed: int) -> None:
-    values, products = np.array([[v] for v, _ in questions]), np.array([p for _, p in questions])
+def test_intervals_hold_to_the_range_and_repeat(queries: list[tuple[float, int]], seed: int) -> None:
+    values, products = np.array([[v] for v, _ in queries]), np.array([p for _, p in queries])
     bootstrap = Bootstrap(draws=200, seed=seed)
     mean, ends = intervals(values, products, bootstrap)
     assert values.min() - 1e-12 <= ends[0, 0] <= ends[1, 0] <= values.max() + 1e-12

@@ -133,7 +133,7 @@ def test_picks_are_judged_on_the_products_that_best_ranks(sizes: list[int], seed
     names = [f"p{product:02}" for product in images.row_product]
     rows = [f"i{row:03}" for row in range(len(names))]
     gallery = Gallery(Features(rows, names, ["000"] * len(names), images.vectors))
-    answers = rank_products(gallery, [gallery.question(product) for product in similar], count, "best")
+    answers = rank_products(gallery, [gallery.query(product) for product in similar], count, "best")
     rankings = [[int(match.product_id[1:]) for match in answer] for answer in answers]
     outcome = ask(picks(images, similar), ProductScores(images.vectors, images.starts))
     assert outcome.values == pytest.approx(np.array(by_hand(rankings, [set(each) for each in similar.values()])))
@@ -143,15 +143,15 @@ def test_blocks_of_any_size_give_the_same() -> None:
     images = catalogue([1, 2, 9, 30, 4, 4, 17], dimension=16, alike=40)
     whole = ask(leave_one_image_out(images), ImageScores(images.vectors))
     told: list[int] = []
-    questions = leave_one_image_out(images, block=BlockSize(questions=7, right=40))
-    cut = ask(questions, ImageScores(images.vectors), told.append, together=5)
+    queries = leave_one_image_out(images, block=BlockSize(queries=7, right=40))
+    cut = ask(queries, ImageScores(images.vectors), told.append, together=5)
     assert (cut.values == whole.values).all()
     assert (cut.top == whole.top).all()
     assert told == sorted(told)
     assert told[-1] == len(whole.names) == 66
 
 
-def test_a_question_without_a_right_answer_left_is_not_asked() -> None:
+def test_a_query_without_a_right_answer_left_is_not_asked() -> None:
     images = catalogue([2, 2, 1])
     colours = np.array([1, 1, 1, 2, 0])  # the first product has one colour only
     outcome = ask(leave_one_image_out(images, colours), ImageScores(images.vectors))

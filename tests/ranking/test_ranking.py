@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from image_similarity.errors import UsageError
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.ranking.aggregate import LOOKS, Looks, rank_products
-from image_similarity.ranking.gallery import Gallery, Question
+from image_similarity.ranking.gallery import Gallery, GalleryQuery
 from image_similarity.types import Features
 
 Vector = tuple[Fraction, ...]
 Shop = dict[str, dict[str, dict[str, Vector]]]  # product -> image -> view -> vector
-Answer = list[tuple[str, Fraction, str, str]]  # product, score, the answer's image, the question's image
+Answer = list[tuple[str, Fraction, str, str]]  # product, score, the answer's image, the query's image
 Way = Callable[[Shop, str, int], Answer]
 
 HALF = Fraction(1, 2)
@@ -109,12 +109,12 @@ def gallery(shop: Shop) -> Gallery:
 def answers(shop: Shop, number: int, way: str, looks: Looks = LOOKS) -> dict[str, Answer]:
     """What the package says, in the form of the definitions; ranks are checked on the way."""
     all_of_it = gallery(shop)
-    questions = [question for block in all_of_it.blocks(3) for question in block]
+    queries = [query for block in all_of_it.blocks(3) for query in block]
     said = {}
-    found = rank_products(all_of_it, questions, number, way, looks=looks)
-    for question, matches in zip(questions, found, strict=True):
+    found = rank_products(all_of_it, queries, number, way, looks=looks)
+    for query, matches in zip(queries, found, strict=True):
         assert [match.rank for match in matches] == list(range(1, len(matches) + 1))
-        said[all_of_it.products[question.own]] = [
+        said[all_of_it.products[query.own]] = [
             (match.product_id, Fraction(match.score or 0).limit_denominator(1000), match.image_id, match.query_image_id)
             for match in matches
         ]
@@ -154,21 +154,21 @@ def test_every_way_answers_by_its_definition(shop: Shop, number: int, look: int,
 def test_what_is_not_allowed_might_as_well_not_be_there(shop: Shop, number: int, chosen: Random, way: str) -> None:
     everything = gallery(shop)
     allowed = np.array([chosen.random() < 0.6 for _ in range(len(everything))])
-    questions = [question for block in everything.blocks(3) for question in block]
-    questions.append(Question(["photo.jpg"], np.array([VECTORS[3]], np.float32)))
+    queries = [query for block in everything.blocks(3) for query in block]
+    queries.append(GalleryQuery(["photo.jpg"], np.array([VECTORS[3]], np.float32)))
     looks = Looks(first=2, votes=3)
-    found = rank_products(everything, questions, number, way, allowed, looks)
+    found = rank_products(everything, queries, number, way, allowed, looks)
     if not allowed.any():
-        assert found == [[]] * len(questions)
+        assert found == [[]] * len(queries)
         return
     rest = only(everything, allowed)
     asked = [
         replace(q, own=rest.products.index(everything.products[q.own]) if known(rest, everything, q) else -1)
-        for q in questions
+        for q in queries
     ]
     assert found == rank_products(rest, asked, number, way, looks=looks)
-    for question, matches in zip(asked, found, strict=True):
-        assert len(matches) == min(number, rest.others(question))
+    for query, matches in zip(asked, found, strict=True):
+        assert len(matches) == min(number, rest.others(query))
 
 
 def only(whole: Gallery, allowed: NDArray[np.bool_]) -> Gallery:
@@ -182,8 +182,8 @@ def only(whole: Gallery, allowed: NDArray[np.bool_]) -> Gallery:
     return rest
 
 
-def known(rest: Gallery, whole: Gallery, question: Question) -> bool:
-    return question.own >= 0 and whole.products[question.own] in rest.products
+def known(rest: Gallery, whole: Gallery, query: GalleryQuery) -> bool:
+    return query.own >= 0 and whole.products[query.own] in rest.products
 
 
 @given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 4), nearest=st.integers(1, 6))
@@ -249,7 +249,7 @@ def test_equal_scores_are_ordered_by_product_id() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_photo_from_outside_may_find_every_product(way: str) -> None:
     shop = stocked([[[vector]] for vector in VECTORS[:7]], ONE_VIEW)
-    photo = Question(["photo.jpg"], np.array([VECTORS[3]], np.float32))
+    photo = GalleryQuery(["photo.jpg"], np.array([VECTORS[3]], np.float32))
     (matches,) = rank_products(gallery(shop), [photo], 10, way)
     assert len(matches) == 7
     assert (matches[0].product_id, matches[0].image_id, matches[0].query_image_id) == (
@@ -260,6 +260,6 @@ def test_a_photo_from_outside_may_find_every_product(way: str) -> None:
 def test_a_ranking_that_cannot_be_is_refused() -> None:
     one = gallery(stocked([[[VECTORS[0]]]], ONE_VIEW))
     with pytest.raises(UsageError, match="no aggregate 'median': use best, mean, votes"):
-        rank_products(one, [one.question(0)], 3, "median")
+        rank_products(one, [one.query(0)], 3, "median")
     with pytest.raises(UsageError, match="1 or more, not 0"):
-        rank_products(one, [one.question(0)], 0, "best")
+        rank_products(one, [one.query(0)], 0, "best")

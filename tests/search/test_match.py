@@ -52,7 +52,7 @@ def test_shape_finds_the_thing_in_other_colours_and_colour_other_things(
     for match, wanted in (("shape", "disc"), ("colour", "red")):
         found = workspace.search("shop", folder / "red-disc_1.png", model=model, number=3, match=match)
         assert all(wanted in match.product_id for match in found.matches)
-        assert found.matches[0].score == pytest.approx(1, abs=5e-3), "the question itself scores 1"
+        assert found.matches[0].score == pytest.approx(1, abs=5e-3), "the query itself scores 1"
 
 
 def test_a_model_without_the_part_says_with_which_it_would_have_it(shop: tuple[Workspace, Path]) -> None:

@@ -250,9 +250,9 @@ def test_after_any_changes_it_answers_as_a_new_index_would(
             new = Gallery.of(fresh_index(shop.database, Folders(settings.root).index, state.model.recipe, ONE_VIEW))
             squares = new_picture(picture_of(asked), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
             answered = like(state, asked)
-            from image_similarity.ranking.gallery import Question
+            from image_similarity.ranking.gallery import GalleryQuery
 
-            (expected,) = rank_products(new, [Question([""], MeanColour().embed(squares))], 10, "best")
+            (expected,) = rank_products(new, [GalleryQuery([""], MeanColour().embed(squares))], 10, "best")
             assert answered == [match.product_id for match in expected]
 
 

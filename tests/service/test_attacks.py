@@ -332,7 +332,7 @@ def test_the_photo_of_a_form_may_have_either_name(service: Service, field: str) 
     assert answer.status_code == 200, answer.text
 
 
-def test_several_photos_of_one_thing_are_one_question(service: Service) -> None:
+def test_several_photos_of_one_thing_are_one_query(service: Service) -> None:
     photos = [photo_of(RED), photo_of((0, 0, 250))]
     alone = [service.search(photo, number="1")["matches"][0] for photo in photos]
     best = max(alone, key=lambda match: match["score"])

@@ -1,4 +1,4 @@
-"""Questions that come while others are answered are the next batch."""
+"""Requests that come while others are answered are the next batch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Slow:
         self.begun, self.go = Event(), Event()
         self.together: list[list[int]] = []
 
-    def __call__(self, questions: Sequence[int]) -> list[int | Exception]:
-        self.together.append(list(questions))
+    def __call__(self, requests: Sequence[int]) -> list[int | Exception]:
+        self.together.append(list(requests))
         self.begun.set()
         self.go.wait(30)
-        return [ValueError("seven") if question == 7 else 10 * question for question in questions]
+        return [ValueError("seven") if request == 7 else 10 * request for request in requests]
 
 
 @pytest.fixture
@@ -67,10 +67,10 @@ def test_whoever_has_gone_is_not_answered(slow: Slow, batches: Batches[int, int]
 def test_what_breaks_breaks_for_all_who_asked_and_the_next_are_answered() -> None:
     broken = [True]
 
-    def answer(questions: Sequence[int]) -> list[int | Exception]:
+    def answer(requests: Sequence[int]) -> list[int | Exception]:
         if broken.pop() if broken else False:
             raise RuntimeError("the network is gone")
-        return list(questions)
+        return list(requests)
 
     batches = Batches(answer, 4, "answers")
     with pytest.raises(RuntimeError, match="gone"):

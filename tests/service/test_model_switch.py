@@ -130,8 +130,8 @@ def test_a_put_that_was_under_way_while_another_model_took_over_is_found_under_t
         state.close()
 
 
-def test_a_question_to_a_model_that_was_replaced_long_ago_is_told_to_come_back() -> None:
-    batches: Batches[int, int] = Batches(lambda questions: questions, 4, "doubles")
+def test_a_query_to_a_model_that_was_replaced_long_ago_is_told_to_come_back() -> None:
+    batches: Batches[int, int] = Batches(lambda queries: queries, 4, "doubles")
     assert batches.submit(1).result() == 1
     batches.close()
     with pytest.raises(BusyError, match="ask again"):

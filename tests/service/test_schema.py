@@ -79,7 +79,7 @@ PHOTO = base64.b64encode(picture("red", 40)).decode()
 SHARES = st.floats(0, 1, allow_subnormal=False)
 PARTS = st.floats(0, 1, exclude_min=True, allow_subnormal=False)
 CROPS = st.fixed_dictionaries({"left": SHARES, "top": SHARES, "width": PARTS, "height": PARTS})
-QUESTIONS = st.fixed_dictionaries(
+QUERIES = st.fixed_dictionaries(
     {"number": st.integers(1, MOST_NUMBER)},
     optional={
         "crop": CROPS,
@@ -98,12 +98,12 @@ def client(service: tuple[str, str]) -> Iterator[httpx.Client]:
 
 
 @settings(max_examples=50)
-@given(QUESTIONS)
-def test_whatever_can_be_asked_with_a_photo_is_answered(client: httpx.Client, question: dict[str, object]) -> None:
+@given(QUERIES)
+def test_whatever_can_be_asked_with_a_photo_is_answered(client: httpx.Client, query: dict[str, object]) -> None:
     """Of what Schemathesis makes up hardly anything is a picture or a filter: here all is."""
-    answer = client.post("/v1/search", json={"image": {"base64": PHOTO}, **question})
+    answer = client.post("/v1/search", json={"image": {"base64": PHOTO}, **query})
     assert answer.status_code == 200, answer.text
     matches = Matches.model_validate(answer.json()).matches
-    assert len(matches) <= int(str(question["number"]))
+    assert len(matches) <= int(str(query["number"]))
     assert [match.rank for match in matches] == list(range(1, len(matches) + 1))
     assert [match.score for match in matches] == sorted((match.score for match in matches), reverse=True)

@@ -85,7 +85,7 @@ def test_a_crop_asks_with_a_part_of_the_photo(service: Service) -> None:
     assert ids(service.post("/v1/search", json={"image": image, "crop": crop, "number": 1}).json()) == ["blue"]
 
 
-def test_questions_that_come_together_get_their_own_answers(service: Service) -> None:
+def test_queries_that_come_together_get_their_own_answers(service: Service) -> None:
     asked = {"red": RED, "green": GREEN, "blue": BLUE}
     answers: list[tuple[str, list[str]]] = []
 

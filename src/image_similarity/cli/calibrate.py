@@ -51,7 +51,7 @@ def _show(report: CalibrateReport, how: o.Format) -> None:
     found = report.calibrated
     header = ["query", "queries", "R@1", "calibration error", "recall at 5% false matches", "--min-match"]
     rows = []
-    for name, count in found.questions.items():
+    for name, count in found.queries.items():
         kept = found.kept[name]
         shares = (f"{share:.3f}" for share in (kept.found, found.errors[name], kept.kept))
         # Rounded up, so that what is printed lets no more through than what was measured.

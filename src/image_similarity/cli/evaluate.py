@@ -104,7 +104,7 @@ def _plain(found: Evaluation, result: Result) -> dict[str, object]:
     """One result as a line of numbers."""
     cost = next(each for each in found.costs if (each.model, each.model_key) == (result.model, result.model_key))
     row: dict[str, object] = {name: getattr(result, name) for name in ("protocol", "model", "model_key")}
-    row |= {"questions": result.questions, "products": result.products}
+    row |= {"queries": result.queries, "products": result.products}
     for prefix, estimates in (("", result.metrics), ("difference_", result.difference)):
         for metric in result.metrics:
             estimate = None if estimates is None else estimates[metric]
@@ -127,7 +127,7 @@ def show_results(found: Evaluation) -> None:
             if result.difference is not None:
                 rows.append(["- first", *(_cell(each, "+") for each in result.difference.values())])
         first = results[0]
-        title = f"{first.title}, {found.dataset} ({protocol}: {first.questions} queries, {first.products} products)"
+        title = f"{first.title}, {found.dataset} ({protocol}: {first.queries} queries, {first.products} products)"
         show.show_rows(["model", *NAMES.values()], rows, o.Format.table, title)
 
 

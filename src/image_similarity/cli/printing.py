@@ -25,7 +25,7 @@ WHOLE = 14  # characters of a model's name that are never folded
 
 
 def show_answer(answer: Answer, how: Format) -> None:
-    """One question and its products."""
+    """One query and its products."""
     if how is Format.json:
         show_json(answer)
         return

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from image_similarity.index import StoredIndex
     from image_similarity.types import ProductMatch, Progress
 
-QUESTIONS = 256  # products ranked together
+QUERIES = 256  # products ranked together
 PAIRS_FROM = 8192  # rows: before that, the nearest of each are found sooner than the work is set up
 
 
@@ -39,7 +39,7 @@ def prepared(
         folder: for the work on all pairs, which goes on there after a kill; removed at the end.
         progress: told how far it is.
         pairs_from: from so many rows on the nearest of all rows are found beforehand.
-        all_pairs_up_to: up to so many rows every row is compared, whatever answers single questions.
+        all_pairs_up_to: up to so many rows every row is compared, whatever answers single queries.
     """
     gallery = Gallery.of(stored)
     trim()
@@ -70,10 +70,10 @@ def recommendations(
 ) -> Iterator[tuple[str, list[ProductMatch]]]:
     """Each product with the ``number`` products most similar to it, in the order of their ids."""
     done, total = 0, len(gallery.products)
-    for questions in gallery.blocks(QUESTIONS):
-        answers = rank_products(gallery, questions, number, aggregate)
-        for question, matches in zip(questions, answers, strict=True):
-            yield gallery.products[question.own], matches
+    for queries in gallery.blocks(QUERIES):
+        answers = rank_products(gallery, queries, number, aggregate)
+        for query, matches in zip(queries, answers, strict=True):
+            yield gallery.products[query.own], matches
         gallery.release()  # the products are asked for in the order of their rows: what was read is not wanted soon
-        done += len(questions)
+        done += len(queries)
         progress("similar products", done, total)

@@ -1,4 +1,4 @@
-"""Cards and rows: a product's image, rank, score and words; a question beside its answers."""
+"""Cards and rows: a product's image, rank, score and words; a query beside its answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOUNTAINS = (  # the sign for "an image belongs here", drawn: a font may not ha
 
 
 def row(shown: Row) -> str:
-    """One question at the left, its answers at the right, in the order given."""
+    """One query at the left, its answers at the right, in the order given."""
     name = escape(_name(shown.query))
     note = f'<p class="ims-note" dir="auto">{escape(one_line(shown.note))}</p>\n' if shown.note.strip() else ""
     if shown.answers:

@@ -19,7 +19,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why an answer was found: the question's image, as JPEG, with what carried it marked, and words."""
+    """Why an answer was found: the query's image, as JPEG, with what carried it marked, and words."""
 
     jpeg: bytes
     words: str = ""
@@ -49,7 +49,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One question and its answers, best first, with a remark that may be empty. ``sign`` stands on the question."""
+    """One query and its answers, best first, with a remark that may be empty. ``sign`` stands on the query."""
 
     query: Card
     answers: Sequence[Card]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How vectors come about, the same for a catalogue's rows and for a question's.
+    """How vectors come about, the same for a catalogue's rows and for a query's.
 
     Attributes:
         key: names the index.

@@ -23,7 +23,7 @@ class ExactIndex:
     """A :class:`~image_similarity.types.NeighbourIndex` that computes every score.
 
     Args:
-        vectors: ``(n, dimension)``, float16 or float32; kept as it is, not copied. What many questions read of a
+        vectors: ``(n, dimension)``, float16 or float32; kept as it is, not copied. What many queries read of a
             memory map is given back.
         queries: compared together.
         rows: compared with them together.

@@ -1,6 +1,6 @@
 """Which index answers for how many rows: all of them compared up to a number, an approximate one from there on.
 
-Two numbers, since they pay at different sizes (docs/notes/performance.md): one question at a time is sooner answered by
+Two numbers, since they pay at different sizes (docs/notes/performance.md): one query at a time is sooner answered by
 cells already where all pairs at once are still sooner compared than the cells of all of them are looked into.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from image_similarity.types import NeighbourIndex, Progress
 
 EXACT_UP_TO = 50_000
-"""Up to so many rows every row is compared with every question."""
+"""Up to so many rows every row is compared with every query."""
 
 ALL_PAIRS_UP_TO = 100_000
 """Up to so many rows every row is compared with every other where all are asked for at once."""

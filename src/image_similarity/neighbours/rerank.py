@@ -22,7 +22,7 @@ FAR_OFF = 2.5
 class _Held(threading.local):
     """Memory of a thread's own, for rows that are taken out of a matrix and looked at.
 
-    It is kept: what is freed after each question goes back to the system, and its pages come anew with the next one,
+    It is kept: what is freed after each query goes back to the system, and its pages come anew with the next one,
     which took a third of a search's time.
     """
 

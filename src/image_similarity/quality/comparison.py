@@ -57,7 +57,7 @@ class Comparison(Record):
         same_first: the share of products whose most similar product is the same.
         histogram: how many products have an overlap of 0 to 0.1, of 0.1 to 0.2 ... of 0.9 to 1.
         changed: the products that change most, most first.
-        evaluation: both put to the same questions, as far as stored features can answer; None: they cannot be, because
+        evaluation: both put to the same queries, as far as stored features can answer; None: they cannot be, because
             of ``unasked``.
     """
 
@@ -154,7 +154,7 @@ def _answer(side: Recommendations, product: str, number: int, show: Callable[...
 def _evaluated(
     dataset: Dataset, settings: Settings, models: Sequence[ModelChoice], progress: Progress
 ) -> tuple[Evaluation | None, str]:
-    """Both models put to the same questions; or why they cannot be."""
+    """Both models put to the same queries; or why they cannot be."""
     try:
         return evaluate(dataset, settings, models, EvaluateOptions(stored_only=True), progress), ""
     except NotFittedError as error:  # no product with two images, other images, features that have gone

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     )
     from image_similarity.ranking.gallery import (
         Gallery as Gallery,
-        Question as Question,
+        GalleryQuery as GalleryQuery,
     )
     from image_similarity.ranking.with_delta import (
         Part as Part,
@@ -21,6 +21,6 @@ else:
     __getattr__ = face(
         __name__,
         aggregate="FIRST_LOOK rank_products",
-        gallery="Gallery Question",
+        gallery="Gallery GalleryQuery",
         with_delta="Part rank_both",
     )

@@ -1,4 +1,4 @@
-"""The rows that answers are found among, and the questions that are put to them."""
+"""The rows that answers are found among, and the queries that are put to them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRODUCTS = 1024  # whose means are taken together
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GalleryQuery:
     """One or more images of one thing. ``own`` is its product, never an answer; -1 for a photo from outside."""
 
     image_ids: list[str]
@@ -64,21 +64,21 @@ class Gallery:
     def rows_of(self, product: int) -> slice:
         return slice(int(self.starts[product]), int(self.starts[product + 1]))
 
-    def question(self, product: int) -> Question:
+    def query(self, product: int) -> GalleryQuery:
         """A product's own images, as they are: the transformed views are for being found, not for asking."""
         rows = range(*self.rows_of(product).indices(len(self)))
         originals = [row for row in rows if self.features.views[row] == ORIGINAL] or list(rows)
         names = [self.features.image_ids[row] for row in originals]
-        return Question(names, self.features.vectors[originals], product, np.array(originals, np.intp))
+        return GalleryQuery(names, self.features.vectors[originals], product, np.array(originals, np.intp))
 
-    def nearest(self, questions: Sequence[Question], look: int, allowed: RowSet | None = None) -> Neighbours:
-        """The ``look`` nearest rows of the questions' images, one line for each."""
-        rows = [question.rows for question in questions if question.rows is not None]
-        known, are_rows = self.known, len(rows) == len(questions)
+    def nearest(self, queries: Sequence[GalleryQuery], look: int, allowed: RowSet | None = None) -> Neighbours:
+        """The ``look`` nearest rows of the queries' images, one line for each."""
+        rows = [query.rows for query in queries if query.rows is not None]
+        known, are_rows = self.known, len(rows) == len(queries)
         if known is not None and allowed is None and are_rows and look <= known.rows.shape[1]:
             asked = np.concatenate(rows)
             return Neighbours(known.rows[asked, :look].astype(np.intp), known.scores[asked, :look])
-        return self.index.search(np.concatenate([question.vectors for question in questions]), look, allowed)
+        return self.index.search(np.concatenate([query.vectors for query in queries]), look, allowed)
 
     def release(self) -> None:
         """Give back the memory of what was read of the mapped vectors and of what is known beforehand."""
@@ -87,12 +87,12 @@ class Gallery:
             release(self.known.rows)
             release(self.known.scores)
 
-    def others(self, question: Question, allowed: RowSet | None = None) -> int:
-        """How many products could be answers: those with a row that is allowed, the question's own left out."""
+    def others(self, query: GalleryQuery, allowed: RowSet | None = None) -> int:
+        """How many products could be answers: those with a row that is allowed, the query's own left out."""
         if allowed is None:
-            return len(self.products) - (question.own >= 0)
+            return len(self.products) - (query.own >= 0)
         passing = self.passing(allowed)
-        return int(passing.sum()) - bool(question.own >= 0 and passing[question.own])
+        return int(passing.sum()) - bool(query.own >= 0 and passing[query.own])
 
     def passing(self, allowed: RowSet) -> Mask:
         """The products that have a row that is allowed, ``(products,)``."""
@@ -131,10 +131,10 @@ class Gallery:
         numbers = np.arange(rows.start, rows.stop)
         return numbers if allowed is None else numbers[allowed.has(numbers)]
 
-    def blocks(self, size: int) -> Iterator[list[Question]]:
-        """A question for each product, some at a time."""
+    def blocks(self, size: int) -> Iterator[list[GalleryQuery]]:
+        """A query for each product, some at a time."""
         for start in range(0, len(self.products), size):
-            yield [self.question(product) for product in range(start, min(start + size, len(self.products)))]
+            yield [self.query(product) for product in range(start, min(start + size, len(self.products)))]
 
 
 def grouped(features: Features) -> Grouping:

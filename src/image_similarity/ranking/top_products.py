@@ -1,4 +1,4 @@
-"""From sorted image hits to products, many questions at once: no product twice, the question's own left out."""
+"""From sorted image hits to products, many queries at once: no product twice, the query's own left out."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def first_of_each_product(products: NDArray[np.integer], scores: NDArray[np.floa
     """The places of the best hit of each of the ``number`` best products of each line, best first.
 
     Args:
-        products: ``(questions, hits)``, the product of each hit; -1 for a hit that does not count.
-        scores: ``(questions, hits)``, -1 to 1.
+        products: ``(queries, hits)``, the product of each hit; -1 for a hit that does not count.
+        scores: ``(queries, hits)``, -1 to 1.
         number: products wanted.
 
     Returns:
-        ``(questions, number)``, -1 after the last product; no wider than there are hits.
+        ``(queries, number)``, -1 after the last product; no wider than there are hits.
     """
     hits = products.shape[1]
     number = int(min(number, hits))

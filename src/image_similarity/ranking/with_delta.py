@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.options import Aggregate
-    from image_similarity.ranking.gallery import Gallery, Question
+    from image_similarity.ranking.gallery import Gallery, GalleryQuery
     from image_similarity.types import ProductMatch, RowSet
 
 
@@ -33,19 +33,19 @@ class Part:
 
 
 def rank_both(
-    parts: Sequence[Part], questions: Sequence[Sequence[Question]], number: int, aggregate: Aggregate = "best"
+    parts: Sequence[Part], queries: Sequence[Sequence[GalleryQuery]], number: int, aggregate: Aggregate = "best"
 ) -> list[list[ProductMatch]]:
     """As :func:`~image_similarity.ranking.aggregate.rank_products`, over all parts together.
 
     Args:
         parts: no product has rows that are allowed in two of them.
-        questions: for each part, the same questions in the same order: only ``own`` differs.
-        number: products wanted for each question.
+        queries: for each part, the same queries in the same order: only ``own`` differs.
+        number: products wanted for each query.
         aggregate: ``best`` or ``mean``; ``votes`` are counted over all images, and so of one part only.
     """
     answers = [
         rank_products(part.gallery, asked, number, aggregate, part.allowed)
-        for part, asked in zip(parts, questions, strict=True)
+        for part, asked in zip(parts, queries, strict=True)
     ]
     if len(answers) == 1:
         return answers[0]

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
         Calibration as Calibration,
         ProbabilityCurve as ProbabilityCurve,
     )
-    from image_similarity.search.calibration.questions import (
+    from image_similarity.search.calibration.query_scores import (
         DEPTH as DEPTH,
         FEATURES as FEATURES,
         Answers as Answers,
-        Questions as Questions,
+        QueryScores as QueryScores,
         features as features,
         joined as joined,
     )
@@ -70,7 +70,7 @@ else:
         calibration__curves="Curve KINDS",
         calibration__file="KeptCalibration write_calibration",
         calibration__probabilities="Calibration ProbabilityCurve",
-        calibration__questions="Answers DEPTH FEATURES Questions features joined",
+        calibration__query_scores="Answers DEPTH FEATURES QueryScores features joined",
         explanation="Explained Why explain",
         match_probability="CALIBRATED KeptProbabilities MatchProbabilities OLDER calibration_file",
         part_weights="weighing",

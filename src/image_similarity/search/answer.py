@@ -37,7 +37,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Record):
-    """A question and its products, best first. In a notebook it shows as images.
+    """A query and its products, best first. In a notebook it shows as images.
 
     ``no_match``: that no product is likely enough; None where that was not asked or cannot be said. ``note``: a remark.
     ``explained``: why each match, where that was asked for.

@@ -9,7 +9,7 @@ import numpy as np
 
 from image_similarity.errors import NotFittedError, StoreError, UsageError
 from image_similarity.search.calibration.file import KeptCalibration, read_calibration
-from image_similarity.search.calibration.questions import DEPTH
+from image_similarity.search.calibration.query_scores import DEPTH
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from image_similarity.index import (
     place_of_product,
     present_index,
 )
-from image_similarity.ranking import Gallery, Part, Question, rank_both
+from image_similarity.ranking import Gallery, GalleryQuery, Part, rank_both
 from image_similarity.settings import Folders
 from image_similarity.types import Features, Progress, no_progress
 
@@ -119,9 +119,9 @@ class State:
             UsageError: the filter cannot be used.
         """
         named = names or [[""] * len(each) for each in vectors]
-        questions = [Question(list(each), rows) for each, rows in zip(named, vectors, strict=True)]
+        queries = [GalleryQuery(list(each), rows) for each, rows in zip(named, vectors, strict=True)]
         parts = self._passing(condition)
-        return rank_both(parts, [questions] * len(parts), number, aggregate)
+        return rank_both(parts, [queries] * len(parts), number, aggregate)
 
     def similar(
         self,
@@ -138,10 +138,10 @@ class State:
         gallery = self.gallery_of(product_id)
         if gallery is None:
             return None
-        question = gallery.question(place_of_product(gallery.products, product_id))
-        question = replace(question, vectors=weighed(question.vectors), rows=None)
+        query = gallery.query(place_of_product(gallery.products, product_id))
+        query = replace(query, vectors=weighed(query.vectors), rows=None)
         parts = self._passing(condition)
-        asked = [[replace(question, own=place_of_product(part.gallery.products, product_id))] for part in parts]
+        asked = [[replace(query, own=place_of_product(part.gallery.products, product_id))] for part in parts]
         return rank_both(parts, asked, number)[0]
 
     def gallery_of(self, product_id: str) -> Gallery | None:
@@ -180,8 +180,8 @@ class Scale:
         """Of the scores that products' most similar products have: the median and the lower quarter."""
         gallery = Gallery.of(self._base)
         some = np.unique(np.linspace(0, len(gallery.products) - 1, TYPICAL).astype(int))
-        questions = [gallery.question(int(product)) for product in some]
-        found = rank_both([Part(gallery)], [questions], 1)
+        queries = [gallery.query(int(product)) for product in some]
+        found = rank_both([Part(gallery)], [queries], 1)
         scores = [matches[0].score or 0.0 for matches in found if matches] or [1.0]
         return float(np.median(scores)), float(np.quantile(scores, QUARTER))
 

@@ -1,6 +1,6 @@
 """How sure a figure is: parts of a catalogue that are left out, and the bootstrap, both over whole products.
 
-Images of one product are alike and so are their answers, so products are parted and drawn, never single questions (a
+Images of one product are alike and so are their answers, so products are parted and drawn, never single queries (a
 cluster bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). The same draws
 serve every column, which makes differences paired.
 """
@@ -64,13 +64,13 @@ def folds(
 def intervals(
     values: Doubles, products: NDArray[np.integer], bootstrap: Bootstrap = STANDARD
 ) -> tuple[Doubles, Doubles]:
-    """The means of columns over questions, with percentile intervals over products.
+    """The means of columns over queries, with percentile intervals over products.
 
-    A difference of two models is a column too: the difference of their values, question by question.
+    A difference of two models is a column too: the difference of their values, query by query.
 
     Args:
-        values: ``(questions, columns)``.
-        products: ``(questions,)``, whose each question is; any numbers.
+        values: ``(queries, columns)``.
+        products: ``(queries,)``, whose each query is; any numbers.
         bootstrap: how to draw.
 
     Returns:
@@ -83,7 +83,7 @@ def intervals(
 
 
 def interval_ends(sums: Doubles, counts: NDArray[Any], bootstrap: Bootstrap = STANDARD) -> Doubles:
-    """The ends ``(2, columns)`` of percentile intervals of means, from each product's sums and number of questions.
+    """The ends ``(2, columns)`` of percentile intervals of means, from each product's sums and number of queries.
 
     Args:
         sums: ``(products, columns)``.

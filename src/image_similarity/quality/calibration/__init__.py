@@ -1,1 +1,1 @@
-"""Match probabilities, learned from questions with known answers."""
+"""Match probabilities, learned from queries with known answers."""

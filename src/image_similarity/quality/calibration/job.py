@@ -17,7 +17,7 @@ from image_similarity.quality.calibration.self_queries import MOST_TURNS, SelfQu
 from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.held_out import held_out_models
 from image_similarity.ranking import Gallery
-from image_similarity.search import KeptCalibration, Questions, calibration_file, write_calibration
+from image_similarity.search import KeptCalibration, QueryScores, calibration_file, write_calibration
 from image_similarity.settings import Folders
 from image_similarity.store import CatalogueRecords, Database, FeatureStore
 from image_similarity.types import Progress, no_progress
@@ -82,7 +82,7 @@ def calibrate(
         stored = open_index(asked.recipe, database, settings, None, progress)
         rows = sampled_rows(Gallery.of(stored), options.images, options.seed)
         turns = max(1, min(MOST_TURNS, options.images // max(1, len(rows))))
-        parts, unread = _questions(Candidate("", asked, stored), (rows, turns), database, settings, progress)
+        parts, unread = _queries(Candidate("", asked, stored), (rows, turns), database, settings, progress)
     if not parts:
         raise CalibrationError(f"not one image of {dataset.name} can be read any more: run fit, then calibrate")
     calibrated = learn(parts, LearnOptions(known=options.known, seed=options.seed))
@@ -92,22 +92,22 @@ def calibrate(
     return CalibrateReport(dataset.name, asked.key, path, calibrated, unread)
 
 
-def _questions(
+def _queries(
     side: Candidate, asking: tuple[NDArray[np.intp], int], database: Database, settings: Settings, progress: Progress
-) -> tuple[dict[str, Questions], list[str]]:
-    """The questions of each kind, and the images that could not be read; ``asking`` are rows, and photos of each."""
+) -> tuple[dict[str, QueryScores], list[str]]:
+    """The queries of each kind, and the images that could not be read; ``asking`` are rows, and photos of each."""
     rows, turns = asking
     own = np.asarray(side.stored.grouping.row_product)[rows]
     records, folder = CatalogueRecords(database), Folders(settings.root).images(database.dataset)
-    kinds, unread = dict[str, list[Questions]](), list[str]()
+    kinds, unread = dict[str, list[QueryScores]](), list[str]()
     with TemporaryDirectory() as place:
         for each, turned, forgotten in _sides(side, database, settings, Path(place)):
             asker = SelfQueries(Gallery.of(each.stored), each.model, settings, records, folder, turned)
             some = rows[forgotten[own]]
-            for kind, questions in (asker.questions(some, turns, progress) if len(some) else {}).items():
-                kinds.setdefault(kind, []).append(questions)
+            for kind, queries in (asker.queries(some, turns, progress) if len(some) else {}).items():
+                kinds.setdefault(kind, []).append(queries)
             unread += asker.unread
-    return {kind: Questions.together(questions) for kind, questions in kinds.items()}, unread
+    return {kind: QueryScores.together(queries) for kind, queries in kinds.items()}, unread
 
 
 def _sides(

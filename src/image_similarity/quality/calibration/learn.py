@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.search import Answers, Curve, Questions
+    from image_similarity.search import Answers, Curve, QueryScores
 
     Doubles = NDArray[np.float64]
 
@@ -45,18 +45,18 @@ class Calibrated(Record):
     """What was learned, and how good it is: everything but ``calibration`` is of products that were left out.
 
     Attributes:
-        calibration: learned from all questions.
-        products, questions: how many; each question is asked with and without its product.
+        calibration: learned from all queries.
+        products, queries: how many; each query is asked with and without its product.
         error: the expected calibration error of first answers.
-        errors: the same for each kind of question alone.
+        errors: the same for each kind of query alone.
         shown_error: of all products of all answers.
-        kept: of each kind of question, what the threshold of the allowed false matches keeps.
+        kept: of each kind of query, what the threshold of the allowed false matches keeps.
         known: the share of photos whose product is in the catalogue, as it was told.
     """
 
     calibration: Calibration
     products: int
-    questions: Mapping[str, int]
+    queries: Mapping[str, int]
     error: float
     errors: Mapping[str, float]
     shown_error: float
@@ -71,15 +71,15 @@ class Calibrated(Record):
             "expected_calibration_error": self.error,
             "of_all_shown": self.shown_error,
             "kinds": {
-                name: {"questions": count, "expected_calibration_error": self.errors[name]} | fields_of(self.kept[name])
-                for name, count in self.questions.items()
+                name: {"queries": count, "expected_calibration_error": self.errors[name]} | fields_of(self.kept[name])
+                for name, count in self.queries.items()
             },
             "curves": {"plain": self.calibration.plain.kind, "scene": self.calibration.scene.kind},
         }
 
 
-def learn(parts: Mapping[str, Questions], options: LearnOptions = STANDARD) -> Calibrated:
-    """Learn from questions of several kinds, each kind weighing the same.
+def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) -> Calibrated:
+    """Learn from queries of several kinds, each kind weighing the same.
 
     Every figure is of products that were left out: the products are parted into folds, and the answers of each are
     judged by what was learned, and chosen by its own cross-validation, on the others.
@@ -93,25 +93,25 @@ def learn(parts: Mapping[str, Questions], options: LearnOptions = STANDARD) -> C
         raise CalibrationError(
             f"{products} products have an image to ask with, and at least {LEAST_PRODUCTS} are needed to calibrate"
         )
-    questions = joined(list(parts.values()))
+    queries = joined(list(parts.values()))
     random = np.random.default_rng(options.seed)
-    answers = questions.answers(options.known)
+    answers = queries.answers(options.known)
     likely = np.empty(answers.scores.shape)
-    for inside, outside in folds(grouped(questions.products), options.folds, random):
-        calibration = _calibration(questions.of(inside), options, random)
-        asked = np.tile(np.isin(np.arange(len(questions)), outside), 2)
+    for inside, outside in folds(grouped(queries.products), options.folds, random):
+        calibration = _calibration(queries.of(inside), options, random)
+        asked = np.tile(np.isin(np.arange(len(queries)), outside), 2)
         likely[asked] = calibration.probabilities(answers.scores[asked], answers.plain[asked])
     return Calibrated(
-        calibration=_calibration(questions, options, random),
+        calibration=_calibration(queries, options, random),
         products=products,
-        questions={name: len(part) for name, part in parts.items()},
+        queries={name: len(part) for name, part in parts.items()},
         known=options.known,
         **_judged(likely, answers, np.repeat(list(parts), [len(part) for part in parts.values()]), options),
     )
 
 
 def _judged(likely: Doubles, answers: Answers, names: NDArray[Any], options: LearnOptions) -> dict[str, Any]:
-    """The figures: ``names`` are the kinds of the questions."""
+    """The figures: ``names`` are the kinds of the queries."""
     first, right, weights = likely[:, 0], answers.right[:, 0], answers.weights
     kinds = {name: np.tile(names == name, 2) for name in dict.fromkeys(names.tolist())}
     return {
@@ -125,27 +125,27 @@ def _judged(likely: Doubles, answers: Answers, names: NDArray[Any], options: Lea
     }
 
 
-def _calibration(questions: Questions, options: LearnOptions, random: np.random.Generator) -> Calibration:
+def _calibration(queries: QueryScores, options: LearnOptions, random: np.random.Generator) -> Calibration:
     """One for images on a plain ground and one for scenes; where there are too few of either, both are of all."""
     sorts = []
     for plain in (True, False):
-        these = questions.of(questions.plain == plain)
+        these = queries.of(queries.plain == plain)
         enough = len(np.unique(these.products)) >= LEAST_PRODUCTS
-        sorts.append(_chosen(these if enough else questions, options, random))
+        sorts.append(_chosen(these if enough else queries, options, random))
     return Calibration(*sorts)
 
 
-def _chosen(questions: Questions, options: LearnOptions, random: np.random.Generator) -> ProbabilityCurve:
+def _chosen(queries: QueryScores, options: LearnOptions, random: np.random.Generator) -> ProbabilityCurve:
     """The kind with the least surprise for first answers about products that it was not fitted to."""
     losses = dict.fromkeys(options.kinds, 0.0)
-    parts = folds(grouped(questions.products), options.folds, random) if len(options.kinds) > 1 else ()
+    parts = folds(grouped(queries.products), options.folds, random) if len(options.kinds) > 1 else ()
     for inside, outside in parts:
-        learned, asked = (questions.of(rows).answers(options.known) for rows in (inside, outside))
+        learned, asked = (queries.of(rows).answers(options.known) for rows in (inside, outside))
         told, right = (features(asked.scores)[:, 0], asked.right[:, 0])
         for kind in options.kinds:
             likely = _first(kind, learned)(told)
             losses[kind] += log_loss(likely, right, asked.weights) * len(outside)
-    return fitted(min(losses, key=lambda kind: losses[kind]), questions.answers(options.known))
+    return fitted(min(losses, key=lambda kind: losses[kind]), queries.answers(options.known))
 
 
 def fitted(kind: str, answers: Answers) -> ProbabilityCurve:

@@ -1,4 +1,4 @@
-"""A catalogue's own images as questions whose answers are known: as they are, and as simulated photos."""
+"""A catalogue's own images as queries whose answers are known: as they are, and as simulated photos."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from image_similarity.errors import ImageError
 from image_similarity.images import STANDARD, decode, on_plain_ground, read_bytes, simulated_photo
 from image_similarity.neighbours import single
-from image_similarity.ranking import Question, rank_products
-from image_similarity.search import DEPTH, Questions
+from image_similarity.ranking import GalleryQuery, rank_products
+from image_similarity.search import DEPTH, QueryScores
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.processors import processors
 from image_similarity.util.sampling import spread_over_products
@@ -62,8 +62,8 @@ class SelfQueries:
     turned: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors
     unread: list[str] = field(default_factory=list)
 
-    def questions(self, rows: Rows, turns: int = 1, progress: Progress = no_progress) -> dict[str, Questions]:
-        """The questions of each kind, by its name; none where no image can be read.
+    def queries(self, rows: Rows, turns: int = 1, progress: Progress = no_progress) -> dict[str, QueryScores]:
+        """The queries of each kind, by its name; none where no image can be read.
 
         Args:
             rows: rows of the gallery, one of each image that is to ask.
@@ -96,7 +96,7 @@ class SelfQueries:
             LEAVE_ONE_OUT: self._asked(own[once], self.gallery.features.vectors[own[once]], plain[once], itself=False),
             SIMULATED: self._asked(own, np.concatenate(photos), photo_plain, itself=True),
         }
-        return {name: questions for name, questions in kinds.items() if len(questions)}
+        return {name: queries for name, queries in kinds.items() if len(queries)}
 
     def _location(self, row: int) -> Path | None:
         image = self.records.image(self.gallery.features.image_ids[row])
@@ -117,15 +117,17 @@ class SelfQueries:
         photo = simulated_photo(image, row * MOST_TURNS + turn)
         return _Asking(row, turn, on_plain_ground(image), self.model.inputs(photo), on_plain_ground(photo))
 
-    def _asked(self, rows: Rows, vectors: NDArray[np.floating], plain: NDArray[np.bool_], *, itself: bool) -> Questions:
+    def _asked(
+        self, rows: Rows, vectors: NDArray[np.floating], plain: NDArray[np.bool_], *, itself: bool
+    ) -> QueryScores:
         """Ask with images of the catalogue. ``itself``: whether the image of the row is an answer too."""
         products = np.asarray(self.gallery.row_product)[rows].astype(np.intp)
         own = np.array([self._own(row, vector, itself) for row, vector in zip(rows, vectors, strict=True)])
-        asked = [Question([""], vector[None], int(at)) for vector, at in zip(vectors, products, strict=True)]
+        asked = [GalleryQuery([""], vector[None], int(at)) for vector, at in zip(vectors, products, strict=True)]
         found = rank_products(self.gallery, asked, DEPTH, "best")
         others = np.array([[match.score for match in matches] for matches in found], np.float64)
         lone = np.isneginf(own)  # the only image of its product finds nothing, itself left out
-        everything = Questions(products, own, others, plain, np.ones(len(rows)))
+        everything = QueryScores(products, own, others, plain, np.ones(len(rows)))
         return everything.of(~lone)
 
     def _own(self, row: int, vector: NDArray[np.floating], itself: bool) -> float:

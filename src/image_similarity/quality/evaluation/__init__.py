@@ -1,1 +1,1 @@
-"""Questions with known answers, ranks, measures and their intervals."""
+"""Queries with known answers, ranks, measures and their intervals."""

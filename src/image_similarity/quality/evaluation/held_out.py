@@ -77,19 +77,19 @@ def held_out_models(side: Candidate, database: Database, settings: Settings, fol
 
 
 def about(outcome: Outcome, products: NDArray[np.bool_]) -> Outcome:
-    """The questions about some of the products ``(products,)``."""
+    """The queries about some of the products ``(products,)``."""
     kept = products[outcome.products]
     return Outcome(*(getattr(outcome, field.name)[kept] for field in fields(Outcome)))
 
 
 def without(outcome: Outcome, lost: Container[int]) -> Outcome:
-    """The questions but for those that some of the photos, by number, would have asked."""
+    """The queries but for those that some of the photos, by number, would have asked."""
     kept = np.array([name not in lost for name in outcome.names.tolist()], bool)
     return Outcome(*(getattr(outcome, field.name)[kept] for field in fields(Outcome)))
 
 
 def together(parts: Sequence[Outcome]) -> Outcome:
-    """The questions of all parts, in the order of what asks, as they are asked of any other model."""
+    """The queries of all parts, in the order of what asks, as they are asked of any other model."""
     whole = [np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Outcome)]
     order = np.argsort(whole[0], kind="stable")
     return Outcome(*(values[order] for values in whole))

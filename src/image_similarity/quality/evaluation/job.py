@@ -58,7 +58,7 @@ def evaluate(
     options: EvaluateOptions,
     progress: Progress = no_progress,
 ) -> Evaluation:
-    """Put the same questions to each model. The same seed gives the same results, but for the speed.
+    """Put the same queries to each model. The same seed gives the same results, but for the speed.
 
     Raises:
         UsageError: no model, an unknown protocol, attribute or option.
@@ -197,7 +197,7 @@ class _Run:
         return embedded(paths, side, embedder, limit, lambda n: self.progress(stage, n, len(paths)))
 
     def _honestly(self, side: Candidate, planned: Sequence[Plan], photos: Sequence[Embedded]) -> list[Outcome]:
-        """Each question put to what was learned without the product that it is about."""
+        """Each query put to what was learned without the product that it is about."""
         parts: list[list[Outcome]] = [[] for _ in planned]
         for one in held_out_models(side, self.database, self.settings, self.folder):
             for plan, each, outcomes in zip(planned, photos, parts, strict=True):
@@ -209,15 +209,15 @@ class _Run:
         stage = f"search {plan.protocol.name}, {side.label}"
 
         def told(done: int) -> None:
-            release(side.stored.features.vectors)  # every block of questions reads them all
+            release(side.stored.features.vectors)  # every block of queries reads them all
             self.progress(stage, done, plan.total)
 
-        asking = iter(()) if plan.photos.paths and not vectors.size else plan.questions(side, vectors)
+        asking = iter(()) if plan.photos.paths and not vectors.size else plan.queries(side, vectors)
         return ask(asking, plan.scores(side), told)
 
 
 def _of_all(plan: Plan, outcomes: list[Outcome], photos: Sequence[Embedded]) -> list[Outcome]:
-    """The questions that every model could be asked; a photo that one makes nothing of is a failure."""
+    """The queries that every model could be asked; a photo that one makes nothing of is a failure."""
     lost = {number: error for each in photos for number, error in each.lost.items()}
     plan.photos.failures += [
         failed(error, *plan.photos.asking[number], plan.photos.originals[number])

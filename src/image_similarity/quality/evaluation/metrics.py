@@ -1,4 +1,4 @@
-"""From the ranks of the right answers to the field's measures, one value a question."""
+"""From the ranks of the right answers to the field's measures, one value a query."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DEPTHS = (1, 5, 10)
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """Where the right answers of some questions stand in each question's whole ranking.
+    """Where the right answers of some queries stand in each query's whole ranking.
 
     Attributes:
-        starts: ``(questions + 1,)``: the right answers of question ``i`` are ``ranks[starts[i]:starts[i + 1]]``.
-        ranks: ascending within each question, from 0; every right answer has one, so their number is R.
+        starts: ``(queries + 1,)``: the right answers of query ``i`` are ``ranks[starts[i]:starts[i + 1]]``.
+        ranks: ascending within each query, from 0; every right answer has one, so their number is R.
     """
 
     starts: NDArray[np.intp]
@@ -30,13 +30,13 @@ class Ranks:
 
     @property
     def first(self) -> NDArray[np.int64]:
-        """``(questions,)``: the rank of the best right answer. Each question has one or more."""
+        """``(queries,)``: the rank of the best right answer. Each query has one or more."""
         first: NDArray[np.int64] = self.ranks[self.starts[:-1]]
         return first
 
 
 def measure(ranks: Ranks) -> NDArray[np.float64]:
-    """The measures of each question, ``(questions, 5)``, in the order of :data:`METRICS`.
+    """The measures of each query, ``(queries, 5)``, in the order of :data:`METRICS`.
 
     - R@k: 1 where a right answer is among the first k, else 0.
     - mAP@R: of the first R answers, R being how many are right at all, the precision at each right one, summed and
@@ -44,9 +44,9 @@ def measure(ranks: Ranks) -> NDArray[np.float64]:
     - MRR: one over the place, from 1, of the first right answer.
     """
     counts = np.diff(ranks.starts)
-    question = np.repeat(np.arange(len(counts)), counts)
-    right_so_far = np.arange(1, len(ranks.ranks) + 1) - ranks.starts[question]
-    precision = np.where(ranks.ranks < counts[question], right_so_far / (ranks.ranks + 1), 0.0)
-    average = np.bincount(question, precision, len(counts)) / np.maximum(counts, 1)
+    query = np.repeat(np.arange(len(counts)), counts)
+    right_so_far = np.arange(1, len(ranks.ranks) + 1) - ranks.starts[query]
+    precision = np.where(ranks.ranks < counts[query], right_so_far / (ranks.ranks + 1), 0.0)
+    average = np.bincount(query, precision, len(counts)) / np.maximum(counts, 1)
     first = ranks.first
     return np.column_stack([*(first < depth for depth in DEPTHS), average, 1 / (first + 1)]).astype(np.float64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One way of asking. ``needs_network``: its questions are photos that have to be embedded first."""
+    """One way of asking. ``needs_network``: its queries are photos that have to be embedded first."""
 
     name: str
     title: str

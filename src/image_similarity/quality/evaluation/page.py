@@ -27,7 +27,7 @@ SCALES = (
     "R@k: the share of queries with a right answer among the first k results. mAP@R: how well the first R answers are "
     "ordered, R being how many are right. MRR: one over the place of the first right answer, on average. The bands are "
     "95% intervals: products are drawn again and again, as if the catalogue had had others. A difference is counted "
-    "question by question, so its interval is its own."
+    "query by query, so its interval is its own."
 )
 
 
@@ -47,7 +47,7 @@ def _page(found: Evaluation, folder: Path, command: str) -> Page:
         ("Images", f"{found.images:,}"),
         ("Products", f"{found.products:,}"),
         ("Models", names),
-        ("Queries", f"{sum(each[0].questions for each in _by_protocol(found)):,}"),
+        ("Queries", f"{sum(each[0].queries for each in _by_protocol(found)):,}"),
         ("Seed", str(found.seed)),
     ]
     intro = "\n".join((SCALES, *(f"Note: {note}." for note in found.notes)))
@@ -82,7 +82,7 @@ def _table(results: Sequence[Result], found: Evaluation) -> Table:
             row.append("the baseline" if change is None else _figure(change[COMPARED], signed=True))
         rows.append(row)
     against = [f"{NAMES[COMPARED]} against {first.model}"] if len(results) > 1 else []
-    note = f"{found.abouts[first.protocol]} {first.questions:,} queries, {first.products:,} products."
+    note = f"{found.abouts[first.protocol]} {first.queries:,} queries, {first.products:,} products."
     return Table(first.title, note, ["Model", *(NAMES[metric] for metric in first.metrics), *against], rows)
 
 

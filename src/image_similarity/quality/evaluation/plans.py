@@ -1,4 +1,4 @@
-"""Which protocols a catalogue and its labels allow, and the questions of each, the same for every model."""
+"""Which protocols a catalogue and its labels allow, and the queries of each, the same for every model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from image_similarity.quality.evaluation.names import Protocol
     from image_similarity.quality.evaluation.ranks import Asked, Scores
 
-    Questions = Callable[[Candidate, NDArray[np.floating]], Iterator[Asked]]
+    QueryBlocks = Callable[[Candidate, NDArray[np.floating]], Iterator[Asked]]
 
 UNKNOWN = "its product has no images in the dataset"
 COLOURS = ("colour", "color")
@@ -35,11 +35,11 @@ COLOURS = ("colour", "color")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One protocol, ready to be put to any model: ``questions`` takes the vectors of the ``photos``, if it has any."""
+    """One protocol, ready to be put to any model: ``queries`` takes the vectors of the ``photos``, if it has any."""
 
     protocol: Protocol
     total: int
-    questions: Questions
+    queries: QueryBlocks
     photos: Photos = field(default_factory=Photos)
 
     @property

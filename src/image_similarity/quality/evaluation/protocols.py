@@ -1,4 +1,4 @@
-"""Who asks, and what would be right: each protocol gives its questions in blocks, so that none holds the catalogue."""
+"""Who asks, and what would be right: each protocol gives its queries in blocks, so that none holds the catalogue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.quality.evaluation.metrics import measure
-from image_similarity.quality.evaluation.ranks import ITEMS, QUESTIONS, Asked, Scores, rank
+from image_similarity.quality.evaluation.ranks import ITEMS, QUERIES, Asked, Scores, rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ RIGHT = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class BlockSize:
-    """How much is looked at together: questions, and right answers of all of them.
+    """How much is looked at together: queries, and right answers of all of them.
 
     A product of very many images asks in smaller blocks.
     """
 
-    questions: int = QUESTIONS
+    queries: int = QUERIES
     right: int = RIGHT
 
 
@@ -49,14 +49,14 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How each question went, in the order asked.
+    """How each query went, in the order asked.
 
     Attributes:
-        names: ``(questions,)``, what asked: a row, a photo or a product by number.
-        products: ``(questions,)``, what it is about.
-        values: ``(questions, 5)``, as :data:`~image_similarity.quality.evaluation.metrics.METRICS`.
-        first: ``(questions,)``, the rank from 0 of the first right answer.
-        best, top: ``(questions,)``, the item of the first right answer, and of the first answer.
+        names: ``(queries,)``, what asked: a row, a photo or a product by number.
+        products: ``(queries,)``, what it is about.
+        values: ``(queries, 5)``, as :data:`~image_similarity.quality.evaluation.metrics.METRICS`.
+        first: ``(queries,)``, the rank from 0 of the first right answer.
+        best, top: ``(queries,)``, the item of the first right answer, and of the first answer.
     """
 
     names: NDArray[np.intp]
@@ -82,7 +82,7 @@ def leave_one_image_out(
         askers: the rows that ask, ascending; None: all.
         block: how much is looked at together.
 
-    A question without a right answer left is not asked.
+    A query without a right answer left is not asked.
     """
     starts = np.asarray(catalogue.starts)
     if askers is None:
@@ -167,15 +167,15 @@ def picks(catalogue: Catalogue, similar: Mapping[int, Sequence[int]]) -> Iterato
 
 
 def ask(
-    questions: Iterator[Asked],
+    queries: Iterator[Asked],
     scores: Scores,
     told: Callable[[int], object] = lambda done: done,
     together: int = ITEMS,
 ) -> Outcome:
-    """Answer all questions of a protocol. ``told`` hears how many are answered; ``together``: items ranked at once."""
+    """Answer all queries of a protocol. ``told`` hears how many are answered; ``together``: items ranked at once."""
     parts: list[tuple[NDArray[Any], ...]] = []
     done = 0
-    for asked in questions:
+    for asked in queries:
         ranked = rank(asked, scores, together)
         first = ranked.ranks.first
         parts.append((asked.names, asked.products, measure(ranked.ranks), first, ranked.best, ranked.top))
@@ -225,7 +225,7 @@ def _cut(askers: NDArray[np.intp], sizes: NDArray[Any], block: BlockSize = BLOCK
     """Blocks of askers, each small in number and in the sum of its sizes."""
     first = 0
     while first < len(askers):
-        within = np.cumsum(sizes[first : first + block.questions]) <= block.right
+        within = np.cumsum(sizes[first : first + block.queries]) <= block.right
         end = first + max(1, int(np.count_nonzero(within)))
         yield askers[first:end]
         first = end

@@ -1,7 +1,7 @@
 """Where the right answers stand among all answers: exactly, in memory that does not grow with the catalogue.
 
 No ranking is sorted. A right answer's rank is the number of answers that are better, so the scores of a block of
-questions are computed a block of rows at a time and counted.
+queries are computed a block of rows at a time and counted.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-QUESTIONS, ITEMS = 256, 2048  # in one block: a few MB of scores
+QUERIES, ITEMS = 256, 2048  # in one block: a few MB of scores
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A block of questions. An item is what is ranked: an image (a row of the gallery) or a product.
+    """A block of queries. An item is what is ranked: an image (a row of the gallery) or a product.
 
     Attributes:
-        names: ``(questions,)``, what asks: rows, photos or products by number.
-        products: ``(questions,)``, the product that each is about: what the bootstrap draws.
+        names: ``(queries,)``, what asks: rows, photos or products by number.
+        products: ``(queries,)``, the product that each is about: what the bootstrap draws.
         pictures: ``(pictures, dimension)``, the vectors that ask.
-        picture_starts: ``(questions + 1,)``, whose images are whose.
-        right: the items that are right answers, question by question, ascending.
-        right_starts: ``(questions + 1,)``; each question has one right answer or more.
-        own: ``(questions,)``, the item that is no answer, being the question itself; -1 for none.
-        group: ``(questions,)``: items of the same group in ``item_group`` are no answers; 0 leaves all in.
+        picture_starts: ``(queries + 1,)``, whose images are whose.
+        right: the items that are right answers, query by query, ascending.
+        right_starts: ``(queries + 1,)``; each query has one right answer or more.
+        own: ``(queries,)``, the item that is no answer, being the query itself; -1 for none.
+        group: ``(queries,)``: items of the same group in ``item_group`` are no answers; 0 leaves all in.
     """
 
     names: NDArray[np.intp]
@@ -53,23 +53,23 @@ class Asked:
 
 
 class Scores(Protocol):
-    """The cosines of a block's questions with a run of items."""
+    """The cosines of a block's queries with a run of items."""
 
     def __len__(self) -> int: ...
 
     def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
-        """``(questions, end - first)``."""
+        """``(queries, end - first)``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The answers to a block of questions, as far as measures and a page need them.
+    """The answers to a block of queries, as far as measures and a page need them.
 
     Attributes:
         ranks: of the right answers.
-        best: ``(questions,)``, the right answer that stands first.
-        top: ``(questions,)``, the item that stands first; the same where the question is answered.
+        best: ``(queries,)``, the right answer that stands first.
+        top: ``(queries,)``, the item that stands first; the same where the query is answered.
     """
 
     ranks: Ranks
@@ -78,7 +78,7 @@ class Ranked:
 
 
 class ImageScores:
-    """Each image by itself, by its dot product with the question's image; of several images the best.
+    """Each image by itself, by its dot product with the query's image; of several images the best.
 
     Args:
         vectors: ``(rows, dimension)``, mapped or in memory.
@@ -91,7 +91,7 @@ class ImageScores:
         return len(self._vectors)
 
     def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
-        """``(questions, end - first)``."""
+        """``(queries, end - first)``."""
         scores: NDArray[np.float32] = single(asked.pictures) @ single(self._vectors[first:end]).T
         release(self._vectors[first:end])
         return _best_picture(scores, asked)
@@ -112,7 +112,7 @@ class ProductScores:
         return len(self._starts) - 1
 
     def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
-        """``(questions, end - first)``."""
+        """``(queries, end - first)``."""
         bounds = np.asarray(self._starts[first : end + 1])
         vectors = self._vectors[bounds[0] : bounds[-1]]
         scores = single(asked.pictures) @ single(vectors).T
@@ -134,15 +134,15 @@ def rank(asked: Asked, scores: Scores, together: int = ITEMS) -> Ranked:
     farthest = right[asked.right_starts[1:] - 1]
     # One step lower than the worst right answer: what is below cannot be before it, and is not packed.
     reach = scores_of(SCORE_STEPS - answers.part(0, farthest) - 1)
-    # The question before the answer in one integer: one search in one sorted list counts for all questions at once.
+    # The query before the answer in one integer: one search in one sorted list counts for all queries at once.
     asking = Packing(DISTANCE_BITS + max(len(scores), 1).bit_length())
     listed = asking.pack(lines, right)
     better = np.zeros(len(listed), np.int64)
     for first, end in _blocks(len(scores), together):
-        question, rivals = _rivals(asked, scores, (first, end), reach, answers)
-        np.minimum.at(top, question, rivals)
-        before = rivals < farthest[question]
-        wrong = asking.pack(question[before], rivals[before])
+        query, rivals = _rivals(asked, scores, (first, end), reach, answers)
+        np.minimum.at(top, query, rivals)
+        before = rivals < farthest[query]
+        wrong = asking.pack(query[before], rivals[before])
         better += np.bincount(np.searchsorted(listed, wrong), minlength=len(listed))
     best = asked.right[order][asked.right_starts[:-1]]
     ranks = Ranks(asked.right_starts, _summed(better, asked.right_starts))
@@ -162,7 +162,7 @@ def _scores_of_right(asked: Asked, scores: Scores, lines: NDArray[np.intp], toge
 def _rivals(
     asked: Asked, scores: Scores, block: tuple[int, int], reach: NDArray[np.float32], answers: Packing
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """The wrong answers of a block of items that score ``reach`` or more: questions and packed answers."""
+    """The wrong answers of a block of items that score ``reach`` or more: queries and packed answers."""
     first, end = block
     cosines = scores.block(asked, first, end)
     near = cosines >= reach[:, None]
@@ -170,11 +170,11 @@ def _rivals(
         group = asked.group[:, None]
         near &= (group == 0) | (asked.item_group[None, first:end] != group)
     lines = np.repeat(np.arange(len(asked)), np.diff(asked.right_starts))
-    for questions, items in ((np.arange(len(asked)), asked.own), (lines, asked.right)):
+    for queries, items in ((np.arange(len(asked)), asked.own), (lines, asked.right)):
         here = (items >= first) & (items < end)
-        near[questions[here], items[here] - first] = False
-    question, column = np.nonzero(near)
-    return question, answers.pack(distances(cosines[question, column]), column + first)
+        near[queries[here], items[here] - first] = False
+    query, column = np.nonzero(near)
+    return query, answers.pack(distances(cosines[query, column]), column + first)
 
 
 def _summed(better: NDArray[np.int64], starts: NDArray[np.intp]) -> NDArray[np.int64]:

@@ -45,9 +45,9 @@ class Evaluation(Record):
         return self.results[0].model_key
 
     @property
-    def questions(self) -> int:
-        """How many questions the first protocol asked."""
-        return self.results[0].questions
+    def queries(self) -> int:
+        """How many queries the first protocol asked."""
+        return self.results[0].queries
 
     @property
     def r_at_1(self) -> float:
@@ -74,7 +74,7 @@ class Evaluation(Record):
         return {
             "model_key": self.model_key,
             "images": self.images,
-            "questions": self.questions,
+            "queries": self.queries,
             **{metric: estimate.value for metric, estimate in first.metrics.items()},
             "protocol": first.protocol,
             "dataset": self.dataset,

@@ -24,14 +24,14 @@ class Result(Record):
     """One model under one protocol.
 
     ``metrics`` by name (``r_at_1``, ``r_at_5``, ``r_at_10``, ``map_at_r``, ``mrr``); ``difference`` is to the
-    first model, question by question, and None for the first itself.
+    first model, query by query, and None for the first itself.
     """
 
     protocol: str
     title: str
     model: str
     model_key: str
-    questions: int
+    queries: int
     products: int
     metrics: Mapping[str, Estimate]
     difference: Mapping[str, Estimate] | None
@@ -43,7 +43,7 @@ def side_by_side(
     """The measures of each model, and its difference to the first, with intervals over the same draws of products.
 
     Args:
-        outcomes: of the models, which were asked the same questions in the same order; one or more questions.
+        outcomes: of the models, which were asked the same queries in the same order; one or more queries.
         bootstrap: how to draw.
     """
     first = outcomes[0].values
@@ -56,8 +56,8 @@ def side_by_side(
 
 
 def worst(outcome: Outcome, count: int) -> list[int]:
-    """The questions whose right answer stands lowest, at most one of each product, worst first; by place."""
+    """The queries whose right answer stands lowest, at most one of each product, worst first; by place."""
     order = np.lexsort((np.arange(len(outcome.first)), -outcome.first))
     order = order[outcome.first[order] > 0]
     _, once = np.unique(outcome.products[order], return_index=True)
-    return [int(question) for question in order[np.sort(once)[:count]]]
+    return [int(query) for query in order[np.sort(once)[:count]]]

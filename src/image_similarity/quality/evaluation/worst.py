@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Miss(Record):
-    """A question that was not answered first. ``seed`` is what a simulated photo was made with, of ``asked.picture``.
+    """A query that was not answered first. ``seed`` is what a simulated photo was made with, of ``asked.picture``.
 
     ``first`` stood first and is wrong; ``best`` is the right answer that stood highest, at ``rank`` from 1.
     """
@@ -61,20 +61,18 @@ class ProductCards:
 
 
 def worst_misses(plan: Plan, side: Candidate, outcome: Outcome, count: int, shower: ProductCards) -> list[Miss]:
-    """The questions whose right answer stands lowest, at most one of each product, worst first."""
+    """The queries whose right answer stands lowest, at most one of each product, worst first."""
     shown = shower.product if plan.of_products else shower.row
     misses = []
-    for question in worst(outcome, count):
-        asked, seed = _asked(plan, side, outcome, question, shower)
-        first, best = shown(side, int(outcome.top[question])), shown(side, int(outcome.best[question]))
-        misses.append(Miss(asked, seed, first, best, int(outcome.first[question]) + 1))
+    for query in worst(outcome, count):
+        asked, seed = _asked(plan, side, outcome, query, shower)
+        first, best = shown(side, int(outcome.top[query])), shown(side, int(outcome.best[query]))
+        misses.append(Miss(asked, seed, first, best, int(outcome.first[query]) + 1))
     return misses
 
 
-def _asked(
-    plan: Plan, side: Candidate, outcome: Outcome, question: int, shower: ProductCards
-) -> tuple[Shown, int | None]:
-    name = int(outcome.names[question])
+def _asked(plan: Plan, side: Candidate, outcome: Outcome, query: int, shower: ProductCards) -> tuple[Shown, int | None]:
+    name = int(outcome.names[query])
     if plan.of_products:
         return shower.product(side, name), None
     if plan.protocol.name == names.SIMULATED.name:

@@ -9,7 +9,7 @@ import numpy as np
 
 from image_similarity.search.calibration.isotonic import isotonic
 from image_similarity.search.calibration.logistic import logistic, sigmoid
-from image_similarity.search.calibration.questions import FEATURES
+from image_similarity.search.calibration.query_scores import FEATURES
 from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def platt(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: t
 def steps(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: tuple[bool, ...]) -> Curve:
     """Rising steps over the sum that the logistic curve weighs the features with.
 
-    No probability is nearer to 0 or 1 than one question more could have moved it.
+    No probability is nearer to 0 or 1 than one query more could have moved it.
     """
     sloped = platt(features, right, weights, uses)
     values = features @ np.array(sloped.weights) + sloped.bias

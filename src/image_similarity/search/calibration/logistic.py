@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-RIDGE = 1e-3  # keeps the solution finite where a feature tells all; small beside hundreds of questions
+RIDGE = 1e-3  # keeps the solution finite where a feature tells all; small beside hundreds of queries
 STEPS, HALVINGS, ENOUGH = 100, 30, 1e-10
 FARTHEST = 500.0  # beyond this the exponential overflows, and a probability is 0 or 1
 
@@ -32,7 +32,7 @@ def logistic(features: Doubles, right: NDArray[np.bool_], weights: Doubles) -> t
     Args:
         features: ``(n, f)``, in any units: they are standardised inside.
         right: ``(n,)``.
-        weights: ``(n,)``, above 0; they sum to the number of questions.
+        weights: ``(n,)``, above 0; they sum to the number of queries.
     """
     middle, spread = np.average(features, axis=0, weights=weights), features.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.search.calibration.curves import Curve
-from image_similarity.search.calibration.questions import FEATURES, features
+from image_similarity.search.calibration.query_scores import FEATURES, features
 from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Calibration:
     scene: ProbabilityCurve
 
     def probabilities(self, scores: Doubles, plain: NDArray[np.bool_]) -> Doubles:
-        """As :meth:`ProbabilityCurve.probabilities`; ``plain`` is ``(m,)``, which questions are on a plain ground."""
+        """As :meth:`ProbabilityCurve.probabilities`; ``plain`` is ``(m,)``, which queries are on a plain ground."""
         likely = np.empty(scores.shape)
         for which, surety in ((plain, self.plain), (~plain, self.scene)):
             likely[which] = surety.probabilities(scores[which])

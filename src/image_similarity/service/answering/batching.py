@@ -1,6 +1,6 @@
-"""Questions of many clients, answered together by one thread: whatever came while it was busy is its next batch.
+"""Requests of many clients, answered together by one thread: whatever came while it was busy is its next batch.
 
-Nobody waits for a batch to fill: the first question is begun at once, and the busier the service is, the more come
+Nobody waits for a batch to fill: the first request is begun at once, and the busier the service is, the more come
 together.
 """
 
@@ -22,8 +22,8 @@ class Batches(Generic[Q, A]):
     """A thread that answers.
 
     Args:
-        answer: for some questions as many answers; an exception in place of one is that question's alone.
-        most: questions answered together.
+        answer: for some requests as many answers; an exception in place of one is that request's alone.
+        most: requests answered together.
         name: of the thread.
     """
 
@@ -34,23 +34,23 @@ class Batches(Generic[Q, A]):
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, question: Q) -> Future[A]:
+    def submit(self, request: Q) -> Future[A]:
         """The answer, when it is there."""
         future: Future[A] = Future()
         with self._door:
             if self._closed:
                 future.set_exception(BusyError("what answered this has just been replaced: ask again"))
             else:
-                self._waiting.put((question, future))
+                self._waiting.put((request, future))
         return future
 
     @property
     def waiting(self) -> int:
-        """Questions that nobody has begun to answer."""
+        """Requests that nobody has begun to answer."""
         return self._waiting.qsize()
 
     def close(self) -> None:
-        """Answer what is waiting, then end; later questions are told to come back."""
+        """Answer what is waiting, then end; later requests are told to come back."""
         with self._door:
             self._closed = True
             self._waiting.put(None)
@@ -73,7 +73,7 @@ class Batches(Generic[Q, A]):
 
     def _answer_all(self, asked: list[tuple[Q, Future[A]]]) -> None:
         try:
-            answers = self._answer([question for question, _ in asked])
+            answers = self._answer([request for request, _ in asked])
         except Exception as error:
             for _, future in asked:
                 future.set_exception(error)

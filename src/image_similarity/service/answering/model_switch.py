@@ -56,7 +56,7 @@ class ModelSwitch:
     """The models that answer. One thread calls :meth:`follow`, any thread looks at :attr:`now`.
 
     Args:
-        options: the models, and how many questions are answered together.
+        options: the models, and how many queries are answered together.
         settings: where the workspace is.
         settled: returns when all writes that were begun are in the store.
         progress: told of what takes long at the start.

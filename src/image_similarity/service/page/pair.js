@@ -15,7 +15,7 @@ export function showPair(match, state) {
 	hidePair();
 	const name = match.title || match.product_id;
 	const from = match.query_image;
-	const asked = from ? picture(large(from), "The image of the query product") : question(state);
+	const asked = from ? picture(large(from), "The image of the query product") : query(state);
 	const found = picture(large(match.image), `The image of ${name} that matched`);
 	const figure = (image, words) => h("figure", h("span.tile", image), h("figcaption", words));
 	const close = h("button.plain", { "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
@@ -42,7 +42,7 @@ function left() {
 }
 
 /** The photo with its crop marked, or the words where there was no photo. */
-function question(state) {
+function query(state) {
 	if (!state.photo) return h("q", state.text);
 	const image = h("img", { alt: "The query photo" });
 	show(image, photo.of(state.photo));

@@ -1,4 +1,4 @@
-/** Answers as a grid, of one model or of two side by side. A newer question takes the place of one that is on its way. */
+/** Answers as a grid, of one model or of two side by side. A newer query takes the place of one that is on its way. */
 
 import { MOST, STEP, crop, go, number } from "./address.js";
 import { ask } from "./api.js";
@@ -39,7 +39,7 @@ const found = ({ matches }) => (matches.length ? `${some(matches.length, "produc
 const first = ({ matches: [match] }) => (match ? `${match.title || match.product_id}: ${match.closeness}.` : "");
 
 /** The request for a state: its path and what is sent. */
-function question(state, model) {
+function query(state, model) {
 	const given = { number: number(state), model: model.name };
 	const filter = language(state.filters);
 	if (filter) given.filter = filter;
@@ -58,7 +58,7 @@ function column() {
 	const list = h("ol.cards");
 	const more = h("button.more", "Load more");
 	const element = h("div.column", { hidden: "hidden" }, name, note, list, more);
-	let asking = null; // what stops the question that is on its way
+	let asking = null; // what stops the query that is on its way
 	let grown = -1; // the place of the first card that "load more" brought
 
 	function draw({ matches, no_match: none, note: remark }, state) {
@@ -89,7 +89,7 @@ function column() {
 			element.hidden = false;
 			name.textContent = model.name;
 			element.ariaBusy = "true";
-			const [path, json] = question(state, model);
+			const [path, json] = query(state, model);
 			const answer = await ask(path, { json, signal: mine.signal, keep: true }).catch((problem) => trouble(problem, () => this.show(state, model)));
 			if (mine !== asking) return null;
 			element.ariaBusy = null;

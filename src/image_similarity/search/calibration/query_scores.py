@@ -1,4 +1,4 @@
-"""Questions whose answers are known, each asked twice: of a catalogue that has its product, and of one that has not."""
+"""Queries whose answers are known, each asked twice: of a catalogue that has its product, and of one that has not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEATURES = ("score", "margin", "level")
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class QueryScores:
     """Pictures that asked, and what the products scored.
 
     Attributes:
@@ -39,12 +39,12 @@ class Questions:
     def __len__(self) -> int:
         return len(self.products)
 
-    def of(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Questions:
-        return Questions(*(getattr(self, name)[chosen] for name in self.__slots__))
+    def of(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> QueryScores:
+        return QueryScores(*(getattr(self, name)[chosen] for name in self.__slots__))
 
     @classmethod
-    def together(cls, parts: Sequence[Questions]) -> Questions:
-        """The questions of all parts, one after the other; there is at least one part."""
+    def together(cls, parts: Sequence[QueryScores]) -> QueryScores:
+        """The queries of all parts, one after the other; there is at least one part."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
     def answers(self, known: float) -> Answers:
@@ -69,10 +69,10 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was answered: a line a question, its products best first.
+    """What was answered: a line a query, its products best first.
 
     Attributes:
-        products: ``(m,)``, whose each question is.
+        products: ``(m,)``, whose each query is.
         known: ``(m,)``, whether its product could be found at all.
         scores: ``(m, depth)``.
         right: ``(m, depth)``, which product is the very one; at most one of a line.
@@ -87,11 +87,11 @@ class Answers:
     weights: Doubles
 
 
-def joined(parts: list[Questions]) -> Questions:
-    """The questions of several kinds, each kind weighing as much as any other."""
+def joined(parts: list[QueryScores]) -> QueryScores:
+    """The queries of several kinds, each kind weighing as much as any other."""
     depth = min(part.others.shape[1] for part in parts)
     total = sum(len(part) for part in parts)
-    return Questions(
+    return QueryScores(
         np.concatenate([part.products for part in parts]),
         np.concatenate([part.own for part in parts]),
         np.concatenate([part.others[:, :depth] for part in parts]),
