@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
-from image_similarity.fitting import EmbeddedPicture, delete_product, new_picture, upsert_product
+from image_similarity.fitting import EmbeddedImage, delete_product, new_image, upsert_product
 from image_similarity.images import ONE_VIEW, SIX_VIEWS
 from image_similarity.index import parse_filter
 from image_similarity.models import each_row, resolve
@@ -75,7 +75,7 @@ class Collection:
         model: the model; the dataset's default where none is named.
         data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
         ahead: a query that will come: it is checked against the model, and the network is loaded meanwhile.
-        pictures: whether answers say which image of a product to show.
+        with_images: whether answers say which image of a product to show.
         progress: told of what takes long.
 
     Raises:
@@ -97,11 +97,11 @@ class Collection:
         *,
         data_augmentation: int | None = None,
         ahead: Query | None = None,
-        pictures: bool = True,
+        with_images: bool = True,
         progress: Progress = no_progress,
     ) -> None:
         self.dataset, self.settings, self._progress = dataset, settings, progress
-        self._pictures = Folders(settings.root).images(dataset) if pictures else None
+        self._image_folder = Folders(settings.root).images(dataset) if with_images else None
         self._networks: dict[bool, Future[Embedder]] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loads networks")
         self._text: Future[TextModel] | None = None
@@ -271,12 +271,12 @@ class Collection:
         >>> vectors.shape
         (1, 784)
         """
-        pictures = [inputs for query in queries for photo in query.inputs for inputs in photo]
+        images = [inputs for query in queries for photo in query.inputs for inputs in photo]
         texts = [query.query.text for query in queries if query.query.text is not None]
-        embedder = self._network(one=len(pictures) == 1).result() if pictures else None
+        embedder = self._network(one=len(images) == 1).result() if images else None
         reader = self._text_model() if texts else None
         with NETWORKS:
-            seen = iter(embedder.embed(pictures) if embedder else ())
+            seen = iter(embedder.embed(images) if embedder else ())
             read = iter(each_row(reader.embed, texts) if reader else ())
         vectors: list[Vectors | Exception] = []
         for query in queries:
@@ -346,9 +346,9 @@ class Collection:
         """
         product = Product(product) if isinstance(product, str) else product
         views = self.state.views
-        pictures = None if images is None else [self._embedded(image, views) for image in images]
+        embedded = None if images is None else [self._embedded(image, views) for image in images]
         with self._opened() as database:
-            new = upsert_product(database, self.settings, product, pictures, views)
+            new = upsert_product(database, self.settings, product, embedded, views)
         self.refresh()
         return new
 
@@ -503,7 +503,7 @@ class Collection:
 
     def _shown(self, wanted: Sequence[tuple[str, str]]) -> list[Shown]:
         with self._reading:
-            return show_products(self._records, self._pictures, wanted)
+            return show_products(self._records, self._image_folder, wanted)
 
     def _state_for(self, queries: Sequence[tuple[PreparedQuery, Vectors]]) -> State:
         """The present state; with everything in the index where votes are counted, which are over all images."""
@@ -518,10 +518,10 @@ class Collection:
     def _generation(self) -> int:
         return self.state.base.manifest.generation
 
-    def _embedded(self, image: Photo, views: Sequence[str]) -> EmbeddedPicture:
+    def _embedded(self, image: Photo, views: Sequence[str]) -> EmbeddedImage:
         try:
-            picture = new_picture(photo_bytes(image, self.settings), self.model.specs, views, self.settings.max_pixels)
-            return EmbeddedPicture(picture, self.embed_views(picture.pixels))
+            new = new_image(photo_bytes(image, self.settings), self.model.specs, views, self.settings.max_pixels)
+            return EmbeddedImage(new, self.embed_views(new.pixels))
         except ImageError as error:
             raise UsageError(f"the image {photo_name(image)} cannot be used: {error.reason}") from error
 

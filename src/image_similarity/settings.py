@@ -74,7 +74,7 @@ class Settings:
     tables: TableLimits = TableLimits()
     """How large a catalogue's tables may be; a service's imports have narrower limits."""
     max_file_bytes: int = MOST_FILE_BYTES
-    """A picture's file of more bytes is not read."""
+    """An image's file of more bytes is not read."""
     strict: bool = False
     """An image whose file was cut short is refused, however little of it is missing."""
     lock_timeout: float = 30.0

@@ -24,7 +24,7 @@ from image_similarity.images.pacing import wait_after
 from image_similarity.images.spooled_file import Spooled
 from image_similarity.options import DownloadOptions
 from image_similarity.service.guards.addresses import Trusted
-from image_similarity.service.guards.fetching import FetchError, FetchLimits, fetch_into, fetch_picture
+from image_similarity.service.guards.fetching import FetchError, FetchLimits, fetch_image, fetch_into
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure
 from tests.support.servers import Answer, ImageServer, image_server, picture
@@ -55,7 +55,7 @@ def download(folder: Path, *addresses: str, options: DownloadOptions = QUICK) ->
 def served(address: str, limits: FetchLimits = HERE) -> bytes | str:
     """What the service fetches, or why not."""
     try:
-        return asyncio.run(fetch_picture(address, limits))
+        return asyncio.run(fetch_image(address, limits))
     except FetchError as error:
         return f"{error} {error.inside}"
 
@@ -265,7 +265,7 @@ async def nowhere(name: str, port: int) -> list[str]:
 def test_any_text_as_an_address_is_a_picture_or_a_failure(tmp_path: Path, text: str) -> None:
     name_for_address(text, "7")
     with pytest.raises(FetchError):
-        asyncio.run(fetch_picture(text, FetchLimits(seconds=0.2), resolve=nowhere))
+        asyncio.run(fetch_image(text, FetchLimits(seconds=0.2), resolve=nowhere))
     host = text.partition("//")[2]
     if "://" not in text or host.startswith(("127.0.0.1", "localhost", "[")):  # nobody else's name is looked up
         assert isinstance(download(tmp_path, text, options=NOBODY)[0], Failure)

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from image_similarity import Workspace
 from image_similarity.catalogue import open_source
-from image_similarity.catalogue.image_cells import pictures_in
+from image_similarity.catalogue.image_cells import images_in
 from image_similarity.catalogue.product_join import joined
 from image_similarity.catalogue.sources import check, failures_of, notes_of
 from image_similarity.errors import CatalogueError, UsageError
@@ -39,12 +39,12 @@ def places(folder: Path, table: str, name: str = "t.csv", **columns: str | list[
 def test_several_names_in_a_cell_are_read_however_they_are_divided(names: list[str], divider: str) -> None:
     ways = {"json": json.dumps, "python": repr}
     cell = ways[divider](names) if divider in ways else divider.join(names)
-    assert pictures_in(cell, lambda _: False) == names
+    assert images_in(cell, lambda _: False) == names
 
 
 @given(st.lists(ADDRESSES, min_size=1, max_size=4, unique=True), st.sampled_from([",", ", ", ";", "|", "\n", " "]))
 def test_addresses_keep_the_signs_that_divide_others(addresses: list[str], divider: str) -> None:
-    assert pictures_in(divider.join(addresses), lambda _: False) == addresses
+    assert images_in(divider.join(addresses), lambda _: False) == addresses
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_a_list_of_image_ids_is_divided_as_the_images_are(tmp_path: Path, ids: s
 
 
 def test_a_file_with_a_comma_in_its_name_is_one_file() -> None:
-    assert pictures_in("a.jpg,b.jpg", lambda text: text == "a.jpg,b.jpg") == ["a.jpg,b.jpg"]
-    assert pictures_in("red, blue.jpg", lambda _: False) == ["red, blue.jpg"]
+    assert images_in("a.jpg,b.jpg", lambda text: text == "a.jpg,b.jpg") == ["a.jpg,b.jpg"]
+    assert images_in("red, blue.jpg", lambda _: False) == ["red, blue.jpg"]
     resized = "https://shop.example/w_200,h_300/a.jpg"
-    assert pictures_in(f"{resized}, {resized}?2", lambda _: False) == [resized, f"{resized}?2"]
-    assert pictures_in("[{'src': 'a.jpg'}, {'src': 'b.jpg'}]", lambda _: False) == ["a.jpg", "b.jpg"]
-    assert pictures_in("a.jpg\tb.jpg", lambda _: False) == ["a.jpg", "b.jpg"]
-    assert pictures_in([{"src": "a.jpg"}, {"url": "b.jpg"}, None], lambda _: False) == ["a.jpg", "b.jpg"]
+    assert images_in(f"{resized}, {resized}?2", lambda _: False) == [resized, f"{resized}?2"]
+    assert images_in("[{'src': 'a.jpg'}, {'src': 'b.jpg'}]", lambda _: False) == ["a.jpg", "b.jpg"]
+    assert images_in("a.jpg\tb.jpg", lambda _: False) == ["a.jpg", "b.jpg"]
+    assert images_in([{"src": "a.jpg"}, {"url": "b.jpg"}, None], lambda _: False) == ["a.jpg", "b.jpg"]
 
 
 @given(st.sets(st.from_regex(r"0{0,2}[0-9]{1,3}(\.0)?|[a-cA-C]{1,2} ?", fullmatch=True), max_size=8), st.data())
@@ -156,7 +156,7 @@ def test_ids_are_joined_one_to_one_and_never_away_from_their_like(images: set[st
     ],
 )
 def test_lists_and_objects_written_into_a_cell(cell: str, found: list[str]) -> None:
-    assert pictures_in(cell, lambda _: False) == found
+    assert images_in(cell, lambda _: False) == found
 
 
 def test_products_are_joined_where_there_is_no_doubt_and_refused_where_nothing_joins(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from image_similarity.html import Card, Figure, Page, Picture, Plot, Point, Row, Section, Table
+from image_similarity.html import Card, CardImage, Figure, Page, Plot, Point, Row, Section, Table
 from image_similarity.html.document import render
 from image_similarity.html.plot import HEIGHT, LINE, WIDTH, plot
 from image_similarity.html.tables import table
@@ -83,7 +83,7 @@ def test_a_figure_says_in_words_what_its_colour_says(figure: Figure, words: str)
 
 
 def test_a_report_is_one_document_in_which_nothing_runs() -> None:
-    card = Card("p1", "Bag", "", None, None, "", Picture("nowhere.jpg"))
+    card = Card("p1", "Bag", "", None, None, "", CardImage("nowhere.jpg"))
     tables = [Table("Leave one out", "How", ["Model", "R@1"], [["m", Figure(0.5, 0.4, 0.6)]])]
     plots = [Plot("Leave one out", "images per second", "R@1", points(("<script>", 5, 0.9)))]
     sections = [

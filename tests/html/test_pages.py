@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 from PIL import Image
 
 from image_similarity.errors import OutputError
-from image_similarity.html import Card, Page, Picture, Row, Section, fragment, write
+from image_similarity.html import Card, CardImage, Page, Row, Section, fragment, write
 from image_similarity.html.document import chunks, render
 from image_similarity.html.markup import escape, file_name, shorten
 from image_similarity.html.page import Why
@@ -72,7 +72,7 @@ def card(
     caption: str = "",
     right: bool | None = None,
 ) -> Card:
-    return Card(product_id, title, description, rank, score, score_text, Picture(path, caption), right)
+    return Card(product_id, title, description, rank, score, score_text, CardImage(path, caption), right)
 
 
 def page(*rows: Row, title: str = "Look-alikes") -> Page:

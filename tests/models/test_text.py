@@ -181,7 +181,7 @@ def test_the_command_searches_by_words(
     capsys.readouterr()
     assert run("search", "--text", "red trail running shoe", *at, "-n", "2", "--format", "json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["query"] == {"product_id": "words", "title": "red trail running shoe", "picture": ""}
+    assert answer["query"] == {"product_id": "words", "title": "red trail running shoe", "image": ""}
     assert [match["product_id"] for match in answer["matches"]] == ["red", "orange"]
     assert run("search", str(photo), "--text", "green", "--text-weight", "0.9", *at, "--html", "found.html") == 0
     assert "Products like green" in (tmp_path / "found.html").read_text()

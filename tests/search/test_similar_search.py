@@ -53,10 +53,10 @@ def test_similar_products_come_with_texts_scores_and_pictures(fitted: Workspace,
     assert (answer.query.product.title, answer.query.product.description) == ("Red <ball>", "Round")
     assert [each.product.title for each in answer.shown] == ["Orange ball", "", ""]
     first = answer.as_dict()["matches"][0]
-    assert first["picture"] == str(tmp_path / "pictures" / "orange_1.png")
+    assert first["image"] == str(tmp_path / "pictures" / "orange_1.png")
     assert (first["rank"], first["image_id"], first["query_image_id"]) == (1, "orange_1.png", "red_2.png")
     assert first["score"] == pytest.approx(0.953, abs=1e-3)
-    assert answer.query.picture == str(tmp_path / "pictures" / "red_1.png")  # its first, whichever matched best
+    assert answer.query.image == str(tmp_path / "pictures" / "red_1.png")  # its first, whichever matched best
 
 
 def test_fewer_may_be_asked_for_than_were_fitted(fitted: Workspace) -> None:
@@ -106,7 +106,7 @@ def test_a_pickle_of_the_first_version_alone_answers(workspace: Workspace) -> No
     answer = workspace.similar("shop", "helmet1", model=MODEL)
     assert found(answer) == ["helmet2", "stick1"]
     assert {match.score for match in answer.matches} == {None}
-    assert {each.picture for each in answer.shown} == {""}
+    assert {each.image for each in answer.shown} == {""}
     assert "helmet2" in answer._repr_html_()
     assert not (workspace.settings.root / "database").exists()
 
@@ -117,7 +117,7 @@ def test_a_photo_finds_products_by_path_and_by_bytes(fitted: Workspace, tmp_path
     assert found(by_path) == ["blue", "green"]
     assert by_path.matches[0].score == pytest.approx(240 / (20**2 + 30**2 + 240**2) ** 0.5, abs=2e-3)
     assert by_path.matches[0].query_image_id == "my photo.png"
-    assert by_path.query.picture == str(photo)
+    assert by_path.query.image == str(photo)
     by_bytes = fitted.search("shop", photo.read_bytes(), model=MODEL, number=2)
     assert [(match.product_id, match.score) for match in by_bytes.matches] == [
         (match.product_id, match.score) for match in by_path.matches
@@ -132,7 +132,7 @@ def test_several_photos_of_one_thing_ask_together(fitted: Workspace, tmp_path: P
         "green": "front.png",
         "blue": "standard input",
     }
-    assert (answer.query.product.product_id, answer.query.picture) == ("front.png, standard input", str(green))
+    assert (answer.query.product.product_id, answer.query.image) == ("front.png, standard input", str(green))
     command = [
         "search",
         str(green),

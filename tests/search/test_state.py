@@ -15,7 +15,7 @@ from PIL import Image
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.errors import StoreError, UsageError
-from image_similarity.fitting.upsert import EmbeddedPicture, delete_product, new_picture, uploads, upsert_product
+from image_similarity.fitting.upsert import EmbeddedImage, delete_product, new_image, uploads, upsert_product
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.models.model import Model
@@ -60,8 +60,8 @@ class Shop:
         return next_state(state, self.database, self.settings)
 
     def put(self, product_id: str, *colours: Colour, title: str = "", **attributes: str) -> bool:
-        made = [new_picture(picture_of(each), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
-        embedded = [EmbeddedPicture(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
+        made = [new_image(picture_of(each), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
+        embedded = [EmbeddedImage(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
         product = Product(product_id, title, "", attributes)
         return upsert_product(self.database, self.settings, product, embedded or None, ONE_VIEW)
 
@@ -88,7 +88,7 @@ def shop(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) ->
 
 
 def like(state: State, colour: Colour, number: int = 10, condition: str | None = None) -> list[str]:
-    squares = new_picture(picture_of(colour), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
+    squares = new_image(picture_of(colour), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
     (matches,) = state.rank([MeanColour().embed(squares)], number, condition=condition)
     assert [match.rank for match in matches] == list(range(1, len(matches) + 1))
     return [match.product_id for match in matches]
@@ -248,7 +248,7 @@ def test_after_any_changes_it_answers_as_a_new_index_would(
             if not rows(settings, "SELECT 1 FROM images_shop"):
                 return
             new = Gallery.of(fresh_index(shop.database, Folders(settings.root).index, state.model.recipe, ONE_VIEW))
-            squares = new_picture(picture_of(asked), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
+            squares = new_image(picture_of(asked), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
             answered = like(state, asked)
             from image_similarity.ranking.gallery import GalleryQuery
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from image_similarity.service.guards.addresses import Trusted
-from image_similarity.service.guards.fetching import UNREACHED, FetchError, FetchLimits, fetch_picture, look_up
+from image_similarity.service.guards.fetching import UNREACHED, FetchError, FetchLimits, fetch_image, look_up
 from tests.support.servers import Answer, ImageServer, image_server, picture
 
 HERE = FetchLimits(trusted=Trusted.parse(["127.0.0.1/32"]))
@@ -50,7 +50,7 @@ def server() -> Iterator[ImageServer]:
 def fetched(
     address: str, limits: FetchLimits = HERE, names: Names | None = None, tls: ssl.SSLContext | None = None
 ) -> bytes:
-    return asyncio.run(fetch_picture(address, limits, resolve=names or look_up, tls=tls))
+    return asyncio.run(fetch_image(address, limits, resolve=names or look_up, tls=tls))
 
 
 def refused(address: str, limits: FetchLimits = HERE, names: Names | None = None) -> FetchError:

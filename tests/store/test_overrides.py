@@ -19,10 +19,10 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, OutputError
 from image_similarity.fitting.fit_job import FitReport
 from image_similarity.fitting.upsert import (
-    EmbeddedPicture,
+    EmbeddedImage,
     delete_orphan_files,
     delete_product,
-    new_picture,
+    new_image,
     uploads,
     upsert_product,
 )
@@ -121,8 +121,8 @@ class Shop:
         return Database(Folders(self.settings.root).database, SHOP, create=True, timeout=5)
 
     def put(self, product: str, colours: Sequence[int]) -> None:
-        made = [new_picture(picture_of(COLOURS[each]), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
-        embedded = [EmbeddedPicture(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
+        made = [new_image(picture_of(COLOURS[each]), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
+        embedded = [EmbeddedImage(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
         with self.open() as database:
             upsert_product(database, self.settings, Product(product, "put"), embedded, ONE_VIEW)
         self.put_there[product] = list(colours)

@@ -25,8 +25,8 @@ INSIDE = (
 """Names under which an object has its image, the first that is there counts."""
 
 
-def pictures_in(cell: object, is_there: Callable[[str], bool]) -> list[str]:
-    """Paths and addresses, each once; a picture's bytes as a ``data:`` address. ``is_there`` knows files' names."""
+def images_in(cell: object, is_there: Callable[[str], bool]) -> list[str]:
+    """Paths and addresses, each once; an image's bytes as a ``data:`` address. ``is_there`` knows files' names."""
     return list(dict.fromkeys(text for text in _texts(cell, is_there) if text))
 
 
@@ -45,7 +45,7 @@ def _texts(cell: object, is_there: Callable[[str], bool]) -> list[str]:
         if inner is not None:
             return _texts(inner, is_there)
         named = [text for each in cell.values() for text in _texts(each, is_there)]  # {"front": ..., "back": ...}
-        return [text for text in named if _is_picture(text)]
+        return [text for text in named if _is_image(text)]
     if cell is None or (isinstance(cell, float) and isnan(cell)):
         return []
     text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
@@ -68,7 +68,7 @@ def _divided(text: str, is_there: Callable[[str], bool]) -> list[str]:
     for divider in DIVIDERS:
         if divider in text:
             parts = [part for part in (part.strip() for part in text.split(divider)) if part]
-            if parts and (all(map(_is_picture, parts)) or divider == "\n") and not is_there(text):
+            if parts and (all(map(_is_image, parts)) or divider == "\n") and not is_there(text):
                 return [each for part in parts for each in _divided(part, is_there)] if parts != [text] else parts
     return [text]
 
@@ -89,7 +89,7 @@ def _listed(text: str, is_there: Callable[[str], bool]) -> list[str] | None:
     return None if is_there(text) else _divided(inside, is_there)
 
 
-def shows_picture(cell: object, *, expected: bool) -> bool:
+def shows_image(cell: object, *, expected: bool) -> bool:
     """Whether a cell names an image; where that is ``expected``, any address is taken for one's."""
     text = cell.strip() if isinstance(cell, str) else ""
     parts = re.split(r"[,;|\s]+", text[:LONGEST]) if text else []
@@ -101,8 +101,8 @@ def _has_ending(text: str) -> bool:
     return PurePosixPath(path.replace("\\", "/")).suffix.lower() in IMAGE_ENDINGS
 
 
-def _is_picture(text: str) -> bool:
-    """Whether a text by itself is the name of a picture: an address, or a file with such an ending."""
+def _is_image(text: str) -> bool:
+    """Whether a text by itself is the name of an image: an address, or a file with such an ending."""
     if ADDRESS.match(text):
         return True
     return _has_ending(text)

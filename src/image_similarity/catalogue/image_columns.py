@@ -1,4 +1,4 @@
-"""Which columns hold pictures: ``image``, ``image_2``, ``additional_image_link``, ``Image URLs (x,y,z...)``."""
+"""Which columns hold images: ``image``, ``image_2``, ``additional_image_link``, ``Image URLs (x,y,z...)``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME = re.compile(
     r"(?P<number>\d{0,3})(?P<form>(?:path|filename|file|name|url|uri|link|address|location|src|source|href)?)s?"
     r"(?P<behind>\d{0,3})"
 )
-PICTURED = re.compile(r"image|img|photo|foto|picture|thumb|swatch|vignette|bild")
+IMAGE_WORDS = re.compile(r"image|img|photo|foto|picture|thumb|swatch|vignette|bild")
 """What a column's name has in it that is likely to hold images."""
 GALLERIES = ("gallery", "mediagallery", "galleryurls", "gallerylinks", "moreviews")
 

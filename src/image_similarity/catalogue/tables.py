@@ -14,8 +14,8 @@ from urllib.parse import quote, unquote
 from image_similarity.catalogue.addresses import as_address
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.columns import Columns, as_text, plain
-from image_similarity.catalogue.image_cells import pictures_in, shows_picture
-from image_similarity.catalogue.image_columns import PICTURED
+from image_similarity.catalogue.image_cells import images_in, shows_image
+from image_similarity.catalogue.image_columns import IMAGE_WORDS
 from image_similarity.catalogue.names import is_text, name_for_address, shown_text
 from image_similarity.catalogue.paths import Files, SeveralError, leads_out
 from image_similarity.catalogue.product_join import Described
@@ -121,7 +121,7 @@ class TableSource(Described):
         self._settings, self._region, self._names = settings, region, names
         folder = None if location.startswith("s3://") else Path(location).parent
         self._files = None if folder is None else Files([folder, folder / "images"])
-        self._last_pictured = ""
+        self._last_with_images = ""
 
     def products(self) -> Iterator[Product]:
         """The products, each once: the separate table's, or this table's where it has titles or descriptions."""
@@ -180,8 +180,8 @@ class TableSource(Described):
                 continue
             columns = Columns.of(row.cells, self._names)
             for name in columns.attributes:
-                expected = PICTURED.search(plain(name)) is not None
-                if name not in columns.images.instead and shows_picture(row.cells.get(name), expected=expected):
+                expected = IMAGE_WORDS.search(plain(name)) is not None
+                if name not in columns.images.instead and shows_image(row.cells.get(name), expected=expected):
                     found[name] = None
         return list(found)
 
@@ -192,7 +192,7 @@ class TableSource(Described):
 
     def _read(self, *, products: bool) -> Iterator[CatalogueImage | Product]:
         """The images of each row; and before them its product, each once, where the table describes them."""
-        self._last_pictured, seen = "", set[str]()
+        self._last_with_images, seen = "", set[str]()
         with open_table(self.location, self._settings, self._region) as table:
             self.notes = table.notes
             columns = _columns(table, self.location, self._names)
@@ -218,8 +218,8 @@ class TableSource(Described):
 
     def _images_of(self, number: int, cells: Mapping[str, object], columns: Columns) -> Iterator[CatalogueImage]:
         product_id = product_of_row(cells, columns)
-        values = self._pictures(cells, columns)
-        if not values and product_id and product_id == self._last_pictured:
+        values = self._image_values(cells, columns)
+        if not values and product_id and product_id == self._last_with_images:
             return  # one more variant of a product whose image stands in a row above
         image_ids = _image_ids(_cell(cells, columns.image_id), len(values))
         attributes = columns.attributes_of(cells)
@@ -238,15 +238,15 @@ class TableSource(Described):
                 shown = image_id or text[:SHOWN]
                 self.failures.append(_failure(self.location, number, str(error), product_id, shown))
             else:
-                self._last_pictured = product_id
+                self._last_with_images = product_id
                 yield CatalogueImage(known_id, product_id, location, attributes)
 
-    def _pictures(self, cells: Mapping[str, object], columns: Columns) -> list[str]:
+    def _image_values(self, cells: Mapping[str, object], columns: Columns) -> list[str]:
         """What the row names: of all its columns of images, or of those that stand in where these are empty."""
         if columns.image is None:
             return [text for each in _list(_cell(cells, columns.pixl)) if (text := as_text(each).strip())]
         for names in ((columns.image, *columns.images.further), columns.images.instead):
-            found = [text for name in names for text in pictures_in(cells.get(name), self._is_there)]
+            found = [text for name in names for text in images_in(cells.get(name), self._is_there)]
             if found:
                 return list(dict.fromkeys(found))
         return []

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
         fit as fit,
     )
     from image_similarity.fitting.upsert import (
-        EmbeddedPicture as EmbeddedPicture,
+        EmbeddedImage as EmbeddedImage,
         delete_orphan_files as delete_orphan_files,
         delete_product as delete_product,
-        new_picture as new_picture,
+        new_image as new_image,
         uploads as uploads,
         upsert_product as upsert_product,
     )
@@ -29,5 +29,5 @@ else:
         backfill="backfill_features",
         extract_job="ExtractReport extract extract_department",
         fit_job="FitReport fit",
-        upsert="EmbeddedPicture delete_orphan_files delete_product new_picture uploads upsert_product",
+        upsert="EmbeddedImage delete_orphan_files delete_product new_image uploads upsert_product",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError
-from image_similarity.fitting.upsert import new_picture, rows_of, uploads
+from image_similarity.fitting.upsert import new_image, rows_of, uploads
 from image_similarity.images import read_bytes
 from image_similarity.store import FeatureStore, ProductChanges
 from image_similarity.types import CatalogueImage
@@ -54,7 +54,7 @@ def backfill_features(
             # An image that goes at this moment, or that this model cannot take, is not found under it.
             with suppress(ImageError):
                 data = read_bytes(Path(image.location), settings.max_file_bytes)
-                pixels = new_picture(data, [spec], views, settings.max_pixels).pixels
+                pixels = new_image(data, [spec], views, settings.max_pixels).pixels
                 rows = rows_of(image, sha256(data).digest(), pixels[spec.key], embed(pixels)[spec.key], views)
                 added += changes.add_features(image.product_id, {spec.key: rows})
     return added

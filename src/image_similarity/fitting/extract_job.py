@@ -19,7 +19,7 @@ from image_similarity.catalogue import (
 )
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
-from image_similarity.fitting.odd_pictures import notes_on
+from image_similarity.fitting.placeholders import notes_on
 from image_similarity.images import FetchLog, Outcome, OwnHeaders, Wanted, download_all, has_bytes
 from image_similarity.options import ExtractOptions
 from image_similarity.settings import Folders, Settings

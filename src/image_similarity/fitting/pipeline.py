@@ -96,7 +96,7 @@ class ModelInUse:
 
     def each(self, stacks: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | ImageError]:
         """The vectors of the views of each image, or why there are none."""
-        model = self._model()  # which cannot be had: that is no picture's fault
+        model = self._model()  # which cannot be had: that is no image's fault
 
         def embed(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
             return model.embed(np.concatenate(some)).reshape(len(some), len(some[0]), -1)

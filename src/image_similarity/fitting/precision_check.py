@@ -158,7 +158,7 @@ def _r_at_1(near: list[list[int]], products: NDArray[Any]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Pictures ``(n, size, size, 3)``, their vectors in fp32, and whose they are."""
+    """Images ``(n, size, size, 3)``, their vectors in fp32, and whose they are."""
 
     pixels: NDArray[np.uint8]
     vectors: NDArray[np.float32]

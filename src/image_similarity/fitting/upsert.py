@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError, UsageError
-from image_similarity.images import Picture, bytes_of, decoded_inputs, digest_of, stack, white_background
+from image_similarity.images import ImageData, bytes_of, decoded_inputs, digest_of, stack, white_background
 from image_similarity.store import CatalogueRecords, FeatureRow, ProductChanges, encode
 from image_similarity.types import CatalogueImage
 from image_similarity.util.files import replacing
@@ -35,40 +35,40 @@ SHORT = 16  # characters of a digest that tell a product's images apart
 
 
 @dataclass(frozen=True, slots=True)
-class NewPicture:
+class NewImage:
     """An image as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key.
 
     ``repaired``: its file was cut short, with almost nothing missing.
     """
 
-    data: Picture
+    data: ImageData
     pixels: Mapping[str, NDArray[np.uint8]]
     repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddedPicture:
+class EmbeddedImage:
     """An image with its features: ``(views, dimension)`` by the model's key."""
 
-    picture: NewPicture
+    image: NewImage
     vectors: Mapping[str, NDArray[np.float32]]
 
 
-def new_picture(data: Picture, specs: Sequence[ModelSpec], views: Sequence[str], max_pixels: int) -> NewPicture:
+def new_image(data: ImageData, specs: Sequence[ModelSpec], views: Sequence[str], max_pixels: int) -> NewImage:
     """Decode an image for some models.
 
     Raises:
         ImageError: it cannot be used.
     """
     found, repaired = decoded_inputs(bytes_of(data), [spec.input for spec in specs], max_pixels)
-    return NewPicture(data, {spec.key: stack(each, views) for spec, each in zip(specs, found, strict=True)}, repaired)
+    return NewImage(data, {spec.key: stack(each, views) for spec, each in zip(specs, found, strict=True)}, repaired)
 
 
 def upsert_product(
     database: Database,
     settings: Settings,
     product: Product,
-    pictures: Sequence[EmbeddedPicture] | None,
+    embedded: Sequence[EmbeddedImage] | None,
     views: Sequence[str],
     once: IdempotentRequest | None = None,
 ) -> bool:
@@ -78,36 +78,35 @@ def upsert_product(
         database: the dataset's.
         settings: where the workspace is.
         product: its id, texts and attributes.
-        pictures: all of its images; None: those that it has.
-        views: that the pictures' features are of.
+        embedded: all of its images; None: those that it has.
+        views: that the images' features are of.
         once: the request that this is, to be remembered in the same transaction.
 
     Returns:
         Whether it is new.
 
     Raises:
-        UsageError: a new product without pictures: nobody could find it.
+        UsageError: a new product without images: nobody could find it.
         StoreError, OutputError: something cannot be written; nothing has changed then.
     """
     records, folder = CatalogueRecords(database), uploads(settings, database.dataset)
-    if pictures is None and records.first_image(product.product_id) is None:
+    if embedded is None and records.first_image(product.product_id) is None:
         raise UsageError(f"{product.product_id} is new: give at least one image")
     images, rows = None, dict[str, list[FeatureRow]]()
-    different = {digest_of(each.picture.data).hex(): each for each in pictures or ()}
-    if pictures is not None:
+    different = {digest_of(each.image.data).hex(): each for each in embedded or ()}
+    if embedded is not None:
         images = [
-            _place(bytes_of(each.picture.data), digest, product.product_id, folder)
-            for digest, each in different.items()
+            _place(bytes_of(each.image.data), digest, product.product_id, folder) for digest, each in different.items()
         ]
         for image, (digest, each) in zip(images, different.items(), strict=True):
             for key, vectors in each.vectors.items():
-                pixels = each.picture.pixels[key]
+                pixels = each.image.pixels[key]
                 rows.setdefault(key, []).extend(rows_of(image, bytes.fromhex(digest), pixels, vectors, views))
     former = records.images_of(product.product_id)
     try:
         with database.writing():
             for image, each in zip(images or (), different.values(), strict=True):
-                _keep(bytes_of(each.picture.data), Path(image.location))
+                _keep(bytes_of(each.image.data), Path(image.location))
             return ProductChanges(database).upsert(product, images, rows, once)
     finally:
         _forget(database, product.product_id, [*former, *(images or ())], folder)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     )
     from image_similarity.html.page import (
         Card as Card,
+        CardImage as CardImage,
         Figure as Figure,
         Page as Page,
-        Picture as Picture,
         Plot as Plot,
         Point as Point,
         Row as Row,
@@ -29,5 +29,5 @@ else:
     __getattr__ = face(
         __name__,
         document="fragment write",
-        page="Card Figure Page Picture Plot Point Row Section Table Why",
+        page="Card Figure Page CardImage Plot Point Row Section Table Why",
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from image_similarity.html.markup import escape, file_name, one_line, shorten
-from image_similarity.html.page import Card, Picture, Row
+from image_similarity.html.page import Card, CardImage, Row
 from image_similarity.html.thumbnails import data_address
 from image_similarity.images import data_uri
 
@@ -43,7 +43,7 @@ def _figure(card: Card, full: float) -> str:
     untitled = "" if title else " ims-untitled"
     description = shorten(card.description)
     return (
-        f'<figure class="ims-card"><div class="ims-tile">{_picture(card)}{_rank(card)}{_right(card)}</div>{_why(card)}'
+        f'<figure class="ims-card"><div class="ims-tile">{_image(card)}{_rank(card)}{_right(card)}</div>{_why(card)}'
         f"<figcaption>{_score(card, full)}{_surety(card)}{title}"
         f'<p class="ims-id{untitled}">{escape(one_line(card.product_id))}</p>'
         + (f'<p class="ims-text" dir="auto">{escape(description)}</p>' if description else "")
@@ -51,13 +51,13 @@ def _figure(card: Card, full: float) -> str:
     )
 
 
-def _picture(card: Card) -> str:
-    words = escape(one_line(card.picture.caption) or f"Image of {_name(card)}")
-    address = data_address(card.picture.path)
+def _image(card: Card) -> str:
+    words = escape(one_line(card.image.caption) or f"Image of {_name(card)}")
+    address = data_address(card.image.path)
     if address is None:
         return (
             f'<div class="ims-missing" role="img" aria-label="No image: {words}">{_MOUNTAINS}'
-            f"<span>{escape(_missing_name(card.picture))}</span></div>"
+            f"<span>{escape(_missing_name(card.image))}</span></div>"
         )
     return f'<img src="{address}" alt="{words}" decoding="async">'
 
@@ -111,6 +111,6 @@ def _name(card: Card) -> str:
     return one_line(card.title) or one_line(card.product_id) or "an image"
 
 
-def _missing_name(picture: Picture) -> str:
+def _missing_name(image: CardImage) -> str:
     """The file's name rather than the caption: it is what somebody has to look for."""
-    return one_line(file_name(picture.path)) or one_line(picture.caption) or "no image"
+    return one_line(file_name(image.path)) or one_line(image.caption) or "no image"

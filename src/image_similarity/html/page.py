@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture: a path of this machine, and the words for people who do not see it (may be empty)."""
+class CardImage:
+    """One image: a path of this machine, and the words for people who do not see it (may be empty)."""
 
     path: str
     caption: str = ""
@@ -41,7 +41,7 @@ class Card:
     rank: int | None
     score: float | None
     score_text: str
-    picture: Picture
+    image: CardImage
     marked_right: bool | None = None
     surety: str = ""
     why: Why | None = None

@@ -1,4 +1,4 @@
-"""A picture's file to a small JPEG inside the page: upright, on white, as a ``data:`` address."""
+"""An image's file to a small JPEG inside the page: upright, on white, as a ``data:`` address."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         simulated_photo as simulated_photo,
     )
     from image_similarity.images.spooled_file import (
-        Picture as Picture,
+        ImageData as ImageData,
         Spooled as Spooled,
         bytes_of as bytes_of,
         digest_of as digest_of,
@@ -89,7 +89,7 @@ else:
         plain_ground="on_plain_ground",
         reply_bodies="ACCEPTED RETRIED ReplyError Sink TooLargeError copy_body is_whole",
         simulator="STANDARD simulated_photo",
-        spooled_file="Picture Spooled bytes_of digest_of",
+        spooled_file="ImageData Spooled bytes_of digest_of",
         thumbnails="as_jpeg shrunk thumbnail",
         unreachable_hosts="Hosts",
         urls="AddressError PORTS moved_to port_of target",

@@ -58,15 +58,15 @@ def _tiles(size: Size, rng: Rng) -> Image.Image:
 
 
 def _grass(size: Size, rng: Rng) -> Image.Image:
-    picture = _rough(_plain(size, (58, 92, 38)), rng, (0.25, 50, 50))
-    draw = ImageDraw.Draw(picture)
+    image = _rough(_plain(size, (58, 92, 38)), rng, (0.25, 50, 50))
+    draw = ImageDraw.Draw(image)
     unit = max(size) / UNIT
     count = round(size[0] * size[1] / unit**2 / 90)
     starts, ends = rng.uniform(0, 1, (count, 2)) * size, rng.normal((0, -15), (7, 4), (count, 2)) * unit
     for start, end, tone in zip(starts, starts + ends, rng.random(count), strict=True):
         colour = round(42 + 108 * tone), round(82 + 104 * tone), round(30 + 54 * tone)
         draw.line((*start, *end), fill=colour, width=max(1, round(2 * tone * unit)))
-    return picture
+    return image
 
 
 def _carpet(size: Size, rng: Rng) -> Image.Image:

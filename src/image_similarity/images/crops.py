@@ -12,10 +12,10 @@ PLACES = ((0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 """Where on the photo: across and down, as shares of the room that the crop leaves; the middle, then the corners."""
 
 
-def with_crops(picture: Image.Image) -> list[Image.Image]:
+def with_crops(image: Image.Image) -> list[Image.Image]:
     """The image itself, its middle, and its four corners."""
-    width, height = (max(1, round(side * SHARE)) for side in picture.size)
+    width, height = (max(1, round(side * SHARE)) for side in image.size)
     corners = [
-        (round((picture.width - width) * across), round((picture.height - height) * down)) for across, down in PLACES
+        (round((image.width - width) * across), round((image.height - height) * down)) for across, down in PLACES
     ]
-    return [picture, *(picture.crop((left, top, left + width, top + height)) for left, top in corners)]
+    return [image, *(image.crop((left, top, left + width, top + height)) for left, top in corners)]

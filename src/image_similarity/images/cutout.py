@@ -21,16 +21,16 @@ LEAST, MOST = 0.01, 0.97  # of the image; beyond, nothing was cut
 SOFT = 0.7  # pixels, standard deviation of the edge
 
 
-def cutout(picture: Image.Image) -> Image.Image | None:
+def cutout(image: Image.Image) -> Image.Image | None:
     """The thing alone, ``RGBA``, cropped to where it is; None where the border is not light and even.
 
     Background is what has the border's colour and touches the border: a white shirt's inside stays. Its shadow stays
     with the thing.
 
     Args:
-        picture: upright RGB, of any size.
+        image: upright RGB, of any size.
     """
-    pixels = np.asarray(shrunk(picture, SIDE, Image.Resampling.BOX))
+    pixels = np.asarray(shrunk(image, SIDE, Image.Resampling.BOX))
     height, width = pixels.shape[:2]
     ring = border(height, width, max(1, round(RING * min(height, width))))
     near = like_ground(pixels, ring)
@@ -39,10 +39,10 @@ def cutout(picture: Image.Image) -> Image.Image | None:
     thing = ~_touching(near, ring)
     if not LEAST <= thing.mean() <= MOST:
         return None
-    alpha = Image.fromarray(thing.astype(np.uint8) * 255).resize(picture.size, Image.Resampling.BILINEAR)
+    alpha = Image.fromarray(thing.astype(np.uint8) * 255).resize(image.size, Image.Resampling.BILINEAR)
     # A step inwards, or the background's light would stand around the thing.
     alpha = alpha.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.GaussianBlur(SOFT))
-    alone = picture.convert("RGBA")
+    alone = image.convert("RGBA")
     alone.putalpha(alpha)
     box = alpha.point([0] * 32 + [255] * 224).getbbox()
     return None if box is None else alone.crop(box)

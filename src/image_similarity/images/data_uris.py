@@ -14,7 +14,7 @@ def data_uri(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + b64encode(jpeg).decode("ascii")
 
 
-def picture_in(address: str) -> bytes:
+def image_in(address: str) -> bytes:
     """The bytes that a ``data:`` address holds.
 
     Raises:

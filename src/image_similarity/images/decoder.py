@@ -1,4 +1,4 @@
-"""Who decodes pictures: whoever asks, unless somebody has said that another shall, as a service does."""
+"""Who decodes images: whoever asks, unless somebody has said that another shall, as a service does."""
 
 from __future__ import annotations
 

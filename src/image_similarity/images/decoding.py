@@ -18,7 +18,7 @@ from image_similarity.images import jpeg, png, tiff, webp
 from image_similarity.images.decoder import Undecoded, Way, cost, present_decoder
 from image_similarity.images.drawing_parts import CUT_SHORT, Plain
 from image_similarity.images.exif import orientation, without_exif
-from image_similarity.images.pillow_files import make_room, open_picture, reads
+from image_similarity.images.pillow_files import make_room, open_image, reads
 from image_similarity.images.to_rgb import flatten
 from image_similarity.images.truncated_files import repaired
 from image_similarity.images.wide_numbers import seen
@@ -57,7 +57,7 @@ TURNS = {
 
 
 def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
-    """Read a picture's file.
+    """Read an image's file.
 
     Raises:
         ImageError: stage ``read``: it is not there, not readable, no file with an end, empty, or of more than ``most``
@@ -100,7 +100,7 @@ def decode(
     """
     way = Way(max_pixels, at_least, enough, strict)
     try:
-        plain = plain_picture(data)
+        plain = plain_image(data)
         _check_size(plain.size, max_pixels)
         _check_depth(plain, max_pixels)
         if plain.scans > MOST_SCANS:
@@ -110,7 +110,7 @@ def decode(
             return decoder(Undecoded(data, way, _cost(plain, way)), lambda: _decode(plain, way))
         return _decode(plain, way)
     except UnidentifiedImageError:
-        raise ImageError("decode", _not_a_picture(data)) from None
+        raise ImageError("decode", _not_an_image(data)) from None
     except ImageSimilarityError:
         raise
     except MemoryError as error:
@@ -119,12 +119,12 @@ def decode(
         raise ImageError("decode", f"damaged image: {error or type(error).__name__}") from error
 
 
-def was_repaired(picture: Image.Image) -> bool:
-    """Whether a decoded picture's file was cut short."""
-    return REPAIRED in picture.info
+def was_repaired(image: Image.Image) -> bool:
+    """Whether a decoded image's file was cut short."""
+    return REPAIRED in image.info
 
 
-def plain_picture(data: bytes) -> Plain:
+def plain_image(data: bytes) -> Plain:
     """A file without whatever does not draw its image."""
     plain = Plain(data)
     for start, read in CONTAINERS.items():
@@ -138,7 +138,7 @@ def plain_picture(data: bytes) -> Plain:
 def _cost(plain: Plain, way: Way) -> int:
     size = plain.size
     if size is None:
-        with open_picture(plain.data) as image:
+        with open_image(plain.data) as image:
             size = image.size
         _check_size(size, way.max_pixels)
     scale, side = 1, way.at_least
@@ -166,7 +166,7 @@ def _decode(plain: Plain, way: Way) -> Image.Image:
     at_least, strict = way.at_least, way.strict
 
     def opened(data: bytes) -> Image.Image:
-        image = open_picture(data)
+        image = open_image(data)
         if plain.numbers is None:  # else its size is that of its bytes
             _check_size(image.size, way.max_pixels)
         make_room(image)
@@ -204,7 +204,7 @@ def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def _not_a_picture(data: bytes) -> str:
+def _not_an_image(data: bytes) -> str:
     start = data[:256].lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "not an image: the file holds a web page"

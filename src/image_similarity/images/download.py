@@ -159,13 +159,13 @@ class Downloader:
         body.seek(0)
         data = body.read()
         limit, strict = self._settings.max_pixels, self._settings.strict
-        picture = decode(data, max_pixels=limit, at_least=CHECKED_SIDE, strict=strict)
-        content = Content(sha256(data).digest(), max(picture.size) <= DOT)
+        image = decode(data, max_pixels=limit, at_least=CHECKED_SIDE, strict=strict)
+        content = Content(sha256(data).digest(), max(image.size) <= DOT)
         if has_bytes(path) and path.read_bytes() == data:
             return "known", content
         with replacing(path) as temporary:
             temporary.write_bytes(data)
-        return "repaired" if was_repaired(picture) else "done", content
+        return "repaired" if was_repaired(image) else "done", content
 
 
 def has_bytes(path: Path) -> bool:

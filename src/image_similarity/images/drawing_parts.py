@@ -1,4 +1,4 @@
-"""A picture's file as far as it draws pixels: what a decoder is given, apart from whatever else the file holds.
+"""An image's file as far as it draws pixels: what a decoder is given, apart from whatever else the file holds.
 
 Metadata must never decide whether an image can be used: a text, a thumbnail, a date or a profile that is damaged,
 unknown or huge is not even shown to the decoder.

@@ -1,4 +1,4 @@
-"""How a camera was held: the one thing that is read of a picture's metadata, by a reader that nothing can upset."""
+"""How a camera was held: the one thing that is read of an image's metadata, by a reader that nothing can upset."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from image_similarity.catalogue import DATA, SCHEME_LESS
 from image_similarity.errors import ImageError, OutputError
-from image_similarity.images.data_uris import picture_in
+from image_similarity.images.data_uris import image_in
 from image_similarity.images.fetch_log import Validators
 from image_similarity.images.own_headers import OwnHeaders
 from image_similarity.images.pacing import Pace, Sleep, wait_after
@@ -94,7 +94,7 @@ class Fetcher:
 
         try:
             if address.startswith(DATA):
-                body.write(picture_in(address))
+                body.write(image_in(address))
                 return Reply(True, Validators())
             try:
                 return await self._follow(target(address), headers, body)

@@ -38,7 +38,7 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What tells a picture's file from others, and whether it is a dot that stands for no image at all."""
+    """What tells an image's file from others, and whether it is a dot that stands for no image at all."""
 
     digest: bytes
     is_dot: bool

@@ -27,7 +27,7 @@ FINE = 6  # from here on a block's numbers are its finer detail
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One pass over the picture: which channels, which of a block's numbers, and how many bits of them it leaves out.
+    """One pass over the image: which channels, which of a block's numbers, and how many bits of them it leaves out.
 
     ``whole``: another marker follows, so that nothing of it is missing at its end.
     """

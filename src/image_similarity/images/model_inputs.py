@@ -1,4 +1,4 @@
-"""A picture's file to the squares that some models take, each decoded as if it were the only one."""
+"""An image's file to the squares that some models take, each decoded as if it were the only one."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def decoded_inputs(
         strict: so is this.
 
     Returns:
-        For each of ``inputs`` the pixels ``(size, size, 3)``; and whether the picture's file was cut short.
+        For each of ``inputs`` the pixels ``(size, size, 3)``; and whether the image's file was cut short.
 
     Raises:
         ImageError: stage ``decode``.
     """
-    pictures: dict[int | None, Image.Image] = {}
+    images: dict[int | None, Image.Image] = {}
     for wanted in inputs:
         side = at_least(wanted)
-        if side not in pictures:
-            pictures[side] = decode(data, max_pixels=max_pixels, at_least=side, strict=strict)
-    repaired = any(was_repaired(picture) for picture in pictures.values())
-    return [square(pictures[at_least(wanted)], wanted) for wanted in inputs], repaired
+        if side not in images:
+            images[side] = decode(data, max_pixels=max_pixels, at_least=side, strict=strict)
+    repaired = any(was_repaired(image) for image in images.values())
+    return [square(images[at_least(wanted)], wanted) for wanted in inputs], repaired

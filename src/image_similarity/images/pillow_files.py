@@ -1,4 +1,4 @@
-"""A picture's file as Pillow opens it, of the kinds that are read here.
+"""An image's file as Pillow opens it, of the kinds that are read here.
 
 Pillow's own ``Image.open`` asks a registry and holds every image against a limit, both of which belong to the program
 that this library is a guest of. Here the file's first bytes say which of Pillow's classes reads it.
@@ -42,7 +42,7 @@ BRANDS = {b"avif": ("AVIF",), b"avis": ("AVIF",), b"mif1": ("AVIF", "HEIF"), b"m
 """What a file in boxes may be, by its first brand; any other is HEIC's."""
 
 
-def open_picture(data: bytes) -> ImageFile:
+def open_image(data: bytes) -> ImageFile:
     """Look at a file's header; its pixels are decoded when they are needed.
 
     Raises:
@@ -59,13 +59,13 @@ def open_picture(data: bytes) -> ImageFile:
     raise UnidentifiedImageError("cannot identify the image")
 
 
-def make_room(picture: ImageFile) -> None:
+def make_room(image: ImageFile) -> None:
     """Give a TIFF the memory for its pixels, which Pillow gives only as far as the host program's limit reaches.
 
     Other kinds need nothing: Pillow holds them against that limit in ``Image.open`` alone.
     """
-    if picture.format == "TIFF":
-        picture.im = Image.new(picture.mode, getattr(picture, "_tile_size", picture.size)).im
+    if image.format == "TIFF":
+        image.im = Image.new(image.mode, getattr(image, "_tile_size", image.size)).im
 
 
 def reads(kind: str) -> bool:

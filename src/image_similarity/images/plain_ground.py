@@ -11,7 +11,7 @@ from image_similarity.images.thumbnails import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image as Picture
+    from PIL.Image import Image as PilImage
 
     Mask = NDArray[np.bool_]
 
@@ -22,13 +22,13 @@ CLOSE = 14  # levels of any channel: a JPEG's waves on white, and no more
 EVEN = 0.55  # of the border: a model's legs and sleeves may leave the image
 
 
-def on_plain_ground(picture: Picture) -> bool:
+def on_plain_ground(image: PilImage) -> bool:
     """Whether more than half of the border is of one light colour.
 
     Args:
-        picture: upright RGB, of any size.
+        image: upright RGB, of any size.
     """
-    pixels = np.asarray(shrunk(picture, SIDE, Image.Resampling.BOX))
+    pixels = np.asarray(shrunk(image, SIDE, Image.Resampling.BOX))
     return like_ground(pixels, border(pixels.shape[0], pixels.shape[1], THICK)) is not None
 
 

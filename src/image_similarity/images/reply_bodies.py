@@ -25,7 +25,7 @@ ACCEPTED = {
 GZIP = b"\x1f\x8b"
 PACKED, DEFLATED = frozenset(("gzip", "x-gzip")), "deflate"
 NOT_READ = frozenset(("br", "zstd", "compress", "x-compress", "dcb", "dcz"))
-PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 PART = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})")
 HEAD = 12  # bytes that tell what something is
 MOST_LAYERS = 3  # gzip in gzip is seen; nobody means more
@@ -103,7 +103,7 @@ async def _peeled(
     coding = codings[0] if codings else ""
     if head.startswith(GZIP):
         window = zlib.MAX_WBITS | 16
-    elif _is_picture(head) or not coding or not head:
+    elif _is_image(head) or not coding or not head:
         async for piece in whole:
             yield piece
         return
@@ -144,8 +144,8 @@ async def _unpacked(pieces: AsyncIterator[bytes], window: int) -> AsyncIterator[
         raise ReplyError("the response's compression ends early")
 
 
-def _is_picture(head: bytes) -> bool:
-    return head.startswith(PICTURES) or head[4:8] == b"ftyp"
+def _is_image(head: bytes) -> bool:
+    return head.startswith(SIGNATURES) or head[4:8] == b"ftyp"
 
 
 def _has_zlib_header(head: bytes) -> bool:

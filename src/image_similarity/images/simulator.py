@@ -66,13 +66,13 @@ class PhotoOptions:
 STANDARD = PhotoOptions()
 
 
-def simulated_photo(picture: Image.Image, seed: int, options: PhotoOptions = STANDARD) -> Image.Image:
-    """A photo of what is on a picture: cut out, laid on a background, seen from a side, lit, blurred, compressed.
+def simulated_photo(image: Image.Image, seed: int, options: PhotoOptions = STANDARD) -> Image.Image:
+    """A photo of what is on an image: cut out, laid on a background, seen from a side, lit, blurred, compressed.
 
     An image without a light and even background is the scene itself: it is shown larger than the frame.
 
     Args:
-        picture: upright RGB, of any size; or RGBA, whose alpha says where the thing is.
+        image: upright RGB, of any size; or RGBA, whose alpha says where the thing is.
         seed: 0 or more; the same image, seed and options give the same photo.
         options: how hard.
 
@@ -80,10 +80,10 @@ def simulated_photo(picture: Image.Image, seed: int, options: PhotoOptions = STA
         RGB, ``options.side`` pixels along its longer side.
     """
     rng = np.random.default_rng(seed)
-    picture = shrunk(picture, options.side * 3 // 2, Image.Resampling.BOX)
-    alone = picture.crop(picture.getbbox()) if picture.mode == "RGBA" else cutout(picture)
+    image = shrunk(image, options.side * 3 // 2, Image.Resampling.BOX)
+    alone = image.crop(image.getbbox()) if image.mode == "RGBA" else cutout(image)
     if alone is None:
-        photo = _scene(picture, options, rng)
+        photo = _scene(image, options, rng)
     else:
         short, long = SHAPES[int(rng.integers(len(SHAPES)))]
         upright = (alone.height >= alone.width) == (rng.random() < AS_HELD)
@@ -109,22 +109,22 @@ def _lay(alone: Image.Image, photo: Image.Image, options: PhotoOptions, rng: Rng
     photo.paste(warped.convert("RGB"), (0, 0), alpha)
 
 
-def _scene(picture: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
+def _scene(image: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
     """The whole image, larger than the frame, turned and tilted; what it leaves free is its own mean colour."""
-    scale = options.side / max(picture.size)
-    frame = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    scale = options.side / max(image.size)
+    frame = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     size = np.array(frame) * rng.uniform(*options.crop)
-    warped = _warped(picture.convert("RGBA"), size, frame, options, rng)
-    red, green, blue = (int(level) for level in np.asarray(picture).reshape(-1, 3).mean(axis=0))
+    warped = _warped(image.convert("RGBA"), size, frame, options, rng)
+    red, green, blue = (int(level) for level in np.asarray(image).reshape(-1, 3).mean(axis=0))
     photo = Image.new("RGB", frame, (red, green, blue))
     photo.paste(warped.convert("RGB"), (0, 0), warped.getchannel("A"))
     return photo
 
 
-def _warped(picture: Image.Image, size: Points, frame: tuple[int, int], options: PhotoOptions, rng: Rng) -> Image.Image:
+def _warped(image: Image.Image, size: Points, frame: tuple[int, int], options: PhotoOptions, rng: Rng) -> Image.Image:
     """``RGBA`` of the frame's size: the image brought to ``size``, then to four corners that chance has moved."""
     width, height = (max(1, round(float(side))) for side in size)
-    picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    image = image.resize((width, height), Image.Resampling.LANCZOS)
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
     middle = np.array([width, height]) / 2
     turn = math.radians(rng.uniform(-options.turn, options.turn))
@@ -133,7 +133,7 @@ def _warped(picture: Image.Image, size: Points, frame: tuple[int, int], options:
     free = np.abs(np.array(frame) - size) / 2
     target = moved + np.array(frame) / 2 + rng.uniform(-options.offset, options.offset, 2) * free
     coefficients = _perspective(target, corners)
-    return picture.transform(frame, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR)
+    return image.transform(frame, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR)
 
 
 def _perspective(places: Points, sources: Points) -> list[float]:

@@ -1,4 +1,4 @@
-"""A picture's file that waits on the disk rather than in memory until somebody looks at it."""
+"""An image's file that waits on the disk rather than in memory until somebody looks at it."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Spooled:
         return self._digest.digest()
 
 
-Picture = bytes | Spooled
-"""A picture's file: in memory, or on the disk until it is wanted."""
+ImageData = bytes | Spooled
+"""An image's file: in memory, or on the disk until it is wanted."""
 
 
-def bytes_of(picture: Picture) -> bytes:
-    """A picture's bytes. Ask where it is decoded, and let them go there."""
-    return picture if isinstance(picture, bytes) else picture.read()
+def bytes_of(image: ImageData) -> bytes:
+    """An image's bytes. Ask where it is decoded, and let them go there."""
+    return image if isinstance(image, bytes) else image.read()
 
 
-def digest_of(picture: Picture) -> bytes:
-    """The SHA-256 of a picture's bytes."""
-    return sha256(picture).digest() if isinstance(picture, bytes) else picture.sha256
+def digest_of(image: ImageData) -> bytes:
+    """The SHA-256 of an image's bytes."""
+    return sha256(image).digest() if isinstance(image, bytes) else image.sha256

@@ -1,4 +1,4 @@
-"""Pictures made small, and as JPEG: what a page, a browser or a closer look at colours needs of them."""
+"""Images made small, and as JPEG: what a page, a browser or a closer look at colours needs of them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from PIL import Image
 from image_similarity.images.decoding import decode
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+    from PIL.Image import Image as PilImage
 
 ENOUGH = 6  # times the side squared: with no more pixels an image is made smaller in one step
 
 
-def shrunk(picture: Picture, side: int, resampling: Image.Resampling = Image.Resampling.BICUBIC) -> Picture:
+def shrunk(image: PilImage, side: int, resampling: Image.Resampling = Image.Resampling.BICUBIC) -> PilImage:
     """A copy of at most ``side`` pixels a side; never larger than the image is."""
-    small = picture.copy()
+    small = image.copy()
     small.thumbnail((side, side), resampling)
     return small
 
 
-def thumbnail(data: bytes, side: int, max_pixels: int, *, tallest: int | None = None) -> Picture:
+def thumbnail(data: bytes, side: int, max_pixels: int, *, tallest: int | None = None) -> PilImage:
     """A file's image, upright RGB, small.
 
     Args:
@@ -34,13 +34,13 @@ def thumbnail(data: bytes, side: int, max_pixels: int, *, tallest: int | None = 
     Raises:
         ImageError: it is not an image, damaged, or too large.
     """
-    picture = decode(data, max_pixels=max_pixels, at_least=side, enough=ENOUGH * side**2)
-    picture.thumbnail((side, tallest or side))
-    return picture
+    image = decode(data, max_pixels=max_pixels, at_least=side, enough=ENOUGH * side**2)
+    image.thumbnail((side, tallest or side))
+    return image
 
 
-def as_jpeg(picture: Picture, quality: int, *, optimize: bool = False) -> bytes:
-    """A picture's bytes; ``optimize`` takes time to save a few of them."""
+def as_jpeg(image: PilImage, quality: int, *, optimize: bool = False) -> bytes:
+    """An image's bytes; ``optimize`` takes time to save a few of them."""
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality, optimize=optimize)
+    image.save(file, "JPEG", quality=quality, optimize=optimize)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Pictures whose file was cut short: decoded all the same where next to nothing of their pixels is missing.
+"""Images whose file was cut short: decoded all the same where next to nothing of their pixels is missing.
 
 A decoder fills what is missing with something, and never says how much that is. So it is given two files that go on
 differently after the cut: where both give the same pixels, these come from what is there.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from image_similarity.images.drawing_parts import Plain
 
 MOST_MISSING = 0.05
-"""Of a picture's pixels, the share that may be missing."""
+"""Of an image's pixels, the share that may be missing."""
 MOST_UNSHARP = 0.5
 """The share that may be missing of a JPEG's last pass, if it gives its numbers' last bit alone."""
 JPEG_END = b"\xff\xd9"
@@ -51,8 +51,8 @@ def _jpeg(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image |
         return None
     # Where whole passes give all but the last bit, the one that was cut only sharpens what is there.
     sharpens = jpeg.covers(data, [scan for scan in scans if scan.whole], left_out=1)
-    picture, other = (_loaded(opened(data[:end] + tail + JPEG_END)) for tail in (b"", _noise()))
-    return picture if _missing(picture, other) <= (MOST_UNSHARP if sharpens else MOST_MISSING) else None
+    image, other = (_loaded(opened(data[:end] + tail + JPEG_END)) for tail in (b"", _noise()))
+    return image if _missing(image, other) <= (MOST_UNSHARP if sharpens else MOST_MISSING) else None
 
 
 def _webp(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
@@ -60,20 +60,20 @@ def _webp(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image |
     if not 0 < lacking <= len(plain.data):
         return None
     noise = (_noise() * (lacking // NOISE + 1))[:lacking]
-    picture, other = (_loaded(opened(webp.ended(plain.data, tail))) for tail in (bytes(lacking), noise))
-    return picture if _missing(picture, other) <= MOST_MISSING else None
+    image, other = (_loaded(opened(webp.ended(plain.data, tail))) for tail in (bytes(lacking), noise))
+    return image if _missing(image, other) <= MOST_MISSING else None
 
 
 def _rows(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
     """Of a format that is decoded row by row into an image that is there before."""
-    picture, other = opened(plain.data), opened(plain.data)
-    if any(tile[0] not in ("raw", "zip") for tile in getattr(picture, "tile", ())):
+    image, other = opened(plain.data), opened(plain.data)
+    if any(tile[0] not in ("raw", "zip") for tile in getattr(image, "tile", ())):
         return None
-    _fill(picture, 255)
+    _fill(image, 255)
     _fill(other, 0)
-    if _missing(picture, other) > MOST_MISSING:
+    if _missing(image, other) > MOST_MISSING:
         return None
-    return picture
+    return image
 
 
 def _fill(image: Image.Image, shade: int) -> None:
@@ -93,13 +93,13 @@ def _noise() -> bytes:
     return bytes(random.Random(1).choices(range(255), k=NOISE))  # noqa: S311 (no secret); 255 would begin a marker
 
 
-def _missing(picture: Image.Image, other: Image.Image) -> float:
+def _missing(image: Image.Image, other: Image.Image) -> float:
     """The share of the pixels that two images of one file do not share."""
-    width, height = picture.size
+    width, height = image.size
     different = 0
     for top in range(0, height, 64):
         box = (0, top, width, min(height, top + 64))
-        ours, theirs = np.asarray(picture.crop(box)), np.asarray(other.crop(box))
+        ours, theirs = np.asarray(image.crop(box)), np.asarray(other.crop(box))
         differ = ours != theirs
         different += int((differ.any(axis=2) if differ.ndim > 2 else differ).sum())
     return different / (width * height)

@@ -95,7 +95,7 @@ def _middle(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
 
 
 def stack(pixels: NDArray[np.uint8], views: Sequence[str]) -> NDArray[np.uint8]:
-    """The views of one square picture: ``(size, size, 3)`` to ``(views, size, size, 3)``."""
+    """The views of one square image: ``(size, size, 3)`` to ``(views, size, size, 3)``."""
     return np.stack([TRANSFORMS[view](pixels) for view in views])
 
 

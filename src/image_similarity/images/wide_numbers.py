@@ -43,14 +43,14 @@ def light(values: NDArray[Any], top: float) -> NDArray[np.uint8]:
         return np.nan_to_num(shades, copy=False).astype(np.uint8)
 
 
-def seen(picture: Image.Image, numbers: Numbers) -> Image.Image:
-    """What a TIFF shows whose bytes were decoded as a grey picture: an image of eight bits."""
+def seen(image: Image.Image, numbers: Numbers) -> Image.Image:
+    """What a TIFF shows whose bytes were decoded as a grey image: an image of eight bits."""
     mode = MODES[numbers.colours, numbers.alpha]
     made = Image.new(mode, numbers.size)
     colours, used = numbers.colours, len(made.getbands())
-    tops = _tops(picture, numbers, used)
+    tops = _tops(image, numbers, used)
     for box in strips(numbers.size):
-        values = _numbers(picture, numbers, box[1], box[3])[..., :used]
+        values = _numbers(image, numbers, box[1], box[3])[..., :used]
         shades = np.concatenate([light(values[..., :colours], tops[0]), light(values[..., colours:], tops[1])], axis=2)
         if numbers.white_is_zero:
             shades[..., :colours] = 255 - shades[..., :colours]
@@ -59,14 +59,14 @@ def seen(picture: Image.Image, numbers: Numbers) -> Image.Image:
     return made
 
 
-def _tops(picture: Image.Image, numbers: Numbers, used: int) -> tuple[float, float]:
+def _tops(image: Image.Image, numbers: Numbers, used: int) -> tuple[float, float]:
     """The number that is full light, and the one that lets none through."""
     if numbers.format != FRACTIONS and numbers.bits <= TWO_BYTES:
         top = float((1 << numbers.bits - (numbers.format == SIGNED)) - 1)
         return top, top
     largest = [0.0, 0.0]
     for box in strips(numbers.size):
-        values = _numbers(picture, numbers, box[1], box[3])[..., :used]
+        values = _numbers(image, numbers, box[1], box[3])[..., :used]
         for place, some in enumerate((values[..., : numbers.colours], values[..., numbers.colours :])):
             largest[place] = max(largest[place], float(some.max(initial=0, where=np.isfinite(some))))
     return _top(largest[0], numbers), _top(largest[1], numbers)
@@ -79,18 +79,18 @@ def _top(largest: float, numbers: Numbers) -> float:
     return float(next((top for top in WHOLE_TOPS if largest <= top < whole), whole))
 
 
-def _numbers(picture: Image.Image, numbers: Numbers, top: int, bottom: int) -> NDArray[Any]:
+def _numbers(image: Image.Image, numbers: Numbers, top: int, bottom: int) -> NDArray[Any]:
     """The numbers of some rows: ``(rows, width, samples)``."""
     if not numbers.plane:
-        return _unpacked(picture, numbers, top, bottom, numbers.samples)
+        return _unpacked(image, numbers, top, bottom, numbers.samples)
     planes = range(numbers.samples)
-    each = [_unpacked(picture, numbers, p * numbers.plane + top, p * numbers.plane + bottom, 1) for p in planes]
+    each = [_unpacked(image, numbers, p * numbers.plane + top, p * numbers.plane + bottom, 1) for p in planes]
     return np.concatenate(each, axis=2)
 
 
-def _unpacked(picture: Image.Image, numbers: Numbers, top: int, bottom: int, together: int) -> NDArray[Any]:
+def _unpacked(image: Image.Image, numbers: Numbers, top: int, bottom: int, together: int) -> NDArray[Any]:
     """The same of rows of bytes in which so many channels are together."""
-    packed = np.asarray(picture.crop((0, top, picture.width, bottom)))
+    packed = np.asarray(image.crop((0, top, image.width, bottom)))
     pieces = -(-numbers.size[0] // numbers.columns)
     packed = packed.reshape(len(packed) * pieces, -1)
     values = (_whole if numbers.bits in WHOLE_BYTES else _of_bits)(packed, numbers, together)

@@ -1,4 +1,4 @@
-"""``colour-shape``: a description by hand of a picture's colours and outlines. No weights, no training, no network.
+"""``colour-shape``: a description by hand of an image's colours and outlines. No weights, no training, no network.
 
 It knows nothing of things: two round red objects are alike to it. It is for a first run without internet, and as the
 plain baseline that any network must beat. Pillow resamples and converts to CIELAB; the rest is counting:

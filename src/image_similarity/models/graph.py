@@ -19,6 +19,6 @@ class Graph:
     std: tuple[float, float, float]
     reverse_channels: bool = False  # the network takes BGR
     output: str | None = None  # None: the first
-    first_token: bool = False  # the output is (1, tokens, dimension), of which the first is the picture's
+    first_token: bool = False  # the output is (1, tokens, dimension), of which the first is the image's
     any_size: bool = False  # it works on other squares than the file states, as one that ends in a mean over places
     prepared: bool = False  # the file takes bytes ``(1, size, size, 3)`` as they are: all of the above is in it

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from image_similarity.types import ModelSpec, Progress
 
 NETWORK, NUMBERS, RECORD = "model.xml", "model.bin", "record.json"
-PICTURES, SAVING = "pictures.npy", "saving"
+IMAGES, SAVING = "images.npy", "saving"
 QUIET = {"NNCF_CI": "1"}  # NNCF does not tell its makers
 DIGITS = 8  # of the digest, in the key of the features
 # What little time goes into and much precision comes from: means, normalisation over channels, the preprocessing.
@@ -85,7 +85,7 @@ def quantise(spec: ModelSpec, graph: Graph, pixels: NDArray[np.uint8], folder: P
     try:
         with replacing_folder(folder) as temporary, TemporaryDirectory(dir=temporary) as given:
             _save(network, Path(given, NETWORK))
-            np.save(Path(given, PICTURES), pixels)
+            np.save(Path(given, IMAGES), pixels)
             version = run_module(__name__, [given, str(temporary)], QUIET, told)
             record = {"sha256": _digest(temporary), "images": len(pixels), "nncf": version, "of": spec.key}
             write_sealed(temporary / RECORD, record)
@@ -111,16 +111,16 @@ def _work(arguments: Sequence[str], say: Callable[[str], None]) -> str:
     from openvino._offline_transformations import apply_moc_transformations
 
     given, target = map(Path, arguments)
-    network, pixels = openvino.Core().read_model(given / NETWORK), np.load(given / PICTURES, mmap_mode="r")
+    network, pixels = openvino.Core().read_model(given / NETWORK), np.load(given / IMAGES, mmap_mode="r")
     # What the processor's plugin would do first: constants folded, shapes known. NNCF makes better choices after it.
     apply_moc_transformations(network, cf=True)
     seen = 0
 
-    def taken(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def taken(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         nonlocal seen
         seen += 1
         say(str(seen))
-        return picture[None]
+        return image[None]
 
     quantised = nncf.quantize(
         network,

@@ -182,11 +182,11 @@ class Model:
         known = [side for side in sides if side is not None]
         return max(known) if len(known) == len(sides) else None
 
-    def inputs(self, picture: Image.Image) -> Inputs:
+    def inputs(self, image: Image.Image) -> Inputs:
         """What :meth:`Embedder.embed` takes of one upright RGB image."""
         from image_similarity.images import square
 
-        return tuple(square(picture, spec.input) for spec in self.specs)
+        return tuple(square(image, spec.input) for spec in self.specs)
 
     def load(self, settings: Settings, progress: Progress = no_progress, *, one: bool = False) -> Embedder:
         """What embeds images as the index has them. ``one``: a single image, soon.
@@ -228,16 +228,16 @@ class Embedder:
         """The parts, by the keys of their features."""
         return {model.spec.key: model for model in self._models}
 
-    def embed(self, pictures: Sequence[Inputs]) -> list[NDArray[np.float32] | ImageError]:
+    def embed(self, images: Sequence[Inputs]) -> list[NDArray[np.float32] | ImageError]:
         """For each image its unit vector ``(dimension,)``, or why there is none."""
         from image_similarity.models.unit_vectors import each_row
 
-        return each_row(self._together, pictures)
+        return each_row(self._together, images)
 
-    def _together(self, pictures: Sequence[Inputs]) -> NDArray[np.float32]:
+    def _together(self, images: Sequence[Inputs]) -> NDArray[np.float32]:
         import numpy as np
 
-        sizes = zip(self._models, zip(*pictures, strict=True), strict=True)
+        sizes = zip(self._models, zip(*images, strict=True), strict=True)
         return self._recipe.vectors([model.embed(np.stack(inputs)) for model, inputs in sizes]).astype(np.float32)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOT_SCALED = (255.0, 255.0, 255.0)  # the std of a network that takes 0..1, which is what a description starts from
 AHEAD = 2
-"""Pictures in hand for each that is computed: the next one is there before Python's other threads let us give it."""
+"""Images in hand for each that is computed: the next one is there before Python's other threads let us give it."""
 
 
 class OpenVinoModel:

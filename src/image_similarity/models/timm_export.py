@@ -100,14 +100,14 @@ def write_graph(network: Any, config: dict[str, Any], target: Path) -> Exported:
 
     size = int(config["input_size"][-1])
     network = network.eval()
-    picture = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(SEED))
+    image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(SEED))
     with torch.no_grad():
-        expected = network(picture).numpy().ravel()
+        expected = network(image).numpy().ravel()
         names = {"input_names": ["pixel_values"], "output_names": ["features"]}
-        torch.onnx.export(network, (picture,), str(target), external_data=False, **names)
+        torch.onnx.export(network, (image,), str(target), external_data=False, **names)
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(str(target)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    actual = compiled(picture.numpy())[0].ravel()
+    actual = compiled(image.numpy())[0].ravel()
     cosine = float(actual @ expected / (np.linalg.norm(actual) * np.linalg.norm(expected)))
     if not cosine >= LEAST_COSINE:
         raise ValueError(f"the exported file gives other numbers than the network: cosine {cosine:.4f}")

@@ -18,25 +18,25 @@ NOTHING = "the model finds nothing in it: every number of its vector is zero"
 
 
 def each_row(
-    embed: Callable[[Sequence[T]], NDArray[np.float32]], pictures: Sequence[T]
+    embed: Callable[[Sequence[T]], NDArray[np.float32]], images: Sequence[T]
 ) -> list[NDArray[np.float32] | ImageError]:
     """Embed images together; one that spoils the batch is found by itself, and costs no other its vector.
 
     Args:
         embed: a vector, or one of each view, for each of some images.
-        pictures: as ``embed`` takes them.
+        images: as ``embed`` takes them.
 
     Returns:
         For each its vectors, or why there are none.
     """
-    if not pictures:
+    if not images:
         return []
     try:
-        rows = embed(pictures)
+        rows = embed(images)
     except (ModelError, RuntimeError, ValueError, ArithmeticError) as error:
-        if len(pictures) == 1:
+        if len(images) == 1:
             return [ImageError("embed", (str(error).splitlines() or [type(error).__name__])[0])]
-        return [row for picture in pictures for row in each_row(embed, [picture])]
+        return [row for image in images for row in each_row(embed, [image])]
     return [row if is_usable(row) else ImageError("embed", NOTHING) for row in rows]
 
 

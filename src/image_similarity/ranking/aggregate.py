@@ -47,7 +47,7 @@ class _Hit:
 
     product: int
     score: float
-    picture: int
+    image: int
     row: int
 
 
@@ -94,7 +94,7 @@ def rank_products(
                 rank=rank,
                 score=round(hit.score, 6),
                 image_id=gallery.features.image_ids[hit.row],
-                query_image_id=query.image_ids[hit.picture],
+                query_image_id=query.image_ids[hit.image],
             )
             for rank, hit in enumerate(hits, start=1)
         ]
@@ -146,12 +146,12 @@ def _could_change(gallery: Gallery, hits: list[_Hit], wanted: int, last: Neighbo
 
 def _at_a_time(numbers: list[int], queries: Sequence[GalleryQuery], look: int) -> Iterator[list[int]]:
     """The numbers of some queries after another, so few that their hits take no more than so much memory."""
-    some, pictures = list[int](), 0
+    some, images = list[int](), 0
     for number in numbers:
-        pictures += len(queries[number].vectors)
-        if some and pictures * look > HITS:
+        images += len(queries[number].vectors)
+        if some and images * look > HITS:
             yield some
-            some, pictures = [], len(queries[number].vectors)
+            some, images = [], len(queries[number].vectors)
         some.append(number)
     if some:
         yield some
@@ -159,14 +159,14 @@ def _at_a_time(numbers: list[int], queries: Sequence[GalleryQuery], look: int) -
 
 def _first_hits(gallery: Gallery, queries: Sequence[GalleryQuery], found: Neighbours, number: int) -> list[list[_Hit]]:
     """Of each query's hits the best of each product, best first; ``found`` has a line for each of its images."""
-    pictures = [len(query.vectors) for query in queries]
+    images = [len(query.vectors) for query in queries]
     look = found.rows.shape[1]
     if not look:
         return [[] for _ in queries]
-    # One line a query: its pictures' hits one after another.
-    rows = np.full((len(queries), max(pictures) * look), -1, np.intp)
+    # One line a query: its images' hits one after another.
+    rows = np.full((len(queries), max(images) * look), -1, np.intp)
     scores = np.zeros(rows.shape, np.float32)
-    within = np.arange(rows.shape[1]) < look * np.array(pictures)[:, None]
+    within = np.arange(rows.shape[1]) < look * np.array(images)[:, None]
     rows[within], scores[within] = found.rows.reshape(-1), found.scores.reshape(-1)
     products = np.where(within, gallery.row_product[rows], -1)
     products[products == np.array([query.own for query in queries])[:, None]] = -1
@@ -185,7 +185,7 @@ def _mean(
     allowed: RowSet | None,
     looks: Looks,  # noqa: ARG001
 ) -> list[list[_Hit]]:
-    """By the mean over all pairs of pictures: the dot product of the two products' mean vectors."""
+    """By the mean over all pairs of images: the dot product of the two products' mean vectors."""
     means = np.stack([query.vectors.astype(np.float32).mean(axis=0) for query in queries])
     passing = None if allowed is None else gallery.passing(allowed)
     # One more than wanted: the own product may be among them.
@@ -200,7 +200,7 @@ def _mean(
 def _votes(
     gallery: Gallery, queries: Sequence[GalleryQuery], number: int, allowed: RowSet | None, looks: Looks
 ) -> list[list[_Hit]]:
-    """The first version's points: of each picture's 50 nearest images, those of other products, the first ``number``
+    """The first version's points: of each image's 50 nearest images, those of other products, the first ``number``
     kept, the one at position i (from 0) gives ``number - i`` points to its product. Where fewer products got points
     than are wanted, the others follow without points, by their best pair.
     """
@@ -216,7 +216,7 @@ def _votes(
         hits = [_with_best_pair(gallery, query, product, score, allowed) for product, score in ranked]
         if len(hits) < min(number, gallery.others(query, allowed)):
             (by_pair,) = _best(gallery, [query], number + len(points), allowed, looks)
-            rest = [_Hit(hit.product, 0.0, hit.picture, hit.row) for hit in by_pair if hit.product not in points]
+            rest = [_Hit(hit.product, 0.0, hit.image, hit.row) for hit in by_pair if hit.product not in points]
             hits += rest[: number - len(hits)]
         answers.append(hits)
     return answers
@@ -237,8 +237,8 @@ def _with_best_pair(gallery: Gallery, query: GalleryQuery, product: int, score: 
     rows = gallery.allowed_rows(product, allowed)
     candidates = gallery.features.vectors[rows].astype(np.float32)
     scores = query.vectors.astype(np.float32) @ candidates.T
-    picture, offset = divmod(int(scores.argmax()), scores.shape[1])
-    return _Hit(product, score, picture, int(rows[offset]))
+    image, offset = divmod(int(scores.argmax()), scores.shape[1])
+    return _Hit(product, score, image, int(rows[offset]))
 
 
 AGGREGATES: dict[str, Callable[[Gallery, Sequence[GalleryQuery], int, RowSet | None, Looks], list[list[_Hit]]]] = {

@@ -31,9 +31,9 @@ class GalleryQuery:
     """One or more images of one thing. ``own`` is its product, never an answer; -1 for a photo from outside."""
 
     image_ids: list[str]
-    vectors: NDArray[np.floating]  # (pictures, dimension)
+    vectors: NDArray[np.floating]  # (images, dimension)
     own: int = -1
-    rows: NDArray[np.intp] | None = None  # (pictures,), those of the gallery that the images are
+    rows: NDArray[np.intp] | None = None  # (images,), those of the gallery that the images are
 
 
 class Gallery:

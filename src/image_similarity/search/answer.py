@@ -32,7 +32,7 @@ class Shown:
     """A product, or the photo that was asked with, and the path of the image to show."""
 
     product: Product
-    picture: str
+    image: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Answer(Record):
         whys = self.explained.whys if self.explained else [None] * len(self.matches)
         return said | {
             "query": {"product_id": self.query.product.product_id, "title": self.query.product.title}
-            | {"picture": self.query.picture},
+            | {"image": self.query.image},
             "matches": [
                 {
                     "rank": match.rank,
@@ -75,7 +75,7 @@ class Answer(Record):
                     "description": shown.product.description,
                     "image_id": match.image_id,
                     "query_image_id": match.query_image_id,
-                    "picture": shown.picture,
+                    "image": shown.image,
                     **({"why": why.as_dict()} if why else {}),
                 }
                 for match, shown, why in zip(self.matches, self.shown, whys, strict=True)
@@ -146,7 +146,7 @@ def surety_text(match: ProductMatch) -> str:
 
 
 def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", right: bool | None = None) -> Card:
-    from image_similarity.html import Card, Picture
+    from image_similarity.html import Card, CardImage
 
     product = shown.product
     return Card(
@@ -156,7 +156,7 @@ def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", righ
         rank=match.rank if match else None,
         score=match.score if match else None,
         score_text=score,
-        picture=Picture(shown.picture, product.title or product.product_id),
+        image=CardImage(shown.image, product.title or product.product_id),
         marked_right=right,
         surety=surety_text(match) if match else "",
     )

@@ -76,21 +76,21 @@ class Why(Record):
 class Explained:
     """A small copy of the photo, and why each product was found, in the order of the matches."""
 
-    picture: Image.Image
+    image: Image.Image
     whys: list[Why]
 
     def overlay(self, place: int) -> bytes:
         """The photo with the heat of one match, as JPEG."""
-        return as_jpeg(overlay(self.picture, self.whys[place].heat), QUALITY, optimize=True)
+        return as_jpeg(overlay(self.image, self.whys[place].heat), QUALITY, optimize=True)
 
 
-def small_copy(picture: Image.Image, model: Model) -> Image.Image:
+def small_copy(image: Image.Image, model: Model) -> Image.Image:
     """What is kept of a photo that is to be explained: no larger than the page and the model need."""
-    return shrunk(picture, max(SIDE, model.at_least or 0))
+    return shrunk(image, max(SIDE, model.at_least or 0))
 
 
 def explain(
-    picture: Image.Image,
+    image: Image.Image,
     matches: Sequence[ProductMatch],
     asked: Floats,
     gallery_of: Callable[[str], Gallery | None],
@@ -100,16 +100,16 @@ def explain(
     """Say why each match was found: its score taken apart, and the photo covered patch by patch.
 
     Args:
-        picture: a small copy of the photo.
+        image: a small copy of the photo.
         matches: what was found.
         asked: the photo's vector, ``(dimension,)``.
         gallery_of: gives the rows that a product is found among.
         model, embedder: with what.
     """
     if not matches:
-        return Explained(picture, [])
+        return Explained(image, [])
     found = np.stack([_row(gallery_of(match.product_id), match, asked) for match in matches])
-    seen = shrunk(picture, model.at_least or SIDE)  # no larger than the model's input: fifty are to be resized
+    seen = shrunk(image, model.at_least or SIDE)  # no larger than the model's input: fifty are to be resized
     # Its own vector is what the covered ones are compared with, so that only the cover makes a difference.
     whole, *patched = embedder.embed([model.inputs(each) for each in (seen, *covered(seen))])
     whole = asked if isinstance(whole, ImageError) else whole
@@ -117,7 +117,7 @@ def explain(
     heats = heat(whole, np.stack([whole if isinstance(each, ImageError) else each for each in patched]), found)
     parts = parts_of(model)
     return Explained(
-        picture,
+        image,
         [
             Why(sorted(shares(asked, row, parts), key=lambda part: -part.share), warm)
             for row, warm in zip(found, heats, strict=True)

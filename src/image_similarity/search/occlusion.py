@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 GRID = 7
-"""Patches down and across: their middles are an eighth of the picture's side apart."""
+"""Patches down and across: their middles are an eighth of the image's side apart."""
 STEPS = GRID + 1
-PATCH = 0.34  # of the picture's side: neighbours overlap
+PATCH = 0.34  # of the image's side: neighbours overlap
 SPREAD = 0.75  # standard deviation of a patch's say about the pixels around its middle, in steps
-BLUR = 0.25  # of the picture's shorter side: what covers a patch has the colours around it and no outlines
-SOFT = 0.04  # of the picture's side: a hard edge would be an outline of its own
+BLUR = 0.25  # of the image's shorter side: what covers a patch has the colours around it and no outlines
+SOFT = 0.04  # of the image's side: a hard edge would be an outline of its own
 LEAST = 0.002  # a fall of the cosine below this is no region's doing
 ZONES = (("upper left", "top", "upper right"), ("left", "middle", "right"), ("lower left", "bottom", "lower right"))
 
 
-def covered(picture: Image.Image) -> list[Image.Image]:
+def covered(image: Image.Image) -> list[Image.Image]:
     """The image with each of the patches covered, row by row: ``GRID * GRID`` images of its size.
 
     Args:
-        picture: upright RGB; small, for all of them are in memory.
+        image: upright RGB; small, for all of them are in memory.
     """
-    blurred = picture.filter(ImageFilter.GaussianBlur(BLUR * min(picture.size)))
+    blurred = image.filter(ImageFilter.GaussianBlur(BLUR * min(image.size)))
     return [
-        Image.composite(blurred, picture, _patch(picture.size, down, across))
+        Image.composite(blurred, image, _patch(image.size, down, across))
         for down in range(GRID)
         for across in range(GRID)
     ]

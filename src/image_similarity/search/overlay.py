@@ -18,12 +18,12 @@ STRONGEST = 0.55  # of the glow, over the photo
 START, CLEAR = 0.45, 0.6  # heat from which on it glows, and from which on the photo is clear
 
 
-def overlay(picture: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
+def overlay(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
     """The photo with the heat of its patches ``(GRID, GRID)``, 0..1."""
-    warmth = spread(heat, picture.size)[..., None]
+    warmth = spread(heat, image.size)[..., None]
     warmth /= max(float(warmth.max()), 1e-6)
-    photo = np.asarray(picture, np.float32)
-    grey = np.asarray(ImageOps.grayscale(picture), np.float32)[..., None]
+    photo = np.asarray(image, np.float32)
+    grey = np.asarray(ImageOps.grayscale(image), np.float32)[..., None]
     cold = grey + PALE * (255 - grey)
     mixed = cold + (photo - cold) * np.minimum(warmth / CLEAR, 1) ** 1.5
     hot = np.clip((warmth - START) / (1 - START), 0, 1)

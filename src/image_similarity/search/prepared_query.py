@@ -91,10 +91,10 @@ def prepare(
 def _decoded(photo: Photo, crop: Box | None, model: Model, settings: Settings) -> Image.Image:
     try:
         data = photo_bytes(photo, settings)
-        picture = decode(data, max_pixels=settings.max_pixels, at_least=_side(model.at_least, crop))
+        image = decode(data, max_pixels=settings.max_pixels, at_least=_side(model.at_least, crop))
     except ImageError as error:
         raise UsageError(f"the photo {photo_name(photo)} cannot be used: {error.reason}") from error
-    return picture if crop is None else picture.crop(crop.pixels(picture.size))
+    return image if crop is None else image.crop(crop.pixels(image.size))
 
 
 def _side(side: int | None, crop: Box | None) -> int | None:

@@ -164,7 +164,7 @@ class ProductChanges:
         database.connection.execute(f"DELETE FROM {database.changes} WHERE number <= ?", (forgotten,))
 
     def _switch_off(self, connection: sqlite3.Connection, image_ids: Iterable[str]) -> None:
-        """Pictures that are no longer shown. Their features stay, as those of a catalogue's images that go."""
+        """Images that are no longer shown. Their features stay, as those of a catalogue's images that go."""
         for image_id in image_ids:
             connection.execute(f"DELETE FROM {self._database.images} WHERE image_id = ?", (image_id,))
             connection.executemany(

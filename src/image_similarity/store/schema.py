@@ -88,7 +88,7 @@ CREATE TABLE {images} (
     location TEXT NOT NULL,
     attributes TEXT NOT NULL                -- JSON
 );
-CREATE INDEX {pictures} ON {images} (item_id, image_id);
+CREATE INDEX {images_by_product} ON {images} (item_id, image_id);
 CREATE TABLE {products} (
     item_id TEXT PRIMARY KEY,
     title TEXT NOT NULL,
@@ -122,7 +122,7 @@ CREATE TABLE {overrides} (
     state TEXT NOT NULL                     -- upserted, or deleted since the latest fit began
 ) WITHOUT ROWID"""
 KINDS = (
-    *("features", "digest", "inactive", "images", "pictures", "products", "failures", "changes", "requests"),
+    *("features", "digest", "inactive", "images", "images_by_product", "products", "failures", "changes", "requests"),
     "overrides",
 )
 

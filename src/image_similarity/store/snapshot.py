@@ -146,7 +146,7 @@ def _read(blobs: Sequence[bytes], dimension: int) -> NDArray[np.float16]:
 
 
 def _ids_of_products(database: Database) -> str:
-    """The ids of the rows of some products, found by their pictures: no other row is looked at."""
+    """The ids of the rows of some products, found by their images: no other row is looked at."""
     return (
         f"SELECT image_id || ',' || views.value FROM {database.images}, json_each(?) AS views "
         "WHERE item_id IN (SELECT value FROM json_each(?))"

@@ -102,8 +102,8 @@ class SelfQueries:
         image = self.records.image(self.gallery.features.image_ids[row])
         return None if image is None else image.file(self.folder)
 
-    def _taken(self, picture: tuple[int, int, Path | None]) -> _Asking | None:
-        row, turn, path = picture
+    def _taken(self, what: tuple[int, int, Path | None]) -> _Asking | None:
+        row, turn, path = what
         side = max(STANDARD.side, self.model.at_least or 0)  # as large as the photo, however small the network's input
         try:
             if path is None:
@@ -140,15 +140,15 @@ class SelfQueries:
         return round(float(scores.max()), 6)
 
 
-def sampled_rows(gallery: Gallery, pictures: int, seed: int) -> Rows:
+def sampled_rows(gallery: Gallery, most: int, seed: int) -> Rows:
     """One row for each image that is to ask: of every product one by chance, then a second, until there are enough.
 
     Args:
         gallery: whose rows.
-        pictures: how many at most.
+        most: images.
         seed: of chance.
     """
     images = np.asarray(gallery.row_image)
     first = np.flatnonzero(np.diff(images, prepend=-1))  # of its views the image as it is comes first
     starts = np.searchsorted(np.asarray(gallery.row_product)[first], np.arange(len(gallery.products) + 1))
-    return np.sort(first[spread_over_products(starts, pictures, seed)])
+    return np.sort(first[spread_over_products(starts, most, seed)])

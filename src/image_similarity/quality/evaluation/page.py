@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError
-from image_similarity.html import Card, Figure, Page, Picture, Plot, Point, Row, Section, Table, write
+from image_similarity.html import Card, CardImage, Figure, Page, Plot, Point, Row, Section, Table, write
 from image_similarity.quality.evaluation.metrics import NAMES
 from image_similarity.quality.evaluation.photos import simulated
 from image_similarity.settings import Settings
@@ -123,7 +123,7 @@ def _short(result: Result) -> str:
 
 def _rows(misses: Sequence[Miss], place: Path) -> Iterator[Row]:
     for number, miss in enumerate(misses):
-        asked = miss.asked.picture
+        asked = miss.asked.image
         if miss.seed is not None:
             asked = _photo(asked, miss.seed, place.with_name(f"{place.name}-{number}.png"))
         answers = [_card(miss.first, 1), _card(miss.best, miss.rank, right=True)]
@@ -131,19 +131,19 @@ def _rows(misses: Sequence[Miss], place: Path) -> Iterator[Row]:
         yield Row(_card(miss.asked, None, asked), answers, f"{wanted} first at rank {miss.rank:,}", "Query")
 
 
-def _photo(picture: str, seed: int, target: Path) -> str:
+def _photo(image: str, seed: int, target: Path) -> str:
     """The simulated photo of an image, made again; the image itself where it is gone by now."""
     try:
-        simulated(Path(picture), seed, Settings().max_pixels).save(target, compress_level=1)
+        simulated(Path(image), seed, Settings().max_pixels).save(target, compress_level=1)
     except ImageError:
-        return picture
+        return image
     return str(target)
 
 
-def _card(shown: Shown, rank: int | None, picture: str | None = None, *, right: bool | None = None) -> Card:
+def _card(shown: Shown, rank: int | None, image: str | None = None, *, right: bool | None = None) -> Card:
     product = shown.product
-    path = shown.picture if picture is None else picture
-    return Card(product.product_id, product.title, "", rank, None, "", Picture(path, product.title), right)
+    path = shown.image if image is None else image
+    return Card(product.product_id, product.title, "", rank, None, "", CardImage(path, product.title), right)
 
 
 def _left_out(found: Evaluation) -> Section:

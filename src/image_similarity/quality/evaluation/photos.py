@@ -83,7 +83,7 @@ def simulate(sources: Sequence[Source], seed: int, folder: Path, max_pixels: int
 
 
 def simulated(path: Path, seed: int, max_pixels: int) -> Image.Image:
-    """The simulated photo of one picture's file.
+    """The simulated photo of one image's file.
 
     Raises:
         ImageError: the file cannot be read.
@@ -97,7 +97,7 @@ def photo_seed(seed: int, image_id: str) -> int:
 
 
 def unreadable(path: Path, max_pixels: int) -> ImageError | None:
-    """Why a picture's file cannot be used; None where it can."""
+    """Why an image's file cannot be used; None where it can."""
     try:
         decode(read_bytes(path), max_pixels=max_pixels, at_least=SMALL)
     except ImageError as error:

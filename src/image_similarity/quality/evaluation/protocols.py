@@ -162,7 +162,7 @@ def picks(catalogue: Catalogue, similar: Mapping[int, Sequence[int]]) -> Iterato
             np.concatenate(right),
             np.array([len(each) for each in right]),
             own=products,
-            pictures=np.bincount(lines),
+            vectors_each=np.bincount(lines),
         )
 
 
@@ -194,14 +194,14 @@ def _asked(
     right: NDArray[np.intp],
     counts: NDArray[np.integer],
     own: NDArray[np.intp] | None = None,
-    pictures: NDArray[np.integer] | None = None,
+    vectors_each: NDArray[np.integer] | None = None,
 ) -> Asked:
     none = np.full(len(names), -1, np.intp)
     return Asked(
         names=names,
         products=products,
-        pictures=vectors,
-        picture_starts=_starts(np.ones(len(names), np.intp) if pictures is None else pictures),
+        vectors=vectors,
+        vector_starts=_starts(np.ones(len(names), np.intp) if vectors_each is None else vectors_each),
         right=right,
         right_starts=_starts(counts),
         own=none if own is None else own,

@@ -30,8 +30,8 @@ class Asked:
     Attributes:
         names: ``(queries,)``, what asks: rows, photos or products by number.
         products: ``(queries,)``, the product that each is about: what the bootstrap draws.
-        pictures: ``(pictures, dimension)``, the vectors that ask.
-        picture_starts: ``(queries + 1,)``, whose images are whose.
+        vectors: ``(vectors, dimension)``, the vectors that ask.
+        vector_starts: ``(queries + 1,)``, whose images are whose.
         right: the items that are right answers, query by query, ascending.
         right_starts: ``(queries + 1,)``; each query has one right answer or more.
         own: ``(queries,)``, the item that is no answer, being the query itself; -1 for none.
@@ -40,8 +40,8 @@ class Asked:
 
     names: NDArray[np.intp]
     products: NDArray[np.intp]
-    pictures: NDArray[np.floating]
-    picture_starts: NDArray[np.intp]
+    vectors: NDArray[np.floating]
+    vector_starts: NDArray[np.intp]
     right: NDArray[np.intp]
     right_starts: NDArray[np.intp]
     own: NDArray[np.intp]
@@ -92,13 +92,13 @@ class ImageScores:
 
     def block(self, asked: Asked, first: int, end: int) -> NDArray[np.float32]:
         """``(queries, end - first)``."""
-        scores: NDArray[np.float32] = single(asked.pictures) @ single(self._vectors[first:end]).T
+        scores: NDArray[np.float32] = single(asked.vectors) @ single(self._vectors[first:end]).T
         release(self._vectors[first:end])
-        return _best_picture(scores, asked)
+        return _best_vector(scores, asked)
 
 
 class ProductScores:
-    """Each product by its best pair of pictures: the aggregate ``best``.
+    """Each product by its best pair of images: the aggregate ``best``.
 
     Args:
         vectors: ``(rows, dimension)``, product by product.
@@ -115,9 +115,9 @@ class ProductScores:
         """``(queries, end - first)``."""
         bounds = np.asarray(self._starts[first : end + 1])
         vectors = self._vectors[bounds[0] : bounds[-1]]
-        scores = single(asked.pictures) @ single(vectors).T
+        scores = single(asked.vectors) @ single(vectors).T
         release(vectors)
-        return _best_picture(np.maximum.reduceat(scores, bounds[:-1] - bounds[0], axis=1), asked)
+        return _best_vector(np.maximum.reduceat(scores, bounds[:-1] - bounds[0], axis=1), asked)
 
 
 def rank(asked: Asked, scores: Scores, together: int = ITEMS) -> Ranked:
@@ -186,10 +186,10 @@ def _summed(better: NDArray[np.int64], starts: NDArray[np.intp]) -> NDArray[np.i
     return ranks
 
 
-def _best_picture(scores: NDArray[np.float32], asked: Asked) -> NDArray[np.float32]:
+def _best_vector(scores: NDArray[np.float32], asked: Asked) -> NDArray[np.float32]:
     if len(scores) == len(asked):
         return scores
-    best: NDArray[np.float32] = np.maximum.reduceat(scores, asked.picture_starts[:-1], axis=0)
+    best: NDArray[np.float32] = np.maximum.reduceat(scores, asked.vector_starts[:-1], axis=0)
     return best
 
 

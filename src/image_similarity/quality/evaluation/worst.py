@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Miss(Record):
-    """A query that was not answered first. ``seed`` is what a simulated photo was made with, of ``asked.picture``.
+    """A query that was not answered first. ``seed`` is what a simulated photo was made with, of ``asked.image``.
 
     ``first`` stood first and is wrong; ``best`` is the right answer that stood highest, at ``rank`` from 1.
     """
@@ -36,7 +36,7 @@ class Miss(Record):
     def as_dict(self) -> dict[str, Any]:
         """Products by their ids and images, without their texts."""
         sides = (("asked", self.asked), ("first", self.first), ("right", self.best))
-        shown = {name: {"product_id": each.product.product_id, "picture": each.picture} for name, each in sides}
+        shown = {name: {"product_id": each.product.product_id, "image": each.image} for name, each in sides}
         return {"rank": self.rank, "photo_seed": self.seed, **shown}
 
 

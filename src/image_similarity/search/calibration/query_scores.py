@@ -20,7 +20,7 @@ FEATURES = ("score", "margin", "level")
 
 @dataclass(frozen=True, slots=True)
 class QueryScores:
-    """Pictures that asked, and what the products scored.
+    """Images that asked, and what the products scored.
 
     Attributes:
         products: ``(n,)``, whose each image is, by number.

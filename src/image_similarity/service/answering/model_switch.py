@@ -112,7 +112,7 @@ class ModelSwitch:
     def _ready(self, choice: ModelChoice, progress: Progress) -> _Place:
         """A model that knows every product, ready to answer."""
         named_at = self._stamps(choice, None)  # first: what is written meanwhile is followed afterwards
-        collection = Collection(self._dataset, self._settings, choice, pictures=False, progress=progress)
+        collection = Collection(self._dataset, self._settings, choice, with_images=False, progress=progress)
         try:
             stamps = (*named_at, *_learned_at(collection.model))
             collection.state.scale.bounds  # noqa: B018 (measured now, not while the first customer waits)

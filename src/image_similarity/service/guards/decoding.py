@@ -1,4 +1,4 @@
-"""Pictures decoded for strangers: one budget of memory for all requests, and a limit of time that holds.
+"""Images decoded for strangers: one budget of memory for all requests, and a limit of time that holds.
 
 Ordinary photos are decoded in the service's own threads. A large one, or one of a format that takes much memory, is
 decoded by another process, which can be ended. Each of the two kinds has room of its own: however many large ones come,
@@ -82,17 +82,17 @@ class Decoding:
         """
         held = dict.fromkeys(self._rooms, 0)
 
-        def decoder(picture: Undecoded, here: Callable[[], Image.Image]) -> Image.Image:
-            is_large = picture.cost > LIGHT
+        def decoder(image: Undecoded, here: Callable[[], Image.Image]) -> Image.Image:
+            is_large = image.cost > LIGHT
             if is_large and not large:
                 raise LargeError("the image is large")
-            if picture.cost > MOST:
-                raise ImageError("decode", f"decoding it takes {picture.cost >> 20} MB; the limit is {MOST >> 20}")
+            if image.cost > MOST:
+                raise ImageError("decode", f"decoding it takes {image.cost >> 20} MB; the limit is {MOST >> 20}")
             room = self._rooms[is_large]
-            more = max(0, min(picture.cost, room.size) - held[is_large])
+            more = max(0, min(image.cost, room.size) - held[is_large])
             self._take(room, more)
             held[is_large] += more
-            return self._elsewhere(picture) if is_large else here()
+            return self._elsewhere(image) if is_large else here()
 
         try:
             with decoding_with(decoder):
@@ -115,14 +115,14 @@ class Decoding:
                 raise BusyError("too many large images are being decoded")
             room.free -= wanted
 
-    def _elsewhere(self, picture: Undecoded) -> Image.Image:
+    def _elsewhere(self, image: Undecoded) -> Image.Image:
         with self._changed:
             alive = [each for each in self._idle if each.is_alive()]  # anybody may have killed an idle one
             worker, self._idle = (alive.pop() if alive else None), alive
         worker = worker or _Worker()
         self._busy.add(worker)
         try:
-            decoded = None if self._closed else worker.decode(picture, self._seconds)
+            decoded = None if self._closed else worker.decode(image, self._seconds)
         except BaseException as error:
             worker.end()
             if self._closed:
@@ -151,7 +151,7 @@ class _Worker:
         theirs.close()
         self._is_there = False
 
-    def decode(self, picture: Undecoded, seconds: float) -> Image.Image | ImageError | None:
+    def decode(self, image: Undecoded, seconds: float) -> Image.Image | ImageError | None:
         """The image, or why not; None where the process was ended."""
         try:
             if not self._is_there:
@@ -159,8 +159,8 @@ class _Worker:
                     raise BusyError("a process that decodes images does not start")
                 self._ours.recv_bytes()
                 self._is_there = True
-            self._ours.send(picture.way)
-            self._ours.send_bytes(picture.data)
+            self._ours.send(image.way)
+            self._ours.send_bytes(image.data)
             if not self._ours.poll(seconds):
                 raise ImageError("decode", f"it takes more than {seconds:g} seconds to decode")
             said = self._ours.recv()
@@ -200,12 +200,12 @@ def _serve(channel: Connection) -> None:
             way = channel.recv()
             data = channel.recv_bytes()
             try:
-                picture = decode(
+                image = decode(
                     data, max_pixels=way.max_pixels, at_least=way.at_least, enough=way.enough, strict=way.strict
                 )
             except ImageError as error:
                 channel.send(error.reason)
                 continue
-            channel.send((picture.size, REPAIRED in picture.info))
-            channel.send_bytes(picture.tobytes())
-            del picture, data
+            channel.send((image.size, REPAIRED in image.info))
+            channel.send_bytes(image.tobytes())
+            del image, data

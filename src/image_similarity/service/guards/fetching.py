@@ -87,7 +87,7 @@ async def look_up(name: str, port: int) -> Sequence[str]:
     return [str(address[0]) for *_, address in found]
 
 
-async def fetch_picture(
+async def fetch_image(
     address: str, limits: FetchLimits, *, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
 ) -> bytes:
     """The bytes behind an address; see :func:`fetch_into`."""

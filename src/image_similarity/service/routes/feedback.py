@@ -60,5 +60,5 @@ def _is_there(product_id: str, database: Database) -> bool:
 def _cropped(data: bytes, crop: schemas.Crop | None, max_pixels: int) -> bytes:
     if crop is None:
         return data
-    picture = decode(data, max_pixels=max_pixels)
-    return as_jpeg(picture.crop(crop.box.pixels(picture.size)), QUALITY)
+    image = decode(data, max_pixels=max_pixels)
+    return as_jpeg(image.crop(crop.box.pixels(image.size)), QUALITY)

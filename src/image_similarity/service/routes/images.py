@@ -28,7 +28,7 @@ router = APIRouter(dependencies=[may_read])
 BODY = Body({FORM: schemas.PhotoForm})
 FRESH = "private, max-age=300"
 FOR_GOOD = "private, max-age=604800, immutable"  # a photo's name is the hash of its bytes
-PICTURE: dict[int | str, dict[str, Any]] = {
+IMAGE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The image."}
 }
 
@@ -36,7 +36,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/images/{image_id:path}",
     response_class=Response,
-    responses={**PICTURE, **problems(404, 422)},
+    responses={**IMAGE_RESPONSES, **problems(404, 422)},
     tags=["products"],
     summary="Get an image of the catalogue",
 )
@@ -82,7 +82,7 @@ async def keep_photo(
 @router.get(
     "/photos/{photo}",
     response_class=Response,
-    responses={**PICTURE, **problems(404, 422)},
+    responses={**IMAGE_RESPONSES, **problems(404, 422)},
     tags=["search"],
     summary="Get a kept photo",
 )

@@ -7,11 +7,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
-from image_similarity.images import AddressError, Hosts, Picture, bytes_of, decode, target
+from image_similarity.images import AddressError, Hosts, ImageData, bytes_of, decode, target
 from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.guards.fetching import FetchError, UnreachableError
-from image_similarity.service.routes.picture_source import picture_bytes
+from image_similarity.service.routes.image_source import image_data
 from image_similarity.service.routes.upsert import UpsertRequest, upsert
 from image_similarity.service.storage.bulk_imports import BulkImports, Outcome
 
@@ -78,10 +78,10 @@ class ImportWorker:
         await self._state.store.write(lambda database: BulkImports(database).set_state(job_id, state, reason))
 
     async def _put(self, job_id: str, todo: PendingProduct) -> None:
-        product, failures, files = todo.product, list[schemas.JobFailure](), list[Picture]()
+        product, failures, files = todo.product, list[schemas.JobFailure](), list[ImageData]()
         for number, image in enumerate(product.images or ()):
             try:
-                data = await self._picture(image)
+                data = await self._image(image)
                 await self._state.work(_check, data, self._state.settings.max_pixels)
                 files.append(data)
             except BusyError:  # it is still to be done, by the next process if need be
@@ -104,14 +104,14 @@ class ImportWorker:
         outcome = Outcome(put, failures, repaired)
         await self._state.store.write(lambda database: BulkImports(database).settle(job_id, todo, outcome))
 
-    async def _picture(self, image: schemas.Image) -> Picture:
-        """A picture's bytes; not asked for where nobody reaches its host at present."""
+    async def _image(self, image: schemas.Image) -> ImageData:
+        """An image's bytes; not asked for where nobody reaches its host at present."""
         host = _host_of(image)
         reason = self._hosts.why_not(host)
         if reason is not None:
             raise FetchError(f"{reason} So were other images of {host}; this one was not requested.")
         try:
-            data = await picture_bytes(self._state, image)
+            data = await image_data(self._state, image)
         except UnreachableError as error:
             self._hosts.unreached(host, error.reason)
             raise
@@ -129,7 +129,7 @@ def _host_of(image: schemas.Image) -> str:
         return ""
 
 
-def _check(data: Picture, max_pixels: int) -> None:
+def _check(data: ImageData, max_pixels: int) -> None:
     decode(bytes_of(data), max_pixels=max_pixels, at_least=CHECKED_SIDE)
 
 

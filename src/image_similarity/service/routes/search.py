@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from image_similarity.images import Picture, bytes_of
+from image_similarity.images import ImageData, bytes_of
 from image_similarity.options import Match, Query as Searched, SimilarOptions
 from image_similarity.service import schemas
 from image_similarity.service.answering.served_model import ServedModel
@@ -16,7 +16,7 @@ from image_similarity.service.bodies import FORM, JSON, Body
 from image_similarity.service.dependencies import State, may_read
 from image_similarity.service.errors import ConflictError, UnusableError
 from image_similarity.service.openapi import problems
-from image_similarity.service.routes.picture_source import picture_bytes
+from image_similarity.service.routes.image_source import image_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ async def search(
     """A photo as a file of a form, as base64, by its address, as one that is kept or as the body; or words; or both."""
     asked = body.beside(address)
     async with state.admitted():  # only now: who sends slowly takes nobody's place
-        photos = [await picture_bytes(state, photo) for photo in asked.photos]
+        photos = [await image_data(state, photo) for photo in asked.photos]
         model = state.served.model(asked.model)
         query = await _query(state, model, asked, photos)
         return found(await asyncio.wrap_future(model.search(query)), "such product")
@@ -69,7 +69,7 @@ async def similar(
 
 
 async def _query(
-    state: AppState, model: ServedModel, asked: schemas.SearchRequest | schemas.SearchForm, photos: Sequence[Picture]
+    state: AppState, model: ServedModel, asked: schemas.SearchRequest | schemas.SearchForm, photos: Sequence[ImageData]
 ) -> PreparedQuery:
     """What is searched for, decoded in one of the threads that have a budget for it."""
     if asked.text is not None and not model.reads_text:

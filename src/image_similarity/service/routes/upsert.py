@@ -8,11 +8,11 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
-from image_similarity.fitting import EmbeddedPicture, new_picture, upsert_product
-from image_similarity.images import Picture, digest_of
+from image_similarity.fitting import EmbeddedImage, new_image, upsert_product
+from image_similarity.images import ImageData, digest_of
 from image_similarity.service import schemas
 from image_similarity.service.errors import ConflictError, UnusableError
-from image_similarity.service.routes.picture_source import picture_bytes
+from image_similarity.service.routes.image_source import image_data
 from image_similarity.store import IdempotencyClashError, IdempotencyLog, IdempotentRequest
 from image_similarity.types import Product
 
@@ -36,7 +36,7 @@ class UpsertRequest:
 
     product_id: str
     change: schemas.ProductChange
-    files: Sequence[Picture] | None = None
+    files: Sequence[ImageData] | None = None
 
     @classmethod
     def of(cls, product_id: str, body: schemas.ProductChange | schemas.ProductForm) -> Self:
@@ -81,11 +81,11 @@ async def upsert(state: AppState, request: UpsertRequest, key: str | None = None
         return UpsertResult(before.status, before.repaired)
     done, files = None, request.files
     if files is None and request.change.images is not None:
-        files = [await picture_bytes(state, each) for each in request.change.images]
+        files = [await image_data(state, each) for each in request.change.images]
     while done is None:
         served = state.served
-        pictures = None if files is None else [await _embedded(state, served, data) for data in files]
-        done = await state.store.write(partial(_put, state, served, request, pictures, once))
+        embedded = None if files is None else [await _embedded(state, served, data) for data in files]
+        done = await state.store.write(partial(_put, state, served, request, embedded, once))
     state.refresh.look_now()
     return done
 
@@ -94,7 +94,7 @@ def _put(
     state: AppState,
     served: ServedModels,
     request: UpsertRequest,
-    pictures: Sequence[EmbeddedPicture] | None,
+    embedded: Sequence[EmbeddedImage] | None,
     once: IdempotentRequest | None,
     database: Database,
 ) -> UpsertResult | None:
@@ -104,16 +104,16 @@ def _put(
         return UpsertResult(there.status, there.repaired)
     if served is not state.served:
         return None
-    repaired = len({digest_of(each.picture.data) for each in pictures or () if each.picture.repaired})
+    repaired = len({digest_of(each.image.data) for each in embedded or () if each.image.repaired})
     once = None if once is None else replace(once, repaired=repaired)
-    new = upsert_product(database, state.settings, request.product, pictures, served.views, once)
+    new = upsert_product(database, state.settings, request.product, embedded, served.views, once)
     return UpsertResult(201 if new else 200, repaired)
 
 
-async def _embedded(state: AppState, served: ServedModels, data: Picture) -> EmbeddedPicture:
-    picture = await state.work(new_picture, data, served.specs, served.views, state.settings.max_pixels)
-    vectors = await asyncio.to_thread(served.embed_views, picture.pixels)
-    return EmbeddedPicture(picture, vectors)
+async def _embedded(state: AppState, served: ServedModels, data: ImageData) -> EmbeddedImage:
+    new = await state.work(new_image, data, served.specs, served.views, state.settings.max_pixels)
+    vectors = await asyncio.to_thread(served.embed_views, new.pixels)
+    return EmbeddedImage(new, vectors)
 
 
 def request_of(key: str | None, method: str, product_id: str, content: bytes) -> IdempotentRequest | None:

@@ -56,8 +56,8 @@ class QueryPhotos:
             ImageError: it cannot be used.
             OutputError: it cannot be written.
         """
-        picture = thumbnail(data, LARGEST, self._max_pixels)
-        kept = as_jpeg(picture, QUALITY)
+        image = thumbnail(data, LARGEST, self._max_pixels)
+        kept = as_jpeg(image, QUALITY)
         name = sha256(kept).hexdigest()
         path = self._path(name)
         if not path.exists():
@@ -68,7 +68,7 @@ class QueryPhotos:
                 self._new += 1
                 if (self._new - 1) % PRUNED_EVERY == 0:
                     self._prune()
-        return KeptPhoto(name, *picture.size)
+        return KeptPhoto(name, *image.size)
 
     def find(self, name: str) -> bytes | None:
         """The bytes of a JPEG; None where there is no such photo any longer."""

@@ -48,7 +48,7 @@ class Thumbnails:
         self._bytes, self._lock = 0, Lock()
 
     def send(self, path: Path, width: int | None) -> SentImage:
-        """A picture's file, or a JPEG of about so many pixels width.
+        """An image's file, or a JPEG of about so many pixels width.
 
         Raises:
             ImageError: it cannot be read, or is no image.
@@ -76,13 +76,13 @@ class Thumbnails:
             kind = "image/webp"
         if kind is not None:  # the file is sent piece by piece: a client that does not read holds none of it in memory
             return SentImage(b"", kind, tag, path)
-        picture = decode(data, max_pixels=self._max_pixels, enough=WHOLE)  # TIFF, HEIC: no browser shows them
-        return _tagged(as_jpeg(picture, QUALITY), "image/jpeg")
+        image = decode(data, max_pixels=self._max_pixels, enough=WHOLE)  # TIFF, HEIC: no browser shows them
+        return _tagged(as_jpeg(image, QUALITY), "image/jpeg")
 
     def _thumbnail(self, path: Path, side: int) -> SentImage:
         # By its width, unless it is a strip.
-        picture = thumbnail(read_bytes(path), side, self._max_pixels, tallest=4 * side)
-        return _tagged(as_jpeg(picture, QUALITY), "image/jpeg")
+        image = thumbnail(read_bytes(path), side, self._max_pixels, tallest=4 * side)
+        return _tagged(as_jpeg(image, QUALITY), "image/jpeg")
 
     def _remember(self, key: tuple[str, int, int, int], made: SentImage) -> None:
         with self._lock:

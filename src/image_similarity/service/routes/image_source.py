@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from image_similarity.images import Picture, Spooled
+from image_similarity.images import ImageData, Spooled
 from image_similarity.service.errors import UnusableError
 from image_similarity.service.guards.fetching import fetch_into
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 URL_ALPHABET = str.maketrans("-_", "+/")
 
 
-async def picture_bytes(state: AppState, image: schemas.Image | bytes) -> Picture:
+async def image_data(state: AppState, image: schemas.Image | bytes) -> ImageData:
     """The bytes of an image that came along, or is named; where they had to be fetched, they wait on the disk.
 
     Raises:

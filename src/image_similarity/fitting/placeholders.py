@@ -1,4 +1,4 @@
-"""Pictures that were downloaded well and still are hardly what was meant: a dot, one placeholder for many products."""
+"""Images that were downloaded well and still are hardly what was meant: a dot, one placeholder for many products."""
 
 from __future__ import annotations
 
