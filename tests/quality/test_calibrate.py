@@ -15,7 +15,7 @@ from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CalibrationError, NotFittedError, StoreError, UsageError
-from image_similarity.images.plain_ground import on_plain_ground
+from image_similarity.images.plain_background import has_plain_background
 from image_similarity.index.build import open_index
 from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
@@ -223,12 +223,12 @@ def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tm
 
 
 def test_a_studios_ground_is_told_from_a_scene() -> None:
-    assert on_plain_ground(thing(3, 1))
-    assert on_plain_ground(thing(3, 1, (215, 212, 208)))
-    assert not on_plain_ground(thing(3, 1, (120, 160, 90)))
+    assert has_plain_background(thing(3, 1))
+    assert has_plain_background(thing(3, 1, (215, 212, 208)))
+    assert not has_plain_background(thing(3, 1, (120, 160, 90)))
     noise = np.random.default_rng(0).integers(150, 256, (90, 60, 3)).astype(np.uint8)
-    assert not on_plain_ground(Image.fromarray(noise))
-    assert on_plain_ground(Image.new("RGB", (1, 3), (255, 255, 255)))
+    assert not has_plain_background(Image.fromarray(noise))
+    assert has_plain_background(Image.new("RGB", (1, 3), (255, 255, 255)))
 
 
 def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:

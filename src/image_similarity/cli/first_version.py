@@ -158,13 +158,13 @@ def _fit(call: _Call) -> int:
 
 def _catalogue(call: _Call) -> AbstractContextManager[CatalogueSource | Path]:
     """The department's listing as it is on S3 today; without S3 the images that were extracted, as they lie there."""
-    from image_similarity.catalogue import ReadCatalogue, open_department
+    from image_similarity.catalogue import CatalogueSnapshot, open_department
     from image_similarity.settings import Folders
 
     folder = Folders(call.settings.root).images(call.dataset)
     if call.older:
         try:
-            return ReadCatalogue(open_department(call.flags.dpt_number, call.flags.domain_id, call.settings))
+            return CatalogueSnapshot(open_department(call.flags.dpt_number, call.flags.domain_id, call.settings))
         except CatalogueError as error:
             if not folder.is_dir():
                 raise
