@@ -83,8 +83,8 @@ def fit(
         NotFittedError: not one image could be used.
     """
     told = NoteLog(notes)
-    told.all(source.notes)
-    told.all(warnings_of(model, settings))
+    told.add_all(source.notes)
+    told.add_all(warnings_of(model, settings))
     path = Folders(settings.root).database
     busy = f"another fit of the dataset {dataset.name} is running. Wait until it ends, then run this again"
     with (

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         parse_headers as parse_headers,
     )
     from image_similarity.images.pacing import wait_after as wait_after
-    from image_similarity.images.plain_ground import on_plain_ground as on_plain_ground
+    from image_similarity.images.plain_background import on_plain_background as on_plain_background
     from image_similarity.images.reply_bodies import (
         ACCEPTED as ACCEPTED,
         RETRIED as RETRIED,
@@ -86,7 +86,7 @@ else:
         model_inputs="decoded_inputs",
         own_headers="OwnHeaders parse_headers",
         pacing="wait_after",
-        plain_ground="on_plain_ground",
+        plain_background="on_plain_background",
         reply_bodies="ACCEPTED RETRIED ReplyError Sink TooLargeError copy_body is_whole",
         simulator="STANDARD simulated_photo",
         spooled_file="ImageData Spooled bytes_of digest_of",
