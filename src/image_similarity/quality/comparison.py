@@ -58,7 +58,7 @@ class Comparison(Record):
         histogram: how many products have an overlap of 0 to 0.1, of 0.1 to 0.2 ... of 0.9 to 1.
         changed: the products that change most, most first.
         evaluation: both put to the same queries, as far as stored features can answer; None: they cannot be, because
-            of ``unasked``.
+            of ``not_evaluated``.
     """
 
     dataset: str
@@ -73,7 +73,7 @@ class Comparison(Record):
     histogram: tuple[int, ...]
     changed: Sequence[Change]
     evaluation: Evaluation | None = None
-    unasked: str = ""
+    not_evaluated: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Of the products that change, their ids without texts."""
@@ -126,7 +126,7 @@ def compare(
             Change(share, *(_answer(side, product, number, show) for side in (former, latter)))
             for share, product in changes
         ]
-    evaluation, unasked = _evaluated(dataset, settings, models, progress)
+    evaluation, not_evaluated = _evaluated(dataset, settings, models, progress)
     return Comparison(
         dataset=dataset.name,
         old_key=keys[0],
@@ -140,7 +140,7 @@ def compare(
         histogram=tuple(tally.histogram),
         changed=changed,
         evaluation=evaluation,
-        unasked=unasked,
+        not_evaluated=not_evaluated,
     )
 
 
