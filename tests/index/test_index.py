@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from image_similarity.errors import NotFittedError
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
-from image_similarity.index.build import fitted_index, fresh_index, place_of
+from image_similarity.index.build import fitted_index, fresh_index, index_folder
 from image_similarity.index.identities import Known
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.text_column import Texts, packed
@@ -227,14 +227,14 @@ def test_the_views_that_were_fitted_are_known_with_and_without_an_index(tmp_path
 def test_an_index_is_where_the_docs_say(tmp_path: Path) -> None:
     stock(tmp_path, many(4).values())
     index = opened(tmp_path)
-    assert index.folder == place_of(tmp_path / "index", SHOP, KEY, ONE_VIEW).folder / "g000001"
+    assert index.folder == index_folder(tmp_path / "index", SHOP, KEY, ONE_VIEW).folder / "g000001"
     assert (index.folder.parent / "current").read_text() == "g000001\n"
     vectors = np.load(tmp_path / "index/shop/mean-colour-1/g000001/vectors.npy")
     np.testing.assert_array_equal(vectors, in_store(tmp_path, ONE_VIEW).vectors)
 
 
 def test_a_department_keeps_its_number(tmp_path: Path) -> None:
-    assert place_of(tmp_path, SHOP.department(371), "VGG", SIX_VIEWS).folder == (tmp_path / "371" / "VGG-6")
+    assert index_folder(tmp_path, SHOP.department(371), "VGG", SIX_VIEWS).folder == (tmp_path / "371" / "VGG-6")
 
 
 # The parts --------------------------------------------------------------------------------------------------------

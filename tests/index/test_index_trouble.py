@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from image_similarity.errors import IndexDamagedError, OutputError
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index import arrays
-from image_similarity.index.build import place_of
+from image_similarity.index.build import index_folder
 from image_similarity.index.filters import Equals, mask
-from image_similarity.index.generations import Place
+from image_similarity.index.generations import IndexFolder
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.neighbours.index_choice import Choice
 from image_similarity.types import Progress
@@ -36,8 +36,8 @@ FILES = [
 ]
 
 
-def place(root: Path) -> Place:
-    return place_of(root / "index", SHOP, KEY, ONE_VIEW)
+def place(root: Path) -> IndexFolder:
+    return index_folder(root / "index", SHOP, KEY, ONE_VIEW)
 
 
 def damaged(path: Path, how: str) -> None:

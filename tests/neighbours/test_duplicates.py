@@ -15,7 +15,7 @@ from image_similarity.images.views import ONE_VIEW
 from image_similarity.neighbours.allpairs.exact import all_pairs
 from image_similarity.neighbours.duplicates import Twins, pairs_once
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.ranking.aggregate import FIRST_LOOK, rank_products
+from image_similarity.ranking.aggregate import FIRST_DEPTH, rank_products
 from image_similarity.ranking.gallery import Gallery, GalleryQuery
 from image_similarity.store.codec import encode
 from image_similarity.store.database import Database
@@ -59,7 +59,7 @@ def test_a_thousand_products_with_one_picture_are_ranked_without_looking_at_all_
         ["p00001", "p00002", "p00003"],
         ["p00000", "p00001", "p00002"],
     ]
-    assert index.most == FIRST_LOOK
+    assert index.most == FIRST_DEPTH
 
 
 def test_a_customers_photo_of_the_placeholder_is_answered_without_looking_at_all_of_them() -> None:
@@ -67,7 +67,7 @@ def test_a_customers_photo_of_the_placeholder_is_answered_without_looking_at_all
     shop, index = gallery(vectors)
     (answer,) = rank_products(shop, [GalleryQuery(["photo"], vectors[-1:])], 2, "best")
     assert [match.product_id for match in answer] == ["p00050", "p00051"]
-    assert index.most == FIRST_LOOK
+    assert index.most == FIRST_DEPTH
 
 
 def test_a_filter_that_nothing_passes_has_no_answers() -> None:

@@ -18,7 +18,7 @@ from image_similarity.cli.models import models
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.query import search, similar
 from image_similarity.cli.serve import serve
-from image_similarity.cli.terminal import ReaderGoneError, say, write
+from image_similarity.cli.terminal import OutputClosedError, say, write
 from image_similarity.cli.workspace import columns_of, headers_of, opened
 from image_similarity.errors import SOME_FAILED, UsageError
 from image_similarity.options import IN_USE, DownloadOptions, ExtractOptions, FitOptions, ModelChoice
@@ -46,7 +46,7 @@ def _empty() -> typer.Typer:
 app = _empty()
 
 
-WRONG_CALL = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """Whatever typer finds wrong with the arguments."""
 
 
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command that the arguments ask for; the result is its exit code."""
     try:
         code = with_only(arguments[:1])(list(arguments), standalone_mode=False)
-    except WRONG_CALL as error:
+    except USAGE_ERROR as error:
         shown = io.StringIO()
         error.show(shown)
         for line in shown.getvalue().rstrip("\n").split("\n"):
@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # so typer ends where nobody reads the help that it prints
-            raise ReaderGoneError("who reads has gone") from ended
+            raise OutputClosedError("who reads has gone") from ended
         raise
     return code if isinstance(code, int) else 0
 

@@ -58,9 +58,9 @@ def evaluate(
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Measure how often the right product comes first."""
-    from image_similarity.quality import missed, parse_bar
+    from image_similarity.quality import below_thresholds, parse_threshold
 
-    bars = [parse_bar(text) for text in at_least or ()]
+    bars = [parse_threshold(text) for text in at_least or ()]
     models = model or [IN_USE]
     if len(models) > 1 and (weights or weights_digest):
         raise UsageError("--weights belong to one model: evaluate it alone")
@@ -79,7 +79,7 @@ def evaluate(
     _print(found, format)
     if html is not None:
         found.write_html(html, "image-similarity " + " ".join(sys.argv[1:]))
-    below = missed(bars, found.results)
+    below = below_thresholds(bars, found.results)
     _say(found, below, html)
     if below:
         raise typer.Exit(BELOW_BAR)

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from image_similarity.cli.terminal import ReaderGoneError, finish, flag, open_streams, say, with_flags
+from image_similarity.cli.terminal import OutputClosedError, finish, flag, open_streams, say, with_flags
 from image_similarity.errors import ImageSimilarityError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _ended(command: Callable[[], int], flag: Callable[[str], str]) -> int:
             say("stopped")
         finish()
         return code
-    except ReaderGoneError as gone:
+    except OutputClosedError as gone:
         return gone.exit_code
     except ImageSimilarityError as error:
         code = _failed(with_flags(str(error), flag), error.exit_code)
@@ -42,7 +42,7 @@ def _ended(command: Callable[[], int], flag: Callable[[str], str]) -> int:
         say("stopped")
         code = INTERRUPTED
     except BrokenPipeError:
-        code = ReaderGoneError.exit_code
+        code = OutputClosedError.exit_code
     except OSError as error:
         code = _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
     except MemoryError:

@@ -41,8 +41,8 @@ def compare(
         _show(result, format)
         if result.evaluation is not None and format is o.Format.table:
             show_results(result.evaluation)
-        elif result.unasked:
-            show.say(f"not evaluated: {result.unasked}")
+        elif result.not_evaluated:
+            show.say(f"not evaluated: {result.not_evaluated}")
     if html is not None:
         _page(result, html)
         show.say(f"Results page: {html}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
 from image_similarity.cli.terminal import in_unicode, say as say, visible, visible_in_json, with_flags, write
-from image_similarity.search import score_texts, surety_text
+from image_similarity.search import probability_text, score_texts
 from image_similarity.util.plain_values import plain
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def show_answer(answer: Answer, how: Format) -> None:
         "score": [match.score for match in answer.matches] if plain else score_texts(answer.matches),
     }
     if answer.no_match is not None:
-        columns["probability"] = [match.probability if plain else surety_text(match) for match in answer.matches]
+        columns["probability"] = [match.probability if plain else probability_text(match) for match in answer.matches]
     if answer.explained:
         columns["why"] = [why.words for why in answer.explained.whys]
     columns["image"] = [match.image_id for match in answer.matches]

@@ -21,7 +21,7 @@ _UNDERSCORED = ("data_augmentation", "dpt_number", "domain_id")  # as the first 
 _NAMED = {"\n": r"\n", "\r": r"\r", "\x1b": r"\x1b"}
 
 
-class ReaderGoneError(ImageSimilarityError):
+class OutputClosedError(ImageSimilarityError):
     """Who reads has seen enough, as in ``... | head``. Nothing need be said."""
 
     exit_code = 141  # what a shell gives for a program that the signal for this has ended
@@ -66,7 +66,7 @@ def write(text: str) -> None:
     """A piece of the results: standard output, in whatever encoding it has.
 
     Raises:
-        ReaderGoneError: who reads has seen enough.
+        OutputClosedError: who reads has seen enough.
         OutputError: it cannot be written, as on a full disk.
     """
     encoding = sys.stdout.encoding or "utf-8"
@@ -80,7 +80,7 @@ def finish() -> None:
     """Have everything written that still waits, while it can be said that it cannot.
 
     Raises:
-        ReaderGoneError: who reads has seen enough.
+        OutputClosedError: who reads has seen enough.
         OutputError: it cannot be written.
     """
     try:
@@ -105,7 +105,7 @@ def _not_written(error: OSError) -> ImageSimilarityError:
     """What to raise for standard output that cannot be written; Python must not try once more when it ends."""
     _give_up(sys.stdout)
     if isinstance(error, BrokenPipeError):
-        return ReaderGoneError("who reads has gone")
+        return OutputClosedError("who reads has gone")
     return OutputError(f"the results cannot be written to standard output: {error.strerror or error}")
 
 

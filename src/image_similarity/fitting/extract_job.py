@@ -97,7 +97,7 @@ def extract(
     """
     options, told = options or ExtractOptions(), NoteLog(notes)
     headers = HostHeaders(options.downloads.headers)
-    told.all(source.notes)
+    told.add_all(source.notes)
     folder = Folders(settings.root).images(dataset)
     with FetchLog(folder) as fetched, Listing() as ledger:
         # Only now that no other run has the folder is a temporary file one that nobody will finish.
@@ -107,9 +107,9 @@ def extract(
         if not options.allow_removal:
             _check_removal(run, settings)
         headers.check_hosts(image.location for _, image in ledger.images() if image.is_remote)
-        told.all(download_all(run.wanted(), run.heard, settings, options.downloads, fetched))
+        told.add_all(download_all(run.wanted(), run.heard, settings, options.downloads, fetched))
         ledger.write(folder / LISTING)
-        told.all(notes_on(fetched, ledger))
+        told.add_all(notes_on(fetched, ledger))
     with Database(Folders(settings.root).database, dataset, create=True, timeout=settings.lock_timeout) as database:
         CatalogueRecords(database).record_failures("extract", run.failures)
     return ExtractReport(run.counts, run.failures, folder, told.texts)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from image_similarity.images.model_inputs import decoded_inputs as decoded_inputs
     from image_similarity.images.pacing import retry_delay as retry_delay
-    from image_similarity.images.plain_background import has_plain_background as has_plain_background
+    from image_similarity.images.plain_background import on_plain_background as on_plain_background
     from image_similarity.images.reply_bodies import (
         ACCEPT_HEADERS as ACCEPT_HEADERS,
         RETRY_STATUSES as RETRY_STATUSES,
@@ -83,10 +83,10 @@ else:
         download="Outcome Download download_all has_bytes",
         fetch="fetch_one",
         fetch_log="FetchLog",
-        model_inputs="decoded_inputs",
         host_headers="HostHeaders parse_headers",
+        model_inputs="decoded_inputs",
         pacing="retry_delay",
-        plain_background="has_plain_background",
+        plain_background="on_plain_background",
         reply_bodies="ACCEPT_HEADERS RETRY_STATUSES ReplyError Sink TooLargeError copy_body is_complete",
         simulator="STANDARD simulated_photo",
         spooled_file="ImageData SpooledImage bytes_of digest_of",

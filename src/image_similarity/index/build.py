@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import IndexDamagedError
 from image_similarity.images import ONE_VIEW, SIX_VIEWS
-from image_similarity.index.generations import Place
+from image_similarity.index.generations import IndexFolder
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
 from image_similarity.neighbours import STANDARD, Choice
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from image_similarity.store import Database
 
 
-def place_of(folder: Path, dataset: Dataset, key: str, views: Sequence[str]) -> Place:
+def index_folder(folder: Path, dataset: Dataset, key: str, views: Sequence[str]) -> IndexFolder:
     """Where an index is, inside the folder of all of them."""
-    return Place(folder / dataset.label / f"{key}-{len(views)}")
+    return IndexFolder(folder / dataset.label / f"{key}-{len(views)}")
 
 
 def fitted_index(
@@ -93,7 +93,7 @@ def fresh_index(
         NotFittedError: there are no active features of these models in these views.
         OutputError: it cannot be written.
     """
-    place = place_of(folder, database.dataset, recipe.key, views)
+    place = index_folder(folder, database.dataset, recipe.key, views)
     opened = _opened(place, choice)
     if opened and opened.manifest.generation == database.generation():
         return opened
@@ -124,7 +124,7 @@ def present_index(
 
     ``unless``: the folder of a generation that is open already; None where that is still the present one.
     """
-    place = place_of(folder, database.dataset, recipe.key, views)
+    place = index_folder(folder, database.dataset, recipe.key, views)
     try:
         if unless is not None and place.current() == unless:
             return None
@@ -133,7 +133,7 @@ def present_index(
     return _opened(place, choice)
 
 
-def _opened(place: Place, choice: Choice) -> StoredIndex | None:
+def _opened(place: IndexFolder, choice: Choice) -> StoredIndex | None:
     """The present generation; None where there is none that is whole."""
     try:
         return StoredIndex.open(place, choice.large)

@@ -34,19 +34,19 @@ class Delta:
         generation: of the state that is known with it.
         products: that were put or taken away since.
         index: of those that are there now; None where there is none of them.
-        behind: whether something else has changed too, which only a new index can tell.
+        needs_rebuild: whether something else has changed too, which only a new index can tell.
     """
 
     generation: int
     products: frozenset[str]
     index: StoredIndex | None
-    behind: bool
+    needs_rebuild: bool
 
     def current_rows(self, base: StoredIndex) -> Masked | None:
         """The rows of the index that still hold; None for all."""
         holds = np.ones(base.manifest.rows, bool)
         for product_id in self.products:
-            product = place_of_product(base.grouping.products, product_id)
+            product = product_number(base.grouping.products, product_id)
             if product >= 0:
                 holds[base.grouping.starts[product] : base.grouping.starts[product + 1]] = False
         return None if holds.all() else Masked(holds)
@@ -71,14 +71,14 @@ def delta_since(database: Database, recipe: Recipe, base: StoredIndex, known: De
             return known
         since = ProductChanges(database).since(base.manifest.change, base.manifest.generation)
         index = None
-        if known is not None and known.products == since.products and known.behind != since.others:
+        if known is not None and known.products == since.products and known.needs_rebuild != since.others:
             index = known.index  # something else has changed, which is not for this to tell
         elif since.products:
             index = _index_of(database, recipe, base, since.products)
     return Delta(generation, since.products, index, since.others)
 
 
-def place_of_product(products: Sequence[str], product_id: str) -> int:
+def product_number(products: Sequence[str], product_id: str) -> int:
     """The number of a product among sorted ones; -1 where it is not among them."""
     at = bisect_left(products, product_id)
     return at if at < len(products) and products[at] == product_id else -1

@@ -93,7 +93,7 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class IndexFolder:
     """The folder of one index: a dataset's, under one model, of one or six views."""
 
     folder: Path

@@ -11,7 +11,7 @@ from image_similarity.errors import IndexDamagedError
 from image_similarity.images import SIX_VIEWS
 from image_similarity.index.arrays import map_array, map_bytes, map_texts
 from image_similarity.index.columns import Columns
-from image_similarity.index.generations import Manifest, Place
+from image_similarity.index.generations import IndexFolder, Manifest
 from image_similarity.index.identities import DTYPE as IDENTITY, WIDTH
 from image_similarity.index.text_column import TextsOfRows
 from image_similarity.neighbours import ExactIndex, answering
@@ -54,7 +54,7 @@ class StoredIndex:
     index: NeighbourIndex
 
     @classmethod
-    def open(cls, place: Place, large: type[LargeIndex] | None = None) -> StoredIndex | None:
+    def open(cls, place: IndexFolder, large: type[LargeIndex] | None = None) -> StoredIndex | None:
         """Map the present generation; None where there is none.
 
         Args:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from image_similarity.types import RowSet
 
 FIRST_VERSION_IMAGES = 50  # nearest images that each image of a product may vote for (facts of the first version)
-FIRST_LOOK = 64  # rows asked for at first by `best`; four times as many while that leaves a doubt
+FIRST_DEPTH = 64  # rows asked for at first by `best`; four times as many while that leaves a doubt
 GROWTH = 4
 HITS = 1 << 17  # looked at together: some 10 MB
 
@@ -34,7 +34,7 @@ HITS = 1 << 17  # looked at together: some 10 MB
 class Looks:
     """How many rows or images each image of a query looks at."""
 
-    first: int = FIRST_LOOK
+    first: int = FIRST_DEPTH
     votes: int = FIRST_VERSION_IMAGES
 
 

@@ -48,7 +48,7 @@ class Gallery:
         self.products, self.starts = grouping.products, grouping.starts
         self.row_product, self.row_image = grouping.row_product, grouping.row_image
         self.view_count = grouping.view_count
-        self.known: Neighbours | None = None
+        self.precomputed: Neighbours | None = None
         """The nearest rows of every row, where they were found beforehand."""
         self.recall: float | None = None
         """Of the nearest, the share that is among ``known``; None: all."""
@@ -74,7 +74,7 @@ class Gallery:
     def nearest(self, queries: Sequence[GalleryQuery], look: int, allowed: RowSet | None = None) -> Neighbours:
         """The ``look`` nearest rows of the queries' images, one line for each."""
         rows = [query.rows for query in queries if query.rows is not None]
-        known, are_rows = self.known, len(rows) == len(queries)
+        known, are_rows = self.precomputed, len(rows) == len(queries)
         if known is not None and allowed is None and are_rows and look <= known.rows.shape[1]:
             asked = np.concatenate(rows)
             return Neighbours(known.rows[asked, :look].astype(np.intp), known.scores[asked, :look])
@@ -83,9 +83,9 @@ class Gallery:
     def release(self) -> None:
         """Give back the memory of what was read of the mapped vectors and of what is known beforehand."""
         release(self.features.vectors)
-        if self.known is not None:
-            release(self.known.rows)
-            release(self.known.scores)
+        if self.precomputed is not None:
+            release(self.precomputed.rows)
+            release(self.precomputed.scores)
 
     def others(self, query: GalleryQuery, allowed: RowSet | None = None) -> int:
         """How many products could be answers: those with a row that is allowed, the query's own left out."""

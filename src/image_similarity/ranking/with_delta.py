@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GalleryPart:
     """A gallery, and which of its rows may be found; None: all."""
 
     gallery: Gallery
     allowed: RowSet | None = None
 
-    def only(self, passing: RowSet | None) -> Part:
+    def restricted_to(self, passing: RowSet | None) -> GalleryPart:
         """The same, of the rows that pass something else too."""
         if passing is None:
             return self
@@ -32,8 +32,8 @@ class Part:
         return replace(self, allowed=Masked(passing.mask() & self.allowed.mask()))
 
 
-def rank_both(
-    parts: Sequence[Part], queries: Sequence[Sequence[GalleryQuery]], number: int, aggregate: Aggregate = "best"
+def rank_parts(
+    parts: Sequence[GalleryPart], queries: Sequence[Sequence[GalleryQuery]], number: int, aggregate: Aggregate = "best"
 ) -> list[list[ProductMatch]]:
     """As :func:`~image_similarity.ranking.aggregate.rank_products`, over all parts together.
 

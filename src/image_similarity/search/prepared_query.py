@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from image_similarity.catalogue import parse_address, stable_address
 from image_similarity.errors import ImageError, UsageError
-from image_similarity.images import decode, has_plain_background, read_bytes, with_crops
-from image_similarity.search.answer import Shown
+from image_similarity.images import decode, on_plain_background, read_bytes, with_crops
+from image_similarity.search.answer import ShownProduct
 from image_similarity.search.explanation import small_copy
 from image_similarity.types import Product
 
@@ -49,14 +49,14 @@ class PreparedQuery:
         return [photo_name(photo) for photo in self.query.photos] or [TEXT_ONLY]
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> ShownProduct:
         """The query as an answer shows it."""
         first = self.query.photos[0] if self.query.photos else b""
         path = str(first) if isinstance(first, str | Path) and _address(first) is None else ""
-        return Shown(Product(", ".join(self.names), self.query.text or ""), path)
+        return ShownProduct(Product(", ".join(self.names), self.query.text or ""), path)
 
     @property
-    def way(self) -> str:
+    def scoring(self) -> str:
         """How its scores come about, as far as match probabilities depend on it."""
         query, options = self.query, self.options
         others = {
@@ -83,7 +83,7 @@ def prepare(
         query,
         options,
         tuple([model.inputs(each) for each in (with_crops(one) if options.crops else [one])] for one in seen),
-        judged and bool(seen) and all(has_plain_background(one) for one in seen),
+        judged and bool(seen) and all(on_plain_background(one) for one in seen),
         small_copy(seen[0], model) if options.explain and seen else None,
     )
 

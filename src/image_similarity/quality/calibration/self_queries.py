@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import ImageError
-from image_similarity.images import STANDARD, decode, has_plain_background, read_bytes, simulated_photo
+from image_similarity.images import STANDARD, decode, on_plain_background, read_bytes, simulated_photo
 from image_similarity.neighbours import single
 from image_similarity.ranking import GalleryQuery, rank_products
 from image_similarity.search import DEPTH, QueryScores
@@ -115,7 +115,7 @@ class SelfQueries:
                 self.unread.append(self.gallery.features.image_ids[row])
             return None
         photo = simulated_photo(image, row * MOST_TURNS + turn)
-        return _Asking(row, turn, has_plain_background(image), self.model.inputs(photo), has_plain_background(photo))
+        return _Asking(row, turn, on_plain_background(image), self.model.inputs(photo), on_plain_background(photo))
 
     def _asked(
         self, rows: Rows, vectors: NDArray[np.floating], plain: NDArray[np.bool_], *, itself: bool

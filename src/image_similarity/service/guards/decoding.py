@@ -21,7 +21,7 @@ from PIL import Image
 from image_similarity.errors import ImageError
 from image_similarity.images import REPAIRED, DecodeTask, decode, decoding_with
 from image_similarity.service.errors import BusyError, ServiceError
-from image_similarity.util.memory import give_back_at_once
+from image_similarity.util.memory import trim_at_once
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -193,7 +193,7 @@ def _serve(channel: Connection) -> None:
     """What the process does: until the other end is gone."""
     if hasattr(os, "nice"):
         os.nice(NICE)
-    give_back_at_once()
+    trim_at_once()
     with suppress(EOFError, OSError, KeyboardInterrupt):
         channel.send_bytes(b"here")
         while True:
