@@ -1,4 +1,4 @@
-/** The state of the page is kept in its address, so that it can be shared: views read it, links and controls change it. */
+/** The page's state is its address, so that it can be shared: views read it, links and controls change it. */
 
 const NAMES = ["view", "product", "photo", "crop", "text", "match", "model", "with", "min_match", "number", "find", "pair"];
 const FILTER = /^(is|from|to)\.(.+)$/s;
@@ -19,7 +19,6 @@ export function read() {
 	return state;
 }
 
-/** The address of a state. */
 export function write(state) {
 	const given = new URLSearchParams(NAMES.filter((name) => state[name]).map((name) => [name, state[name]]));
 	for (const { kind, name, value } of state.filters ?? []) given.append(`${kind}.${name}`, value);

@@ -46,7 +46,7 @@ async function searchWith(file) {
 		const id = await upload(blob, url);
 		if (photo.pending !== url) return; // removed or replaced meanwhile
 		photo.pending = "";
-		go({ view: "", product: "", photo: id, crop: "", pair: "", number: "", find: "" }) || notify(false); // the same photo as before
+		go({ view: "", product: "", photo: id, crop: "", pair: "", number: "", find: "" }) || notify(false);
 	} catch (problem) {
 		showError(problem, () => searchWith(file));
 	}

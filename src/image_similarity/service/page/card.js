@@ -5,10 +5,8 @@ import { loadImage } from "./api.js";
 import { announce, h, icon, showError } from "./dom.js";
 import { queryOf, sendFeedback, verdictOf } from "./feedback.js";
 
-/** `image`: one of the product's images, or none. */
 export const productCard = (product, image, state) => h("li.card", productLink(product, image && loadImage(image.thumbnail, ""), state));
 
-/** `match`: of an answer; `state`: with its query. */
 export function matchCard(match, state) {
 	const name = match.title || match.product_id;
 	const probability = match.probability !== null && h("p.small", `${percent(match.probability)} match probability`);

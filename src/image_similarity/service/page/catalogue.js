@@ -5,7 +5,6 @@ import { request } from "./api.js";
 import { count, counted, facts, h, setTitle, showError, size } from "./dom.js";
 import { shop } from "./shop.js";
 
-/** `element` and `update(state, focus)`. */
 export function catalogueView() {
 	const heading = h("h1", { tabindex: "-1" }, "Catalogue");
 	const body = h("div");

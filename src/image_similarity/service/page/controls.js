@@ -8,7 +8,7 @@ import { modelsOf, shop } from "./shop.js";
 const PROBABILITIES = [["", "Any"], ["0.25", "25%"], ["0.5", "50%"], ["0.75", "75%"], ["0.9", "90%"]];
 const MATCH = [["", "Everything"], ["shape", "Shape"], ["colour", "Colour"]];
 
-/** `minMatch`: offer a minimum match probability. Returns `element` and `update(state)`. */
+/** `minMatch`: offer a minimum match probability. */
 export function controls({ minMatch }) {
 	const names = shop.models.map(({ name }) => [name, name]);
 	const model = select("Model", names, (value) => go({ model: value }));

@@ -12,14 +12,13 @@ const WHOLE = { left: 0, top: 0, width: 1, height: 1 };
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
 const clamp = (low, value, high) => Math.min(high, Math.max(low, value));
 
-/** Returns `element` and `set(crop)`. */
 export function cropper(image, onchange) {
 	const handles = ["nw", "ne", "sw", "se"].map((corner) => h(`span.handle.${corner}`, { "data-corner": corner }));
 	const box = h("div.box", { tabindex: "0", role: "application", "aria-describedby": "crop-help" }, handles);
 	const stage = h("div.stage", image, box);
 	let crop = null;
 	let gesture = 0;
-	let lastKey = 0; // time of the last key
+	let lastKey = 0;
 	let drag = null;
 
 	function set(next) {
@@ -82,7 +81,6 @@ export function cropper(image, onchange) {
 	return { element: stage, set: (next) => drag || set(next) }; // while dragging, the address does not change the crop
 }
 
-/** Positions a rectangle over a photo. */
 export function positionBox(box, crop) {
 	for (const [name, share] of Object.entries(crop)) box.style[name] = `${share * 100}%`;
 }

@@ -34,7 +34,6 @@ export function icon(name) {
 	return svg;
 }
 
-/** An input with a label above it. */
 export function field(label, input) {
 	input.id ||= `field-${(ids += 1)}`;
 	return h("div.field", h("label", { for: input.id }, label), input);

@@ -16,7 +16,7 @@ export function expression(filters) {
 		.join(" and ");
 }
 
-/** Calls `onchange(filters)` after each change. Returns `elements` and `update(filters)`. */
+/** Calls `onchange(filters)` after each change. */
 export function filterControls(attributes, onchange) {
 	const inputs = [];
 	const add = (kind, name, input) => {

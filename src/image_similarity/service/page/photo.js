@@ -26,7 +26,6 @@ export async function prepare(file) {
 	return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
 }
 
-/** Uploads the photo; returns its id. */
 export async function upload(blob, url) {
 	const form = new FormData();
 	form.append("file", blob, blob.name ?? "photo.jpg");

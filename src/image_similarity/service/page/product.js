@@ -5,7 +5,6 @@ import { controls } from "./controls.js";
 import { facts, h, setTitle, showError } from "./dom.js";
 import { results } from "./results.js";
 
-/** Returns `element` and `update(state, focus)` for the state's `product`. */
 export function productView() {
 	const heading = h("h1", { tabindex: "-1" });
 	const about = h("div.about");

@@ -8,7 +8,7 @@ import { expression } from "./filters.js";
 import { hidePair, showPair } from "./pair.js";
 import { modelsOf } from "./shop.js";
 
-/** Returns `element` and `update(state)`, which ends when all answers are shown. */
+/** `update(state)` ends when all answers are shown. */
 export function results() {
 	const columns = [column(), column()];
 	const title = h("h2", { id: "found" });
@@ -38,7 +38,6 @@ const found = ({ matches }) => (matches.length ? `${counted(matches.length, "pro
 
 const first = ({ matches: [match] }) => (match ? `${match.title || match.product_id}: ${match.closeness}.` : "");
 
-/** The request of a state: its path and its JSON body. */
 function query(state, model) {
 	const given = { number: number(state), model: model.name };
 	const filter = expression(state.filters);

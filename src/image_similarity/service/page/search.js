@@ -10,7 +10,7 @@ import { results } from "./results.js";
 import { shop } from "./shop.js";
 import { start } from "./start.js";
 
-/** Calls `onphoto(file)` when a photo was chosen. Returns `element` and `update(state, focus)`. */
+/** Calls `onphoto(file)` when a photo was chosen. */
 export function searchView(onphoto) {
 	const heading = h("h1", { tabindex: "-1" });
 	const lead = h("p.lead", "Search with a photo to see the products of this shop that look most like it.");

@@ -9,7 +9,6 @@ export async function loadShop() {
 	Object.assign(shop, { name: models.dataset, models: models.models, attributes: catalogue.attributes });
 }
 
-/** The models of a state: one, or two to compare. */
 export function modelsOf({ model, with: other }) {
 	const first = shop.models.find(({ name }) => name === model) ?? shop.models.find((each) => each.default) ?? shop.models[0];
 	const second = shop.models.find(({ name }) => name === other && name !== first?.name);

@@ -8,7 +8,6 @@ import { announce, counted, debounce, h, showError } from "./dom.js";
 const SAMPLED = 96; // products, from which FIRST are picked at equal distances for variety
 const FIRST = 12;
 
-/** Returns `element` and `update(state)`. */
 export function start() {
 	const debounced = debounce(200);
 	const find = () => go({ find: input.value.trim(), number: "" }, true);
