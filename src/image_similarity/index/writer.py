@@ -49,7 +49,7 @@ def write_generation(
         for block in state.blocks():
             named = identities(block)
             old = known.find(named, rows.count) if known else np.full(len(named), GONE)
-            rows.write(block, named, _vectors(state, recipe, block.places, old, previous))
+            rows.write(block, named, _vectors(state, recipe, block.rowids, old, previous))
             columns.write(block.attributes)
             if large:
                 progress("index", rows.count, state.count)
