@@ -137,7 +137,7 @@ def test_more_rows_than_are_held_at_a_time(store: RecommendationStore, tmp_path:
 def test_a_folder_that_cannot_be_is_named(database: Database, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = RecommendationStore(database, tmp_path / "file", NAMED)
-    with pytest.raises(OutputError, match=r"cannot write .*\.pickle: .*What stood there is unchanged"):
+    with pytest.raises(OutputError, match=r"cannot write .*\.pickle: .*The previous content is unchanged"):
         store.write(KEY, SHOP)
     assert not store.has(KEY)
 

@@ -19,7 +19,7 @@ from image_similarity.service.guards.api_keys import FILE, ApiKeys
 from image_similarity.service.guards.connections import guarded
 from image_similarity.service.guards.decoding import close_all
 from image_similarity.types import Progress, no_progress
-from image_similarity.util.memory import give_back_at_once
+from image_similarity.util.memory import trim_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ def _tune() -> None:
     What is there by now stays: it need not be looked through for garbage with every few requests. And the event loop
     gets its turn soon, however busy the threads are that decode and answer.
     """
-    give_back_at_once()
+    trim_at_once()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTED)

@@ -8,7 +8,7 @@ import numpy as np
 
 from image_similarity.neighbours.allpairs.tiles import SIDE
 from image_similarity.util.memory import release
-from image_similarity.util.sampling import some_of
+from image_similarity.util.sampling import sample_rows
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -34,7 +34,7 @@ def floors_of(vectors: NDArray[np.float16], k: int, tiles: Tiles, pool: Executor
         pool: for the work, tile by tile.
     """
     count = min(len(vectors), SAMPLE_TILES * SIDE)
-    sample = some_of(np.arange(len(vectors)), count, SEED)
+    sample = sample_rows(np.arange(len(vectors)), count, SEED)
     columns = [_taken(vectors, part) for part in np.array_split(sample, -(-count // SIDE))]
     place = place_of(k * count / len(vectors))
 
