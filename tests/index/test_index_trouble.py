@@ -1,4 +1,4 @@
-"""The index in trouble: killed, damaged, replaced while it is read. It answers as the store does, or is built again."""
+"""Killed builds, damaged files, replacement while reading: the index matches the store or is built again."""
 
 from __future__ import annotations
 

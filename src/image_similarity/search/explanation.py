@@ -86,7 +86,7 @@ class Explained:
 
 def small_copy(image: Image.Image, model: Model) -> Image.Image:
     """What is kept of a photo that is to be explained: no larger than the page and the model need."""
-    return shrunk(image, max(SIDE, model.at_least or 0))
+    return shrunk(image, max(SIDE, model.min_side or 0))
 
 
 def explain(
@@ -109,7 +109,7 @@ def explain(
     if not matches:
         return Explained(image, [])
     found = np.stack([_row(gallery_of(match.product_id), match, asked) for match in matches])
-    seen = shrunk(image, model.at_least or SIDE)  # no larger than the model's input: fifty are to be resized
+    seen = shrunk(image, model.min_side or SIDE)  # no larger than the model's input: fifty are to be resized
     # Its own vector is what the covered ones are compared with, so that only the cover makes a difference.
     whole, *patched = embedder.embed([model.inputs(each) for each in (seen, *covered(seen))])
     whole = asked if isinstance(whole, ImageError) else whole

@@ -36,7 +36,7 @@ def look_up(
         UsageError: there is no such product; the message has the nearest ids by spelling.
     """
     with recommendations(dataset, settings) as (store, database):
-        kept = store.of(with_recommendations(model, store, dataset, settings).key)
+        kept = store.of(model_with_recommendations(model, store, dataset, settings).key)
         if product_id is None:
             product_id = kept.random_product()
         matches = kept.similar(product_id)[:number]
@@ -54,7 +54,9 @@ def recommendations(dataset: Dataset, settings: Settings) -> Iterator[tuple[Reco
         yield RecommendationStore(database, folders.trained_models, dataset), database
 
 
-def with_recommendations(model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings) -> Model:
+def model_with_recommendations(
+    model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings
+) -> Model:
     """What a model's name means where recommendations are looked up.
 
     Raises:

@@ -215,10 +215,10 @@ def open_state(
         state = State(model, views, base, delta_since(database, model.recipe, base), Scale(base))
         if not state.needs_rebuild:
             return state
-    return whole_state(model, database, settings, views, progress)
+    return indexed_state(model, database, settings, views, progress)
 
 
-def whole_state(
+def indexed_state(
     model: Model, database: Database, settings: Settings, views: tuple[str, ...], progress: Progress = no_progress
 ) -> State:
     """The present state with everything in the index, which is built where it is behind.
