@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from image_similarity.index.stored_index import StoredIndex
     from image_similarity.models import Recipe
-    from image_similarity.neighbours import Choice
+    from image_similarity.neighbours import IndexChoice
     from image_similarity.store import Block, Snapshot
     from image_similarity.types import Progress
 
 
 def write_generation(
-    state: Snapshot, recipe: Recipe, folder: Path, previous: StoredIndex | None, choice: Choice, progress: Progress
+    state: Snapshot, recipe: Recipe, folder: Path, previous: StoredIndex | None, choice: IndexChoice, progress: Progress
 ) -> None:
     """Write all files of a generation.
 

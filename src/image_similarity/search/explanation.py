@@ -12,7 +12,7 @@ from PIL import Image
 from image_similarity.errors import ImageError
 from image_similarity.images import as_jpeg, shrunk
 from image_similarity.models import COLOUR_SHAPE_PARTS, OFFLINE_MODEL
-from image_similarity.neighbours import single
+from image_similarity.neighbours import to_float32
 from image_similarity.search.occlusion import covered, heat, where
 from image_similarity.search.overlay import overlay
 from image_similarity.search.score_parts import Parts, PartShare, shares
@@ -149,6 +149,6 @@ def _row(gallery: Gallery | None, match: ProductMatch, asked: Floats) -> Floats:
     rows = gallery.rows_of(bisect_left(gallery.products, match.product_id))
     numbers = range(rows.start, rows.stop)
     its_own = [row for row in numbers if gallery.features.image_ids[row] == match.image_id]
-    vectors = single(gallery.features.vectors[its_own])
+    vectors = to_float32(gallery.features.vectors[its_own])
     best: Floats = vectors[int((vectors @ asked).argmax())]
     return best
