@@ -25,7 +25,7 @@ def main() -> None:
     from image_similarity.fitting.recommendations import recommendations
     from image_similarity.images.views import ORIGINAL
     from image_similarity.neighbours.allpairs.exact import all_pairs
-    from image_similarity.ranking.aggregate import FIRST_LOOK
+    from image_similarity.ranking.aggregate import FIRST_DEPTH
     from image_similarity.ranking.gallery import Gallery
     from image_similarity.types import Features, no_progress
 
@@ -38,7 +38,7 @@ def main() -> None:
         rounds = iter(range(chosen.rounds + 1))
 
         def pairs() -> None:
-            gallery.known = all_pairs(vectors, FIRST_LOOK, Path(place) / f"work{next(rounds)}", no_progress)
+            gallery.precomputed = all_pairs(vectors, FIRST_DEPTH, Path(place) / f"work{next(rounds)}", no_progress)
 
         def grouped() -> None:
             for _ in recommendations(gallery, NUMBER, "best", no_progress):

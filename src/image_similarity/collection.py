@@ -15,25 +15,25 @@ from image_similarity.fitting import EmbeddedImage, delete_product, new_image, u
 from image_similarity.images import ONE_VIEW, SIX_VIEWS
 from image_similarity.index import parse_filter
 from image_similarity.models import each_row, resolve
-from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, chosen, made
+from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, as_choice, merge_options
 from image_similarity.search import (
     CALIBRATED,
     Answer,
     Explained,
-    KeptProbabilities,
     PreparedQuery,
+    ProbabilityCache,
     State,
     calibration_file,
     explain,
+    indexed_state,
     next_state,
     open_state,
+    part_weighting,
     photo_bytes,
     photo_name,
     prepare,
-    searched_with,
+    search_vectors,
     show_products,
-    weighing,
-    whole_state,
 )
 from image_similarity.settings import Folders
 from image_similarity.store import CatalogueRecords, Database, FeatureStore
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.models import Embedder
     from image_similarity.options import ModelChoice, Photo
-    from image_similarity.search import MatchProbabilities, Shown
+    from image_similarity.search import MatchProbabilities, ShownProduct
     from image_similarity.settings import Settings
     from image_similarity.types import EmbeddingModel, ProductMatch, TextModel
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TOGETHER = 16  # queries that are embedded and ranked together
 ALL = 10  # products of an answer where nobody says how many
-NETWORKS = Lock()
+NETWORK_LOCK = Lock()
 """One thread at a time gives images to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
 
 
@@ -111,13 +111,13 @@ class Collection:
         self._records = CatalogueRecords(self._read)
         try:
             store = FeatureStore(self._read)
-            self.model = resolve(chosen(model), dataset, settings, store.has_networks_of)
+            self.model = resolve(as_choice(model), dataset, settings, store.has_networks_of)
             if ahead is not None:
                 self._expect(ahead, {spec.key for spec in self.model.specs} <= set(store.models()))
             views = ONE_VIEW if data_augmentation == 0 else None
             self.state = open_state(self.model, self._read, settings, views, progress)
             path = calibration_file(settings, dataset, self.model.recipe.key, len(self.state.views))
-            self._probabilities = KeptProbabilities(path, self.model.recipe.key)
+            self._probabilities = ProbabilityCache(path, self.model.recipe.key)
             if data_augmentation == 1 and len(self.state.views) < len(SIX_VIEWS):
                 raise UsageError("there are no features of the six views: run fit with `data_augmentation` 1 first")
         except BaseException:
@@ -204,11 +204,13 @@ class Collection:
         >>> len(answer.matches)
         3
         """
-        options = made(SimilarOptions, options, changes)
+        options = merge_options(SimilarOptions, options, changes)
         state = self.state
         if product_id is None:
             product_id = random.choice(state.product_ids)  # noqa: S311 (nobody's secret)
-        matches = state.similar(product_id, options.number or ALL, options.filter, weighing(options.match, self.model))
+        matches = state.similar(
+            product_id, options.number or ALL, options.filter, part_weighting(options.match, self.model)
+        )
         if matches is None:
             return None
         ids = [(product_id, ""), *((match.product_id, match.image_id) for match in matches)]
@@ -254,13 +256,13 @@ class Collection:
         ...     shop.prepared("photo.jpg", number=3).options.number
         3
         """
-        query, options = asked_for(query, options, changes)
-        weighing(options.match, self.model)
+        query, options = query_and_options(query, options, changes)
+        part_weighting(options.match, self.model)
         if query.text is not None:
             self._check_text()
         prepared = prepare(query, options, self.model, self.settings, judged=self.is_calibrated)
         if options.min_match is not None:
-            self._probabilities.of(prepared.way, options.min_match, self._generation)
+            self._probabilities.of(prepared.scoring, options.min_match, self._generation)
         return prepared
 
     def vectors_of(self, queries: Sequence[PreparedQuery]) -> list[Vectors | Exception]:
@@ -275,7 +277,7 @@ class Collection:
         texts = [query.query.text for query in queries if query.query.text is not None]
         embedder = self._network(one=len(images) == 1).result() if images else None
         reader = self._text_model() if texts else None
-        with NETWORKS:
+        with NETWORK_LOCK:
             seen = iter(embedder.embed(images) if embedder else ())
             read = iter(each_row(reader.embed, texts) if reader else ())
         vectors: list[Vectors | Exception] = []
@@ -283,7 +285,7 @@ class Collection:
             photos = [[next(seen) for _ in photo] for photo in query.inputs]
             words = None if query.query.text is None else next(read)
             try:
-                vectors.append(searched_with(query, photos, words, self.model))
+                vectors.append(search_vectors(query, photos, words, self.model))
             except ImageSimilarityError as error:
                 vectors.append(error)
         return vectors
@@ -299,7 +301,9 @@ class Collection:
         """
         state = self._state_for(queries)
         alike: dict[tuple[int, str, str | None], list[int]] = {}
-        judges = [self._probabilities.of(query.way, query.options.min_match, self._generation) for query, _ in queries]
+        judges = [
+            self._probabilities.of(query.scoring, query.options.min_match, self._generation) for query, _ in queries
+        ]
         for at, (query, _) in enumerate(queries):
             wanted = query.options
             look = max(wanted.number, judges[at].depth)
@@ -403,7 +407,7 @@ class Collection:
         models = self._network(one=False).result().models
         vectors: dict[str, Vectors] = {}
         for key, views in pixels.items():
-            with NETWORKS:
+            with NETWORK_LOCK:
                 (rows,) = each_row(partial(_all_views, models[key]), [views])
             if isinstance(rows, ImageError):
                 raise rows
@@ -498,10 +502,10 @@ class Collection:
     ) -> Explained:
         assert query.small is not None  # noqa: S101 (for the type checker)
         embedder = self._network(one=True in self._networks).result()
-        with NETWORKS:
+        with NETWORK_LOCK:
             return explain(query.small, matches, vectors[0], state.gallery_of, self.model, embedder)
 
-    def _shown(self, wanted: Sequence[tuple[str, str]]) -> list[Shown]:
+    def _shown(self, wanted: Sequence[tuple[str, str]]) -> list[ShownProduct]:
         with self._reading:
             return show_products(self._records, self._image_folder, wanted)
 
@@ -511,7 +515,7 @@ class Collection:
         if state.delta.index is None or all(query.options.aggregate != "votes" for query, _ in queries):
             return state
         with self._changing:
-            self.state = whole_state(self.model, self._following(), self.settings, state.views, self._progress)
+            self.state = indexed_state(self.model, self._following(), self.settings, state.views, self._progress)
             return self.state
 
     @property
@@ -526,7 +530,7 @@ class Collection:
             raise UsageError(f"the image {photo_name(image)} cannot be used: {error.reason}") from error
 
 
-def asked_for(
+def query_and_options(
     query: Query | Photo | Sequence[Photo] | None, options: SearchOptions | None, changes: Mapping[str, Any]
 ) -> tuple[Query, SearchOptions]:
     """A query and its options, with single ones of either changed by their names.
@@ -537,7 +541,7 @@ def asked_for(
     """
     of_query = {name: value for name, value in changes.items() if name in Query.__dataclass_fields__}
     others = {name: value for name, value in changes.items() if name not in of_query}
-    query, options = Query.of(query, **of_query), made(SearchOptions, options, others)
+    query, options = Query.of(query, **of_query), merge_options(SearchOptions, options, others)
     if options.filter is not None:
         parse_filter(options.filter)
     return query, options

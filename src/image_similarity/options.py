@@ -161,7 +161,7 @@ class FitOptions(ExtractOptions):
     @property
     def choice(self) -> ModelChoice:
         """The model, where only a name was given too."""
-        return chosen(self.model)
+        return as_choice(self.model)
 
 
 # Asking -----------------------------------------------------------------------------------------------------------
@@ -241,8 +241,8 @@ class Query:
     def of(cls, asked: Query | Photo | Sequence[Photo] | None, **changes: Any) -> Self | Query:
         """A photo, or several, as a query; a query stays what it is but for the changes."""
         if isinstance(asked, Query):
-            return made(Query, asked, changes)
-        return made(Query, None, {"photo": asked, **changes})
+            return merge_options(Query, asked, changes)
+        return merge_options(Query, None, {"photo": asked, **changes})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,7 +386,7 @@ class CompareOptions:
         _ranking(self.number, "best")
 
 
-def made(kind: type[R], options: R | None, changes: Mapping[str, Any]) -> R:
+def merge_options(kind: type[R], options: R | None, changes: Mapping[str, Any]) -> R:
     """A record with some of its options changed.
 
     Raises:
@@ -401,7 +401,7 @@ def made(kind: type[R], options: R | None, changes: Mapping[str, Any]) -> R:
     return kind(**changes) if options is None else replace(options, **changes)
 
 
-def chosen(model: str | ModelChoice) -> ModelChoice:
+def as_choice(model: str | ModelChoice) -> ModelChoice:
     """A model by its name alone, or as it was chosen."""
     return ModelChoice(model) if isinstance(model, str) else model
 

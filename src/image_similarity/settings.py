@@ -30,7 +30,7 @@ ENVIRONMENT = {
 """The environment variable behind each setting that has one."""
 MOST_FILE_BYTES = 200_000_000
 LONGEST_WAIT = 86_400  # seconds
-WISHES = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and checked, and so asked for each time
+PRECISIONS = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and checked, and so asked for each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class Settings:
             values["max_removal"] = _share(str(values["max_removal"]), ENVIRONMENT["max_removal"])
         if "lock_timeout" in values:
             values["lock_timeout"] = _seconds(str(values["lock_timeout"]), ENVIRONMENT["lock_timeout"])
-        if values.get("precision", "auto") not in WISHES:
-            raise UsageError(f"{ENVIRONMENT['precision']} must be one of {', '.join(WISHES)}")
+        if values.get("precision", "auto") not in PRECISIONS:
+            raise UsageError(f"{ENVIRONMENT['precision']} must be one of {', '.join(PRECISIONS)}")
         return replace(cls(), **values)  # type: ignore[arg-type]
 
 

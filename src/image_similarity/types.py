@@ -260,7 +260,7 @@ class NoteLog:
             self._texts[text] = None
             self._to(text)
 
-    def all(self, texts: Iterable[str]) -> None:
+    def add_all(self, texts: Iterable[str]) -> None:
         for text in texts:
             self(text)
 

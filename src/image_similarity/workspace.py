@@ -18,8 +18,8 @@ from image_similarity.options import (
     ModelChoice,
     Query,
     SimilarOptions,
-    chosen,
-    made,
+    as_choice,
+    merge_options,
 )
 from image_similarity.settings import Folders, Settings
 from image_similarity.types import Failure, NoteLog, Notes, Progress, no_notes, no_progress
@@ -91,11 +91,11 @@ class Workspace:
         >>> report.counts.done, report.counts.failed
         (2, 0)
         """
-        from image_similarity.catalogue import ReadCatalogue
+        from image_similarity.catalogue import CatalogueSnapshot
         from image_similarity.fitting import extract
 
-        options, named = made(ExtractOptions, options, changes), Dataset.named(dataset)
-        with ReadCatalogue(self._source(catalogue, options), self.progress) as source:
+        options, named = merge_options(ExtractOptions, options, changes), Dataset.named(dataset)
+        with CatalogueSnapshot(self._source(catalogue, options), self.progress) as source:
             return extract(source, named, self.settings, options, self.progress, self.notes)
 
     def extract_department(
@@ -109,7 +109,7 @@ class Workspace:
         """
         from image_similarity.fitting import extract_department
 
-        options = made(ExtractOptions, options, changes)
+        options = merge_options(ExtractOptions, options, changes)
         return extract_department((department, domain_id), self.settings, options, self.progress, self.notes)
 
     def fit(
@@ -134,15 +134,15 @@ class Workspace:
         >>> report.recommendations.name
         'toys_model_colour-shape'
         """
-        from image_similarity.catalogue import ReadCatalogue
+        from image_similarity.catalogue import CatalogueSnapshot
         from image_similarity.fitting import fit
         from image_similarity.models import named as model_named
 
-        options, named = made(FitOptions, options, changes), Dataset.named(dataset)
+        options, named = merge_options(FitOptions, options, changes), Dataset.named(dataset)
         model = model_named(options.choice, named, self.settings)  # before anything is read, downloaded or computed
         told = NoteLog(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
-        with ReadCatalogue(listed, self.progress) as source:
+        with CatalogueSnapshot(listed, self.progress) as source:
             if options.download and source.has_addresses:
                 from image_similarity.fitting import extract
 
@@ -196,9 +196,9 @@ class Workspace:
         2 ...
         3 ...
         """
-        from image_similarity.collection import asked_for
+        from image_similarity.collection import query_and_options
 
-        query, options = asked_for(query, options, changes)  # before anything is opened
+        query, options = query_and_options(query, options, changes)  # before anything is opened
         with self._opened(dataset, model, data_augmentation, query) as collection:
             return collection.search(query, options)
 
@@ -223,8 +223,8 @@ class Workspace:
         """
         from image_similarity.search import look_up
 
-        options, named = made(SimilarOptions, options, changes), Dataset.named(dataset)
-        answer = look_up(named, self.settings, product_id, chosen(model), options.number)
+        options, named = merge_options(SimilarOptions, options, changes), Dataset.named(dataset)
+        answer = look_up(named, self.settings, product_id, as_choice(model), options.number)
         if options.filter is None and options.match is None:
             return answer
         product_id = answer.query.product.product_id
@@ -253,8 +253,8 @@ class Workspace:
         from image_similarity.quality import evaluate
 
         models = [model] if isinstance(model, (str, ModelChoice)) else list(model)
-        options, named = made(EvaluateOptions, options, changes), Dataset.named(dataset)
-        return evaluate(named, self.settings, [chosen(each) for each in models], options, self.progress)
+        options, named = merge_options(EvaluateOptions, options, changes), Dataset.named(dataset)
+        return evaluate(named, self.settings, [as_choice(each) for each in models], options, self.progress)
 
     def adapt(
         self, dataset: str, *, model: str | ModelChoice = IN_USE, pairs: Sequence[tuple[str, str]] = ()
@@ -269,7 +269,7 @@ class Workspace:
         """
         from image_similarity.quality import adapt
 
-        return adapt(Dataset.named(dataset), self.settings, chosen(model), self.progress, pairs=pairs)
+        return adapt(Dataset.named(dataset), self.settings, as_choice(model), self.progress, pairs=pairs)
 
     def use(self, dataset: str, model: str | ModelChoice | None = None) -> DefaultModel:
         """Make a model the dataset's default, in one step; None: say which it is.
@@ -285,13 +285,13 @@ class Workspace:
         'colour'
         """
         from image_similarity.models import expression_of, read_default_model, set_default_model
-        from image_similarity.search import recommendations, with_recommendations
+        from image_similarity.search import model_with_recommendations, recommendations
 
         named = Dataset.named(dataset)
         if model is None:
             return read_default_model(named, self.settings)
         with recommendations(named, self.settings) as (store, _):
-            asked = with_recommendations(chosen(model), store, named, self.settings)
+            asked = model_with_recommendations(as_choice(model), store, named, self.settings)
             is_fitted = store.has(asked.key)
         if not is_fitted:
             raise NotFittedError(
@@ -317,8 +317,8 @@ class Workspace:
         """
         from image_similarity.quality import compare
 
-        options, named = made(CompareOptions, options, changes), Dataset.named(dataset)
-        return compare(named, self.settings, (chosen(old), chosen(new)), options, self.progress)
+        options, named = merge_options(CompareOptions, options, changes), Dataset.named(dataset)
+        return compare(named, self.settings, (as_choice(old), as_choice(new)), options, self.progress)
 
     def calibrate(
         self,
@@ -337,8 +337,8 @@ class Workspace:
         """
         from image_similarity.quality import calibrate
 
-        options, named = made(CalibrateOptions, options, changes), Dataset.named(dataset)
-        return calibrate(named, self.settings, chosen(model), options, self.progress)
+        options, named = merge_options(CalibrateOptions, options, changes), Dataset.named(dataset)
+        return calibrate(named, self.settings, as_choice(model), options, self.progress)
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
         """The images that the latest extract and fit could not use, each with its job.

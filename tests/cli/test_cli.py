@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from image_similarity.cli import main, printing as show
-from image_similarity.cli.app import app, with_only
+from image_similarity.cli.app import app, app_for
 from image_similarity.fitting.fit_job import FitReport
 from image_similarity.types import Counts
 from tests.conftest import MeanColour, paint
@@ -273,12 +273,12 @@ EVERY = [*(each.callback.__name__ for each in app.registered_commands if each.ca
 
 @pytest.mark.parametrize("command", EVERY)
 def test_a_command_that_is_made_alone_is_the_same_command(command: str) -> None:
-    alone, among_all = (CliRunner().invoke(made, [command, "--help"]) for made in (with_only([command]), app))
+    alone, among_all = (CliRunner().invoke(made, [command, "--help"]) for made in (app_for([command]), app))
     assert alone.exit_code == 0 and alone.output == among_all.output
-    others = CliRunner().invoke(with_only([command]), ["--help"]).output.split("Commands:")[1]
+    others = CliRunner().invoke(app_for([command]), ["--help"]).output.split("Commands:")[1]
     assert others.split()[0] == command and len(others.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("asked", [[], ["--help"], ["simila"], ["-"]])
 def test_whoever_names_no_command_gets_all_of_them(asked: list[str]) -> None:
-    assert with_only(asked) is app
+    assert app_for(asked) is app

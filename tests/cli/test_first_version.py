@@ -135,7 +135,7 @@ def test_fit_goes_on_with_the_extracted_images_when_s3_is_out_of_reach(
     assert run("--task extract_images --dpt_number 371") == 0
     monkeypatch.setenv(ENVIRONMENT["s3_endpoint"], "http://127.0.0.1:9")
     assert run("--task fit --dpt_number 371 --transfer_model VGG") == 0
-    assert "Going on with the images in data/dataset/dpt_number_department371" in capsys.readouterr().err
+    assert "Continuing with the images in data/dataset/dpt_number_department371" in capsys.readouterr().err
     assert run("--task show_similar_models --model_id 8401523 --dpt_number 371 --transfer_model VGG") == 0
     assert "    Shorter stick" in capsys.readouterr().out
 

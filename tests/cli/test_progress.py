@@ -15,7 +15,7 @@ def test_on_a_terminal_a_long_stage_shows_how_far_it_is(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("TERM", "xterm")
-    with progress.Bars(patience=0) as bars:
+    with progress.Bars(delay=0) as bars:
         bars("features", 3, 12)
         bars("download weights.h5", 5_000_000, 80_000_000)
     shown = capsys.readouterr().err
@@ -25,7 +25,7 @@ def test_on_a_terminal_a_long_stage_shows_how_far_it_is(
 
 
 def test_elsewhere_nothing_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.Bars(patience=0) as bars:
+    with progress.Bars(delay=0) as bars:
         bars("features", 3, 12)
     assert capsys.readouterr().err == ""
 

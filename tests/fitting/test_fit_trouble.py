@@ -154,7 +154,9 @@ def test_recommendations_that_do_not_fit_leave_those_of_before(many: Path, tmp_p
     ):
         failed = run_into(disk_full_at(100), moment, command)
         assert failed.returncode == 1
-        assert "What stood there is unchanged" in failed.stderr or "Everything stored before is kept" in failed.stderr
+        assert (
+            "The previous content is unchanged" in failed.stderr or "Everything stored before is kept" in failed.stderr
+        )
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
         assert rows(settings, answering) == answers
     assert counts(run(command)) == (0, IMAGES, 0)

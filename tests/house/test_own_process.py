@@ -16,14 +16,14 @@ WORK = """
 import os, sys, time
 from image_similarity.util.own_process import in_own_process
 
-def work(arguments, say):
+def work(arguments, send):
     print("noise"), os.write(1, b"noise of C")
     if arguments[0] == "wait":
-        say(str(os.getpid()))
+        send(str(os.getpid()))
         time.sleep(100)
     if arguments[0] == "fail":
         raise ValueError("two\\nlines, é")
-    say("half\\nway")
+    send("half\\nway")
     return os.environ["QUIET"] + arguments[1]
 
 if __name__ == "__main__":
@@ -42,9 +42,9 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_what_it_says_and_gives_arrives_and_what_it_prints_does_not(
     module: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[str] = []
-    assert run_module(module, ["go", "é"], {"QUIET": "yes "}, told.append) == "yes é"
-    assert told[0] == "half\nway" and "QUIET" not in os.environ
+    lines: list[str] = []
+    assert run_module(module, ["go", "é"], {"QUIET": "yes "}, lines.append) == "yes é"
+    assert lines[0] == "half\nway" and "QUIET" not in os.environ
     assert capfd.readouterr() == ("", "")
 
 
@@ -56,8 +56,10 @@ def test_what_goes_wrong_is_one_line(module: str) -> None:
 
 
 def test_it_ends_with_whoever_asked_for_it(module: str) -> None:
-    asking = f"from image_similarity.util.own_process import run_module; run_module({module!r}, ['wait'], told=print)"
-    parent = subprocess.Popen([sys.executable, "-u", "-c", asking], stdout=subprocess.PIPE, text=True)
+    program = (
+        f"from image_similarity.util.own_process import run_module; run_module({module!r}, ['wait'], on_line=print)"
+    )
+    parent = subprocess.Popen([sys.executable, "-u", "-c", program], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     with parent:
         child = int(parent.stdout.readline())
@@ -75,6 +77,6 @@ def test_an_interrupted_parent_leaves_no_child(module: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_module(module, ["wait"], told=interrupt)
+        run_module(module, ["wait"], on_line=interrupt)
     with pytest.raises(ProcessLookupError):
         os.kill(int(pids[0]), 0)

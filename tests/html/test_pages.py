@@ -162,14 +162,14 @@ def test_only_a_right_answer_is_marked(right: bool | None, marks: int) -> None:
 
 def test_how_sure_an_answer_is_and_why_stand_with_it() -> None:
     answer = replace(
-        card(rank=1), surety="93%, very likely the same product", why=Why(b"a photo", "shape 80%, colour 20%")
+        card(rank=1), probability_text="93%, very likely the same product", why=Why(b"a photo", "shape 80%, colour 20%")
     )
     outline = Outline(fragment([Row(card(), [answer, card(rank=2)])]))
     assert "93%, very likely the same product" in outline.text and "shape 80%, colour 20%" in outline.text
     (image,) = outline.all("img")
     assert image["src"] == "data:image/jpeg;base64," + base64.b64encode(b"a photo").decode()
     assert image["alt"] == "Where the photo is like Blue bag"
-    assert len(outline.marked("ims-surety")) == len(outline.marked("ims-why")) == 1
+    assert len(outline.marked("ims-probability")) == len(outline.marked("ims-why")) == 1
 
 
 def test_a_product_without_a_title_is_named_by_its_id(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_score_without_words_is_written_out_and_words_without_a_score_are_kept
 
 
 def full(text: str) -> Page:
-    one = replace(card(text, text, text, 1, 0.5, text, text, text, True), surety=text, why=Why(b"jpeg", text))
+    one = replace(card(text, text, text, 1, 0.5, text, text, text, True), probability_text=text, why=Why(b"jpeg", text))
     return Page(text, text, [Section(text, text, [Row(one, [one], text)])] * 2, [(text, text)], text)
 
 

@@ -134,13 +134,13 @@ KEPT = """
 import gc
 from pathlib import Path
 from PIL import Image
-from image_similarity.util.memory import give_back_at_once
+from image_similarity.util.memory import trim_at_once
 
 def held():
     return int(Path("/proc/self/status").read_text().partition("RssAnon:")[2].split()[0]) / 1024
 
 if {at_once}:
-    give_back_at_once()
+    trim_at_once()
 for _ in range(3):  # what is freed teaches the C library to keep as much
     Image.new("RGB", (3000, 3000))
 pictures = [Image.new("RGB", (2000, 2000)) for _ in range(12)]

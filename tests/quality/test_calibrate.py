@@ -15,7 +15,7 @@ from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CalibrationError, NotFittedError, StoreError, UsageError
-from image_similarity.images.plain_ground import on_plain_ground
+from image_similarity.images.plain_background import on_plain_background
 from image_similarity.index.build import open_index
 from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
@@ -182,8 +182,8 @@ def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_pat
 def test_what_was_measured_before_the_catalogue_changed_is_used_and_noted(fitted: Workspace, tmp_path: Path) -> None:
     source = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
     curve = {"weights": [8.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": [], "smooth": 1.0}
-    surety = {"kind": "by hand", "first": curve, "others": curve | {"bias": -20.0}}
-    record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": surety, "scene": surety}
+    curves = {"kind": "by hand", "first": curve, "others": curve | {"bias": -20.0}}
+    record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": curves, "scene": curves}
     write_sealed(source, record)
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     answer = fitted.search("shop", photo, model=MODEL, min_match=0.1)
@@ -223,12 +223,12 @@ def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tm
 
 
 def test_a_studios_ground_is_told_from_a_scene() -> None:
-    assert on_plain_ground(thing(3, 1))
-    assert on_plain_ground(thing(3, 1, (215, 212, 208)))
-    assert not on_plain_ground(thing(3, 1, (120, 160, 90)))
+    assert on_plain_background(thing(3, 1))
+    assert on_plain_background(thing(3, 1, (215, 212, 208)))
+    assert not on_plain_background(thing(3, 1, (120, 160, 90)))
     noise = np.random.default_rng(0).integers(150, 256, (90, 60, 3)).astype(np.uint8)
-    assert not on_plain_ground(Image.fromarray(noise))
-    assert on_plain_ground(Image.new("RGB", (1, 3), (255, 255, 255)))
+    assert not on_plain_background(Image.fromarray(noise))
+    assert on_plain_background(Image.new("RGB", (1, 3), (255, 255, 255)))
 
 
 def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
@@ -273,5 +273,5 @@ def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
             parts.append(asker.queries(rows[one.forgotten[own]]))
             forgotten.append(one.forgotten)
     assert (np.sum(forgotten, axis=0) == 1).all(), "each product is forgotten once"
-    queries = {kind: QueryScores.together([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
+    queries = {kind: QueryScores.concatenated([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
     assert report.calibrated.as_dict() == learn(queries).as_dict()

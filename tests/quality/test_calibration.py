@@ -18,7 +18,7 @@ from image_similarity.search.calibration.curves import KINDS, Curve, blend, plat
 from image_similarity.search.calibration.isotonic import isotonic
 from image_similarity.search.calibration.logistic import logistic, sigmoid
 from image_similarity.search.calibration.probabilities import ProbabilityCurve
-from image_similarity.search.calibration.query_scores import QueryScores, features, joined
+from image_similarity.search.calibration.query_scores import QueryScores, balanced, features
 
 Doubles = NDArray[np.float64]
 MIXED = np.array([True, False])
@@ -159,7 +159,7 @@ def test_kinds_of_queries_weigh_alike() -> None:
         QueryScores(np.arange(n), np.zeros(n), np.zeros((n, depth)), np.ones(n, bool), np.ones(n))
         for n, depth in ((2, 5), (8, 3))
     )
-    both = joined([some, many])
+    both = balanced([some, many])
     assert both.weights[:2].sum() == both.weights[2:].sum() == pytest.approx(5)
     assert both.others.shape == (10, 3)
 
@@ -228,7 +228,7 @@ def test_a_margin_helps_where_products_differ_in_how_alike_others_are() -> None:
     assert "margin" in learn({"crowded": moved}).calibration.scene.kind
 
 
-def test_a_picture_on_a_plain_ground_is_judged_by_such_pictures() -> None:
+def test_an_image_on_a_plain_background_uses_the_curve_of_such_images() -> None:
     plain, scene = made_up(60, 1), made_up(60, 2)
     higher = replace(plain, own=plain.own + 0.2, others=plain.others + 0.2, plain=np.ones(len(plain), bool))
     learned = learn({"plain": higher, "scene": scene}).calibration
@@ -237,7 +237,7 @@ def test_a_picture_on_a_plain_ground_is_judged_by_such_pictures() -> None:
     assert on_plain < 0.5 < in_scene
 
 
-def test_too_few_pictures_on_a_plain_ground_are_judged_like_all() -> None:
+def test_too_few_images_on_a_plain_background_use_the_curve_of_all() -> None:
     queries, options = made_up(60, 1), LearnOptions(kinds=("platt, score",))
     some = learn({"some": replace(queries, plain=queries.products < 29)}, options).calibration
     assert some.plain == learn({"none": queries}, options).calibration.scene

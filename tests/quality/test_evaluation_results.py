@@ -11,7 +11,7 @@ from image_similarity.quality.evaluation.metrics import METRICS
 from image_similarity.quality.evaluation.photos import photo_seed
 from image_similarity.quality.evaluation.protocols import Outcome
 from image_similarity.quality.evaluation.results import Result, side_by_side, worst
-from image_similarity.quality.evaluation.thresholds import Bar, missed, parse_bar
+from image_similarity.quality.evaluation.thresholds import Threshold, below_thresholds, parse_threshold
 from image_similarity.util.sampling import spread_over_products
 from image_similarity.util.statistics import Estimate, intervals
 
@@ -54,14 +54,14 @@ def test_the_worst_are_one_of_each_product_and_never_a_success() -> None:
 @pytest.mark.parametrize(
     ("text", "bar"),
     [
-        ("R@1=0.7", Bar(None, "r_at_1", 0.7)),
-        ("r_at_10 = 1", Bar(None, "r_at_10", 1.0)),
-        ("leave-attribute-out:map@r=.25", Bar("leave-attribute-out", "map_at_r", 0.25)),
-        ("picks: MRR=0", Bar("picks", "mrr", 0.0)),
+        ("R@1=0.7", Threshold(None, "r_at_1", 0.7)),
+        ("r_at_10 = 1", Threshold(None, "r_at_10", 1.0)),
+        ("leave-attribute-out:map@r=.25", Threshold("leave-attribute-out", "map_at_r", 0.25)),
+        ("picks: MRR=0", Threshold("picks", "mrr", 0.0)),
     ],
 )
-def test_a_bar_is_a_metric_and_a_value(text: str, bar: Bar) -> None:
-    assert parse_bar(text) == bar
+def test_a_bar_is_a_metric_and_a_value(text: str, bar: Threshold) -> None:
+    assert parse_threshold(text) == bar
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,22 @@ def test_a_bar_is_a_metric_and_a_value(text: str, bar: Bar) -> None:
 )
 def test_what_is_no_bar_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not a threshold: write it as \[protocol:\]metric=value, as R@1=0.7"):
-        parse_bar(text)
+        parse_threshold(text)
 
 
 def test_every_model_has_to_reach_a_bar() -> None:
     found = [result("a", "leave-one-out", 0.7), result("b", "leave-one-out", 0.6), result("a", "picks", 0.1)]
-    assert missed([parse_bar("R@1=0.6")], found) == []
-    assert missed([parse_bar("R@1=0.7")], found) == ["R@1 of b under leave-one-out is 0.6000, below 0.7"]
-    assert missed([parse_bar("picks:R@1=0.2"), parse_bar("MRR=0.5")], found) == [
+    assert below_thresholds([parse_threshold("R@1=0.6")], found) == []
+    assert below_thresholds([parse_threshold("R@1=0.7")], found) == [
+        "R@1 of b under leave-one-out is 0.6000, below 0.7"
+    ]
+    assert below_thresholds([parse_threshold("picks:R@1=0.2"), parse_threshold("MRR=0.5")], found) == [
         "R@1 of a under picks is 0.1000, below 0.2"
     ]
     with pytest.raises(
         UsageError, match="a threshold for photos, which was not measured; measured: leave-one-out, picks"
     ):
-        missed([parse_bar("photos:R@1=0.2")], found)
+        below_thresholds([parse_threshold("photos:R@1=0.2")], found)
 
 
 def test_a_sample_is_spread_over_products_and_repeats() -> None:

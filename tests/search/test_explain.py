@@ -225,8 +225,8 @@ def test_models_side_by_side_each_have_their_share(tmp_path: Path, workspace: Wo
 
 def test_where_nothing_is_left_there_is_nothing_to_explain(fitted: Workspace, tmp_path: Path) -> None:
     never = {"weights": [0.0, 0.0, 0.0], "bias": -5.0, "places": [], "levels": [], "smooth": 1.0}
-    surety = {"kind": "by hand", "first": never, "others": never}
-    record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": surety, "scene": surety}
+    curves = {"kind": "by hand", "first": never, "others": never}
+    record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": curves, "scene": curves}
     file = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
     write_sealed(file, record)
     pictured((60, 60)).save(tmp_path / "photo.png")

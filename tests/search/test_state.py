@@ -168,7 +168,7 @@ def test_a_fit_beside_it_takes_the_place_of_the_index(shop: Shop, tmp_path: Path
     (folder / "green_1.png").unlink()
     Workspace(settings=shop.settings).fit("shop", folder, model=MODEL)  # whose catalogue does not list azure
     after = shop.next(state)
-    assert after.base is not state.base and not after.behind
+    assert after.base is not state.base and not after.needs_rebuild
     assert like(after, (0, 10, 250), 2) == ["azure", "blue"]
     assert after.counts == (5, 6)  # one picture of green has gone
 
@@ -176,26 +176,26 @@ def test_a_fit_beside_it_takes_the_place_of_the_index(shop: Shop, tmp_path: Path
 def test_what_is_not_logged_is_known_to_be_missing(shop: Shop) -> None:
     state = shop.open()
     with shop.database.writing():
-        shop.database.changed()
+        shop.database.renew_generation()
     state = shop.next(state)
-    assert state.behind
+    assert state.needs_rebuild
     shop.put("azure", (0, 10, 250))
     state = shop.next(state)
-    assert state.behind and like(state, (0, 10, 250), 1) == ["azure"]  # what can be told is told
+    assert state.needs_rebuild and like(state, (0, 10, 250), 1) == ["azure"]  # what can be told is told
 
 
 def test_an_index_older_than_the_log_is_behind(shop: Shop) -> None:
-    forgetful = ProductChanges(shop.database, remembered=1)
+    forgetful = ProductChanges(shop.database, max_log=1)
     state = shop.open()
-    assert forgetful.delete("green") and not shop.next(state).behind
-    assert forgetful.delete("blue") and shop.next(state).behind
+    assert forgetful.delete("green") and not shop.next(state).needs_rebuild
+    assert forgetful.delete("blue") and shop.next(state).needs_rebuild
 
 
 def test_a_failed_put_changes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     state = shop.open()
     generation = shop.database.generation()
     with pytest.raises(StoreError), shop.database.writing() as connection:
-        shop.database.changed()
+        shop.database.renew_generation()
         connection.execute("INSERT INTO nowhere VALUES (1)")
     assert shop.database.generation() == generation
     assert shop.next(state) is state
@@ -244,7 +244,7 @@ def test_after_any_changes_it_answers_as_a_new_index_would(
                 else:
                     shop.put(product_id, *colours, title=product_id)
                 state = shop.next(state)
-            assert not state.behind
+            assert not state.needs_rebuild
             if not rows(settings, "SELECT 1 FROM images_shop"):
                 return
             new = Gallery.of(fresh_index(shop.database, Folders(settings.root).index, state.model.recipe, ONE_VIEW))

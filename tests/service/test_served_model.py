@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from image_similarity import Workspace
-from image_similarity.collection import NETWORKS
+from image_similarity.collection import NETWORK_LOCK
 from image_similarity.dataset import Dataset
 from image_similarity.options import ModelChoice
 from image_similarity.search.prepared_query import PreparedQuery
@@ -49,7 +49,7 @@ def first(found: schemas.Matches | None) -> tuple[str, float]:
 
 def test_photos_that_come_while_the_network_is_busy_are_answered_as_each_is_alone(model: ServedModel) -> None:
     by_itself = first(model.search(query(model, RED)).result(30))
-    with NETWORKS:  # while the network is busy, more photos come
+    with NETWORK_LOCK:  # while the network is busy, more photos come
         futures = [model.search(query(model, BLUE))]
         until(lambda: model.waiting == 0)
         futures += [model.search(query(model, colour)) for colour in (GREEN, RED)]

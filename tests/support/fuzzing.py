@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies as st
 
 from image_similarity import Workspace
-from image_similarity.cli.exits import ended
+from image_similarity.cli.exits import exit_code_of
 from tests.support.shop import paint_shop
 
 LONG = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -81,7 +81,7 @@ def end_of(command: Callable[[], int]) -> Ended:
     """Run a command line's function as its process would."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = ended(command)
+        code = exit_code_of(command)
     return Ended(code, out.getvalue(), err.getvalue())
 
 

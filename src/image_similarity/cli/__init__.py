@@ -1,4 +1,4 @@
-"""The command line: parse, call a job, print. Nothing is decided here."""
+"""The command line: parse the arguments, call the library, print the results."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line."""
     try:
-        from image_similarity.cli.exits import ended  # here: the first version's command line borrows this room's bars
+        from image_similarity.cli.exits import exit_code_of  # here, as first_version.py imports this package too
 
-        sys.exit(ended(_run))
-    except KeyboardInterrupt:  # so early that nothing has begun, or a second time
+        sys.exit(exit_code_of(_run))
+    except KeyboardInterrupt:  # before the command has begun, or a second Ctrl-C
         sys.exit(130)
 
 

@@ -1,4 +1,4 @@
-"""The command that learns from the catalogue, and its tables."""
+"""The command ``adapt`` and its output."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def adapt(
 
     choice = ModelChoice(model, None, weights_digest, precision)
     settings = Settings.from_environment(None, root=workspace)
-    alike = read_pairs(str(pairs), settings) if pairs else []
+    similar_pairs = read_pairs(str(pairs), settings) if pairs else []
     with Bars() as bars:
-        report = Workspace(settings=settings, progress=bars).adapt(dataset, model=choice, pairs=alike)
+        report = Workspace(settings=settings, progress=bars).adapt(dataset, model=choice, pairs=similar_pairs)
     _show(report, format)
 
 
 def _show(report: AdaptReport, how: o.Format) -> None:
-    """What learning did to products that were left out, and how to use it."""
+    """Print recall on held-out products before and after, and how to use the adapted model."""
     from image_similarity.cli import printing as show
 
     if how is o.Format.json:
@@ -53,11 +53,11 @@ def _show(report: AdaptReport, how: o.Format) -> None:
     rows = [[name, f"{share.value:.3f}", f"{share.low:.3f}", f"{share.high:.3f}"] for name, share in shares]
     title = f"Another photo of the same product, {report.dataset}, products left out"
     show.show_rows(["", "R@1", "95% from", "to"], rows, how, title)
-    show.say(
+    show.log(
         f"learned from {learned.images} images of {learned.products} products with several images: "
         f"dimension {learned.dimension}, regularisation {learned.regularisation}"
     )
     if report.unknown:
-        some = ", ".join(report.unknown[:SHOWN_UNKNOWN])
-        show.say(f"{len(report.unknown)} products of the pairs have no images in the dataset: {some}")
-    show.say(f"Written to {report.folder}. Run fit with --model '{report.use}' to use it")
+        ids = ", ".join(report.unknown[:SHOWN_UNKNOWN])
+        show.log(f"{len(report.unknown)} products of the pairs have no images in the dataset: {ids}")
+    show.log(f"Written to {report.folder}. Run fit with --model '{report.use}' to use it")

@@ -38,7 +38,7 @@ def add(
 
     shown = _keys(workspace).add(name, KeyScope(scope.value), days)
     write(shown + "\n")
-    show.say(f"The key is shown only this once. Send it as 'Authorization: Bearer KEY'. Scope: {scope}.")
+    show.log(f"The key is shown only this once. Send it as 'Authorization: Bearer KEY'. Scope: {scope}.")
 
 
 @keys.command("list")
@@ -77,7 +77,7 @@ def remove(
     from image_similarity.cli import printing as show
 
     _keys(workspace).remove(name)
-    show.say(f"{name} is removed")
+    show.log(f"{name} is removed")
 
 
 def _keys(root: Path) -> ApiKeys:

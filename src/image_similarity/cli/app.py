@@ -1,4 +1,4 @@
-"""The commands. Each parses, calls one job, prints."""
+"""The commands. Each parses its flags, calls one method of the workspace and prints the result."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from image_similarity.cli.models import models
 from image_similarity.cli.progress import Bars
 from image_similarity.cli.query import search, similar
 from image_similarity.cli.serve import serve
-from image_similarity.cli.terminal import ReaderGoneError, say, write
-from image_similarity.cli.workspace import columns_of, headers_of, opened
+from image_similarity.cli.terminal import OutputClosedError, log, write
+from image_similarity.cli.workspace import columns_of, headers_of, open_workspace
 from image_similarity.errors import SOME_FAILED, UsageError
 from image_similarity.options import IN_USE, DownloadOptions, ExtractOptions, FitOptions, ModelChoice
 
@@ -31,7 +31,7 @@ DEFAULT_WORKSPACE = Path("data")
 
 
 def _empty() -> typer.Typer:
-    """The command line without commands."""
+    """An app without commands."""
     return typer.Typer(
         name="image-similarity",
         help="Visual product similarity: similar products for each product, and products for a photo.",
@@ -46,39 +46,39 @@ def _empty() -> typer.Typer:
 app = _empty()
 
 
-WRONG_CALL = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
-"""Whatever typer finds wrong with the arguments."""
+USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""The base class of typer's errors about arguments."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command that the arguments ask for; the result is its exit code."""
+    """Run the command named by the arguments and return its exit code."""
     try:
-        code = with_only(arguments[:1])(list(arguments), standalone_mode=False)
-    except WRONG_CALL as error:
+        code = app_for(arguments[:1])(list(arguments), standalone_mode=False)
+    except USAGE_ERROR as error:
         shown = io.StringIO()
         error.show(shown)
         for line in shown.getvalue().rstrip("\n").split("\n"):
-            say(line)
+            log(line)
         return error.exit_code
-    except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):  # so typer ends where nobody reads the help that it prints
-            raise ReaderGoneError("who reads has gone") from ended
+    except SystemExit as exit_:
+        if isinstance(exit_.__context__, BrokenPipeError):  # how typer ends if the pipe closes while it prints help
+            raise OutputClosedError("standard output is closed") from exit_
         raise
     return code if isinstance(code, int) else 0
 
 
-def with_only(asked: Sequence[str]) -> typer.Typer:
-    """The command line with the one command that is asked for: typer takes longer to make all of them than some to run.
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """An app with only the named command: building all of them takes typer longer than some commands take to run.
 
     Args:
-        asked: the first argument, where there is one; if it names no command, all are there.
+        arguments: the first argument, or none; if it names no command, the app has all of them.
     """
-    commands = [each for each in app.registered_commands if each.callback and each.callback.__name__ in asked]
-    groups = [each for each in app.registered_groups if each.name in asked]
+    commands = [each for each in app.registered_commands if each.callback and each.callback.__name__ in arguments]
+    groups = [each for each in app.registered_groups if each.name in arguments]
     if not commands and not groups:
         return app
     alone = _empty()
-    alone.callback()(lambda: None)  # or typer would take the command for the whole
+    alone.callback()(lambda: None)  # without it typer makes a single command the app itself
     alone.registered_commands, alone.registered_groups = commands, groups
     return alone
 
@@ -95,8 +95,8 @@ def demo(
         result = run_demo(folder, bars)
     show.show_answer(result.similar, o.Format.table)
     show.show_answer(result.search, o.Format.table)
-    show.say(f"{result.found} of {result.asked} customers' photos find their product first.")
-    show.say(f"Results page: {result.page}")
+    show.log(f"{result.found} of {result.asked} customers' photos find their product first.")
+    show.log(f"Results page: {result.page}")
 
 
 @app.command()
@@ -110,7 +110,7 @@ def sample(
 
     with Bars() as bars:
         drawn = draw_sample(folder, seed=seed, progress=bars)
-    show.say(f"{folder}: {drawn.products} products, {drawn.images} images, {drawn.photos} customers' photos")
+    show.log(f"{folder}: {drawn.products} products, {drawn.images} images, {drawn.photos} customers' photos")
 
 
 @app.command()
@@ -161,7 +161,7 @@ def extract(
         allow_removal=allow_removal,
     )
     with Bars() as bars:
-        place = opened(workspace, bars, config_file=config, s3_endpoint=endpoint_url, strict=strict)
+        place = open_workspace(workspace, bars, config_file=config, s3_endpoint=endpoint_url, strict=strict)
         if dpt_number is not None:
             report = place.extract_department(dpt_number, domain_id, options)
         else:
@@ -170,7 +170,7 @@ def extract(
         show.show_report(report, {"folder": str(report.folder)})
     else:
         show.show_counts("downloaded", report.counts, report.failures, report.folder.name)
-        show.say(f"The images are in {report.folder}")
+        show.log(f"The images are in {report.folder}")
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 
@@ -217,7 +217,7 @@ def fit(
         allow_removal=allow_removal,
     )
     with Bars() as bars:
-        report = opened(workspace, bars, strict=strict).fit(dataset, catalogue, options)
+        report = open_workspace(workspace, bars, strict=strict).fit(dataset, catalogue, options)
     if format is o.ReportFormat.json:
         show.show_report(report, show.fit_facts(report))
     else:
@@ -247,7 +247,7 @@ def failures(
     """List the images that the last extract and fit could not use, and why."""
     from image_similarity.cli import printing as show
 
-    show.show_failures(opened(workspace).failures(dataset), format)
+    show.show_failures(open_workspace(workspace).failures(dataset), format)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The command that learns match probabilities, and its table."""
+"""The command ``calibrate`` and its output."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def _show(report: CalibrateReport, how: o.Format) -> None:
     for name, count in found.queries.items():
         kept = found.kept[name]
         shares = (f"{share:.3f}" for share in (kept.found, found.errors[name], kept.kept))
-        # Rounded up, so that what is printed lets no more through than what was measured.
+        # Rounded up: the printed threshold lets no more false matches through than the measured one.
         rows.append([name, count, *shares, f"{math.ceil(kept.threshold * 100) / 100:.2f}"])
     show.show_rows(header, rows, how, f"Match probability, {report.dataset}, on products left out of the learning")
-    show.say(
+    show.log(
         f"expected calibration error {found.error:.3f}: measured on {found.products} products, each left out of the "
         f"learning; assumes that {found.known:.0%} of the photos show a product of the catalogue"
     )
     if report.unread:
-        show.say(f"{len(report.unread)} images could not be read and were left out")
-    show.say(f"Written to {report.file}; search uses it")
+        show.log(f"{len(report.unread)} images could not be read and were left out")
+    show.log(f"Written to {report.file}; search uses it")

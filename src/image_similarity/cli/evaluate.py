@@ -1,4 +1,4 @@
-"""The command that measures how good the results are, and its tables."""
+"""The command ``evaluate`` and its output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.cli.workspace import opened
+from image_similarity.cli.workspace import open_workspace
 from image_similarity.errors import BELOW_BAR, SOME_FAILED, UsageError
 from image_similarity.options import IN_USE, EvaluateOptions, ModelChoice
 
@@ -58,9 +58,9 @@ def evaluate(
     workspace: o.Workspace = Path("data"),
 ) -> None:
     """Measure how often the right product comes first."""
-    from image_similarity.quality import missed, parse_bar
+    from image_similarity.quality import below_thresholds, parse_threshold
 
-    bars = [parse_bar(text) for text in at_least or ()]
+    bars = [parse_threshold(text) for text in at_least or ()]
     models = model or [IN_USE]
     if len(models) > 1 and (weights or weights_digest):
         raise UsageError("--weights belong to one model: evaluate it alone")
@@ -74,13 +74,13 @@ def evaluate(
         seed=seed,
     )
     with Bars() as shown:
-        place = opened(workspace, shown)
+        place = open_workspace(workspace, shown)
         found = place.evaluate(dataset, options, model=choices)
     _print(found, format)
     if html is not None:
         found.write_html(html, "image-similarity " + " ".join(sys.argv[1:]))
-    below = missed(bars, found.results)
-    _say(found, below, html)
+    below = below_thresholds(bars, found.results)
+    _show_remarks(found, below, html)
     if below:
         raise typer.Exit(BELOW_BAR)
     if found.failures:
@@ -93,15 +93,15 @@ def _print(found: Evaluation, how: o.Format) -> None:
     if how is o.Format.json:
         show.show_json(found)
     elif how is o.Format.csv:
-        rows = [_plain(found, result) for result in found.results]
+        rows = [_csv_row(found, result) for result in found.results]
         show.show_rows(list(rows[0]), [list(row.values()) for row in rows], how, "")
     else:
         show_results(found)
         _show_cost(found)
 
 
-def _plain(found: Evaluation, result: Result) -> dict[str, object]:
-    """One result as a line of numbers."""
+def _csv_row(found: Evaluation, result: Result) -> dict[str, object]:
+    """One result as a CSV row: column name to value."""
     cost = next(each for each in found.costs if (each.model, each.model_key) == (result.model, result.model_key))
     row: dict[str, object] = {name: getattr(result, name) for name in ("protocol", "model", "model_key")}
     row |= {"queries": result.queries, "products": result.products}
@@ -115,7 +115,7 @@ def _plain(found: Evaluation, result: Result) -> dict[str, object]:
 
 
 def show_results(found: Evaluation) -> None:
-    """A table for each protocol."""
+    """Print a table for each protocol."""
     from image_similarity.cli import printing as show
     from image_similarity.quality import NAMES
 
@@ -147,26 +147,26 @@ def _show_cost(found: Evaluation) -> None:
 
 
 def _cell(estimate: Estimate, sign: str = "") -> list[str]:
-    """A figure and, under it, its 95% interval, so short that six columns stand in eighty characters."""
+    """A figure and, under it, its 95% interval; short enough for six columns in eighty characters."""
     digits = 2 if sign else 3
     low, high = (f"{each:{sign}.{digits}f}".replace("0.", ".", 1) for each in (estimate.low, estimate.high))
     return [f"{estimate.value:{sign}.3f}", f"{low} {high}"]
 
 
-def _say(found: Evaluation, below: list[str], html: Path | None) -> None:
+def _show_remarks(found: Evaluation, below: list[str], html: Path | None) -> None:
     from image_similarity.cli import printing as show
 
     for note in found.notes:
-        show.say(f"note: {note}")
+        show.log(f"note: {note}")
     for protocol, reason in found.skipped.items():
-        show.say(f"not measured: {protocol} ({reason})")
+        show.log(f"not measured: {protocol} ({reason})")
     if found.failures:
-        show.say(f"{len(found.failures)} photos or rows could not be used:")
+        show.log(f"{len(found.failures)} photos or rows could not be used:")
     for failure in found.failures[:SHOWN_FAILURES]:
-        show.say(f"  {failure.stage}: {failure.image_id} of product {failure.product_id}: {failure.reason}")
+        show.log(f"  {failure.stage}: {failure.image_id} of product {failure.product_id}: {failure.reason}")
     if len(found.failures) > SHOWN_FAILURES:
-        show.say(f"  and {len(found.failures) - SHOWN_FAILURES} more: --format json lists all")
+        show.log(f"  and {len(found.failures) - SHOWN_FAILURES} more: --format json lists all")
     if html is not None:
-        show.say(f"See the report: {html}")
+        show.log(f"See the report: {html}")
     for sentence in below:
-        show.say(f"below the threshold: {sentence}")
+        show.log(f"below the threshold: {sentence}")

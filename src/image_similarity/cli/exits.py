@@ -1,4 +1,4 @@
-"""How a command ends: whatever comes in its way, a sentence and an exit code."""
+"""Run a command so that every error, signal or closed pipe becomes one message and an exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from image_similarity.cli.terminal import ReaderGoneError, finish, flag, open_streams, say, with_flags
+from image_similarity.cli.terminal import OutputClosedError, finish, flag, log, open_streams, with_flags
 from image_similarity.errors import ImageSimilarityError
 
 if TYPE_CHECKING:
@@ -16,49 +16,49 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 BY_SIGNAL = 128
-"""What a shell adds to a signal's number: 143 is SIGTERM, which a scheduler must not take for success."""
+"""Added to a signal's number for the exit code, as shells do: 143 for SIGTERM."""
 
 
-def ended(command: Callable[[], int], flag: Callable[[str], str] = flag) -> int:
-    """Run a command; its exit code, once all that it wrote has been written. ``flag``: how an option is typed."""
+def exit_code_of(command: Callable[[], int], flag: Callable[[str], str] = flag) -> int:
+    """Run a command, flush its output and return the exit code. ``flag``: an option's name to its flag."""
     open_streams()
-    with _told_to_stop() as told:
-        code = _ended(command, flag)
-    return BY_SIGNAL + told[0] if told and code == INTERRUPTED else code
+    with _stop_signals() as received:
+        code = _exit_code(command, flag)
+    return BY_SIGNAL + received[0] if received and code == INTERRUPTED else code
 
 
-def _ended(command: Callable[[], int], flag: Callable[[str], str]) -> int:
+def _exit_code(command: Callable[[], int], flag: Callable[[str], str]) -> int:
     try:
         code = command()
         if code == INTERRUPTED:
-            say("stopped")
+            log("stopped")
         finish()
         return code
-    except ReaderGoneError as gone:
-        return gone.exit_code
+    except OutputClosedError as closed:
+        return closed.exit_code
     except ImageSimilarityError as error:
         code = _failed(with_flags(str(error), flag), error.exit_code)
     except KeyboardInterrupt:
-        say("stopped")
+        log("stopped")
         code = INTERRUPTED
     except BrokenPipeError:
-        code = ReaderGoneError.exit_code
+        code = OutputClosedError.exit_code
     except OSError as error:
         code = _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
     except MemoryError:
         code = _failed("out of memory")
-    with suppress(ImageSimilarityError):  # one sentence is enough
+    with suppress(ImageSimilarityError):  # one message is enough
         finish()
     return code
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[list[int]]:
-    """End as with Ctrl-C when a scheduler or a closed terminal says so: what is half done is put away. Gives which."""
-    told: list[int] = []
+def _stop_signals() -> Iterator[list[int]]:
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that temporary files are removed. Yields the signals received."""
+    received: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        told.append(number)
+        received.append(number)
         raise KeyboardInterrupt
 
     names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -66,15 +66,15 @@ def _told_to_stop() -> Iterator[list[int]]:
         names = []
     before = {each: signal.getsignal(each) for each in names}
     for each, handler in before.items():
-        if handler is not signal.SIG_IGN:  # who is started with nohup goes on
+        if handler is not signal.SIG_IGN:  # started with nohup: keep ignoring it
             signal.signal(each, stop)
     try:
-        yield told
+        yield received
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
 
 
-def _failed(sentence: str, code: int = 1) -> int:
-    say(f"error: {sentence}")
+def _failed(message: str, code: int = 1) -> int:
+    log(f"error: {message}")
     return code

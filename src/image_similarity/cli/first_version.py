@@ -1,7 +1,7 @@
 """The first version's command line, ``python main.py --task ...``, in both of its forms.
 
-A thin translation: its flags to our jobs, our answers to its printed lines. It says "model" for a product, as the
-first version did.
+Translates its flags to calls of the workspace, and answers to the lines that it printed. "Model" here means a product,
+as in the first version.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from image_similarity.cli.exits import ended
+from image_similarity.cli.exits import exit_code_of
 from image_similarity.cli.progress import Bars
-from image_similarity.cli.terminal import note, say, visible, write
+from image_similarity.cli.terminal import log, show_note, visible, write
 from image_similarity.dataset import Dataset
 from image_similarity.errors import SOME_FAILED, CatalogueError, UsageError
 
@@ -33,7 +33,7 @@ DEFAULT_NUMBER = 10
 
 
 class _OneLineParser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that raises errors as :class:`UsageError`, shown as one line."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -41,7 +41,7 @@ class _OneLineParser(argparse.ArgumentParser):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One call of the first version, understood."""
+    """One parsed call of the first version."""
 
     flags: argparse.Namespace
     workspace: Workspace
@@ -52,7 +52,7 @@ class _Call:
 
     @property
     def older(self) -> bool:
-        """The older form names a department, the later one a dataset."""
+        """Whether it is the older form, which names a department; the later one names a dataset."""
         return self.flags.dataset is None
 
     @property
@@ -75,14 +75,14 @@ class _Call:
 
     @property
     def data_augmentation(self) -> int:
-        """Off unless asked for in the older form, on in the later one."""
+        """By default 0 in the older form, 1 in the later one."""
         given: int | None = self.flags.data_augmentation
         return given if given is not None else int(not self.older)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one task; the result is the exit code."""
-    return ended(lambda: _run(arguments), "--{}".format)
+    """Run one task and return the exit code."""
+    return exit_code_of(lambda: _run(arguments), "--{}".format)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -93,7 +93,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     if (flags.dataset is None) == (flags.dpt_number is None):
         raise UsageError("give --dpt_number or --dataset, and not both")
     with Bars() as bars:
-        workspace = Workspace(settings=Settings.from_environment(), progress=bars, notes=note)
+        workspace = Workspace(settings=Settings.from_environment(), progress=bars, notes=show_note)
         return TASKS[flags.task](_Call(flags, workspace))
 
 
@@ -115,7 +115,10 @@ def _parser() -> argparse.ArgumentParser:
         "--header", action="append", default=[], help="'Name: value' to send with downloads; repeatable"
     )
     parser.add_argument(
-        "--allow_removal", "--allow-removal", action="store_true", help="go on although many products have gone"
+        "--allow_removal",
+        "--allow-removal",
+        action="store_true",
+        help="continue even if many products are no longer listed",
     )
     return parser
 
@@ -147,7 +150,7 @@ def _fit(call: _Call) -> int:
         number=call.number,
         aggregate="votes",
         allow_removal=call.flags.allow_removal,
-        download=False,  # that is what extract_images is for
+        download=False,  # extract_images downloads
     )
     with _catalogue(call) as catalogue:
         report = call.workspace.fit(call.dataset.name, catalogue, options)
@@ -157,19 +160,19 @@ def _fit(call: _Call) -> int:
 
 
 def _catalogue(call: _Call) -> AbstractContextManager[CatalogueSource | Path]:
-    """The department's listing as it is on S3 today; without S3 the images that were extracted, as they lie there."""
-    from image_similarity.catalogue import ReadCatalogue, open_department
+    """The department's current listing on S3; if S3 cannot be reached, the folder of extracted images."""
+    from image_similarity.catalogue import CatalogueSnapshot, open_department
     from image_similarity.settings import Folders
 
     folder = Folders(call.settings.root).images(call.dataset)
     if call.older:
         try:
-            return ReadCatalogue(open_department(call.flags.dpt_number, call.flags.domain_id, call.settings))
+            return CatalogueSnapshot(open_department(call.flags.dpt_number, call.flags.domain_id, call.settings))
         except CatalogueError as error:
             if not folder.is_dir():
                 raise
-            say(str(error))
-            say(f"Going on with the images in {folder}")
+            log(str(error))
+            log(f"Continuing with the images in {folder}")
     return nullcontext(folder)
 
 
@@ -219,4 +222,4 @@ TASKS: dict[str, Callable[[_Call], int]] = {
     "show_similar_items": _show,
     "visual_search": _search,
 }
-"""Task to what does it; the older form's names first."""
+"""The function of each task; the older form's names first."""

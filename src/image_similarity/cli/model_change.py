@@ -1,4 +1,4 @@
-"""The commands for changing the model: compare two, then set the default."""
+"""The commands ``compare`` and ``use``: compare two models, set the default one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.cli.workspace import opened
+from image_similarity.cli.workspace import open_workspace
 from image_similarity.options import CompareOptions
 
 if TYPE_CHECKING:
@@ -34,18 +34,18 @@ def compare(
     from image_similarity.cli.evaluate import show_results
 
     with Bars() as bars:
-        result = opened(workspace, bars).compare(dataset, old, new, CompareOptions(number=number, shown=shown))
+        result = open_workspace(workspace, bars).compare(dataset, old, new, CompareOptions(number=number, shown=shown))
     if format is o.Format.json:
         show.show_json(result)
     else:
         _show(result, format)
         if result.evaluation is not None and format is o.Format.table:
             show_results(result.evaluation)
-        elif result.unasked:
-            show.say(f"not evaluated: {result.unasked}")
+        elif result.not_evaluated:
+            show.log(f"not evaluated: {result.not_evaluated}")
     if html is not None:
         _page(result, html)
-        show.say(f"Results page: {html}")
+        show.log(f"Results page: {html}")
 
 
 def use(
@@ -59,7 +59,7 @@ def use(
     """Set or show a dataset's default model."""
     from image_similarity.cli import printing as show
 
-    now = opened(workspace).use(dataset, model)
+    now = open_workspace(workspace).use(dataset, model)
     if format is o.Format.json:
         show.show_json(now)
         return
@@ -78,19 +78,19 @@ def _show(result: Comparison, how: o.Format) -> None:
     header = ["overlap", "products", *([""] if how is o.Format.table else [])]
     title = f"Overlap of the {result.number} most similar products, {result.old_key} and {result.new_key}"
     show.show_rows(header, rows, how, title)
-    show.say(
+    show.log(
         f"{result.products} products: {result.overlap:.3f} of their recommendations are the same, "
         f"the first one is the same for {result.same_first:.3f} of the products"
     )
     if result.only_old or result.only_new:
-        show.say(f"products only in {result.old_key}: {result.only_old}, only in {result.new_key}: {result.only_new}")
+        show.log(f"products only in {result.old_key}: {result.only_old}, only in {result.new_key}: {result.only_new}")
     for change in result.changed[:5]:
         name = change.product.title or change.product.product_id
-        show.say(f"  most changed: {change.product.product_id}, {name}: {change.overlap:.2f} the same")
+        show.log(f"  most changed: {change.product.product_id}, {name}: {change.overlap:.2f} the same")
 
 
 def _page(result: Comparison, html: Path) -> None:
-    """Each changed product twice: under the old model and under the new."""
+    """Write a page that shows each changed product with the answers of both models."""
     from image_similarity.html import Page, Section, write
     from image_similarity.quality import result_tables
 

@@ -9,7 +9,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.cli.workspace import opened
+from image_similarity.cli.workspace import open_workspace
 
 models = typer.Typer(
     help="List, download and verify embedding models.",
@@ -28,7 +28,7 @@ def list_models(
     """List all models with licence, size and whether they are on this machine."""
     from image_similarity.cli import printing as show
 
-    rows = opened(workspace).models()
+    rows = open_workspace(workspace).models()
     if format is o.Format.json:
         show.show_json(rows)
         return
@@ -68,9 +68,9 @@ def pull(
         pulled = Workspace(settings=settings, progress=bars).pull_models(*names, to=to)
     for model in pulled:
         for text in () if model.commercial_use else first_warning(model.name, model.licence, settings):
-            show.say(f"warning: {text}")
+            show.log(f"warning: {text}")
         for path in model.trusted:
-            show.say(f"{model.name}: {path} had no known digest; the downloaded file's own is locked from now on")
+            show.log(f"{model.name}: {path} had no known digest; the downloaded file's own is locked from now on")
     if format is o.Format.json:
         show.show_json(pulled)
         return
@@ -96,13 +96,13 @@ def verify(
     """Check every downloaded file against the lock file."""
     from image_similarity.cli import printing as show
 
-    checked = opened(workspace).verify_models()
+    checked = open_workspace(workspace).verify_models()
     wrong = [file for file in checked if file.problem]
     if format is o.Format.json:
         show.show_json(checked)
     else:
         rows = [[file.name, file.path, file.problem or "ok"] for file in checked]
         show.show_rows(["model", "file", ""], rows, format, "Pulled files")
-    show.say(f"{len(checked)} files, {len(wrong)} differ from the lock file")
+    show.log(f"{len(checked)} files, {len(wrong)} differ from the lock file")
     if wrong:
         raise typer.Exit(1)

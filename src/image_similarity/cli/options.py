@@ -1,4 +1,4 @@
-"""The options that several commands share, each written once."""
+"""The flags that several commands share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints results: a table for people, JSON and CSV for programs."""
+"""Print results: as a table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from image_similarity.cli.options import Format
-from image_similarity.cli.terminal import in_unicode, say as say, visible, visible_in_json, with_flags, write
-from image_similarity.search import score_texts, surety_text
+from image_similarity.cli.terminal import (
+    in_unicode,
+    log as log,
+    visible,
+    visible_in_json,
+    with_flags,
+    write,
+)
+from image_similarity.search import probability_text, score_texts
 from image_similarity.util.plain_values import plain
 
 if TYPE_CHECKING:
@@ -21,11 +28,11 @@ if TYPE_CHECKING:
     from image_similarity.types import Counts, Failure
 
 SHOWN_FAILURES = 20
-WHOLE = 14  # characters of a model's name that are never folded
+MIN_MODEL_WIDTH = 14  # characters of a model's name that are never folded
 
 
 def show_answer(answer: Answer, how: Format) -> None:
-    """One query and its products."""
+    """Print one query and its products."""
     if how is Format.json:
         show_json(answer)
         return
@@ -37,7 +44,7 @@ def show_answer(answer: Answer, how: Format) -> None:
         "score": [match.score for match in answer.matches] if plain else score_texts(answer.matches),
     }
     if answer.no_match is not None:
-        columns["probability"] = [match.probability if plain else surety_text(match) for match in answer.matches]
+        columns["probability"] = [match.probability if plain else probability_text(match) for match in answer.matches]
     if answer.explained:
         columns["why"] = [why.words for why in answer.explained.whys]
     columns["image"] = [match.image_id for match in answer.matches]
@@ -46,11 +53,11 @@ def show_answer(answer: Answer, how: Format) -> None:
     if answer.matches or plain:
         show_rows(list(columns), list(zip(*columns.values(), strict=True)), how, f"Most like {name}")
     if answer.note:
-        say(with_flags(answer.note))
+        log(with_flags(answer.note))
 
 
 def recall_lines(report: FitReport) -> Iterator[str]:
-    """What a fit says where not every row is compared with every other: from when on, and how much is found so."""
+    """Lines about approximate search in a fit's report: from how many rows on it is used, and its recall."""
     from image_similarity.neighbours import ALL_PAIRS_UP_TO, EXACT_UP_TO
 
     for what, up_to, recall in (
@@ -63,43 +70,43 @@ def recall_lines(report: FitReport) -> Iterator[str]:
 
 
 def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
-    """Each failure as a row."""
+    """Print each failure as a row."""
     header = ["job", "stage", "product", "image", "address", "reason"]
     rows = [[job, f.stage, f.product_id, f.image_id, f.location, f.reason] for job, f in failures]
     if how is Format.json:
         show_json([dict(zip(header, row, strict=True)) for row in rows])
         return
     if how is Format.table and not rows:
-        say("all images could be used")
+        log("all images could be used")
         return
     show_rows(header, rows, how, "Unusable images")
 
 
 def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset: str) -> None:
-    """The closing lines of a run: a count that adds up, and what failed."""
-    say(f"{counts.seen} images seen: {counts.done} {verb}, {counts.known} already known, {counts.failed} failed")
+    """Print the summary of a run: counts, and the images that failed."""
+    log(f"{counts.seen} images seen: {counts.done} {verb}, {counts.known} already known, {counts.failed} failed")
     if counts.repaired:
-        say(f"{counts.repaired} of those {verb} came from files that were cut short, with almost nothing missing")
+        log(f"{counts.repaired} of those {verb} came from files that were cut short, with almost nothing missing")
     for failure in failures[:SHOWN_FAILURES]:
         place = failure.image_id or failure.location
-        say(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")
+        log(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")
     if len(failures) > SHOWN_FAILURES:
-        say(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
+        log(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
 
 
 def show_fit(report: FitReport, dataset: str) -> None:
-    """How a fit ended, for people."""
+    """Print a fit's report as text."""
     if report.int8 is not None:
-        say(str(report.int8))
+        log(str(report.int8))
     for line in recall_lines(report):
-        say(line)
+        log(line)
     show_counts("embedded", report.counts, report.failures, dataset)
     show_overridden(report.overridden)
-    say(f"{report.products} products with {report.model_key}: {report.recommendations}.pickle and .parquet")
+    log(f"{report.products} products with {report.model_key}: {report.recommendations}.pickle and .parquet")
 
 
 def fit_facts(report: FitReport) -> dict[str, object]:
-    """What only a fit's report says, for programs."""
+    """The fields that only a fit's report has, for JSON."""
     return {
         "model": report.model_key,
         "products": report.products,
@@ -112,7 +119,7 @@ def fit_facts(report: FitReport) -> dict[str, object]:
 
 
 def show_report(report: FitReport | ExtractReport, facts: Mapping[str, object]) -> None:
-    """How a run ended, for programs: whatever people are told is in it."""
+    """Print a run's report as JSON, with everything that its text form contains."""
     counts = report.counts
     show_json(
         {
@@ -129,18 +136,18 @@ def show_report(report: FitReport | ExtractReport, facts: Mapping[str, object]) 
 
 
 def show_overridden(products: int) -> None:
-    """A word on products that a fit found in its catalogue and left alone."""
+    """Print how many of the catalogue's products a fit did not change, because they were upserted or deleted."""
     if products:
-        say(f"{products} products of the catalogue are kept as upserted or deleted through the service")
+        log(f"{products} products of the catalogue are kept as upserted or deleted through the service")
 
 
 def show_json(value: Any) -> None:
-    """One JSON document, of a record or of plain values."""
+    """Print one JSON document, from a record or from plain values."""
     write(visible_in_json(json.dumps(plain(value), ensure_ascii=not in_unicode(), indent=2, allow_nan=False)) + "\n")
 
 
 def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]], how: Format, title: str) -> None:
-    """A table, or the same as CSV. A cell that is a list has several lines."""
+    """Print a table, or the same as CSV. A cell that is a list has several lines."""
     if how is Format.csv:
         _show_csv(header, rows)
         return
@@ -151,9 +158,9 @@ def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]], how: Form
     table = Table(title=Text(visible(title)), title_justify="left", title_style="bold")
     shown = [[Text(_cell(cell)) for cell in row] for row in rows]
     for place, name in enumerate(header):
-        whole = max(len(row[place]) for row in shown) if name == "model" and rows else None
+        width = max(len(row[place]) for row in shown) if name == "model" and rows else None
         side: Literal["left", "right"] = "right" if name in ("rank", "score") else "left"
-        table.add_column(name, justify=side, overflow="fold", min_width=whole and min(whole, WHOLE))
+        table.add_column(name, justify=side, overflow="fold", min_width=width and min(width, MIN_MODEL_WIDTH))
     for cells in shown:
         table.add_row(*cells)
     console = Console()
@@ -163,12 +170,12 @@ def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]], how: Form
 
 
 def _show_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Exact for programs; harmless where it comes to a terminal."""
-    harmless = visible if sys.stdout.isatty() else str
+    """Print exact values; on a terminal, with control characters escaped."""
+    shown = visible if sys.stdout.isatty() else str
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    writer.writerows([shown(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     write(written.getvalue())
 
 

@@ -1,4 +1,4 @@
-"""A progress bar for whatever takes longer than a moment, on a terminal only."""
+"""Progress bars for stages that take longer than a moment, on a terminal only."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
-from image_similarity.cli.terminal import say, visible
+from image_similarity.cli.terminal import log, visible
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.progress import Progress, TaskID
 
-PATIENCE = 0.7  # shorter stages would only flicker
+DELAY = 0.7  # seconds; a bar for a shorter stage would only flicker
 UNITS = {"features": "images", "download": "images", "list": "images", "similar products": "products"}
 
 
 class Bars:
-    """A :class:`~image_similarity.types.Progress` that draws on standard error: a bar a stage, rate and time left.
+    """A :class:`~image_similarity.types.Progress` drawn on standard error: one bar per stage, with rate and time left.
 
-    ``patience``: seconds before a bar appears.
+    ``delay``: seconds before a bar appears.
     """
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self._patience = patience
+    def __init__(self, delay: float = DELAY) -> None:
+        self._delay = delay
         self._started: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
         self._progress: Progress | None = None
@@ -38,12 +38,12 @@ class Bars:
         if self._progress is not None:
             self._progress.stop()
         if kind is KeyboardInterrupt:
-            say("stopping: finished work is kept, run the same command again to continue")
+            log("stopping: finished work is kept, run the same command again to continue")
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
-        """Show how far a stage is."""
+        """Update the bar of a stage."""
         started = self._started.setdefault(stage, time.monotonic())
-        if not sys.stderr.isatty() or (stage not in self._tasks and time.monotonic() - started < self._patience):
+        if not sys.stderr.isatty() or (stage not in self._tasks and time.monotonic() - started < self._delay):
             return
         if self._progress is None:
             self._progress = _bar()

@@ -1,4 +1,4 @@
-"""The commands that ask: with a product, with a photo, with words."""
+"""The commands ``similar`` and ``search``: query by product, photo or text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
-from image_similarity.cli.workspace import opened
+from image_similarity.cli.workspace import open_workspace
 from image_similarity.errors import UsageError
 from image_similarity.options import IN_USE, Box, ModelChoice, Query, SearchOptions, SimilarOptions
 
@@ -38,7 +38,7 @@ def similar(
 
     choice = ModelChoice(model, None, weights_digest, precision)
     options = SimilarOptions(number=number, filter=filter, match=match)
-    answer = opened(workspace).similar(dataset, product, options, model=choice)
+    answer = open_workspace(workspace).similar(dataset, product, options, model=choice)
     show.show_answer(answer, format)
     _page(answer, html, f"Similar to {answer.query.product.title or answer.query.product.product_id}")
 
@@ -101,7 +101,7 @@ def search(
     )
     choice = ModelChoice(model, weights, weights_digest, precision)
     with Bars() as bars:
-        answer = opened(workspace, bars).search(
+        answer = open_workspace(workspace, bars).search(
             dataset, query, options, model=choice, data_augmentation=data_augmentation
         )
     show.show_answer(answer, format)
@@ -129,4 +129,4 @@ def _page(answer: Answer, html: Path | None, title: str) -> None:
 
     command = "image-similarity " + " ".join(sys.argv[1:])
     write(Page(title, "", [Section("", "", [answer.row()])], command=command), html)
-    show.say(f"Results page: {html}")
+    show.log(f"Results page: {html}")

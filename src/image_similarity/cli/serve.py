@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 INSTALL = "the service needs extra packages: pip install 'image-similarity[serve]'"
 POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-"""Of numpy and FAISS: while the network keeps every processor busy, a second thread of theirs is waited for."""
+"""Thread pools of numpy and FAISS: while the network uses every processor, a second thread of theirs only waits."""
 DEFAULT_WORKSPACE = Path("data")
 
 
@@ -78,7 +78,7 @@ def serve(
     from image_similarity.options import IN_USE, ModelChoice
     from image_similarity.settings import Settings
 
-    signal.signal(signal.SIGTERM, _end)  # until the service has a way of its own
+    signal.signal(signal.SIGTERM, _end)  # until the service installs its own handler
     for pool in POOLS:
         os.environ.setdefault(pool, "1")
     try:
@@ -86,7 +86,7 @@ def serve(
     except ImportError as error:
         raise UsageError(INSTALL) from error
     settings = Settings.from_environment(None, root=workspace)
-    dataset = dataset or _the_only_one(settings)
+    dataset = dataset or _only_dataset(settings)
     options = ServiceOptions(
         Dataset.named(dataset),
         tuple(ModelChoice(name, precision=precision) for name in model or [IN_USE]),
@@ -105,18 +105,18 @@ def serve(
         photos=photos,
         rebuild_after=rebuild_after,
     )
-    show.say(f"Loading {dataset} ...")
+    show.log(f"Loading {dataset} ...")
     with Bars() as bars:
-        run(options, replace(settings, root=settings.root.resolve()), _say_ready, bars)
+        run(options, replace(settings, root=settings.root.resolve()), _show_ready, bars)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
-    """A stop signal while the models are loading is not an error."""
+    """Exit without an error on a stop signal while the models are loading."""
     sys.exit(0)
 
 
-def _the_only_one(settings: Settings) -> str:
-    """The dataset to serve where none is named."""
+def _only_dataset(settings: Settings) -> str:
+    """The name of the only dataset: the one to serve if none is given."""
     from image_similarity.settings import Folders
     from image_similarity.store import dataset_names
 
@@ -126,7 +126,7 @@ def _the_only_one(settings: Settings) -> str:
     return names[0]
 
 
-def _say_ready(address: str) -> None:
+def _show_ready(address: str) -> None:
     from image_similarity.cli import printing as show
 
-    show.say(f"Open {address} in a browser. Stop with Ctrl-C.")
+    show.log(f"Open {address} in a browser. Stop with Ctrl-C.")

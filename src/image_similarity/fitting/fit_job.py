@@ -12,7 +12,7 @@ from image_similarity.fitting.precision_check import with_int8
 from image_similarity.fitting.recommendations import prepared, recall_of, recommendations
 from image_similarity.fitting.upsert import delete_orphan_files
 from image_similarity.images import views_for
-from image_similarity.index import fresh_index, place_of
+from image_similarity.index import fresh_index, index_folder
 from image_similarity.models import resolve, warnings_of
 from image_similarity.ranking import Gallery
 from image_similarity.settings import Folders
@@ -23,7 +23,7 @@ from image_similarity.util.files import locked, remove_leftovers
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from image_similarity.catalogue import ReadCatalogue
+    from image_similarity.catalogue import CatalogueSnapshot
     from image_similarity.dataset import Dataset
     from image_similarity.fitting.precision_check import Int8Check
     from image_similarity.models import Model
@@ -56,7 +56,7 @@ class FitReport:
 
 
 def fit(
-    source: ReadCatalogue,
+    source: CatalogueSnapshot,
     dataset: Dataset,
     settings: Settings,
     model: Model,
@@ -83,8 +83,8 @@ def fit(
         NotFittedError: not one image could be used.
     """
     told = NoteLog(notes)
-    told.all(source.notes)
-    told.all(warnings_of(model, settings))
+    told.add_all(source.notes)
+    told.add_all(warnings_of(model, settings))
     path = Folders(settings.root).database
     busy = f"another fit of the dataset {dataset.name} is running. Wait until it ends, then run this again"
     with (
@@ -97,7 +97,11 @@ def fit(
 
 
 def _fit(
-    source: ReadCatalogue, database: Database, settings: Settings, what: tuple[FitOptions, Model], progress: Progress
+    source: CatalogueSnapshot,
+    database: Database,
+    settings: Settings,
+    what: tuple[FitOptions, Model],
+    progress: Progress,
 ) -> FitReport:
     options, asked = what
     views, dataset = views_for(options.data_augmentation), database.dataset
@@ -127,7 +131,7 @@ def _fit(
     if not run.counts.done + run.counts.known:
         raise NotFittedError(_nothing_usable(run))
     stored = fresh_index(database, folders.index, recipe, views, progress=progress)
-    index = place_of(folders.index, dataset, recipe.key, views).folder
+    index = index_folder(folders.index, dataset, recipe.key, views).folder
     pairs = index.with_name(f"{index.name}.pairs")
     with prepared(stored, options.aggregate, pairs, progress) as gallery:
         store = RecommendationStore(database, folders.trained_models, dataset)

@@ -6,8 +6,15 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from image_similarity.neighbours import ALL_PAIRS_UP_TO, CellsIndex, ExactIndex, all_pairs, cell_pairs, pairs_once
-from image_similarity.ranking import FIRST_LOOK, Gallery, rank_products
+from image_similarity.neighbours import (
+    ALL_PAIRS_UP_TO,
+    CellsIndex,
+    ExactIndex,
+    all_pairs,
+    cell_pairs,
+    deduplicated_pairs,
+)
+from image_similarity.ranking import FIRST_DEPTH, Gallery, rank_products
 from image_similarity.util.memory import trim
 
 if TYPE_CHECKING:
@@ -48,19 +55,19 @@ def prepared(
     if isinstance(gallery.index, CellsIndex):
         gallery.index = gallery.index.with_effort(gallery.index.facts.catalogue)
         if aggregate == "best":
-            pairs = cell_pairs(gallery.index, FIRST_LOOK, folder, progress)
-            gallery.known, gallery.recall = pairs.nearest, pairs.effort.recall
+            pairs = cell_pairs(gallery.index, FIRST_DEPTH, folder, progress)
+            gallery.precomputed, gallery.recall = pairs.nearest, pairs.effort.recall
     elif aggregate == "best" and len(gallery) >= pairs_from:
-        gallery.known = pairs_once(stored.features.vectors, FIRST_LOOK, folder, all_pairs, progress)
+        gallery.precomputed = deduplicated_pairs(stored.features.vectors, FIRST_DEPTH, folder, all_pairs, progress)
     trim()
     yield gallery
-    gallery.known = None
+    gallery.precomputed = None
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def recall_of(gallery: Gallery) -> float | None:
     """The share of the truly nearest that the gallery finds, measured on a sample; None for all of them."""
-    if gallery.known is not None and gallery.recall is not None:
+    if gallery.precomputed is not None and gallery.recall is not None:
         return gallery.recall
     return gallery.index.effort.recall if isinstance(gallery.index, CellsIndex) else None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from image_similarity.util.sampling import in_turn
+from image_similarity.util.sampling import interleaved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ def sample(source: Iterable[CatalogueImage]) -> Sample:
     products = _products(source)
     total = sum(len(images) for images in products)
     if total < SMALL:
-        everything = in_turn(products)
+        everything = interleaved(products)
         return Sample(everything, everything, held_out=False)
     wanted = min(CHECKED, total - min(CALIBRATION, total // 2))
     check: list[CatalogueImage] = []
@@ -46,7 +46,7 @@ def sample(source: Iterable[CatalogueImage]) -> Sample:
             check += images
         else:
             rest.append(images)
-    return Sample(in_turn(rest)[:CALIBRATION], check, held_out=True)
+    return Sample(interleaved(rest)[:CALIBRATION], check, held_out=True)
 
 
 def _products(source: Iterable[CatalogueImage]) -> list[list[CatalogueImage]]:

@@ -1,7 +1,7 @@
-"""Answers to one HTML page that carries its images inside and needs nothing from outside.
+"""Write results as one HTML page with its images inside: no scripts, nothing loaded from elsewhere.
 
-Fill in the records of :mod:`~image_similarity.html.page`, then :func:`write` a file, :func:`render` a text, or show
-a :func:`fragment` in a notebook.
+Fill in the records of :mod:`~image_similarity.html.page`, then :func:`write` them to a file, or show a
+:func:`fragment` in a notebook.
 """
 
 from typing import TYPE_CHECKING

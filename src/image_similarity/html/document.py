@@ -1,4 +1,4 @@
-"""The whole page, or a fragment of one for a notebook, as a stream of text: one row is held at a time, never a page."""
+"""The HTML of a whole page, or of a fragment for a notebook, streamed: one row at a time is in memory, never a page."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from image_similarity.html.plot import plot
 from image_similarity.html.tables import table
 from image_similarity.util.files import replacing
 
-# Nothing is fetched and nothing runs, whatever a catalogue may have smuggled into its texts.
+# The page loads nothing and runs nothing, whatever a catalogue has in its texts.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def render(page: Page) -> str:
-    """The page as one HTML document. Holds all of it: to make a file use :func:`write`."""
+    """The page as one HTML document, all of it in memory; :func:`write` streams it to a file."""
     return "".join(chunks(page))
 
 
 def fragment(rows: Iterable[Row]) -> str:
-    """Rows for the inside of another page, as in a notebook's ``_repr_html_``. Its styles touch nothing around it."""
+    """Rows to embed in another page, as in a notebook's ``_repr_html_``. Its styles affect nothing around it."""
     return f'<style>{_style()}</style>\n<div class="ims ims-fragment">\n{"".join(_rows(rows))}</div>\n'
 
 
 def write(page: Page, path: Path) -> None:
-    """Write the page to a file, row by row; the file is whole or not there.
+    """Write the page to a file, row by row; the file is complete or not replaced.
 
     Raises:
-        OutputError: the file cannot be written; what stood there before still stands.
+        OutputError: the file cannot be written; the previous file is unchanged.
     """
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(chunks(page))
 
 
 def chunks(page: Page) -> Iterator[str]:
-    """The document in pieces, in order: the head, then each section's rows one at a time, then the foot."""
+    """The document in pieces, in order: the header, each section's rows one at a time, the footer."""
     title = escape(one_line(page.title))
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -88,7 +88,7 @@ def _facts(page: Page) -> str:
 
 
 def _contents(page: Page) -> str:
-    """Links to the sections, where there is more than one to go to."""
+    """Links to the sections, if there is more than one with a title."""
     links = [
         f'<li><a href="#section-{number}">{escape(one_line(section.title))}</a></li>'
         for number, section in enumerate(page.sections, start=1)

@@ -1,6 +1,6 @@
-"""What a page shows. The job fills these in; the page only lays them out.
+"""The content of a page as plain records; :mod:`~image_similarity.html.document` lays them out.
 
-The few things of a page are sequences, the many (rows) any iterable: a generator is taken once and never held.
+Rows may be any iterable: a generator is read once, one row at a time. Everything else is a sequence.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class CardImage:
-    """One image: a path of this machine, and the words for people who do not see it (may be empty)."""
+    """One image: a local path and its alternative text (may be empty)."""
 
     path: str
     caption: str = ""
@@ -19,7 +19,7 @@ class CardImage:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why an answer was found: the query's image, as JPEG, with what carried it marked, and words."""
+    """Why an answer was found: the query's image with its heat map, as JPEG, and the same in words."""
 
     jpeg: bytes
     words: str = ""
@@ -27,12 +27,12 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One product on a page: what was asked with, or one of the answers.
+    """One product on a page: the query, or one of its answers.
 
-    ``rank`` counts from 1 and is None for a query. ``score`` draws the bar, ``score_text`` stands beside it; the bar
-    is full at 1 or, where a row's scores are points above 1, at the row's best. ``marked_right`` is for searches
-    whose answers are known: True shows a check mark; False and None (not known) show nothing. ``surety`` are the words
-    for how sure the answer is (may be empty), ``why`` what it was found by.
+    ``rank`` counts from 1 and is None for a query. ``score`` sets the length of the bar, ``score_text`` is the text
+    beside it; the bar is full at 1 or, where scores are points above 1, at the row's best. ``marked_right`` is for
+    queries with known answers: True shows a check mark; False and None (not known) show nothing.
+    ``probability_text`` is the match probability in words (may be empty), ``why`` the explanation.
     """
 
     product_id: str
@@ -43,27 +43,27 @@ class Card:
     score_text: str
     image: CardImage
     marked_right: bool | None = None
-    surety: str = ""
+    probability_text: str = ""
     why: Why | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One query and its answers, best first, with a remark that may be empty. ``sign`` stands on the query."""
+    """One query and its answers, best first. ``note`` may be empty; ``label`` is the badge on the query."""
 
     query: Card
     answers: Sequence[Card]
     note: str = ""
-    sign: str = "Similar to"
+    label: str = "Similar to"
 
     def noted(self, note: str) -> Row:
-        """The same row with a remark."""
+        """The same row with another note."""
         return replace(self, note=note)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measured share with its interval. ``signed``: a difference, which is clear where its interval leaves zero."""
+    """A measured share with its interval. ``signed``: a difference, clear where its interval does not contain zero."""
 
     value: float
     low: float
@@ -73,7 +73,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of texts and figures under a header; the first cell of a row is its name. ``note`` may be empty."""
+    """Rows of texts and figures under a header; the first cell of a row is the row's header. ``note`` may be empty."""
 
     title: str
     note: str
@@ -83,7 +83,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of a plot: ``x`` above 0, and a share with its interval. ``series`` keeps its colour in all plots."""
+    """One point of a plot: ``x`` above 0, and a share with its interval. A ``series`` has one colour in all plots."""
 
     name: str
     series: int
@@ -93,7 +93,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Points with their names and intervals; ``x`` grows by factors, not by steps."""
+    """Points with their names and intervals; the ``x`` axis is logarithmic."""
 
     title: str
     x_title: str
@@ -105,7 +105,7 @@ class Plot:
 class Section:
     """Tables, plots and rows under one heading; ``title`` and ``intro`` may be empty.
 
-    ``compact``: rows of one or two answers, several beside each other.
+    ``compact``: rows have one or two answers each, and several fit beside each other.
     """
 
     title: str
@@ -118,7 +118,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A whole page. ``facts`` are name and value pairs for its head, ``command`` is what made it (may be empty)."""
+    """A whole page. ``facts`` are name-value pairs for its header; ``command`` is how it was made (may be empty)."""
 
     title: str
     subtitle: str

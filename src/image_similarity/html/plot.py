@@ -1,4 +1,4 @@
-"""A plot drawn as SVG inside the page: points with their names and intervals, in the page's own colours."""
+"""A scatter plot as inline SVG: points with their names and intervals, in the page's colours."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 18, 26, 54
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 MOST_TICKS = 6
 HUES = 6
-LETTER, LINE = 7.6, 17  # about a letter's width and a line's height
+LETTER, LINE = 7.6, 17  # approximate width of a letter, height of a line
 APART = 11  # from a point to its name
 
 
 @dataclass(frozen=True, slots=True)
 class _Scales:
-    """From values to places: shares linearly from bottom to top, the rest by its logarithm from left to right."""
+    """Values to coordinates: y is linear from bottom to top, x logarithmic from left to right."""
 
     low_x: float
     high_x: float
@@ -38,7 +38,7 @@ class _Scales:
 
 
 def plot(shown: Plot) -> str:
-    """A titled plot; the same is said in words for those who do not see it."""
+    """A titled plot, with its values as text for screen readers."""
     title = escape(one_line(shown.title))
     if not shown.points:
         return f'<div class="ims-plot"><h3 dir="auto">{title}</h3><p class="ims-empty">Nothing to show.</p></div>\n'
@@ -61,9 +61,9 @@ def _scales(shown: Plot) -> _Scales:
     step = next((step for step in STEPS if (high - low) / step <= MOST_TICKS - 1), STEPS[-1])
     low_y = math.floor(low / step + 1e-9) * step
     high_y = max(math.ceil(high / step - 1e-9) * step, low_y + step)
-    slowest, fastest = (choose(point.x for point in shown.points) for choose in (min, max))
-    room = max(1.7, (fastest / slowest) ** 0.18)
-    return _Scales(slowest / room, fastest * room, low_y, high_y, step)
+    low_x, high_x = (choose(point.x for point in shown.points) for choose in (min, max))
+    margin = max(1.7, (high_x / low_x) ** 0.18)
+    return _Scales(low_x / margin, high_x * margin, low_y, high_y, step)
 
 
 def _grid(shown: Plot, scales: _Scales) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _grid(shown: Plot, scales: _Scales) -> Iterator[str]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two, so few that they can be read."""
+    """Round numbers from ``low`` to ``high``, at most :data:`MOST_TICKS`."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for leading in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 5), (1, 3), (1,)):
         ticks = [lead * 10.0**decade for decade in decades for lead in leading if low <= lead * 10.0**decade <= high]
@@ -105,8 +105,8 @@ def _marks(shown: Plot, scales: _Scales) -> Iterator[str]:
 
 
 def _names(shown: Plot, scales: _Scales) -> Iterator[str]:
-    """Each name beside its point, where there is room, and never on another name."""
-    taken: list[tuple[float, float, float]] = []  # left, right, middle line
+    """Each name beside its point, moved down until it overlaps no other name."""
+    taken: list[tuple[float, float, float]] = []  # left, right, y
     for point in sorted(shown.points, key=lambda point: (-point.y.value, point.x)):
         left, anchor = _beside(point, scales)
         width = LETTER * len(one_line(point.name))
@@ -122,7 +122,7 @@ def _names(shown: Plot, scales: _Scales) -> Iterator[str]:
 
 
 def _beside(point: Point, scales: _Scales) -> tuple[float, str]:
-    """Where a name starts, and which of its ends is at the point."""
+    """The x coordinate of a name's left end, and which of its ends is anchored at the point."""
     x, width = scales.x(point.x), LETTER * len(one_line(point.name))
     if x + APART + width <= WIDTH - RIGHT:
         return x + APART, "start"

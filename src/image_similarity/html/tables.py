@@ -1,4 +1,4 @@
-"""Tables of measured shares: each figure with a small image of its interval."""
+"""Tables of measured shares: each figure with its interval as a small bar."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from image_similarity.html.markup import escape, one_line
 from image_similarity.html.page import Figure, Table
 
 MINUS = "\N{MINUS SIGN}"
-LEAST_SPAN = 0.05  # a difference's scale is never finer than this either way
+LEAST_SPAN = 0.05  # the scale of differences reaches at least this far to either side of zero
 
 
 def table(shown: Table) -> str:
-    """A title, a note, and the table, which scrolls by itself where the page is too narrow."""
+    """A title, a note, and the table, which scrolls sideways where the page is too narrow."""
     title = escape(one_line(shown.title))
     note = f'<p class="ims-intro" dir="auto">{escape(shown.note.strip())}</p>\n' if shown.note.strip() else ""
     head = "".join(f'<th scope="col">{escape(one_line(name))}</th>' for name in shown.header)
@@ -40,7 +40,7 @@ def _share(figure: Figure) -> str:
 
 
 def _difference(figure: Figure, span: float) -> str:
-    """In words and colour too: better, worse, or not to be told apart."""
+    """A difference with its meaning in words and colour: better, worse or no clear difference."""
     kind = "ims-up" if figure.low > 0 else "ims-down" if figure.high < 0 else "ims-unclear"
     words = {"ims-up": "better", "ims-down": "worse", "ims-unclear": "no clear difference"}[kind]
     low, high = (0.5 + end / (2 * span) for end in (figure.low, figure.high))
@@ -52,14 +52,14 @@ def _difference(figure: Figure, span: float) -> str:
 
 
 def _range(low: float, high: float, *, zero: bool = False) -> str:
-    """A run of the way from 0 to 1."""
+    """A bar from ``low`` to ``high`` on a scale from 0 to 1; ``zero`` marks the middle."""
     first, last = (100 * min(max(end, 0.0), 1.0) for end in (low, high))
     middle = '<span class="ims-zero"></span>' if zero else ""
-    style = f"left:{min(first, 98):.1f}%;width:{max(last - first, 2):.1f}%"  # an interval of no width is seen too
+    style = f"left:{min(first, 98):.1f}%;width:{max(last - first, 2):.1f}%"  # an interval without width stays visible
     return f'<span class="ims-range" aria-hidden="true"><span style="{style}"></span>{middle}</span>'
 
 
 def _span(shown: Table) -> float:
-    """How far the scale of the differences goes either way."""
+    """How far the scale of the differences reaches to either side of zero."""
     figures = [cell for row in shown.rows for cell in row if isinstance(cell, Figure) and cell.signed]
     return max([LEAST_SPAN, *(abs(end) for figure in figures for end in (figure.low, figure.high))])

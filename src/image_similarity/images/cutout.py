@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
-from image_similarity.images.plain_ground import border, like_ground
+from image_similarity.images.plain_background import border, like_ground
 from image_similarity.images.thumbnails import shrunk
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The catalogue's features as files that are mapped, not read: derived from the store, and replaced whole."""
+"""The catalogue's vectors as memory-mapped files: derived from the store, and replaced as a whole."""
 
 from typing import TYPE_CHECKING
 
@@ -6,14 +6,14 @@ if TYPE_CHECKING:
     from image_similarity.index.build import (
         fitted_index as fitted_index,
         fresh_index as fresh_index,
+        index_folder as index_folder,
         open_index as open_index,
-        place_of as place_of,
         present_index as present_index,
     )
     from image_similarity.index.delta import (
         Delta as Delta,
         delta_since as delta_since,
-        place_of_product as place_of_product,
+        product_number as product_number,
     )
     from image_similarity.index.facets import facets_of as facets_of
     from image_similarity.index.filter_language import parse_filter as parse_filter
@@ -30,8 +30,8 @@ else:
 
     __getattr__ = face(
         __name__,
-        build="fitted_index fresh_index open_index place_of present_index",
-        delta="Delta delta_since place_of_product",
+        build="fitted_index fresh_index open_index index_folder present_index",
+        delta="Delta delta_since product_number",
         facets="facets_of",
         filter_language="parse_filter",
         filters="Filter passing",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from image_similarity.quality.evaluation.report import Evaluation as Evaluation
     from image_similarity.quality.evaluation.results import Result as Result
     from image_similarity.quality.evaluation.thresholds import (
-        missed as missed,
-        parse_bar as parse_bar,
+        below_thresholds as below_thresholds,
+        parse_threshold as parse_threshold,
     )
 else:
     from image_similarity.util.face import face
@@ -37,5 +37,5 @@ else:
         evaluation__page="result_tables",
         evaluation__report="Evaluation",
         evaluation__results="Result",
-        evaluation__thresholds="missed parse_bar",
+        evaluation__thresholds="below_thresholds parse_threshold",
     )

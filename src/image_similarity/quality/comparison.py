@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from image_similarity.errors import NotFittedError
 from image_similarity.options import EvaluateOptions
 from image_similarity.quality.evaluation.job import evaluate
-from image_similarity.search import Answer, recommendations, show_products, with_recommendations
+from image_similarity.search import Answer, model_with_recommendations, recommendations, show_products
 from image_similarity.settings import Folders
 from image_similarity.store import CatalogueRecords, RecommendationStore
 from image_similarity.util.plain_values import Record, fields_of, plain
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.options import CompareOptions, ModelChoice
     from image_similarity.quality.evaluation.report import Evaluation
-    from image_similarity.search import Shown
+    from image_similarity.search import ShownProduct
     from image_similarity.settings import Settings
     from image_similarity.store import Recommendations
     from image_similarity.types import Product, ProductMatch, Progress
@@ -58,7 +58,7 @@ class Comparison(Record):
         histogram: how many products have an overlap of 0 to 0.1, of 0.1 to 0.2 ... of 0.9 to 1.
         changed: the products that change most, most first.
         evaluation: both put to the same queries, as far as stored features can answer; None: they cannot be, because
-            of ``unasked``.
+            of ``not_evaluated``.
     """
 
     dataset: str
@@ -73,7 +73,7 @@ class Comparison(Record):
     histogram: tuple[int, ...]
     changed: Sequence[Change]
     evaluation: Evaluation | None = None
-    unasked: str = ""
+    not_evaluated: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Of the products that change, their ids without texts."""
@@ -126,7 +126,7 @@ def compare(
             Change(share, *(_answer(side, product, number, show) for side in (former, latter)))
             for share, product in changes
         ]
-    evaluation, unasked = _evaluated(dataset, settings, models, progress)
+    evaluation, not_evaluated = _evaluated(dataset, settings, models, progress)
     return Comparison(
         dataset=dataset.name,
         old_key=keys[0],
@@ -140,11 +140,11 @@ def compare(
         histogram=tuple(tally.histogram),
         changed=changed,
         evaluation=evaluation,
-        unasked=unasked,
+        not_evaluated=not_evaluated,
     )
 
 
-def _answer(side: Recommendations, product: str, number: int, show: Callable[..., list[Shown]]) -> Answer:
+def _answer(side: Recommendations, product: str, number: int, show: Callable[..., list[ShownProduct]]) -> Answer:
     """A product with its most similar products as people see them, with texts and images."""
     matches = side.similar(product)[:number]
     query, *shown = show([(product, ""), *((match.product_id, match.image_id) for match in matches)])
@@ -189,7 +189,7 @@ class _Backwards(str):
 
 
 def _key(model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings) -> str:
-    asked = with_recommendations(model, store, dataset, settings)
+    asked = model_with_recommendations(model, store, dataset, settings)
     if not store.has(asked.key):
         raise NotFittedError(f"{dataset.name} is not fitted with {asked.name}: run fit with that model first")
     return asked.key

@@ -1,10 +1,10 @@
-"""Image hits to product hits: grouping, own product out, aggregation."""
+"""Rank products: image hits are grouped by product and aggregated, the query's own product excluded."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from image_similarity.ranking.aggregate import (
-        FIRST_LOOK as FIRST_LOOK,
+        FIRST_DEPTH as FIRST_DEPTH,
         rank_products as rank_products,
     )
     from image_similarity.ranking.gallery import (
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
         GalleryQuery as GalleryQuery,
     )
     from image_similarity.ranking.with_delta import (
-        Part as Part,
-        rank_both as rank_both,
+        GalleryPart as GalleryPart,
+        rank_parts as rank_parts,
     )
 else:
     from image_similarity.util.face import face
 
     __getattr__ = face(
         __name__,
-        aggregate="FIRST_LOOK rank_products",
+        aggregate="FIRST_DEPTH rank_products",
         gallery="Gallery GalleryQuery",
-        with_delta="Part rank_both",
+        with_delta="GalleryPart rank_parts",
     )

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from image_similarity.search.answer import (
         Answer as Answer,
-        Shown as Shown,
+        ShownProduct as ShownProduct,
+        probability_text as probability_text,
         score_texts as score_texts,
         show_products as show_products,
-        surety_text as surety_text,
     )
     from image_similarity.search.calibration.curves import (
         KINDS as KINDS,
         Curve as Curve,
     )
     from image_similarity.search.calibration.file import (
-        KeptCalibration as KeptCalibration,
+        StoredCalibration as StoredCalibration,
         write_calibration as write_calibration,
     )
     from image_similarity.search.calibration.probabilities import (
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         FEATURES as FEATURES,
         Answers as Answers,
         QueryScores as QueryScores,
+        balanced as balanced,
         features as features,
-        joined as joined,
     )
     from image_similarity.search.explanation import (
         Explained as Explained,
@@ -38,44 +38,44 @@ if TYPE_CHECKING:
     from image_similarity.search.match_probability import (
         CALIBRATED as CALIBRATED,
         OLDER as OLDER,
-        KeptProbabilities as KeptProbabilities,
         MatchProbabilities as MatchProbabilities,
+        ProbabilityCache as ProbabilityCache,
         calibration_file as calibration_file,
     )
-    from image_similarity.search.part_weights import weighing as weighing
+    from image_similarity.search.part_weights import part_weighting as part_weighting
     from image_similarity.search.prepared_query import (
         PreparedQuery as PreparedQuery,
         photo_bytes as photo_bytes,
         photo_name as photo_name,
         prepare as prepare,
     )
-    from image_similarity.search.query_vector import searched_with as searched_with
+    from image_similarity.search.query_vector import search_vectors as search_vectors
     from image_similarity.search.recommended import (
         look_up as look_up,
+        model_with_recommendations as model_with_recommendations,
         recommendations as recommendations,
-        with_recommendations as with_recommendations,
     )
     from image_similarity.search.state import (
         State as State,
+        indexed_state as indexed_state,
         next_state as next_state,
         open_state as open_state,
-        whole_state as whole_state,
     )
 else:
     from image_similarity.util.face import face
 
     __getattr__ = face(
         __name__,
-        answer="Answer Shown score_texts show_products surety_text",
+        answer="Answer ShownProduct score_texts show_products probability_text",
         calibration__curves="Curve KINDS",
-        calibration__file="KeptCalibration write_calibration",
+        calibration__file="StoredCalibration write_calibration",
         calibration__probabilities="Calibration ProbabilityCurve",
-        calibration__query_scores="Answers DEPTH FEATURES QueryScores features joined",
+        calibration__query_scores="Answers DEPTH FEATURES QueryScores features balanced",
         explanation="Explained Why explain",
-        match_probability="CALIBRATED KeptProbabilities MatchProbabilities OLDER calibration_file",
-        part_weights="weighing",
+        match_probability="CALIBRATED ProbabilityCache MatchProbabilities OLDER calibration_file",
+        part_weights="part_weighting",
         prepared_query="PreparedQuery photo_bytes photo_name prepare",
-        query_vector="searched_with",
-        recommended="look_up recommendations with_recommendations",
-        state="State next_state open_state whole_state",
+        query_vector="search_vectors",
+        recommended="look_up recommendations model_with_recommendations",
+        state="State next_state open_state indexed_state",
     )

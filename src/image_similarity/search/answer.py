@@ -28,7 +28,7 @@ WORDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownProduct:
     """A product, or the photo that was asked with, and the path of the image to show."""
 
     product: Product
@@ -49,9 +49,9 @@ class Answer(Record):
     ['matches', 'query']
     """
 
-    query: Shown
+    query: ShownProduct
     matches: list[ProductMatch]
-    shown: list[Shown]
+    shown: list[ShownProduct]
     no_match: bool | None = None
     note: str = ""
     explained: Explained | None = None
@@ -108,7 +108,7 @@ class Answer(Record):
 
 def show_products(
     records: CatalogueRecords | None, folder: Path | None, wanted: Sequence[tuple[str, str]]
-) -> list[Shown]:
+) -> list[ShownProduct]:
     """Products with their texts, each with the image that matched, or its first.
 
     Args:
@@ -117,13 +117,13 @@ def show_products(
         wanted: ids of products, each with the id of the image to show; empty for the product's first.
     """
     if records is None:
-        return [Shown(Product(product_id), "") for product_id, _ in wanted]
+        return [ShownProduct(Product(product_id), "") for product_id, _ in wanted]
     products = records.products([product_id for product_id, _ in wanted])
     if folder is None:
-        return [Shown(product, "") for product in products]
+        return [ShownProduct(product, "") for product in products]
     images = records.images_to_show(wanted)
     return [
-        Shown(product, "" if image is None else str(image.file(folder)))
+        ShownProduct(product, "" if image is None else str(image.file(folder)))
         for product, image in zip(products, images, strict=True)
     ]
 
@@ -137,7 +137,7 @@ def score_texts(matches: list[ProductMatch]) -> list[str]:
     ]
 
 
-def surety_text(match: ProductMatch) -> str:
+def probability_text(match: ProductMatch) -> str:
     """How sure a match is as people read it; empty where nobody knows."""
     if match.probability is None:
         return ""
@@ -145,7 +145,7 @@ def surety_text(match: ProductMatch) -> str:
     return f"{match.probability:.0%}, {words}"
 
 
-def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", right: bool | None = None) -> Card:
+def _card(shown: ShownProduct, match: ProductMatch | None = None, score: str = "", right: bool | None = None) -> Card:
     from image_similarity.html import Card, CardImage
 
     product = shown.product
@@ -158,5 +158,5 @@ def _card(shown: Shown, match: ProductMatch | None = None, score: str = "", righ
         score_text=score,
         image=CardImage(shown.image, product.title or product.product_id),
         marked_right=right,
-        surety=surety_text(match) if match else "",
+        probability_text=probability_text(match) if match else "",
     )

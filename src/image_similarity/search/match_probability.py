@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import NotFittedError, StoreError, UsageError
-from image_similarity.search.calibration.file import KeptCalibration, read_calibration
+from image_similarity.search.calibration.file import StoredCalibration, read_calibration
 from image_similarity.search.calibration.query_scores import DEPTH
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Judged:
 class MatchProbabilities:
     """Says how sure matches are, where a calibration is at hand."""
 
-    kept: KeptCalibration | None
+    kept: StoredCalibration | None
     min_match: float | None = None
     note: str = ""
 
@@ -66,14 +66,16 @@ class MatchProbabilities:
         return Judged(left, not left, "; ".join(note for note in notes if note))
 
 
-def match_probabilities(path: Path, key: str, generation: int, way: str, min_match: float | None) -> MatchProbabilities:
+def match_probabilities(
+    path: Path, key: str, generation: int, scoring: str, min_match: float | None
+) -> MatchProbabilities:
     """What says how probable matches of an index are.
 
     Args:
         path: where its calibration is kept, if there is one.
         key: the model's.
         generation: of the index.
-        way: how the scores come about, see ``PreparedQuery.way``.
+        scoring: how the scores come about, see ``PreparedQuery.scoring``.
         min_match: the least probability, 0..1; None: all matches.
 
     Raises:
@@ -81,9 +83,9 @@ def match_probabilities(path: Path, key: str, generation: int, way: str, min_mat
         NotFittedError: ``min_match`` needs a calibration and there is none.
         StoreError: ``min_match`` needs a calibration and it is damaged.
     """
-    if way != CALIBRATED:
+    if scoring != CALIBRATED:
         if min_match is not None:
-            raise UsageError(f"`min_match` works with `aggregate` {CALIBRATED} only, not with {way}")
+            raise UsageError(f"`min_match` works with `aggregate` {CALIBRATED} only, not with {scoring}")
         return MatchProbabilities(None)
     try:
         kept = read_calibration(path, key)
@@ -98,7 +100,7 @@ def match_probabilities(path: Path, key: str, generation: int, way: str, min_mat
     return MatchProbabilities(kept, min_match, OLDER if kept and kept.generation != generation else "")
 
 
-class KeptProbabilities:
+class ProbabilityCache:
     """The match probabilities of a model; the calibration's file is read again when it has changed.
 
     Args:
@@ -110,10 +112,10 @@ class KeptProbabilities:
         self._path, self._key = path, key
         self._kept: tuple[int, int, MatchProbabilities] | None = None
 
-    def of(self, way: str, min_match: float | None, generation: int) -> MatchProbabilities:
+    def of(self, scoring: str, min_match: float | None, generation: int) -> MatchProbabilities:
         """Those of one query's matches; see :func:`match_probabilities`."""
-        if way != CALIBRATED or min_match is not None:
-            return match_probabilities(self._path, self._key, generation, way, min_match)
+        if scoring != CALIBRATED or min_match is not None:
+            return match_probabilities(self._path, self._key, generation, scoring, min_match)
         try:
             written = self._path.stat().st_mtime_ns
         except OSError:

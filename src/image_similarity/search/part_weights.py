@@ -24,7 +24,7 @@ OF_COLOUR = ("colour", "layout")
 taken for one that sees things."""
 
 
-def weighing(match: Match | None, model: Model) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
+def part_weighting(match: Match | None, model: Model) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
     """What turns a query's vectors ``(n, dimension)`` so that only its shape or only its colour counts.
 
     The parts of an index's vectors stand side by side, so a part of the query that is left out is left out of every

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue import as_address, lasting
+from image_similarity.catalogue import parse_address, stable_address
 from image_similarity.errors import ImageError, UsageError
-from image_similarity.images import decode, on_plain_ground, read_bytes, with_crops
-from image_similarity.search.answer import Shown
+from image_similarity.images import decode, on_plain_background, read_bytes, with_crops
+from image_similarity.search.answer import ShownProduct
 from image_similarity.search.explanation import small_copy
 from image_similarity.types import Product
 
@@ -49,14 +49,14 @@ class PreparedQuery:
         return [photo_name(photo) for photo in self.query.photos] or [TEXT_ONLY]
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> ShownProduct:
         """The query as an answer shows it."""
         first = self.query.photos[0] if self.query.photos else b""
         path = str(first) if isinstance(first, str | Path) and _address(first) is None else ""
-        return Shown(Product(", ".join(self.names), self.query.text or ""), path)
+        return ShownProduct(Product(", ".join(self.names), self.query.text or ""), path)
 
     @property
-    def way(self) -> str:
+    def scoring(self) -> str:
         """How its scores come about, as far as match probabilities depend on it."""
         query, options = self.query, self.options
         others = {
@@ -83,7 +83,7 @@ def prepare(
         query,
         options,
         tuple([model.inputs(each) for each in (with_crops(one) if options.crops else [one])] for one in seen),
-        judged and bool(seen) and all(on_plain_ground(one) for one in seen),
+        judged and bool(seen) and all(on_plain_background(one) for one in seen),
         small_copy(seen[0], model) if options.explain and seen else None,
     )
 
@@ -91,7 +91,7 @@ def prepare(
 def _decoded(photo: Photo, crop: Box | None, model: Model, settings: Settings) -> Image.Image:
     try:
         data = photo_bytes(photo, settings)
-        image = decode(data, max_pixels=settings.max_pixels, at_least=_side(model.at_least, crop))
+        image = decode(data, max_pixels=settings.max_pixels, min_side=_side(model.min_side, crop))
     except ImageError as error:
         raise UsageError(f"the photo {photo_name(photo)} cannot be used: {error.reason}") from error
     return image if crop is None else image.crop(crop.pixels(image.size))
@@ -123,7 +123,7 @@ def photo_bytes(photo: Photo, settings: Settings) -> bytes:
 
 
 def _address(photo: Photo) -> str | None:
-    return as_address(photo) if isinstance(photo, str) and not os.path.isfile(photo) else None  # noqa: PTH113 (any text)
+    return parse_address(photo) if isinstance(photo, str) and not os.path.isfile(photo) else None  # noqa: PTH113 (any text)
 
 
 def photo_name(photo: Photo) -> str:
@@ -133,4 +133,4 @@ def photo_name(photo: Photo) -> str:
     address = _address(photo)
     if address is None:
         return Path(photo).name
-    return "data:" if address.startswith("data:") else PurePosixPath(lasting(address)).name
+    return "data:" if address.startswith("data:") else PurePosixPath(stable_address(address)).name

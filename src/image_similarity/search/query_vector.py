@@ -8,7 +8,7 @@ import numpy as np
 
 from image_similarity.errors import ImageError, UsageError
 from image_similarity.models import NOTHING, is_usable, mean_vector, unit_length
-from image_similarity.search.part_weights import weighing
+from image_similarity.search.part_weights import part_weighting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 
-def searched_with(
+def search_vectors(
     query: PreparedQuery,
     photos: Sequence[Sequence[Vectors | ImageError]],
     words: Vectors | ImageError | None,
@@ -49,7 +49,7 @@ def searched_with(
         own.append(_usable(mean_vector(np.stack([row for row in rows if not isinstance(row, ImageError)]))))
     text = None if words is None else words[None]
     vector = query_vector(text, np.concatenate(own) if own else None, query.query.text_weight)
-    return _usable(weighing(query.options.match, model)(vector))
+    return _usable(part_weighting(query.options.match, model)(vector))
 
 
 def query_vector(text: Vectors | None, photo: Vectors | None, text_weight: float) -> Vectors:

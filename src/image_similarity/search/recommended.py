@@ -36,9 +36,9 @@ def look_up(
         UsageError: there is no such product; the message has the nearest ids by spelling.
     """
     with recommendations(dataset, settings) as (store, database):
-        kept = store.of(with_recommendations(model, store, dataset, settings).key)
+        kept = store.of(model_with_recommendations(model, store, dataset, settings).key)
         if product_id is None:
-            product_id = kept.by_chance()
+            product_id = kept.random_product()
         matches = kept.similar(product_id)[:number]
         records = CatalogueRecords(database) if database else None
         wanted = [(product_id, ""), *((match.product_id, "") for match in matches)]
@@ -50,11 +50,13 @@ def look_up(
 def recommendations(dataset: Dataset, settings: Settings) -> Iterator[tuple[RecommendationStore, Database | None]]:
     """A dataset's recommendations, and the store, in one state; those of the first version's may come without one."""
     folders = Folders(settings.root)
-    with Database.one_state_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
+    with Database.open_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
         yield RecommendationStore(database, folders.trained_models, dataset), database
 
 
-def with_recommendations(model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings) -> Model:
+def model_with_recommendations(
+    model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings
+) -> Model:
     """What a model's name means where recommendations are looked up.
 
     Raises:

@@ -17,10 +17,10 @@ from image_similarity.index import (
     fresh_index,
     parse_filter,
     passing,
-    place_of_product,
     present_index,
+    product_number,
 )
-from image_similarity.ranking import Gallery, GalleryQuery, Part, rank_both
+from image_similarity.ranking import Gallery, GalleryPart, GalleryQuery, rank_parts
 from image_similarity.settings import Folders
 from image_similarity.types import Features, Progress, no_progress
 
@@ -52,16 +52,16 @@ class State:
     scale: Scale
 
     @property
-    def behind(self) -> bool:
+    def needs_rebuild(self) -> bool:
         """Whether the store has changed in a way that only a new index can tell."""
-        return self.delta.behind
+        return self.delta.needs_rebuild
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[GalleryPart]:
         """The galleries that answer."""
-        parts = [Part(Gallery.of(self.base), self.delta.current_rows(self.base))]
+        parts = [GalleryPart(Gallery.of(self.base), self.delta.current_rows(self.base))]
         if self.delta.index is not None:
-            parts.append(Part(Gallery.of(self.delta.index)))
+            parts.append(GalleryPart(Gallery.of(self.delta.index)))
         return parts
 
     @cached_property
@@ -121,7 +121,7 @@ class State:
         named = names or [[""] * len(each) for each in vectors]
         queries = [GalleryQuery(list(each), rows) for each, rows in zip(named, vectors, strict=True)]
         parts = self._passing(condition)
-        return rank_both(parts, [queries] * len(parts), number, aggregate)
+        return rank_parts(parts, [queries] * len(parts), number, aggregate)
 
     def similar(
         self,
@@ -138,21 +138,21 @@ class State:
         gallery = self.gallery_of(product_id)
         if gallery is None:
             return None
-        query = gallery.query(place_of_product(gallery.products, product_id))
+        query = gallery.query(product_number(gallery.products, product_id))
         query = replace(query, vectors=weighed(query.vectors), rows=None)
         parts = self._passing(condition)
-        asked = [[replace(query, own=place_of_product(part.gallery.products, product_id))] for part in parts]
-        return rank_both(parts, asked, number)[0]
+        asked = [[replace(query, own=product_number(part.gallery.products, product_id))] for part in parts]
+        return rank_parts(parts, asked, number)[0]
 
     def gallery_of(self, product_id: str) -> Gallery | None:
         """The gallery that a product is found in; None where there is no such product."""
         galleries = [part.gallery for part in self.parts]
         for gallery in galleries[1:] if product_id in self.delta.products else galleries[:1]:
-            if place_of_product(gallery.products, product_id) >= 0:
+            if product_number(gallery.products, product_id) >= 0:
                 return gallery
         return None
 
-    def _passing(self, condition: str | None) -> list[Part]:
+    def _passing(self, condition: str | None) -> list[GalleryPart]:
         if condition is None:
             return self.parts
         wanted: Filter = parse_filter(condition)
@@ -161,7 +161,7 @@ class State:
         numeric = {name for each in stored for name, column in each.columns.items() if column.numbers is not None}
         names = {name: name in numeric for each in stored for name in each.columns}
         sets = [passing(wanted, each.columns, each.manifest.rows, names) for each in stored]
-        return [part.only(rows) for part, rows in zip(self.parts, sets, strict=True)]
+        return [part.restricted_to(rows) for part, rows in zip(self.parts, sets, strict=True)]
 
 
 class Scale:
@@ -181,7 +181,7 @@ class Scale:
         gallery = Gallery.of(self._base)
         some = np.unique(np.linspace(0, len(gallery.products) - 1, TYPICAL).astype(int))
         queries = [gallery.query(int(product)) for product in some]
-        found = rank_both([Part(gallery)], [queries], 1)
+        found = rank_parts([GalleryPart(gallery)], [queries], 1)
         scores = [matches[0].score or 0.0 for matches in found if matches] or [1.0]
         return float(np.median(scores)), float(np.quantile(scores, QUARTER))
 
@@ -213,12 +213,12 @@ def open_state(
         base = present_index(database, folder, model.recipe, views)
     if base is not None:
         state = State(model, views, base, delta_since(database, model.recipe, base), Scale(base))
-        if not state.behind:
+        if not state.needs_rebuild:
             return state
-    return whole_state(model, database, settings, views, progress)
+    return indexed_state(model, database, settings, views, progress)
 
 
-def whole_state(
+def indexed_state(
     model: Model, database: Database, settings: Settings, views: tuple[str, ...], progress: Progress = no_progress
 ) -> State:
     """The present state with everything in the index, which is built where it is behind.

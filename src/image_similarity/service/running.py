@@ -19,7 +19,7 @@ from image_similarity.service.guards.api_keys import FILE, ApiKeys
 from image_similarity.service.guards.connections import guarded
 from image_similarity.service.guards.decoding import close_all
 from image_similarity.types import Progress, no_progress
-from image_similarity.util.memory import give_back_at_once
+from image_similarity.util.memory import trim_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ def _tune() -> None:
     Objects that exist now stay, so garbage collection skips them. A short switch interval keeps the event loop
     responsive while threads decode and search.
     """
-    give_back_at_once()
+    trim_at_once()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

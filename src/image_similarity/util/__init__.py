@@ -1,1 +1,1 @@
-"""Files, memory and processors: small helpers that know nothing of products."""
+"""Files, memory, processes, samples and statistics: small helpers that know nothing of products."""

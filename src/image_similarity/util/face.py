@@ -1,4 +1,4 @@
-"""A room's face: the names that other rooms import, each from the file that has it, when it is first asked for."""
+"""A room's face: the names that other rooms import, each imported from its file when it is first used."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 def face(room: str, **names: str) -> Callable[[str], object]:
-    """A ``__getattr__`` for a room's ``__init__``: importing the room costs nothing.
+    """A ``__getattr__`` for a room's ``__init__``: importing the room imports none of its files.
 
     Args:
         room: the package's ``__name__``.
-        names: of each of its files the names that it shows, with blanks between; ``__`` stands for a dot.
+        names: for each file, the names to export from it, separated by blanks; ``__`` in a file's name is a dot.
     """
-    homes = {name: file.replace("__", ".") for file, shown in names.items() for name in shown.split()}
+    files = {name: file.replace("__", ".") for file, exported in names.items() for name in exported.split()}
 
-    def find(name: str) -> object:
-        if name not in homes:
+    def load(name: str) -> object:
+        if name not in files:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        return getattr(import_module(f"{room}.{homes[name]}"), name)
+        return getattr(import_module(f"{room}.{files[name]}"), name)
 
-    return find
+    return load

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there: written beside their place, then renamed onto it; reading; locks."""
+"""Files and folders that are replaced atomically: written beside their place, then renamed. Reading; locks."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from uuid import uuid4
 from image_similarity.errors import OutputError
 
 TEMPORARY_SUFFIX = ".part"
-LEFT_OVER = 24 * 3600.0  # seconds after which nobody still writes to a temporary file
+UNCHANGED = "The previous content is unchanged"
+ABANDONED_AFTER = 24 * 3600.0  # seconds after which no process still writes to a temporary file
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder; move it onto ``path`` when the block ends well, remove it otherwise.
+    """Yield a temporary path in the same folder; rename it to ``path`` when the block succeeds, else remove it.
 
-    The bytes reach the disk before the name does, and the name before this returns, so neither a kill nor a power cut
-    leaves half a file, or none where one was promised.
+    The bytes are flushed before the rename, and the rename before this returns: after a kill or a power cut, ``path``
+    is the old file or the whole new one.
 
     Raises:
         OutputError: the folder cannot be made or written to, or the disk is full.
@@ -42,7 +43,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         flush_folder(path.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}. What stood there is unchanged") from error
+        raise OutputError(f"cannot write {path}: {error.strerror or error}. {UNCHANGED}") from error
     finally:
         with suppress(OSError):  # its folder may be no folder: the error above says so
             temporary.unlink()
@@ -50,12 +51,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """The same for a folder: give an empty one beside it, and put that in its place when the block ends well.
+    """Yield an empty temporary folder; put it in the place of ``folder``, if there is one, when the block succeeds.
 
-    What stood there goes. A kill between the two steps of this leaves neither: it is for what can be made again.
+    Replacing takes two renames. A kill between them leaves neither folder: only for what can be made again.
 
     Raises:
-        OutputError: it cannot be made, written to or put there; what stood there is unchanged.
+        OutputError: it cannot be made, written to or renamed; the previous folder is unchanged.
     """
     folder = folder.resolve()
     temporary, retired = _beside(folder), _beside(folder)
@@ -70,7 +71,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     except OSError as error:
         if retired.exists() and not folder.exists():
             retired.rename(folder)
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}. What stood there is unchanged") from error
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}. {UNCHANGED}") from error
     finally:
         for each in (temporary, retired):
             shutil.rmtree(each, ignore_errors=True)
@@ -81,7 +82,7 @@ def _beside(path: Path) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, their names on the disk before this returns."""
+    """Make a folder and its missing parents, flushed to the disk before this returns."""
     missing = []
     while not folder.exists():
         missing.append(folder)
@@ -93,12 +94,12 @@ def make_folder(folder: Path) -> None:
         flush_folder(each.parent)
 
 
-def remove_leftovers(folder: Path, older_than: float = LEFT_OVER) -> None:
-    """Remove what is temporary in a folder and below it, and whoever wrote it, killed meanwhile, cannot move.
+def remove_leftovers(folder: Path, older_than: float = ABANDONED_AFTER) -> None:
+    """Remove the temporary files and folders that killed processes left in a folder and below it.
 
     Args:
-        folder: that may not be there.
-        older_than: seconds; 0 where nobody else can be writing.
+        folder: need not exist.
+        older_than: seconds; 0 where no other process can be writing.
     """
     for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
         with suppress(OSError):
@@ -107,7 +108,7 @@ def remove_leftovers(folder: Path, older_than: float = LEFT_OVER) -> None:
 
 
 def remove_leftovers_of(path: Path) -> None:
-    """The same for one file, at any age; only for who is the one that may write it."""
+    """Remove one file's temporary files, of any age. Only for the one process that may write the file."""
     for each in path.parent.glob(f".{glob.escape(path.name[:100])}.????????{TEMPORARY_SUFFIX}"):
         with suppress(OSError):
             _remove(each)
@@ -121,7 +122,7 @@ def _remove(path: Path) -> None:
 
 
 def flush_tree(folder: Path) -> None:
-    """Everything in a folder and below it to the disk, and its names."""
+    """Flush all files in a folder and below it to the disk, and their names."""
     for each in folder.rglob("*"):
         if each.is_file():
             with each.open("rb+") as file:
@@ -132,7 +133,7 @@ def flush_tree(folder: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """A folder's names to the disk, where the system has that."""
+    """Flush a folder's list of names to the disk, where the system can do that."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -147,17 +148,17 @@ def flush_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
-    """The right to do something, for one process at a time: whoever holds the file.
+    """Hold a lock file, one process at a time.
 
-    SQLite keeps the lock because it does so on every system, and lets go of it when the process dies.
+    SQLite does the locking: it works on every system, and releases the lock when the process dies.
 
     Args:
-        path: a file of its own.
-        wait: seconds until another that has it has ended.
-        busy: what to say where it has not.
+        path: the lock file, used for nothing else.
+        wait: seconds to wait for another process to release it.
+        busy: the error message where that does not happen.
 
     Raises:
-        OutputError: another has it for longer, or the file cannot be written.
+        OutputError: another process holds it for longer, or the file cannot be written.
     """
     with ExitStack() as stack:
         try:
@@ -173,30 +174,30 @@ def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file that :func:`open_file` opens."""
+    """All bytes of a file, opened as :func:`open_file` does and with the same errors."""
     with open_file(path) as file:
         return file.read()
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether there is such a file; False for any text that is no file's name, or too long for one."""
+    """Whether the file exists; False for any text that cannot be a file's name, or is too long for one."""
     return os.path.isfile(path)  # noqa: PTH113 (which pathlib raises for)
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether there is such a folder; False for any text that is no folder's name, or too long for one."""
+    """Whether the folder exists; False for any text that cannot be a folder's name, or is too long for one."""
     return os.path.isdir(path)  # noqa: PTH112 (which pathlib raises for)
 
 
 def open_file(path: Path) -> BufferedReader:
-    """Open a file to be read: one with an end. A pipe that nobody writes to is not waited for.
+    """Open a regular file for reading. Never waits, as opening a pipe without a writer would.
 
     Raises:
         OSError: it cannot be opened, is a folder, a pipe, a socket or a device, or no file can have its name.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except ValueError as error:  # a zero byte, half a character
+    except ValueError as error:  # a zero byte, or half of a surrogate pair
         raise OSError(errno.EINVAL, "no file can have such a name", str(path)) from error
     try:
         mode = os.fstat(descriptor).st_mode

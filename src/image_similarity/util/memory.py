@@ -1,4 +1,4 @@
-"""Giving memory back: of maps that are read once, so that it does not grow with the file, and what was freed."""
+"""Release memory: pages of mapped files that are read once, and what the C library keeps of freed blocks."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEAST_MAPPED = -3  # glibc's M_MMAP_THRESHOLD
-MOST_KEPT = -1  # its M_TRIM_THRESHOLD
-LARGE, KEPT = 12_000_000, 16_000_000
-"""Bytes. Images lie in blocks of sixteen million, what is computed for a moment in smaller ones; those are kept."""
-# Absent where the system has no such call (Windows): there the system itself takes pages back when memory gets short.
-GIVE_BACK: int | None = getattr(mmap, "MADV_DONTNEED", None)
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # glibc's
+MMAP_THRESHOLD, TRIM_THRESHOLD = 12_000_000, 16_000_000
+"""Bytes. Images take blocks of sixteen million, which are released; short-lived arrays take smaller ones, kept."""
+# None where the system has no such call (Windows): there the system itself reclaims pages when memory gets short.
+DONT_NEED: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
 
-def release(part: NDArray[Any], advice: int | None = GIVE_BACK) -> None:
-    """Give the memory of a part of a mapped file back; nothing for an array that is not mapped from a file.
+def release(part: NDArray[Any], advice: int | None = DONT_NEED) -> None:
+    """Release the pages of a part of a mapped file; does nothing for an array that is not mapped from a file.
 
-    The array stays as it is: whoever reads it again has its pages mapped again, which the system's own copy of the file
-    makes quick (a millisecond or two for 50 MB). What was written to a shared map stays written.
+    The array stays usable: reading it again maps its pages again, quickly where the system has the file cached (a
+    millisecond or two for 50 MB). What was written to a shared map stays written.
 
     Args:
         part: adjacent rows of the map, or all of it.
-        advice: what the system calls it; None: nothing is given back.
+        advice: the ``madvise`` option; None: nothing is released.
     """
     mapping = _mapping_of(part)
     if mapping is None or advice is None or not part.size or not part.flags.c_contiguous:
@@ -37,28 +36,27 @@ def release(part: NDArray[Any], advice: int | None = GIVE_BACK) -> None:
 
 
 def trim() -> None:
-    """Give freed memory back to the system: the C library keeps it for the next that wants some, each thread its own.
+    """Return freed memory to the system. The C library otherwise keeps it for later allocations, for each thread.
 
-    Worth it after work that took much, by threads that are gone: it takes a millisecond or a few. Where the C library
-    has no such call (it is glibc's), nothing.
+    Worth a few milliseconds after work that used much memory in threads that have ended. Does nothing without glibc.
     """
-    give = _of_glibc("malloc_trim")
-    if give is not None:
-        give(0)
+    malloc_trim = _glibc_function("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
-def give_back_at_once() -> None:
-    """From now on, what takes some ten megabytes or more goes back to the system as soon as it is freed.
+def trim_at_once() -> None:
+    """From now on, return blocks of some ten megabytes or more to the system as soon as they are freed.
 
-    For what lives long and decodes images now and then: else the C library soon keeps blocks of up to 32 MB.
+    For long-lived processes that decode images now and then: else the C library soon keeps blocks of up to 32 MB.
     """
-    limit = _of_glibc("mallopt")
-    if limit is not None:
-        limit(LEAST_MAPPED, LARGE)
-        limit(MOST_KEPT, KEPT)
+    mallopt = _glibc_function("mallopt")
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
+        mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD)
 
 
-def _of_glibc(name: str) -> Any:
+def _glibc_function(name: str) -> Any:
     import ctypes
 
     try:
@@ -68,7 +66,7 @@ def _of_glibc(name: str) -> Any:
 
 
 def _mapping_of(array: Any) -> mmap.mmap | None:
-    """The map that an array is a view of; none where its changes are private, since they would be lost."""
+    """The map that an array is a view of; None for a copy-on-write map, whose changes would be lost."""
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap) and array.mode == "c":
             return None

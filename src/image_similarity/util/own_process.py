@@ -1,6 +1,6 @@
-"""Work in a process of its own: for packages that change the program that they are imported into.
+"""Run work in a child process: for packages that change the program that imports them.
 
-The parent names a module of ours, which ends with ``sys.exit(in_own_process(work))``.
+The parent names a module of this package, which ends with ``sys.exit(in_own_process(work))``.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-MOST = 500  # characters of a reason
-NOTHING: Mapping[str, str] = {}
+MAX_REASON = 500  # characters
+SAME_ENVIRONMENT: Mapping[str, str] = {}
 
 
 class OwnProcessError(Exception):
-    """The work failed; the message is the last line that it said about it."""
+    """The work failed; the message is the last line of its standard error."""
 
 
 def run_module(
     module: str,
     arguments: Sequence[str],
-    environment: Mapping[str, str] = NOTHING,
-    told: Callable[[str], None] | None = None,
+    environment: Mapping[str, str] = SAME_ENVIRONMENT,
+    on_line: Callable[[str], None] | None = None,
 ) -> str:
-    """Run a module's work.
+    """Run a module's work in a child process and wait for it.
 
     Args:
         module: its name.
-        arguments: for it.
-        environment: what its environment has beside this process's.
-        told: told each line that the work says, soon.
+        arguments: the command line.
+        environment: variables added to this process's.
+        on_line: called with each line that the work sends, as it arrives, the result included.
 
     Returns:
-        What the work gave.
+        The work's result.
 
     Raises:
         OwnProcessError: it failed.
@@ -57,8 +57,8 @@ def run_module(
             try:
                 for line in process.stdout or ():
                     last = json.loads(line)
-                    if told is not None:
-                        told(last)
+                    if on_line is not None:
+                        on_line(last)
                 process.wait()  # before its standard input is closed, which would end it
             except BaseException:
                 process.kill()
@@ -70,29 +70,29 @@ def run_module(
 
 
 def in_own_process(work: Callable[[Sequence[str], Callable[[str], None]], str]) -> int:
-    """Do the work that :func:`run_module` asks for; the exit status.
+    """The child's side of :func:`run_module`: run the work, send its result, and return the exit status.
 
     Args:
-        work: gets the arguments, and what says a line to the parent. What it prints is of no account, but for the last
-            line before it fails.
+        work: called with the arguments and a function that sends a line to the parent. What it prints is ignored,
+            except for the last line before it fails.
     """
     parent = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whoever prints, in C too
+    os.dup2(2, 1)  # what is printed, by C code too, goes to standard error
 
-    def say(line: str) -> None:
+    def send(line: str) -> None:
         parent.write(json.dumps(line) + "\n")
         parent.flush()
 
     Thread(target=_end_with_the_parent, daemon=True).start()
     try:
-        say(work(sys.argv[1:], say))
-    except Exception as error:  # the parent takes the last line
-        sys.stderr.write("\n" + json.dumps(f"{type(error).__name__}: {error}", ensure_ascii=False)[:MOST] + "\n")
+        send(work(sys.argv[1:], send))
+    except Exception as error:  # the parent reads the last line
+        sys.stderr.write("\n" + json.dumps(f"{type(error).__name__}: {error}", ensure_ascii=False)[:MAX_REASON] + "\n")
         return 1
     return 0
 
 
 def _end_with_the_parent() -> None:
-    """Whoever is killed closes the pipe, and nobody is left to work for."""
+    """Exit when the parent closes the pipe to standard input: also when it was killed."""
     sys.stdin.read()
     os._exit(1)

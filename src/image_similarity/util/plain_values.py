@@ -1,4 +1,4 @@
-"""Records as JSON has them."""
+"""Convert records to values that JSON can hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Record:
-    """A dataclass whose fields JSON can hold; one that looks otherwise there has an ``as_dict`` of its own."""
+    """Base of dataclasses that become JSON objects; override ``as_dict`` where these differ from the fields."""
 
     __slots__ = ()
 
@@ -21,10 +21,10 @@ class Record:
 
 
 def plain(value: Any) -> Any:
-    """A value of texts, numbers, lists and dictionaries alone.
+    """Convert a value to texts, numbers, lists and dictionaries alone.
 
-    A record gives its ``as_dict``, or else its fields by name. Paths become texts, dates ISO texts, members of an
-    enumeration their values, tuples lists, and numpy's numbers and arrays Python's.
+    A record becomes its ``as_dict``, another dataclass its fields by name. Paths become texts, dates ISO texts, members
+    of an enumeration their values, tuples lists, and numpy's numbers and arrays Python's.
 
     >>> from dataclasses import dataclass
     >>> @dataclass
@@ -40,13 +40,13 @@ def plain(value: Any) -> Any:
         return fields_of(value)
     if isinstance(value, Enum):
         return value.value
-    if hasattr(value, "tolist"):  # numpy's, which is not imported for this
+    if hasattr(value, "tolist"):  # numpy's, without importing numpy
         return value.tolist()
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, PurePath):
         return str(value)
-    if isinstance(value, date):  # a datetime is one
+    if isinstance(value, date):  # or a datetime, which is a date
         return value.isoformat()
     if isinstance(value, Mapping):
         return {name: plain(each) for name, each in value.items()}
@@ -54,5 +54,5 @@ def plain(value: Any) -> Any:
 
 
 def fields_of(record: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of a dataclass by name, each as :func:`plain` has it, but for some."""
+    """The fields of a dataclass by name, each converted by :func:`plain`; those in ``without`` are left out."""
     return {each.name: plain(getattr(record, each.name)) for each in fields(record) if each.name not in without}

@@ -6,5 +6,5 @@ import os
 
 
 def processors() -> int:
-    """Those it is bound to where the system tells, else all there are."""
+    """The processors in this process's affinity where the system reports it, else all of the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

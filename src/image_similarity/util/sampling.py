@@ -1,4 +1,4 @@
-"""Samples that are the same on every run."""
+"""Seeded random samples: the same on every run."""
 
 from __future__ import annotations
 
@@ -15,45 +15,46 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def some_of(rows: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
-    """At most ``count`` of some rows by chance, in their order."""
+def sample_rows(rows: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
+    """A random sample of at most ``count`` rows, in their order; all rows where they are no more."""
     if len(rows) <= count:
         return rows
     return rows[np.sort(np.random.default_rng(seed).choice(len(rows), count, replace=False))]
 
 
 def spread_over_products(starts: NDArray[np.integer], count: int, seed: int) -> list[int]:
-    """Rows by chance, spread over products: one of each, then a second, and so on.
+    """A random sample of at most ``count`` rows: one of each product, then a second of each, and so on.
 
     Args:
         starts: ``(products + 1,)``, the first row of each product.
-        count: how many rows at most.
-        seed: another one gives another sample.
+        count: rows.
+        seed: of the random numbers.
     """
     random = np.random.default_rng(seed)
     products = random.choice(len(starts) - 1, min(count, len(starts) - 1), replace=False)
-    return in_turn(random.permutation(np.arange(starts[each], starts[each + 1])).tolist() for each in products)[:count]
+    rows = (random.permutation(np.arange(starts[each], starts[each + 1])).tolist() for each in products)
+    return interleaved(rows)[:count]
 
 
-def in_turn(lists: Iterable[Sequence[T]]) -> list[T]:
+def interleaved(lists: Iterable[Sequence[T]]) -> list[T]:
     """The first of each list, then the second of each that has one, and so on.
 
-    >>> in_turn([["a", "b"], ["c"], ["d", "e"]])
+    >>> interleaved([["a", "b"], ["c"], ["d", "e"]])
     ['a', 'c', 'd', 'b', 'e']
     """
     end = object()
     return [each for turn in zip_longest(*lists, fillvalue=end) for each in turn if each is not end]  # type: ignore[misc]
 
 
-def whole_groups(sizes: NDArray[np.integer], most: int, random: np.random.Generator) -> NDArray[np.intp]:
-    """The numbers of groups by chance, ascending, that have at most ``most`` rows together; one at the least.
+def sample_groups(sizes: NDArray[np.integer], rows: int, random: np.random.Generator) -> NDArray[np.intp]:
+    """A random sample of groups with at most ``rows`` rows together, but at least one group; ascending numbers.
 
-    Only groups of several rows: the others say nothing about what differs within one.
+    Only groups of several rows are drawn: a single row shows no differences within its group.
 
     Args:
-        sizes: ``(groups,)``, the rows of each.
-        most: rows.
-        random: chooses.
+        sizes: ``(groups,)``, the number of rows of each.
+        rows: of all sampled groups together.
+        random: the generator to draw from.
     """
     several = random.permutation(np.flatnonzero(sizes > 1))
-    return np.sort(several[: max(1, int(np.searchsorted(np.cumsum(sizes[several]), most, side="right")))])
+    return np.sort(several[: max(1, int(np.searchsorted(np.cumsum(sizes[several]), rows, side="right")))])

@@ -1,4 +1,4 @@
-"""Small records as JSON files, each with a digest of itself: one that has changed since is never believed."""
+"""Small records as JSON files, each with a checksum: a file that was changed or damaged is rejected."""
 
 from __future__ import annotations
 
@@ -16,14 +16,10 @@ DIGITS = 16
 
 
 def write_sealed(path: Path, record: Any) -> None:
-    """Put a record in place of the one before, in one step.
-
-    Args:
-        path: its file.
-        record: a dataclass or a dictionary.
+    """Write a record, a dataclass or a dictionary, and replace the previous one atomically.
 
     Raises:
-        OutputError: it cannot be written; the one before stays.
+        OutputError: it cannot be written; the previous record stays.
     """
     values = plain(record)
     with replacing(path) as temporary:
@@ -31,16 +27,16 @@ def write_sealed(path: Path, record: Any) -> None:
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """A record, without its seal.
+    """Read a record, check its seal and remove it.
 
     Raises:
         FileNotFoundError, OSError: there is no such file, or it cannot be read.
-        ValueError: it is no record, or not what was written.
+        ValueError: it is no record, or its checksum is wrong.
     """
     try:
         record = json.loads(read_file(path))
     except RecursionError as error:
-        raise ValueError("its brackets stand too deep") from error
+        raise ValueError("its brackets are nested too deep") from error
     if not isinstance(record, dict):
         raise ValueError("it is no record")
     if record.pop(SEAL, None) != _seal(record):
@@ -49,7 +45,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
 
 def _seal(values: dict[str, Any]) -> str:
-    import hashlib  # brings OpenSSL: a command that seals nothing is quicker without
+    import hashlib  # imports OpenSSL: commands that seal nothing start faster without it
 
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -1,6 +1,6 @@
-"""How sure a figure is: parts of a catalogue that are left out, and the bootstrap, both over whole products.
+"""Cross-validation folds and bootstrap confidence intervals, both over whole products.
 
-Images of one product are alike and so are their answers, so products are parted and drawn, never single queries (a
+Images of one product are alike and so are their results, so products are split and resampled, never single queries (a
 cluster bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). The same draws
 serve every column, which makes differences paired.
 """
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-CELLS = 4_000_000  # drawn products in memory at a time
+DRAWN_AT_ONCE = 4_000_000  # products in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How to draw: how often, from which seed, and the share that an interval covers."""
+    """Settings of the bootstrap: the number of resamples, the seed, and the share that an interval covers."""
 
     draws: int = 2000
     seed: int = 0
@@ -38,7 +38,7 @@ STANDARD = Bootstrap()
 
 @dataclass(frozen=True, slots=True)
 class Estimate(Record):
-    """A figure with its bootstrap 95% interval over products."""
+    """A mean with its bootstrap 95% interval over products."""
 
     value: float
     low: float
@@ -48,17 +48,17 @@ class Estimate(Record):
 def folds(
     groups: NDArray[np.intp], count: int, random: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows to learn from and rows to ask among, ``count`` times. No group has rows in both; each is asked once.
+    """Training rows and test rows, ``count`` times. A group is never in both; each is tested once.
 
     Args:
         groups: ``(n,)``, numbered from 0.
-        count: how many folds.
-        random: parts the groups.
+        count: the number of folds.
+        random: the generator that splits the groups.
     """
     shuffled = random.permutation(int(groups.max()) + 1)
     for part in np.array_split(shuffled, count):
-        asked = np.isin(groups, part)
-        yield np.flatnonzero(~asked), np.flatnonzero(asked)
+        tested = np.isin(groups, part)
+        yield np.flatnonzero(~tested), np.flatnonzero(tested)
 
 
 def intervals(
@@ -66,16 +66,16 @@ def intervals(
 ) -> tuple[Doubles, Doubles]:
     """The means of columns over queries, with percentile intervals over products.
 
-    A difference of two models is a column too: the difference of their values, query by query.
+    To compare two models, pass the differences of their values, query by query, as a column.
 
     Args:
         values: ``(queries, columns)``.
-        products: ``(queries,)``, whose each query is; any numbers.
-        bootstrap: how to draw.
+        products: ``(queries,)``, the product of each query; any numbers.
+        bootstrap: its settings.
 
     Returns:
-        The means ``(columns,)`` and the intervals' ends ``(2, columns)``. One product alone gives an interval of no
-        width: nothing is known of others.
+        The means ``(columns,)`` and the intervals' ends ``(2, columns)``. With one product alone, an interval has no
+        width.
     """
     _, own = np.unique(products, return_inverse=True)
     sums: Doubles = np.column_stack([np.bincount(own, column) for column in values.T])
@@ -88,7 +88,7 @@ def interval_ends(sums: Doubles, counts: NDArray[Any], bootstrap: Bootstrap = ST
     Args:
         sums: ``(products, columns)``.
         counts: ``(products,)``.
-        bootstrap: how to draw.
+        bootstrap: its settings.
     """
     drawn = _resampled(np.column_stack([sums, counts]), bootstrap)
     tail = 50 * (1 - bootstrap.coverage)
@@ -100,7 +100,7 @@ def _resampled(table: Doubles, bootstrap: Bootstrap) -> Doubles:
     """The sums of ``(products, columns)`` over as many products, drawn with replacement: ``(draws, columns)``."""
     random = np.random.default_rng(bootstrap.seed)
     products = len(table)
-    at_once = max(1, CELLS // products)
+    at_once = max(1, DRAWN_AT_ONCE // products)
     sums = []
     for done in range(0, bootstrap.draws, at_once):
         draws = min(at_once, bootstrap.draws - done)

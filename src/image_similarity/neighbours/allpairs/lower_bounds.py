@@ -8,7 +8,7 @@ import numpy as np
 
 from image_similarity.neighbours.allpairs.tiles import SIDE
 from image_similarity.util.memory import release
-from image_similarity.util.sampling import some_of
+from image_similarity.util.sampling import sample_rows
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -24,7 +24,7 @@ LOWEST = -1.1  # every score reaches it
 SEED = 20_26
 
 
-def floors_of(vectors: NDArray[np.float16], k: int, tiles: Tiles, pool: Executor) -> NDArray[np.float32]:
+def lower_bounds(vectors: NDArray[np.float16], k: int, tiles: Tiles, pool: Executor) -> NDArray[np.float32]:
     """The floors ``(n,)``; :data:`LOWEST` where the sample is too small to tell.
 
     Args:
@@ -34,7 +34,7 @@ def floors_of(vectors: NDArray[np.float16], k: int, tiles: Tiles, pool: Executor
         pool: for the work, tile by tile.
     """
     count = min(len(vectors), SAMPLE_TILES * SIDE)
-    sample = some_of(np.arange(len(vectors)), count, SEED)
+    sample = sample_rows(np.arange(len(vectors)), count, SEED)
     columns = [_taken(vectors, part) for part in np.array_split(sample, -(-count // SIDE))]
     place = place_of(k * count / len(vectors))
 

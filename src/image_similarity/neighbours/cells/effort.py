@@ -8,7 +8,7 @@ import numpy as np
 
 from image_similarity.neighbours.cells.codes import Effort
 from image_similarity.neighbours.cells.training import CATALOGUE_RECALL, CLOSE, SEED, true_nearest
-from image_similarity.util.sampling import some_of
+from image_similarity.util.sampling import sample_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def effort_for(rows: CellRows, vectors: NDArray[np.float16], k: int) -> Effort:
         k: rows wanted of each; half as many again are looked at closely at least.
     """
     held = np.sort(rows.order)
-    tests = some_of(held, TEST_ROWS, SEED)
+    tests = sample_rows(held, TEST_ROWS, SEED)
     truth = true_nearest(vectors, held, tests)
     ahead = np.concatenate([_ahead(rows, int(own), near[near != own]) for own, near in zip(tests, truth, strict=True)])
     least = k + k // 2

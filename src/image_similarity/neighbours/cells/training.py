@@ -9,9 +9,9 @@ import numpy as np
 from image_similarity.neighbours.cells.codes import CellCodes, CellsFacts, Effort
 from image_similarity.neighbours.cells.components import principal_components, projected
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.float16 import to_float32
 from image_similarity.neighbours.row_sets import Listed
-from image_similarity.util.sampling import some_of
+from image_similarity.util.sampling import sample_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +38,10 @@ def trained_codes(vectors: NDArray[np.float16], rows: NDArray[np.intp], progress
     """Cells for some rows of a matrix ``(n, dimension)``: the slot of each is its place among them."""
     count = len(rows)
     cells = max(1, min(int(CELLS_PER_ROOT * count**0.5), count // ROWS_PER_CENTRE))
-    components = principal_components(vectors[some_of(rows, COMPONENT_ROWS, SEED)])
+    components = principal_components(vectors[sample_rows(rows, COMPONENT_ROWS, SEED)])
     untested = Effort(cells, CLOSE[-1], 0.0)
     facts = CellsFacts(count, cells, untested, untested)
-    sample = projected(vectors[some_of(rows, cells * ROWS_PER_CENTRE, SEED)], components)
+    sample = projected(vectors[sample_rows(rows, cells * ROWS_PER_CENTRE, SEED)], components)
     codes = CellCodes(_empty(sample, cells), components, np.empty((0, components.shape[1]), np.int8), facts)
     codes.add(vectors, rows, progress)
     query, catalogue = _efforts(vectors, rows, codes)
@@ -77,9 +77,9 @@ def _empty(sample: NDArray[np.float32], cells: int) -> Any:
 
 def _efforts(vectors: NDArray[np.float16], rows: NDArray[np.intp], codes: CellCodes) -> tuple[Effort, Effort]:
     """How far to look so that enough of the ten nearest other rows of some test rows are found."""
-    tests = some_of(rows, TEST_ROWS, SEED)
+    tests = sample_rows(rows, TEST_ROWS, SEED)
     truth = true_nearest(vectors, rows, tests)
-    queries = single(vectors[tests])
+    queries = to_float32(vectors[tests])
 
     def recall(probes: int, close: int) -> float:
         slots = codes.nearest(queries, close, probes)

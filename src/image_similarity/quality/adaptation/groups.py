@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image_similarity.errors import UsageError
-from image_similarity.util.sampling import whole_groups
+from image_similarity.util.sampling import sample_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,4 +67,4 @@ def with_several(groups: Groups) -> Groups:
 
 def sample(groups: Groups, most: int, random: np.random.Generator) -> NDArray[np.intp]:
     """At most about ``most`` rows, in their order: those of whole groups of several, by chance."""
-    return np.flatnonzero(np.isin(groups, whole_groups(np.bincount(groups), most, random)))
+    return np.flatnonzero(np.isin(groups, sample_groups(np.bincount(groups), most, random)))

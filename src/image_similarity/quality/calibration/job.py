@@ -17,7 +17,7 @@ from image_similarity.quality.calibration.self_queries import MOST_TURNS, SelfQu
 from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.held_out import held_out_models
 from image_similarity.ranking import Gallery
-from image_similarity.search import KeptCalibration, QueryScores, calibration_file, write_calibration
+from image_similarity.search import QueryScores, StoredCalibration, calibration_file, write_calibration
 from image_similarity.settings import Folders
 from image_similarity.store import CatalogueRecords, Database, FeatureStore
 from image_similarity.types import Progress, no_progress
@@ -88,7 +88,7 @@ def calibrate(
     calibrated = learn(parts, LearnOptions(known=options.known, seed=options.seed))
     path = calibration_file(settings, dataset, asked.key, len(stored.manifest.views))
     facts = calibrated.as_dict()
-    write_calibration(path, KeptCalibration(calibrated.calibration, asked.key, stored.manifest.generation, facts))
+    write_calibration(path, StoredCalibration(calibrated.calibration, asked.key, stored.manifest.generation, facts))
     return CalibrateReport(dataset.name, asked.key, path, calibrated, unread)
 
 
@@ -107,7 +107,7 @@ def _queries(
             for kind, queries in (asker.queries(some, turns, progress) if len(some) else {}).items():
                 kinds.setdefault(kind, []).append(queries)
             unread += asker.unread
-    return {kind: QueryScores.together(queries) for kind, queries in kinds.items()}, unread
+    return {kind: QueryScores.concatenated(queries) for kind, queries in kinds.items()}, unread
 
 
 def _sides(

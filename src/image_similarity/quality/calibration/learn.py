@@ -10,7 +10,7 @@ import numpy as np
 from image_similarity.errors import CalibrationError
 from image_similarity.quality.adaptation.groups import grouped
 from image_similarity.quality.calibration.measures import Kept, calibration_error, kept_at, log_loss
-from image_similarity.search import FEATURES, KINDS, Calibration, ProbabilityCurve, features, joined
+from image_similarity.search import FEATURES, KINDS, Calibration, ProbabilityCurve, balanced, features
 from image_similarity.util.plain_values import Record, fields_of
 from image_similarity.util.statistics import folds
 
@@ -93,7 +93,7 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
         raise CalibrationError(
             f"{products} products have an image to ask with, and at least {LEAST_PRODUCTS} are needed to calibrate"
         )
-    queries = joined(list(parts.values()))
+    queries = balanced(list(parts.values()))
     random = np.random.default_rng(options.seed)
     answers = queries.answers(options.known)
     likely = np.empty(answers.scores.shape)

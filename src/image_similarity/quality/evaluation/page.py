@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from image_similarity.quality.evaluation.report import Evaluation
     from image_similarity.quality.evaluation.results import Result
     from image_similarity.quality.evaluation.worst import Miss
-    from image_similarity.search import Shown
+    from image_similarity.search import ShownProduct
     from image_similarity.util.statistics import Estimate
 
 COMPARED = "r_at_1"  # what is plotted and set against the first model
@@ -140,7 +140,7 @@ def _photo(image: str, seed: int, target: Path) -> str:
     return str(target)
 
 
-def _card(shown: Shown, rank: int | None, image: str | None = None, *, right: bool | None = None) -> Card:
+def _card(shown: ShownProduct, rank: int | None, image: str | None = None, *, right: bool | None = None) -> Card:
     product = shown.product
     path = shown.image if image is None else image
     return Card(product.product_id, product.title, "", rank, None, "", CardImage(path, product.title), right)

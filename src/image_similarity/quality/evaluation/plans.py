@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.catalogue import plain
+from image_similarity.catalogue import column_key
 from image_similarity.errors import UsageError
 from image_similarity.quality.evaluation import names
 from image_similarity.quality.evaluation.photos import Photos, failed, unreadable
 from image_similarity.quality.evaluation.protocols import leave_one_image_out, photos, picks, simulated
 from image_similarity.quality.evaluation.ranks import ImageScores, ProductScores
 from image_similarity.types import Failure
-from image_similarity.util.sampling import whole_groups
+from image_similarity.util.sampling import sample_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def asking_rows(side: Candidate, most: int, seed: int) -> NDArray[np.intp]:
     """The images of products with several, ascending; of more than ``most``, those of whole products by chance."""
     starts = np.asarray(side.stored.grouping.starts)
     sizes = np.diff(starts)
-    products = whole_groups(sizes, most, np.random.default_rng(seed))
+    products = sample_groups(sizes, most, np.random.default_rng(seed))
     rows = [np.arange(starts[product], starts[product + 1]) for product in products]
     return np.concatenate(rows).astype(np.intp) if rows else np.empty(0, np.intp)
 
@@ -91,7 +91,7 @@ def own_attribute(side: Candidate, wanted: str | None) -> str | None:
     """
     columns = side.stored.columns
     if wanted is None:
-        return next((name for name in columns if plain(name) in COLOURS), None)
+        return next((name for name in columns if column_key(name) in COLOURS), None)
     if wanted not in columns:
         raise UsageError(f"no image has the attribute {wanted!r}; there are: {', '.join(columns) or 'none at all'}")
     return wanted

@@ -19,7 +19,7 @@ SPELLED = {spelling.casefold(): metric for metric in METRICS for spelling in (me
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Threshold:
     """``metric`` must be ``value`` or more, for every model; ``protocol`` None: the first that was asked."""
 
     protocol: str | None
@@ -27,7 +27,7 @@ class Bar:
     value: float
 
 
-def parse_bar(text: str) -> Bar:
+def parse_threshold(text: str) -> Threshold:
     """Read ``[protocol:]metric=value``.
 
     Raises:
@@ -45,10 +45,10 @@ def parse_bar(text: str) -> Bar:
             f"{text!r} is not a threshold: write it as [protocol:]metric=value, as R@1=0.7; "
             f"metrics: {', '.join(NAMES.values())}; protocols: {', '.join(PROTOCOLS)}; values 0 to 1"
         )
-    return Bar(protocol.strip() or None, known, value)
+    return Threshold(protocol.strip() or None, known, value)
 
 
-def missed(bars: Sequence[Bar], results: Sequence[Result]) -> list[str]:
+def below_thresholds(bars: Sequence[Threshold], results: Sequence[Result]) -> list[str]:
     """A sentence for each bar that a model is below.
 
     Raises:

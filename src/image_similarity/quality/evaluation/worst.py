@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from image_similarity.quality.evaluation import names
 from image_similarity.quality.evaluation.results import worst
-from image_similarity.search import Shown, show_products
+from image_similarity.search import ShownProduct, show_products
 from image_similarity.types import Product
 from image_similarity.util.plain_values import Record
 
@@ -27,10 +27,10 @@ class Miss(Record):
     ``first`` stood first and is wrong; ``best`` is the right answer that stood highest, at ``rank`` from 1.
     """
 
-    asked: Shown
+    asked: ShownProduct
     seed: int | None
-    first: Shown
-    best: Shown
+    first: ShownProduct
+    best: ShownProduct
     rank: int
 
     def as_dict(self) -> dict[str, Any]:
@@ -47,15 +47,15 @@ class ProductCards:
     records: CatalogueRecords
     folder: Path
 
-    def row(self, side: Candidate, row: int) -> Shown:
+    def row(self, side: Candidate, row: int) -> ShownProduct:
         features = side.stored.features
         return self._shown(features.product_ids[row], features.image_ids[row])
 
-    def product(self, side: Candidate, product: int) -> Shown:
+    def product(self, side: Candidate, product: int) -> ShownProduct:
         """One product, with its first image."""
         return self._shown(side.stored.grouping.products[product])
 
-    def _shown(self, product_id: str, image_id: str = "") -> Shown:
+    def _shown(self, product_id: str, image_id: str = "") -> ShownProduct:
         (shown,) = show_products(self.records, self.folder, [(product_id, image_id)])
         return shown
 
@@ -71,7 +71,9 @@ def worst_misses(plan: Plan, side: Candidate, outcome: Outcome, count: int, show
     return misses
 
 
-def _asked(plan: Plan, side: Candidate, outcome: Outcome, query: int, shower: ProductCards) -> tuple[Shown, int | None]:
+def _asked(
+    plan: Plan, side: Candidate, outcome: Outcome, query: int, shower: ProductCards
+) -> tuple[ShownProduct, int | None]:
     name = int(outcome.names[query])
     if plan.of_products:
         return shower.product(side, name), None
@@ -79,5 +81,5 @@ def _asked(plan: Plan, side: Candidate, outcome: Outcome, query: int, shower: Pr
         return shower.row(side, plan.photos.rows[name]), plan.photos.seeds[name]
     if plan.protocol.name == names.PHOTOS.name:
         path = plan.photos.paths[name]
-        return Shown(Product(path.name), str(path)), None
+        return ShownProduct(Product(path.name), str(path)), None
     return shower.row(side, name), None

@@ -18,7 +18,7 @@ AGAIN = "Run calibrate again"
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCalibration:
+class StoredCalibration:
     """A calibration as it is kept.
 
     Attributes:
@@ -34,7 +34,7 @@ class KeptCalibration:
     facts: Mapping[str, Any]
 
 
-def write_calibration(path: Path, kept: KeptCalibration) -> None:
+def write_calibration(path: Path, kept: StoredCalibration) -> None:
     """Put a calibration in place of the one before, in one step.
 
     Raises:
@@ -51,7 +51,7 @@ def write_calibration(path: Path, kept: KeptCalibration) -> None:
     write_sealed(path, record)
 
 
-def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:
+def read_calibration(path: Path, model_key: str) -> StoredCalibration | None:
     """The calibration of a model; None where there is none.
 
     Raises:
@@ -67,6 +67,6 @@ def read_calibration(path: Path, model_key: str) -> KeptCalibration | None:
         raise StoreError(f"{path} is no calibration of {model_key} of format {FORMAT}. {AGAIN}")
     try:
         curves = [ProbabilityCurve.from_dict(record[name]) for name in ("plain", "scene")]
-        return KeptCalibration(Calibration(*curves), model_key, int(record["generation"]), dict(record["facts"]))
+        return StoredCalibration(Calibration(*curves), model_key, int(record["generation"]), dict(record["facts"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{path} is damaged: {error}. {AGAIN}") from error

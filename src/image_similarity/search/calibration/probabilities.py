@@ -65,6 +65,6 @@ class Calibration:
     def probabilities(self, scores: Doubles, plain: NDArray[np.bool_]) -> Doubles:
         """As :meth:`ProbabilityCurve.probabilities`; ``plain`` is ``(m,)``, which queries are on a plain ground."""
         likely = np.empty(scores.shape)
-        for which, surety in ((plain, self.plain), (~plain, self.scene)):
-            likely[which] = surety.probabilities(scores[which])
+        for which, curve in ((plain, self.plain), (~plain, self.scene)):
+            likely[which] = curve.probabilities(scores[which])
         return likely

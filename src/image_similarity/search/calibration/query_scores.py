@@ -43,7 +43,7 @@ class QueryScores:
         return QueryScores(*(getattr(self, name)[chosen] for name in self.__slots__))
 
     @classmethod
-    def together(cls, parts: Sequence[QueryScores]) -> QueryScores:
+    def concatenated(cls, parts: Sequence[QueryScores]) -> QueryScores:
         """The queries of all parts, one after the other; there is at least one part."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
@@ -87,7 +87,7 @@ class Answers:
     weights: Doubles
 
 
-def joined(parts: list[QueryScores]) -> QueryScores:
+def balanced(parts: list[QueryScores]) -> QueryScores:
     """The queries of several kinds, each kind weighing as much as any other."""
     depth = min(part.others.shape[1] for part in parts)
     total = sum(len(part) for part in parts)

@@ -103,7 +103,7 @@ class Refresh:
     def _needs_build(self, model: ServedModel) -> bool:
         delta = model.state.delta
         quiet = monotonic() - self._since > QUIET
-        return len(delta.products) > self._most or (delta.behind and quiet)
+        return len(delta.products) > self._most or (delta.needs_rebuild and quiet)
 
     def _check_builder(self) -> None:
         builder = self._builder

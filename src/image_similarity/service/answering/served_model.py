@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from image_similarity.errors import UsageError
 from image_similarity.options import Match, SimilarOptions
-from image_similarity.search import OLDER, Answer, PreparedQuery, weighing
+from image_similarity.search import OLDER, Answer, PreparedQuery, part_weighting
 from image_similarity.service import schemas
 from image_similarity.service.answering.batching import Batches
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.collection import Collection
-    from image_similarity.search import Shown, State, Why
+    from image_similarity.search import ShownProduct, State, Why
     from image_similarity.types import ProductMatch
 
 Vectors = NDArray[np.float32]
@@ -92,7 +92,7 @@ class ServedModel:
 
     def _supports(self, match: Match) -> bool:
         try:
-            weighing(match, self.collection.model)
+            part_weighting(match, self.collection.model)
         except UsageError:
             return False
         return True
@@ -134,7 +134,7 @@ class ServedModel:
             note="; ".join(part for part in answer.note.split("; ") if part != OLDER),
         )
 
-    def _match(self, match: ProductMatch, shown: Shown, why: Why | None, *, of_product: bool) -> schemas.Match:
+    def _match(self, match: ProductMatch, shown: ShownProduct, why: Why | None, *, of_product: bool) -> schemas.Match:
         score, product = match.score or 0.0, shown.product
         pair = match.query_image_id if of_product else None
         return schemas.Match(

@@ -19,9 +19,9 @@ from weakref import WeakSet
 from PIL import Image
 
 from image_similarity.errors import ImageError
-from image_similarity.images import REPAIRED, Undecoded, decode, decoding_with
+from image_similarity.images import REPAIRED, DecodeTask, decode, decoding_with
 from image_similarity.service.errors import BusyError, ServiceError
-from image_similarity.util.memory import give_back_at_once
+from image_similarity.util.memory import trim_at_once
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -82,7 +82,7 @@ class Decoding:
         """
         held = dict.fromkeys(self._budgets, 0)
 
-        def decoder(image: Undecoded, here: Callable[[], Image.Image]) -> Image.Image:
+        def decoder(image: DecodeTask, here: Callable[[], Image.Image]) -> Image.Image:
             is_large = image.cost > LIGHT
             if is_large and not large:
                 raise LargeImageError("the image is large")
@@ -115,7 +115,7 @@ class Decoding:
                 raise BusyError("too many large images are being decoded")
             budget.free -= cost
 
-    def _in_worker(self, image: Undecoded) -> Image.Image:
+    def _in_worker(self, image: DecodeTask) -> Image.Image:
         with self._changed:
             alive = [each for each in self._idle if each.is_alive()]  # the system may have killed an idle one
             worker, self._idle = (alive.pop() if alive else None), alive
@@ -151,7 +151,7 @@ class _Worker:
         theirs.close()
         self._is_ready = False
 
-    def decode(self, image: Undecoded, seconds: float) -> Image.Image | ImageError | None:
+    def decode(self, image: DecodeTask, seconds: float) -> Image.Image | ImageError | None:
         """Decode an image; an ImageError that is returned leaves the process usable, one that is raised does not."""
         try:
             if not self._is_ready:
@@ -159,7 +159,7 @@ class _Worker:
                     raise BusyError("a process that decodes images does not start")
                 self._ours.recv_bytes()
                 self._is_ready = True
-            self._ours.send(image.way)
+            self._ours.send(image.options)
             self._ours.send_bytes(image.data)
             if not self._ours.poll(seconds):
                 raise ImageError("decode", f"it takes more than {seconds:g} seconds to decode")
@@ -192,15 +192,19 @@ def _serve(channel: Connection) -> None:
     """Decode in the worker process until the channel closes."""
     if hasattr(os, "nice"):
         os.nice(NICE)
-    give_back_at_once()
+    trim_at_once()
     with suppress(EOFError, OSError, KeyboardInterrupt):
         channel.send_bytes(b"ready")
         while True:
-            way = channel.recv()
+            options = channel.recv()
             data = channel.recv_bytes()
             try:
                 image = decode(
-                    data, max_pixels=way.max_pixels, at_least=way.at_least, enough=way.enough, strict=way.strict
+                    data,
+                    max_pixels=options.max_pixels,
+                    min_side=options.min_side,
+                    target_pixels=options.target_pixels,
+                    strict=options.strict,
                 )
             except ImageError as error:
                 channel.send(error.reason)

@@ -88,9 +88,9 @@ def _read_table(data: bytes, settings: Settings) -> NewImport:
         notes = NoteLog()
         try:
             source.check()
-            notes.all(source.notes)
+            notes.add_all(source.notes)
             products, failures = _products_of(source)
-            notes.all(source.notes)
+            notes.add_all(source.notes)
             return NewImport.of(products, failures, [note.replace(str(path), "the table") for note in notes.texts])
         except CatalogueError as error:
             raise UnusableError(str(error).replace(str(path), "the table")) from None

@@ -22,7 +22,7 @@ CLOSE = 14  # levels of any channel: a JPEG's waves on white, and no more
 EVEN = 0.55  # of the border: a model's legs and sleeves may leave the image
 
 
-def on_plain_ground(image: PilImage) -> bool:
+def on_plain_background(image: PilImage) -> bool:
     """Whether more than half of the border is of one light colour.
 
     Args:
