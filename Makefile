@@ -29,7 +29,7 @@ fuzz: export OPENBLAS_NUM_THREADS := 1
 fuzz: export OMP_NUM_THREADS := 1
 fuzz: $(VENV)/.developed
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 tests/fuzz tests/service/test_schema.py \
-		tests/images/test_picture_metadata.py
+		tests/images/test_image_metadata.py
 
 # Kills, races, full disks, damaged pictures and attacks on real processes; `make campaign MINUTES=60` for long.
 MINUTES ?= 9

@@ -35,11 +35,11 @@ import networks  # noqa: E402
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from image_similarity.catalogue import ReadCatalogue, open_source  # noqa: E402
+from image_similarity.catalogue import CatalogueSnapshot, open_source  # noqa: E402
 from image_similarity.dataset import Dataset  # noqa: E402
 from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse  # noqa: E402
 from image_similarity.images.decoding import decode, read_bytes  # noqa: E402
-from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, at_least, square  # noqa: E402
+from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, min_side, square  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
 from image_similarity.options import ModelChoice  # noqa: E402
 from image_similarity.settings import Settings  # noqa: E402
@@ -77,7 +77,7 @@ def squares(paths: list[Path], spec: ModelSpec) -> np.ndarray[Any, Any]:
     """Read and decoded on all processors, as a fit does it."""
 
     def one(path: Path) -> np.ndarray[Any, Any]:
-        return square(decode(read_bytes(path), max_pixels=10**8, at_least=at_least(spec.input)), spec.input)
+        return square(decode(read_bytes(path), max_pixels=10**8, min_side=min_side(spec.input)), spec.input)
 
     with ThreadPoolExecutor(THREADS) as pool:
         return np.stack(list(pool.map(one, paths)))
@@ -95,7 +95,7 @@ def whole(paths: list[Path], model: EmbeddingModel, views: tuple[str, ...], root
             max_pixels=10**8,
             progress=no_progress,
         )
-        with ReadCatalogue(open_source(paths[0].parent, settings=SETTINGS)) as catalogue:
+        with CatalogueSnapshot(open_source(paths[0].parent, settings=SETTINGS)) as catalogue:
             run.run(catalogue)
         if run.counts.done != len(paths):
             raise SystemExit(f"{run.counts} of {len(paths)}: {run.failures[:1]}")

@@ -78,7 +78,7 @@ def _photographed(name: str, files: list[Path], product: Array, cache: Path) -> 
 @kept
 def read(file: Path) -> Image.Image:
     """Upright RGB, at most :data:`SIDE` pixels a side."""
-    picture = decode(read_bytes(file), max_pixels=100_000_000, at_least=SIDE)
+    picture = decode(read_bytes(file), max_pixels=100_000_000, min_side=SIDE)
     picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return picture
 

@@ -99,11 +99,11 @@ class Workspace:
         >>> report.counts.done, report.counts.failed
         (2, 0)
         """
-        from image_similarity.catalogue import ReadCatalogue
+        from image_similarity.catalogue import CatalogueSnapshot
         from image_similarity.fitting import extract
 
         options, named = merge_options(ExtractOptions, options, changes), Dataset.named(dataset)
-        with ReadCatalogue(self._source(catalogue, options), self.progress) as source:
+        with CatalogueSnapshot(self._source(catalogue, options), self.progress) as source:
             return extract(source, named, self.settings, options, self.progress, self.notes)
 
     def extract_department(
@@ -150,7 +150,7 @@ class Workspace:
         >>> report.recommendations.name
         'toys_model_colour-shape'
         """
-        from image_similarity.catalogue import ReadCatalogue
+        from image_similarity.catalogue import CatalogueSnapshot
         from image_similarity.fitting import fit
         from image_similarity.models import named as model_named
 
@@ -158,7 +158,7 @@ class Workspace:
         model = model_named(options.choice, named, self.settings)  # an unknown model fails before anything is read
         notes = NoteLog(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
-        with ReadCatalogue(listed, self.progress) as source:
+        with CatalogueSnapshot(listed, self.progress) as source:
             if options.download and source.has_addresses:
                 from image_similarity.fitting import extract
 

@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.catalogue.names import name_for_address
 from image_similarity.cli.app import app
-from image_similarity.images.download import Outcome, Wanted, download_all
+from image_similarity.images.download import Download, Outcome, download_all
 from image_similarity.images.fetch_log import FetchLog
-from image_similarity.images.pacing import wait_after
-from image_similarity.images.spooled_file import Spooled
+from image_similarity.images.pacing import retry_delay
+from image_similarity.images.spooled_file import SpooledImage
 from image_similarity.options import DownloadOptions
 from image_similarity.service.guards.addresses import Trusted
 from image_similarity.service.guards.fetching import FetchError, FetchLimits, fetch_image, fetch_into
@@ -44,7 +44,7 @@ def server() -> Iterator[ImageServer]:
 def download(folder: Path, *addresses: str, options: DownloadOptions = QUICK) -> list[Outcome]:
     heard: dict[int, Outcome] = {}
     asked = [
-        Wanted(number, CatalogueImage(f"{number}.jpg", "7", address), folder / f"{number}.jpg")
+        Download(number, CatalogueImage(f"{number}.jpg", "7", address), folder / f"{number}.jpg")
         for number, address in enumerate(addresses)
     ]
     with FetchLog(folder) as fetched:
@@ -133,7 +133,7 @@ def test_what_unpacks_to_gigabytes_is_given_up_in_little_memory(
     try:
         (by_extract,) = download(tmp_path, address)
         with pytest.raises(FetchError, match="larger than 50000000 bytes"):
-            asyncio.run(fetch_into(Spooled(tmp_path), address, HERE))
+            asyncio.run(fetch_into(SpooledImage(tmp_path), address, HERE))
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
@@ -233,7 +233,7 @@ WAITS = st.one_of(
 
 @given(st.integers(1, 60), WAITS)
 def test_whatever_retry_after_says_the_wait_is_a_time(attempt: int, retry_after: str) -> None:
-    assert 0.25 <= wait_after(attempt, retry_after, DownloadOptions()) <= 60.0
+    assert 0.25 <= retry_delay(attempt, retry_after, DownloadOptions()) <= 60.0
 
 
 PARTS = st.lists(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from image_similarity.catalogue import open_source
-from image_similarity.catalogue.ledger import PAGE, Listing
+from image_similarity.catalogue.listing import PAGE, Listing
 from image_similarity.errors import OutputError
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Product

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from image_similarity.catalogue import open_source
-from image_similarity.catalogue.column_names import ColumnNames, parsed, read_names
+from image_similarity.catalogue.column_names import ColumnNames, parse_column_names, read_column_names
 from image_similarity.catalogue.labels import read_labels
 from image_similarity.catalogue.pairs import read_pairs
 from image_similarity.catalogue.s3 import keys_of
@@ -186,7 +186,7 @@ def test_any_file_as_a_description_or_as_names_of_columns(here: Here, content: b
     path = here.file("any.toml", content)
     all_of(
         lambda: read_description(ModelChoice(str(path))),
-        lambda: ColumnNames.given(read_names(path)),
+        lambda: ColumnNames.given(read_column_names(path)),
     )
 
 
@@ -223,8 +223,8 @@ def test_any_names_of_columns(here: Here, names: dict[str, Any], written: list[s
     )
     all_of(
         lambda: ColumnNames.given(names),
-        lambda: ColumnNames.given(read_names(path)),
-        lambda: ColumnNames.given(parsed(written)),
+        lambda: ColumnNames.given(read_column_names(path)),
+        lambda: ColumnNames.given(parse_column_names(written)),
     )
 
 
@@ -445,7 +445,7 @@ def test_any_pickle(here: Here, value: Any, protocol: int, data: st.DataObject) 
     for product in (None, "p1", "\ud800", *ODD):
         try:
             found = RecommendationStore(None, here.folder, Dataset.named("first")).of("key")
-            for match in found.similar(found.by_chance() if product is None else product):
+            for match in found.similar(found.random_product() if product is None else product):
                 assert isinstance(match.product_id, str)
             found.products()
         except ImageSimilarityError as error:

@@ -166,9 +166,9 @@ def test_a_damaged_exif_does_not_cost_the_picture() -> None:
         assert decode(encoded(four_corners(), "JPEG", exif=exif), max_pixels=LIMIT).size == (48, 32)
 
 
-def only_an_image_error(data: bytes, at_least: int | None = None) -> None:
+def only_an_image_error(data: bytes, min_side: int | None = None) -> None:
     try:
-        picture = decode(data, max_pixels=LIMIT, at_least=at_least)
+        picture = decode(data, max_pixels=LIMIT, min_side=min_side)
     except ImageError as error:
         assert error.stage == "decode"
         assert error.reason
@@ -178,15 +178,15 @@ def only_an_image_error(data: bytes, at_least: int | None = None) -> None:
 
 
 @examples(derandomize=True, deadline=None, max_examples=300)
-@given(start=st.sampled_from(SIGNATURES), rest=st.binary(max_size=300), at_least=st.none() | st.integers(1, 64))
-def test_random_bytes_raise_nothing_but_an_image_error(start: bytes, rest: bytes, at_least: int | None) -> None:
-    only_an_image_error(start + rest, at_least)
+@given(start=st.sampled_from(SIGNATURES), rest=st.binary(max_size=300), min_side=st.none() | st.integers(1, 64))
+def test_random_bytes_raise_nothing_but_an_image_error(start: bytes, rest: bytes, min_side: int | None) -> None:
+    only_an_image_error(start + rest, min_side)
 
 
 @examples(derandomize=True, deadline=None, max_examples=300)
-@given(data=st.sampled_from(REAL), part=st.floats(0, 1), at_least=st.none() | st.integers(1, 64))
-def test_random_truncations_raise_nothing_but_an_image_error(data: bytes, part: float, at_least: int | None) -> None:
-    only_an_image_error(data[: int(part * len(data))], at_least)
+@given(data=st.sampled_from(REAL), part=st.floats(0, 1), min_side=st.none() | st.integers(1, 64))
+def test_random_truncations_raise_nothing_but_an_image_error(data: bytes, part: float, min_side: int | None) -> None:
+    only_an_image_error(data[: int(part * len(data))], min_side)
 
 
 @examples(derandomize=True, deadline=None, max_examples=600)
@@ -195,4 +195,4 @@ def test_random_changes_raise_nothing_but_an_image_error(data: bytes, seed: int,
     changed, generator = bytearray(data), random.Random(seed)
     for _ in range(changes):
         changed[generator.randrange(min(len(data), 80) if header else len(data))] = generator.randrange(256)
-    only_an_image_error(bytes(changed), at_least=16)
+    only_an_image_error(bytes(changed), min_side=16)

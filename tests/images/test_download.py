@@ -13,8 +13,8 @@ import pytest
 
 from image_similarity.errors import OutputError
 from image_similarity.images.download import (
+    Download,
     Outcome,
-    Wanted,
     download_all,
 )
 from image_similarity.images.fetch_log import FILE_NAME, FetchLog, Validators
@@ -33,12 +33,12 @@ def server() -> Iterator[ImageServer]:
         yield running
 
 
-def wanted(folder: Path, address: str, name: str = "a.jpg", position: int = 0) -> Wanted:
-    return Wanted(position, CatalogueImage(name, "7", address), folder / name)
+def wanted(folder: Path, address: str, name: str = "a.jpg", position: int = 0) -> Download:
+    return Download(position, CatalogueImage(name, "7", address), folder / name)
 
 
 def download(
-    folder: Path, *asked: Wanted, options: DownloadOptions = QUICK, settings: Settings | None = None
+    folder: Path, *asked: Download, options: DownloadOptions = QUICK, settings: Settings | None = None
 ) -> list[Outcome]:
     heard: dict[int, Outcome] = {}
     with FetchLog(folder) as fetched:
@@ -246,10 +246,10 @@ def test_a_folder_that_cannot_be_made_is_an_error_for_people(tmp_path: Path) -> 
 
 
 def test_so_many_at_a_time_and_no_more_and_none_ahead(tmp_path: Path, server: ImageServer) -> None:
-    asked: list[Wanted] = []
+    asked: list[Download] = []
     server.release_at = 4
 
-    def endless() -> Iterator[Wanted]:
+    def endless() -> Iterator[Download]:
         for number in range(40):
             each = wanted(tmp_path, server.give(f"/{number}", Answer(RED, hold=number < 4)), f"{number}.jpg", number)
             asked.append(each)
@@ -257,7 +257,7 @@ def test_so_many_at_a_time_and_no_more_and_none_ahead(tmp_path: Path, server: Im
 
     ended = 0
 
-    def heard(each: Wanted, outcome: Outcome) -> None:
+    def heard(each: Download, outcome: Outcome) -> None:
         nonlocal ended
         assert outcome == "done"
         ended += 1
@@ -275,7 +275,7 @@ def test_an_error_of_the_disk_or_of_the_listener_ends_the_run_as_itself(tmp_path
     with pytest.raises(OutputError, match="sub"):
         download(tmp_path, wanted(tmp_path, address, "sub/a.jpg"))
 
-    def heard(each: Wanted, outcome: Outcome) -> None:
+    def heard(each: Download, outcome: Outcome) -> None:
         raise KeyError("mine")
 
     with FetchLog(tmp_path) as fetched, pytest.raises(KeyError, match="mine"):

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from image_similarity.errors import UsageError
-from image_similarity.images.download import Downloader, Outcome, Wanted
+from image_similarity.images.download import Download, Downloader, Outcome
 from image_similarity.images.fetch import client_of
 from image_similarity.images.fetch_log import FetchLog
-from image_similarity.images.pacing import Pace, Sleep, wait_after
+from image_similarity.images.pacing import Pace, Sleep, retry_delay
 from image_similarity.options import DownloadOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage
@@ -22,7 +22,7 @@ from tests.support.servers import Answer, image_server, picture
 
 
 def fetch(folder: Path, address: str, options: DownloadOptions, sleep: Sleep, turn: Sleep = asyncio.sleep) -> Outcome:
-    wanted = Wanted(0, CatalogueImage("a.jpg", "7", address), folder / "a.jpg")
+    wanted = Download(0, CatalogueImage("a.jpg", "7", address), folder / "a.jpg")
 
     async def run() -> Outcome:
         with FetchLog(folder) as fetched, ThreadPoolExecutor(1) as disk:
@@ -84,18 +84,18 @@ def test_a_server_says_how_long_to_wait(tmp_path: Path) -> None:
 @given(st.integers(1, 60), st.text(max_size=12) | st.integers(-5, 10**12).map(str))
 def test_no_wait_is_negative_or_too_long(attempt: int, retry_after: str) -> None:
     options = DownloadOptions(base_delay=0.5, longest_delay=60.0)
-    assert 0.25 <= wait_after(attempt, retry_after, options) <= 60.0
+    assert 0.25 <= retry_delay(attempt, retry_after, options) <= 60.0
 
 
 def test_waits_double_and_dates_are_understood() -> None:
     options = DownloadOptions(base_delay=1.0, longest_delay=100.0)
     for attempt, own in ((1, 1.0), (2, 2.0), (5, 16.0), (50, 100.0)):
-        waits = [wait_after(attempt, None, options) for _ in range(50)]
+        waits = [retry_delay(attempt, None, options) for _ in range(50)]
         assert own / 2 <= min(waits) < max(waits) <= own
     moment = 1_700_000_000.0
     for date in (formatdate(moment + 50, usegmt=True), formatdate(moment + 50)):
-        assert wait_after(1, date, options, now=lambda: moment) == 50.0
-    assert wait_after(1, formatdate(moment - 50), options, now=lambda: moment) <= 1.0
+        assert retry_delay(1, date, options, now=lambda: moment) == 50.0
+    assert retry_delay(1, formatdate(moment - 50), options, now=lambda: moment) <= 1.0
 
 
 @pytest.mark.parametrize("change", [{"concurrency": 0}, {"tries": 0}, {"per_second": 0.0}, {"per_second": -1.0}])

@@ -32,8 +32,8 @@ STORED: dict[int, Stored] = {
 }
 
 
-def read(data: bytes, at_least: int | None = None) -> Image.Image:
-    picture = decode(data, max_pixels=10_000_000, at_least=at_least)
+def read(data: bytes, min_side: int | None = None) -> Image.Image:
+    picture = decode(data, max_pixels=10_000_000, min_side=min_side)
     assert picture.mode == "RGB"
     return picture
 
@@ -54,7 +54,7 @@ def test_a_turned_picture_is_turned_back(kind: str, value: int) -> None:
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_turned_jpeg_that_is_decoded_smaller_is_turned_back_too(mode: str, value: int) -> None:
     data = encoded(as_stored(value, 1200, 800).convert(mode), "JPEG", exif=orientation(value))
-    picture = read(data, at_least=100)
+    picture = read(data, min_side=100)
     assert picture.size == (300, 200)  # a quarter; an eighth would be less than twice a hundred
     assert alike(corners_of(picture), corners_of(four_corners().convert(mode).convert("RGB")), LOSSY)
 
@@ -65,22 +65,22 @@ def test_an_orientation_that_there_is_not_changes_nothing(value: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("at_least", "size"), [(None, (1600, 800)), (1, (200, 100)), (50, (200, 100)), (51, (400, 200)), (800, (1600, 800))]
+    ("min_side", "size"), [(None, (1600, 800)), (1, (200, 100)), (50, (200, 100)), (51, (400, 200)), (800, (1600, 800))]
 )
 def test_a_jpeg_is_decoded_smaller_but_to_no_less_than_twice_what_is_kept(
-    at_least: int | None, size: tuple[int, int]
+    min_side: int | None, size: tuple[int, int]
 ) -> None:
-    assert read(encoded(four_corners(1600, 800), "JPEG"), at_least).size == size
+    assert read(encoded(four_corners(1600, 800), "JPEG"), min_side).size == size
 
 
 def test_a_phones_double_jpeg_is_its_first_picture_and_decoded_smaller_too() -> None:
     data = encoded(four_corners(1600, 800), "MPO", save_all=True, append_images=[Image.new("RGB", (1600, 800), RED)])
     assert alike(corners_of(read(data)), CORNERS, LOSSY)
-    assert read(data, at_least=100).size == (400, 200)
+    assert read(data, min_side=100).size == (400, 200)
 
 
 def test_other_formats_are_decoded_whole_whatever_is_kept() -> None:
-    assert read(encoded(four_corners(800, 600), "PNG"), at_least=10).size == (800, 600)
+    assert read(encoded(four_corners(800, 600), "PNG"), min_side=10).size == (800, 600)
 
 
 # Phones' formats ---------------------------------------------------------------------------------------------------

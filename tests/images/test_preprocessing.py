@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image_similarity.images.decoding import decode
-from image_similarity.images.views import at_least, square
+from image_similarity.images.views import min_side, square
 from image_similarity.models.hub_records import RECORDS, HubRecord
 from tests.conftest import SHARED
 
@@ -89,7 +89,7 @@ def test_each_network_sees_what_hugging_faces_processor_shows_it(record: HubReco
 def test_a_photograph_that_is_decoded_smaller_is_within_a_grey_level_all_the_same(record: HubRecord) -> None:
     """Large JPEG files are decoded at a fraction of their size; that is the way a photo takes through the program."""
     for data in photographs():
-        drafted = decode(data, max_pixels=10**8, at_least=at_least(record.input))
+        drafted = decode(data, max_pixels=10**8, min_side=min_side(record.input))
         theirs = in_grey_levels(record, processor(record.name)(decode(data, max_pixels=10**8)))
         assert np.abs(ours(record, drafted) - theirs).mean() < 1
 

@@ -1,4 +1,4 @@
-"""Hosts that nobody reaches: their pictures do not each wait, others' are downloaded, and it is said."""
+"""UnreachableHosts that nobody reaches: their pictures do not each wait, others' are downloaded, and it is said."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from image_similarity import Workspace
-from image_similarity.images.unreachable_hosts import IN_A_ROW, PAUSE, Hosts
+from image_similarity.images.unreachable_hosts import IN_A_ROW, PAUSE, UnreachableHosts
 from image_similarity.options import DownloadOptions
 from tests.support.servers import Answer, ImageServer, image_server, picture
 from tests.support.service import fitted, running, until
@@ -88,7 +88,7 @@ def test_a_server_that_answers_whatever_it_says_is_within_reach(tmp_path: Path, 
 
 def test_after_a_pause_one_asks_and_its_answer_opens_the_host_again() -> None:
     now = [0.0]
-    hosts = Hosts(lambda: now[0])
+    hosts = UnreachableHosts(lambda: now[0])
     for _ in range(IN_A_ROW):
         assert hosts.why_not("a") is None
         hosts.unreached("a", "nobody there")

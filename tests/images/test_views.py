@@ -15,7 +15,7 @@ from image_similarity.images.views import (
     ONE_VIEW,
     SIX_VIEWS,
     TRANSFORMS,
-    at_least,
+    min_side,
     square,
     stack,
     views_for,
@@ -180,9 +180,9 @@ def test_a_picture_that_fits_is_not_resampled(resize: Resize, interpolation: Int
 
 
 def test_nearest_needs_every_pixel_and_the_others_need_their_size() -> None:
-    assert at_least(InputSpec(224, "stretch", "nearest")) is None
-    assert at_least(InputSpec(224, "pad", "bicubic")) == 224
-    assert at_least(InputSpec(224, "crop", "bicubic", 256)) == 256
+    assert min_side(InputSpec(224, "stretch", "nearest")) is None
+    assert min_side(InputSpec(224, "pad", "bicubic")) == 224
+    assert min_side(InputSpec(224, "crop", "bicubic", 256)) == 256
 
 
 # Studio shots ------------------------------------------------------------------------------------------------------

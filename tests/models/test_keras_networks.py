@@ -21,7 +21,7 @@ import pytest
 
 from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.images.decoding import decode
-from image_similarity.images.views import SIX_VIEWS, at_least, square, stack
+from image_similarity.images.views import SIX_VIEWS, min_side, square, stack
 from image_similarity.models.keras_networks import NETWORKS
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Folders, Settings
@@ -79,7 +79,7 @@ def in_cache(settings: Settings) -> list[str]:
 @pytest.mark.parametrize("name", BOTH)
 def test_our_pixels_are_those_that_keras_loads(seeded: Networks, name: str) -> None:
     network, spec = seeded(name), model_spec(ModelChoice(name)).input
-    picture = decode(network.photo.read_bytes(), max_pixels=10**6, at_least=at_least(spec))
+    picture = decode(network.photo.read_bytes(), max_pixels=10**6, min_side=min_side(spec))
     assert np.array_equal(stack(square(picture, spec), SIX_VIEWS), network.pixels)
 
 

@@ -93,9 +93,9 @@ def test_inks_which_no_decoder_makes_smaller_count_whole(progressive: bool) -> N
     inks = encoded(Image.new("CMYK", (2500, 2500)), "JPEG", progressive=progressive)
     decoding = Decoding()
     with decoding.within(large=False):
-        decode(encoded(Image.new("RGB", (2500, 2500)), "JPEG"), max_pixels=10**9, at_least=64)
+        decode(encoded(Image.new("RGB", (2500, 2500)), "JPEG"), max_pixels=10**9, min_side=64)
         with pytest.raises(LargeError):
-            decode(inks, max_pixels=10**9, at_least=64)
+            decode(inks, max_pixels=10**9, min_side=64)
 
 
 def test_who_does_not_fit_waits_until_another_is_done() -> None:

@@ -125,7 +125,7 @@ def test_what_is_only_shown_looks_the_same_however_little_of_it_is_decoded_as_a_
         (picture.convert("CMYK"), "TIFF"),
     ):
         data = encoded(image, kind)
-        whole, shown = decode(data, max_pixels=10**6), decode(data, max_pixels=10**6, enough=20_000)
+        whole, shown = decode(data, max_pixels=10**6), decode(data, max_pixels=10**6, target_pixels=20_000)
         assert shown.size == (180, 120)
         assert alike(corners_of(shown), corners_of(whole), 1)
-    assert decode(encoded(picture, "PNG"), max_pixels=10**6, enough=200_000).size == picture.size
+    assert decode(encoded(picture, "PNG"), max_pixels=10**6, target_pixels=200_000).size == picture.size

@@ -72,12 +72,12 @@ SIGNINGS = (
 )
 
 
-def tidy(address: str) -> str:
+def clean_address(address: str) -> str:
     """An address as it was meant: without blanks around it, and with `&` where `&amp;` was copied from a page."""
     return AMPERSAND.sub("&", address.strip())
 
 
-def as_address(text: str) -> str | None:
+def parse_address(text: str) -> str | None:
     """What is written in a cell as an address to fetch; None where it is none.
 
     Beside ``http://`` and ``https://`` in any case: ``//host/...``, as pages leave the scheme out, and ``data:image/``,
@@ -85,13 +85,13 @@ def as_address(text: str) -> str | None:
     """
     scheme, divider, rest = text.partition("://")
     if divider and scheme.lower() in ("http", "https"):
-        return tidy(f"{scheme.lower()}://{rest}")
+        return clean_address(f"{scheme.lower()}://{rest}")
     if SCHEME_LESS.match(text):
-        return tidy(text)
+        return clean_address(text)
     return f"{DATA}{text[len(DATA) :]}" if text[: len(DATA)].lower() == DATA else None
 
 
-def lasting(address: str) -> str:
+def stable_address(address: str) -> str:
     """What stays of an address: neither a signature, which is another one tomorrow, nor what follows a ``#``.
 
     Two addresses of which the same stays are the same image.
@@ -117,7 +117,7 @@ def showable(location: str) -> str:
     """Where an image is, as it may be shown: without password and signature; of an image in letters, the beginning."""
     if location.startswith(DATA):
         return location if len(location) <= LONGEST_SHOWN else f"{location[:LONGEST_SHOWN]}..."
-    return location if as_address(location) is None else PASSWORD.sub("***@", lasting(location))
+    return location if parse_address(location) is None else PASSWORD.sub("***@", stable_address(location))
 
 
 def failure_of(image: CatalogueImage, stage: Stage, reason: str) -> Failure:

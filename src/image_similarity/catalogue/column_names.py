@@ -63,7 +63,7 @@ class ColumnNames:
 NO_NAMES = ColumnNames()
 
 
-def read_names(path: Path) -> dict[str, str | list[str]]:
+def read_column_names(path: Path) -> dict[str, str | list[str]]:
     """A small file that says which column is which, in TOML: ``image = ["Photo", "Photo 2"]``.
 
     Raises:
@@ -77,7 +77,7 @@ def read_names(path: Path) -> dict[str, str | list[str]]:
         raise UsageError(f'{path} is not a valid mapping of columns, such as image = "Photo": {error}') from error
 
 
-def parsed(texts: Iterable[str]) -> dict[str, list[str]]:
+def parse_column_names(texts: Iterable[str]) -> dict[str, list[str]]:
     """``image=Photo`` as people write it, a role as often as it has columns.
 
     Raises:

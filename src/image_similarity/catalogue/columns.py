@@ -14,7 +14,7 @@ from image_similarity.catalogue.image_cells import whole_text
 from image_similarity.catalogue.image_columns import IMAGE, ImageColumns, image_columns
 from image_similarity.errors import CatalogueError
 
-__all__ = ["DESCRIPTION", "IMAGE", "IMAGE_ID", "PIXL", "PRODUCT", "TITLE", "Columns", "as_text", "plain"]
+__all__ = ["DESCRIPTION", "IMAGE", "IMAGE_ID", "PIXL", "PRODUCT", "TITLE", "Columns", "as_text", "column_key"]
 
 # The first name of each line that a table has wins, so that our own names stand first, and general ones
 # (an `id` may be anything's) last.
@@ -94,24 +94,26 @@ class Columns:
 
 @lru_cache(maxsize=256)  # rows of JSON may each have columns of their own
 def _columns(header: tuple[str, ...], given: ColumnNames) -> Columns:
-    keyed = [(key, name) for name in header for key in [plain(name)]]
+    keyed = [(key, name) for name in header for key in [column_key(name)]]
     names: dict[str, str] = {}
     for key, name in [*keyed, *((_bare(name), name) for name in header)]:
         names.setdefault(key, name)
 
     def first(role: str, wanted: Iterable[str]) -> str | None:
         named = [name for name in given.of(role) if name in header]
-        return named[0] if named else next((names[key] for key in map(plain, wanted) if key in names), None)
+        return named[0] if named else next((names[key] for key in map(column_key, wanted) if key in names), None)
 
     product = first("product", PRODUCT)
     if {"item", "id", "sku"} <= names.keys() and product == names["item"] and not given.of("product"):
         product = names["sku"]  # `Item` says what the row is: a product, or one more image of one
     images = _images(header, given)
     # In the first version's listings `id` is the image's; nowhere else.
-    pixl = first("", [*PIXL, "id"] if product and plain(product) == "productidmodel" else PIXL)
+    pixl = first("", [*PIXL, "id"] if product and column_key(product) == "productidmodel" else PIXL)
     if images.main is not None or pixl == product:
         pixl = None
-    instead = names.get("id") if product and _bare(product) in map(plain, CODES) and not given.of("product") else None
+    instead = (
+        names.get("id") if product and _bare(product) in map(column_key, CODES) and not given.of("product") else None
+    )
     texts = first("image_id", IMAGE_ID), pixl, first("title", TITLE), first("description", DESCRIPTION)
     known = {product, instead, images.main, *images.further, *texts}
     return Columns(product, instead, images, *texts, tuple(name for name in header if name and name not in known))
@@ -143,11 +145,11 @@ def _for_json(value: object) -> object:
     return None if isinstance(value, bytes) else str(value)
 
 
-def plain(name: str) -> str:
+def column_key(name: str) -> str:
     """``Product ID``, ``product-id`` and ``productId`` are one name."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def _bare(name: str) -> str:
     """The same without what exports add: ``g:image_link``, ``Name *``, ``Images (x,y,z...)``, ``ID [Read only]``."""
-    return plain(re.sub(r"^[a-z]{1,3}:|\([^()]*\)\s*$|\s\[[^\[\]]*\]\s*$", "", name.strip(), flags=re.IGNORECASE))
+    return column_key(re.sub(r"^[a-z]{1,3}:|\([^()]*\)\s*$|\s\[[^\[\]]*\]\s*$", "", name.strip(), flags=re.IGNORECASE))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from image_similarity.catalogue.addresses import lasting
+from image_similarity.catalogue.addresses import stable_address
 from image_similarity.types import CatalogueImage
 
 
-def under_its_own_id(image: CatalogueImage, other: CatalogueImage) -> CatalogueImage | str | None:
+def resolve_id_clash(image: CatalogueImage, other: CatalogueImage) -> CatalogueImage | str | None:
     """An image whose id another one of the catalogue has: one photo of two products, or photo numbers of each product.
 
     Returns:
@@ -17,6 +17,6 @@ def under_its_own_id(image: CatalogueImage, other: CatalogueImage) -> CatalogueI
     """
     if other.product_id != image.product_id:
         return replace(image, image_id=f"{image.image_id}#{image.product_id}")
-    if lasting(other.location) == lasting(image.location):
+    if stable_address(other.location) == stable_address(image.location):
         return None
     return f"the image id is already used by {other.location} of product {other.product_id}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue.columns import IMAGE, PRODUCT, as_text, plain
+from image_similarity.catalogue.columns import IMAGE, PRODUCT, as_text, column_key
 from image_similarity.catalogue.pairs import BAD, SIMILAR, VERDICT, read_pairs
 from image_similarity.catalogue.rows import BadRow
 from image_similarity.catalogue.tables import open_table
@@ -97,5 +97,5 @@ def _place(folder: Path, name: str) -> Path:
 
 
 def _named(header: Iterable[str], names: Iterable[str]) -> str | None:
-    known = {plain(name): name for name in reversed(list(header))}
-    return next((known[plain(name)] for name in names if plain(name) in known), None)
+    known = {column_key(name): name for name in reversed(list(header))}
+    return next((known[column_key(name)] for name in names if column_key(name) in known), None)

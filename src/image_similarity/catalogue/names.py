@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
-from image_similarity.catalogue.addresses import DATA, lasting
+from image_similarity.catalogue.addresses import DATA, stable_address
 
 IMAGE_ENDINGS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
@@ -58,12 +58,12 @@ def unsafe_reason(image_id: str) -> str | None:
 def name_for_address(address: str, product_id: str) -> str:
     """Make an image id for an address: stable, readable, unlike any other product's or address's.
 
-    An address that is signed anew every day keeps its name: only what :func:`lasting` leaves counts.
+    An address that is signed anew every day keeps its name: only what :func:`stable_address` leaves counts.
 
     ``https://shop.example/a/red ball.png`` of product ``7`` becomes ``7_red-ball-<10 hex digits>.png``: where the
     product's id is made of letters, digits, ``-`` and ``.`` alone, :func:`product_of` gives it back.
     """
-    address = lasting(address)
+    address = stable_address(address)
     last = "" if address.startswith(DATA) else PurePosixPath(unquote(_path_of(address))).name
     ending = PurePosixPath(last).suffix.lower()
     stem = _word(last[: len(last) - len(ending)] if ending in IMAGE_ENDINGS else last)

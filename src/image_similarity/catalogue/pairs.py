@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue.columns import PRODUCT, as_text, plain
+from image_similarity.catalogue.columns import PRODUCT, as_text, column_key
 from image_similarity.catalogue.rows import BadRow
 from image_similarity.catalogue.tables import open_table
 from image_similarity.errors import CatalogueError
@@ -40,9 +40,9 @@ def read_pairs(location: str, settings: Settings) -> list[tuple[str, str]]:
 
 
 def _column(header: Sequence[str], names: Iterable[str], where: str) -> str:
-    known = {plain(name): name for name in reversed(header)}
+    known = {column_key(name): name for name in reversed(header)}
     for name in names:
-        if plain(name) in known:
-            return known[plain(name)]
+        if column_key(name) in known:
+            return known[column_key(name)]
     there = ", ".join(name for name in header if name) or "none at all"
     raise CatalogueError(f"{where} must have the columns product_id and similar_product_id. It has: {there}")

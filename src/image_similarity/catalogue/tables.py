@@ -11,9 +11,9 @@ from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
-from image_similarity.catalogue.addresses import as_address
+from image_similarity.catalogue.addresses import parse_address
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
-from image_similarity.catalogue.columns import Columns, as_text, plain
+from image_similarity.catalogue.columns import Columns, as_text, column_key
 from image_similarity.catalogue.image_cells import images_in, shows_image
 from image_similarity.catalogue.image_columns import IMAGE_WORDS
 from image_similarity.catalogue.names import is_text, name_for_address, shown_text
@@ -180,7 +180,7 @@ class TableSource(Described):
                 continue
             columns = Columns.of(row.cells, self._names)
             for name in columns.attributes:
-                expected = IMAGE_WORDS.search(plain(name)) is not None
+                expected = IMAGE_WORDS.search(column_key(name)) is not None
                 if name not in columns.images.instead and shows_image(row.cells.get(name), expected=expected):
                     found[name] = None
         return list(found)
@@ -258,7 +258,7 @@ class TableSource(Described):
         """The image id, made up where the table gives none, and the location, of one image's cell."""
         if pixl:
             return image_id or f"{product_id}_{text}.jpg", pixl_address(text, self._settings)
-        address = None if text.startswith("//") and is_file(Path(text)) else as_address(text)
+        address = None if text.startswith("//") and is_file(Path(text)) else parse_address(text)
         if address is not None:
             return image_id or name_for_address(address, product_id), address
         scheme, divider, rest = text.partition("://")

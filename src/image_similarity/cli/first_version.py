@@ -161,13 +161,13 @@ def _fit(call: _Call) -> int:
 
 def _catalogue(call: _Call) -> AbstractContextManager[CatalogueSource | Path]:
     """The department's current listing on S3; if S3 cannot be reached, the folder of extracted images."""
-    from image_similarity.catalogue import ReadCatalogue, open_department
+    from image_similarity.catalogue import CatalogueSnapshot, open_department
     from image_similarity.settings import Folders
 
     folder = Folders(call.settings.root).images(call.dataset)
     if call.older:
         try:
-            return ReadCatalogue(open_department(call.flags.dpt_number, call.flags.domain_id, call.settings))
+            return CatalogueSnapshot(open_department(call.flags.dpt_number, call.flags.domain_id, call.settings))
         except CatalogueError as error:
             if not folder.is_dir():
                 raise

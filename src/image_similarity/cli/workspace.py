@@ -35,7 +35,7 @@ def headers_of(texts: list[str] | None) -> Headers:
 
 def columns_of(texts: list[str] | None, file: Path | None) -> dict[str, str | list[str]]:
     """The column mapping of a file, overridden by the command line's."""
-    from image_similarity.catalogue import parsed, read_names
+    from image_similarity.catalogue import parse_column_names, read_column_names
 
-    named: dict[str, str | list[str]] = read_names(file) if file is not None else {}
-    return named | parsed(texts or [])
+    named: dict[str, str | list[str]] = read_column_names(file) if file is not None else {}
+    return named | parse_column_names(texts or [])

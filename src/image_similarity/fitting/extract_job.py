@@ -9,18 +9,18 @@ from pathlib import Path
 
 from image_similarity.catalogue import (
     LISTING,
+    CatalogueSnapshot,
     Listing,
-    ReadCatalogue,
     failure_of,
     open_department,
     open_source,
-    under_its_own_id,
+    resolve_id_clash,
     unsafe_reason,
 )
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
 from image_similarity.fitting.placeholders import notes_on
-from image_similarity.images import FetchLog, Outcome, OwnHeaders, Wanted, download_all, has_bytes
+from image_similarity.images import Download, FetchLog, HostHeaders, Outcome, download_all, has_bytes
 from image_similarity.options import ExtractOptions
 from image_similarity.settings import Folders, Settings
 from image_similarity.store import CatalogueRecords, Database, RemovalLimit
@@ -66,12 +66,12 @@ def extract_department(
     """
     number, domain_id = department
     listing, named = open_department(number, domain_id, settings), Dataset.department(number)
-    with ReadCatalogue(listing, progress) as source:
+    with CatalogueSnapshot(listing, progress) as source:
         return extract(source, named, settings, options, progress, notes)
 
 
 def extract(
-    source: ReadCatalogue,
+    source: CatalogueSnapshot,
     dataset: Dataset,
     settings: Settings,
     options: ExtractOptions | None = None,
@@ -96,7 +96,7 @@ def extract(
         UsageError: headers are for the catalogue's only host, and it has several.
     """
     options, told = options or ExtractOptions(), NoteLog(notes)
-    headers = OwnHeaders(options.downloads.headers)
+    headers = HostHeaders(options.downloads.headers)
     told.add_all(source.notes)
     folder = Folders(settings.root).images(dataset)
     with FetchLog(folder) as fetched, Listing() as ledger:
@@ -140,7 +140,7 @@ class _Run:
     failures: list[Failure] = field(default_factory=list)
     total: int = 0
 
-    def take(self, source: ReadCatalogue) -> None:
+    def take(self, source: CatalogueSnapshot) -> None:
         """Take the whole catalogue into the ledger."""
         for image in source:
             self._take(image)
@@ -159,19 +159,19 @@ class _Run:
             self.progress("list", self.counts.seen + len(self.ledger))
         elif other is None:
             self._fail(failure_of(image, "list", str(reason)))
-        elif isinstance(instead := under_its_own_id(image, other), CatalogueImage):
+        elif isinstance(instead := resolve_id_clash(image, other), CatalogueImage):
             self._take(instead)
         elif instead is None:
             self.counts.known += 1  # the same line once more
         else:
             self._fail(failure_of(image, "list", instead))
 
-    def wanted(self) -> Iterator[Wanted]:
+    def wanted(self) -> Iterator[Download]:
         """The images that have to come from the network; the others are settled on the way."""
         root = self.folder.resolve()
         for position, image in self.ledger.images():
             path = image.file(self.folder)
-            wanted = Wanted(position, image, path)
+            wanted = Download(position, image, path)
             if not image.is_remote:
                 missing = failure_of(image, "read", "there is no such file, or it is empty")
                 self.heard(wanted, "known" if has_bytes(path) else missing)
@@ -180,7 +180,7 @@ class _Run:
             else:
                 yield wanted
 
-    def heard(self, wanted: Wanted, outcome: Outcome) -> None:
+    def heard(self, wanted: Download, outcome: Outcome) -> None:
         """Count what became of one image."""
         if isinstance(outcome, Failure):
             self._fail(outcome)

@@ -23,7 +23,7 @@ from image_similarity.util.files import locked, remove_leftovers
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from image_similarity.catalogue import ReadCatalogue
+    from image_similarity.catalogue import CatalogueSnapshot
     from image_similarity.dataset import Dataset
     from image_similarity.fitting.precision_check import Int8Check
     from image_similarity.models import Model
@@ -56,7 +56,7 @@ class FitReport:
 
 
 def fit(
-    source: ReadCatalogue,
+    source: CatalogueSnapshot,
     dataset: Dataset,
     settings: Settings,
     model: Model,
@@ -97,7 +97,11 @@ def fit(
 
 
 def _fit(
-    source: ReadCatalogue, database: Database, settings: Settings, what: tuple[FitOptions, Model], progress: Progress
+    source: CatalogueSnapshot,
+    database: Database,
+    settings: Settings,
+    what: tuple[FitOptions, Model],
+    progress: Progress,
 ) -> FitReport:
     options, asked = what
     views, dataset = views_for(options.data_augmentation), database.dataset

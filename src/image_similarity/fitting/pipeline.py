@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from image_similarity.catalogue import failure_of, under_its_own_id
+from image_similarity.catalogue import failure_of, resolve_id_clash
 from image_similarity.errors import ImageError
 from image_similarity.images import decoded_inputs, read_bytes, stack, white_background
 from image_similarity.models import each_row
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.catalogue import ReadCatalogue
+    from image_similarity.catalogue import CatalogueSnapshot
     from image_similarity.store import Database
     from image_similarity.types import EmbeddingModel, ModelSpec, Progress
 
@@ -141,7 +141,7 @@ class FeaturesRun:
         self.store, self.records = FeatureStore(self.database), CatalogueRecords(self.database)
         self.overrides = Overrides(self.database)
 
-    def run(self, source: ReadCatalogue) -> None:
+    def run(self, source: CatalogueSnapshot) -> None:
         """Embed and store what is missing, then switch off what has gone.
 
         Raises:
@@ -179,7 +179,7 @@ class FeaturesRun:
             self.records.delete_unseen()
             self.store.delete_old_inactive()
 
-    def _look_through(self, source: ReadCatalogue) -> ListedProducts:
+    def _look_through(self, source: CatalogueSnapshot) -> ListedProducts:
         """See what the catalogue lists, before anything is changed."""
         listed_products, self._total = ListedProducts(self.database), source.images
         for chunk in _chunks(source, LISTED):
@@ -212,7 +212,7 @@ class FeaturesRun:
             for image, other in zip(chunk, self.records.claim(chunk), strict=True):
                 if other is None:
                     yield image
-                elif isinstance(instead := under_its_own_id(image, other), CatalogueImage):
+                elif isinstance(instead := resolve_id_clash(image, other), CatalogueImage):
                     yield from self._claimed([instead])
                 elif instead is None:
                     self._known(1)  # the same line once more

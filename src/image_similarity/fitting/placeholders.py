@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue import lasting
+from image_similarity.catalogue import stable_address
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +26,7 @@ def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
             dots.add(image.product_id)
         products, addresses = same.setdefault(digest, (set(), set()))
         products.add(image.product_id)
-        addresses.add(lasting(image.location))
+        addresses.add(stable_address(image.location))
     # One photo on several products by one address is a shop's own wish; by different ones hardly.
     groups = [products for products, addresses in same.values() if len(products) > 1 and len(addresses) > 1]
     notes = []

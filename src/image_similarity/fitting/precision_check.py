@@ -11,7 +11,7 @@ import numpy as np
 
 from image_similarity.errors import ImageError, ModelError, NotFittedError
 from image_similarity.fitting.sampling import Sample, sample
-from image_similarity.images import at_least, decode, read_bytes, square
+from image_similarity.images import decode, min_side, read_bytes, square
 from image_similarity.models import digest_of, each_row, int8_folder, quantise
 from image_similarity.neighbours import ExactIndex
 from image_similarity.settings import Folders
@@ -173,7 +173,7 @@ def _seen(images: Sequence[CatalogueImage], fp32: EmbeddingModel, folder: Path, 
         try:
             path = image.file(folder)
             data = read_bytes(path, settings.max_file_bytes)
-            return square(decode(data, max_pixels=settings.max_pixels, at_least=at_least(spec)), spec)
+            return square(decode(data, max_pixels=settings.max_pixels, min_side=min_side(spec)), spec)
         except ImageError:
             return None
 

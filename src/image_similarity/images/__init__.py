@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from image_similarity.images.crops import with_crops as with_crops
     from image_similarity.images.data_uris import data_uri as data_uri
     from image_similarity.images.decoder import (
-        Undecoded as Undecoded,
+        DecodeTask as DecodeTask,
         decoding_with as decoding_with,
     )
     from image_similarity.images.decoding import (
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
         read_bytes as read_bytes,
     )
     from image_similarity.images.download import (
+        Download as Download,
         Outcome as Outcome,
-        Wanted as Wanted,
         download_all as download_all,
         has_bytes as has_bytes,
     )
     from image_similarity.images.fetch import fetch_one as fetch_one
     from image_similarity.images.fetch_log import FetchLog as FetchLog
-    from image_similarity.images.model_inputs import decoded_inputs as decoded_inputs
-    from image_similarity.images.own_headers import (
-        OwnHeaders as OwnHeaders,
+    from image_similarity.images.host_headers import (
+        HostHeaders as HostHeaders,
         parse_headers as parse_headers,
     )
-    from image_similarity.images.pacing import wait_after as wait_after
+    from image_similarity.images.model_inputs import decoded_inputs as decoded_inputs
+    from image_similarity.images.pacing import retry_delay as retry_delay
     from image_similarity.images.plain_background import on_plain_background as on_plain_background
     from image_similarity.images.reply_bodies import (
-        ACCEPTED as ACCEPTED,
-        RETRIED as RETRIED,
+        ACCEPT_HEADERS as ACCEPT_HEADERS,
+        RETRY_STATUSES as RETRY_STATUSES,
         ReplyError as ReplyError,
         Sink as Sink,
         TooLargeError as TooLargeError,
         copy_body as copy_body,
-        is_whole as is_whole,
+        is_complete as is_complete,
     )
     from image_similarity.images.simulator import (
         STANDARD as STANDARD,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from image_similarity.images.spooled_file import (
         ImageData as ImageData,
-        Spooled as Spooled,
+        SpooledImage as SpooledImage,
         bytes_of as bytes_of,
         digest_of as digest_of,
     )
@@ -53,19 +53,19 @@ if TYPE_CHECKING:
         shrunk as shrunk,
         thumbnail as thumbnail,
     )
-    from image_similarity.images.unreachable_hosts import Hosts as Hosts
+    from image_similarity.images.unreachable_hosts import UnreachableHosts as UnreachableHosts
     from image_similarity.images.urls import (
         PORTS as PORTS,
         AddressError as AddressError,
-        moved_to as moved_to,
         port_of as port_of,
-        target as target,
+        redirect_url as redirect_url,
+        request_url as request_url,
     )
     from image_similarity.images.views import (
         ONE_VIEW as ONE_VIEW,
         ORIGINAL as ORIGINAL,
         SIX_VIEWS as SIX_VIEWS,
-        at_least as at_least,
+        min_side as min_side,
         square as square,
         stack as stack,
         views_for as views_for,
@@ -78,20 +78,20 @@ else:
         __name__,
         crops="with_crops",
         data_uris="data_uri",
-        decoder="Undecoded decoding_with",
+        decoder="DecodeTask decoding_with",
         decoding="REPAIRED decode read_bytes",
-        download="Outcome Wanted download_all has_bytes",
+        download="Outcome Download download_all has_bytes",
         fetch="fetch_one",
         fetch_log="FetchLog",
+        host_headers="HostHeaders parse_headers",
         model_inputs="decoded_inputs",
-        own_headers="OwnHeaders parse_headers",
-        pacing="wait_after",
+        pacing="retry_delay",
         plain_background="on_plain_background",
-        reply_bodies="ACCEPTED RETRIED ReplyError Sink TooLargeError copy_body is_whole",
+        reply_bodies="ACCEPT_HEADERS RETRY_STATUSES ReplyError Sink TooLargeError copy_body is_complete",
         simulator="STANDARD simulated_photo",
-        spooled_file="ImageData Spooled bytes_of digest_of",
+        spooled_file="ImageData SpooledImage bytes_of digest_of",
         thumbnails="as_jpeg shrunk thumbnail",
-        unreachable_hosts="Hosts",
-        urls="AddressError PORTS moved_to port_of target",
-        views="ONE_VIEW ORIGINAL SIX_VIEWS at_least square stack views_for white_background",
+        unreachable_hosts="UnreachableHosts",
+        urls="AddressError PORTS redirect_url port_of request_url",
+        views="ONE_VIEW ORIGINAL SIX_VIEWS min_side square stack views_for white_background",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from image_similarity.images.things import lay_thing
+from image_similarity.images.background_objects import draw_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 UNIT = 640  # of a photo's longer side: what the sizes below are given in
 
 
-def draw_background(size: Size, things: int, rng: Rng) -> Image.Image:
+def draw_background(size: Size, objects: int, rng: Rng) -> Image.Image:
     """A surface with things on it, RGB of ``size`` (width, height), a little out of focus."""
     surface, upright = SURFACES[int(rng.integers(len(SURFACES)))], rng.random() < 0.5
     ground = surface(size, rng) if upright else surface(size[::-1], rng).transpose(Image.Transpose.ROTATE_90)
-    for _ in range(things):
-        lay_thing(ground, rng)
+    for _ in range(objects):
+        draw_object(ground, rng)
     return ground.filter(ImageFilter.GaussianBlur(max(size) / 500 * rng.uniform(0.4, 2.5)))
 
 

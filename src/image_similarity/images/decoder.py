@@ -10,7 +10,7 @@ from math import isqrt
 
 from PIL import Image
 
-from image_similarity.images.drawing_parts import Plain
+from image_similarity.images.stripped_file import StrippedFile
 
 NUMBERS = "numbers"  # of a TIFF: beside their own bytes
 BYTES_A_PIXEL = {"JPEG": 12, "PNG": 12, "WEBP": 18, "ISO": 20, "TIFF": 16, NUMBERS: 8}
@@ -22,29 +22,29 @@ COEFFICIENTS = 2  # bytes a pixel and channel that a JPEG in passes is kept in u
 
 
 @dataclass(frozen=True, slots=True)
-class Undecoded:
+class DecodeTask:
     """An image that is to be decoded: its file, how, and how much memory that will take at most."""
 
     data: bytes
-    way: Way
+    options: DecodeOptions
     cost: int
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class DecodeOptions:
     """How :func:`~image_similarity.images.decoding.decode` is asked to decode."""
 
     max_pixels: int
-    at_least: int | None = None
-    enough: int | None = None
+    min_side: int | None = None
+    target_pixels: int | None = None
     strict: bool = False
 
     def factor(self, size: tuple[int, int]) -> int:
         """By what an image is made smaller once it is decoded."""
-        return 1 if self.enough is None else max(1, isqrt(size[0] * size[1] // self.enough))
+        return 1 if self.target_pixels is None else max(1, isqrt(size[0] * size[1] // self.target_pixels))
 
 
-Decoder = Callable[[Undecoded, Callable[[], Image.Image]], Image.Image]
+Decoder = Callable[[DecodeTask, Callable[[], Image.Image]], Image.Image]
 """Gets the image and a way to decode it here."""
 _decoder: ContextVar[Decoder | None] = ContextVar("decoder", default=None)
 
@@ -59,22 +59,22 @@ def decoding_with(decoder: Decoder) -> Iterator[None]:
         _decoder.reset(token)
 
 
-def present_decoder() -> Decoder | None:
+def current_decoder() -> Decoder | None:
     """Who decodes here; None: whoever asks."""
     return _decoder.get()
 
 
-def cost(plain: Plain, size: tuple[int, int], scale: int, way: Way) -> int:
+def cost(file: StrippedFile, size: tuple[int, int], scale: int, options: DecodeOptions) -> int:
     """Bytes that decoding takes at most, from what a file's header says; ``scale``: a JPEG is made so much smaller."""
     pixels = size[0] * size[1]
     made = pixels // scale**2
-    factor = way.factor((size[0] // scale, size[1] // scale))
-    kind = plain.kind if plain.numbers is None else NUMBERS
+    factor = options.factor((size[0] // scale, size[1] // scale))
+    kind = file.kind if file.sample_layout is None else NUMBERS
     needed = made // factor**2 * BYTES_A_PIXEL.get(kind, OTHERS)
     if factor > 1:
         needed += made * REDUCED.get(kind, OTHERS_REDUCED)
-    if plain.numbers is not None:
-        needed += plain.numbers.packed[0] * plain.numbers.packed[1]
-    needed += pixels * COEFFICIENTS * plain.channels * plain.progressive
+    if file.sample_layout is not None:
+        needed += file.sample_layout.packed[0] * file.sample_layout.packed[1]
+    needed += pixels * COEFFICIENTS * file.channels * file.progressive
     # Where the file was cut short, two images are made of it.
-    return needed * (2 if plain.cut and not way.strict else 1) + 3 * len(plain.data)
+    return needed * (2 if file.cut and not options.strict else 1) + 3 * len(file.data)

@@ -15,13 +15,13 @@ from PIL import Image, UnidentifiedImageError
 
 from image_similarity.errors import ImageError, ImageSimilarityError
 from image_similarity.images import jpeg, png, tiff, webp
-from image_similarity.images.decoder import Undecoded, Way, cost, present_decoder
-from image_similarity.images.drawing_parts import CUT_SHORT, Plain
+from image_similarity.images.decoder import DecodeOptions, DecodeTask, cost, current_decoder
 from image_similarity.images.exif import orientation, without_exif
 from image_similarity.images.pillow_files import make_room, open_image, reads
+from image_similarity.images.sample_depth import to_eight_bits
+from image_similarity.images.stripped_file import CUT_SHORT, StrippedFile
 from image_similarity.images.to_rgb import flatten
 from image_similarity.images.truncated_files import repaired
-from image_similarity.images.wide_numbers import seen
 from image_similarity.settings import MOST_FILE_BYTES
 from image_similarity.util.files import open_file
 
@@ -33,15 +33,15 @@ thousands."""
 DEEPEST = 16
 """Bytes of a pixel of numbers, four of 32 bits; of deeper ones an image may have fewer."""
 REPAIRED = "repaired"
-CONTAINERS: dict[bytes, Callable[[bytes], Plain]] = {
-    b"\xff\xd8\xff": jpeg.plain,
-    png.SIGNATURE: png.plain,
-    b"RIFF": webp.plain,
-    b"BM": partial(Plain, kind="BMP"),
-    b"II*\0": tiff.plain,
-    b"MM\0*": tiff.plain,
-    b"II+\0": tiff.plain,
-    b"MM\0+": tiff.plain,
+CONTAINERS: dict[bytes, Callable[[bytes], StrippedFile]] = {
+    b"\xff\xd8\xff": jpeg.stripped,
+    png.SIGNATURE: png.stripped,
+    b"RIFF": webp.stripped,
+    b"BM": partial(StrippedFile, kind="BMP"),
+    b"II*\0": tiff.stripped,
+    b"MM\0*": tiff.stripped,
+    b"II+\0": tiff.stripped,
+    b"MM\0+": tiff.stripped,
 }
 """By how a file begins."""
 TURNS = {
@@ -79,7 +79,7 @@ def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
 
 
 def decode(
-    data: bytes, *, max_pixels: int, at_least: int | None = None, enough: int | None = None, strict: bool = False
+    data: bytes, *, max_pixels: int, min_side: int | None = None, target_pixels: int | None = None, strict: bool = False
 ) -> Image.Image:
     """Decode an image to upright RGB; of an animation the first frame, of transparency the image over white.
 
@@ -89,26 +89,26 @@ def decode(
     Args:
         data: the file's bytes; JPEG, PNG, GIF, WebP, BMP, TIFF, and with Pillow's plugins AVIF and HEIC.
         max_pixels: an image that declares more is refused before it is decoded.
-        at_least: pixels a side that the caller will keep; lets a JPEG be decoded at half, a quarter or an eighth of
+        min_side: pixels a side that the caller will keep; lets a JPEG be decoded at half, a quarter or an eighth of
             its size, which is several times faster. None: every pixel.
-        enough: pixels in all; an image of four times as many and more is made smaller by a whole number before it is
-            there as a whole, which takes less memory. For those who only show it.
-        strict: an image whose file was cut short is refused.
+        target_pixels: an image with at least four times as many pixels is reduced by a whole factor before it is
+            converted as a whole, which takes less memory. For display only.
+        strict: refuse an image whose file is truncated.
 
     Raises:
         ImageError: stage ``decode``: not an image, damaged, or too large.
     """
-    way = Way(max_pixels, at_least, enough, strict)
+    options = DecodeOptions(max_pixels, min_side, target_pixels, strict)
     try:
-        plain = plain_image(data)
-        _check_size(plain.size, max_pixels)
-        _check_depth(plain, max_pixels)
-        if plain.scans > MOST_SCANS:
-            raise ImageError("decode", f"{plain.scans} scans are more than the limit of {MOST_SCANS}")
-        decoder = present_decoder()
+        file = stripped_image(data)
+        _check_size(file.size, max_pixels)
+        _check_depth(file, max_pixels)
+        if file.scans > MOST_SCANS:
+            raise ImageError("decode", f"{file.scans} scans are more than the limit of {MOST_SCANS}")
+        decoder = current_decoder()
         if decoder is not None:
-            return decoder(Undecoded(data, way, _cost(plain, way)), lambda: _decode(plain, way))
-        return _decode(plain, way)
+            return decoder(DecodeTask(data, options, _cost(file, options)), lambda: _decode(file, options))
+        return _decode(file, options)
     except UnidentifiedImageError:
         raise ImageError("decode", _not_an_image(data)) from None
     except ImageSimilarityError:
@@ -124,27 +124,27 @@ def was_repaired(image: Image.Image) -> bool:
     return REPAIRED in image.info
 
 
-def plain_image(data: bytes) -> Plain:
+def stripped_image(data: bytes) -> StrippedFile:
     """A file without whatever does not draw its image."""
-    plain = Plain(data)
+    file = StrippedFile(data)
     for start, read in CONTAINERS.items():
         if data.startswith(start) and (start != b"RIFF" or data[8:12] == b"WEBP"):
-            plain = read(data)
+            file = read(data)
     if data[4:8] == b"ftyp":
-        plain = Plain(without_exif(data), "ISO")
-    return plain
+        file = StrippedFile(without_exif(data), "ISO")
+    return file
 
 
-def _cost(plain: Plain, way: Way) -> int:
-    size = plain.size
+def _cost(file: StrippedFile, options: DecodeOptions) -> int:
+    size = file.size
     if size is None:
-        with open_image(plain.data) as image:
+        with open_image(file.data) as image:
             size = image.size
-        _check_size(size, way.max_pixels)
-    scale, side = 1, way.at_least
-    if plain.kind == "JPEG" and plain.channels in DRAFTED and side is not None:
+        _check_size(size, options.max_pixels)
+    scale, side = 1, options.min_side
+    if file.kind == "JPEG" and file.channels in DRAFTED and side is not None:
         scale = next((each for each in (8, 4, 2) if min(size) // each >= side * DRAFT_MARGIN), 1)
-    return cost(plain, size, scale, way)
+    return cost(file, size, scale, options)
 
 
 def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
@@ -152,47 +152,47 @@ def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
         raise ImageError("decode", f"{size[0]} x {size[1]} pixels are more than the limit of {max_pixels}")
 
 
-def _check_depth(plain: Plain, max_pixels: int) -> None:
-    if plain.numbers is None:
+def _check_depth(file: StrippedFile, max_pixels: int) -> None:
+    if file.sample_layout is None:
         return
-    width, height = plain.numbers.packed
+    width, height = file.sample_layout.packed
     if width * height > max_pixels * DEEPEST:
         raise ImageError(
             "decode", f"{width * height} bytes of numbers are more than the limit of {max_pixels} pixels of {DEEPEST}"
         )
 
 
-def _decode(plain: Plain, way: Way) -> Image.Image:
-    at_least, strict = way.at_least, way.strict
+def _decode(file: StrippedFile, options: DecodeOptions) -> Image.Image:
+    min_side, strict = options.min_side, options.strict
 
     def opened(data: bytes) -> Image.Image:
         image = open_image(data)
-        if plain.numbers is None:  # else its size is that of its bytes
-            _check_size(image.size, way.max_pixels)
+        if file.sample_layout is None:  # else its size is that of its bytes
+            _check_size(image.size, options.max_pixels)
         make_room(image)
-        if at_least is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
-            image.draft(None, (at_least * DRAFT_MARGIN, at_least * DRAFT_MARGIN))
+        if min_side is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
+            image.draft(None, (min_side * DRAFT_MARGIN, min_side * DRAFT_MARGIN))
         return image
 
-    is_cut = plain.cut
+    is_cut = file.cut
     try:
-        image = opened(plain.data)
+        image = opened(file.data)
         image.load()
     except OSError as error:
-        if not (plain.cut or "truncated" in str(error)):
+        if not (file.cut or "truncated" in str(error)):
             raise
-        found = None if strict else repaired(plain, opened)
+        found = None if strict else repaired(file, opened)
         if found is None:
             raise ImageError("decode", CUT_SHORT) from error
         image, is_cut = found, True
     if is_cut and strict:
         raise ImageError("decode", CUT_SHORT)
-    profile = plain.profile or image.info.get("icc_profile")
-    turn = plain.orientation if plain.kind != "ISO" else orientation(_bytes(image.info.get("exif")))
-    if plain.numbers is not None:
-        image = seen(image, plain.numbers)
-    says_alpha = plain.alpha or plain.kind not in ("BMP", "TIFF")
-    flat = flatten(image, profile, way.factor(image.size), says_alpha=says_alpha)
+    profile = file.profile or image.info.get("icc_profile")
+    turn = file.orientation if file.kind != "ISO" else orientation(_bytes(image.info.get("exif")))
+    if file.sample_layout is not None:
+        image = to_eight_bits(image, file.sample_layout)
+    says_alpha = file.alpha or file.kind not in ("BMP", "TIFF")
+    flat = flatten(image, profile, options.factor(image.size), says_alpha=says_alpha)
     del image
     if turn in TURNS:
         flat = flat.transpose(TURNS[turn])

@@ -35,7 +35,7 @@ Outcome = Kept | Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Download:
     """One image and the file that it goes into; ``position`` is for the caller to know it by."""
 
     position: int
@@ -44,8 +44,8 @@ class Wanted:
 
 
 def download_all(
-    wanted: Iterable[Wanted],
-    heard: Callable[[Wanted, Outcome], None],
+    wanted: Iterable[Download],
+    heard: Callable[[Download, Outcome], None],
     settings: Settings,
     options: DownloadOptions,
     fetched: FetchLog,
@@ -81,8 +81,8 @@ def download_all(
 
 
 async def _download(
-    wanted: Iterable[Wanted],
-    heard: Callable[[Wanted, Outcome], None],
+    wanted: Iterable[Download],
+    heard: Callable[[Download, Outcome], None],
     settings: Settings,
     options: DownloadOptions,
     fetched: FetchLog,
@@ -126,7 +126,7 @@ class Downloader:
         """What is to be known of the hosts."""
         return self._fetcher.hosts.notes()
 
-    async def outcome(self, wanted: Wanted) -> Outcome:
+    async def outcome(self, wanted: Download) -> Outcome:
         """Fetch one image, unless its file is there already and no refresh is asked for."""
         image, path = wanted.image, wanted.path
         there = has_bytes(path)
@@ -159,7 +159,7 @@ class Downloader:
         body.seek(0)
         data = body.read()
         limit, strict = self._settings.max_pixels, self._settings.strict
-        image = decode(data, max_pixels=limit, at_least=CHECKED_SIDE, strict=strict)
+        image = decode(data, max_pixels=limit, min_side=CHECKED_SIDE, strict=strict)
         content = Content(sha256(data).digest(), max(image.size) <= DOT)
         if has_bytes(path) and path.read_bytes() == data:
             return "known", content

@@ -15,11 +15,11 @@ from image_similarity.catalogue import DATA, SCHEME_LESS
 from image_similarity.errors import ImageError, OutputError
 from image_similarity.images.data_uris import image_in
 from image_similarity.images.fetch_log import Validators
-from image_similarity.images.own_headers import OwnHeaders
-from image_similarity.images.pacing import Pace, Sleep, wait_after
-from image_similarity.images.reply_bodies import ACCEPTED, RETRIED, ReplyError, copy_body, is_whole
-from image_similarity.images.unreachable_hosts import Hosts
-from image_similarity.images.urls import AddressError, moved_to, put_location_aside, target
+from image_similarity.images.host_headers import HostHeaders
+from image_similarity.images.pacing import Pace, Sleep, retry_delay
+from image_similarity.images.reply_bodies import ACCEPT_HEADERS, RETRY_STATUSES, ReplyError, copy_body, is_complete
+from image_similarity.images.unreachable_hosts import UnreachableHosts
+from image_similarity.images.urls import AddressError, hide_location, redirect_url, request_url
 from image_similarity.options import DownloadOptions
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Fetcher:
         self, client: httpx.AsyncClient, settings: Settings, options: DownloadOptions, sleep: Sleep = asyncio.sleep
     ) -> None:
         self._client, self._settings, self._options, self._sleep = client, settings, options, sleep
-        self._own = OwnHeaders(options.headers)
-        self.hosts = Hosts()
+        self._own = HostHeaders(options.headers)
+        self.hosts = UnreachableHosts()
 
     async def fetch(self, address: str, headers: Mapping[str, str], body: BinaryIO) -> Reply:
         """Write what is behind an address to ``body``; ``headers`` ask for it only if it has changed.
@@ -86,7 +86,7 @@ class Fetcher:
                     if host:
                         self.hosts.unreached(host, str(error))
                     raise TryAgainError(f"{error} (tried {attempt} times)" if attempt > 1 else str(error)) from error
-                await self._sleep(wait_after(attempt, error.retry_after, self._options))
+                await self._sleep(retry_delay(attempt, error.retry_after, self._options))
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def _ask(self, address: str, headers: Mapping[str, str], body: BinaryIO) -> Reply:
@@ -97,11 +97,11 @@ class Fetcher:
                 body.write(image_in(address))
                 return Reply(True, Validators())
             try:
-                return await self._follow(target(address), headers, body)
+                return await self._follow(request_url(address), headers, body)
             except httpx.ConnectError:
                 if not SCHEME_LESS.match(address):
                     raise
-                return await self._follow(target(f"http:{address}"), headers, body)
+                return await self._follow(request_url(f"http:{address}"), headers, body)
         except (AddressError, ReplyError) as error:
             raise RefusedError(str(error)) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout) as error:
@@ -125,7 +125,7 @@ class Fetcher:
                 raise RefusedError(f"{reason}; so were other images of {_host(url)}, this one was not requested")
             async with self._client.stream("GET", url, headers=sent) as response:
                 self.hosts.answered(_host(url))
-                onward = moved_to(response, url)
+                onward = redirect_url(response, url)
                 if onward is None:
                     return await self._read(response, body, asked_for_changes=bool(headers))
             url = onward
@@ -139,9 +139,9 @@ class Fetcher:
         if status == HTTPStatus.NOT_MODIFIED and asked_for_changes:
             return Reply(False, validators)
         answer = f"the server returned {status} {response.reason_phrase}".rstrip()
-        if status in RETRIED:
+        if status in RETRY_STATUSES:
             raise TryAgainError(answer, response.headers.get("Retry-After"))
-        if not is_whole(response):
+        if not is_complete(response):
             raise RefusedError(answer)
         body.seek(0)
         body.truncate()  # of a try before that broke off
@@ -165,7 +165,7 @@ def client_of(options: DownloadOptions, sleep: Sleep = asyncio.sleep) -> httpx.A
     """What asks: many at a time, politely, each step by itself; ``sleep`` waits for a request's turn."""
     import httpx
 
-    hooks: dict[str, list[Callable[..., Any]]] = {"response": [put_location_aside]}
+    hooks: dict[str, list[Callable[..., Any]]] = {"response": [hide_location]}
     if options.per_second is not None:
         hooks["request"] = [Pace(options.per_second, sleep=sleep).turn]
     return httpx.AsyncClient(
@@ -173,7 +173,7 @@ def client_of(options: DownloadOptions, sleep: Sleep = asyncio.sleep) -> httpx.A
         follow_redirects=False,  # each step is looked at: who may be asked, and with which headers
         timeout=httpx.Timeout(options.timeout, pool=None),
         limits=httpx.Limits(max_connections=options.concurrency),
-        headers={"User-Agent": "image-similarity", **ACCEPTED},
+        headers={"User-Agent": "image-similarity", **ACCEPT_HEADERS},
         event_hooks=hooks,
     )
 

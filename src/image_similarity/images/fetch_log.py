@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from image_similarity.catalogue import lasting
+from image_similarity.catalogue import stable_address
 from image_similarity.errors import OutputError
 from image_similarity.util.files import make_folder
 
@@ -71,7 +71,7 @@ class FetchLog:
         try:
             row = self._database.execute(
                 "SELECT etag, last_modified, size, mtime_ns FROM fetched WHERE image_id = ? AND address = ?",
-                (image_id, lasting(address)),
+                (image_id, stable_address(address)),
             ).fetchone()
             state = path.stat()
         except (sqlite3.DatabaseError, OSError):
@@ -87,7 +87,7 @@ class FetchLog:
                 "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     image_id,
-                    lasting(address),
+                    stable_address(address),
                     validators.etag,
                     validators.last_modified,
                     state.st_size,

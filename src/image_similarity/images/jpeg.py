@@ -7,8 +7,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from image_similarity.images.drawing_parts import MOST_PROFILE, Plain
 from image_similarity.images.exif import orientation
+from image_similarity.images.stripped_file import MOST_PROFILE, StrippedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Scan:
     whole: bool
 
 
-def plain(data: bytes) -> Plain:
+def stripped(data: bytes) -> StrippedFile:
     """A JPEG without what does not draw."""
     pieces, profiles = [data[:2]], dict[int, bytes]()
     exif, xmp, size, progressive, channels, at = b"", b"", None, False, 3, 2
@@ -59,7 +59,7 @@ def plain(data: bytes) -> Plain:
         at = end
     pieces.append(data[at:])
     profile = b"".join(profiles[number] for number in sorted(profiles))
-    return Plain(
+    return StrippedFile(
         b"".join(pieces),
         "JPEG",
         size=size,

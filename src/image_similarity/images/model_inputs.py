@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from image_similarity.images.decoding import decode, was_repaired
-from image_similarity.images.views import at_least, square
+from image_similarity.images.views import min_side, square
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,8 @@ def decoded_inputs(
     """
     images: dict[int | None, Image.Image] = {}
     for wanted in inputs:
-        side = at_least(wanted)
+        side = min_side(wanted)
         if side not in images:
-            images[side] = decode(data, max_pixels=max_pixels, at_least=side, strict=strict)
+            images[side] = decode(data, max_pixels=max_pixels, min_side=side, strict=strict)
     repaired = any(was_repaired(image) for image in images.values())
-    return [square(images[at_least(wanted)], wanted) for wanted in inputs], repaired
+    return [square(images[min_side(wanted)], wanted) for wanted in inputs], repaired

@@ -31,7 +31,7 @@ class Pace:
             await self._sleep(mine - now)
 
 
-def wait_after(attempt: int, retry_after: str | None, options: DownloadOptions, now: Clock = time.time) -> float:
+def retry_delay(attempt: int, retry_after: str | None, options: DownloadOptions, now: Clock = time.time) -> float:
     """Seconds to wait after failed try ``attempt`` (from 1): doubling, with jitter, and no less than a server asks.
 
     ``Retry-After`` is read as RFC 9110 has it, as seconds or as a date; anything else is overlooked.

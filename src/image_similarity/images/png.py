@@ -7,8 +7,8 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from image_similarity.images.drawing_parts import MOST_PROFILE, Plain
 from image_similarity.images.exif import orientation
+from image_similarity.images.stripped_file import MOST_PROFILE, StrippedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ GREY, RGB = 0, 2  # colour types
 BYTE = 8  # bits
 
 
-def plain(data: bytes) -> Plain:
+def stripped(data: bytes) -> StrippedFile:
     """A PNG without what does not draw. Ancillary chunks are believed only where their checksum holds."""
     pieces, notes, ended = [SIGNATURE], dict[bytes, bytes](), False
     for name, start, end in _chunks(data):
@@ -47,7 +47,7 @@ def plain(data: bytes) -> Plain:
     if not ended:
         pieces.append(b"" if _is_cut_within(data) else END)
     exif = notes.get(b"eXIf") or notes.get(b"exif text", b"")
-    return Plain(
+    return StrippedFile(
         b"".join(pieces),
         "PNG",
         size=_size(data),

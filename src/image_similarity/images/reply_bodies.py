@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import httpx
 
-ACCEPTED = {
+ACCEPT_HEADERS = {
     # By name, the ones that are read: to `image/*` a server may send JPEG XL or a drawing.
     "Accept": "image/jpeg, image/png, image/webp, image/gif, image/avif;q=0.9, image/bmp;q=0.8, image/tiff;q=0.8, "
     "*/*;q=0.1",
@@ -30,7 +30,7 @@ PART = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})")
 HEAD = 12  # bytes that tell what something is
 MOST_LAYERS = 3  # gzip in gzip is seen; nobody means more
 PIECE = 1 << 16
-RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 528), 530))
+RETRY_STATUSES = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 528), 530))
 """Answers that may be others a moment later; from 520 on they are Cloudflare's."""
 
 
@@ -51,7 +51,7 @@ class TooLargeError(ReplyError):
         super().__init__(f"larger than {most} bytes")
 
 
-def is_whole(response: httpx.Response) -> bool:
+def is_complete(response: httpx.Response) -> bool:
     """Whether a reply is a whole file: some servers call it part of itself, some proxies their own."""
     if response.status_code == HTTPStatus.PARTIAL_CONTENT:
         part = PART.fullmatch(response.headers.get("content-range", "").strip())

@@ -45,8 +45,8 @@ class PhotoOptions:
     """Perspective: how far each corner moves, as a share of the thing's side."""
     offset: float = 0.5
     """Out of the middle, as a share of the room that the thing leaves."""
-    things: tuple[int, int] = (1, 6)
-    """Things that lie behind."""
+    objects: tuple[int, int] = (1, 6)
+    """Objects that lie behind."""
     exposure: float = 0.9
     """Stops, up or down."""
     warmth: float = 0.13
@@ -89,7 +89,7 @@ def simulated_photo(image: Image.Image, seed: int, options: PhotoOptions = STAND
         upright = (alone.height >= alone.width) == (rng.random() < AS_HELD)
         sides = max(1, round(options.side * short / long)), options.side
         frame = sides if upright else sides[::-1]
-        photo = draw_background(frame, int(rng.integers(options.things[0], options.things[1] + 1)), rng)
+        photo = draw_background(frame, int(rng.integers(options.objects[0], options.objects[1] + 1)), rng)
         _lay(alone, photo, options, rng)
     return _compressed(_taken(_lit(photo, options, rng), options, rng), options, rng)
 

@@ -11,7 +11,7 @@ from threading import Lock
 IN_MEMORY = 1 << 19  # bytes; most images of shops have fewer, and a longer one is on the disk
 
 
-class Spooled:
+class SpooledImage:
     """An image that is written in pieces and read as a whole, from any thread.
 
     It has no name on the disk and goes with the last who holds it: neither a kill nor an error leaves anything.
@@ -40,7 +40,7 @@ class Spooled:
         return self._digest.digest()
 
 
-ImageData = bytes | Spooled
+ImageData = bytes | SpooledImage
 """An image's file: in memory, or on the disk until it is wanted."""
 
 

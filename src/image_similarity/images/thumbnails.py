@@ -34,7 +34,7 @@ def thumbnail(data: bytes, side: int, max_pixels: int, *, tallest: int | None = 
     Raises:
         ImageError: it is not an image, damaged, or too large.
     """
-    image = decode(data, max_pixels=max_pixels, at_least=side, enough=ENOUGH * side**2)
+    image = decode(data, max_pixels=max_pixels, min_side=side, target_pixels=ENOUGH * side**2)
     image.thumbnail((side, tallest or side))
     return image
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from PIL import TiffTags
 
 from image_similarity.errors import ImageError
-from image_similarity.images.drawing_parts import CUT_SHORT, Numbers, Plain
 from image_similarity.images.exif import ORDERS, ORIENTATION
-from image_similarity.images.wide_numbers import BYTES_OF_FRACTIONS, DIFFERENCES, FRACTIONS, UNSIGNED, WHOLE_BYTES
+from image_similarity.images.sample_depth import BYTES_OF_FRACTIONS, DIFFERENCES, FRACTIONS, UNSIGNED, WHOLE_BYTES
+from image_similarity.images.stripped_file import CUT_SHORT, SampleLayout, StrippedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,19 +54,19 @@ class _Layout:
     first: int
 
 
-def plain(data: bytes) -> Plain:
+def stripped(data: bytes) -> StrippedFile:
     """A TIFF, and no BigTIFF, whose first page has those tags alone that draw it.
 
     Raises:
         ImageError: it ends before its tags do, or holds a kind of numbers that is not read.
     """
     try:
-        return _plain(data)
+        return _stripped(data)
     except struct.error:
         raise ImageError("decode", CUT_SHORT) from None
 
 
-def _plain(data: bytes) -> Plain:
+def _stripped(data: bytes) -> StrippedFile:
     order = ORDERS[data[:2]]
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     layout = _Layout(order, "Q", "HHQ", "Q", 20, 8) if big else _Layout(order, "H", "HHI", "I", ENTRY, 4)
@@ -90,12 +90,12 @@ def _plain(data: bytes) -> Plain:
         if tag in DRAWING and kind in LENGTHS:
             kept.setdefault(tag, _smaller(data, changed, layout, entry, spare) if big else data[entry : entry + ENTRY])
             spare += 8
-    numbers = _numbers(values, order)
-    if numbers is None:
+    sample_layout = _sample_layout(values, order)
+    if sample_layout is None:
         kept.pop(FORMAT, None)  # unsigned, which need not be said
     else:
         kept = {tag: each for tag, each in kept.items() if tag not in (PREDICTOR, COLOURS, EXTRA, FORMAT)}
-        kept |= {tag: struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in _as_bytes(numbers, values)}
+        kept |= {tag: struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in _as_bytes(sample_layout, values)}
         if len(kept) > count:  # it lacks what every TIFF has
             raise ImageError("decode", UNREAD)
     kept = dict(_readable(kept, changed, order))
@@ -104,17 +104,17 @@ def _plain(data: bytes) -> Plain:
     changed[at : at + len(directory)] = directory  # of which the last four bytes say that there is no other page
     (turn,) = values.get(ORIENTATION, ())[:1] or (1,)
     width, height = values.get(WIDTH, (0,)), values.get(HEIGHT, (0,))
-    return Plain(
+    return StrippedFile(
         bytes(changed),
         "TIFF",
         size=(width[0], height[0]) if width and height else None,
         orientation=turn if 1 <= turn <= TURNED else 1,
         alpha=values.get(EXTRA, ())[:1] in ((1,), (2,)),
-        numbers=numbers,
+        sample_layout=sample_layout,
     )
 
 
-def _numbers(values: Mapping[int, tuple[int, ...]], order: str) -> Numbers | None:
+def _sample_layout(values: Mapping[int, tuple[int, ...]], order: str) -> SampleLayout | None:
     """What its numbers are, where no decoder reads them.
 
     Raises:
@@ -139,8 +139,8 @@ def _numbers(values: Mapping[int, tuple[int, ...]], order: str) -> Numbers | Non
     width, height = first(WIDTH, 0), first(HEIGHT, 0)
     columns, rows = first(TILE_WIDTH, width), first(TILE_HEIGHT, 0) or min(height, first(ROWS, height))
     predictor = first(PREDICTOR, 1) if packing != 1 else 1
-    is_whole = each in WHOLE_BYTES and (kind < FRACTIONS or each > BYTE)
-    is_read = is_whole or (kind == UNSIGNED and each < 32 and predictor == 1)
+    is_complete = each in WHOLE_BYTES and (kind < FRACTIONS or each > BYTE)
+    is_read = is_complete or (kind == UNSIGNED and each < 32 and predictor == 1)
     is_read = is_read and predictor in (1, DIFFERENCES, BYTES_OF_FRACTIONS if kind == FRACTIONS else 1)
     is_read = is_read and packing in BYTEWISE and 0 < colours <= samples and kind <= FRACTIONS
     if not is_read or len(bits) > 1 or len(formats) > 1 or not (width and height and columns and rows):
@@ -148,7 +148,7 @@ def _numbers(values: Mapping[int, tuple[int, ...]], order: str) -> Numbers | Non
     if apart and height % rows and TILE_WIDTH not in values:
         raise ImageError("decode", "a TIFF of such numbers in separate planes is read in strips of equal height only")
     alpha = first(EXTRA, 2) if samples > colours and photometric != INKS else 0
-    return Numbers(
+    return SampleLayout(
         size=(width, height),
         columns=columns,
         samples=samples,
@@ -163,15 +163,15 @@ def _numbers(values: Mapping[int, tuple[int, ...]], order: str) -> Numbers | Non
     )
 
 
-def _as_bytes(numbers: Numbers, values: Mapping[int, tuple[int, ...]]) -> Iterator[tuple[int, int]]:
+def _as_bytes(sample_layout: SampleLayout, values: Mapping[int, tuple[int, ...]]) -> Iterator[tuple[int, int]]:
     """The tags of the same file as a grey image, each of whose pixels is a byte."""
-    width, height = numbers.packed
+    width, height = sample_layout.packed
     yield from ((WIDTH, width), (HEIGHT, height), (BITS, BYTE), (PHOTOMETRIC, 1))
     yield from ((tag, 1) for tag in (SAMPLES, PLANES) if tag in values)
     if TILE_WIDTH in values:
-        yield TILE_WIDTH, width // -(-numbers.size[0] // numbers.columns)
-    elif numbers.plane:
-        yield ROWS, min(values.get(ROWS, (numbers.plane,))[0], numbers.plane)
+        yield TILE_WIDTH, width // -(-sample_layout.size[0] // sample_layout.columns)
+    elif sample_layout.plane:
+        yield ROWS, min(values.get(ROWS, (sample_layout.plane,))[0], sample_layout.plane)
 
 
 def _smaller(data: bytes, changed: bytearray, layout: _Layout, entry: int, spare: int) -> bytes:

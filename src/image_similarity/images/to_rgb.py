@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from image_similarity.images.drawing_parts import MOST_PROFILE
-from image_similarity.images.wide_numbers import light, strips
+from image_similarity.images.sample_depth import light, strips
+from image_similarity.images.stripped_file import MOST_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

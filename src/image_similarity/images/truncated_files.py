@@ -18,7 +18,7 @@ from image_similarity.images import jpeg, webp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from image_similarity.images.drawing_parts import Plain
+    from image_similarity.images.stripped_file import StrippedFile
 
 MOST_MISSING = 0.05
 """Of an image's pixels, the share that may be missing."""
@@ -28,7 +28,7 @@ JPEG_END = b"\xff\xd9"
 NOISE = 4096  # bytes that go on after the cut
 
 
-def repaired(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
+def repaired(file: StrippedFile, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
     """The decoded image; None where too much is missing, or where nobody can say how much.
 
     Args:
@@ -36,16 +36,16 @@ def repaired(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Imag
         opened: opens one, without decoding it.
     """
     ways = {"JPEG": _jpeg, "WEBP": _webp, "PNG": _rows, "BMP": _rows, "TIFF": _rows}
-    if plain.kind not in ways:
+    if file.kind not in ways:
         return None
     try:
-        return ways[plain.kind](plain, opened)
+        return ways[file.kind](file, opened)
     except OSError:  # it is not the end alone
         return None
 
 
-def _jpeg(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
-    data = plain.data.removesuffix(b"\xff")
+def _jpeg(file: StrippedFile, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
+    data = file.data.removesuffix(b"\xff")
     scans, end = jpeg.scans_of(data)
     if not jpeg.covers(data, scans):
         return None
@@ -55,18 +55,18 @@ def _jpeg(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image |
     return image if _missing(image, other) <= (MOST_UNSHARP if sharpens else MOST_MISSING) else None
 
 
-def _webp(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
-    lacking = webp.lacking(plain.data)
-    if not 0 < lacking <= len(plain.data):
+def _webp(file: StrippedFile, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
+    lacking = webp.lacking(file.data)
+    if not 0 < lacking <= len(file.data):
         return None
     noise = (_noise() * (lacking // NOISE + 1))[:lacking]
-    image, other = (_loaded(opened(webp.ended(plain.data, tail))) for tail in (bytes(lacking), noise))
+    image, other = (_loaded(opened(webp.ended(file.data, tail))) for tail in (bytes(lacking), noise))
     return image if _missing(image, other) <= MOST_MISSING else None
 
 
-def _rows(plain: Plain, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
+def _rows(file: StrippedFile, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
     """Of a format that is decoded row by row into an image that is there before."""
-    image, other = opened(plain.data), opened(plain.data)
+    image, other = opened(file.data), opened(file.data)
     if any(tile[0] not in ("raw", "zip") for tile in getattr(image, "tile", ())):
         return None
     _fill(image, 255)

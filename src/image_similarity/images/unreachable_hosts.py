@@ -1,4 +1,4 @@
-"""Hosts that nobody can reach, or that say nothing: their images are not waited for one by one."""
+"""UnreachableHosts that nobody can reach, or that say nothing: their images are not waited for one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Host:
     passed_over: int = 0
 
 
-class Hosts:
+class UnreachableHosts:
     """Which hosts are given up for a while, and why: nobody was reached, or nothing came, several times in a row.
 
     A host that answers, whatever it says, is within reach.

@@ -7,7 +7,7 @@ import unicodedata
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue import SCHEME_LESS, tidy
+from image_similarity.catalogue import SCHEME_LESS, clean_address
 
 if TYPE_CHECKING:
     import httpx
@@ -24,7 +24,7 @@ class AddressError(Exception):
     """A text that cannot be asked for an image, now or later; the message says why."""
 
 
-def target(address: str, base: httpx.URL | None = None) -> httpx.URL:
+def request_url(address: str, base: httpx.URL | None = None) -> httpx.URL:
     """An address, or one that is meant from where ``base`` is, as it is asked: without its fragment.
 
     Spaces and letters of other scripts are quoted, a name of them is put as DNS has it, `&amp;` is `&`, and an address
@@ -35,7 +35,7 @@ def target(address: str, base: httpx.URL | None = None) -> httpx.URL:
     """
     import httpx
 
-    address = tidy(address)
+    address = clean_address(address)
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in address):
         raise AddressError("this is not an address: it holds a control character")
     if base is None and SCHEME_LESS.match(address):
@@ -56,7 +56,7 @@ def target(address: str, base: httpx.URL | None = None) -> httpx.URL:
     return url.copy_with(fragment=None)
 
 
-def moved_to(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
+def redirect_url(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
     """Where a redirect leads; None where the answer is none.
 
     Raises:
@@ -69,12 +69,12 @@ def moved_to(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
         phrase = HTTPStatus(response.status_code).phrase
         raise AddressError(f"the server returned {response.status_code} {phrase} without saying where to")
     try:
-        return target(location, asked)
+        return request_url(location, asked)
     except AddressError as error:
         raise AddressError(f"redirected to what is not an address that can be fetched: {error}") from None
 
 
-async def put_location_aside(response: httpx.Response) -> None:
+async def hide_location(response: httpx.Response) -> None:
     """Keep from a client of httpx where a redirect leads: it would take an odd address for a broken connection."""
     if LOCATION in response.headers:
         response.extensions[LOCATION] = response.headers.pop(LOCATION)

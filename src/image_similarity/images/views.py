@@ -53,7 +53,7 @@ def views_for(data_augmentation: int) -> tuple[str, ...]:
     return SIX_VIEWS if data_augmentation else ONE_VIEW
 
 
-def at_least(spec: InputSpec) -> int | None:
+def min_side(spec: InputSpec) -> int | None:
     """The side that a decoded image must keep; None where every pixel counts.
 
     Nearest neighbour picks single pixels, so an image that was decoded smaller would give others.

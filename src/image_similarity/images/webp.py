@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from image_similarity.images.drawing_parts import MOST_PROFILE, Plain
 from image_similarity.images.exif import orientation
+from image_similarity.images.stripped_file import MOST_PROFILE, StrippedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ ALPHA, ANIMATED = 0x10, 0x02  # flags of VP8X
 PIXELS = (b"ALPH", b"VP8 ", b"VP8L")
 
 
-def plain(data: bytes) -> Plain:
+def stripped(data: bytes) -> StrippedFile:
     """A WebP without what does not draw, of an animation the first frame."""
     notes, drawing, sizes, cut = dict[bytes, bytes](), list[bytes](), list[tuple[int, int]](), False
     extended, animated = b"", False
@@ -43,7 +43,7 @@ def plain(data: bytes) -> Plain:
         drawing = [_chunk(b"VP8X", bytes([flags]) + extended[1:], EXTENDED), *loop, *drawing]
     inner = b"".join(drawing)
     profile = notes.get(b"ICCP")
-    return Plain(
+    return StrippedFile(
         b"RIFF" + struct.pack("<I", len(inner) + 4) + b"WEBP" + inner,
         "WEBP",
         size=max(sizes, key=lambda size: size[0] * size[1], default=None),

@@ -174,11 +174,11 @@ class Model:
         return any(part.is_network for part in self.parts)
 
     @cached_property
-    def at_least(self) -> int | None:
+    def min_side(self) -> int | None:
         """The side that a decoded image must keep, in pixels; None where every pixel counts."""
-        from image_similarity.images import at_least
+        from image_similarity.images import min_side
 
-        sides = [at_least(spec.input) for spec in self.specs]
+        sides = [min_side(spec.input) for spec in self.specs]
         known = [side for side in sides if side is not None]
         return max(known) if len(known) == len(sides) else None
 

@@ -12,7 +12,7 @@ from PIL import Image
 from image_similarity.errors import ImageError
 from image_similarity.images import as_jpeg, shrunk
 from image_similarity.models import COLOUR_SHAPE_PARTS, OFFLINE_MODEL
-from image_similarity.neighbours import single
+from image_similarity.neighbours import to_float32
 from image_similarity.search.occlusion import covered, heat, where
 from image_similarity.search.overlay import overlay
 from image_similarity.search.score_parts import Parts, PartShare, shares
@@ -86,7 +86,7 @@ class Explained:
 
 def small_copy(image: Image.Image, model: Model) -> Image.Image:
     """A copy of a photo for its explanation, no larger than the page and the model need."""
-    return shrunk(image, max(SIDE, model.at_least or 0))
+    return shrunk(image, max(SIDE, model.min_side or 0))
 
 
 def explain(
@@ -109,7 +109,7 @@ def explain(
     if not matches:
         return Explained(image, [])
     found = np.stack([_row(gallery_of(match.product_id), match, query) for match in matches])
-    seen = shrunk(image, model.at_least or SIDE)  # no larger than the model's input: fifty copies are resized
+    seen = shrunk(image, model.min_side or SIDE)  # no larger than the model's input: fifty copies are resized
     # The baseline is this copy's own vector, so that only the occlusion makes a difference.
     whole, *patched = embedder.embed([model.inputs(each) for each in (seen, *covered(seen))])
     whole = query if isinstance(whole, ImageError) else whole
@@ -149,6 +149,6 @@ def _row(gallery: Gallery | None, match: ProductMatch, query: Floats) -> Floats:
     rows = gallery.rows_of(bisect_left(gallery.products, match.product_id))
     numbers = range(rows.start, rows.stop)
     of_image = [row for row in numbers if gallery.features.image_ids[row] == match.image_id]
-    vectors = single(gallery.features.vectors[of_image])
+    vectors = to_float32(gallery.features.vectors[of_image])
     best: Floats = vectors[int((vectors @ query).argmax())]
     return best

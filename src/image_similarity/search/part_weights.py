@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 OF_COLOUR = ("colour", "layout")
-"""The parts that describe colour: the model ``colour``, and two of the three parts of ``colour-shape``. A network counts
-as shape."""
+"""The parts that describe colour: the model ``colour``, and two of the three parts of ``colour-shape``. A network
+counts as shape."""
 
 
 def part_weighting(match: Match | None, model: Model) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:

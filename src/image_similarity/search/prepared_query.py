@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from image_similarity.catalogue import as_address, lasting
+from image_similarity.catalogue import parse_address, stable_address
 from image_similarity.errors import ImageError, UsageError
 from image_similarity.images import decode, on_plain_background, read_bytes, with_crops
 from image_similarity.search.answer import ShownProduct
@@ -91,7 +91,7 @@ def prepare(
 def _decoded(photo: Photo, crop: Box | None, model: Model, settings: Settings) -> Image.Image:
     try:
         data = photo_bytes(photo, settings)
-        image = decode(data, max_pixels=settings.max_pixels, at_least=_side(model.at_least, crop))
+        image = decode(data, max_pixels=settings.max_pixels, min_side=_side(model.min_side, crop))
     except ImageError as error:
         raise UsageError(f"the photo {photo_name(photo)} cannot be used: {error.reason}") from error
     return image if crop is None else image.crop(crop.pixels(image.size))
@@ -123,7 +123,7 @@ def photo_bytes(photo: Photo, settings: Settings) -> bytes:
 
 
 def _address(photo: Photo) -> str | None:
-    return as_address(photo) if isinstance(photo, str) and not os.path.isfile(photo) else None  # noqa: PTH113 (any text)
+    return parse_address(photo) if isinstance(photo, str) and not os.path.isfile(photo) else None  # noqa: PTH113 (any text)
 
 
 def photo_name(photo: Photo) -> str:
@@ -133,4 +133,4 @@ def photo_name(photo: Photo) -> str:
     address = _address(photo)
     if address is None:
         return Path(photo).name
-    return "data:" if address.startswith("data:") else PurePosixPath(lasting(address)).name
+    return "data:" if address.startswith("data:") else PurePosixPath(stable_address(address)).name

@@ -38,7 +38,7 @@ def look_up(
     with recommendations(dataset, settings) as (store, database):
         kept = store.of(model_with_recommendations(model, store, dataset, settings).key)
         if product_id is None:
-            product_id = kept.by_chance()
+            product_id = kept.random_product()
         matches = kept.similar(product_id)[:number]
         records = CatalogueRecords(database) if database else None
         ids = [(product_id, ""), *((match.product_id, "") for match in matches)]
@@ -50,7 +50,7 @@ def look_up(
 def recommendations(dataset: Dataset, settings: Settings) -> Iterator[tuple[RecommendationStore, Database | None]]:
     """A dataset's recommendations and its store, in one read transaction; a first version's pickle needs no store."""
     folders = Folders(settings.root)
-    with Database.one_state_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
+    with Database.open_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
         yield RecommendationStore(database, folders.trained_models, dataset), database
 
 

@@ -88,7 +88,7 @@ def simulated(path: Path, seed: int, max_pixels: int) -> Image.Image:
     Raises:
         ImageError: the file cannot be read.
     """
-    return simulated_photo(decode(read_bytes(path), max_pixels=max_pixels, at_least=STANDARD.side), seed)
+    return simulated_photo(decode(read_bytes(path), max_pixels=max_pixels, min_side=STANDARD.side), seed)
 
 
 def photo_seed(seed: int, image_id: str) -> int:
@@ -99,7 +99,7 @@ def photo_seed(seed: int, image_id: str) -> int:
 def unreadable(path: Path, max_pixels: int) -> ImageError | None:
     """Why an image's file cannot be used; None where it can."""
     try:
-        decode(read_bytes(path), max_pixels=max_pixels, at_least=SMALL)
+        decode(read_bytes(path), max_pixels=max_pixels, min_side=SMALL)
     except ImageError as error:
         return error
     return None
@@ -132,7 +132,7 @@ def inputs_of(paths: Sequence[Path], side: Candidate, max_pixels: int) -> Iterat
     """What a model takes of each image, some at a time, the next ones decoded meanwhile."""
 
     def taken(path: Path) -> Inputs:
-        return side.model.inputs(decode(read_bytes(path), max_pixels=max_pixels, at_least=side.model.at_least))
+        return side.model.inputs(decode(read_bytes(path), max_pixels=max_pixels, min_side=side.model.min_side))
 
     with ThreadPoolExecutor(processors()) as pool:
         for start in range(0, len(paths), TOGETHER):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.catalogue import plain
+from image_similarity.catalogue import column_key
 from image_similarity.errors import UsageError
 from image_similarity.quality.evaluation import names
 from image_similarity.quality.evaluation.photos import Photos, failed, unreadable
@@ -91,7 +91,7 @@ def own_attribute(side: Candidate, wanted: str | None) -> str | None:
     """
     columns = side.stored.columns
     if wanted is None:
-        return next((name for name in columns if plain(name) in COLOURS), None)
+        return next((name for name in columns if column_key(name) in COLOURS), None)
     if wanted not in columns:
         raise UsageError(f"no image has the attribute {wanted!r}; there are: {', '.join(columns) or 'none at all'}")
     return wanted

@@ -19,7 +19,7 @@ from weakref import WeakSet
 from PIL import Image
 
 from image_similarity.errors import ImageError
-from image_similarity.images import REPAIRED, Undecoded, decode, decoding_with
+from image_similarity.images import REPAIRED, DecodeTask, decode, decoding_with
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.util.memory import trim_at_once
 
@@ -82,7 +82,7 @@ class Decoding:
         """
         held = dict.fromkeys(self._rooms, 0)
 
-        def decoder(image: Undecoded, here: Callable[[], Image.Image]) -> Image.Image:
+        def decoder(image: DecodeTask, here: Callable[[], Image.Image]) -> Image.Image:
             is_large = image.cost > LIGHT
             if is_large and not large:
                 raise LargeError("the image is large")
@@ -115,7 +115,7 @@ class Decoding:
                 raise BusyError("too many large images are being decoded")
             room.free -= wanted
 
-    def _elsewhere(self, image: Undecoded) -> Image.Image:
+    def _elsewhere(self, image: DecodeTask) -> Image.Image:
         with self._changed:
             alive = [each for each in self._idle if each.is_alive()]  # anybody may have killed an idle one
             worker, self._idle = (alive.pop() if alive else None), alive
@@ -151,7 +151,7 @@ class _Worker:
         theirs.close()
         self._is_there = False
 
-    def decode(self, image: Undecoded, seconds: float) -> Image.Image | ImageError | None:
+    def decode(self, image: DecodeTask, seconds: float) -> Image.Image | ImageError | None:
         """The image, or why not; None where the process was ended."""
         try:
             if not self._is_there:
@@ -159,7 +159,7 @@ class _Worker:
                     raise BusyError("a process that decodes images does not start")
                 self._ours.recv_bytes()
                 self._is_there = True
-            self._ours.send(image.way)
+            self._ours.send(image.options)
             self._ours.send_bytes(image.data)
             if not self._ours.poll(seconds):
                 raise ImageError("decode", f"it takes more than {seconds:g} seconds to decode")
@@ -197,11 +197,15 @@ def _serve(channel: Connection) -> None:
     with suppress(EOFError, OSError, KeyboardInterrupt):
         channel.send_bytes(b"here")
         while True:
-            way = channel.recv()
+            options = channel.recv()
             data = channel.recv_bytes()
             try:
                 image = decode(
-                    data, max_pixels=way.max_pixels, at_least=way.at_least, enough=way.enough, strict=way.strict
+                    data,
+                    max_pixels=options.max_pixels,
+                    min_side=options.min_side,
+                    target_pixels=options.target_pixels,
+                    strict=options.strict,
                 )
             except ImageError as error:
                 channel.send(error.reason)

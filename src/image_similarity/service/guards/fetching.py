@@ -15,19 +15,19 @@ import httpx
 from image_similarity.catalogue import SCHEME_LESS
 from image_similarity.errors import ImageError
 from image_similarity.images import (
-    ACCEPTED,
+    ACCEPT_HEADERS,
     PORTS,
-    RETRIED,
+    RETRY_STATUSES,
     AddressError,
     ReplyError,
     Sink,
     TooLargeError,
     copy_body,
-    is_whole,
-    moved_to,
+    is_complete,
     port_of,
-    target,
-    wait_after,
+    redirect_url,
+    request_url,
+    retry_delay,
 )
 from image_similarity.options import DownloadOptions
 from image_similarity.service.guards.addresses import Trusted, is_open
@@ -41,7 +41,7 @@ ATTEMPTS = 3
 AGAIN = DownloadOptions(tries=3, base_delay=0.3, longest_delay=2.0)
 """How often a server in trouble is asked, and the waits between: somebody waits for the answer."""
 UNREACHED = "The address could not be fetched, or is not one of the open internet."
-HEADERS = {"User-Agent": "image-similarity", **ACCEPTED}
+HEADERS = {"User-Agent": "image-similarity", **ACCEPT_HEADERS}
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """A name and a port to the addresses, as numbers. Raises OSError where there are none."""
@@ -120,7 +120,7 @@ async def fetch_into(
                 except _TryAgainError as error:
                     if attempt == AGAIN.tries:
                         raise
-                    await asyncio.sleep(wait_after(attempt, error.retry_after, AGAIN))
+                    await asyncio.sleep(retry_delay(attempt, error.retry_after, AGAIN))
     except TimeoutError:
         raise FetchError(UNREACHED, "took too long") from None
 
@@ -136,7 +136,7 @@ async def _fetch_once(fetch: _Fetch, address: str) -> None:
 
 def _target(address: str) -> httpx.URL:
     try:
-        return target(address)
+        return request_url(address)
     except AddressError as error:
         raise FetchError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
 
@@ -193,12 +193,12 @@ class _Fetch:
 
     async def take(self, response: httpx.Response, url: httpx.URL) -> httpx.URL | None:
         try:
-            onward = moved_to(response, url)
+            onward = redirect_url(response, url)
             if onward is not None:
                 return onward
-            if response.status_code in RETRIED:
+            if response.status_code in RETRY_STATUSES:
                 raise _TryAgainError(response.status_code, response.headers.get("Retry-After"))
-            if not is_whole(response):
+            if not is_complete(response):
                 raise FetchError(UNREACHED, f"answered {response.status_code}")
             await copy_body(response, self.limits.most_bytes, self.to)
         except TooLargeError as error:

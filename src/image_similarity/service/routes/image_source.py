@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from image_similarity.images import ImageData, Spooled
+from image_similarity.images import ImageData, SpooledImage
 from image_similarity.service.errors import UnusableError
 from image_similarity.service.guards.fetching import fetch_into
 
@@ -31,7 +31,7 @@ async def image_data(state: AppState, image: schemas.Image | bytes) -> ImageData
     if len(named) != 1:
         raise UnusableError("an image is named by one of address, base64 and photo")
     if image.address is not None:
-        spooled = Spooled(state.settings.root)
+        spooled = SpooledImage(state.settings.root)
         await fetch_into(spooled, image.address, state.fetching, resolve=state.resolve)
         return spooled
     if image.photo is not None:

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
-from image_similarity.images import AddressError, Hosts, ImageData, bytes_of, decode, target
+from image_similarity.images import AddressError, ImageData, UnreachableHosts, bytes_of, decode, request_url
 from image_similarity.service import schemas
 from image_similarity.service.errors import BusyError, ServiceError
 from image_similarity.service.guards.fetching import FetchError, UnreachableError
@@ -31,7 +31,7 @@ class ImportWorker:
 
     def __init__(self, state: AppState) -> None:
         self._state = state
-        self._hosts = Hosts()
+        self._hosts = UnreachableHosts()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -124,13 +124,13 @@ class ImportWorker:
 
 def _host_of(image: schemas.Image) -> str:
     try:
-        return target(image.address or "").netloc.decode("ascii")
+        return request_url(image.address or "").netloc.decode("ascii")
     except AddressError:
         return ""
 
 
 def _check(data: ImageData, max_pixels: int) -> None:
-    decode(bytes_of(data), max_pixels=max_pixels, at_least=CHECKED_SIDE)
+    decode(bytes_of(data), max_pixels=max_pixels, min_side=CHECKED_SIDE)
 
 
 def _failure(product: schemas.BulkProduct, image: str, error: ImageSimilarityError | MemoryError) -> schemas.JobFailure:

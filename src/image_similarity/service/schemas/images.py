@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from image_similarity.catalogue import as_address
+from image_similarity.catalogue import parse_address
 from image_similarity.options import Box
 from image_similarity.service.schemas.fields import Address, Answer, File, Share, Strict
 
@@ -63,7 +63,7 @@ def _named(given: object) -> object:
     """An image that is no more than a text: its address, or its bytes."""
     if not isinstance(given, str):
         return given
-    return {"address" if as_address(given.strip()) is not None else "base64": given}
+    return {"address" if parse_address(given.strip()) is not None else "base64": given}
 
 
 GivenImage = Annotated[Image, BeforeValidator(_named, json_schema_input_type=Image | str)]

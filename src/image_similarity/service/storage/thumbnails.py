@@ -76,7 +76,7 @@ class Thumbnails:
             kind = "image/webp"
         if kind is not None:  # the file is sent piece by piece: a client that does not read holds none of it in memory
             return SentImage(b"", kind, tag, path)
-        image = decode(data, max_pixels=self._max_pixels, enough=WHOLE)  # TIFF, HEIC: no browser shows them
+        image = decode(data, max_pixels=self._max_pixels, target_pixels=WHOLE)  # TIFF, HEIC: no browser shows them
         return _tagged(as_jpeg(image, QUALITY), "image/jpeg")
 
     def _thumbnail(self, path: Path, side: int) -> SentImage:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.images.drawing_parts import Numbers
+    from image_similarity.images.stripped_file import SampleLayout
 
 STRIP = 1 << 16  # pixels that are converted together
 BYTE, TWO_BYTES = 8, 16  # bits
@@ -43,75 +43,75 @@ def light(values: NDArray[Any], top: float) -> NDArray[np.uint8]:
         return np.nan_to_num(shades, copy=False).astype(np.uint8)
 
 
-def seen(image: Image.Image, numbers: Numbers) -> Image.Image:
+def to_eight_bits(image: Image.Image, layout: SampleLayout) -> Image.Image:
     """What a TIFF shows whose bytes were decoded as a grey image: an image of eight bits."""
-    mode = MODES[numbers.colours, numbers.alpha]
-    made = Image.new(mode, numbers.size)
-    colours, used = numbers.colours, len(made.getbands())
-    tops = _tops(image, numbers, used)
-    for box in strips(numbers.size):
-        values = _numbers(image, numbers, box[1], box[3])[..., :used]
+    mode = MODES[layout.colours, layout.alpha]
+    made = Image.new(mode, layout.size)
+    colours, used = layout.colours, len(made.getbands())
+    tops = _tops(image, layout, used)
+    for box in strips(layout.size):
+        values = _samples(image, layout, box[1], box[3])[..., :used]
         shades = np.concatenate([light(values[..., :colours], tops[0]), light(values[..., colours:], tops[1])], axis=2)
-        if numbers.white_is_zero:
+        if layout.white_is_zero:
             shades[..., :colours] = 255 - shades[..., :colours]
         strip = Image.frombuffer(mode, (box[2], box[3] - box[1]), shades.tobytes(), "raw", mode, 0, 1)
         made.paste(strip, (0, box[1]))
     return made
 
 
-def _tops(image: Image.Image, numbers: Numbers, used: int) -> tuple[float, float]:
+def _tops(image: Image.Image, layout: SampleLayout, used: int) -> tuple[float, float]:
     """The number that is full light, and the one that lets none through."""
-    if numbers.format != FRACTIONS and numbers.bits <= TWO_BYTES:
-        top = float((1 << numbers.bits - (numbers.format == SIGNED)) - 1)
+    if layout.format != FRACTIONS and layout.bits <= TWO_BYTES:
+        top = float((1 << layout.bits - (layout.format == SIGNED)) - 1)
         return top, top
     largest = [0.0, 0.0]
-    for box in strips(numbers.size):
-        values = _numbers(image, numbers, box[1], box[3])[..., :used]
-        for place, some in enumerate((values[..., : numbers.colours], values[..., numbers.colours :])):
+    for box in strips(layout.size):
+        values = _samples(image, layout, box[1], box[3])[..., :used]
+        for place, some in enumerate((values[..., : layout.colours], values[..., layout.colours :])):
             largest[place] = max(largest[place], float(some.max(initial=0, where=np.isfinite(some))))
-    return _top(largest[0], numbers), _top(largest[1], numbers)
+    return _top(largest[0], layout), _top(largest[1], layout)
 
 
-def _top(largest: float, numbers: Numbers) -> float:
-    if numbers.format == FRACTIONS:
+def _top(largest: float, layout: SampleLayout) -> float:
+    if layout.format == FRACTIONS:
         return next((top for most, top in FRACTION_TOPS.items() if largest <= most), largest)
-    whole = float((1 << numbers.bits - (numbers.format == SIGNED)) - 1)
+    whole = float((1 << layout.bits - (layout.format == SIGNED)) - 1)
     return float(next((top for top in WHOLE_TOPS if largest <= top < whole), whole))
 
 
-def _numbers(image: Image.Image, numbers: Numbers, top: int, bottom: int) -> NDArray[Any]:
+def _samples(image: Image.Image, layout: SampleLayout, top: int, bottom: int) -> NDArray[Any]:
     """The numbers of some rows: ``(rows, width, samples)``."""
-    if not numbers.plane:
-        return _unpacked(image, numbers, top, bottom, numbers.samples)
-    planes = range(numbers.samples)
-    each = [_unpacked(image, numbers, p * numbers.plane + top, p * numbers.plane + bottom, 1) for p in planes]
+    if not layout.plane:
+        return _unpacked(image, layout, top, bottom, layout.samples)
+    planes = range(layout.samples)
+    each = [_unpacked(image, layout, p * layout.plane + top, p * layout.plane + bottom, 1) for p in planes]
     return np.concatenate(each, axis=2)
 
 
-def _unpacked(image: Image.Image, numbers: Numbers, top: int, bottom: int, together: int) -> NDArray[Any]:
+def _unpacked(image: Image.Image, layout: SampleLayout, top: int, bottom: int, together: int) -> NDArray[Any]:
     """The same of rows of bytes in which so many channels are together."""
     packed = np.asarray(image.crop((0, top, image.width, bottom)))
-    pieces = -(-numbers.size[0] // numbers.columns)
+    pieces = -(-layout.size[0] // layout.columns)
     packed = packed.reshape(len(packed) * pieces, -1)
-    values = (_whole if numbers.bits in WHOLE_BYTES else _of_bits)(packed, numbers, together)
-    return values.reshape(bottom - top, pieces * numbers.columns, together)[:, : numbers.size[0]]
+    values = (_whole if layout.bits in WHOLE_BYTES else _of_bits)(packed, layout, together)
+    return values.reshape(bottom - top, pieces * layout.columns, together)[:, : layout.size[0]]
 
 
-def _whole(packed: NDArray[np.uint8], numbers: Numbers, together: int) -> NDArray[Any]:
-    size, order, rows = numbers.bits // BYTE, numbers.order, len(packed)
-    if numbers.predictor == BYTES_OF_FRACTIONS:  # all first bytes of a row, then all second ones
+def _whole(packed: NDArray[np.uint8], layout: SampleLayout, together: int) -> NDArray[Any]:
+    size, order, rows = layout.bits // BYTE, layout.order, len(packed)
+    if layout.predictor == BYTES_OF_FRACTIONS:  # all first bytes of a row, then all second ones
         whole = packed.reshape(rows, -1, together).cumsum(axis=1, dtype=np.uint8)
         packed, order = np.ascontiguousarray(whole.reshape(rows, size, -1).transpose(0, 2, 1)).reshape(rows, -1), ">"
     values = packed.view(f"{order}u{size}").astype(f"u{size}").reshape(rows, -1, together)
-    if numbers.predictor == DIFFERENCES:
+    if layout.predictor == DIFFERENCES:
         values = values.cumsum(axis=1, dtype=values.dtype)
-    return values.view(f"{CODES[numbers.format]}{size}")
+    return values.view(f"{CODES[layout.format]}{size}")
 
 
-def _of_bits(packed: NDArray[np.uint8], numbers: Numbers, together: int) -> NDArray[Any]:
+def _of_bits(packed: NDArray[np.uint8], layout: SampleLayout, together: int) -> NDArray[Any]:
     """Numbers that are packed bit by bit, or in three bytes each."""
-    bits, many = numbers.bits, numbers.columns * together
-    if bits % BYTE == 0 and numbers.order == "<":
+    bits, many = layout.bits, layout.columns * together
+    if bits % BYTE == 0 and layout.order == "<":
         packed = packed.reshape(len(packed), -1, bits // BYTE)[..., ::-1].reshape(len(packed), -1)
     single = np.unpackbits(packed, axis=1, count=many * bits).reshape(len(packed), many, bits)
     return single @ (1 << np.arange(bits - 1, -1, -1, dtype=np.uint32))

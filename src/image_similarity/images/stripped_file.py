@@ -13,7 +13,7 @@ MOST_PROFILE = 16_000_000  # bytes of a colour profile; printers' are two to thr
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class StrippedFile:
     """What draws, and what is to be done with the pixels afterwards.
 
     ``size``: as far as it is known without a decoder. ``cut``: the file ends before it should. ``scans``: passes over
@@ -31,11 +31,11 @@ class Plain:
     channels: int = 3
     scans: int = 1
     alpha: bool = False
-    numbers: Numbers | None = None
+    sample_layout: SampleLayout | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class SampleLayout:
     """Numbers of a TIFF that no decoder makes an image of: it gives their bytes as if each were a grey pixel.
 
     ``columns``: a row is packed in pieces of so many pixels. ``samples``: numbers of one pixel, of which ``colours``

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from image_similarity.catalogue.addresses import DATA
-from image_similarity.catalogue.columns import plain
+from image_similarity.catalogue.columns import column_key
 from image_similarity.types import CatalogueImage, Product
 from image_similarity.util.files import replacing
 
@@ -104,8 +104,8 @@ class Listing:
         Raises:
             OutputError: it cannot be written; what stood there still stands.
         """
-        taken = {plain(name) for name in COLUMNS}
-        attributes = [name for name in self._attributes if plain(name) not in taken]
+        taken = {column_key(name) for name in COLUMNS}
+        attributes = [name for name in self._attributes if column_key(name) not in taken]
         rows = self._database.execute(
             "SELECT product_id, image_id, file, coalesce(title, ''), coalesce(description, ''), location,"
             " coalesce(products.attributes, '{}'), images.attributes"

@@ -1,4 +1,4 @@
-"""Things that lie about at home, drawn: paper, a book, a mug, a pen, a phone, leaves, a cable."""
+"""Objects that lie about at home, drawn: paper, a book, a mug, a pen, a phone, leaves, a cable."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Rng = np.random.Generator
-    Thing = Callable[[ImageDraw.ImageDraw, Rng], None]
+    DrawObject = Callable[[ImageDraw.ImageDraw, Rng], None]
 
 SIDE = 260  # pixels of the square that a thing is drawn on
 COLOURS = ((36, 60, 96), (150, 40, 48), (46, 100, 80), (40, 40, 44), (226, 224, 216), (206, 150, 62), (60, 110, 150))
 
 
-def lay_thing(ground: Image.Image, rng: Rng) -> None:
+def draw_object(ground: Image.Image, rng: Rng) -> None:
     """One thing with its shadow, mostly away from the middle."""
     layer = Image.new("RGBA", (SIDE, SIDE))
-    THINGS[int(rng.integers(len(THINGS)))](ImageDraw.Draw(layer), rng)
+    OBJECTS[int(rng.integers(len(OBJECTS)))](ImageDraw.Draw(layer), rng)
     side = max(ground.size) * rng.uniform(0.25, 0.45)
     layer = layer.rotate(rng.uniform(0, 360), Image.Resampling.BILINEAR)
     layer = layer.resize((math.ceil(side), math.ceil(side)), Image.Resampling.BILINEAR)
@@ -89,4 +89,4 @@ def _cable(draw: ImageDraw.ImageDraw, rng: Rng) -> None:
     draw.rectangle((line[-1][0] - 14, line[-1][1] - 10, line[-1][0] + 14, line[-1][1] + 10), fill=(40, 42, 46))
 
 
-THINGS: tuple[Thing, ...] = (_paper, _book, _mug, _pen, _phone, _leaves, _cable)
+OBJECTS: tuple[DrawObject, ...] = (_paper, _book, _mug, _pen, _phone, _leaves, _cable)

@@ -21,7 +21,7 @@ BEGIN;
 """
 
 
-class ReadCatalogue:
+class CatalogueSnapshot:
     """A catalogue as it was when it was read: a source that costs nothing to take again, in a ``with`` block.
 
     Args:

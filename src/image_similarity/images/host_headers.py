@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
-from image_similarity.images.urls import AddressError, port_of, target
+from image_similarity.images.urls import AddressError, port_of, request_url
 from image_similarity.options import Headers
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def parse_headers(texts: Iterable[str]) -> Headers:
         if not NAME.fullmatch(name) or not value:
             raise UsageError(f"header {number} is none: {FORM}")
         found.setdefault(host, {})[name] = value
-    OwnHeaders(found)  # what cannot be a header is refused before anything is read
+    HostHeaders(found)  # what cannot be a header is refused before anything is read
     return found
 
 
@@ -52,7 +52,7 @@ def _parts(text: str) -> tuple[str, str, str]:
     return host, name.strip(), value.strip()
 
 
-class OwnHeaders:
+class HostHeaders:
     """Which headers go to which host.
 
     Raises:
@@ -82,7 +82,7 @@ class OwnHeaders:
         hosts = set[str]()
         for address in addresses:
             with suppress(AddressError):
-                hosts.add(target(address).netloc.decode("ascii"))
+                hosts.add(request_url(address).netloc.decode("ascii"))
             if len(hosts) > 1:
                 first, second = sorted(hosts)
                 raise UsageError(

@@ -29,8 +29,8 @@ KINDS = {
 }
 
 
-def read(data: bytes, *, strict: bool = False, at_least: int | None = None) -> Image.Image:
-    return decode(data, max_pixels=1_000_000, strict=strict, at_least=at_least)
+def read(data: bytes, *, strict: bool = False, min_side: int | None = None) -> Image.Image:
+    return decode(data, max_pixels=1_000_000, strict=strict, min_side=min_side)
 
 
 def off(found: Image.Image, whole: Image.Image) -> float:
@@ -105,10 +105,10 @@ def test_what_cannot_be_repaired_is_refused_as_damaged_and_never_shown_wrong(kin
 
 def test_one_that_is_decoded_smaller_is_repaired_too() -> None:
     data = encoded(COLOURED.resize((1200, 800)), "JPEG")
-    picture = read(data[:-60], at_least=100)
+    picture = read(data[:-60], min_side=100)
     assert picture.size == (300, 200)
     assert was_repaired(picture)
-    assert off(picture, read(data, at_least=100)) < 1
+    assert off(picture, read(data, min_side=100)) < 1
 
 
 def test_a_fit_counts_what_it_repaired_and_strict_refuses_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.errors import UsageError
-from image_similarity.images.own_headers import parse_headers
+from image_similarity.images.host_headers import parse_headers
 from image_similarity.options import DownloadOptions, Headers
 from tests.support.servers import Answer, ImageServer, image_server, picture
 
