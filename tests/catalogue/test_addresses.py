@@ -57,7 +57,7 @@ def served(address: str, limits: FetchLimits = HERE) -> bytes | str:
     try:
         return asyncio.run(fetch_image(address, limits))
     except FetchError as error:
-        return f"{error} {error.inside}"
+        return f"{error} {error.internal}"
 
 
 def both(folder: Path, address: str) -> bytes | tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What a catalogue can be filtered by."""
+"""Facets: the values and ranges that a catalogue can be filtered by."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.stock import KEY, Picture, open_store, stock
 
 
 def index_of(root: Path, attributes: dict[str, dict[str, str]]) -> StoredIndex:
-    """Two pictures of each product."""
+    """Two images of each product."""
     pictures = [Picture(f"{product}-{number}.jpg", product, number) for product in attributes for number in range(2)]
     stock(root, pictures, attributes)
     with open_store(root) as database:

@@ -1,4 +1,4 @@
-"""The language of filters: what it says, and what cannot be read, met with a clear line."""
+"""The filter language: what each expression means, and clear errors for invalid ones."""
 
 from __future__ import annotations
 

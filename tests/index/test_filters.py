@@ -29,8 +29,8 @@ from image_similarity.index.filters import (
     Range,
     Value,
     mask,
+    number_text,
     passing,
-    plain,
 )
 from image_similarity.neighbours.row_sets import Listed, Masked
 from image_similarity.settings import Settings
@@ -108,7 +108,7 @@ def passes(condition: Filter, row: Mapping[str, str], rows: Rows) -> bool:
     def equal(value: Value) -> bool:
         if isinstance(value, str):
             return text == value
-        return number_here == value if has_numbers else text == plain(value)
+        return number_here == value if has_numbers else text == number_text(value)
 
     if isinstance(condition, Equals):
         return equal(condition.value)
@@ -131,7 +131,7 @@ def passes(condition: Filter, row: Mapping[str, str], rows: Rows) -> bool:
 
 @given(rows=ROWS, condition=FILTERS, block=st.integers(1, 7))
 @settings(max_examples=200)
-def test_the_rows_that_pass_are_those_that_python_says(rows: Rows, condition: Filter, block: int) -> None:
+def test_the_rows_that_pass_are_those_of_the_definition(rows: Rows, condition: Filter, block: int) -> None:
     rows = [*rows, *({name: value} for name in NAMES for value in (VALUES[name][-1],))]  # every attribute is there
     with TemporaryDirectory() as folder:
         found = mask(condition, stored(rows, Path(folder), block), len(rows))
@@ -166,7 +166,7 @@ def test_a_rare_value_lists_its_rows_and_a_common_one_compares_all(tmp_path: Pat
         assert isinstance(passing(parse_filter(text), columns, 2000), Masked)
 
 
-def test_a_file_from_before_rows_were_sorted_can_still_be_asked(tmp_path: Path) -> None:
+def test_a_file_without_sorted_rows_can_still_be_filtered(tmp_path: Path) -> None:
     rows = [{"brand": f"b{row % 50}", "size": str(row % 7)} for row in range(200)]
     writer = ColumnsWriter(tmp_path)
     writer.write(rows)
@@ -179,7 +179,7 @@ def test_a_file_from_before_rows_were_sorted_can_still_be_asked(tmp_path: Path) 
     assert sorted(found.numbers().tolist()) == [row for row in range(200) if row % 50 == 4 and row % 7 > 2]
 
 
-def test_what_few_rows_are_left_for_is_asked_of_those_alone(tmp_path: Path) -> None:
+def test_further_conditions_are_evaluated_for_the_few_rows_left(tmp_path: Path) -> None:
     rows = [{"brand": f"b{row % 50}", "size": str(row % 7), "new": str(row % 2)} for row in range(2000)]
     columns = stored(rows, tmp_path)
     found = mask(parse_filter('brand = "b4" and size < 3 and not new = 1 and (size = 0 or size = 2)'), columns, 2000)

@@ -1,4 +1,4 @@
-"""The index: what it holds is what the store holds, at once, whatever changed, and nothing is rewritten for nothing."""
+"""The index holds what the store holds, immediately after any change; without a change nothing is rewritten."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hypothesis import given, settings, strategies as st
 from image_similarity.errors import NotFittedError
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.build import fitted_index, fresh_index, index_folder
-from image_similarity.index.identities import Known
+from image_similarity.index.identities import PreviousRows
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.text_column import Texts, packed
 from image_similarity.models.recipe import Recipe
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.index_choice import Choice
+from image_similarity.neighbours.index_choice import IndexChoice
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.store.snapshot import ROWS_TOGETHER
 from image_similarity.types import Features
@@ -31,7 +31,7 @@ CATALOGUES = st.dictionaries(
     st.tuples(st.sampled_from(["p", "q", "é", "Ω"]), st.integers(0, 4)),
     min_size=1,
 )
-COPY = Choice(CopyIndex, exact_up_to=0)
+COPY = IndexChoice(CopyIndex, exact_up_to=0)
 
 
 def pictures(catalogue: dict[str, tuple[str, int]]) -> list[Picture]:
@@ -39,12 +39,12 @@ def pictures(catalogue: dict[str, tuple[str, int]]) -> list[Picture]:
 
 
 def many(count: int, content: int = 0) -> dict[str, Picture]:
-    """Two pictures a product."""
+    """Two images per product."""
     return {f"{i:04}.jpg": Picture(f"{i:04}.jpg", f"p{i // 2:03}", content + i) for i in range(count)}
 
 
 def opened(
-    root: Path, views: tuple[str, ...] = ONE_VIEW, choice: Choice = COPY, block: int = ROWS_TOGETHER
+    root: Path, views: tuple[str, ...] = ONE_VIEW, choice: IndexChoice = COPY, block: int = ROWS_TOGETHER
 ) -> StoredIndex:
     with open_store(root) as database:
         return fresh_index(database, root / "index", Recipe.of(KEY), views, choice, block=block)
@@ -93,10 +93,10 @@ def test_after_any_history_the_index_holds_what_the_store_holds(
         root = Path(folder)
         for catalogue in history:
             stock(root, pictures(catalogue), views=views)
-            for asked in {ONE_VIEW, views}:
-                index, features = opened(root, asked, block=3), in_store(root, asked)
+            for indexed in {ONE_VIEW, views}:
+                index, features = opened(root, indexed, block=3), in_store(root, indexed)
                 same(index, features)
-                found = index.index.search(features.vectors, 3)  # out of the copies that were taken over
+                found = index.index.search(features.vectors, 3)  # in the copied vectors
                 np.testing.assert_array_equal(found.rows, ExactIndex(features.vectors).search(features.vectors, 3).rows)
 
 
@@ -115,20 +115,20 @@ def test_a_small_change_updates_the_large_index_by_the_new_rows_only(tmp_path: P
     same(index, in_store(tmp_path, ONE_VIEW))
     shutil.rmtree(tmp_path / "index")
     fresh = opened(tmp_path)
-    asked = np.array(fresh.features.vectors)
+    queries = np.array(fresh.features.vectors)
     for left, right in zip(("rows", "scores"), ("rows", "scores"), strict=True):
         np.testing.assert_array_equal(
-            getattr(index.index.search(asked, 9), left), getattr(fresh.index.search(asked, 9), right)
+            getattr(index.index.search(queries, 9), left), getattr(fresh.index.search(queries, 9), right)
         )
 
 
 def test_few_rows_are_all_compared_and_more_are_not(tmp_path: Path) -> None:
     stock(tmp_path, many(50).values())
-    choice = Choice(CopyIndex, exact_up_to=50)
+    choice = IndexChoice(CopyIndex, exact_up_to=50)
     assert isinstance(opened(tmp_path, choice=choice).index, ExactIndex)
     stock(tmp_path, many(51).values())
     assert isinstance(opened(tmp_path, choice=choice).index, CopyIndex)
-    assert isinstance(opened(tmp_path, choice=Choice()).index, ExactIndex)  # the vectors are there in any case
+    assert isinstance(opened(tmp_path, choice=IndexChoice()).index, ExactIndex)  # the vectors are there in any case
 
 
 def test_an_unchanged_store_rewrites_nothing(tmp_path: Path) -> None:
@@ -240,8 +240,8 @@ def test_a_department_keeps_its_number(tmp_path: Path) -> None:
 # The parts --------------------------------------------------------------------------------------------------------
 
 
-@given(texts=st.lists(st.text(), max_size=20), asked=st.text())
-def test_texts_are_a_list_of_texts(texts: list[str], asked: str) -> None:
+@given(texts=st.lists(st.text(), max_size=20), another=st.text())
+def test_texts_are_a_list_of_texts(texts: list[str], another: str) -> None:
     offsets, blob = packed(texts)
     column = Texts(offsets, np.frombuffer(blob, np.uint8))
     assert list(column) == column[:] == texts
@@ -253,12 +253,12 @@ def test_texts_are_a_list_of_texts(texts: list[str], asked: str) -> None:
         column[len(texts)]
 
 
-@given(texts=st.lists(st.text(), unique=True), asked=st.text())
-def test_a_sorted_column_finds_a_text_as_a_list_does(texts: list[str], asked: str) -> None:
+@given(texts=st.lists(st.text(), unique=True), another=st.text())
+def test_a_sorted_column_finds_a_text_as_a_list_does(texts: list[str], another: str) -> None:
     texts.sort()
     offsets, blob = packed(texts)
     column = Texts(offsets, np.frombuffer(blob, np.uint8))
-    for text in [*texts, asked]:
+    for text in [*texts, another]:
         assert column.find(text) == (texts.index(text) if text in texts else -1)
         assert column.place(text) == sum(each < text for each in texts)
         assert column.place(text, after=True) == sum(each <= text for each in texts)
@@ -271,12 +271,12 @@ def test_a_sorted_column_finds_a_text_as_a_list_does(texts: list[str], asked: st
 )
 def test_rows_are_followed_by_what_they_are(old: list[tuple[int, int]], new: list[tuple[int, int]], block: int) -> None:
     # Half of an identity may be another's: such a row may pass for a new one, never for the other.
-    known = Known(np.array(old, np.uint64).reshape(-1, 2))
+    previous = PreviousRows(np.array(old, np.uint64).reshape(-1, 2))
     found: list[int] = []
     for start in range(0, len(new), block):
-        found += known.find(np.array(new[start : start + block], np.uint64), start).tolist()
+        found += previous.find(np.array(new[start : start + block], np.uint64), start).tolist()
     halves = [half for half, _ in old]
     for row, at in enumerate(found):
         assert at == -1 or old[at] == new[row]
         assert at != -1 or new[row] not in old or halves.count(new[row][0]) > 1
-    assert known.moved.tolist() == [found.index(at) if at in found else -1 for at in range(len(old))]
+    assert previous.moved.tolist() == [found.index(at) if at in found else -1 for at in range(len(old))]

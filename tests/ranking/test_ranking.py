@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from image_similarity.errors import UsageError
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS
-from image_similarity.ranking.aggregate import LOOKS, Looks, rank_products
+from image_similarity.ranking.aggregate import DEFAULT_DEPTHS, Depths, rank_products
 from image_similarity.ranking.gallery import Gallery, GalleryQuery
 from image_similarity.types import Features
 
@@ -36,58 +36,58 @@ def dot(left: Vector, right: Vector) -> Fraction:
     return sum((a * b for a, b in zip(left, right, strict=True)), Fraction(0))
 
 
-def asking(shop: Shop, product_id: str) -> dict[str, Vector]:
+def originals(shop: Shop, product_id: str) -> dict[str, Vector]:
     return {image_id: views["000"] for image_id, views in shop[product_id].items()}
 
 
-def pairs(shop: Shop, asker: str, other: str) -> list[tuple[Fraction, str, str]]:
-    """Every pair of one's own picture with a view of the other's: score, the other's image, the own."""
+def pairs(shop: Shop, query: str, other: str) -> list[tuple[Fraction, str, str]]:
+    """Every pair of an own image with a view of the other's: score, the other's image, the own."""
     return [
         (dot(vector, seen), image_id, own)
-        for own, vector in sorted(asking(shop, asker).items())
+        for own, vector in sorted(originals(shop, query).items())
         for image_id, views in sorted(shop[other].items())
         for _, seen in sorted(views.items())
     ]
 
 
-def best_pair(shop: Shop, asker: str, other: str) -> tuple[Fraction, str, str]:
-    return max(pairs(shop, asker, other), key=lambda pair: pair[0])  # the first of equals
+def best_pair(shop: Shop, query: str, other: str) -> tuple[Fraction, str, str]:
+    return max(pairs(shop, query, other), key=lambda pair: pair[0])  # the first of equals
 
 
-def ranked(shop: Shop, asker: str, number: int, score: Callable[[str], Fraction]) -> Answer:
+def ranked(shop: Shop, query: str, number: int, score: Callable[[str], Fraction]) -> Answer:
     """All other products by a score, equal ones by id."""
-    others = sorted((other for other in shop if other != asker), key=lambda other: (-score(other), other))
-    return [(other, score(other), *best_pair(shop, asker, other)[1:]) for other in others[:number]]
+    others = sorted((other for other in shop if other != query), key=lambda other: (-score(other), other))
+    return [(other, score(other), *best_pair(shop, query, other)[1:]) for other in others[:number]]
 
 
-def by_best(shop: Shop, asker: str, number: int) -> Answer:
-    return ranked(shop, asker, number, lambda other: best_pair(shop, asker, other)[0])
+def by_best(shop: Shop, query: str, number: int) -> Answer:
+    return ranked(shop, query, number, lambda other: best_pair(shop, query, other)[0])
 
 
-def by_mean(shop: Shop, asker: str, number: int) -> Answer:
+def by_mean(shop: Shop, query: str, number: int) -> Answer:
     def mean(other: str) -> Fraction:
-        scores = [score for score, _, _ in pairs(shop, asker, other)]
+        scores = [score for score, _, _ in pairs(shop, query, other)]
         return sum(scores, Fraction(0)) / len(scores)
 
-    return ranked(shop, asker, number, mean)
+    return ranked(shop, query, number, mean)
 
 
-def by_votes(shop: Shop, asker: str, number: int, nearest: int = 50) -> Answer:
+def by_votes(shop: Shop, query: str, number: int, nearest: int = 50) -> Answer:
     everything = [(owner, image_id, views) for owner in sorted(shop) for image_id, views in sorted(shop[owner].items())]
     points: dict[str, int] = {}
-    for vector in asking(shop, asker).values():
+    for vector in originals(shop, query).values():
 
         def closeness(each: tuple[str, str, dict[str, Vector]], vector: Vector = vector) -> Fraction:
             return max(dot(vector, seen) for seen in each[2].values())
 
         near = sorted(everything, key=closeness, reverse=True)[:nearest]  # stable: equals by product, then image
-        voted = [owner for owner, _, _ in near if owner != asker][:number]
+        voted = [owner for owner, _, _ in near if owner != query][:number]
         for position, owner in enumerate(voted):
             points[owner] = points.get(owner, 0) + number - position
     first = sorted(points, key=lambda owner: (-points[owner], owner))
-    rest = [other for other, *_ in by_best(shop, asker, len(shop)) if other not in points]
+    rest = [other for other, *_ in by_best(shop, query, len(shop)) if other not in points]
     return [
-        (other, Fraction(points.get(other, 0)), *best_pair(shop, asker, other)[1:])
+        (other, Fraction(points.get(other, 0)), *best_pair(shop, query, other)[1:])
         for other in [*first, *rest][:number]
     ]
 
@@ -106,19 +106,19 @@ def gallery(shop: Shop) -> Gallery:
     return Gallery(Features(list(image_ids), list(owners), list(views), np.array(vectors, np.float16)))
 
 
-def answers(shop: Shop, number: int, way: str, looks: Looks = LOOKS) -> dict[str, Answer]:
-    """What the package says, in the form of the definitions; ranks are checked on the way."""
+def answers(shop: Shop, number: int, way: str, depths: Depths = DEFAULT_DEPTHS) -> dict[str, Answer]:
+    """The package's answers in the form of the definitions; also checks the ranks."""
     all_of_it = gallery(shop)
     queries = [query for block in all_of_it.blocks(3) for query in block]
-    said = {}
-    found = rank_products(all_of_it, queries, number, way, looks=looks)
+    by_query = {}
+    found = rank_products(all_of_it, queries, number, way, depths=depths)
     for query, matches in zip(queries, found, strict=True):
         assert [match.rank for match in matches] == list(range(1, len(matches) + 1))
-        said[all_of_it.products[query.own]] = [
+        by_query[all_of_it.products[query.own]] = [
             (match.product_id, Fraction(match.score or 0).limit_denominator(1000), match.image_id, match.query_image_id)
             for match in matches
         ]
-    return said
+    return by_query
 
 
 def stocked(pictures: list[list[list[Vector]]], views: tuple[str, ...]) -> Shop:
@@ -137,42 +137,42 @@ def shops(views: tuple[str, ...]) -> st.SearchStrategy[Shop]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 9), look=st.sampled_from([1, 3, 64]))
+@given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 9), depth=st.sampled_from([1, 3, 64]))
 @settings(max_examples=40)
-def test_every_way_answers_by_its_definition(shop: Shop, number: int, look: int, way: str) -> None:
-    said = answers(shop, number, way, Looks(first=look))
-    for asker in shop:
-        assert said[asker] == WAYS[way](shop, asker, number)
-        others = [other for other, *_ in said[asker]]
+def test_every_way_answers_by_its_definition(shop: Shop, number: int, depth: int, way: str) -> None:
+    by_query = answers(shop, number, way, Depths(first=depth))
+    for query in shop:
+        assert by_query[query] == WAYS[way](shop, query, number)
+        others = [other for other, *_ in by_query[query]]
         assert len(others) == len(set(others)) == min(number, len(shop) - 1)
-        assert asker not in others
+        assert query not in others
 
 
 @pytest.mark.parametrize("way", WAYS)
 @given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 9), chosen=st.randoms(use_true_random=False))
 @settings(max_examples=40)
-def test_what_is_not_allowed_might_as_well_not_be_there(shop: Shop, number: int, chosen: Random, way: str) -> None:
+def test_rows_that_are_not_allowed_do_not_change_the_answer(shop: Shop, number: int, chosen: Random, way: str) -> None:
     everything = gallery(shop)
     allowed = np.array([chosen.random() < 0.6 for _ in range(len(everything))])
     queries = [query for block in everything.blocks(3) for query in block]
     queries.append(GalleryQuery(["photo.jpg"], np.array([VECTORS[3]], np.float32)))
-    looks = Looks(first=2, votes=3)
-    found = rank_products(everything, queries, number, way, allowed, looks)
+    depths = Depths(first=2, votes=3)
+    found = rank_products(everything, queries, number, way, allowed, depths)
     if not allowed.any():
         assert found == [[]] * len(queries)
         return
-    rest = only(everything, allowed)
-    asked = [
-        replace(q, own=rest.products.index(everything.products[q.own]) if known(rest, everything, q) else -1)
+    rest = restricted(everything, allowed)
+    same_queries = [
+        replace(q, own=rest.products.index(everything.products[q.own]) if has_own(rest, everything, q) else -1)
         for q in queries
     ]
-    assert found == rank_products(rest, asked, number, way, looks=looks)
-    for query, matches in zip(asked, found, strict=True):
-        assert len(matches) == min(number, rest.others(query))
+    assert found == rank_products(rest, same_queries, number, way, depths=depths)
+    for query, matches in zip(same_queries, found, strict=True):
+        assert len(matches) == min(number, rest.candidate_count(query))
 
 
-def only(whole: Gallery, allowed: NDArray[np.bool_]) -> Gallery:
-    """A gallery of some of another's rows; as many views, since those are the index's and not the rows'."""
+def restricted(whole: Gallery, allowed: NDArray[np.bool_]) -> Gallery:
+    """A gallery of some rows of another, with the same view count: that belongs to the index, not to the rows."""
     features, rows = whole.features, np.flatnonzero(allowed)
     image_ids, owners, views = (
         [column[row] for row in rows.tolist()] for column in (features.image_ids, features.product_ids, features.views)
@@ -182,16 +182,16 @@ def only(whole: Gallery, allowed: NDArray[np.bool_]) -> Gallery:
     return rest
 
 
-def known(rest: Gallery, whole: Gallery, query: GalleryQuery) -> bool:
+def has_own(rest: Gallery, whole: Gallery, query: GalleryQuery) -> bool:
     return query.own >= 0 and whole.products[query.own] in rest.products
 
 
 @given(shop=shops(ONE_VIEW) | shops(SIX_VIEWS), number=st.integers(1, 4), nearest=st.integers(1, 6))
 @settings(max_examples=25)
 def test_votes_come_from_the_nearest_images_only(shop: Shop, number: int, nearest: int) -> None:
-    said = answers(shop, number, "votes", Looks(votes=nearest))
-    for asker in shop:
-        assert said[asker] == by_votes(shop, asker, number, nearest)
+    by_query = answers(shop, number, "votes", Depths(votes=nearest))
+    for query in shop:
+        assert by_query[query] == by_votes(shop, query, number, nearest)
 
 
 @pytest.mark.parametrize("views", [ONE_VIEW, SIX_VIEWS], ids=["one view", "six views"])
@@ -204,10 +204,10 @@ def test_votes_of_a_large_catalogue_stop_at_the_first_versions_fifty(views: tupl
         }
         for owner in range(60)
     }
-    said = answers(shop, 59, "votes")
-    askers = ["p00", "p17", "p58"]
-    assert {asker: said[asker] for asker in askers} == {asker: by_votes(shop, asker, 59) for asker in askers}
-    assert said["p00"][-1][1] == 0  # fifty images cannot reach fifty-nine products
+    by_query = answers(shop, 59, "votes")
+    some = ["p00", "p17", "p58"]
+    assert {query: by_query[query] for query in some} == {query: by_votes(shop, query, 59) for query in some}
+    assert by_query["p00"][-1][1] == 0  # fifty images cannot reach fifty-nine products
 
 
 def test_vectors_as_networks_make_them_are_ranked_alike() -> None:
@@ -219,25 +219,25 @@ def test_vectors_as_networks_make_them_are_ranked_alike() -> None:
 
     shop = stocked([[[drawn()] for _ in range(2)] for _ in PRODUCTS], ONE_VIEW)
     for way, definition in WAYS.items():
-        for asker, said in answers(shop, 6, way).items():
-            right = definition(shop, asker, 6)
-            assert [(hit[0], *hit[2:]) for hit in said] == [(hit[0], *hit[2:]) for hit in right]
-            assert [float(hit[1]) for hit in said] == pytest.approx([float(hit[1]) for hit in right], abs=1e-3)
+        for query, by_query in answers(shop, 6, way).items():
+            right = definition(shop, query, 6)
+            assert [(hit[0], *hit[2:]) for hit in by_query] == [(hit[0], *hit[2:]) for hit in right]
+            assert [float(hit[1]) for hit in by_query] == pytest.approx([float(hit[1]) for hit in right], abs=1e-3)
 
 
 def test_a_product_with_fewer_views_than_others_is_ranked_all_the_same() -> None:
     shop = stocked([[[vector] * 6] for vector in VECTORS[:5]], SIX_VIEWS)
     shop["9"] = {"9_0.jpg": {"000": VECTORS[1]}}
     for way, definition in WAYS.items():
-        assert answers(shop, 3, way) == {asker: definition(shop, asker, 3) for asker in shop}
+        assert answers(shop, 3, way) == {query: definition(shop, query, 3) for query in shop}
 
 
-def test_a_pair_that_the_first_look_left_out_may_be_the_first_of_equals() -> None:
+def test_a_pair_beyond_the_first_depth_may_be_the_first_of_equals() -> None:
     one, zero = Fraction(1), Fraction(0)
-    asker: list[list[Vector]] = [[(one, zero, zero, zero)], [(zero, one, zero, zero)]]
-    shop = stocked([asker, [[(HALF, -HALF, HALF, HALF)]], [[(HALF, HALF, HALF, HALF)]]], ONE_VIEW)
-    looks = Looks(first=2)  # each picture sees itself and one other
-    assert answers(shop, 2, "best", looks)["9"] == by_best(shop, "9", 2)
+    query: list[list[Vector]] = [[(one, zero, zero, zero)], [(zero, one, zero, zero)]]
+    shop = stocked([query, [[(HALF, -HALF, HALF, HALF)]], [[(HALF, HALF, HALF, HALF)]]], ONE_VIEW)
+    depths = Depths(first=2)  # each image finds itself and one other
+    assert answers(shop, 2, "best", depths)["9"] == by_best(shop, "9", 2)
 
 
 def test_equal_scores_are_ordered_by_product_id() -> None:
@@ -257,7 +257,7 @@ def test_a_photo_from_outside_may_find_every_product(way: str) -> None:
     )
 
 
-def test_a_ranking_that_cannot_be_is_refused() -> None:
+def test_an_invalid_ranking_is_refused() -> None:
     one = gallery(stocked([[[VECTORS[0]]]], ONE_VIEW))
     with pytest.raises(UsageError, match="no aggregate 'median': use best, mean, votes"):
         rank_products(one, [one.query(0)], 3, "median")

@@ -1,4 +1,4 @@
-"""The catalogue's features as files that are mapped, not read: derived from the store, and replaced whole."""
+"""The catalogue's vectors as memory-mapped files: derived from the store, and replaced as a whole."""
 
 from typing import TYPE_CHECKING
 

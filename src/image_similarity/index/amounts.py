@@ -1,7 +1,7 @@
-"""Numbers as shops write them: ``12.50 EUR``, ``€9``, ``1.299,00``, ``n/a``. A column's texts are read together.
+"""Parse numbers as shops write them: ``12.50 EUR``, ``€9``, ``1.299,00``. All texts of a column are parsed together.
 
-Alone, ``1.299`` may be more than a thousand, or little more than one. What the other texts of its column have settles
-it: next to ``24,90`` a point groups thousands, next to ``24.90`` it is the decimal mark.
+On its own ``1.299`` is ambiguous. The other texts of its column decide: next to ``24,90`` a point groups thousands,
+next to ``24.90`` it is the decimal mark.
 """
 
 from __future__ import annotations
@@ -40,21 +40,20 @@ MARKS = ".,"
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a finite decimal number, written plainly."""
+    """Whether a text is a finite decimal number without currency or grouping."""
     return PLAIN.fullmatch(text) is not None and math.isfinite(float(text))
 
 
 def numbers_of(texts: Sequence[str]) -> list[float | None]:
-    """The number that each of a column's different texts is; None where it is none.
+    """Parse a column's distinct texts as numbers; None for a text that is not a number.
 
-    A currency before or after a number is left out. Which mark is the decimal one in a text that can be read in two
-    ways is what most of the column's clear texts have; where these are silent, a bare ``1.299`` is little more than
-    one. With a currency it has thousands in any case, as ``£1,299`` beside ``24,90 €``, unless it is one of the
-    currencies with three decimals (ISO 4217's minor units).
+    A currency before or after a number is ignored. The decimal mark of an ambiguous text is the one that most of the
+    column's unambiguous texts have; without any, a bare ``1.299`` is 1.299. With a currency the mark always groups
+    thousands, as in ``£1,299`` beside ``24,90 €``, except for currencies with three decimals (ISO 4217's minor units).
     """
     amounts = [_amount(text) for text in texts]
-    clear = [amount.decimal for amount in amounts if amount is not None and amount.decimal]
-    usual = "" if not clear else "," if clear.count(",") > clear.count(".") else "."
+    marks = [amount.decimal for amount in amounts if amount is not None and amount.decimal]
+    usual = "" if not marks else "," if marks.count(",") > marks.count(".") else "."
     return [None if amount is None else amount.value(usual) for amount in amounts]
 
 
@@ -62,8 +61,8 @@ def numbers_of(texts: Sequence[str]) -> list[float | None]:
 class _Amount:
     """A number's text without its currency.
 
-    ``decimal``: its decimal mark where that is clear, else empty. ``priced``: there was a currency, and one whose
-    amounts have two decimals or none.
+    ``decimal``: its decimal mark, empty if ambiguous. ``priced``: it had a currency whose amounts have two decimals or
+    none.
     """
 
     text: str
@@ -72,7 +71,7 @@ class _Amount:
     priced: bool = False
 
     def value(self, usual: str) -> float | None:
-        """The number, where ``usual`` is the decimal mark of the column, empty where nothing tells."""
+        """The number; ``usual`` is the column's decimal mark, empty if unknown. None if it is not finite."""
         if self.priced and AMBIGUOUS.fullmatch(self.text):
             usual = "," if "." in self.text else "."
         decimal = self.decimal or usual or "."
@@ -82,7 +81,7 @@ class _Amount:
 
 
 def _amount(text: str) -> _Amount | None:
-    """What a text is, or None where it is no number in any reading."""
+    """Parse one text; None if it is not a number in any reading."""
     text = SPACES.sub(" ", text).strip()
     if PLAIN.fullmatch(text) and not AMBIGUOUS.fullmatch(text):
         return _Amount(text, "." if "." in text else "")
@@ -91,10 +90,10 @@ def _amount(text: str) -> _Amount | None:
         return None
     before, number, after = found[1].strip(), found[2], found[3].strip()
     unsigned = re.sub(r"[-−+]", "", before, count=1).strip()
-    named = [each for each in (unsigned, after) if each]
-    if len(named) > 1 or not all(map(_is_currency, named)):
+    units = [each for each in (unsigned, after) if each]
+    if len(units) > 1 or not all(map(_is_currency, units)):
         return None
-    priced = bool(named) and THREE_DECIMALS.isdisjoint(each.upper() for each in named)
+    priced = bool(units) and THREE_DECIMALS.isdisjoint(each.upper() for each in units)
     decimal: str | None
     if SPACED.fullmatch(number):
         number = re.sub(r"[ '’]", "", number)
@@ -114,7 +113,7 @@ def _is_currency(text: str) -> bool:
 
 
 def _decimal_of(text: str) -> str | None:
-    """The decimal mark of digits with points and commas; empty where both readings are possible, None where none is."""
+    """The decimal mark of digits with points and commas; empty if ambiguous, None if the text is not a number."""
     if AMBIGUOUS.fullmatch(text):
         return ""
     for decimal, grouping in ((".", ","), (",", ".")):

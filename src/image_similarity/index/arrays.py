@@ -1,4 +1,4 @@
-"""NumPy's own files: written a block at a time, mapped in an instant, and checked against what they should hold."""
+"""NumPy files: written a block at a time, memory-mapped, and checked against the expected type and shape."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ArrayWriter:
     """A ``.npy`` file that grows along its first axis. Use it in a ``with`` block.
 
     Args:
-        path: the file, made anew.
+        path: the file; an existing one is overwritten.
         dtype: of the numbers.
         row: the shape of one row; ``()`` for a plain sequence of numbers.
     """
@@ -50,13 +50,13 @@ class ArrayWriter:
         self.count += len(array)
 
     def _header(self) -> None:
-        # NumPy leaves room in a header for the first axis to grow, so the final one fits where the first one stood.
-        described = {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False}
-        npy.write_array_header_1_0(self._file, {**described, "shape": (self.count, *self._row)})
+        # NumPy pads headers so that the first axis can grow: the final header fits in place of the first one.
+        header = {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False}
+        npy.write_array_header_1_0(self._file, {**header, "shape": (self.count, *self._row)})
 
 
 class TextsWriter:
-    """A column of texts, see :class:`Texts`: ``{name}.npy`` with the offsets and ``{name}.utf8`` with the bytes."""
+    """Writes a column of texts, see :class:`Texts`: offsets to ``{name}.npy``, bytes to ``{name}.utf8``."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._offsets = ArrayWriter(folder / f"{name}.npy", OFFSETS)
@@ -87,14 +87,14 @@ def map_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[A
     """Map a ``.npy`` file, for reading.
 
     Raises:
-        IndexDamagedError: it holds something else than was expected.
-        FileNotFoundError: it is not there.
+        IndexDamagedError: it has another type or shape.
+        FileNotFoundError: there is no such file.
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise
-    except Exception as error:  # a damaged head makes NumPy raise nearly anything
+    except Exception as error:  # a damaged header makes NumPy raise nearly anything
         raise IndexDamagedError(f"{path} is damaged: {error}") from error
     if array.dtype != np.dtype(dtype) or array.shape != shape:
         raise IndexDamagedError(
@@ -108,18 +108,18 @@ def map_bytes(path: Path) -> NDArray[np.uint8]:
     """Map a file's bytes, for reading.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: there is no such file.
     """
-    if not path.stat().st_size:  # nothing cannot be mapped
+    if not path.stat().st_size:  # an empty file cannot be mapped
         return np.empty(0, np.uint8)
     return np.memmap(path, np.uint8, "r").view(np.ndarray)
 
 
 def map_texts(folder: Path, name: str, count: int) -> Texts:
-    """Map a column of so many texts.
+    """Map a column of ``count`` texts.
 
     Raises:
-        IndexDamagedError: it holds something else than was expected.
-        FileNotFoundError: it is not there.
+        IndexDamagedError: it has another length.
+        FileNotFoundError: one of its two files is missing.
     """
     return Texts(map_array(folder / f"{name}.npy", OFFSETS, (count + 1,)), map_bytes(folder / f"{name}.utf8"))

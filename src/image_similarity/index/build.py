@@ -1,4 +1,4 @@
-"""Opening an index that is up to date with the store, or bringing it up to date first."""
+"""Open an index; rebuild it first if the store has changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from image_similarity.images import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.generations import IndexFolder
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
-from image_similarity.neighbours import STANDARD, Choice
+from image_similarity.neighbours import STANDARD_CHOICE, IndexChoice
 from image_similarity.settings import Folders
 from image_similarity.store import ROWS_TOGETHER, FeatureStore, take_snapshot
 from image_similarity.types import Progress, no_progress
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 def index_folder(folder: Path, dataset: Dataset, key: str, views: Sequence[str]) -> IndexFolder:
-    """Where an index is, inside the folder of all of them."""
+    """The folder of one index inside ``folder``, the folder of all indexes."""
     return IndexFolder(folder / dataset.label / f"{key}-{len(views)}")
 
 
 def fitted_index(
-    database: Database, folder: Path, recipe: Recipe, choice: Choice = STANDARD
+    database: Database, folder: Path, recipe: Recipe, choice: IndexChoice = STANDARD_CHOICE
 ) -> tuple[tuple[str, ...], StoredIndex | None]:
-    """The views that a dataset's present features are of, one or six, and :func:`present_index` of them.
+    """The views that a dataset is fitted with, one or six, and its :func:`present_index` of these views.
 
-    An index that is up to date knows the views already, and spares a walk through the store.
+    The manifest of an index that is up to date lists the views, which saves a scan of the store.
     """
     opened: dict[tuple[str, ...], StoredIndex | None] = {}
     for views in (SIX_VIEWS, ONE_VIEW):
@@ -60,7 +60,7 @@ def open_index(
     views: Sequence[str] | None = ONE_VIEW,
     progress: Progress = no_progress,
 ) -> StoredIndex:
-    """A dataset's index in its place in the workspace; see :func:`fresh_index`. ``views``: None for those fitted."""
+    """A dataset's up-to-date index in its workspace; see :func:`fresh_index`. ``views``: None for those fitted."""
     folder = Folders(settings.root).index
     if views is None:
         views, opened = fitted_index(database, folder, recipe)
@@ -74,20 +74,20 @@ def fresh_index(
     folder: Path,
     recipe: Recipe,
     views: Sequence[str],
-    choice: Choice = STANDARD,
+    choice: IndexChoice = STANDARD_CHOICE,
     progress: Progress = no_progress,
     block: int = ROWS_TOGETHER,
 ) -> StoredIndex:
-    """The index of the store's present state: opened where it is up to date, brought up to date first where not.
+    """Open the index of the store's present state; rebuild it first if it is out of date.
 
     Args:
         database: the dataset's.
         folder: of all indexes.
-        recipe: what its vectors are made of.
+        recipe: how the vectors are made from features.
         views: ``ONE_VIEW`` or ``SIX_VIEWS``.
-        choice: which approximate index from how many rows on.
-        progress: told of builds that take long.
-        block: rows that are read of the store together.
+        choice: which approximate index, and from how many rows on.
+        progress: reports builds that take long.
+        block: rows read from the store at a time.
 
     Raises:
         NotFittedError: there are no active features of these models in these views.
@@ -98,9 +98,9 @@ def fresh_index(
     if opened and opened.manifest.generation == database.generation():
         return opened
     for model in recipe.models:
-        FeatureStore(database).dimension(model)  # before a folder is made for what is not there
+        FeatureStore(database).dimension(model)  # fails if there are no features, before a folder is made
     with place.locked():
-        opened = _opened(place, choice)  # another process may have been faster
+        opened = _opened(place, choice)  # another process may have built it meanwhile
         if opened and opened.manifest.generation == database.generation():
             return opened
         with take_snapshot(database, recipe.models, views, block=block) as state, place.replacing() as new:
@@ -116,13 +116,13 @@ def present_index(
     folder: Path,
     recipe: Recipe,
     views: Sequence[str],
-    choice: Choice = STANDARD,
+    choice: IndexChoice = STANDARD_CHOICE,
     *,
     unless: Path | None = None,
 ) -> StoredIndex | None:
-    """The index as it stands on the disk, of whatever state of the store; None where there is none that is whole.
+    """The index on the disk, even if it is out of date; None if there is none or it is damaged.
 
-    ``unless``: the folder of a generation that is open already; None where that is still the present one.
+    ``unless``: the folder of a generation that is already open; returns None if that is still the present one.
     """
     place = index_folder(folder, database.dataset, recipe.key, views)
     try:
@@ -133,8 +133,8 @@ def present_index(
     return _opened(place, choice)
 
 
-def _opened(place: IndexFolder, choice: Choice) -> StoredIndex | None:
-    """The present generation; None where there is none that is whole."""
+def _opened(place: IndexFolder, choice: IndexChoice) -> StoredIndex | None:
+    """The present generation; None if there is none or it is damaged."""
     try:
         return StoredIndex.open(place, choice.large)
     except IndexDamagedError:

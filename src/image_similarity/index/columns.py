@@ -1,7 +1,7 @@
-"""The catalogue's attributes, a column each: what a row has is a small number that stands for a text.
+"""Dictionary-encoded columns of the catalogue's attributes: each row holds a small code for its value.
 
-A column's texts are sorted, and so are the numbers that stand in them. So whatever a filter asks for is a run of codes,
-and comparing codes in their narrow type is all that it costs.
+A column's distinct texts are sorted, and so are the numbers in them. So every condition of a filter is a few ranges of
+codes, and evaluating it compares codes in a narrow integer type.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MISSING = 0  # the code of a row that has no value
-MOST_ATTRIBUTES = 256  # a catalogue of more gets columns for those that most products have
-MOST_MET = 1024  # attributes that are counted for it, those that are met first
+MOST_ATTRIBUTES = 256  # a catalogue with more gets columns for the most frequent ones
+MOST_COUNTED = 1024  # attributes whose frequency is counted for that; later ones are left out
 ALIGNMENT = 64
 LISTED_FROM = 5
 PROVISIONAL = np.dtype("<u4")
 
-Part = list[Any]  # where in the file an array is: dtype, offset in bytes, length
-Parts = dict[str, dict[str, Part]]  # attribute -> kind of part -> where
+Part = list[Any]  # location of an array in the file: dtype, offset in bytes, length
+Parts = dict[str, dict[str, Part]]  # attribute -> kind of array -> location
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class SortedRows:
     Attributes:
         order: ``(rows,)`` uint32.
         starts: ``(codes + 1,)`` uint32: where in ``order`` each code begins, and the end.
-        listed_from: rows of a code that at most one in so many has are sooner listed than all compared.
+        listed_from: rows are listed, which is faster than comparing all, if at most one row in this many has the code.
     """
 
     order: NDArray[np.uint32]
@@ -50,11 +50,11 @@ class SortedRows:
     listed_from: int = LISTED_FROM
 
     def count(self, low: int, high: int) -> int:
-        """How many rows have the codes from ``low`` on, before ``high``."""
+        """How many rows have a code in ``low <= code < high``."""
         return int(self.starts[high]) - int(self.starts[low])
 
     def rows(self, low: int, high: int) -> NDArray[np.uint32]:
-        """These rows; in order where it is one code."""
+        """The rows with a code in ``low <= code < high``; ascending if that is a single code."""
         return self.order[self.starts[low] : self.starts[high]]
 
 
@@ -63,12 +63,11 @@ class Column:
     """One attribute of each row.
 
     Attributes:
-        codes: ``(rows,)`` unsigned; 0 where the row has no value, else 1 + the place of its text in ``texts``.
-        texts: every value once, sorted.
-        ranks: like ``codes`` for ``numbers``, 0 also where a text is no number; None where none is.
-        numbers: every number once, sorted, float64.
-        by_code: the rows sorted by rank where every text is a number, else by code; None in files from before there was
-            this.
+        codes: ``(rows,)`` unsigned; 0 for a missing value, else 1 + the position of its text in ``texts``.
+        texts: the distinct values, sorted.
+        ranks: like ``codes`` but for ``numbers``, 0 also for a text that is not a number; None if no text is a number.
+        numbers: the distinct numbers, sorted, float64.
+        by_code: the rows sorted by rank if every text is a number, else by code; None in files of older versions.
         mixed: some texts are numbers and others are not.
     """
 
@@ -81,12 +80,12 @@ class Column:
 
     @property
     def by_rank(self) -> SortedRows | None:
-        """The rows sorted by rank, where the file has them so."""
+        """The rows sorted by rank; None if the file does not have them."""
         return None if self.mixed else self.by_code
 
     @property
     def by_text(self) -> SortedRows | None:
-        """The rows sorted by code, where the file has them so."""
+        """The rows sorted by code; None if the file does not have them."""
         return self.by_code if self.ranks is None or self.mixed else None
 
 
@@ -95,8 +94,8 @@ class Columns(Mapping[str, Column]):
 
     Args:
         mapped: the file's bytes.
-        parts: where each column's arrays are.
-        rows: how many rows each column has.
+        parts: the location of each column's arrays.
+        rows: the length of each column.
     """
 
     def __init__(self, mapped: NDArray[np.uint8], parts: Parts, rows: int) -> None:
@@ -104,11 +103,11 @@ class Columns(Mapping[str, Column]):
         self._opened: dict[str, Column] = {}
 
     def __getitem__(self, attribute: str) -> Column:
-        """A column.
+        """The column of an attribute; opened once, then cached.
 
         Raises:
             KeyError: no row has this attribute.
-            IndexDamagedError: the file is not what its directory says.
+            IndexDamagedError: the file does not match ``parts`` and ``rows``.
         """
         if attribute not in self._opened:
             self._opened[attribute] = self._open(attribute, self._parts[attribute])
@@ -116,7 +115,7 @@ class Columns(Mapping[str, Column]):
 
     def _open(self, attribute: str, parts: dict[str, Part]) -> Column:
         try:
-            arrays = {kind: self._array(*where) for kind, where in parts.items()}
+            arrays = {kind: self._array(*part) for kind, part in parts.items()}
             by_code = SortedRows(arrays["order"], arrays["starts"]) if "order" in arrays else None
             texts = Texts(arrays["offsets"], arrays["blob"])
             mixed = "some_ranks" in arrays
@@ -144,42 +143,42 @@ class Columns(Mapping[str, Column]):
 class ColumnsWriter:
     """Takes the rows' attributes a block at a time, then writes ``columns.bin``.
 
-    In memory are the different values of each attribute, and one block; the rows wait in a file.
+    Memory holds the distinct values of each attribute and one block; the rows are spooled to a file.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._waiting = folder / "columns.part"
-        self._blocks: list[tuple[int, int, int]] = []  # offset in the waiting file, attributes, rows
-        self._codes: dict[str, dict[str, int]] = {}  # attribute -> value -> code, in the order they are met
+        self._spool = folder / "columns.part"
+        self._blocks: list[tuple[int, int, int]] = []  # offset in the spool file, attributes, rows
+        self._codes: dict[str, dict[str, int]] = {}  # attribute -> value -> provisional code, by first occurrence
         self._places: dict[str, int] = {}
         self._uses: Counter[str] = Counter()
         self._left_out: set[str] = set()
 
     @property
     def left_out(self) -> int:
-        """How many attributes got no column."""
+        """How many attributes have no column, being beyond the limit."""
         return len(self._left_out)
 
     def write(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Append rows: the attributes of each."""
-        known: dict[int, list[tuple[int, int]]] = {}  # most rows share their attributes with the row before
+        cache: dict[int, list[tuple[int, int]]] = {}  # most rows share their attributes with the row before
         coded = []
         for attributes in rows:
-            pairs = known.get(id(attributes))
+            pairs = cache.get(id(attributes))
             if pairs is None:
-                pairs = known[id(attributes)] = self._coded(attributes)
+                pairs = cache[id(attributes)] = self._coded(attributes)
             coded.append(pairs)
         block = np.zeros((len(self._codes), len(rows)), PROVISIONAL)
         for row, pairs in enumerate(coded):
             for place, code in pairs:
                 block[place, row] = code
-        with self._waiting.open("ab") as file:
+        with self._spool.open("ab") as file:
             self._blocks.append((file.tell(), *block.shape))
             file.write(block.tobytes())
 
     def finish(self) -> Parts:
-        """Write the file; where each column is in it."""
+        """Write the file; returns where each column is in it."""
         parts: Parts = {}
         with (self._folder / "columns.bin").open("w+b") as file:
             kept = {attribute for attribute, _ in self._uses.most_common(MOST_ATTRIBUTES)}
@@ -188,7 +187,7 @@ class ColumnsWriter:
                 if attribute in kept:
                     parts[attribute] = self._column(file, place, codes)
                 codes.clear()
-        self._waiting.unlink(missing_ok=True)
+        self._spool.unlink(missing_ok=True)
         return dict(sorted(parts.items()))
 
     def _coded(self, attributes: Mapping[str, str]) -> list[tuple[int, int]]:
@@ -197,7 +196,7 @@ class ColumnsWriter:
             if not value or attribute in self._left_out:
                 continue
             if attribute not in self._codes:
-                if len(self._codes) == MOST_MET:
+                if len(self._codes) == MOST_COUNTED:
                     self._left_out.add(attribute)
                     continue
                 self._places[attribute] = len(self._codes)
@@ -209,37 +208,37 @@ class ColumnsWriter:
 
     def _column(self, file: BufferedRandom, place: int, codes: dict[str, int]) -> dict[str, Part]:
         texts = sorted(codes)
-        met = np.array([codes[text] for text in texts])
+        provisional = np.array([codes[text] for text in texts])
         of_text = np.zeros(len(texts) + 1, np.int64)
-        of_text[met] = np.arange(1, len(texts) + 1)
+        of_text[provisional] = np.arange(1, len(texts) + 1)
         offsets, blob = packed(texts)
         parts = {
             "codes": self._recoded(file, place, of_text),
             "offsets": _put(file, offsets),
             "blob": _put(file, np.frombuffer(blob, np.uint8)),
         }
-        read = numbers_of(texts)
-        are = np.array([number is not None for number in read], bool)
-        if are.any():
-            numbers, rank = np.unique(np.array([number for number in read if number is not None]), return_inverse=True)
+        parsed = numbers_of(texts)
+        numeric = np.array([number is not None for number in parsed], bool)
+        if numeric.any():
+            numbers, rank = np.unique(np.array([each for each in parsed if each is not None]), return_inverse=True)
             of_number = np.zeros(len(texts) + 1, np.int64)
-            of_number[met[are]] = rank + 1
-            some = "" if are.all() else "some_"
+            of_number[provisional[numeric]] = rank + 1
+            some = "" if numeric.all() else "some_"
             parts[f"{some}ranks"] = self._recoded(file, place, of_number)
             parts[f"{some}numbers"] = _put(file, numbers.astype("<f8"))
         parts["order"], parts["starts"] = _sorted_rows(file, parts.get("ranks", parts["codes"]))
         return parts
 
     def _recoded(self, file: BufferedRandom, place: int, codes: NDArray[np.int64]) -> Part:
-        """A row's provisional code is the place of its final one in ``codes``."""
+        """Write a column's final codes: a row's provisional code is the position of its final one in ``codes``."""
         narrow = codes.astype(_narrowest(int(codes.max())))
         offset, rows = _aligned(file), 0
-        with self._waiting.open("rb") as waiting:
+        with self._spool.open("rb") as spool:
             for start, attributes, length in self._blocks:
                 block = np.zeros(length, PROVISIONAL)
-                if place < attributes:  # an attribute that was first met later is missing here
-                    waiting.seek(start + place * length * PROVISIONAL.itemsize)
-                    block = np.frombuffer(waiting.read(length * PROVISIONAL.itemsize), PROVISIONAL)
+                if place < attributes:  # else the attribute first occurs in a later block
+                    spool.seek(start + place * length * PROVISIONAL.itemsize)
+                    block = np.frombuffer(spool.read(length * PROVISIONAL.itemsize), PROVISIONAL)
                 file.write(narrow[block].tobytes())
                 rows += length
         return [narrow.dtype.str, offset, rows]

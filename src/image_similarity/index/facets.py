@@ -1,4 +1,4 @@
-"""What a catalogue can be filtered by: each attribute's most frequent values, or its bounds where it is a number."""
+"""Facets of a catalogue: each attribute's most frequent values, or its range if it is numeric."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_VALUES = 50
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One attribute. ``values``: text and how many products have it, most frequent first; ``bounds``: of numbers."""
+    """One attribute. ``values``: text and product count, most frequent first; ``bounds``: lowest and highest number."""
 
     name: str
     values: list[tuple[str, int]]
@@ -26,9 +26,9 @@ class Facet:
 
 
 def facets_of(stored: StoredIndex, most: int = MOST_VALUES) -> list[Facet]:
-    """Every attribute that tells products apart, by name.
+    """The facets of all attributes, sorted by name.
 
-    A text that hardly any two products share, as an address, is left out: nobody could choose from it.
+    A text attribute whose values are nearly all different, such as an address, is left out: it is useless as a facet.
     """
     first_rows = np.asarray(stored.grouping.starts[:-1])
     found = []
@@ -46,7 +46,7 @@ def facets_of(stored: StoredIndex, most: int = MOST_VALUES) -> list[Facet]:
 
 
 def _is_of_numbers(column: Column, rows: NDArray[np.uint32]) -> bool:
-    """Whether most products that have a value have a number: a ``n/a`` does not make prices texts."""
+    """Whether most values are numbers: a single ``n/a`` does not make a price a text."""
     if not column.mixed or column.ranks is None:
         return True
     with_value = np.count_nonzero(column.codes[rows])

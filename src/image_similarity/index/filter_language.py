@@ -1,4 +1,4 @@
-"""The language of filters: ``department = "shoes" and price < 50 and not brand in ("a", "b")``."""
+"""Parse filter expressions: ``department = "shoes" and price < 50 and not brand in ("a", "b")``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST = 10_000
 WORDS = {"and", "or", "not", "in", "between"}
 TOKEN = re.compile(
     r"""\s*(?:
-        (?P<text>"(?:[^"]|"")*"(?!")|'(?:[^']|'')*'(?!'))  # a quote inside is written twice
+        (?P<text>"(?:[^"]|"")*"(?!")|'(?:[^']|'')*'(?!'))  # a quote inside is doubled
       | (?P<name>\[(?:[^\]]|\]\])*\])                # any name, in brackets
       | (?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
       | (?P<word>[^\W\d][\w.-]*)
@@ -36,10 +36,10 @@ class _Token:
 
 
 def parse_filter(text: str) -> Filter:
-    """Read a filter.
+    """Parse a filter expression.
 
     Raises:
-        UsageError: it cannot be read; the message says where and what was expected.
+        UsageError: it is invalid; the message says where and what was expected.
     """
     if len(text) > LONGEST:
         raise UsageError(f"the filter is longer than {LONGEST} characters")
@@ -66,13 +66,13 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    """By recursive descent: ``or`` joins what ``and`` joins, and ``not`` stands before one condition."""
+    """A recursive-descent parser: ``not`` binds tighter than ``and``, and ``and`` tighter than ``or``."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens, self._place = tokens, 0
 
     def any_of(self, depth: int) -> Filter:
-        """Conditions joined by ``or``."""
+        """Parse conditions joined by ``or``; ``depth`` levels of nesting are left."""
         return self._joined("or", self._all_of, Or, depth)
 
     def end(self) -> None:
@@ -112,10 +112,10 @@ class _Parser:
         if self._took("not"):
             if self._next.text not in ("in", "between"):
                 self._fail('"in" or "between"')
-            return Not(self._compared(name, token.at))
-        return self._compared(name, token.at)
+            return Not(self._comparison(name, token.at))
+        return self._comparison(name, token.at)
 
-    def _compared(self, name: str, at: int) -> Filter:
+    def _comparison(self, name: str, at: int) -> Filter:
         if self._took("in"):
             self._take("(")
             values = [self._value()]

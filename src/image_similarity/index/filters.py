@@ -1,4 +1,4 @@
-"""Which rows pass: conditions on attributes, joined by and, or, not. docs/answers.md has the language."""
+"""Filters: conditions on attributes joined by and, or, not. docs/answers.md describes the language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from image_similarity.errors import UsageError
 from image_similarity.index.columns import MISSING
-from image_similarity.index.matching_rows import All, Codes, Either, Other, found
+from image_similarity.index.matching_rows import AllOf, AnyOf, Codes, Complement, matching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from image_similarity.types import RowSet
 
 MOST_DEPTH = 50  # conditions inside conditions
-EXAMPLES = 3  # values that an error shows
+EXAMPLES = 3  # values shown in an error
 LONGEST_EXAMPLE = 30
-NAMED = 20  # attributes that an error lists
-NOWHERE: Mapping[str, bool] = MappingProxyType({})
+LISTED_ATTRIBUTES = 20  # in an error
+NO_ATTRIBUTES: Mapping[str, bool] = MappingProxyType({})
 
 Value = str | float
-"""A text, or a number: 42 equals 42.0 and 42 EUR where the attribute has numbers, and is the text 42 elsewhere."""
+"""A text or a number. In a numeric attribute 42 equals 42.0 and 42 EUR; in others it equals the text 42."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """The attribute has this value. The empty text is equal to a missing value."""
+    """The attribute has this value. The empty text equals a missing value."""
 
     attribute: str
     value: Value
@@ -51,10 +51,10 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The attribute is between two values, themselves included unless told otherwise; None: no bound.
+    """The attribute is between two values; None: no bound.
 
-    Between numbers: whatever of its values is none is in no range. Between texts in the order of their characters' code
-    points, so that dates like 2024-03-01 are in order. A missing value is in no range.
+    With numeric bounds, values that are not numbers are in no range. Texts are ordered by code points, which suits
+    dates like 2024-03-01. A missing value is in no range.
     """
 
     attribute: str
@@ -67,21 +67,21 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of these; none of them: everything passes."""
+    """All of the conditions; without any, everything passes."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Any of these; none of them: nothing passes."""
+    """At least one of the conditions; without any, nothing passes."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Whatever does not pass this, rows without a value among it."""
+    """The rows that do not pass the condition, including rows without a value."""
 
     part: Filter
 
@@ -90,42 +90,42 @@ Filter = Equals | In | Range | And | Or | Not
 
 
 def passing(
-    condition: Filter, columns: Mapping[str, Column], rows: int, elsewhere: Mapping[str, bool] = NOWHERE
+    condition: Filter, columns: Mapping[str, Column], rows: int, elsewhere: Mapping[str, bool] = NO_ATTRIBUTES
 ) -> RowSet:
-    """The rows that pass.
+    """The rows that pass a filter.
 
     Args:
         condition: the filter.
-        columns: the attributes that there are.
-        rows: how many rows each has.
-        elsewhere: attributes that other rows have, and whether some of their values there are numbers. Where these rows
-            have them not, all of their values are missing.
+        columns: the attributes of these rows.
+        rows: the length of each column.
+        elsewhere: attributes that the rows of another index have, and whether some of their values are numbers. If
+            ``columns`` lacks such an attribute, all rows here count as having no value.
 
     Raises:
-        UsageError: there is no such attribute, or a range of numbers is asked of one that has none.
+        UsageError: there is no such attribute, or numeric bounds are given for one without numbers.
     """
-    return found(_resolved(condition, columns, elsewhere, MOST_DEPTH), rows)
+    return matching(_resolved(condition, columns, elsewhere, MOST_DEPTH), rows)
 
 
 def mask(condition: Filter, columns: Mapping[str, Column], rows: int) -> NDArray[np.bool_]:
-    """As :func:`passing`, as a mask ``(rows,)``."""
+    """:func:`passing` as a mask ``(rows,)``."""
     return passing(condition, columns, rows).mask()
 
 
 def _resolved(condition: Filter, columns: Mapping[str, Column], elsewhere: Mapping[str, bool], depth: int) -> Node:
-    """The filter with codes in place of values."""
+    """Translate the values of a filter into ranges of codes."""
     if not depth:
         raise UsageError(f"the filter has more than {MOST_DEPTH} conditions inside each other")
     if isinstance(condition, Not):
-        return Other(_resolved(condition.part, columns, elsewhere, depth - 1))
+        return Complement(_resolved(condition.part, columns, elsewhere, depth - 1))
     if isinstance(condition, And):
-        return All(_flat([_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts]))
+        return AllOf(_flat([_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts]))
     if isinstance(condition, Or):
-        return Either([_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts])
+        return AnyOf([_resolved(part, columns, elsewhere, depth - 1) for part in condition.parts])
     column = columns.get(condition.attribute)
     if column is None:
         if condition.attribute in elsewhere:
-            return All([]) if _is_of_missing(condition) else Either([])
+            return AllOf([]) if _is_of_missing(condition) else AnyOf([])
         raise UsageError(_unknown(condition.attribute, condition.at, columns))
     if isinstance(condition, Range):
         return _in_range(column, condition, has_numbers=elsewhere.get(condition.attribute, False))
@@ -140,10 +140,10 @@ def _is_of_missing(condition: Equals | In | Range) -> bool:
 
 
 def _flat(parts: list[Node]) -> list[Node]:
-    """What all hold, in one list: the part that lists the fewest rows is looked for among all of them."""
+    """Merge nested ``AllOf`` parts into one list, so that the most selective part is chosen among all of them."""
     flat: list[Node] = []
     for part in parts:
-        flat += part.parts if isinstance(part, All) else [part]
+        flat += part.parts if isinstance(part, AllOf) else [part]
     return flat
 
 
@@ -155,7 +155,7 @@ def _one_of(column: Column, values: tuple[Value, ...]) -> Node:
             at = int(column.numbers.searchsorted(value))
             ranked |= {at + 1} if at < len(column.numbers) and column.numbers[at] == value else set()
         else:
-            text = value if isinstance(value, str) else plain(value)
+            text = value if isinstance(value, str) else number_text(value)
             at = column.texts.find(text)
             coded |= {at + 1} if at >= 0 else set() if text else {MISSING}
     if column.ranks is None:
@@ -164,10 +164,11 @@ def _one_of(column: Column, values: tuple[Value, ...]) -> Node:
     if not coded:
         return by_rank
     by_text = Codes.of(column.codes, _runs(coded), column.by_text)
-    return Either([by_text, by_rank]) if ranked else by_text
+    return AnyOf([by_text, by_rank]) if ranked else by_text
 
 
 def _runs(codes: set[int]) -> list[Run]:
+    """Codes as ascending half-open ranges."""
     runs: list[Run] = []
     for code in sorted(codes):
         if runs and runs[-1][1] == code:
@@ -180,12 +181,12 @@ def _runs(codes: set[int]) -> list[Run]:
 def _in_range(column: Column, condition: Range, *, has_numbers: bool) -> Node:
     bounds = [bound for bound in (condition.low, condition.high) if bound is not None]
     numeric = [bound for bound in bounds if not isinstance(bound, str)]
-    where = _where(condition.at)
+    where = _position(condition.at)
     if numeric and len(numeric) < len(bounds):
         raise UsageError(f"{where}{condition.attribute} cannot be between a number and a text")
     if numeric and column.numbers is None:
         if has_numbers:
-            return Either([])
+            return AnyOf([])
         raise UsageError(_no_numbers(column, condition.attribute, numeric[0], where))
     if numeric and column.ranks is not None and column.numbers is not None:
         codes, by_code = column.ranks, column.by_rank
@@ -198,12 +199,14 @@ def _in_range(column: Column, condition: Range, *, has_numbers: bool) -> Node:
 
 
 def _no_numbers(column: Column, attribute: str, number: float, where: str) -> str:
-    """Why values cannot be compared with a number; and what can be done, where that gives the right rows."""
+    """Why values cannot be compared with a number; suggests comparing texts if that gives the right rows."""
     examples = column.texts[:EXAMPLES]
-    message = f"{where}{attribute} is compared with the number {plain(number)}, but none of its values is one: there "
+    message = (
+        f"{where}{attribute} is compared with the number {number_text(number)}, but none of its values is one: there "
+    )
     message += "are " + ", ".join(f'"{each[:LONGEST_EXAMPLE]}"' for each in examples)
     if any(character.isdigit() for each in examples for character in each):
-        return message  # in the order of their characters, 9 pieces come after 12 pieces
+        return message  # compared as texts, "9 pieces" would come after "12 pieces"
     return f'{message}. Texts are compared in quotes, in the order of their letters: size >= "M"'
 
 
@@ -216,18 +219,19 @@ def _span_of_numbers(numbers: NDArray[np.float64], condition: Range) -> tuple[in
     return low, high
 
 
-def plain(number: float) -> str:
-    """A number as catalogues write it: without a point where it is whole."""
+def number_text(number: float) -> str:
+    """A number as catalogues write it: a whole number without a decimal point."""
     return str(int(number)) if float(number).is_integer() else repr(float(number))
 
 
 def _unknown(attribute: str, at: int | None, columns: Mapping[str, Any]) -> str:
     known = sorted(columns)
     if not known:
-        return f"{_where(at)}there is no attribute {attribute}: the catalogue has none"
-    listed = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
-    return f"{_where(at)}there is no attribute {attribute}: there are {listed}"
+        return f"{_position(at)}there is no attribute {attribute}: the catalogue has none"
+    more = f" and {len(known) - LISTED_ATTRIBUTES} more" if len(known) > LISTED_ATTRIBUTES else ""
+    listed = ", ".join(known[:LISTED_ATTRIBUTES]) + more
+    return f"{_position(at)}there is no attribute {attribute}: there are {listed}"
 
 
-def _where(at: int | None) -> str:
+def _position(at: int | None) -> str:
     return "" if at is None else f"the filter at character {at + 1}: "

@@ -1,7 +1,7 @@
-"""An index's place on the disk: generations in folders of their own, and one line that says which is meant.
+"""An index's folder on the disk: one folder per generation, and the file ``current`` with the name of the present one.
 
-A generation is whole, and on the disk, before ``current`` names it; ``current`` is replaced in one step. So a reader
-sees one generation or the next, never half of one, and a build that is killed leaves a folder that nothing names.
+A generation is complete and flushed before ``current`` names it, and ``current`` is replaced atomically. So a reader
+sees one generation or the next, never half of one, and a build that is killed leaves only a folder that is not named.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 GENERATION = re.compile(r"g(\d{6,})")
-SUMMED = 64 << 20  # bytes: a larger file would keep whoever opens the index waiting
+SUMMED = 64 << 20  # bytes: the checksum of a larger file would take too long when the index is opened
 BLOCK = 1 << 20
-WAIT = 3600.0  # seconds at a time; a process that dies lets go of the lock
+WAIT = 3600.0  # seconds; the lock of a process that dies is released
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a generation holds, in ``manifest.json``."""
+    """The contents of a generation, stored as ``manifest.json``."""
 
     format: int
     generation: int  # the store's
     model: str
     dimension: int
-    views: list[str]  # that it holds rows of
-    available: list[str]  # that the store has, asked for or not
+    views: list[str]  # of its rows
+    available: list[str]  # in the store, in this index or not
     rows: int
     products: int
     images: int
@@ -54,15 +54,15 @@ class Manifest:
     left_out: int  # attributes without a column
     files: dict[str, int]  # size of each file, by its path inside the folder
     change: int = 0  # the number of the store's latest change of a single product
-    sums: dict[str, int] = field(default_factory=dict)  # CRC-32 of each file that is not too large for it
+    sums: dict[str, int] = field(default_factory=dict)  # CRC-32 of each file of at most SUMMED bytes
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """Read a generation's manifest, and compare the files' sizes with it.
 
         Raises:
-            IndexDamagedError: it is not to be read, or a file has not the size that it should have.
-            FileNotFoundError: the folder or one of its files is not there.
+            IndexDamagedError: it cannot be read, or a file has another size.
+            FileNotFoundError: the folder or one of its files is missing.
         """
         path = folder / "manifest.json"
         try:
@@ -81,28 +81,28 @@ class Manifest:
         return manifest
 
     def check(self, folder: Path) -> None:
-        """Compare the bytes of all but the largest files with what was written.
+        """Verify the checksums of all but the largest files.
 
         Raises:
             IndexDamagedError: they have changed.
             OSError: a file cannot be read.
         """
-        for name, wanted in self.sums.items():
-            if _sum(folder / name) != wanted:
+        for name, expected in self.sums.items():
+            if _sum(folder / name) != expected:
                 raise IndexDamagedError(f"{folder / name} has changed since it was written")
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFolder:
-    """The folder of one index: a dataset's, under one model, of one or six views."""
+    """The folder of one index: of one dataset, one model, and one or six views."""
 
     folder: Path
 
     def current(self) -> Path | None:
-        """The folder of the generation that is meant; None where there is none yet.
+        """The folder of the present generation; None if there is none yet.
 
         Raises:
-            IndexDamagedError: the line names no generation.
+            IndexDamagedError: the file ``current`` does not name a generation.
         """
         path = self.folder / "current"
         try:
@@ -117,7 +117,7 @@ class IndexFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """The right to build, for one process at a time; waits for another that has it.
+        """Hold the build lock; waits for another process that has it.
 
         Raises:
             OutputError: the folder cannot be written to.
@@ -132,10 +132,12 @@ class IndexFolder:
 
     @contextmanager
     def replacing(self) -> Iterator[Path]:
-        """Give a new generation's folder; it is the one that is meant once the block ends well. Under the lock only.
+        """Yield the folder of a new generation, which becomes the present one when the block succeeds.
+
+        Call it under the lock.
 
         Raises:
-            OutputError: it cannot be written; the present generation stays.
+            OutputError: it cannot be written; its folder is removed and the present generation stays.
         """
         self._clean()
         numbers = [int(match[1]) for each in self.folder.iterdir() if (match := GENERATION.fullmatch(each.name))]
@@ -153,30 +155,30 @@ class IndexFolder:
         self._clean()
 
     def _clean(self) -> None:
-        """Remove what `current` does not name. Where that fails, a file is in use: the next build tries again."""
+        """Remove generations that are not current. A file in use may remain: the next build tries again."""
         try:
             current = self.current()
         except IndexDamagedError:
             current = None
-        remove_leftovers(self.folder, older_than=0)  # under the lock, so nobody is writing them
+        remove_leftovers(self.folder, older_than=0)  # under the lock: no other process is writing them
         for each in self.folder.iterdir():
             if GENERATION.fullmatch(each.name) and each != current:
                 shutil.rmtree(each, ignore_errors=True)
 
 
-def write_manifest(folder: Path, **known: Any) -> None:
-    """Write a generation's manifest, last of its files."""
+def write_manifest(folder: Path, **fields: Any) -> None:
+    """Write a generation's manifest, after all of its other files: it holds their sizes and checksums."""
     files = {
         path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
     }
     sums = {name: _sum(folder / name) for name, size in files.items() if size <= SUMMED}
-    manifest = Manifest(format=FORMAT, files=files, sums=sums, **known)
+    manifest = Manifest(format=FORMAT, files=files, sums=sums, **fields)
     write_sealed(folder / "manifest.json", manifest)
 
 
 def _sum(path: Path) -> int:
-    found = 0
+    checksum = 0
     with open_file(path) as file:
         while block := file.read(BLOCK):
-            found = zlib.crc32(block, found)
-    return found
+            checksum = zlib.crc32(block, checksum)
+    return checksum

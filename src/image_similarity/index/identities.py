@@ -1,6 +1,6 @@
-"""What makes a row the same row in two generations: its image, its view and the content, whatever product it is of.
+"""Row identities: a row of two generations is the same if image, view and content are, whatever its product.
 
-The store never changes the vector of a content that it has, so where the identity is the same the vector is.
+The store never changes the vector of a content, so equal identities mean equal vectors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DTYPE = np.dtype("<u8")
 WIDTH = 2  # numbers of an identity
-GONE = -1
+NO_ROW = -1
 
 
 def identities(block: Block) -> NDArray[np.uint64]:
@@ -29,32 +29,32 @@ def identities(block: Block) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(hashes), DTYPE).reshape(-1, WIDTH)
 
 
-class Known:
-    """The rows of the generation before, found by identity; ``moved`` follows what has become of them.
+class PreviousRows:
+    """Finds rows of the previous generation by identity, and records in ``moved`` where they are now.
 
     Args:
-        old: ``(n, 2)``.
+        old: ``(n, 2)``, the identities of its rows.
     """
 
     def __init__(self, old: NDArray[np.uint64]) -> None:
         self._old = old
         self._order = np.argsort(old[:, 0], kind="stable")
         self._sorted = old[self._order, 0]
-        self.moved = np.full(len(old), GONE, np.int64)
-        """For each old row its new row, -1 while none has been found."""
+        self.moved = np.full(len(old), NO_ROW, np.int64)
+        """The new row of each old row; -1 until it is found."""
 
     def find(self, new: NDArray[np.uint64], first: int) -> NDArray[np.int64]:
-        """The old row of each new one, -1 where it is new.
+        """The old row of each new row; -1 if there was none.
 
         Args:
-            new: ``(m, 2)``, the identities of adjacent new rows.
+            new: ``(m, 2)``, the identities of consecutive new rows.
             first: the number of the first of them.
         """
         if not len(self._old):
-            return np.full(len(new), GONE, np.int64)
+            return np.full(len(new), NO_ROW, np.int64)
         at = np.minimum(np.searchsorted(self._sorted, new[:, 0]), len(self._old) - 1)
         candidates = self._order[at]
-        rows = np.where((self._old[candidates] == new).all(axis=1), candidates, GONE).astype(np.int64)
-        found = np.flatnonzero(rows != GONE)
+        rows = np.where((self._old[candidates] == new).all(axis=1), candidates, NO_ROW).astype(np.int64)
+        found = np.flatnonzero(rows != NO_ROW)
         self.moved[rows[found]] = first + found
         return rows

@@ -1,7 +1,7 @@
-"""Finding the rows that pass a filter whose attributes and values have become runs of codes.
+"""Find the rows that pass a filter whose values were translated into ranges of codes.
 
-A run that few rows have is a piece of the column's sorted rows: these rows are listed, and what else the filter asks is
-asked of them alone. Other runs are compared with the code of every row.
+The rows of a selective range are a slice of the column's sorted rows: they are listed, and the other conditions are
+evaluated for them alone. Complement ranges are compared with the code of every row.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from image_similarity.index.columns import SortedRows
     from image_similarity.types import RowSet
 
-FEW_RUNS = 8  # that are compared one by one; more are looked up in a table
-NARROW = 16  # one row in so many is left of those compared: from then on rows are listed
+FEW_RUNS = 8  # compared one by one; more are looked up in a table
+NARROW = 16  # when fewer than one row in this many is left, rows are listed instead of masked
 
-Run = tuple[int, int]  # codes from the first on, before the second
+Run = tuple[int, int]  # a half-open range of codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Codes:
 
     Attributes:
         codes: ``(rows,)``, unsigned.
-        runs: in order, none touching another.
-        by_code: the rows sorted by these codes, where the file has them.
-        listed: how many rows, if they are few enough to be listed.
+        runs: ascending, neither overlapping nor adjacent.
+        by_code: the rows sorted by these codes; None if the file does not have them.
+        listed: the number of rows if they are few enough to be listed, else None.
     """
 
     codes: NDArray[np.unsignedinteger]
@@ -43,10 +43,10 @@ class Codes:
 
     @classmethod
     def of(cls, codes: NDArray[np.unsignedinteger], runs: list[Run], by_code: SortedRows | None) -> Self:
-        """Those of some runs."""
+        """Rows of some runs; decides whether they are listed."""
         if by_code is None or len(runs) > FEW_RUNS:
             return cls(codes, runs, by_code, None)
-        if runs and not by_code.count(0, runs[0][0]):  # no row has a lower code: one bound less to compare with
+        if runs and not by_code.count(0, runs[0][0]):  # no row has a lower code: one bound less to compare
             runs = [(0, runs[0][1]), *runs[1:]]
         count = 0
         for low, high in runs:
@@ -54,14 +54,14 @@ class Codes:
         return cls(codes, runs, by_code, count if count * by_code.listed_from <= len(codes) else None)
 
     def numbers(self) -> NDArray[np.intp]:
-        """The rows, in any order, where they are :attr:`listed`."""
+        """The rows, in any order; only if they are :attr:`listed`."""
         if self.by_code is None or not self.runs:
             return np.empty(0, np.intp)
         pieces = [self.by_code.rows(low, high) for low, high in self.runs]
         return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces)).astype(np.intp)
 
     def mask(self, rows: NDArray[np.intp] | None) -> NDArray[np.bool_]:
-        """Of these rows, or of all, which have such a code."""
+        """Which of some rows, or of all if None, have a code in the runs."""
         codes = self.codes if rows is None else self.codes.take(rows)
         if len(self.runs) > FEW_RUNS:
             table = np.zeros(max(self.runs[-1][1], int(codes.max(initial=0)) + 1), bool)
@@ -78,62 +78,62 @@ class Codes:
 
 
 @dataclass(frozen=True)
-class All:
-    """Every part holds."""
+class AllOf:
+    """Rows that pass every part."""
 
     parts: list[Node]
 
 
 @dataclass(frozen=True)
-class Either:
-    """At least one part holds."""
+class AnyOf:
+    """Rows that pass at least one part."""
 
     parts: list[Node]
 
 
 @dataclass(frozen=True)
-class Other:
-    """The part does not hold."""
+class Complement:
+    """Rows that do not pass the part."""
 
     part: Node
 
 
-Node = Codes | All | Either | Other
+Node = Codes | AllOf | AnyOf | Complement
 
 
-def found(node: Node, rows: int) -> RowSet:
-    """The rows that pass, of ``rows``."""
+def matching(node: Node, rows: int) -> RowSet:
+    """The rows that pass, out of ``rows``."""
     if isinstance(node, Codes):
         return Masked(node.mask(None)) if node.listed is None else Listed(node.numbers(), rows)
-    if isinstance(node, Other):
-        return Masked(np.logical_not(found(node.part, rows).mask()))
-    return _all_of(node.parts, rows) if isinstance(node, All) else _any_of(node.parts, rows)
+    if isinstance(node, Complement):
+        return Masked(np.logical_not(matching(node.part, rows).mask()))
+    return _all_of(node.parts, rows) if isinstance(node, AllOf) else _any_of(node.parts, rows)
 
 
 def _all_of(parts: list[Node], rows: int) -> RowSet:
-    """The part that lists the fewest rows first. As soon as few are left, the others are asked about those only."""
+    """Evaluate the most selective part first; once few rows are left, the other parts are evaluated for those only."""
     if not parts:
         return Masked(np.ones(rows, bool))
     first, fewest = parts[0], rows + 1
     for part in parts:
         if isinstance(part, Codes) and part.listed is not None and part.listed < fewest:
             first, fewest = part, part.listed
-    left = found(first, rows)
+    left = matching(first, rows)
     for part in parts:
         if part is first:
             continue
         if isinstance(left, Masked) and left.count * NARROW < rows:
             left = Listed(left.numbers(), rows)
         if isinstance(left, Listed):
-            # Three times as fast as a mask in brackets where many rows are left, in no pattern.
-            left = Listed(left.of.compress(_holds(part, left.of)), rows)
+            # compress: three times as fast as indexing with the mask if many rows are left, in no pattern.
+            left = Listed(left.of.compress(_passes(part, left.of)), rows)
         else:
-            left = Masked(np.logical_and(left.mask(), found(part, rows).mask()))
+            left = Masked(np.logical_and(left.mask(), matching(part, rows).mask()))
     return left
 
 
 def _any_of(parts: list[Node], rows: int) -> RowSet:
-    each = [found(part, rows) for part in parts]
+    each = [matching(part, rows) for part in parts]
     if all(isinstance(one, Listed) for one in each):
         union = np.unique(np.concatenate([np.empty(0, np.intp), *(one.numbers() for one in each)]))
         return Listed(union, rows)
@@ -146,15 +146,15 @@ def _any_of(parts: list[Node], rows: int) -> RowSet:
     return Masked(passing)
 
 
-def _holds(node: Node, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Of these rows, which pass."""
+def _passes(node: Node, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which of these rows pass."""
     if isinstance(node, Codes):
         return node.mask(rows)
-    if isinstance(node, Other):
-        return np.logical_not(_holds(node.part, rows))
-    passing = np.full(len(rows), isinstance(node, All))
+    if isinstance(node, Complement):
+        return np.logical_not(_passes(node.part, rows))
+    passing = np.full(len(rows), isinstance(node, AllOf))
     for part in node.parts:
-        (np.logical_and if isinstance(node, All) else np.logical_or)(passing, _holds(part, rows), out=passing)
+        (np.logical_and if isinstance(node, AllOf) else np.logical_or)(passing, _passes(part, rows), out=passing)
     return passing
 
 
@@ -166,5 +166,5 @@ def _within(codes: NDArray[np.unsignedinteger], run: Run) -> NDArray[np.bool_]:
         return equal
     if high - low >= 1 << 8 * codes.itemsize:
         return np.ones(len(codes), bool)
-    # Unsigned, so what is below the first becomes very large: one comparison for both bounds.
+    # Unsigned, so a code below the lower bound wraps to a very large one: one comparison for both bounds.
     return np.less(codes if not low else codes - kind(low), kind(high - low))

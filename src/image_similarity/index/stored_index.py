@@ -1,4 +1,4 @@
-"""An index as its readers have it: everything mapped, nothing read."""
+"""An index opened for reading: all files are memory-mapped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from image_similarity.index.columns import Columns
 from image_similarity.index.generations import IndexFolder, Manifest
 from image_similarity.index.identities import DTYPE as IDENTITY, WIDTH
 from image_similarity.index.text_column import TextsOfRows
-from image_similarity.neighbours import ExactIndex, answering
+from image_similarity.neighbours import ExactIndex, open_or_exact
 from image_similarity.store import DTYPE
 from image_similarity.types import Features
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from image_similarity.neighbours import LargeIndex
     from image_similarity.types import NeighbourIndex
 
-TRIES = 100  # generations that may be replaced between finding one and mapping it
+TRIES = 100  # how often a generation may be replaced between reading its name and mapping it
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Which rows are whose. Products are numbered in the order of their ids, and a product's rows are a run."""
+    """The product and image of each row. Products are numbered in the order of their ids, their rows consecutive."""
 
     products: Sequence[str]
     starts: NDArray[np.integer]  # (products + 1,): the first row of each, and the end
@@ -43,7 +43,7 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
-    """One generation of an index. It goes on answering when a newer one has taken its place."""
+    """One generation of an index. It stays usable after a newer one has replaced it."""
 
     folder: Path
     manifest: Manifest
@@ -55,14 +55,14 @@ class StoredIndex:
 
     @classmethod
     def open(cls, place: IndexFolder, large: type[LargeIndex] | None = None) -> StoredIndex | None:
-        """Map the present generation; None where there is none.
+        """Map the present generation; None if there is none.
 
         Args:
-            place: where it is.
-            large: what opens the approximate index's files where there are any.
+            place: the index's folder.
+            large: the class that opens the approximate index, if the generation has one.
 
         Raises:
-            IndexDamagedError: its files are not what they should be.
+            IndexDamagedError: its files do not match its manifest.
         """
         for _ in range(TRIES):
             folder = place.current()
@@ -79,10 +79,10 @@ class StoredIndex:
 
     @classmethod
     def of_folder(cls, folder: Path, large: type[LargeIndex] | None = None) -> StoredIndex:
-        """Map one generation's folder, wherever it is.
+        """Map the folder of one generation.
 
         Raises:
-            IndexDamagedError: its files are not what they should be.
+            IndexDamagedError: its files do not match its manifest.
             OSError: a file cannot be opened.
         """
         manifest = Manifest.read(folder)
@@ -111,5 +111,5 @@ class StoredIndex:
             grouping=grouping,
             identities=map_array(folder / "identities.npy", IDENTITY, (rows, WIDTH)),
             columns=Columns(map_bytes(folder / "columns.bin"), manifest.columns, rows),
-            index=answering(approximate, vectors, folder / "large") if approximate else ExactIndex(vectors),
+            index=open_or_exact(approximate, vectors, folder / "large") if approximate else ExactIndex(vectors),
         )

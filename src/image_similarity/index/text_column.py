@@ -1,4 +1,4 @@
-"""A column of texts in two files that are mapped, so that a million of them cost nothing until one is asked for."""
+"""A column of texts in two memory-mapped files: a text is decoded when it is accessed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OFFSETS = np.dtype("<i8")
 
 
 class Texts(Sequence[str]):
-    """Texts one after the other as UTF-8: text ``i`` is ``blob[offsets[i]:offsets[i + 1]]``.
+    """Concatenated UTF-8 texts: text ``i`` is ``blob[offsets[i]:offsets[i + 1]]``.
 
     Args:
         offsets: ``(n + 1,)`` int64.
@@ -29,7 +29,7 @@ class Texts(Sequence[str]):
     def __init__(self, offsets: NDArray[np.int64], blob: NDArray[np.uint8]) -> None:
         if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(blob):
             raise IndexDamagedError("a column of texts does not end where its file ends")
-        # Memory views: one text of many is asked for at a time, which takes NumPy several times as long.
+        # Memory views: texts are accessed one at a time, for which NumPy takes several times as long.
         self._offsets, self._blob = offsets.astype(np.int64, copy=False).data, blob.data
 
     def __len__(self) -> int:
@@ -40,10 +40,10 @@ class Texts(Sequence[str]):
     @overload
     def __getitem__(self, at: slice) -> list[str]: ...
     def __getitem__(self, at: int | slice) -> str | list[str]:
-        """A text, or some: as a list has them.
+        """A text, or a list of them.
 
         Raises:
-            IndexDamagedError: the bytes there are no text.
+            IndexDamagedError: the bytes are not UTF-8.
         """
         if isinstance(at, slice):
             return [self[position] for position in range(*at.indices(len(self)))]
@@ -56,21 +56,21 @@ class Texts(Sequence[str]):
         return (self[position] for position in range(len(self)))
 
     def find(self, text: str) -> int:
-        """The position of a text among sorted ones; -1 where it is not among them."""
+        """The position of a text in a sorted column; -1 if it is not in it."""
         at = self.place(text)
         return at if at < len(self) and self._bytes(at) == text.encode(errors="surrogatepass") else -1
 
     def place(self, text: str, *, after: bool = False) -> int:
-        """Where a text would stand among sorted ones: before those that equal it, or ``after`` them."""
-        wanted = text.encode(errors="surrogatepass")  # UTF-8 sorts as code points do, and so as Python and SQLite do
-        return (bisect_right if after else bisect_left)(range(len(self)), wanted, key=self._bytes)
+        """The insertion point of a text in a sorted column: before equal ones, or ``after`` them."""
+        key = text.encode(errors="surrogatepass")  # UTF-8 sorts by code points, as Python and SQLite do
+        return (bisect_right if after else bisect_left)(range(len(self)), key, key=self._bytes)
 
     def _bytes(self, at: int) -> bytes:
         return bytes(self._blob[self._offsets[at] : self._offsets[at + 1]])
 
 
 class TextsOfRows(Sequence[str]):
-    """A text for each row, where many rows share one: row ``i`` has ``texts[of_row[i]]``."""
+    """One text per row, many rows sharing one: row ``i`` has ``texts[of_row[i]]``."""
 
     def __init__(self, texts: Sequence[str], of_row: NDArray[np.integer]) -> None:
         self._texts, self._of_row = texts, of_row
@@ -89,7 +89,7 @@ class TextsOfRows(Sequence[str]):
 
 
 def packed(texts: Iterable[str]) -> tuple[NDArray[np.int64], bytes]:
-    """Offsets and bytes of texts."""
+    """Concatenate texts: offsets ``(n + 1,)`` and UTF-8 bytes, as :class:`Texts` takes them."""
     encoded = [text.encode() for text in texts]
     offsets = np.zeros(len(encoded) + 1, OFFSETS)
     np.cumsum([len(each) for each in encoded], out=offsets[1:])

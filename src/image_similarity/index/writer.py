@@ -1,4 +1,4 @@
-"""A generation of an index out of the store: streamed, so that memory does not grow with the catalogue."""
+"""Write a generation of an index from the store: streamed, so that memory does not grow with the catalogue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from image_similarity.images import SIX_VIEWS
 from image_similarity.index.arrays import ArrayWriter, TextsWriter, map_array
 from image_similarity.index.columns import ColumnsWriter
 from image_similarity.index.generations import write_manifest
-from image_similarity.index.identities import DTYPE as IDENTITY, GONE, WIDTH, Known, identities
+from image_similarity.index.identities import DTYPE as IDENTITY, NO_ROW, WIDTH, PreviousRows, identities
 from image_similarity.store import DTYPE
 from image_similarity.util.memory import release
 
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
 
     from image_similarity.index.stored_index import StoredIndex
     from image_similarity.models import Recipe
-    from image_similarity.neighbours import Choice
+    from image_similarity.neighbours import IndexChoice
     from image_similarity.store import Block, Snapshot
     from image_similarity.types import Progress
 
 
 def write_generation(
-    state: Snapshot, recipe: Recipe, folder: Path, previous: StoredIndex | None, choice: Choice, progress: Progress
+    state: Snapshot, recipe: Recipe, folder: Path, previous: StoredIndex | None, choice: IndexChoice, progress: Progress
 ) -> None:
-    """Write all of a generation's files.
+    """Write all files of a generation.
 
     Args:
-        state: what the store holds.
-        recipe: what the vectors are made of.
-        folder: empty; the files go there.
-        previous: the generation before; its approximate index is brought up to date, not built anew.
-        choice: which approximate index from how many rows on.
-        progress: told only where there are enough rows for an approximate index.
+        state: a snapshot of the store.
+        recipe: how the vectors are made from features.
+        folder: the target, an empty folder.
+        previous: the previous generation; its approximate index is updated instead of built again.
+        choice: which approximate index, and from how many rows on.
+        progress: reports only if there are enough rows for an approximate index.
     """
     large, dimension = choice.for_rows(state.count), recipe.dimension(state.dimensions)
     if previous and previous.manifest.dimension != dimension:  # of another store
         previous = None
-    known = Known(previous.identities) if previous else None
+    previous_rows = PreviousRows(previous.identities) if previous else None
     columns = ColumnsWriter(folder)
     with _RowsWriter(folder, dimension) as rows:
         for block in state.blocks():
-            named = identities(block)
-            old = known.find(named, rows.count) if known else np.full(len(named), GONE)
-            rows.write(block, named, _vectors(state, recipe, block.places, old, previous))
+            ids = identities(block)
+            old = previous_rows.find(ids, rows.count) if previous_rows else np.full(len(ids), NO_ROW)
+            rows.write(block, ids, _vectors(state, recipe, block.rowids, old, previous))
             columns.write(block.attributes)
             if large:
                 progress("index", rows.count, state.count)
@@ -57,8 +57,8 @@ def write_generation(
     if large:
         vectors = map_array(folder / "vectors.npy", DTYPE, (rows.count, dimension))
         (folder / "large").mkdir()
-        if previous and known and previous.manifest.large:
-            large.update(previous.folder / "large", folder / "large", vectors, known.moved, progress)
+        if previous and previous_rows and previous.manifest.large:
+            large.update(previous.folder / "large", folder / "large", vectors, previous_rows.moved, progress)
         else:
             large.build(vectors, folder / "large", progress)
     write_manifest(
@@ -85,13 +85,13 @@ def _vectors(
     old: NDArray[np.int64],
     previous: StoredIndex | None,
 ) -> NDArray[np.float16]:
-    """The vectors of a block's rows: copied from the generation before where it has them, made of features where not.
+    """The vectors of a block's rows: copied from the previous generation if it has them, else made from features.
 
-    A recipe's key stands for all of it, so the generation before had the same one.
+    An index is of one recipe's key, so the previous generation was made with the same recipe.
     """
     if previous is None:
         return recipe.vectors(state.vectors(places)).astype(DTYPE, copy=False)
-    vectors, new = np.empty((len(old), previous.manifest.dimension), DTYPE), old == GONE
+    vectors, new = np.empty((len(old), previous.manifest.dimension), DTYPE), old == NO_ROW
     vectors[~new] = previous.features.vectors[old[~new]]
     release(previous.features.vectors)
     if new.any():
@@ -100,10 +100,10 @@ def _vectors(
 
 
 class _RowsWriter:
-    """The files with one entry a row, a product or an image."""
+    """Writes the files with one entry per row, product or image."""
 
     def __init__(self, folder: Path, dimension: int) -> None:
-        with ExitStack() as files:  # those that are open, should one not open
+        with ExitStack() as files:  # closes the open ones if another cannot be opened
             self._vectors = files.enter_context(ArrayWriter(folder / "vectors.npy", DTYPE, (dimension,)))
             self._row_product = files.enter_context(ArrayWriter(folder / "row_product.npy", "<i4"))
             self._row_image = files.enter_context(ArrayWriter(folder / "row_image.npy", "<i4"))
@@ -151,7 +151,7 @@ class _RowsWriter:
 
 
 def _changes(texts: NDArray[np.object_], before: str | None) -> NDArray[np.bool_]:
-    """Where a text is another than the one before it; ``before`` stands before the first."""
+    """Where a text differs from the one before it; ``before`` precedes the first."""
     changes = np.empty(len(texts), bool)
     changes[0] = texts[0] != before
     changes[1:] = texts[1:] != texts[:-1]

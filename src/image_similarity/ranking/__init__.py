@@ -1,4 +1,4 @@
-"""Image hits to product hits: grouping, own product out, aggregation."""
+"""Rank products: image hits are grouped by product and aggregated, the query's own product excluded."""
 
 from typing import TYPE_CHECKING
 

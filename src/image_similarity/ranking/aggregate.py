@@ -1,7 +1,7 @@
-"""From the scores of image pairs to products, three ways. A new one is a function here and a line in the table.
+"""Aggregate the scores of image pairs to a ranking of products; a new aggregate is a function and a line in the table.
 
-Each takes queries and gives, for each, exactly ``number`` products, or all others where there are fewer: best first,
-equal scores by product id, no product twice, never the query's own.
+For each query an aggregate returns exactly ``number`` products, or all others if there are fewer: best first, equal
+scores by product id, no product twice, never the query's own.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from image_similarity.types import RowSet
 
 FIRST_VERSION_IMAGES = 50  # nearest images that each image of a product may vote for (facts of the first version)
-FIRST_DEPTH = 64  # rows asked for at first by `best`; four times as many while that leaves a doubt
+FIRST_DEPTH = 64  # rows that `best` retrieves at first; GROWTH times as many while the answer could still change
 GROWTH = 4
-HITS = 1 << 17  # looked at together: some 10 MB
+HITS = 1 << 17  # ranked together: some 10 MB
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """How many rows or images each image of a query looks at."""
+class Depths:
+    """Search depths of each image of a query: rows that ``best`` retrieves at first, nearest images that vote."""
 
     first: int = FIRST_DEPTH
     votes: int = FIRST_VERSION_IMAGES
 
 
-LOOKS = Looks()
+DEFAULT_DEPTHS = Depths()
 
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
-    """A product, its score, and the images that gave it: the query's by position, the gallery's by row."""
+    """A product, its score, and its best image pair: the query's image by position, the gallery's by row."""
 
     product: int
     score: float
@@ -52,7 +52,7 @@ class _Hit:
 
 
 def check_ranking(number: int, aggregate: str) -> None:
-    """Refuse a ranking that cannot be, before any work is done for it.
+    """Validate the options of a ranking, before any work is done for it.
 
     Raises:
         UsageError: no such aggregate, or a number below 1.
@@ -69,24 +69,24 @@ def rank_products(
     number: int,
     aggregate: str,
     allowed: RowSet | NDArray[np.bool_] | None = None,
-    looks: Looks = LOOKS,
+    depths: Depths = DEFAULT_DEPTHS,
 ) -> list[list[ProductMatch]]:
-    """Answer queries with products.
+    """Rank the products of a gallery for each query.
 
     Args:
-        gallery: the rows to find them among.
-        queries: what is asked.
-        number: products wanted for each.
-        aggregate: which way, a key of :data:`AGGREGATES`.
-        allowed: a set of rows or a mask ``(rows,)``: answer as if the gallery had no others; None: all.
-        looks: how far is looked at first.
+        gallery: the rows to search.
+        queries: one or more images each.
+        number: products per query.
+        aggregate: a key of :data:`AGGREGATES`.
+        allowed: a set of rows or a mask ``(rows,)``: the result is as if the gallery had no others; None: all.
+        depths: how many rows or images to retrieve.
 
     Raises:
         UsageError: no such aggregate, or a number below 1.
     """
     check_ranking(number, aggregate)
     rows = None if allowed is None else row_set(allowed)
-    answers = AGGREGATES[aggregate](gallery, queries, number, rows, looks)
+    answers = AGGREGATES[aggregate](gallery, queries, number, rows, depths)
     return [
         [
             ProductMatch(
@@ -103,77 +103,77 @@ def rank_products(
 
 
 def _best(
-    gallery: Gallery, queries: Sequence[GalleryQuery], number: int, allowed: RowSet | None, looks: Looks
+    gallery: Gallery, queries: Sequence[GalleryQuery], number: int, allowed: RowSet | None, depths: Depths
 ) -> list[list[_Hit]]:
-    """By the best pair of images. Looks further until no unseen row could change the answer."""
+    """By the best pair of images. Retrieves more rows until no further row could change the answer."""
     answers: list[list[_Hit]] = [[] for _ in queries]
-    look, everything = looks.first, _count(gallery, allowed)
+    depth, everything = depths.first, _count(gallery, allowed)
     open_queries = list(range(len(queries))) if everything else []
     while open_queries:
-        look = min(look, everything)
-        doubtful = []
-        for some in _at_a_time(open_queries, queries, look):
-            asked = [queries[i] for i in some]
-            found = gallery.nearest(asked, look, allowed)
+        depth = min(depth, everything)
+        undecided = []
+        for batch in _batches(open_queries, queries, depth):
+            block = [queries[i] for i in batch]
+            found = gallery.nearest(block, depth, allowed)
             start = 0
-            for i, answer in zip(some, _first_hits(gallery, asked, found, number), strict=True):
+            for i, answer in zip(batch, _first_hits(gallery, block, found, number), strict=True):
                 stop = start + len(queries[i].vectors)
-                wanted = min(number, gallery.others(queries[i], allowed))
-                answers[i] = answer[:wanted]
-                if look < everything:
+                limit = min(number, gallery.candidate_count(queries[i], allowed))
+                answers[i] = answer[:limit]
+                if depth < everything:
                     last = Neighbours(found.rows[start:stop, -1], found.scores[start:stop, -1])
-                    if _could_change(gallery, answers[i], wanted, last):
-                        doubtful.append(i)
+                    if _could_change(gallery, answers[i], limit, last):
+                        undecided.append(i)
                 start = stop
-        if look == everything:
+        if depth == everything:
             break
-        open_queries, look = doubtful, look * GROWTH
+        open_queries, depth = undecided, depth * GROWTH
     return answers
 
 
-def _could_change(gallery: Gallery, hits: list[_Hit], wanted: int, last: Neighbours) -> bool:
-    """Whether a row that was not seen could belong into an answer of ``wanted`` hits.
+def _could_change(gallery: Gallery, hits: list[_Hit], limit: int, last: Neighbours) -> bool:
+    """Whether a row that was not retrieved could enter an answer of ``limit`` hits.
 
-    ``last`` is what was seen last for each of a query's images. Equal scores come in the order of the rows, and
-    rows in the order of their products: so a thousand alike images need not all be looked at.
+    ``last`` is the last row retrieved for each of a query's images. Equal scores come in the order of the rows, and
+    rows in the order of their products: so a thousand equal images need not all be retrieved.
     """
-    if len(hits) < wanted or not wanted:
-        return len(hits) < wanted
+    if len(hits) < limit or not limit:
+        return len(hits) < limit
     lowest = hits[-1]
     earlier = gallery.row_product[last.rows] < lowest.product
     return bool(((last.scores > lowest.score) | ((last.scores == lowest.score) & earlier)).any())
 
 
-def _at_a_time(numbers: list[int], queries: Sequence[GalleryQuery], look: int) -> Iterator[list[int]]:
-    """The numbers of some queries after another, so few that their hits take no more than so much memory."""
-    some, images = list[int](), 0
+def _batches(numbers: list[int], queries: Sequence[GalleryQuery], depth: int) -> Iterator[list[int]]:
+    """Split query numbers into batches of at most HITS hits, which bounds the memory; one query may have more."""
+    batch, images = list[int](), 0
     for number in numbers:
         images += len(queries[number].vectors)
-        if some and images * look > HITS:
-            yield some
-            some, images = [], len(queries[number].vectors)
-        some.append(number)
-    if some:
-        yield some
+        if batch and images * depth > HITS:
+            yield batch
+            batch, images = [], len(queries[number].vectors)
+        batch.append(number)
+    if batch:
+        yield batch
 
 
 def _first_hits(gallery: Gallery, queries: Sequence[GalleryQuery], found: Neighbours, number: int) -> list[list[_Hit]]:
-    """Of each query's hits the best of each product, best first; ``found`` has a line for each of its images."""
+    """The best hit of each product for each query, best first; ``found`` has one line per image of the queries."""
     images = [len(query.vectors) for query in queries]
-    look = found.rows.shape[1]
-    if not look:
+    depth = found.rows.shape[1]
+    if not depth:
         return [[] for _ in queries]
-    # One line a query: its images' hits one after another.
-    rows = np.full((len(queries), max(images) * look), -1, np.intp)
+    # One line per query: the hits of its images one after another.
+    rows = np.full((len(queries), max(images) * depth), -1, np.intp)
     scores = np.zeros(rows.shape, np.float32)
-    within = np.arange(rows.shape[1]) < look * np.array(images)[:, None]
+    within = np.arange(rows.shape[1]) < depth * np.array(images)[:, None]
     rows[within], scores[within] = found.rows.reshape(-1), found.scores.reshape(-1)
     products = np.where(within, gallery.row_product[rows], -1)
     products[products == np.array([query.own for query in queries])[:, None]] = -1
     places = first_of_each_product(products, scores, number)
     taken = [np.take_along_axis(values, places, axis=1).tolist() for values in (products, scores, rows)]
     return [
-        [_Hit(product, score, at // look, row) for at, product, score, row in zip(*line, strict=True) if at >= 0]
+        [_Hit(product, score, at // depth, row) for at, product, score, row in zip(*line, strict=True) if at >= 0]
         for line in zip(places.tolist(), *taken, strict=True)
     ]
 
@@ -183,13 +183,13 @@ def _mean(
     queries: Sequence[GalleryQuery],
     number: int,
     allowed: RowSet | None,
-    looks: Looks,  # noqa: ARG001
+    depths: Depths,  # noqa: ARG001
 ) -> list[list[_Hit]]:
     """By the mean over all pairs of images: the dot product of the two products' mean vectors."""
     means = np.stack([query.vectors.astype(np.float32).mean(axis=0) for query in queries])
-    passing = None if allowed is None else gallery.passing(allowed)
-    # One more than wanted: the own product may be among them.
-    found = ExactIndex(gallery.means(allowed)).search(means, number + 1, passing)
+    products_allowed = None if allowed is None else gallery.allowed_products(allowed)
+    # One more than requested: the query's own product may be among them.
+    found = ExactIndex(gallery.means(allowed)).search(means, number + 1, products_allowed)
     answers = []
     for query, products, scores in zip(queries, found.rows, found.scores, strict=True):
         others = [(int(p), float(s)) for p, s in zip(products, scores, strict=True) if p != query.own]
@@ -198,24 +198,26 @@ def _mean(
 
 
 def _votes(
-    gallery: Gallery, queries: Sequence[GalleryQuery], number: int, allowed: RowSet | None, looks: Looks
+    gallery: Gallery, queries: Sequence[GalleryQuery], number: int, allowed: RowSet | None, depths: Depths
 ) -> list[list[_Hit]]:
-    """The first version's points: of each image's 50 nearest images, those of other products, the first ``number``
-    kept, the one at position i (from 0) gives ``number - i`` points to its product. Where fewer products got points
-    than are wanted, the others follow without points, by their best pair.
+    """By the first version's votes, as points for products.
+
+    Of the 50 nearest images of each image, the first ``number`` of other products count: the one at position i (from
+    0) gives ``number - i`` points to its product. If fewer than ``number`` products have points, the others follow
+    without points, by their best pair.
     """
-    look = min(looks.votes * gallery.view_count, _count(gallery, allowed))
+    depth = min(depths.votes * gallery.view_count, _count(gallery, allowed))
     answers = []
     for query in queries:
         points: dict[int, int] = {}
-        for rows in gallery.index.search(query.vectors, look, allowed).rows:
-            for position, row in enumerate(_voted_images(gallery, query, rows, number, looks.votes)):
+        for rows in gallery.index.search(query.vectors, depth, allowed).rows:
+            for position, row in enumerate(_voted_images(gallery, query, rows, number, depths.votes)):
                 product = int(gallery.row_product[row])
                 points[product] = points.get(product, 0) + number - position
         ranked = sorted(points.items(), key=lambda item: (-item[1], item[0]))[:number]
         hits = [_with_best_pair(gallery, query, product, score, allowed) for product, score in ranked]
-        if len(hits) < min(number, gallery.others(query, allowed)):
-            (by_pair,) = _best(gallery, [query], number + len(points), allowed, looks)
+        if len(hits) < min(number, gallery.candidate_count(query, allowed)):
+            (by_pair,) = _best(gallery, [query], number + len(points), allowed, depths)
             rest = [_Hit(hit.product, 0.0, hit.image, hit.row) for hit in by_pair if hit.product not in points]
             hits += rest[: number - len(hits)]
         answers.append(hits)
@@ -223,7 +225,7 @@ def _votes(
 
 
 def _voted_images(gallery: Gallery, query: GalleryQuery, rows: NDArray[np.intp], number: int, most: int) -> list[int]:
-    """The nearest view of each image, nearest first: ``most`` images, less the own product's, the first ``number``."""
+    """The nearest view of each of the ``most`` nearest images; of those of other products the first ``number``."""
     _, first = np.unique(gallery.row_image[rows], return_index=True)
     nearest = rows[np.sort(first)][:most]
     return [int(row) for row in nearest[gallery.row_product[nearest] != query.own][:number]]
@@ -241,9 +243,8 @@ def _with_best_pair(gallery: Gallery, query: GalleryQuery, product: int, score: 
     return _Hit(product, score, image, int(rows[offset]))
 
 
-AGGREGATES: dict[str, Callable[[Gallery, Sequence[GalleryQuery], int, RowSet | None, Looks], list[list[_Hit]]]] = {
+AGGREGATES: dict[str, Callable[[Gallery, Sequence[GalleryQuery], int, RowSet | None, Depths], list[list[_Hit]]]] = {
     "best": _best,
     "mean": _mean,
     "votes": _votes,
 }
-"""Name to the way."""

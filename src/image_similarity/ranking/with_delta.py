@@ -1,4 +1,4 @@
-"""Answers out of two galleries that share no product: a catalogue as it was indexed, and what has changed since."""
+"""Rank across two galleries that share no product: the index, and the delta index of what has changed since."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GalleryPart:
-    """A gallery, and which of its rows may be found; None: all."""
+    """A gallery, and the rows of it that may be found; None: all."""
 
     gallery: Gallery
     allowed: RowSet | None = None
 
     def restricted_to(self, passing: RowSet | None) -> GalleryPart:
-        """The same, of the rows that pass something else too."""
+        """The part with only those of its rows that also pass a filter."""
         if passing is None:
             return self
         if self.allowed is None:
@@ -35,17 +35,17 @@ class GalleryPart:
 def rank_parts(
     parts: Sequence[GalleryPart], queries: Sequence[Sequence[GalleryQuery]], number: int, aggregate: Aggregate = "best"
 ) -> list[list[ProductMatch]]:
-    """As :func:`~image_similarity.ranking.aggregate.rank_products`, over all parts together.
+    """:func:`~image_similarity.ranking.aggregate.rank_products` over all parts together.
 
     Args:
-        parts: no product has rows that are allowed in two of them.
+        parts: no product has allowed rows in two of them.
         queries: for each part, the same queries in the same order: only ``own`` differs.
-        number: products wanted for each query.
-        aggregate: ``best`` or ``mean``; ``votes`` are counted over all images, and so of one part only.
+        number: products per query.
+        aggregate: ``best`` or ``mean``; ``votes`` are counted over all images, so they need a single part.
     """
     answers = [
-        rank_products(part.gallery, asked, number, aggregate, part.allowed)
-        for part, asked in zip(parts, queries, strict=True)
+        rank_products(part.gallery, of_part, number, aggregate, part.allowed)
+        for part, of_part in zip(parts, queries, strict=True)
     ]
     if len(answers) == 1:
         return answers[0]
