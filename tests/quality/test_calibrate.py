@@ -209,7 +209,7 @@ def test_a_damaged_calibration_is_told_and_costs_no_answer(fitted: Workspace, tm
 
 
 def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="4 products have an image to ask with, and at least 30"):
+    with pytest.raises(CalibrationError, match="4 products have an image to query with, and at least 30"):
         fitted.calibrate("shop", model=MODEL)
     with pytest.raises(UsageError, match="above 0 and below 1, not 1"):
         fitted.calibrate("shop", model=MODEL, known=1.0)
@@ -236,9 +236,9 @@ def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Wor
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(MODEL), shop, settings, FeatureStore(database).has_networks_of)
         gallery = Gallery.of(open_index(model.recipe, database, settings))
-        asker = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
+        self_queries = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
         rows = sampled_rows(gallery, 5, seed=0)
-        parts = asker.queries(rows, turns=2)
+        parts = self_queries.queries(rows, copies=2)
         everything = sampled_rows(gallery, 10_000, seed=0)
     assert len({gallery.features.product_ids[row] for row in rows}) == 5  # one of each product first
     assert everything.tolist() == list(range(len(gallery)))
@@ -252,26 +252,26 @@ def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
 ) -> None:
     """Learned from all, a projection knows each product; what counts is how it does on those that it does not know."""
     known(monkeypatch, Fields())
-    shop, name, told = Dataset.named("shop"), f"{Fields.spec.name}+adapted", list[int | None]()
+    shop, name, totals = Dataset.named("shop"), f"{Fields.spec.name}+adapted", list[int | None]()
     workspace = Workspace(settings=settings)
     workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model=Fields.spec.name)
     workspace.adapt("shop", model=Fields.spec.name)
-    workspace.progress = lambda _, done, total=None: told.append(total) if done == total else None
+    workspace.progress = lambda _, done, total=None: totals.append(total) if done == total else None
     report = workspace.calibrate("shop", model=name, images=72)
     assert report.model_key.startswith(f"{Fields.spec.name}+adapted@")
-    assert len(told) == 4 and sum(total or 0 for total in told) == 72
+    assert len(totals) == 4 and sum(total or 0 for total in totals) == 72
 
-    parts, forgotten = list[dict[str, QueryScores]](), list[Any]()
+    parts, held_out = list[dict[str, QueryScores]](), list[Any]()
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(name), shop, settings, FeatureStore(database).has_networks_of)
-        side = Candidate("", model, open_index(model.recipe, database, settings))
-        rows = sampled_rows(Gallery.of(side.stored), 72, seed=0)
-        own, records = np.asarray(side.stored.grouping.row_product)[rows], CatalogueRecords(database)
-        for one in held_out_models(side, database, settings, tmp_path):
-            gallery, forget = Gallery.of(one.side.stored), one.projection.apply
-            asker = SelfQueries(gallery, one.side.model, settings, records, tmp_path, forget)
-            parts.append(asker.queries(rows[one.forgotten[own]]))
-            forgotten.append(one.forgotten)
-    assert (np.sum(forgotten, axis=0) == 1).all(), "each product is forgotten once"
+        candidate = Candidate("", model, open_index(model.recipe, database, settings))
+        rows = sampled_rows(Gallery.of(candidate.stored), 72, seed=0)
+        own, records = np.asarray(candidate.stored.grouping.row_product)[rows], CatalogueRecords(database)
+        for one in held_out_models(candidate, database, settings, tmp_path):
+            gallery, forget = Gallery.of(one.candidate.stored), one.projection.apply
+            self_queries = SelfQueries(gallery, one.candidate.model, settings, records, tmp_path, forget)
+            parts.append(self_queries.queries(rows[one.products[own]]))
+            held_out.append(one.products)
+    assert (np.sum(held_out, axis=0) == 1).all(), "each product is held out once"
     queries = {kind: QueryScores.concatenated([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
     assert report.calibrated.as_dict() == learn(queries).as_dict()

@@ -88,7 +88,7 @@ def test_an_image_that_finds_its_own_product_counts(workspace: Workspace, tmp_pa
     assert plain["r_at_10"] == result.r_at_10
     (worst, *_) = plain["results"][0]["worst"]
     assert worst["rank"] == 6  # for the odd red its blue twin is the last of all
-    assert worst["asked"]["product_id"] == worst["right"]["product_id"] == "odd"
+    assert worst["query"]["product_id"] == worst["right"]["product_id"] == "odd"
     assert worst["first"]["product_id"] == "red"
 
 
@@ -310,7 +310,7 @@ def test_what_was_learned_is_asked_about_products_that_it_was_made_to_forget(
     result = workspace.evaluate("shop", model="fields+adapted", options=options)
     assert [each.protocol for each in result.results] == ["leave-one-out", "simulated"]
     (note,) = result.notes
-    assert note.startswith("fields+adapted was learned anew without the products that are asked about")
+    assert note.startswith("fields+adapted is cross-validated: each query")
     assert not workspace.evaluate("shop", model="fields", options=options).notes
     assert after.metrics["r_at_1"].value == pytest.approx(_without_the_own_product(workspace), abs=1e-9)
     assert after.metrics["r_at_1"].value < 0.95, "else it would not tell forgetting from knowing"
@@ -331,7 +331,7 @@ def _without_the_own_product(workspace: Workspace) -> float:
         found = own[scores.argmax(axis=1)] == own
         assert set(own[part.out]).isdisjoint(own[~part.out])
         asked, right = asked + int(part.out.sum()), right + int(found[part.out].sum())
-    assert asked == len(own), "each product is forgotten once"
+    assert asked == len(own), "each product is held out once"
     return right / asked
 
 

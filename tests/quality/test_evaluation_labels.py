@@ -79,7 +79,7 @@ def test_a_photo_finds_its_product_and_what_is_missing_is_counted(workspace: Wor
         ("decode", "page.png"),
     ]
     (miss,) = result.worst[0]
-    assert miss.asked.product.product_id == "odd.png"
+    assert miss.query.product.product_id == "odd.png"
     assert (miss.first.product.product_id, miss.best.product.product_id) == ("green", "blue")
 
 
@@ -109,7 +109,7 @@ def test_picks_are_answered_by_products(workspace: Workspace, tmp_path: Path) ->
         ("red", "nothing has no images in the dataset")
     ]
     (miss,) = result.worst[0]
-    assert (miss.asked.product.product_id, miss.best.product.product_id, miss.rank) == ("green", "blue", 3)
+    assert (miss.query.product.product_id, miss.best.product.product_id, miss.rank) == ("green", "blue", 3)
 
 
 def test_a_table_of_neither_kind_is_refused(tmp_path: Path) -> None:
