@@ -14,7 +14,7 @@ from image_similarity.index.build import fresh_index
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.models.recipe import Recipe
 from image_similarity.neighbours.cells.index import CellsIndex
-from image_similarity.neighbours.index_choice import Choice
+from image_similarity.neighbours.index_choice import IndexChoice
 from image_similarity.ranking.aggregate import rank_products
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.types import ProductMatch, no_progress
@@ -33,9 +33,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def opened(root: Path, folder: Path, choice: Choice | None = None) -> StoredIndex:
+def opened(root: Path, folder: Path, choice: IndexChoice | None = None) -> StoredIndex:
     with open_store(root) as database:
-        return fresh_index(database, folder, Recipe.of(KEY), ONE_VIEW, choice or Choice())
+        return fresh_index(database, folder, Recipe.of(KEY), ONE_VIEW, choice or IndexChoice())
 
 
 def answers(stored: StoredIndex, work: Path, aggregate: str = "best", **sizes: int) -> Answers:
@@ -76,7 +76,7 @@ def test_work_on_all_pairs_stays_where_it_was_when_broken_off(root: Path, tmp_pa
 
 
 def test_a_large_catalogue_is_compared_by_cells_and_says_how_much_it_finds(root: Path, tmp_path: Path) -> None:
-    stored = opened(root, tmp_path / "index", Choice(LittleCells, 1000))
+    stored = opened(root, tmp_path / "index", IndexChoice(LittleCells, 1000))
     assert isinstance(stored.index, CellsIndex)
     found = answers(stored, tmp_path / "pairs", all_pairs_up_to=1000)
     exact = one_by_one(opened(root, tmp_path / "exact"))
@@ -89,7 +89,7 @@ def test_a_large_catalogue_is_compared_by_cells_and_says_how_much_it_finds(root:
 def test_all_products_at_once_are_compared_exactly_where_a_search_already_looks_into_cells(
     root: Path, tmp_path: Path
 ) -> None:
-    stored = opened(root, tmp_path / "index", Choice(CellsIndex, 1000))
+    stored = opened(root, tmp_path / "index", IndexChoice(CellsIndex, 1000))
     with prepared(stored, "best", tmp_path / "pairs", no_progress, pairs_from=1) as gallery:
         assert recall_of(gallery) is None
         found = dict(recommendations(gallery, 5, "best", no_progress))

@@ -445,7 +445,7 @@ def test_any_pickle(here: Here, value: Any, protocol: int, data: st.DataObject) 
     for product in (None, "p1", "\ud800", *ODD):
         try:
             found = RecommendationStore(None, here.folder, Dataset.named("first")).of("key")
-            for match in found.similar(found.by_chance() if product is None else product):
+            for match in found.similar(found.random_product() if product is None else product):
                 assert isinstance(match.product_id, str)
             found.products()
         except ImageSimilarityError as error:

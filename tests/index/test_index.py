@@ -19,7 +19,7 @@ from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.text_column import Texts, packed
 from image_similarity.models.recipe import Recipe
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.index_choice import Choice
+from image_similarity.neighbours.index_choice import IndexChoice
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.store.snapshot import ROWS_TOGETHER
 from image_similarity.types import Features
@@ -31,7 +31,7 @@ CATALOGUES = st.dictionaries(
     st.tuples(st.sampled_from(["p", "q", "é", "Ω"]), st.integers(0, 4)),
     min_size=1,
 )
-COPY = Choice(CopyIndex, exact_up_to=0)
+COPY = IndexChoice(CopyIndex, exact_up_to=0)
 
 
 def pictures(catalogue: dict[str, tuple[str, int]]) -> list[Picture]:
@@ -44,7 +44,7 @@ def many(count: int, content: int = 0) -> dict[str, Picture]:
 
 
 def opened(
-    root: Path, views: tuple[str, ...] = ONE_VIEW, choice: Choice = COPY, block: int = ROWS_TOGETHER
+    root: Path, views: tuple[str, ...] = ONE_VIEW, choice: IndexChoice = COPY, block: int = ROWS_TOGETHER
 ) -> StoredIndex:
     with open_store(root) as database:
         return fresh_index(database, root / "index", Recipe.of(KEY), views, choice, block=block)
@@ -124,11 +124,11 @@ def test_a_small_change_updates_the_large_index_by_the_new_rows_only(tmp_path: P
 
 def test_few_rows_are_all_compared_and_more_are_not(tmp_path: Path) -> None:
     stock(tmp_path, many(50).values())
-    choice = Choice(CopyIndex, exact_up_to=50)
+    choice = IndexChoice(CopyIndex, exact_up_to=50)
     assert isinstance(opened(tmp_path, choice=choice).index, ExactIndex)
     stock(tmp_path, many(51).values())
     assert isinstance(opened(tmp_path, choice=choice).index, CopyIndex)
-    assert isinstance(opened(tmp_path, choice=Choice()).index, ExactIndex)  # the vectors are there in any case
+    assert isinstance(opened(tmp_path, choice=IndexChoice()).index, ExactIndex)  # the vectors are there in any case
 
 
 def test_an_unchanged_store_rewrites_nothing(tmp_path: Path) -> None:

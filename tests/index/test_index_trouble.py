@@ -21,7 +21,7 @@ from image_similarity.index.build import index_folder
 from image_similarity.index.filters import Equals, mask
 from image_similarity.index.generations import IndexFolder
 from image_similarity.index.stored_index import StoredIndex
-from image_similarity.neighbours.index_choice import Choice
+from image_similarity.neighbours.index_choice import IndexChoice
 from image_similarity.types import Progress
 from image_similarity.util.sealed_json import read_sealed, write_sealed
 from tests.conftest import paint
@@ -184,7 +184,7 @@ def test_two_that_want_it_at_once_build_it_once(tmp_path: Path) -> None:
                 second.join(0.3)  # it cannot end before this one does
             return super().build(vectors, folder, progress)
 
-    choice = Choice(Slow, exact_up_to=0)
+    choice = IndexChoice(Slow, exact_up_to=0)
     second = Thread(target=lambda: opened(tmp_path, choice=choice))
     same(opened(tmp_path, choice=choice), in_store(tmp_path, ONE_VIEW))
     second.join(60)

@@ -13,8 +13,8 @@ from image_similarity.neighbours.cells.codes import FACTS
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.cells.pairs import cell_pairs
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.index_choice import answering
-from image_similarity.neighbours.rerank import closest, closest_in_turn
+from image_similarity.neighbours.index_choice import open_or_exact
+from image_similarity.neighbours.rerank import rerank, rerank_query
 from image_similarity.neighbours.row_sets import Listed
 from image_similarity.util.sealed_json import read_sealed, write_sealed
 
@@ -97,8 +97,8 @@ def test_looking_closely_in_turn_finds_what_looking_at_all_finds() -> None:
     for query in QUERIES.astype(np.float32):
         exact = VECTORS[rows].astype(np.float32) @ query
         order = np.argsort(-exact)
-        right = np.sort(closest(VECTORS, query[None], rows[None], K)[0])
-        found = closest_in_turn(VECTORS, query, (rows[order], exact[order] - 0.25), K)  # looks that are off alike
+        right = np.sort(rerank(VECTORS, query[None], rows[None], K)[0])
+        found = rerank_query(VECTORS, query, (rows[order], exact[order] - 0.25), K)  # looks that are off alike
         np.testing.assert_array_equal(np.sort(found), right)
 
 
@@ -185,11 +185,11 @@ def test_cells_that_find_too_few_do_not_answer_where_every_row_can_be_compared(
     kind: type[ExactIndex | CellsIndex],
 ) -> None:
     shutil.copytree(folder, tmp_path / "cells")
-    assert isinstance(answering(CellsIndex, VECTORS, tmp_path / "cells", exact_up_to), CellsIndex)
+    assert isinstance(open_or_exact(CellsIndex, VECTORS, tmp_path / "cells", exact_up_to), CellsIndex)
     facts = read_sealed(tmp_path / "cells" / FACTS)
     facts["query"]["recall"] = 0.97
     write_sealed(tmp_path / "cells" / FACTS, facts)
-    assert isinstance(answering(CellsIndex, VECTORS, tmp_path / "cells", exact_up_to), kind)
+    assert isinstance(open_or_exact(CellsIndex, VECTORS, tmp_path / "cells", exact_up_to), kind)
 
 
 @pytest.mark.parametrize("k", [1, 700, ROWS + 1])

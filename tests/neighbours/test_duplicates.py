@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from image_similarity.dataset import Dataset
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.neighbours.allpairs.exact import all_pairs
-from image_similarity.neighbours.duplicates import Twins, pairs_once
+from image_similarity.neighbours.duplicates import Duplicates, deduplicated_pairs
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.ranking.aggregate import FIRST_DEPTH, rank_products
 from image_similarity.ranking.gallery import Gallery, GalleryQuery
@@ -95,8 +95,8 @@ def test_ties_fall_to_the_smaller_product_however_many_pictures_ask(kinds: list[
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=80), st.integers(1, 30))
 def test_equal_vectors_are_compared_once_and_answer_as_if_each_were(kinds: list[int], k: int) -> None:
     vectors = unit(21)[kinds]
-    twins = Twins.of(vectors)
-    different = vectors[twins.firsts]
+    twins = Duplicates.find(vectors)
+    different = vectors[twins.first_rows]
     assert len(different) == len(set(kinds))
     found = twins.nearest_rows(ExactIndex(different).search(vectors, k), min(k, len(vectors)))
     wanted = ExactIndex(vectors).search(vectors, k)
@@ -112,7 +112,7 @@ def test_the_nearest_of_all_rows_are_found_among_the_different_vectors(tmp_path:
         compared.append(len(different))
         return all_pairs(different, k, folder, progress)
 
-    found = pairs_once(vectors, 50, tmp_path / "work", pairs, no_progress)
+    found = deduplicated_pairs(vectors, 50, tmp_path / "work", pairs, no_progress)
     wanted = ExactIndex(vectors).search(vectors, 50)
     assert compared == [40]
     np.testing.assert_array_equal(found.rows, wanted.rows)
@@ -121,7 +121,7 @@ def test_the_nearest_of_all_rows_are_found_among_the_different_vectors(tmp_path:
 
 def test_a_few_twins_are_not_worth_a_copy(tmp_path: Path) -> None:
     vectors = np.concatenate([unit(500), unit(3)])
-    found = pairs_once(vectors, 4, tmp_path / "work", all_pairs, no_progress)
+    found = deduplicated_pairs(vectors, 4, tmp_path / "work", all_pairs, no_progress)
     np.testing.assert_array_equal(found.rows, ExactIndex(vectors).search(vectors, 4).rows)
     assert not (tmp_path / "work" / "different").exists()
 

@@ -92,7 +92,7 @@ def test_a_dataset_or_model_that_was_not_fitted_is_named(fitted: Workspace, tmp_
     with pytest.raises(NotFittedError, match=r"the dataset hats is not fitted \(fitted: shop\): run fit first"):
         fitted.search("hats", photo, model=MODEL)
     with pytest.raises(
-        NotFittedError, match=r"no features of colour-shape \(of: mean-colour\): run fit with that model"
+        NotFittedError, match=r"no features of colour-shape \(only of: mean-colour\): run fit with that model"
     ):
         fitted.search("shop", photo, model="colour-shape")
     with pytest.raises(NotFittedError, match=r"no recommendations of colour-shape for shop in .*: run fit first"):

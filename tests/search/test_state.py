@@ -176,7 +176,7 @@ def test_a_fit_beside_it_takes_the_place_of_the_index(shop: Shop, tmp_path: Path
 def test_what_is_not_logged_is_known_to_be_missing(shop: Shop) -> None:
     state = shop.open()
     with shop.database.writing():
-        shop.database.changed()
+        shop.database.renew_generation()
     state = shop.next(state)
     assert state.needs_rebuild
     shop.put("azure", (0, 10, 250))
@@ -185,7 +185,7 @@ def test_what_is_not_logged_is_known_to_be_missing(shop: Shop) -> None:
 
 
 def test_an_index_older_than_the_log_is_behind(shop: Shop) -> None:
-    forgetful = ProductChanges(shop.database, remembered=1)
+    forgetful = ProductChanges(shop.database, max_log=1)
     state = shop.open()
     assert forgetful.delete("green") and not shop.next(state).needs_rebuild
     assert forgetful.delete("blue") and shop.next(state).needs_rebuild
@@ -195,7 +195,7 @@ def test_a_failed_put_changes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatc
     state = shop.open()
     generation = shop.database.generation()
     with pytest.raises(StoreError), shop.database.writing() as connection:
-        shop.database.changed()
+        shop.database.renew_generation()
         connection.execute("INSERT INTO nowhere VALUES (1)")
     assert shop.database.generation() == generation
     assert shop.next(state) is state

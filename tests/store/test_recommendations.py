@@ -17,7 +17,7 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, OutputError, StoreError, UsageError
 from image_similarity.store import safe_pickle
 from image_similarity.store.database import Database
-from image_similarity.store.recommendations import PIECE, RecommendationStore
+from image_similarity.store.recommendations import BATCH, RecommendationStore
 from image_similarity.types import ProductMatch
 
 NAMED = Dataset.named("shop 1_v1.2")
@@ -175,14 +175,14 @@ def test_the_public_files_are_not_needed_for_an_answer(written: RecommendationSt
 def test_by_chance_every_product_may_come(written: RecommendationStore, tmp_path: Path) -> None:
     pickled = RecommendationStore(None, tmp_path / "trained models", NAMED)
     for store in (written, pickled):
-        assert {store.of(KEY).by_chance() for _ in range(200)} == {"bâton", "helmet1", "helmet2"}
+        assert {store.of(KEY).random_product() for _ in range(200)} == {"bâton", "helmet1", "helmet2"}
 
 
 def test_recommendations_of_nothing_say_so(store: RecommendationStore, tmp_path: Path) -> None:
     store.write(KEY, [])
     for each in (store, RecommendationStore(None, tmp_path / "trained models", NAMED)):
         with pytest.raises(NotFittedError, match=r"no product of shop 1_v1\.2 has recommendations: run fit first"):
-            each.of(KEY).by_chance()
+            each.of(KEY).random_product()
 
 
 # The first version's pickle alone ---------------------------------------------------------------------------------
@@ -216,14 +216,14 @@ def test_what_stood_there_stays_when_ranking_fails_half_way(
     before = {path: path.read_bytes() for path in file(tmp_path, "").parent.iterdir()}
 
     def broken() -> Iterator[tuple[str, list[ProductMatch]]]:
-        yield from answers(PIECE + 1)
+        yield from answers(BATCH + 1)
         raise StoreError("a stored vector is damaged")
 
     with pytest.raises(StoreError):
         written.write(KEY, broken())
     assert {path: path.read_bytes() for path in file(tmp_path, "").parent.iterdir()} == before
     assert all_of(written) == sorted(SHOP)
-    assert count(database, "recommendations") > PIECE
+    assert count(database, "recommendations") > BATCH
     written.write("other", SHOP)  # the next fit of the dataset removes what was half written
     assert (count(database, "recommendations"), count(database, "fits")) == (6, 2)
 
@@ -234,15 +234,15 @@ def test_others_read_and_write_while_recommendations_are_written(
     with closing(sqlite3.connect(database.path, timeout=0, isolation_level=None)) as other:
 
         def slow() -> Iterator[tuple[str, list[ProductMatch]]]:
-            for number, answer in enumerate(answers(3 * PIECE)):
+            for number, answer in enumerate(answers(3 * BATCH)):
                 if not number % 100:
                     other.execute("INSERT INTO models VALUES (?, 1, '', '')", (str(number),))
                     assert all_of(written) == sorted(SHOP)
                 yield answer
 
         written.write(KEY, slow())
-    assert all_of(written) == answers(3 * PIECE)
-    assert count(database, "recommendations") == 3 * PIECE
+    assert all_of(written) == answers(3 * BATCH)
+    assert count(database, "recommendations") == 3 * BATCH
     written.write(KEY, SHOP)
     assert (count(database, "recommendations"), count(database, "fits")) == (3, 1)
 
@@ -251,7 +251,7 @@ def test_whoever_reads_one_state_keeps_it_while_a_fit_replaces_it(
     written: RecommendationStore, database: Database, tmp_path: Path
 ) -> None:
     folder = tmp_path / "trained models"
-    with Database.one_state_if_fitted(database.path, NAMED) as reading:
+    with Database.open_if_fitted(database.path, NAMED) as reading:
         found = RecommendationStore(reading, folder, NAMED).of(KEY)
         assert found.products()
         written.write(KEY, answers(20))

@@ -1,4 +1,4 @@
-"""A catalogue that has shrunk too much to be true: nothing is taken away before somebody says that it is meant."""
+"""A catalogue that has shrunk too much to be true: nothing is removed without ``allow_removal``."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_catalogue_that_is_cut_short_takes_nothing_away(settings: Settings, tm
     short = table(tmp_path / "shop", 25)
     with pytest.raises(RemovalError) as refused:
         shop.fit("shop", short, model=MODEL)
-    assert "15 of 40 products would be taken away (p25, p26, p27, ...)" in str(refused.value)
+    assert "15 of 40 products would be removed (p25, p26, p27, ...)" in str(refused.value)
     assert "the catalogue lists 25 images and none of these" in str(refused.value)
     assert "At most 10%" in str(refused.value) and "--" not in str(refused.value)
     assert state(settings) == before
@@ -122,7 +122,7 @@ def test_an_extract_holds_the_catalogue_against_its_listing(settings: Settings, 
     shop.extract(table(tmp_path / "shop", ALL), "shop")
     listing = settings.root / "dataset" / "shop" / "listing.csv"
     before, short = listing.read_bytes(), table(tmp_path / "shop", 20)
-    with pytest.raises(RemovalError, match=r"20 of 40 products would be taken away \(p20, p21, p22, ...\)"):
+    with pytest.raises(RemovalError, match=r"20 of 40 products would be removed \(p20, p21, p22, ...\)"):
         shop.extract(short, "shop")
     assert listing.read_bytes() == before
     shop.extract(short, "shop", allow_removal=True)
@@ -135,8 +135,8 @@ def test_the_command_line_says_how_to_go_on(tmp_path: Path) -> None:
     table(tmp_path / "shop", 20)
     refused = run(command)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("error: 20 of 40 products would be taken away")
-    assert refused.stderr.endswith("say so (--allow-removal)\n")
+    assert refused.stderr.startswith("error: 20 of 40 products would be removed")
+    assert refused.stderr.endswith("set --allow-removal\n")
     assert run([*command, "--allow-removal"]).returncode == 0
 
 

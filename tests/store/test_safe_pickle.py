@@ -62,7 +62,7 @@ def test_a_command_inside_is_not_run(protocol: int, tmp_path: Path) -> None:
     evil = Evil(f"touch {marker}")
     for hidden in (evil, {"a": evil}, {"a": [evil]}, [evil]):
         data = pickle.dumps(hidden, protocol)
-        assert "it wants to run posix.system" in refused(tmp_path, data)
+        assert "it tries to run posix.system" in refused(tmp_path, data)
         assert not marker.exists()
     pickle.loads(data)
     assert marker.exists()  # the command itself was sound
@@ -118,7 +118,7 @@ def test_other_plain_values_are_refused(value: object, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [OrderedDict(a=["b"]), {"a": [Text("b")]}, {Text("a"): ["b"]}], ids=repr)
 def test_classes_that_pass_for_plain_ones_are_refused(value: object, tmp_path: Path) -> None:
-    assert "it wants to run" in refused(tmp_path, pickle.dumps(value))
+    assert "it tries to run" in refused(tmp_path, pickle.dumps(value))
 
 
 def test_lists_in_lists_without_end_are_refused(tmp_path: Path) -> None:

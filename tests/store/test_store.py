@@ -117,7 +117,7 @@ def test_two_models_stand_side_by_side(store: FeatureStore, database: Database) 
 
 
 def test_a_model_that_was_never_fitted_names_those_that_were(store: FeatureStore, database: Database) -> None:
-    with pytest.raises(NotFittedError, match=r"shop has no features of VGG \(of: mean-colour\): run fit"):
+    with pytest.raises(NotFittedError, match=r"shop has no features of VGG \(only of: mean-colour\): run fit"):
         matrix(database, "VGG", ONE_VIEW)
     assert store.views("VGG") == set()
 
@@ -126,10 +126,10 @@ def test_a_model_whose_images_are_gone_is_not_said_to_be_among_those_that_there_
     store: FeatureStore, database: Database
 ) -> None:
     store.add_model(OTHER)  # as a fit does before its first image
-    with pytest.raises(NotFittedError, match=rf"no image .* has features of {OTHER.key} \(images have some of: none"):
+    with pytest.raises(NotFittedError, match=rf"no image .* has features of {OTHER.key} \(there are features of: none"):
         matrix(database, OTHER.key, ONE_VIEW)
     store.add([row("a.jpg", b"A", 1, 0, 0)], KEY)
-    with pytest.raises(NotFittedError, match=rf"features of {OTHER.key} \(images have some of: {KEY}\).*fit with that"):
+    with pytest.raises(NotFittedError, match=rf"{OTHER.key} \(there are features of: {KEY}\).*with that model"):
         matrix(database, OTHER.key, ONE_VIEW)
 
 

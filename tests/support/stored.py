@@ -15,7 +15,7 @@ def matrix(database: Database, model_key: str, views: Sequence[str]) -> Features
     """Those of one model, sorted by product, image and view."""
     with take_snapshot(database, [model_key], views) as state:
         blocks = list(state.blocks())
-        vectors = [state.vectors(block.places)[0] for block in blocks]
+        vectors = [state.vectors(block.rowids)[0] for block in blocks]
     return Features(
         [each for block in blocks for each in block.image_ids],
         [each for block in blocks for each in block.product_ids],

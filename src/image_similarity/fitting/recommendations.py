@@ -6,7 +6,14 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from image_similarity.neighbours import ALL_PAIRS_UP_TO, CellsIndex, ExactIndex, all_pairs, cell_pairs, pairs_once
+from image_similarity.neighbours import (
+    ALL_PAIRS_UP_TO,
+    CellsIndex,
+    ExactIndex,
+    all_pairs,
+    cell_pairs,
+    deduplicated_pairs,
+)
 from image_similarity.ranking import FIRST_DEPTH, Gallery, rank_products
 from image_similarity.util.memory import trim
 
@@ -51,7 +58,7 @@ def prepared(
             pairs = cell_pairs(gallery.index, FIRST_DEPTH, folder, progress)
             gallery.precomputed, gallery.recall = pairs.nearest, pairs.effort.recall
     elif aggregate == "best" and len(gallery) >= pairs_from:
-        gallery.precomputed = pairs_once(stored.features.vectors, FIRST_DEPTH, folder, all_pairs, progress)
+        gallery.precomputed = deduplicated_pairs(stored.features.vectors, FIRST_DEPTH, folder, all_pairs, progress)
     trim()
     yield gallery
     gallery.precomputed = None

@@ -9,7 +9,7 @@ from image_similarity.images import ONE_VIEW, SIX_VIEWS
 from image_similarity.index.generations import IndexFolder
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
-from image_similarity.neighbours import STANDARD, Choice
+from image_similarity.neighbours import STANDARD_CHOICE, IndexChoice
 from image_similarity.settings import Folders
 from image_similarity.store import ROWS_TOGETHER, FeatureStore, take_snapshot
 from image_similarity.types import Progress, no_progress
@@ -30,7 +30,7 @@ def index_folder(folder: Path, dataset: Dataset, key: str, views: Sequence[str])
 
 
 def fitted_index(
-    database: Database, folder: Path, recipe: Recipe, choice: Choice = STANDARD
+    database: Database, folder: Path, recipe: Recipe, choice: IndexChoice = STANDARD_CHOICE
 ) -> tuple[tuple[str, ...], StoredIndex | None]:
     """The views that a dataset is fitted with, one or six, and its :func:`present_index` of these views.
 
@@ -74,7 +74,7 @@ def fresh_index(
     folder: Path,
     recipe: Recipe,
     views: Sequence[str],
-    choice: Choice = STANDARD,
+    choice: IndexChoice = STANDARD_CHOICE,
     progress: Progress = no_progress,
     block: int = ROWS_TOGETHER,
 ) -> StoredIndex:
@@ -116,7 +116,7 @@ def present_index(
     folder: Path,
     recipe: Recipe,
     views: Sequence[str],
-    choice: Choice = STANDARD,
+    choice: IndexChoice = STANDARD_CHOICE,
     *,
     unless: Path | None = None,
 ) -> StoredIndex | None:
@@ -133,7 +133,7 @@ def present_index(
     return _opened(place, choice)
 
 
-def _opened(place: IndexFolder, choice: Choice) -> StoredIndex | None:
+def _opened(place: IndexFolder, choice: IndexChoice) -> StoredIndex | None:
     """The present generation; None if there is none or it is damaged."""
     try:
         return StoredIndex.open(place, choice.large)

@@ -13,7 +13,7 @@ import numpy as np
 from image_similarity.errors import NotFittedError
 from image_similarity.index.stored_index import StoredIndex
 from image_similarity.index.writer import write_generation
-from image_similarity.neighbours import Choice, Masked
+from image_similarity.neighbours import IndexChoice, Masked
 from image_similarity.store import ProductChanges, Snapshot
 from image_similarity.types import no_progress
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from image_similarity.models import Recipe
     from image_similarity.store import Database
 
-EXACT = Choice()
+EXACT = IndexChoice()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from image_similarity.index.columns import Columns
 from image_similarity.index.generations import IndexFolder, Manifest
 from image_similarity.index.identities import DTYPE as IDENTITY, WIDTH
 from image_similarity.index.text_column import TextsOfRows
-from image_similarity.neighbours import ExactIndex, answering
+from image_similarity.neighbours import ExactIndex, open_or_exact
 from image_similarity.store import DTYPE
 from image_similarity.types import Features
 
@@ -111,5 +111,5 @@ class StoredIndex:
             grouping=grouping,
             identities=map_array(folder / "identities.npy", IDENTITY, (rows, WIDTH)),
             columns=Columns(map_bytes(folder / "columns.bin"), manifest.columns, rows),
-            index=answering(approximate, vectors, folder / "large") if approximate else ExactIndex(vectors),
+            index=open_or_exact(approximate, vectors, folder / "large") if approximate else ExactIndex(vectors),
         )

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from image_similarity.index.stored_index import StoredIndex
     from image_similarity.models import Recipe
-    from image_similarity.neighbours import Choice
+    from image_similarity.neighbours import IndexChoice
     from image_similarity.store import Block, Snapshot
     from image_similarity.types import Progress
 
 
 def write_generation(
-    state: Snapshot, recipe: Recipe, folder: Path, previous: StoredIndex | None, choice: Choice, progress: Progress
+    state: Snapshot, recipe: Recipe, folder: Path, previous: StoredIndex | None, choice: IndexChoice, progress: Progress
 ) -> None:
     """Write all files of a generation.
 
@@ -49,7 +49,7 @@ def write_generation(
         for block in state.blocks():
             ids = identities(block)
             old = previous_rows.find(ids, rows.count) if previous_rows else np.full(len(ids), NO_ROW)
-            rows.write(block, ids, _vectors(state, recipe, block.places, old, previous))
+            rows.write(block, ids, _vectors(state, recipe, block.rowids, old, previous))
             columns.write(block.attributes)
             if large:
                 progress("index", rows.count, state.count)

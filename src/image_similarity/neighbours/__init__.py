@@ -6,20 +6,20 @@ if TYPE_CHECKING:
     from image_similarity.neighbours.allpairs.exact import all_pairs as all_pairs
     from image_similarity.neighbours.cells.index import CellsIndex as CellsIndex
     from image_similarity.neighbours.cells.pairs import cell_pairs as cell_pairs
-    from image_similarity.neighbours.duplicates import pairs_once as pairs_once
+    from image_similarity.neighbours.duplicates import deduplicated_pairs as deduplicated_pairs
     from image_similarity.neighbours.exact import ExactIndex as ExactIndex
-    from image_similarity.neighbours.float16 import single as single
+    from image_similarity.neighbours.float16 import to_float32 as to_float32
     from image_similarity.neighbours.index_choice import (
         ALL_PAIRS_UP_TO as ALL_PAIRS_UP_TO,
         EXACT_UP_TO as EXACT_UP_TO,
-        STANDARD as STANDARD,
-        Choice as Choice,
+        STANDARD_CHOICE as STANDARD_CHOICE,
+        IndexChoice as IndexChoice,
         LargeIndex as LargeIndex,
-        answering as answering,
+        open_or_exact as open_or_exact,
     )
     from image_similarity.neighbours.packed_scores import (
         DISTANCE_BITS as DISTANCE_BITS,
-        NOTHING as NOTHING,
+        MAX_PACKED as MAX_PACKED,
         SCORE_STEPS as SCORE_STEPS,
         Packing as Packing,
         distances as distances,
@@ -38,10 +38,10 @@ else:
         allpairs__exact="all_pairs",
         cells__index="CellsIndex",
         cells__pairs="cell_pairs",
-        duplicates="pairs_once",
+        duplicates="deduplicated_pairs",
         exact="ExactIndex",
-        float16="single",
-        index_choice="ALL_PAIRS_UP_TO Choice EXACT_UP_TO LargeIndex STANDARD answering",
-        packed_scores="DISTANCE_BITS NOTHING Packing SCORE_STEPS distances scores_of",
+        float16="to_float32",
+        index_choice="ALL_PAIRS_UP_TO IndexChoice EXACT_UP_TO LargeIndex STANDARD_CHOICE open_or_exact",
+        packed_scores="DISTANCE_BITS MAX_PACKED Packing SCORE_STEPS distances scores_of",
         row_sets="Listed Masked row_set",
     )

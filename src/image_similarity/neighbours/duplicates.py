@@ -28,7 +28,7 @@ DIGEST = 16  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Twins:
+class Duplicates:
     """Which rows of a matrix have the same vector.
 
     ``members``: all rows, by the vector that they have, ascending for each vector; those of vector ``i`` are
@@ -40,13 +40,13 @@ class Twins:
     vector_of: NDArray[np.integer]
 
     @classmethod
-    def numbered(cls, vector_of: NDArray[np.integer], vectors: int) -> Self:
+    def from_numbers(cls, vector_of: NDArray[np.integer], vectors: int) -> Self:
         """Of rows whose vectors have numbers below ``vectors`` already; a number may be no row's."""
         starts = np.append(0, np.cumsum(np.bincount(vector_of, minlength=vectors)))
         return cls(np.argsort(vector_of, kind="stable"), starts, vector_of)
 
     @classmethod
-    def of(cls, vectors: NDArray[np.float16], only: NDArray[np.integer] | None = None) -> Self:
+    def find(cls, vectors: NDArray[np.float16], only: NDArray[np.integer] | None = None) -> Self:
         """Find them in a matrix ``(n, dimension)``; what was read of a memory map is given back.
 
         Where ``only`` some of its rows are asked about, they are numbered from 0 in this order.
@@ -60,10 +60,10 @@ class Twins:
             if only is None:
                 release(vectors[part])
         _, first, group = np.unique(digests, return_index=True, return_inverse=True)
-        return cls.numbered(np.searchsorted(np.sort(first), first[group]), len(first))
+        return cls.from_numbers(np.searchsorted(np.sort(first), first[group]), len(first))
 
     @property
-    def firsts(self) -> NDArray[np.intp]:
+    def first_rows(self) -> NDArray[np.intp]:
         """The first row of each vector, ascending."""
         return self.members[self.starts[:-1]]
 
@@ -85,14 +85,14 @@ class Twins:
         sizes = np.diff(twins.starts)[place]
         if found.rows.shape[1] < k:  # all vectors, in every line
             return twins._spread(Neighbours(place, found.scores), sizes, k)
-        rows, scores = twins.firsts[place], found.scores.copy()
+        rows, scores = twins.first_rows[place], found.scores.copy()
         some = np.flatnonzero((sizes > 1).any(axis=1))
         if len(some):
             near = twins._spread(Neighbours(place[some], found.scores[some]), sizes[some], k)
             rows[some], scores[some] = near.rows, near.scores
         return Neighbours(rows, scores)
 
-    def _of_some(self, numbers: NDArray[np.intp], k: int, allowed: RowSet | None) -> Twins:
+    def _of_some(self, numbers: NDArray[np.intp], k: int, allowed: RowSet | None) -> Duplicates:
         """The twins of some vectors, which are numbered anew in this order: the first ``k`` rows, or all allowed."""
         sizes = np.diff(self.starts)[numbers]
         if allowed is None:
@@ -102,7 +102,7 @@ class Twins:
             passing = allowed.has(members)
             vector_of, members = vector_of[passing], members[passing]
         starts = np.append(0, np.cumsum(np.bincount(vector_of, minlength=len(numbers))))
-        return Twins(members, starts, vector_of)
+        return Duplicates(members, starts, vector_of)
 
     def _spread(self, found: Neighbours, sizes: NDArray[np.intp], k: int) -> Neighbours:
         """Of each line's vectors the first rows, and of all these the ``k`` nearest."""
@@ -127,7 +127,7 @@ def _runs(starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.int
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
 
 
-def pairs_once(
+def deduplicated_pairs(
     vectors: NDArray[np.float16],
     k: int,
     folder: Path,
@@ -146,14 +146,14 @@ def pairs_once(
     Raises:
         OutputError: the folder cannot be written to.
     """
-    twins = Twins.of(vectors)
+    twins = Duplicates.find(vectors)
     if not twins.are_many:
         return pairs(vectors, k, folder, progress)
-    found = pairs(vectors[twins.firsts], k, folder / "different", progress)
+    found = pairs(vectors[twins.first_rows], k, folder / "different", progress)
     return spread(twins, found, min(k, len(vectors)), folder)
 
 
-def spread(twins: Twins, found: Neighbours, k: int, folder: Path) -> Neighbours:
+def spread(twins: Duplicates, found: Neighbours, k: int, folder: Path) -> Neighbours:
     """The ``k`` nearest rows of every row, out of the nearest different vectors of every different vector.
 
     The answers are memory maps of files in the folder.

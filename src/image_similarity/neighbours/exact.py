@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.float16 import to_float32
 from image_similarity.neighbours.packed_scores import nearest, neighbours_of, packed_scores, score_to_reach
 from image_similarity.neighbours.row_sets import row_set
 from image_similarity.util.memory import release
@@ -47,14 +47,14 @@ class ExactIndex:
         found = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), self._query_block):
             block = slice(start, start + self._query_block)
-            found[block] = self._block(single(queries[block]), k, rows)
+            found[block] = self._block(to_float32(queries[block]), k, rows)
         return neighbours_of(found)
 
     def _block(self, queries: NDArray[np.float32], k: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         best = np.empty((len(queries), 0), np.int64)
         for start in range(0, len(rows), self._row_block):
             chosen = rows[start : start + self._row_block]
-            scores = queries @ single(self._rows(chosen)).T
+            scores = queries @ to_float32(self._rows(chosen)).T
             if len(queries) > 1:  # many follow; one alone comes back soon, and wants to find the pages where they were
                 release(self._vectors[chosen[0] : chosen[-1] + 1])
             if best.shape[1] == k:  # nearly all rows are too far from all queries: they are not packed

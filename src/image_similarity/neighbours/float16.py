@@ -9,22 +9,22 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# IEEE 754: a half has 1 + 5 + 10 bits, a single 1 + 8 + 23. Shifted by 13, a half's exponent and mantissa stand where a
-# single's do; the exponents' biases differ by 127 - 15 = 112.
+# IEEE 754: float16 has 1 + 5 + 10 bits, float32 1 + 8 + 23. Shifted by 13, the exponent and mantissa of a float16 lie
+# where those of a float32 do; the biases differ by 127 - 15 = 112.
 SHIFT, BIAS = 13, np.float32(2.0**112)
 SIGN_AND_VALUE = np.array([0x8FFFE000], np.uint32).view(np.int32)[0]
 
 
-def single(values: NDArray[np.floating]) -> NDArray[np.float32]:
+def to_float32(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Finite ``float16`` values as ``float32``, exactly; ``float32`` values as they are."""
     if values.dtype != np.float16:
         return values.astype(np.float32, copy=False)
     singles = np.empty(values.shape, np.float32)
-    put_single(values, singles)
+    write_float32(values, singles)
     return singles
 
 
-def put_single(values: NDArray[np.float16], singles: NDArray[np.float32]) -> None:
+def write_float32(values: NDArray[np.float16], singles: NDArray[np.float32]) -> None:
     """Finite values as ``float32`` into an array of the same shape, which lies in one piece."""
     bits = singles.view(np.int32)
     bits[...] = np.ascontiguousarray(values).view(np.int16)

@@ -56,7 +56,7 @@ class LargeIndex(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class IndexChoice:
     """From how many rows on which approximate index answers; None: never one."""
 
     large: type[LargeIndex] | None = None
@@ -67,7 +67,7 @@ class Choice:
         return self.large if rows > self.exact_up_to else None
 
 
-def answering(
+def open_or_exact(
     large: type[LargeIndex], vectors: NDArray[np.float16], folder: Path, all_pairs_up_to: int = ALL_PAIRS_UP_TO
 ) -> NeighbourIndex:
     """What answers in a folder with an approximate index's files.
@@ -80,4 +80,4 @@ def answering(
     return ExactIndex(vectors) if few and isinstance(index, CellsIndex) and index.effort.recall < LEAST else index
 
 
-STANDARD = Choice(CellsIndex)
+STANDARD_CHOICE = IndexChoice(CellsIndex)

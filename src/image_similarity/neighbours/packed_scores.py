@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SCORE_STEPS = 1_000_000  # scores count to six decimals: below that, float16 vectors and the order of sums decide
 DISTANCE_BITS = (2 * SCORE_STEPS).bit_length()
-NOTHING = np.iinfo(np.int64).max  # more than anything that is packed
+MAX_PACKED = np.iinfo(np.int64).max  # more than anything that is packed
 
 
 class Packing:
@@ -102,7 +102,7 @@ def nearest(packed: Packed, k: int) -> Packed:
 
 def score_to_reach(packed: Packed) -> NDArray[np.float32]:
     """The score of each line's farthest, less two steps: no lower score can be nearer."""
-    return scores_of(SCORED.part(0, packed.min(axis=1, initial=NOTHING)) - 2)
+    return scores_of(SCORED.part(0, packed.min(axis=1, initial=MAX_PACKED)) - 2)
 
 
 def neighbours_of(packed: Packed) -> Neighbours:

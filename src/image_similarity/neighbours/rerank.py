@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.neighbours.cells.components import dots
-from image_similarity.neighbours.float16 import put_single, single
+from image_similarity.neighbours.float16 import to_float32, write_float32
 from image_similarity.neighbours.packed_scores import FARTHEST, nearest, packed_scores
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ class _Held(threading.local):
         if vectors.dtype != np.float16:
             return vectors.take(rows, axis=0, out=singles, mode="clip")
         halves = self._halves[:size].reshape(shape)
-        put_single(vectors.take(rows, axis=0, out=halves, mode="clip"), singles)
+        write_float32(vectors.take(rows, axis=0, out=halves, mode="clip"), singles)
         return singles
 
 
 _HELD = _Held()
 
 
-def closest(
+def rerank(
     vectors: NDArray[np.floating], queries: NDArray[np.floating], rows: NDArray[np.integer], k: int
 ) -> NDArray[np.int64]:
     """The packed scores of the ``k`` best of each query's candidates, ``(queries, k)``, in no order.
@@ -60,7 +60,7 @@ def closest(
     found = np.empty((len(queries), k), np.int64)
     together = max(1, VALUES // max(1, rows.shape[1] * vectors.shape[1]))
     for start in range(0, len(queries), together):
-        looked, asked = rows[start : start + together], single(queries[start : start + together])
+        looked, asked = rows[start : start + together], to_float32(queries[start : start + together])
         candidates = _HELD.singles(vectors, looked.reshape(-1)).reshape(*looked.shape, -1)
         scores = np.matmul(candidates, asked[:, :, None])[:, :, 0]
         packed = packed_scores(scores, looked)
@@ -69,23 +69,23 @@ def closest(
     return found
 
 
-def all_of(
+def rerank_shared(
     vectors: NDArray[np.floating], queries: NDArray[np.float32], rows: NDArray[np.intp], k: int
 ) -> NDArray[np.int64]:
-    """As :func:`closest` where the candidates of all queries are the same few rows ``(c,)``, at least ``k``."""
+    """As :func:`rerank` where the candidates of all queries are the same few rows ``(c,)``, at least ``k``."""
     candidates, found = _HELD.singles(vectors, rows), np.empty((len(queries), k), np.int64)
     for line, query in zip(found, queries, strict=True):
         line[:] = nearest(packed_scores(dots(candidates, query), rows)[None], k)[0]
     return found
 
 
-def closest_in_turn(
+def rerank_query(
     vectors: NDArray[np.floating],
     query: NDArray[np.float32],
     candidates: tuple[NDArray[np.integer], NDArray[np.float32]],
     k: int,
 ) -> NDArray[np.int64]:
-    """As :func:`closest` for one query ``(dimension,)``, without a close look at candidates that look too far away.
+    """As :func:`rerank` for one query ``(dimension,)``, without a close look at candidates that look too far away.
 
     The first ones say how far off their looks are. Of the others, those get a close look that could be among the ``k``
     best if their looks are off by up to ``FAR_OFF`` standard deviations.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from image_similarity.images import ORIGINAL
 from image_similarity.index import Grouping
-from image_similarity.neighbours import ExactIndex, single
+from image_similarity.neighbours import ExactIndex, to_float32
 from image_similarity.types import Neighbours
 from image_similarity.util.memory import release
 
@@ -120,7 +120,7 @@ class Gallery:
         means = np.empty((len(self.products), self.features.vectors.shape[1]), np.float32)
         for first in range(0, len(means), PRODUCTS):
             bounds = starts[first : first + PRODUCTS + 1]
-            vectors = single(self.features.vectors[bounds[0] : bounds[-1]])
+            vectors = to_float32(self.features.vectors[bounds[0] : bounds[-1]])
             sums = np.add.reduceat(vectors, bounds[:-1] - bounds[0], axis=0)
             means[first : first + PRODUCTS] = sums / np.diff(bounds)[:, None]
         return means

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from image_similarity.neighbours import NOTHING, Packing, distances
+from image_similarity.neighbours import MAX_PACKED, Packing, distances
 
 
 def first_of_each_product(products: NDArray[np.integer], scores: NDArray[np.floating], number: int) -> NDArray[np.intp]:
@@ -27,14 +27,14 @@ def first_of_each_product(products: NDArray[np.integer], scores: NDArray[np.floa
     with_distance = Packing(int(products.max(initial=0)).bit_length(), hits.bit_length())
     alone = Packing(hits.bit_length())
     ranked = with_distance.pack(distances(scores), products, places)
-    ranked[products < 0] = NOTHING
+    ranked[products < 0] = MAX_PACKED
     ranked.sort(axis=1)
-    nothing = ranked == NOTHING
+    nothing = ranked == MAX_PACKED
     # Sorted by product, better hits first: the first of each run is the product's best.
     by_product = alone.pack(with_distance.part(1, ranked), places)
-    by_product[nothing] = NOTHING
+    by_product[nothing] = MAX_PACKED
     by_product.sort(axis=1)
-    first = by_product != NOTHING
+    first = by_product != MAX_PACKED
     first[:, 1:] &= alone.part(0, by_product[:, 1:]) != alone.part(0, by_product[:, :-1])
     ranks = np.sort(np.where(first, alone.part(1, by_product), hits), axis=1)[:, :number]
     filled = ranks < hits

@@ -1,4 +1,4 @@
-"""What is kept in features.db: vectors, products and images, and each product's recommendations."""
+"""The feature store, features.db: vectors, products, images, and each product's recommendations."""
 
 from typing import TYPE_CHECKING
 

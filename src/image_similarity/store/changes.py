@@ -1,4 +1,4 @@
-"""Single products put and taken away, each in one transaction, and a log of them: what an older index does not know."""
+"""Upserts and deletes of single products, each one transaction, and a log of them for the delta index."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from image_similarity.store.idempotency import IdempotentRequest
     from image_similarity.types import CatalogueImage, Product
 
-REMEMBERED = 100_000
+MAX_LOG = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class ChangesSince:
     """What has changed since an index was built.
 
-    ``products``: those that were put or taken away one by one. ``others``: whether anything else changed too, which
-    only a new index can tell. ``change``: the number of the latest change that is counted.
+    ``products``: those that were upserted or deleted one by one. ``others``: whether anything else changed too, so
+    that the index must be rebuilt. ``change``: the number of the latest change included.
     """
 
     products: frozenset[str]
@@ -39,15 +39,15 @@ class ChangesSince:
 
 
 class ProductChanges:
-    """The products of one dataset, changed one by one.
+    """Changes the products of one dataset one by one, and logs the changes.
 
     Args:
         database: the dataset's.
-        remembered: changes that the log keeps; an index that is older than all of them is built anew.
+        max_log: changes that the log keeps; an index that is older than all of them must be rebuilt.
     """
 
-    def __init__(self, database: Database, remembered: int = REMEMBERED) -> None:
-        self._database, self._remembered = database, remembered
+    def __init__(self, database: Database, max_log: int = MAX_LOG) -> None:
+        self._database, self._max_log = database, max_log
         self._store, self._overrides = FeatureStore(database), Overrides(database)
 
     def upsert(
@@ -57,19 +57,19 @@ class ProductChanges:
         rows: Mapping[str, Iterable[FeatureRow]],
         once: IdempotentRequest | None = None,
     ) -> bool:
-        """Put a product: its texts, and where they are given its images in place of those before.
+        """Create or replace a product: its texts and, if given, its images.
 
         Args:
-            product: as it is to be.
-            images: all of its images; None: those that it has.
-            rows: by the key of each model, the features of all views of these images.
-            once: the request that this is, to be remembered with its status: 201 where the product is new, else 200.
+            product: its new texts and attributes.
+            images: all of its images; None: it keeps those that it has.
+            rows: by model key, the features of all views of these images.
+            once: the idempotent request to log with its status: 201 where the product is new, else 200.
 
         Returns:
             Whether the product is new.
 
         Raises:
-            StoreError: the file is locked, damaged, or the disk is full; nothing has changed then.
+            StoreError: the file is locked, damaged, or the disk is full; nothing is changed then.
         """
         tables = self._database
         with tables.writing() as connection, self._logged(product.product_id):
@@ -90,11 +90,11 @@ class ProductChanges:
             )
             if once is not None:
                 status = HTTPStatus.OK if known else HTTPStatus.CREATED
-                IdempotencyLog(tables).remember(connection, replace(once, status=int(status)))
+                IdempotencyLog(tables).add(connection, replace(once, status=int(status)))
             return not known
 
     def delete(self, product_id: str, once: IdempotentRequest | None = None) -> bool:
-        """Take a product away; False where there is none. ``once``: as :meth:`upsert` has it, with 204.
+        """Delete a product; False where there is none. ``once``: as for :meth:`upsert`, with status 204.
 
         Raises:
             StoreError: as :meth:`upsert`.
@@ -109,11 +109,11 @@ class ProductChanges:
                 self._overrides.record(connection, product_id, "deleted")
                 connection.execute(f"DELETE FROM {tables.products} WHERE item_id = ?", (product_id,))
             if once is not None:
-                IdempotencyLog(tables).remember(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))
+                IdempotencyLog(tables).add(connection, replace(once, status=int(HTTPStatus.NO_CONTENT)))
             return True
 
     def add_features(self, product_id: str, rows: Mapping[str, Iterable[FeatureRow]]) -> bool:
-        """More features of images that a product has, by the key of each model; False where it no longer has any.
+        """Add features, by model key, of a product's current images; False where none of the rows' images is current.
 
         Raises:
             StoreError: as :meth:`upsert`.
@@ -128,14 +128,14 @@ class ProductChanges:
             return bool(current)
 
     def since(self, change: int, generation: int) -> ChangesSince:
-        """What has changed since an index was built at a change and a generation. One state, where inside one."""
+        """What has changed since an index was built at a change and a generation. Call it in a read transaction."""
         query = f"SELECT number, before, after, items FROM {self._database.changes} WHERE number > ? ORDER BY number"
         with self._database.reading() as connection:
             rows = connection.execute(query, (change,)).fetchall()
         at, others = generation, False
         products = set[str]()
         for _, before, after, items in rows:
-            others = others or before != at  # something came between, or the log has forgotten it
+            others = others or before != at  # another kind of change came between, or the log no longer has it
             at = after
             products.update(json.loads(items))
         others = others or at != self._database.generation()
@@ -151,20 +151,20 @@ class ProductChanges:
 
     @contextmanager
     def _logged(self, product_id: str) -> Iterator[None]:
-        """Inside a transaction: what the block does is one change of one product."""
+        """Log what the block does as one change of one product. Call it inside a transaction."""
         database = self._database
         before = database.generation()
-        database.changed()
+        database.renew_generation()
         yield
         cursor = database.connection.execute(
             f"INSERT INTO {database.changes} (before, after, items) VALUES (?, ?, ?)",
             (before, database.generation(), json.dumps([product_id], ensure_ascii=False)),
         )
-        forgotten = (cursor.lastrowid or 0) - self._remembered
-        database.connection.execute(f"DELETE FROM {database.changes} WHERE number <= ?", (forgotten,))
+        last_dropped = (cursor.lastrowid or 0) - self._max_log
+        database.connection.execute(f"DELETE FROM {database.changes} WHERE number <= ?", (last_dropped,))
 
     def _switch_off(self, connection: sqlite3.Connection, image_ids: Iterable[str]) -> None:
-        """Images that are no longer shown. Their features stay, as those of a catalogue's images that go."""
+        """Delete images, but keep their features as inactive rows, as for images that leave a catalogue."""
         for image_id in image_ids:
             connection.execute(f"DELETE FROM {self._database.images} WHERE image_id = ?", (image_id,))
             connection.executemany(

@@ -1,4 +1,4 @@
-"""How a vector is stored: ``float16``, little endian, nothing else. ``numpy.frombuffer(blob, "<f2")`` reads it."""
+"""Stored vectors: bare ``float16`` numbers, little endian. ``numpy.frombuffer(blob, "<f2")`` reads one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DTYPE = np.dtype("<f2")
 
 
 def encode(vector: NDArray[np.floating]) -> bytes:
-    """A vector ``(dimension,)`` to ``2 * dimension`` bytes."""
+    """Encode a vector ``(dimension,)`` as ``2 * dimension`` bytes."""
     return vector.astype(DTYPE).tobytes()
 
 
 def decode(blob: bytes, dimension: int) -> NDArray[np.float16]:
-    """Bytes to the vector ``(dimension,)``.
+    """Decode a vector ``(dimension,)``.
 
     Raises:
         StoreError: the number of bytes is not ``2 * dimension``.

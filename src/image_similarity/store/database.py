@@ -1,4 +1,4 @@
-"""One dataset's place in the store's file: the connection, its transactions, its tables' names."""
+"""Access to one dataset in the store's file: connection, transactions, table names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OUT_OF_REACH = "unable to open", "readonly"
 
 
 def dataset_names(path: Path, timeout: float = 30.0) -> list[str]:
-    """The datasets that a store's file has; none where there is no such file.
+    """The names of all datasets in a store's file, sorted; none where there is no such file.
 
     Raises:
         StoreError: the file is damaged or locked.
@@ -44,10 +44,10 @@ class Database:
 
     Args:
         path: the file ``features.db``.
-        dataset: whose tables.
-        create: make the file and the tables when they are not there; otherwise that is an error.
+        dataset: the dataset to open.
+        create: create the file and the tables where they are missing; otherwise that is an error.
         timeout: seconds to wait for another process that writes.
-        shared: several threads use it, one at a time.
+        shared: allow several threads to use it, one at a time.
 
     Raises:
         NotFittedError: ``create`` is off and there is no such dataset.
@@ -80,11 +80,11 @@ class Database:
 
     @classmethod
     @contextmanager
-    def one_state_if_fitted(cls, path: Path, dataset: Dataset, timeout: float = 30.0) -> Iterator[Database | None]:
-        """The tables of a dataset in one state; None where there are none, as in a workspace of the first version's.
+    def open_if_fitted(cls, path: Path, dataset: Dataset, timeout: float = 30.0) -> Iterator[Database | None]:
+        """A dataset in a read transaction; None where it has no tables, as in a workspace of the first version's.
 
         Raises:
-            StoreError: as above.
+            StoreError: the file is damaged or locked.
         """
         try:
             database = cls(path, dataset, timeout=timeout)
@@ -96,7 +96,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of the block, or nothing of it. Inside another one it is a part of that.
+        """Run the block as one transaction. Inside another transaction, the block becomes part of that one.
 
         Raises:
             StoreError: the file is locked, damaged, or the disk is full.
@@ -118,7 +118,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Queries, with SQLite's errors explained."""
+        """Run queries, with SQLite's errors turned into ``StoreError``."""
         try:
             yield self.connection
         except sqlite3.Error as error:
@@ -126,7 +126,7 @@ class Database:
 
     @contextmanager
     def reading_one_state(self) -> Iterator[sqlite3.Connection]:
-        """Queries that all see the same state, whatever another process writes meanwhile."""
+        """Run queries in a read transaction: all see the same state, whatever another process writes meanwhile."""
         with self.reading() as connection:
             connection.execute("BEGIN")
             try:
@@ -136,18 +136,18 @@ class Database:
                     connection.execute("ROLLBACK")
 
     def generation(self) -> int:
-        """The number of the dataset's present state: whatever was derived from another one is out of date."""
+        """The number of the dataset's present state. What was derived from another generation is out of date."""
         with self.reading() as connection:
             (generation,) = connection.execute(
                 "SELECT generation FROM datasets WHERE name = ?", (self.dataset.name,)
             ).fetchone()
         return int(generation)
 
-    def changed(self) -> None:
-        """Say, inside a transaction, that what answers are made of is no longer what it was.
+    def renew_generation(self) -> None:
+        """Give the dataset a new generation, inside a transaction that changes anything that search results depend on.
 
-        The number is drawn, not counted: a store that was put back from a copy, or made anew, and changed as often as
-        the one before it, must not pass for that one.
+        The number is random, not counted: a store that was restored from a copy, or created again, and changed as
+        often as the one before it, must not be taken for that one.
         """
         self.connection.execute(
             "UPDATE datasets SET generation = random() WHERE name = ?",
@@ -168,7 +168,7 @@ class Database:
 
 
 def connect(path: Path, timeout: float, *, create: bool, shared: bool = False) -> sqlite3.Connection:
-    """Open the store's file, brought up to date, and made where that is wanted; ``shared``: threads take turns."""
+    """Open the store's file and migrate it; with ``create``, create it. ``shared``: threads may use it in turn."""
     if not create and not path.exists():
         raise NotFittedError(f"nothing is fitted yet: there is no {path}. Run fit first")
     try:
@@ -179,12 +179,12 @@ def connect(path: Path, timeout: float, *, create: bool, shared: bool = False) -
     try:
         _refuse_foreign(connection, path, create=create)
         connection.execute("PRAGMA journal_mode = WAL")  # readers go on while a fit writes
-        connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a power cut
+        connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
         migrate(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        if _only_readable(error, path):
-            return _unchanging(path, create=create, shared=shared)
+        if _is_read_only(error, path):
+            return _connect_immutable(path, create=create, shared=shared)
         raise explained(error, path) from error
     except ImageSimilarityError:
         connection.close()
@@ -193,20 +193,20 @@ def connect(path: Path, timeout: float, *, create: bool, shared: bool = False) -
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
-    """Whoever only asks leaves the first version's own file as it is, and one without any table."""
+    """Reading must not migrate the first version's own file, or one without any table."""
     if not create and not applied(connection):
         raise NotFittedError(f"nothing is fitted yet: {path} has no dataset. Run fit first")
 
 
-def _only_readable(error: sqlite3.Error, path: Path) -> bool:
-    """Whether the file can be read and is whole without its log, and only writing to it went wrong."""
+def _is_read_only(error: sqlite3.Error, path: Path) -> bool:
+    """Whether only writing to the file failed, and the file is complete without its write-ahead log."""
     log = path.with_name(f"{path.name}-wal")
-    is_kept = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
-    return is_kept and path.is_file() and not (log.exists() and log.stat().st_size)
+    not_writable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    return not_writable and path.is_file() and not (log.exists() and log.stat().st_size)
 
 
-def _unchanging(path: Path, *, create: bool, shared: bool) -> sqlite3.Connection:
-    """A store that cannot be written, to be read without the files that SQLite wants beside it."""
+def _connect_immutable(path: Path, *, create: bool, shared: bool) -> sqlite3.Connection:
+    """Open a store that cannot be written, without the files that SQLite would create beside it."""
     connection = None
     try:
         address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
@@ -221,7 +221,7 @@ def _unchanging(path: Path, *, create: bool, shared: bool) -> sqlite3.Connection
 
 
 def explained(error: Exception, path: Path) -> StoreError:
-    """SQLite's or the system's error as one that says what to do."""
+    """Turn an error of SQLite or the system into one that says what to do."""
     reason = (isinstance(error, OSError) and error.strerror) or str(error)
     lowered = reason.lower()
     if any(word in lowered for word in BUSY):
@@ -229,12 +229,12 @@ def explained(error: Exception, path: Path) -> StoreError:
     if any(word in lowered for word in FULL):
         return StoreError(f"{path} cannot grow: the disk is full. Everything stored before is kept; free some space")
     if isinstance(error, OSError) or any(word in lowered for word in OUT_OF_REACH):
-        return StoreError(f"{path} cannot be opened: {reason}. Its folder must be one, and may not be read-only")
+        return StoreError(f"{path} cannot be opened: {reason}. Its folder must be a folder, and not read-only")
     if "not a database" in lowered or "malformed" in lowered:
         return damaged(path, reason)
     return StoreError(f"{path}: {reason}")
 
 
 def damaged(path: Path, reason: str) -> StoreError:
-    """The error of a store in which something is not what it should be."""
+    """The error for a store whose content is invalid."""
     return StoreError(f"{path} is damaged or not a feature store: {reason}. Move it away and fit again")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import NotFittedError
 from image_similarity.store.overrides import Overrides
-from image_similarity.store.schema import marks, quoted
+from image_similarity.store.schema import placeholders, quoted
 from image_similarity.types import CatalogueImage, ModelSpec
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from image_similarity.models import Model
     from image_similarity.store.database import Database
 
-TWINS_REMEMBERED = 4096  # contents: a megabyte
-KEPT_INACTIVE = 1000  # rows of images that have gone, however few are in use
+KNOWN_CONTENTS = 4096  # image contents in the cache: a megabyte
+KEPT_INACTIVE = 1000  # rows of removed images that are always kept
 # An id is `image,view`, and no view's code has a comma.
 IMAGE_OF_ID = "substr(id, 1, length(id) - length(view) - 1)"
 
@@ -37,15 +37,15 @@ class FeatureRow:
 
 
 class FeatureStore:
-    """The features of one dataset. Every method that writes is one transaction."""
+    """The features of one dataset. Every method that writes is one transaction, except :meth:`add_row`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._table, self._overrides = database.features, Overrides(database)
-        self._twins: dict[tuple[str, bytes, str], str] = {}  # model, digest, view: a row that had such features
+        self._known_rows: dict[tuple[str, bytes, str], str] = {}  # model, digest, view: a row with such features
 
     def add_model(self, spec: ModelSpec) -> None:
-        """Make sure that there is a column for a model's features."""
+        """Add a column for a model's features, unless there is one."""
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO models VALUES (?, ?, ?, ?)",
@@ -61,33 +61,33 @@ class FeatureStore:
         return sorted(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
 
     def has_networks_of(self, model: Model) -> bool:
-        """Whether there are features of all of a model's networks, in the precision that they have."""
+        """Whether there are features of all of a model's networks, at their precision."""
         return all(self.has(part.spec.key) for part in model.parts if part.is_network)
 
     def missing(
         self, images: Sequence[tuple[CatalogueImage, bytes]], model_key: str, views: Sequence[str]
     ) -> list[bool]:
-        """For each image with its digest, whether any of its views has no features yet under this model.
+        """For each image with its digest, whether any of its views has no features of this model.
 
-        An image whose content is known under another name gets a copy of those features: nothing is computed twice.
+        An image whose content is stored under another id gets a copy of those features: nothing is computed twice.
         """
         with self._database.writing() as connection:
             return [self._is_missing(connection, image, digest, model_key, views) for image, digest in images]
 
     def add(self, rows: Iterable[FeatureRow], model_key: str) -> None:
-        """Store features, all or none. Rows of an earlier content of the same image go.
+        """Store features, all or none. Deletes rows of the same image with other content.
 
-        A vector that is there already stays: one content has one vector, and an index may carry it over.
+        A vector that is stored already is kept: one content has one vector, so that an index may copy it.
         """
         with self._database.writing() as connection:
-            self._database.changed()
+            self._database.renew_generation()
             for row in rows:
                 self.add_row(connection, row, model_key)
 
     def activate_seen(self) -> None:
-        """Switch on the rows of usable images that this run saw, and off all others; ids of products follow.
+        """Activate the rows of usable images that this run saw, deactivate all others, and update product ids.
 
-        Images of products that were put stay as they are, and products that were deleted meanwhile stay away.
+        Skips images of products that were upserted; products that were deleted meanwhile stay deleted.
         """
         usable = f"({IMAGE_OF_ID} IN (SELECT image_id FROM temp.seen WHERE usable))"
         with self._database.writing() as connection:
@@ -101,7 +101,7 @@ class FeatureStore:
                 f"WHERE images.image_id = {IMAGE_OF_ID} AND {self._table}.item_id != images.item_id"
             )
             if switched.rowcount or moved.rowcount:
-                self._database.changed()
+                self._database.renew_generation()
 
     def has(self, model_key: str) -> bool:
         """Whether any active image has features of a model."""
@@ -114,19 +114,19 @@ class FeatureStore:
     def images_without(
         self, model_key: str, views: Sequence[str], folder: str, after: str, number: int
     ) -> list[tuple[str, str, str]]:
-        """Images of the present catalogue whose files are in a folder and that have no features of a model, or not all.
+        """Current images whose files are in a folder and that lack features of a model in any of some views.
 
         Args:
             model_key: of a model that the dataset has a column for.
-            views: that there should be features of.
-            folder: where the files are.
-            after: an image id; only those that come after it are listed.
+            views: the views needed.
+            folder: only images with a location in it.
+            after: an image id; only images with a greater id.
             number: of images at most.
 
         Returns:
             Image id, product id and location, sorted by the first.
         """
-        beginning = f"{folder}{os.sep}"
+        prefix = f"{folder}{os.sep}"
         ids = ", ".join("image_id || ',' || ?" for _ in views)
         query = (
             f"SELECT image_id, item_id, location FROM {self._database.images} "
@@ -134,10 +134,10 @@ class FeatureStore:
             f"WHERE id IN ({ids}) AND {column_of(model_key)} NOT NULL) ORDER BY image_id LIMIT ?"
         )
         with self._database.reading() as connection:
-            return connection.execute(query, (after, len(beginning), beginning, len(views), *views, number)).fetchall()
+            return connection.execute(query, (after, len(prefix), prefix, len(views), *views, number)).fetchall()
 
     def views(self, model_key: str) -> set[str]:
-        """The views that active images have features of under a model."""
+        """The views for which active images have features of a model."""
         if model_key not in self.models():
             return set()
         with self._database.reading() as connection:
@@ -159,45 +159,46 @@ class FeatureStore:
         column = column_of(model_key)
         ids = [_row_id(image.image_id, view) for view in views]
         (known,) = connection.execute(
-            f"SELECT count(*) FROM {self._table} WHERE id IN ({marks(ids)}) AND digest = ? AND {column} NOT NULL",
+            f"SELECT count(*) FROM {self._table} "
+            f"WHERE id IN ({placeholders(ids)}) AND digest = ? AND {column} NOT NULL",
             (*ids, digest),
         ).fetchone()
         if known == len(views):
             return False
-        twins = [self._twin(connection, digest, model_key, view) for view in views]
-        if None in twins:
+        copies = [self._same_content(connection, digest, model_key, view) for view in views]
+        if None in copies:
             return True
-        self._database.changed()
-        for view, twin in zip(views, twins, strict=True):
-            if twin is not None:
-                self.add_row(connection, FeatureRow(image, view, digest, bool(twin[0]), twin[1]), model_key)
+        self._database.renew_generation()
+        for view, copy in zip(views, copies, strict=True):
+            if copy is not None:
+                self.add_row(connection, FeatureRow(image, view, digest, bool(copy[0]), copy[1]), model_key)
         return False
 
-    def _twin(
+    def _same_content(
         self, connection: sqlite3.Connection, digest: bytes, model_key: str, view: str
     ) -> tuple[int, bytes] | None:
-        """One row's background and features, of the very same content; thousands may have it, and one is enough."""
-        column, asked = column_of(model_key), (model_key, digest, view)
+        """Background and features of any row of the same content; None where there is none."""
+        column, content = column_of(model_key), (model_key, digest, view)
         query = f"SELECT white_background, {column}, id FROM {self._table} WHERE {{}} = ? AND {column} NOT NULL"
         row = None
-        if (known := self._twins.get(asked)) is not None:
+        if (known := self._known_rows.get(content)) is not None:
             row = connection.execute(f"{query.format('id')} AND digest = ?", (known, digest)).fetchone()
         if row is None:
             row = connection.execute(f"{query.format('digest')} AND view = ? LIMIT 1", (digest, view)).fetchone()
         if row is None:
             return None
-        if len(self._twins) >= TWINS_REMEMBERED:
-            self._twins.clear()
-        self._twins[asked] = row[2]
+        if len(self._known_rows) >= KNOWN_CONTENTS:
+            self._known_rows.clear()
+        self._known_rows[content] = row[2]
         return row[0], row[1]
 
     def add_row(self, connection: sqlite3.Connection, row: FeatureRow, model_key: str) -> None:
-        """Store one row, inside a transaction of the caller's, who says that something changed."""
+        """Store one row, inside the caller's transaction. The caller renews the generation."""
         image_id, product_id, column = row.image.image_id, row.image.product_id, column_of(model_key)
         active = self._active(connection, row.image)
         if active is None:
             return
-        # `-` is the character after `,`: the range holds the rows `image,...`, and names that go on after a comma.
+        # `-` follows `,` in ASCII: the range holds the rows `image,...`, and those of ids that begin with `image,`.
         connection.execute(
             f"DELETE FROM {self._table} WHERE id >= ? AND id < ? AND {IMAGE_OF_ID} = ? AND digest != ?",
             (f"{image_id},", f"{image_id}-", image_id, row.digest),
@@ -219,9 +220,9 @@ class FeatureStore:
         )
 
     def _active(self, connection: sqlite3.Connection, image: CatalogueImage) -> bool | None:
-        """Whether a row of an image that is stored now is switched on; None: another product has the image by now.
+        """Whether a new row of an image is active; None: the image now belongs to an upserted product.
 
-        A fit may store what was put otherwise, or deleted, after it had read its catalogue.
+        Since a fit read its catalogue, the product may have been upserted or deleted.
         """
         if not self._overrides.among([image.product_id]):
             query = f"SELECT 1 FROM {self._database.images} WHERE image_id = ? AND item_id != ? AND item_id IN "
@@ -231,7 +232,7 @@ class FeatureStore:
         return connection.execute(query, (image.image_id, image.product_id)).fetchone() is not None
 
     def _update_images(self, connection: sqlite3.Connection) -> None:
-        """Bring the images that a run saw into the dataset, but none of a product that is not the catalogue's now."""
+        """Update the dataset's images by those that a run saw, except those of products upserted or deleted since."""
         images = self._database.images
         connection.execute(
             f"DELETE FROM temp.seen WHERE item_id IN {self._overrides.overridden} "
@@ -242,7 +243,7 @@ class FeatureStore:
             "WHERE images.attributes != seen.attributes)"
         )
         if differ:
-            self._database.changed()
+            self._database.renew_generation()
         connection.execute(
             f"INSERT INTO {images} SELECT image_id, item_id, location, attributes FROM temp.seen WHERE true "
             "ON CONFLICT (image_id) DO UPDATE SET item_id = excluded.item_id, location = excluded.location, "
@@ -251,16 +252,16 @@ class FeatureStore:
         )
 
     def delete_old_inactive(self) -> None:
-        """Features of images that have gone are kept for their return: as many rows as are in use, or a thousand.
+        """Delete the oldest features of removed images. As many rows as are active, at least a thousand, are kept.
 
-        Of more, those go that were stored first.
+        An image that returns then needs no embedding.
         """
         table = self._table
         with self._database.writing() as connection:
-            ((rows, gone),) = connection.execute(
+            ((rows, inactive),) = connection.execute(
                 f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {table} WHERE active = 0)"
             )
-            extra = gone - max(rows - gone, KEPT_INACTIVE)
+            extra = inactive - max(rows - inactive, KEPT_INACTIVE)
             if extra > 0:
                 connection.execute(
                     f"DELETE FROM {table} WHERE rowid IN "
@@ -269,7 +270,7 @@ class FeatureStore:
                 )
 
     def dimension(self, model_key: str) -> int:
-        """How many numbers a vector of a model has.
+        """The dimension of a model's vectors.
 
         Raises:
             NotFittedError: this dataset has no features of the model.
@@ -281,19 +282,19 @@ class FeatureStore:
         return int(row[0])
 
     def not_fitted(self, model_key: str) -> NotFittedError:
-        """The error of a model that this dataset has no features of, or none of its present images."""
+        """The error for a model of which this dataset has no features, or none of its current images."""
         keys = self.models()
         in_use = keys if model_key not in keys else [each for each in keys if each != model_key and self.has(each)]
         known = ", ".join(in_use) or "none yet"
         name = self._database.dataset.name
         if model_key in keys:
             return NotFittedError(
-                f"no image that the dataset {name} has now has features of {model_key} (images have some of: {known}): "
-                "the fit with it broke off, its images are gone or all of them failed. Run fit with that model again, "
-                "and look at what failures lists"
+                f"no image in the dataset {name} has features of {model_key} (there are features of: {known}): "
+                "the fit with it broke off, its images were removed or all of them failed. Run fit with that model "
+                "again, and see what failures lists"
             )
         return NotFittedError(
-            f"the dataset {name} has no features of {model_key} (of: {known}): run fit with that model first"
+            f"the dataset {name} has no features of {model_key} (only of: {known}): run fit with that model first"
         )
 
 
@@ -301,7 +302,7 @@ PREFIX = "features_"
 
 
 def column_of(model_key: str) -> str:
-    """The column of a model's features, quoted."""
+    """The column of a model's features, as a quoted SQL identifier."""
     return quoted(PREFIX + model_key)
 
 

@@ -1,4 +1,4 @@
-"""Requests that were carried out, by the keys that their senders gave them: sent again, they change nothing."""
+"""The log of executed requests by their idempotency keys: a request that is sent again changes nothing."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from image_similarity.store.database import Database
 
-KEPT = 100_000
-"""Requests that are remembered."""
+KEPT = 100_000  # requests
 
 
 class IdempotencyClashError(Exception):
-    """A key was given with two different requests."""
+    """Two different requests have the same idempotency key."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request's key, the digest of all that it asks for, and what it was answered.
+    """A request's idempotency key, the digest of its content, and its response.
 
-    ``status``: HTTP's. ``repaired``: of the images that came with it, how many came from a file that was cut short.
+    ``status``: the HTTP status. ``repaired``: how many of its images were decoded from truncated files.
     """
 
     key: str
@@ -32,32 +31,32 @@ class IdempotentRequest:
 
 
 class IdempotencyLog:
-    """The requests of one dataset."""
+    """The executed requests of one dataset; the latest 100,000 are kept."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, asked: IdempotentRequest) -> IdempotentRequest | None:
-        """The request with its answer; None where it has not been carried out.
+    def find(self, request: IdempotentRequest) -> IdempotentRequest | None:
+        """The request with its response; None where it has not been executed.
 
         Raises:
-            IdempotencyClashError: its key was given with another request.
+            IdempotencyClashError: another request had the same key.
             StoreError: the store cannot be read.
         """
         query = f"SELECT digest, status, repaired FROM {self._database.requests} WHERE key = ?"
         with self._database.reading() as connection:
-            row = connection.execute(query, (asked.key,)).fetchone()
+            row = connection.execute(query, (request.key,)).fetchone()
         if row is None:
             return None
-        if row[0] != asked.digest:
+        if row[0] != request.digest:
             raise IdempotencyClashError
-        return replace(asked, status=row[1], repaired=row[2])
+        return replace(request, status=row[1], repaired=row[2])
 
-    def remember(self, connection: sqlite3.Connection, answered: IdempotentRequest) -> None:
-        """Inside the transaction that carries it out: so either both are on the disk, or neither."""
+    def add(self, connection: sqlite3.Connection, request: IdempotentRequest) -> None:
+        """Log a request, inside the transaction that executes it: either both are stored, or neither."""
         table = self._database.requests
         cursor = connection.execute(
             f"INSERT INTO {table} (key, digest, status, at, repaired) VALUES (?, ?, ?, ?, ?)",
-            (answered.key, answered.digest, answered.status, time.time(), answered.repaired),
+            (request.key, request.digest, request.status, time.time(), request.repaired),
         )
         connection.execute(f"DELETE FROM {table} WHERE number <= ?", ((cursor.lastrowid or 0) - KEPT,))

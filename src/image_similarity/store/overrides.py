@@ -1,12 +1,14 @@
 """Products that differ from the catalogue: upserted or deleted one by one, not by a fit.
 
-A product that was upserted stays as it is, through every fit, until it is deleted. One that was deleted stays away
-until the next fit begins: what is deleted while a fit runs is not brought back by its end.
+No fit changes an upserted product; it stays until it is deleted. A deleted product is excluded until the next fit
+begins: a fit that is running while a product is deleted does not bring it back.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
+
+from image_similarity.store.schema import placeholders
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,41 +16,40 @@ if TYPE_CHECKING:
 
     from image_similarity.store.database import Database
 
-PAGE = 500  # images of products that were put, listed at once
+PAGE = 500  # images per query
 Override = Literal["upserted", "deleted"]
 
 
 class Overrides:
-    """The products of one dataset that are not as the catalogue lists them."""
+    """The products of one dataset that were upserted or deleted one by one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.overridden = f"(SELECT item_id FROM {database.overrides})"
-        """SQL: the products that no fit may touch now."""
+        """SQL: the products that a fit may not change now."""
         self.upserted = f"(SELECT item_id FROM {database.overrides} WHERE state = 'upserted')"
-        """SQL: of these the ones that exist."""
+        """SQL: those of them that exist."""
         self.upserted_images = f"(SELECT image_id FROM {database.images} WHERE item_id IN {self.upserted})"
         """SQL: their images."""
 
     def record(self, connection: sqlite3.Connection, product_id: str, state: Override) -> None:
-        """Say, inside the transaction that does it, that a product was upserted or deleted."""
+        """Record that a product was upserted or deleted, inside the transaction that does it."""
         connection.execute(f"INSERT OR REPLACE INTO {self._database.overrides} VALUES (?, ?)", (product_id, state))
 
     def forget_deleted(self) -> None:
-        """A fit begins: what was deleted before it comes back if its catalogue lists it."""
+        """Forget earlier deletes when a fit begins: its catalogue may list these products again."""
         with self._database.writing() as connection:
             connection.execute(f"DELETE FROM {self._database.overrides} WHERE state = 'deleted'")
 
     def among(self, product_ids: Sequence[str]) -> set[str]:
-        """Those of some products that differ."""
+        """Those of some products that were upserted or deleted."""
         different = list(dict.fromkeys(product_ids))
-        places = ", ".join("?" * len(different))
-        query = f"SELECT item_id FROM {self._database.overrides} WHERE item_id IN ({places})"
+        query = f"SELECT item_id FROM {self._database.overrides} WHERE item_id IN ({placeholders(different)})"
         with self._database.reading() as connection:
             return {item_id for (item_id,) in connection.execute(query, different)}
 
     def images(self) -> Iterator[tuple[str, str, str]]:
-        """Image id, product id and location of every image of a product that was upserted."""
+        """Image id, product id and location of every image of every upserted product."""
         query = (
             f"SELECT image_id, item_id, location FROM {self._database.images} "
             f"WHERE image_id > ? AND image_id IN {self.upserted_images} ORDER BY image_id LIMIT {PAGE}"

@@ -1,7 +1,7 @@
-"""Each product's most similar products under one model: rows of ``features.db``, a pickle and a Parquet file beside it.
+"""Each product's most similar products under one model: in ``features.db``, a pickle and a Parquet file.
 
-The rows answer. The pickle is the first version's dictionary, for its readers; where there are no rows, one that the
-first version wrote is read.
+They are read from ``features.db``. The pickle is the first version's dictionary, written for its readers; it is read
+only where ``features.db`` has no rows, as in a workspace of the first version's.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("product", "similar_product", "rank", "score", "image", "similar_image")
 PICKLE, TABLE = ".pickle", ".parquet"
-ROW_GROUP = 10_000  # rows of the Parquet file: memory stays flat, and a reader skips what it does not look for
-PIECE = 1000  # products written or removed in one transaction: whoever else writes waits for so many at most
+ROW_GROUP = 10_000  # rows of the Parquet file: memory stays flat, and a reader skips the groups that it does not need
+BATCH = 1000  # products written or removed in one transaction: another writer waits for no more than these
 CURRENT = "SELECT max(id) FROM fits WHERE dataset = ? AND model = ? AND finished NOT NULL"
 
 
@@ -39,18 +39,18 @@ class RecommendationStore:
     Args:
         database: the dataset's; None where there is none, as in a workspace of the first version's.
         folder: of the pickles and Parquet files.
-        dataset: whose.
+        dataset: its names are in the files' names.
     """
 
     def __init__(self, database: Database | None, folder: Path, dataset: Dataset) -> None:
         self._database, self._folder, self._dataset = database, folder, dataset
 
     def has(self, key: str) -> bool:
-        """Whether there are recommendations of a model, by its key."""
+        """Whether there are recommendations of the model with this key."""
         return self.finished(key) is not None or self._file(key, PICKLE).exists()
 
     def finished(self, key: str) -> float | None:
-        """When a model's recommendations were written, in seconds since 1970; None: never, by this version."""
+        """When a model's recommendations were written, in seconds since 1970; None: not by this version."""
         if self._database is None:
             return None
         query = f"SELECT finished FROM fits WHERE id = ({CURRENT})"
@@ -59,26 +59,26 @@ class RecommendationStore:
         return None if row is None else float(row[0])
 
     def of(self, key: str) -> Recommendations:
-        """A model's recommendations.
+        """The recommendations of the model with this key.
 
         Raises:
             NotFittedError: there are none.
             StoreError: the first version's pickle is damaged.
         """
         if self._database is not None and self.finished(key) is not None:
-            return Recommendations(_Rows(self._database, key), self._dataset)
+            return Recommendations(_RowReader(self._database, key), self._dataset)
         if not self._file(key, PICKLE).exists():
             raise NotFittedError(
                 f"there are no recommendations of {key} for {self._dataset.name} in {self._folder.parent}: "
                 "run fit first"
             )
-        return Recommendations(_Pickled(self._file(key, PICKLE)), self._dataset)
+        return Recommendations(_PickleReader(self._file(key, PICKLE)), self._dataset)
 
     def write(self, key: str, answers: Iterable[tuple[str, list[ProductMatch]]]) -> int:
-        """Put a model's recommendations in the place of those before: the files, then, in one step, the rows.
+        """Replace a model's recommendations: first the files, then, atomically, the rows.
 
-        Whatever stops it, the rows are all those of before or all the new ones. One process at a time, as a fit's lock
-        sees to: what an earlier one, killed, has half written goes.
+        If it is stopped, the rows are all the old or all the new ones. Only one process at a time may call this, which
+        a fit's lock ensures: it removes what an earlier, killed process has left.
 
         Args:
             key: of the model.
@@ -98,9 +98,9 @@ class RecommendationStore:
         remove_leftovers_of(pickle)
         remove_leftovers_of(table)
         rows = _RowWriter(self._database, key)
-        # No file takes its place before all are whole.
+        # Neither file is renamed before both are complete.
         with replacing(pickle) as plain, replacing(table) as parquet:
-            # A file that is open: Arrow takes no path that is not UTF-8.
+            # An open file: Arrow accepts only paths in UTF-8.
             with parquet.open("wb") as opened, _ParquetWriter(opened) as columns:
                 for product_id, matches in answers:
                     similar[product_id] = [match.product_id for match in matches]
@@ -116,12 +116,12 @@ class RecommendationStore:
         return self._folder / f"{self._dataset.recommendations(key)}{ending}"
 
 
-class _Found(Protocol):
-    """One of the two ways to read recommendations."""
+class _Reader(Protocol):
+    """Reads recommendations, from the store or from the pickle."""
 
     def products(self) -> Iterable[str]: ...
 
-    def by_chance(self) -> str | None: ...
+    def random_product(self) -> str | None: ...
 
     def similar(self, product_id: str) -> list[ProductMatch] | None: ...
 
@@ -129,20 +129,20 @@ class _Found(Protocol):
 class Recommendations:
     """The recommendations of one model. Every method raises ``StoreError`` where they are damaged."""
 
-    def __init__(self, found: _Found, dataset: Dataset) -> None:
-        self._found, self._dataset = found, dataset
+    def __init__(self, reader: _Reader, dataset: Dataset) -> None:
+        self._reader, self._dataset = reader, dataset
 
     def products(self) -> list[str]:
-        """Every product that has some, by id."""
-        return sorted(self._found.products())
+        """The ids of all products with recommendations, sorted."""
+        return sorted(self._reader.products())
 
-    def by_chance(self) -> str:
-        """One product that has some, each as likely as any other.
+    def random_product(self) -> str:
+        """A random product with recommendations, all equally likely.
 
         Raises:
-            NotFittedError: none has.
+            NotFittedError: there is none.
         """
-        product_id = self._found.by_chance()
+        product_id = self._reader.random_product()
         if product_id is None:
             raise NotFittedError(f"no product of {self._dataset.name} has recommendations: run fit first")
         return product_id
@@ -151,9 +151,9 @@ class Recommendations:
         """The products most similar to one, best first.
 
         Raises:
-            UsageError: there is no such product; the message has the nearest ids by spelling.
+            UsageError: there is no such product; the message suggests ids with a similar spelling.
         """
-        matches = self._found.similar(product_id)
+        matches = self._reader.similar(product_id)
         if matches is None:
             raise UsageError(
                 f"there is no product {product_id!r} in the recommendations of {self._dataset.name}"
@@ -164,12 +164,12 @@ class Recommendations:
     def _hint(self, product_id: str) -> str:
         import difflib
 
-        near = difflib.get_close_matches(product_id, self._found.products(), n=5, cutoff=0.5)
+        near = difflib.get_close_matches(product_id, self._reader.products(), n=5, cutoff=0.5)
         return f". Did you mean {', '.join(near)}?" if near else ""
 
 
-class _Rows:
-    """The rows of the latest fit that was finished. Memory and time of an answer do not grow with them."""
+class _RowReader:
+    """Reads the rows of the latest finished fit. Memory and time of a look-up do not grow with them."""
 
     def __init__(self, database: Database, key: str) -> None:
         self._database, self._of = database, (database.dataset.label, key)
@@ -179,13 +179,13 @@ class _Rows:
         with self._database.reading() as connection:
             yield from (product_id for (product_id,) in connection.execute(query, self._of))
 
-    def by_chance(self) -> str | None:
+    def random_product(self) -> str | None:
         query = (
             f"SELECT product FROM recommendations, fits WHERE fits.id = ({CURRENT}) AND fit = fits.id "
             "AND number = 1 + CAST(? * products AS INTEGER)"
         )
         with self._database.reading() as connection:
-            row = connection.execute(query, (*self._of, _chance())).fetchone()
+            row = connection.execute(query, (*self._of, _random())).fetchone()
         return None if row is None else str(row[0])
 
     def similar(self, product_id: str) -> list[ProductMatch] | None:
@@ -194,15 +194,15 @@ class _Rows:
             with self._database.reading() as connection:
                 row = connection.execute(query, (*self._of, product_id)).fetchone()
             return None if row is None else _unpack(row[0])
-        except UnicodeEncodeError:  # half a character, which no product's id has
+        except UnicodeEncodeError:  # half of a surrogate pair, which no product's id has
             return None
         except (zlib.error, ValueError, TypeError) as error:
             reason = f"the recommendations of {product_id!r} cannot be read ({error})"
             raise damaged(self._database.path, reason) from error
 
 
-class _Pickled:
-    """The first version's dictionary: no scores and no images."""
+class _PickleReader:
+    """Reads the first version's dictionary, which has no scores and no images."""
 
     def __init__(self, pickle: Path) -> None:
         self._similar = safe_pickle.load(pickle)
@@ -210,8 +210,8 @@ class _Pickled:
     def products(self) -> Iterable[str]:
         return self._similar
 
-    def by_chance(self) -> str | None:
-        return list(self._similar)[int(_chance() * len(self._similar))] if self._similar else None
+    def random_product(self) -> str | None:
+        return list(self._similar)[int(_random() * len(self._similar))] if self._similar else None
 
     def similar(self, product_id: str) -> list[ProductMatch] | None:
         if product_id not in self._similar:
@@ -220,7 +220,7 @@ class _Pickled:
 
 
 class _RowWriter:
-    """Writes the rows of a new fit in pieces; they answer from :meth:`finish` on, and those before are removed."""
+    """Writes the rows of a new fit in batches. :meth:`finish` puts them in use and removes the earlier fit's."""
 
     def __init__(self, database: Database, key: str) -> None:
         self._database, self._count = database, 0
@@ -235,7 +235,7 @@ class _RowWriter:
     def add(self, product_id: str, matches: list[ProductMatch]) -> None:
         self._count += 1
         self._rows.append((self._fit, self._count, product_id, _pack(matches)))
-        if len(self._rows) >= PIECE:
+        if len(self._rows) >= BATCH:
             self.flush()
 
     def flush(self) -> None:
@@ -247,11 +247,11 @@ class _RowWriter:
         with self._database.writing() as connection:
             row = (self._count, time.time(), self._fit)
             connection.execute("UPDATE fits SET products = ?, finished = ? WHERE id = ?", row)
-        with suppress(StoreError):  # all is done; what cannot be removed now is removed by the next fit
+        with suppress(StoreError):  # what cannot be removed now is removed by the next fit
             self._remove_others()
 
     def _remove_others(self) -> None:
-        """The dataset's fits that were not finished, or that a later one has taken the place of."""
+        """Remove the dataset's fits that are unfinished or replaced by a later one."""
         later = "later.dataset = fits.dataset AND later.model = fits.model AND later.id > fits.id AND later.finished"
         query = (
             "SELECT id, (SELECT max(number) FROM recommendations WHERE fit = fits.id) FROM fits WHERE dataset = ? "
@@ -260,7 +260,7 @@ class _RowWriter:
         with self._database.reading() as connection:
             others = connection.execute(query, (self._database.dataset.label,)).fetchall()
         for fit, last in others:
-            for upto in range(PIECE, (last or 0) + PIECE, PIECE):
+            for upto in range(BATCH, (last or 0) + BATCH, BATCH):
                 with self._database.writing() as connection:
                     connection.execute("DELETE FROM recommendations WHERE fit = ? AND number <= ?", (fit, upto))
             with self._database.writing() as connection:
@@ -301,15 +301,15 @@ class _ParquetWriter:
         self._rows = []
 
 
-def _chance() -> float:
-    """A number from 0 to below 1. The module ``random`` takes long to import."""
+def _random() -> float:
+    """A random number from 0 to below 1. The module ``random`` takes long to import."""
     return int.from_bytes(os.urandom(6)) / 2**48
 
 
 def _pack(matches: list[ProductMatch]) -> bytes:
-    """Ranks are not kept: they count from 1."""
+    """Encode matches as compressed JSON, without their ranks, which count from 1."""
     rows = [(match.product_id, match.score, match.image_id, match.query_image_id) for match in matches]
-    # A third of the size for a fifth more of the time: the ids of one shop's images are much alike.
+    # Compression takes a fifth more time for a third of the size: the ids of one shop's images are much alike.
     return zlib.compress(json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode(), 1)
 
 

@@ -1,4 +1,4 @@
-"""What the catalogue said, kept beside the features: images, products' texts, failures of the latest runs."""
+"""The catalogue's records, stored beside the features: images, products' texts, failures of the latest runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 from image_similarity.store.overrides import Overrides
-from image_similarity.store.schema import marks
+from image_similarity.store.schema import placeholders
 from image_similarity.types import CatalogueImage, Failure, Product
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ Job = Literal["extract", "fit"]
 
 
 class CatalogueRecords:
-    """The catalogue's side of a dataset's tables."""
+    """A dataset's images, products and failures, and the temporary tables of the run that updates them."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._overrides = database, Overrides(database)
-        # A catalogue may be larger than memory, so what a run has seen is kept on disk too.
+        # A catalogue may be larger than memory, so what a run has seen is kept on disk.
         database.connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS seen "
             "(image_id TEXT PRIMARY KEY, item_id TEXT, location TEXT, attributes TEXT, usable INTEGER) WITHOUT ROWID"
@@ -35,24 +35,24 @@ class CatalogueRecords:
         )
 
     def claim(self, images: Iterable[CatalogueImage]) -> list[CatalogueImage | None]:
-        """Note images of this run. For each, the image that has its id already, or None.
+        """Record images that this run has seen. For each, returns the other image that has its id already, or None.
 
-        New ones are in the dataset at once; what changes of others does so at the end of the run.
+        New images are added to the dataset immediately; known ones are updated at the end of the run.
         """
         with self._database.writing() as connection:
             return [self._claim(connection, image) for image in images]
 
     def mark_unusable(self, images: Iterable[CatalogueImage]) -> None:
-        """Note images of this run that could not be used; what is stored of them will be switched off."""
+        """Record images of this run that could not be used; their features are deactivated at the end of the run."""
         with self._database.writing() as connection:
             connection.executemany(
                 "UPDATE temp.seen SET usable = 0 WHERE image_id = ?", ((image.image_id,) for image in images)
             )
 
     def list_products(self, products: Iterable[Product]) -> None:
-        """Note the products' texts of this run."""
+        """Record the texts of this run's products."""
         with self._database.reading() as connection:
-            connection.execute("BEGIN")  # of the temporary table alone: nobody waits while a catalogue is read
+            connection.execute("BEGIN")  # of the temporary table alone: no other process has to wait for it
             try:
                 connection.execute("DELETE FROM temp.listed")
                 connection.executemany(
@@ -63,33 +63,33 @@ class CatalogueRecords:
                 connection.execute("COMMIT")
 
     def delete_unseen(self, products: Iterable[Product] | None = None) -> None:
-        """End a run: images that it did not see go, and the products' texts are replaced.
+        """End a run: delete images that it did not see, and replace the products' texts.
 
-        Products that were put stay as they are, and those that were deleted while it ran stay away.
+        Skips products that were upserted; those that were deleted while it ran stay deleted.
 
         Args:
-            products: as :meth:`list_products` takes them; None: it was told already.
+            products: as :meth:`list_products` takes them; None: it was called before.
         """
-        tables, put = self._database, self._overrides.upserted
+        tables, upserted = self._database, self._overrides.upserted
         if products is not None:
             self.list_products(products)
         with tables.writing() as connection:
             connection.execute(
                 f"DELETE FROM {tables.images} "
-                f"WHERE image_id NOT IN (SELECT image_id FROM temp.seen) AND item_id NOT IN {put}"
+                f"WHERE image_id NOT IN (SELECT image_id FROM temp.seen) AND item_id NOT IN {upserted}"
             )
             connection.execute(f"DELETE FROM temp.listed WHERE item_id IN {self._overrides.overridden}")
             if self._attributes_differ(connection):
-                tables.changed()
+                tables.renew_generation()
             connection.execute(
-                f"DELETE FROM {tables.products} WHERE item_id NOT IN {put} "
+                f"DELETE FROM {tables.products} WHERE item_id NOT IN {upserted} "
                 "AND (item_id, title, description, attributes) NOT IN "
                 "(SELECT item_id, title, description, attributes FROM temp.listed)"
             )
             connection.execute(f"INSERT OR IGNORE INTO {tables.products} SELECT * FROM temp.listed")
 
     def record_failures(self, job: Job, failures: Iterable[Failure]) -> None:
-        """Keep the failures of a job's latest run in place of the run's before."""
+        """Replace the failures of a job by those of its latest run."""
         with self._database.writing() as connection:
             connection.execute(f"DELETE FROM {self._database.failures} WHERE job = ?", (job,))
             connection.executemany(
@@ -103,43 +103,43 @@ class CatalogueRecords:
         return product
 
     def products(self, product_ids: Sequence[str]) -> list[Product]:
-        """The texts of some thousands of products at most, in their order; see :meth:`product`."""
-        query = f"SELECT * FROM {self._database.products} WHERE item_id IN ({marks(product_ids)})"
+        """The texts of up to some thousands of products, in their order; see :meth:`product`."""
+        query = f"SELECT * FROM {self._database.products} WHERE item_id IN ({placeholders(product_ids)})"
         with self._database.reading() as connection:
             known = {row[0]: row for row in connection.execute(query, product_ids)}
         return [_product(known.get(product_id, (product_id,))) for product_id in product_ids]
 
-    def images_to_show(self, wanted: Sequence[tuple[str, str]]) -> list[CatalogueImage | None]:
-        """For each product the image of an id, or where there is none by that id its first; in one query.
+    def images_to_show(self, ids: Sequence[tuple[str, str]]) -> list[CatalogueImage | None]:
+        """For each product the image with the given id, else its first image, else None; in one query.
 
         Args:
-            wanted: some thousands at most of product and image ids.
+            ids: up to some thousands of pairs, product id and image id.
         """
         images = self._database.images
         query = (
             f"SELECT image_id, item_id, location, attributes FROM {images} "
-            f"WHERE image_id IN ({marks(wanted)}) OR image_id IN "
-            f"(SELECT min(image_id) FROM {images} WHERE item_id IN ({marks(wanted)}) GROUP BY item_id)"
+            f"WHERE image_id IN ({placeholders(ids)}) OR image_id IN "
+            f"(SELECT min(image_id) FROM {images} WHERE item_id IN ({placeholders(ids)}) GROUP BY item_id)"
         )
         with self._database.reading() as connection:
-            rows = connection.execute(query, [image for _, image in wanted] + [product for product, _ in wanted])
+            rows = connection.execute(query, [image for _, image in ids] + [product for product, _ in ids])
             found = [_image(row) for row in rows]
         by_id = {image.image_id: image for image in found}
         first: dict[str, CatalogueImage] = {}
         for image in sorted(found, key=lambda each: each.image_id):
             first.setdefault(image.product_id, image)
-        return [by_id.get(image_id) or first.get(product_id) for product_id, image_id in wanted]
+        return [by_id.get(image_id) or first.get(product_id) for product_id, image_id in ids]
 
     def image(self, image_id: str) -> CatalogueImage | None:
-        """One image of the present catalogue."""
+        """The current image with this id; None where there is none."""
         return self._first("image_id = ?", image_id)
 
     def first_image(self, product_id: str) -> CatalogueImage | None:
-        """The image that stands for a product: its first by id."""
+        """The image that represents a product: its first by id."""
         return self._first("item_id = ?", product_id)
 
     def usable_images_of(self, product_id: str) -> list[CatalogueImage]:
-        """Those of a product's images that could be used."""
+        """A product's images that have active features, by their ids."""
         tables = self._database
         query = (
             f"SELECT images.* FROM {tables.images} AS images WHERE item_id = ? AND EXISTS "
@@ -149,7 +149,7 @@ class CatalogueRecords:
             return [_image(row) for row in connection.execute(query, (product_id,))]
 
     def has_product(self, product_id: str) -> bool:
-        """Whether the present catalogue has a product: its texts, or an image of it."""
+        """Whether the dataset has a product: its texts, or an image of it."""
         tables = self._database
         query = (
             f"SELECT EXISTS (SELECT 1 FROM {tables.images} WHERE item_id = ?1) "
@@ -159,7 +159,7 @@ class CatalogueRecords:
             return bool(connection.execute(query, (product_id,)).fetchone()[0])
 
     def product_ids(self, prefix: str, after: str, number: int) -> list[str]:
-        """The first ids after ``after``, sorted, of products whose id or title begins with ``prefix``, in any case."""
+        """The ``number`` ids after ``after``, of products whose id or title begins with ``prefix``, in any case."""
         tables = self._database
         begins = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         some = "ORDER BY item_id LIMIT ?3"  # of each, along its index: the rest is never read
@@ -179,7 +179,7 @@ class CatalogueRecords:
             return [_image(row) for row in connection.execute(query, (product_id,))]
 
     def files_below(self, folder: str) -> set[str]:
-        """The names of the files that images of the present catalogue have in a folder, by the end of its path."""
+        """The names of current images' files in a folder, given by the end of its path."""
         query = f"SELECT location FROM {self._database.images} WHERE instr(replace(location, '\\', '/'), ?)"
         with self._database.reading() as connection:
             return {PurePath(location).name for (location,) in connection.execute(query, (folder,))}
@@ -201,14 +201,14 @@ class CatalogueRecords:
         if known is None:
             connection.execute(f"INSERT INTO {self._database.images} VALUES (?, ?, ?, ?)", row)
             if image.attributes:
-                self._database.changed()
+                self._database.renew_generation()
         elif known.product_id != image.product_id and self._overrides.among([known.product_id]):
             connection.execute("DELETE FROM temp.seen WHERE image_id = ?", (image.image_id,))
-            return known  # of a product that was put
+            return known  # of a product that was upserted
         return None
 
     def _attributes_differ(self, connection: sqlite3.Connection) -> bool:
-        """Whether the products that are listed have other attributes than those that are stored."""
+        """Whether the listed products have other attributes than the stored ones."""
         stored, listed = (
             f"SELECT item_id, attributes FROM {table} WHERE attributes != '{_json({})}' "
             f"AND item_id NOT IN {self._overrides.upserted}"

@@ -1,4 +1,4 @@
-"""A guard: how many products a run would take away, and whether that is more than anybody meant."""
+"""A guard against catalogues that were cut short: it limits how many products a run may remove."""
 
 from __future__ import annotations
 
@@ -13,47 +13,46 @@ if TYPE_CHECKING:
 
     from image_similarity.store.database import Database
 
-FEW = 10  # products: fewer than this may always go
-SHOWN = 3  # products that are named
+ALWAYS_ALLOWED = 10  # fewer products than this may always be removed
+NAMED = 3  # products in the message
 
 
 @dataclass(frozen=True, slots=True)
 class RemovalLimit:
-    """So large a share of a dataset's products may go in one run; None: as many as will.
+    """The largest share of a dataset's products that one run may remove; None: no limit.
 
     Raises:
-        UsageError: it is no share.
+        UsageError: it is not between 0 and 1.
     """
 
     share: float | None = 0.1
 
     def __post_init__(self) -> None:
         if self.share is not None and not 0 <= self.share <= 1:
-            raise UsageError(f"the share of products that may go must be between 0 and 1, not {self.share}")
+            raise UsageError(f"the share of products that may be removed must be between 0 and 1, not {self.share}")
 
-    def check(self, gone: Sequence[str], products: int, why: Callable[[], str]) -> None:
-        """Refuse to take products away.
+    def check(self, removed: Sequence[str], products: int, why: Callable[[], str]) -> None:
+        """Check how many products a run would remove.
 
         Args:
-            gone: the products that would go.
+            removed: the products that would be removed.
             products: how many there are.
-            why: a clause that says why they would go, and what may be wrong.
+            why: a clause that says why they would be removed, and what may be wrong.
 
         Raises:
-            RemovalError: they are ten at least, and a larger share than may go.
+            RemovalError: they are ten or more, and a larger share than the limit.
         """
-        if self.share is None or len(gone) < FEW or len(gone) <= self.share * products:
+        if self.share is None or len(removed) < ALWAYS_ALLOWED or len(removed) <= self.share * products:
             return
-        examples = ", ".join(gone[:SHOWN])
+        examples = ", ".join(removed[:NAMED])
         raise RemovalError(
-            f"{len(gone):,} of {products:,} products would be taken away ({examples}, ...): {why()}. At most "
-            f"{self.share:.0%} may go without being asked for; nothing was taken away. If they are to go, say so "
-            "(`allow_removal`)"
+            f"{len(removed):,} of {products:,} products would be removed ({examples}, ...): {why()}. At most "
+            f"{self.share:.0%} may be removed by default; nothing was removed. To remove them, set `allow_removal`"
         )
 
 
 class ListedProducts:
-    """The products that a catalogue lists, on disk, held against those that a dataset has of it."""
+    """The products that a catalogue lists, kept on disk and compared with those that the dataset has."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._overrides = database, Overrides(database)
@@ -63,9 +62,9 @@ class ListedProducts:
         database.connection.execute("DELETE FROM temp.listed_products")
 
     def add(self, product_ids: Iterable[str]) -> None:
-        """Note products that are listed."""
+        """Record products that the catalogue lists."""
         with self._database.reading() as connection:
-            connection.execute("BEGIN")  # of the temporary table alone: nobody waits for it
+            connection.execute("BEGIN")  # of the temporary table alone: no other process has to wait for it
             try:
                 connection.executemany(
                     "INSERT OR IGNORE INTO temp.listed_products VALUES (?)", ((each,) for each in product_ids)
@@ -74,7 +73,7 @@ class ListedProducts:
                 connection.execute("COMMIT")
 
     def products(self) -> int:
-        """How many products the dataset has of its catalogue."""
+        """How many products the dataset has from its catalogue: not counting upserted ones."""
         images, upserted = self._database.images, self._overrides.upserted
         query = f"SELECT count(DISTINCT item_id) FROM {images} WHERE item_id NOT IN {upserted}"
         with self._database.reading() as connection:
@@ -82,25 +81,25 @@ class ListedProducts:
         return int(count)
 
     def not_listed(self) -> list[str]:
-        """The products that can be found now and are not listed."""
-        return self._gone("SELECT item_id FROM temp.listed_products")
+        """The searchable products that the catalogue does not list."""
+        return self._searchable_without("SELECT item_id FROM temp.listed_products")
 
     def unusable(self) -> list[str]:
-        """The products that can be found now and of which this run could use no image."""
-        return self._gone("SELECT item_id FROM temp.seen WHERE usable")
+        """The searchable products of which this run could use no image."""
+        return self._searchable_without("SELECT item_id FROM temp.seen WHERE usable")
 
     def overridden(self) -> int:
-        """How many of the products that are listed are as they were put, or stay deleted."""
+        """How many of the listed products were upserted or deleted one by one, so that the catalogue is ignored."""
         query = f"SELECT count(*) FROM temp.listed_products WHERE item_id IN {self._overrides.overridden}"
         with self._database.reading() as connection:
             (count,) = connection.execute(query).fetchone()
         return int(count)
 
-    def _gone(self, staying: str) -> list[str]:
+    def _searchable_without(self, kept: str) -> list[str]:
         tables = self._database
         query = (
             f"SELECT DISTINCT item_id FROM {tables.images} AS images WHERE item_id NOT IN {self._overrides.overridden} "
-            f"AND item_id NOT IN ({staying}) AND EXISTS "
+            f"AND item_id NOT IN ({kept}) AND EXISTS "
             f"(SELECT 1 FROM {tables.features} WHERE id = images.image_id || ',000' AND active) ORDER BY item_id"
         )
         with tables.reading() as connection:

@@ -1,4 +1,4 @@
-"""The first version's dictionary, a pickle: a dict of text to list of text, and nothing else is ever let out of one."""
+"""The first version's dictionary, a pickle: read safely, as a dict of text to lists of text and nothing else."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from image_similarity.errors import StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROTOCOL = 4  # what the first version's readers understand
+PROTOCOL = 4  # that the first version's readers understand
 
 
-class _NothingButData(pickle.Unpickler):
+class _DataUnpickler(pickle.Unpickler):
     """An unpickler that builds dicts, lists and text, and can call nothing."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
-        raise pickle.UnpicklingError(f"it wants to run {module}.{name}")
+        raise pickle.UnpicklingError(f"it tries to run {module}.{name}")
 
     def persistent_load(self, pid: Any) -> NoReturn:
         raise pickle.UnpicklingError(f"it refers to something outside itself: {pid!r}")
 
 
 def dumps(similar: dict[str, list[str]]) -> bytes:
-    """The dictionary as bytes; equal dictionaries give equal bytes."""
+    """Pickle a dictionary; equal dictionaries give equal bytes."""
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, PROTOCOL)
-    pickler.fast = True  # no memo: whether two equal ids are one object must not show in the file
+    pickler.fast = True  # no memo: the bytes must not depend on whether two equal ids are one object
     pickler.dump(similar)
     return buffer.getvalue()
 
@@ -40,7 +40,7 @@ def load(path: Path) -> dict[str, list[str]]:
         StoreError: it cannot be read, holds anything but a dict of text to lists of text, or is damaged.
     """
     try:
-        loaded = _NothingButData(io.BytesIO(path.read_bytes())).load()
+        loaded = _DataUnpickler(io.BytesIO(path.read_bytes())).load()
     except Exception as error:  # damaged bytes make an unpickler raise nearly anything
         raise StoreError(f"{path} is no dictionary of similar products: {error}. Run fit again") from error
     if not (

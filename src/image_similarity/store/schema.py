@@ -1,4 +1,4 @@
-"""The tables of ``features.db``, and the named steps that lead to them. docs/storage.md describes every byte."""
+"""The tables of ``features.db`` and their migrations. docs/storage.md describes every byte."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ CREATE TABLE job_failures (
 );
 CREATE INDEX failures_of_jobs ON job_failures (job)"""
 
-OF_A_DATASET = """
+PER_DATASET = """
 CREATE TABLE {features} (
     id TEXT PRIMARY KEY,
     item_id TEXT NOT NULL,
@@ -137,12 +137,12 @@ def _shared_tables(connection: sqlite3.Connection) -> None:
 
 
 MIGRATIONS: Steps = (("shared tables", _shared_tables),)
-"""Every step, in order. One that was released is never changed: another form of the tables, also of those that each
-dataset has, is one more step, which finds the datasets in ``datasets``."""
+"""Every migration, in order. One that was released is never changed: any change of the tables is a new migration, also
+of the tables of each dataset, which it finds in ``datasets``."""
 
 
 def applied(connection: sqlite3.Connection) -> list[str]:
-    """The names of the steps that a database has had; none where it is no store yet."""
+    """The names of the migrations that a database has had; none where it is no store yet."""
     try:
         return [name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY rowid")]
     except sqlite3.OperationalError as error:
@@ -152,22 +152,22 @@ def applied(connection: sqlite3.Connection) -> list[str]:
 
 
 def migrate(connection: sqlite3.Connection, path: Path, steps: Steps = MIGRATIONS) -> None:
-    """Take the steps that a database has not had, all or none.
+    """Run the migrations that a database has not had, all or none.
 
     Raises:
-        StoreError: it has had steps that this version does not know.
+        StoreError: it has had migrations that this version does not know.
     """
     names = [name for name, _ in steps]
-    if (had := applied(connection)) == names:
+    if (done := applied(connection)) == names:
         return
-    if set(had) - set(names):
+    if set(done) - set(names):
         raise StoreError(f"{path} was written by a later version of image-similarity: upgrade the package to read it")
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL UNIQUE, at TEXT NOT NULL)")
-        had = applied(connection)  # another process may have been faster
+        done = applied(connection)  # another process may have been faster
         for name, step in steps:
-            if name not in had:
+            if name not in done:
                 step(connection)
                 connection.execute("INSERT INTO migrations VALUES (?, datetime('now'))", (name,))
         connection.execute("COMMIT")
@@ -178,7 +178,7 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Steps = MIGRATION
 
 
 def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
-    """Make a dataset's tables, once. To be called inside a transaction.
+    """Create a dataset's tables, unless they exist. Call it inside a transaction.
 
     Raises:
         UsageError: the tables belong to a dataset of another name (``Shoes`` and ``shoes``; ``7`` and department 7).
@@ -193,24 +193,24 @@ def create_dataset(connection: sqlite3.Connection, dataset: Dataset) -> None:
         return
     former = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
     if connection.execute(former, (dataset.table(),)).fetchone():
-        # The first version's own. It does not say which content its vectors are of, so they are computed again.
+        # The first version's table does not say which image content its vectors are of, so they are computed again.
         aside = quoted(dataset.table("first_version_features"))
         connection.execute(f"ALTER TABLE {quoted(dataset.table())} RENAME TO {aside}")
     connection.execute("INSERT INTO datasets VALUES (?, ?, random())", (dataset.label, dataset.name))
-    _run(connection, OF_A_DATASET.format_map(tables(dataset)))
+    _run(connection, PER_DATASET.format_map(tables(dataset)))
 
 
 def tables(dataset: Dataset) -> dict[str, str]:
-    """The names of a dataset's tables as SQL identifiers, by their kinds."""
+    """The names of a dataset's tables as quoted SQL identifiers, by kind."""
     names = {kind: dataset.table(kind) for kind in KINDS}
     return {kind: quoted(name) for kind, name in names.items()}
 
 
 def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
+    """Quote a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def marks(values: Sequence[object]) -> str:
-    """As many question marks as there are values."""
+def placeholders(values: Sequence[object]) -> str:
+    """One ``?`` for each value, for an SQL ``IN (...)``."""
     return ", ".join("?" * len(values))

@@ -1,4 +1,4 @@
-"""One state of a dataset's features, read in blocks: what an index is built from, however large it is."""
+"""One state of a dataset's features, read in blocks: an index of any size is built from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from image_similarity.images import SIX_VIEWS
 from image_similarity.store import codec
 from image_similarity.store.changes import last_change
 from image_similarity.store.features import IMAGE_OF_ID, FeatureStore, column_of
-from image_similarity.store.schema import marks
+from image_similarity.store.schema import placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,19 +23,18 @@ if TYPE_CHECKING:
 
     from image_similarity.store.database import Database
 
-ROWS_TOGETHER = 4096  # rows read together: 4 MB of vectors of 512 numbers
+ROWS_TOGETHER = 4096  # rows in a block: 4 MB of vectors of 512 numbers
 NONE = "{}"  # no attributes, as JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Adjacent rows, a sequence a column.
+    """Adjacent rows of a snapshot, column by column.
 
-    ``places`` are where :meth:`Snapshot.vectors` finds their vectors; ``attributes`` the product's, and over them the
-    image's.
+    ``rowids`` are SQLite's, for :meth:`Snapshot.vectors`. ``attributes`` are the product's, overridden by the image's.
     """
 
-    places: NDArray[np.int64]
+    rowids: NDArray[np.int64]
     image_ids: Sequence[str]
     product_ids: Sequence[str]
     views: Sequence[str]
@@ -44,9 +43,9 @@ class Block:
 
 
 class Snapshot:
-    """The active features of a model or of several, in some views, at one moment. Made by :func:`snapshot`.
+    """The active features of one or several models, in some views, at one moment. Made by :func:`take_snapshot`.
 
-    Only views that there are features of under every one of the models are rows.
+    Its rows are the views that have features of every one of the models.
     """
 
     def __init__(
@@ -74,20 +73,20 @@ class Snapshot:
             ).fetchall()
         )
         self.available = frozenset(counts)
-        """Every view that there are features of, asked for or not."""
+        """Every view that has features, requested or not."""
         self.count = sum(counts.get(view, 0) for view in self.views)
         if not self.count:
             raise store.not_fitted(next((each for each in models if not store.has(each)), " and ".join(models)))
-        self._condition = f"{active} AND view IN ({marks(self.views)})"
+        self._condition = f"{active} AND view IN ({placeholders(self.views)})"
 
     def blocks(self) -> Iterator[Block]:
-        """All rows, sorted by product, image and view as :meth:`FeatureStore.matrix` has them.
+        """All rows, sorted by product, image and view.
 
         Raises:
             StoreError: the file is damaged.
         """
         with self._database.reading():
-            # Sorted by their names alone: the rest is looked up a block at a time.
+            # Only ids are sorted: the rest is looked up a block at a time.
             rows = self._connection.execute(
                 f"SELECT rowid, {IMAGE_OF_ID}, item_id, view, digest FROM {self._database.features} "
                 f"WHERE {self._condition} ORDER BY 3, 2, 4",
@@ -98,12 +97,12 @@ class Snapshot:
                 for place in ((self._database.products, "item_id"), (self._database.images, "image_id"))
             )
             while found := rows.fetchmany(self._block):
-                places, image_ids, product_ids, views, digests = zip(*found, strict=True)
+                rowids, image_ids, product_ids, views, digests = zip(*found, strict=True)
                 attributes = [_merged(*both) for both in zip(of_product(product_ids), of_image(image_ids), strict=True)]
-                yield Block(np.array(places), image_ids, product_ids, views, digests, attributes)
+                yield Block(np.array(rowids), image_ids, product_ids, views, digests, attributes)
 
-    def vectors(self, places: NDArray[np.int64]) -> list[NDArray[np.float16]]:
-        """The vectors of some rows of a block, ``(places, dimension)`` of each model.
+    def vectors(self, rowids: NDArray[np.int64]) -> list[NDArray[np.float16]]:
+        """The vectors of some rows of a block: ``(rowids, dimension)`` for each model.
 
         Raises:
             StoreError: a stored vector is damaged, or the file is.
@@ -113,40 +112,40 @@ class Snapshot:
             "WHERE rowid IN (SELECT value FROM json_each(?))"
         )
         with self._database.reading():
-            rows = self._connection.execute(query, (json.dumps(places.tolist()),)).fetchall()
-        there, *columns = zip(*rows, strict=True)
-        wanted, found = np.argsort(places), np.argsort(there)
+            rows = self._connection.execute(query, (json.dumps(rowids.tolist()),)).fetchall()
+        found, *columns = zip(*rows, strict=True)
+        requested_order, found_order = np.argsort(rowids), np.argsort(found)
         vectors = []
         for blobs, dimension in zip(columns, self.dimensions, strict=True):
-            read = _read(blobs, dimension)
+            read = _decode_all(blobs, dimension)
             ordered = np.empty_like(read)
-            ordered[wanted] = read[found]
+            ordered[requested_order] = read[found_order]
             vectors.append(ordered)
         return vectors
 
     def _attributes(self, table: str, key: str) -> Callable[[Sequence[str]], Iterable[str]]:
-        """What looks up the attributes of ids; where nothing has any, it need not look."""
+        """A function that looks up the attributes of ids; no query where the whole table has none."""
         if not self._connection.execute(f"SELECT 1 FROM {table} WHERE attributes != '{NONE}' LIMIT 1").fetchone():
             return lambda ids: [NONE] * len(ids)
         query = f"SELECT {key}, attributes FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))"
 
         def look_up(ids: Sequence[str]) -> Iterable[str]:
-            wanted = json.dumps(list(dict.fromkeys(ids)), ensure_ascii=False)
-            found = dict(self._connection.execute(query, (wanted,)).fetchall())
+            unique = json.dumps(list(dict.fromkeys(ids)), ensure_ascii=False)
+            found = dict(self._connection.execute(query, (unique,)).fetchall())
             return (found.get(each, NONE) for each in ids)
 
         return look_up
 
 
-def _read(blobs: Sequence[bytes], dimension: int) -> NDArray[np.float16]:
+def _decode_all(blobs: Sequence[bytes], dimension: int) -> NDArray[np.float16]:
     for blob in blobs:
         if len(blob) != codec.DTYPE.itemsize * dimension:
-            codec.decode(blob, dimension)  # says what is wrong
+            codec.decode(blob, dimension)  # raises
     return np.frombuffer(b"".join(blobs), codec.DTYPE).reshape(len(blobs), dimension)
 
 
 def _ids_of_products(database: Database) -> str:
-    """The ids of the rows of some products, found by their images: no other row is looked at."""
+    """SQL: the ids of the rows of some products, found by their images, so that no other row is read."""
     return (
         f"SELECT image_id || ',' || views.value FROM {database.images}, json_each(?) AS views "
         "WHERE item_id IN (SELECT value FROM json_each(?))"
@@ -161,9 +160,9 @@ def take_snapshot(
     products: Iterable[str] | None = None,
     block: int = ROWS_TOGETHER,
 ) -> Iterator[Snapshot]:
-    """The present state of a dataset's features; what other processes write meanwhile is not seen.
+    """A read transaction over a dataset's features: what other processes write meanwhile is not seen.
 
-    ``products``: only of these; None: of all. ``block``: rows that are read together.
+    ``products``: only these; None: all. ``block``: rows that are read together.
 
     Raises:
         NotFittedError: there are no active features of these models in these views.
@@ -172,7 +171,7 @@ def take_snapshot(
         yield Snapshot(database, models, views, products, block)
 
 
-@lru_cache(maxsize=256)  # rows of one product come one after the other
+@lru_cache(maxsize=256)  # rows of one product are adjacent
 def _parsed(attributes: str) -> Mapping[str, str]:
     loaded: dict[str, str] = json.loads(attributes)
     return loaded

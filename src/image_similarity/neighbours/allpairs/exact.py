@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.neighbours.allpairs.candidates import best_of, of_rows, other_of, packed, row_of
-from image_similarity.neighbours.allpairs.lower_bounds import floors_of
-from image_similarity.neighbours.allpairs.rerank import closest_pairs
+from image_similarity.neighbours.allpairs.lower_bounds import lower_bounds
+from image_similarity.neighbours.allpairs.rerank import rerank_pairs
 from image_similarity.neighbours.allpairs.tiles import SIDE, Tiles
-from image_similarity.neighbours.allpairs.work_folder import take_up
+from image_similarity.neighbours.allpairs.work_folder import resume
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.float16 import to_float32
 from image_similarity.neighbours.packed_scores import neighbours_of, packed_scores
 from image_similarity.types import Neighbours, no_progress
 from image_similarity.util.files import replacing
@@ -79,8 +79,8 @@ class _Work:
         trim()
         self.units = -(-self.tiles.count // tiles)
         self.pool = ThreadPoolExecutor(processors())
-        take_up(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": tiles})
-        self.floors = floors_of(self.vectors, self.k, self.tiles, self.pool)
+        resume(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": tiles})
+        self.floors = lower_bounds(self.vectors, self.k, self.tiles, self.pool)
         # Two scores of one row are each off by so much; their order tells nothing within twice that.
         self.reach = np.full(self.tiles.count * SIDE, np.inf, np.float32)
         self.reach[: len(vectors)] = self.floors - 2 * self.tiles.error
@@ -175,10 +175,10 @@ class _Work:
             rows = range(start, min(start + together, len(mine)))
             part = slice(rows.start, rows.stop)
             kept, short = best_of(of_rows(pairs, rows), rows, self.k, floors[part], 2 * self.tiles.error)
-            asked = single(mine[part])
+            asked = to_float32(mine[part])
             release(mine[part])
             left_open[part] = short
-            nearest[part][~short] = closest_pairs(self.vectors, asked, (row_of(kept) - start, other_of(kept)), self.k)
+            nearest[part][~short] = rerank_pairs(self.vectors, asked, (row_of(kept) - start, other_of(kept)), self.k)
         if left_open.any():
             found = ExactIndex(self.vectors).search(mine[left_open], self.k)
             nearest[left_open] = packed_scores(found.scores.astype(np.float64), found.rows)

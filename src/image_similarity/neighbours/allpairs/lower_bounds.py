@@ -24,7 +24,7 @@ LOWEST = -1.1  # every score reaches it
 SEED = 20_26
 
 
-def floors_of(vectors: NDArray[np.float16], k: int, tiles: Tiles, pool: Executor) -> NDArray[np.float32]:
+def lower_bounds(vectors: NDArray[np.float16], k: int, tiles: Tiles, pool: Executor) -> NDArray[np.float32]:
     """The floors ``(n,)``; :data:`LOWEST` where the sample is too small to tell.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.float16 import to_float32
 from image_similarity.neighbours.packed_scores import DISTANCE_BITS, SCORE_STEPS, Packing, distances, packed_steps
 from image_similarity.util.memory import release
 
@@ -23,7 +23,7 @@ VALUES = 1 << 18  # multiplied together: both sides stay in the processor's near
 PAIRS = Packing(DISTANCE_BITS, 28)  # a row, a distance, the other row
 
 
-def closest_pairs(
+def rerank_pairs(
     vectors: NDArray[np.float16],
     mine: NDArray[np.float32],
     pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
@@ -52,7 +52,7 @@ def scores_of(
     rows: NDArray[np.int64],
     others: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """The dot product of each pair, ``(pairs,)``; arguments as of :func:`closest_pairs`."""
+    """The dot product of each pair, ``(pairs,)``; arguments as of :func:`rerank_pairs`."""
     dimension = vectors.shape[1]
     size, together = max(1, BLOCK // dimension), max(1, VALUES // dimension)
     scores = np.empty(len(rows), np.float32)
@@ -63,7 +63,7 @@ def scores_of(
         if start == stop:
             continue
         part = vectors[block * size : (block + 1) * size]
-        theirs = single(part)
+        theirs = to_float32(part)
         release(part)
         for first in range(start, stop, together):
             some = order[first : min(first + together, stop)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.models import import_openvino
-from image_similarity.neighbours.float16 import put_single
+from image_similarity.neighbours.float16 import write_float32
 from image_similarity.util.memory import release
 from image_similarity.util.processors import processors
 
@@ -90,6 +90,6 @@ class Tiles:
 
 
 def _put(block: NDArray[np.float16], side: NDArray[np.float32]) -> None:
-    put_single(block, side[: len(block)])
+    write_float32(block, side[: len(block)])
     side[len(block) :] = 0
     release(block)

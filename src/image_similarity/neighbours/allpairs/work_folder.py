@@ -22,7 +22,7 @@ FACTS = "work.json"
 ROWS = 1024  # digested at a time
 
 
-def take_up(folder: Path, vectors: NDArray[np.float16], facts: Mapping[str, object]) -> None:
+def resume(folder: Path, vectors: NDArray[np.float16], facts: Mapping[str, object]) -> None:
     """Keep what an earlier run of the same work left in a folder, and nothing else.
 
     Args:

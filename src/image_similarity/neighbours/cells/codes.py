@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from image_similarity.neighbours.cells.components import BYTE_STEPS, dots, in_bytes, projected
+from image_similarity.neighbours.cells.components import BYTE_STEPS, dots, projected, to_bytes
 from image_similarity.types import no_progress
 from image_similarity.util.files import replacing
 from image_similarity.util.sealed_json import read_sealed, write_sealed
@@ -85,7 +85,7 @@ class CellCodes:
         for start in range(0, len(rows), ADD_BLOCK):
             components = projected(vectors[rows[start : start + ADD_BLOCK]], self.components)
             self._codes.add(components)
-            small.append(in_bytes(components))
+            small.append(to_bytes(components))
             progress("cells", min(len(rows), start + ADD_BLOCK), len(rows))
         self._small = np.concatenate(small)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.float16 import to_float32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ def principal_components(sample: NDArray[np.floating]) -> NDArray[np.float32]:
     ``m`` is the smallest of 32, 64, 128, 256 that keeps 95 % of the squared length; never more than the dimension.
     Not centred, so that dot products of components are those of the vectors, but for what is left out.
     """
-    singles = single(sample)
+    singles = to_float32(sample)
     energies, directions = np.linalg.eigh(singles.T @ singles)
     energies, directions = energies[::-1], directions[:, ::-1]
     kept = np.cumsum(energies) / energies.sum()
@@ -35,10 +35,10 @@ def principal_components(sample: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def projected(vectors: NDArray[np.floating], components: NDArray[np.float32]) -> NDArray[np.float32]:
     """Vectors ``(n, dimension)`` by their components ``(n, m)``."""
-    return np.ascontiguousarray(single(vectors) @ components)
+    return np.ascontiguousarray(to_float32(vectors) @ components)
 
 
-def in_bytes(components: NDArray[np.float32]) -> NDArray[np.int8]:
+def to_bytes(components: NDArray[np.float32]) -> NDArray[np.int8]:
     """Components of unit vectors ``(n, m)`` as whole numbers of 127ths, scaled alike in all rows."""
     return np.rint(components * BYTE_STEPS).clip(-BYTE_STEPS, BYTE_STEPS).astype(np.int8)
 

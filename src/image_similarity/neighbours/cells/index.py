@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from image_similarity.neighbours.cells.codes import CellCodes
-from image_similarity.neighbours.duplicates import Twins
-from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.duplicates import Duplicates
+from image_similarity.neighbours.float16 import to_float32
 from image_similarity.neighbours.packed_scores import neighbours_of
-from image_similarity.neighbours.rerank import all_of, closest, closest_in_turn
+from image_similarity.neighbours.rerank import rerank, rerank_query, rerank_shared
 from image_similarity.neighbours.row_sets import Listed, Masked, row_set
 from image_similarity.types import Neighbours, no_progress
 from image_similarity.util.files import replacing
@@ -120,7 +120,7 @@ class CellsIndex:
         few = self._are_few(count, wanted)
         packed = np.empty((len(queries), wanted), np.int64)
         for start in range(0, len(queries) if k else 0, QUERY_BLOCK):
-            asked = single(queries[start : start + QUERY_BLOCK])
+            asked = to_float32(queries[start : start + QUERY_BLOCK])
             found = self._of_few(asked, wanted, slots) if few else self._of_cells(asked, wanted, slots)
             packed[start : start + QUERY_BLOCK] = found
         nearest = neighbours_of(packed)
@@ -129,9 +129,9 @@ class CellsIndex:
         return self.twins.nearest_rows(Neighbours(self.slots_of(nearest.rows), nearest.scores), k, rows)
 
     @cached_property
-    def twins(self) -> Twins | None:
+    def twins(self) -> Duplicates | None:
         """Which rows have which slot; None where each has its own."""
-        return Twins.numbered(self._slot_of, self._codes.slots) if self.different < len(self.vectors) else None
+        return Duplicates.from_numbers(self._slot_of, self._codes.slots) if self.different < len(self.vectors) else None
 
     def _of_cells(self, queries: NDArray[np.float32], k: int, slots: RowSet | None) -> NDArray[np.int64]:
         """The packed scores of the ``k`` rows found for each query in the nearest cells."""
@@ -144,18 +144,18 @@ class CellsIndex:
         packed = np.empty((len(queries), k), np.int64)
         if not short.all():
             packed[~short] = self._closest(queries[~short], near[~short], k)
-        packed[short] = all_of(self.vectors, queries[short], self._rows(self._numbers(slots)), k)
+        packed[short] = rerank_shared(self.vectors, queries[short], self._rows(self._numbers(slots)), k)
         return packed
 
     def _of_few(self, queries: NDArray[np.float32], k: int, slots: RowSet | None) -> NDArray[np.int64]:
         """The same without cells: all slots that are allowed are looked at."""
         numbers = self._numbers(slots)
         if len(numbers) <= VERY_FEW:
-            return all_of(self.vectors, queries, self._rows(numbers), k)
+            return rerank_shared(self.vectors, queries, self._rows(numbers), k)
         packed = np.empty((len(queries), k), np.int64)
         for line, query in zip(packed, queries, strict=True):
             found, looks = self._codes.among(query, self._close(k), numbers)
-            line[:] = closest_in_turn(self.vectors, query, (self._rows(found), looks), k)
+            line[:] = rerank_query(self.vectors, query, (self._rows(found), looks), k)
         return packed
 
     def _are_few(self, count: int, k: int) -> bool:
@@ -233,13 +233,13 @@ class CellsIndex:
         """The packed scores of the ``k`` best of each line of slots, by the rows as they are stored, in float32."""
         rows = self._rows(slots)
         if len(queries) <= CLOSE_BLOCK:
-            return closest(self.vectors, queries, rows, k)
+            return rerank(self.vectors, queries, rows, k)
         from concurrent.futures import ThreadPoolExecutor
 
         parts = np.array_split(np.arange(len(queries)), len(queries) // CLOSE_BLOCK)
         with ThreadPoolExecutor(processors()) as pool:
             return np.concatenate(
-                list(pool.map(lambda part: closest(self.vectors, queries[part], rows[part], k), parts))
+                list(pool.map(lambda part: rerank(self.vectors, queries[part], rows[part], k), parts))
             )
 
     def _write(self, folder: Path) -> Self:
@@ -251,9 +251,9 @@ class CellsIndex:
 
 def _to_code(vectors: NDArray[np.float16], rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """Which of some rows to code, and for each row which of these has its vector."""
-    twins = Twins.of(vectors, rows)
+    twins = Duplicates.find(vectors, rows)
     if twins.are_many:
-        return rows[twins.firsts], twins.vector_of.astype(np.int32)
+        return rows[twins.first_rows], twins.vector_of.astype(np.int32)
     return rows, np.arange(len(rows), dtype=np.int32)
 
 

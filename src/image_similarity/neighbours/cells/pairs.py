@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.neighbours.allpairs.work_folder import take_up
+from image_similarity.neighbours.allpairs.work_folder import resume
 from image_similarity.neighbours.cells.effort import effort_for
 from image_similarity.neighbours.cells.rows import CellRows
 from image_similarity.neighbours.duplicates import spread
 from image_similarity.neighbours.packed_scores import neighbours_of
-from image_similarity.neighbours.rerank import closest
+from image_similarity.neighbours.rerank import rerank
 from image_similarity.types import Neighbours, no_progress
 from image_similarity.util.files import replacing
 from image_similarity.util.processors import processors
@@ -59,7 +59,7 @@ def cell_pairs(
     """
     vectors, twins, count = index.vectors, index.twins, min(k, index.different)
     lines = len(vectors) if twins is None else len(twins.starts) - 1  # with twins, slots are asked and found
-    take_up(folder, vectors, {"k": count, "cells": index.facts.cells, "lines": lines, "way": "cells"})
+    resume(folder, vectors, {"k": count, "cells": index.facts.cells, "lines": lines, "way": "cells"})
     rows = CellRows.of(index, folder)
     effort = effort_for(rows, vectors, count)
     done = int((folder / DONE).read_text()) if (folder / DONE).exists() else 0
@@ -70,8 +70,8 @@ def cell_pairs(
     def look(cell: int) -> None:
         asked = rows.of_cell(cell)
         if len(asked):
-            candidates = rows.look_alikes(cell, effort.probes, max(effort.close, count))
-            found = neighbours_of(closest(vectors, vectors[asked], candidates, count))
+            candidates = rows.candidates(cell, effort.probes, max(effort.close, count))
+            found = neighbours_of(rerank(vectors, vectors[asked], candidates, count))
             line = asked if twins is None else index.slots_of(asked)
             found_rows[line] = found.rows if twins is None else index.slots_of(found.rows)
             found_scores[line] = found.scores

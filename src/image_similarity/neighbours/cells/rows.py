@@ -92,7 +92,7 @@ class CellRows:
                 return best
         return np.argsort(-scores)[: max(cells, self._enough(scores, least))]
 
-    def look_alikes(self, cell: int, cells: int, close: int) -> NDArray[np.intp]:
+    def candidates(self, cell: int, cells: int, close: int) -> NDArray[np.intp]:
         """For each row of a cell the ``close`` rows in the nearest cells that look nearest, by their components."""
         import faiss
 

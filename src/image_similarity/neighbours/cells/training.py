@@ -9,7 +9,7 @@ import numpy as np
 from image_similarity.neighbours.cells.codes import CellCodes, CellsFacts, Effort
 from image_similarity.neighbours.cells.components import principal_components, projected
 from image_similarity.neighbours.exact import ExactIndex
-from image_similarity.neighbours.float16 import single
+from image_similarity.neighbours.float16 import to_float32
 from image_similarity.neighbours.row_sets import Listed
 from image_similarity.util.sampling import sample_rows
 
@@ -79,7 +79,7 @@ def _efforts(vectors: NDArray[np.float16], rows: NDArray[np.intp], codes: CellCo
     """How far to look so that enough of the ten nearest other rows of some test rows are found."""
     tests = sample_rows(rows, TEST_ROWS, SEED)
     truth = true_nearest(vectors, rows, tests)
-    queries = single(vectors[tests])
+    queries = to_float32(vectors[tests])
 
     def recall(probes: int, close: int) -> float:
         slots = codes.nearest(queries, close, probes)

@@ -11,7 +11,7 @@ import numpy as np
 
 from image_similarity.errors import ImageError
 from image_similarity.images import STANDARD, decode, on_plain_background, read_bytes, simulated_photo
-from image_similarity.neighbours import single
+from image_similarity.neighbours import to_float32
 from image_similarity.ranking import GalleryQuery, rank_products
 from image_similarity.search import DEPTH, QueryScores
 from image_similarity.types import Progress, no_progress
@@ -135,7 +135,7 @@ class SelfQueries:
     def _own(self, row: int, vector: NDArray[np.floating], with_own_image: bool) -> float:
         """The best score of the row's product; minus infinity if it has no image to find."""
         rows = self.gallery.rows_of(int(self.gallery.row_product[row]))
-        scores = single(self.gallery.features.vectors[rows]) @ single(vector)
+        scores = to_float32(self.gallery.features.vectors[rows]) @ to_float32(vector)
         if not with_own_image:
             same = np.asarray(self.gallery.row_image[rows]) == self.gallery.row_image[row]
             scores = np.where(same, -np.inf, scores)

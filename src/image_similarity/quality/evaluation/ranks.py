@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from image_similarity.neighbours import DISTANCE_BITS, SCORE_STEPS, Packing, distances, scores_of, single
+from image_similarity.neighbours import DISTANCE_BITS, SCORE_STEPS, Packing, distances, scores_of, to_float32
 from image_similarity.quality.evaluation.metrics import Ranks
 from image_similarity.util.memory import release
 
@@ -92,7 +92,7 @@ class ImageScores:
 
     def block(self, queries: QueryBlock, first: int, end: int) -> NDArray[np.float32]:
         """``(queries, end - first)``."""
-        scores: NDArray[np.float32] = single(queries.vectors) @ single(self._vectors[first:end]).T
+        scores: NDArray[np.float32] = to_float32(queries.vectors) @ to_float32(self._vectors[first:end]).T
         release(self._vectors[first:end])
         return _best_vector(scores, queries)
 
@@ -115,7 +115,7 @@ class ProductScores:
         """``(queries, end - first)``."""
         bounds = np.asarray(self._starts[first : end + 1])
         vectors = self._vectors[bounds[0] : bounds[-1]]
-        scores = single(queries.vectors) @ single(vectors).T
+        scores = to_float32(queries.vectors) @ to_float32(vectors).T
         release(vectors)
         return _best_vector(np.maximum.reduceat(scores, bounds[:-1] - bounds[0], axis=1), queries)
 
