@@ -18,7 +18,7 @@ SHOWN_GROUPS, SHOWN_PRODUCTS = 3, 3
 def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
     """What is to be said of the images of the present catalogue."""
     dots, same = set[str](), dict[bytes, tuple[set[str], set[str]]]()
-    for image_id, digest, is_dot in fetched.odd():
+    for image_id, digest, is_dot in fetched.suspicious():
         image = ledger.found_image(image_id)
         if image is None:
             continue
