@@ -46,7 +46,7 @@ def test_the_directions_in_which_images_of_one_product_differ_count_less() -> No
     assert (learned.products, learned.images) == (60, 240)
 
 
-def test_it_helps_products_that_nobody_learned_from() -> None:
+def test_it_helps_products_that_it_was_not_learned_from() -> None:
     vectors, products = shop(120, 4)
     learned = learn(vectors[:240], products[:240], QUICK)
     held_out, groups = vectors[240:], grouped(products[240:])
@@ -98,13 +98,13 @@ def test_the_order_of_the_rows_does_not_matter(seed: int) -> None:
 
 @hypothesis_settings(max_examples=8)
 @given(st.integers(5, 30), st.sampled_from([4, 8, 0]), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 99))
-def test_what_comes_out_has_unit_length_and_the_dimension_asked_for(
-    dimension: int, wanted: int, share: float, seed: int
+def test_the_projection_has_unit_length_and_the_requested_dimension(
+    dimension: int, requested: int, share: float, seed: int
 ) -> None:
     vectors, products = shop(32, 2, dimension=dimension, seed=seed)
-    learned = learn(vectors, products, replace(QUICK, dimensions=(wanted,), shares=(share,)))
+    learned = learn(vectors, products, replace(QUICK, dimensions=(requested,), shares=(share,)))
     projected = learned.projection.apply(vectors)
-    assert projected.shape == (64, min(wanted or dimension, dimension)) == (64, learned.dimension)
+    assert projected.shape == (64, min(requested or dimension, dimension)) == (64, learned.dimension)
     np.testing.assert_allclose(np.linalg.norm(projected, axis=1), 1, atol=1e-5)
 
 
@@ -135,7 +135,7 @@ def test_who_finds_his_own_product_is_counted_as_by_another_library() -> None:
     assert leave_one_out(vectors, groups).share == (groups[distances.argmin(axis=1)] == groups).mean()
 
 
-def test_a_product_with_one_image_answers_but_does_not_ask() -> None:
+def test_a_product_with_one_image_is_found_but_is_not_a_query() -> None:
     vectors = np.array([[1, 0], [0.6, 0.8], [0.8, 0.6]], np.float32)
     hits = leave_one_out(vectors, np.array([0, 0, 1]))
     assert (hits.right.tolist(), hits.queries.tolist()) == ([0], [2])

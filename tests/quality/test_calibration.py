@@ -1,4 +1,4 @@
-"""How sure is an answer? The mathematics, beside scikit-learn's and by hand."""
+"""The mathematics of match probabilities, against scikit-learn and by hand."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_threshold_lets_in_as_many_as_allowed_and_no_more() -> None:
     assert kept.found == pytest.approx(4 / 5)
 
 
-def test_where_wrong_ones_are_surest_none_is_kept() -> None:
+def test_if_wrong_answers_have_the_highest_probability_none_is_kept() -> None:
     probabilities = np.array([0.9, 0.9, 0.9, 0.2])
     kept = operating_point(
         probabilities, np.array([False, False, True, True]), np.array([False, False, True, True]), np.ones(4), 0.4
@@ -133,7 +133,7 @@ def test_where_wrong_ones_are_surest_none_is_kept() -> None:
 # Queries --------------------------------------------------------------------------------------------------------
 
 
-def test_each_query_is_asked_with_and_without_its_product() -> None:
+def test_each_query_counts_with_and_without_its_product() -> None:
     queries = QueryScores(np.array([7, 8]), np.array([0.8, 0.1]), np.array([[0.9, 0.5], [0.7, 0.6]]), MIXED, np.ones(2))
     answers = queries.answers(0.75)
     assert answers.scores.tolist() == [[0.9, 0.8], [0.7, 0.6], [0.9, 0.5], [0.7, 0.6]]
@@ -143,10 +143,10 @@ def test_each_query_is_asked_with_and_without_its_product() -> None:
     assert answers.plain.tolist() == [True, False, True, False]
 
 
-def test_what_is_told_of_an_answer_is_its_score_its_lead_and_its_level() -> None:
+def test_the_features_of_an_answer_are_score_lead_and_level() -> None:
     inputs = features(np.array([[0.9, 0.8, 0.6]]))
     np.testing.assert_allclose(inputs[0], [[0.9, 0.1, 0.7], [0.8, -0.1, 0.7], [0.6, -0.3, 0.7]])
-    np.testing.assert_allclose(features(np.array([[0.4]])), [[[0.4, 0, 0.4]]])  # alone it leads nobody
+    np.testing.assert_allclose(features(np.array([[0.4]])), [[[0.4, 0, 0.4]]])  # a single answer has no lead
 
 
 def test_a_draw_is_no_knowledge() -> None:
@@ -191,12 +191,12 @@ def test_what_was_learned_holds_for_others() -> None:
     assert learned.as_dict()["kinds"]["made up"]["queries"] == 600
 
 
-def test_an_error_is_measured_on_products_that_were_left_out() -> None:
+def test_the_error_is_measured_on_held_out_products() -> None:
     """Scores that tell which product asks teach nothing about others: only a fold that knows it would gain."""
     random = np.random.default_rng(5)
     products, each = 40, 6
-    known_well = np.repeat(random.random(products) < 0.5, each)
-    own = np.where(known_well, 0.9, 0.1)
+    easy = np.repeat(random.random(products) < 0.5, each)
+    own = np.where(easy, 0.9, 0.1)
     first = 0.5 + np.repeat(np.arange(products), each) * 0.01
     others = np.column_stack([first, first - 0.2])
     queries = QueryScores(
@@ -217,7 +217,7 @@ def test_probabilities_of_one_answer_are_of_one_product_or_none() -> None:
     assert probabilities[0, 0] == pytest.approx(probabilities[0, 2])
 
 
-def test_fewer_photos_of_known_products_make_it_less_sure() -> None:
+def test_a_lower_known_share_lowers_the_probability() -> None:
     many, few = (learn({"all": made_up(60, 1)}, LearnOptions(known_share=share)) for share in (0.8, 0.2))
     scores, scene = np.array([[0.68, 0.6, 0.5]]), np.zeros(1, bool)
     assert few.calibration.probabilities(scores, scene)[0, 0] < many.calibration.probabilities(scores, scene)[0, 0]
@@ -246,7 +246,7 @@ def test_too_few_images_on_a_plain_background_use_the_curve_of_all() -> None:
     assert some.scene != some.plain
 
 
-def test_too_few_products_are_told() -> None:
+def test_too_few_products_are_refused() -> None:
     with pytest.raises(CalibrationError, match="29 products have an image to query with, and at least 30 are needed"):
         learn({"few": made_up(29, 1)})
 

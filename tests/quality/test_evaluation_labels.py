@@ -1,4 +1,4 @@
-"""Labels: photos with their products, and picks; what is missing is counted, never passed over."""
+"""Labels: photos with their products, and picks; missing ones are counted, never ignored."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ def test_a_photo_of_a_product_that_is_not_there_is_a_failure(workspace: Workspac
     paint(tmp_path / "r.png", RED)
     table = tmp_path / "labels.csv"
     table.write_text("photo,product_id\nr.png,red\nr.png,nothing\n")
-    asked = ["evaluate", "-d", "shop", "-m", MODEL, "-w", str(workspace.settings.root), "--labels", str(table)]
+    command = ["evaluate", "-d", "shop", "-m", MODEL, "-w", str(workspace.settings.root), "--labels", str(table)]
     only = ["--protocol", "photos", "--format", "json"]
-    assert CliRunner().invoke(app, [*asked, *only]).exit_code == 0  # one of its products is there
+    assert CliRunner().invoke(app, [*command, *only]).exit_code == 0  # one of its products is there
     table.write_text("photo,product_id\nr.png,red\npictures/green_1.png,nothing\n")
-    ended = CliRunner().invoke(app, [*asked, *only])
+    ended = CliRunner().invoke(app, [*command, *only])
     assert ended.exit_code == SOME_FAILED
     assert "pictures/green_1.png of product nothing: its product has no images in the dataset" in ended.stderr
     assert json.loads(ended.stdout)["failures"][0]["product_id"] == "nothing"

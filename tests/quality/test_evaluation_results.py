@@ -1,4 +1,4 @@
-"""Models side by side, the worst failures, and the bars that a shop's tests hold."""
+"""Models side by side, the worst failures, and thresholds."""
 
 from __future__ import annotations
 

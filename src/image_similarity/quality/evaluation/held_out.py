@@ -76,8 +76,8 @@ def held_out_models(
     for part in held_out(stored.features.vectors, products, choice, trainable=originals):
         path = folder / "held-out.npy"
         changed = _projected(stored, part.projection, path)
-        forgotten = part.out[np.asarray(grouping.starts)[:-1]]
-        yield HeldOutModel(Candidate(candidate.label, plain, changed), part.projection, forgotten)
+        products_out = part.out[np.asarray(grouping.starts)[:-1]]
+        yield HeldOutModel(Candidate(candidate.label, plain, changed), part.projection, products_out)
         path.unlink()
 
 

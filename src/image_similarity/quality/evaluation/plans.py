@@ -99,35 +99,37 @@ def left_out_attribute(candidate: Candidate, name: str | None) -> str | None:
     return name
 
 
-def simulated_photos(taken: Photos) -> Plan:
+def simulated_photos(usable: Photos) -> Plan:
     """Each simulated photo is a query."""
-    rows = np.array(taken.rows, np.intp)
+    rows = np.array(usable.rows, np.intp)
     return Plan(
         names.SIMULATED,
-        len(taken.paths),
+        len(usable.paths),
         lambda candidate, vectors: simulated(candidate.catalogue, vectors, rows),
-        taken,
+        usable,
     )
 
 
 def labelled_photos(labelled: Sequence[LabelledPhoto], candidate: Candidate, max_pixels: int) -> Plan:
     """Each photo is a query for its products; unreadable photos and photos of unknown products are failures."""
     numbers = numbers_of_products(candidate, {each for photo in labelled for each in photo.product_ids})
-    taken, right = Photos(), []
+    usable, right = Photos(), []
     for photo in labelled:
         known = [numbers[each] for each in photo.product_ids if each in numbers]
         error = read_error(photo.path, max_pixels)
         if error is not None:
-            taken.failures.append(failure_of(error, ",".join(photo.product_ids), photo.name, photo.path))
+            usable.failures.append(failure_of(error, ",".join(photo.product_ids), photo.name, photo.path))
         elif not known:
-            taken.failures.append(Failure("list", UNKNOWN, ",".join(photo.product_ids), photo.name, str(photo.path)))
+            usable.failures.append(Failure("list", UNKNOWN, ",".join(photo.product_ids), photo.name, str(photo.path)))
         else:
-            taken.paths.append(photo.path)
-            taken.originals.append(photo.path)
-            taken.seeds.append(None)
-            taken.ids.append((",".join(photo.product_ids), photo.name))
+            usable.paths.append(photo.path)
+            usable.originals.append(photo.path)
+            usable.seeds.append(None)
+            usable.ids.append((",".join(photo.product_ids), photo.name))
             right.append(known)
-    return Plan(names.PHOTOS, len(right), lambda candidate, vectors: photos(candidate.catalogue, vectors, right), taken)
+    return Plan(
+        names.PHOTOS, len(right), lambda candidate, vectors: photos(candidate.catalogue, vectors, right), usable
+    )
 
 
 def picked(pairs: Sequence[tuple[str, str]], candidate: Candidate, where: str) -> Plan:
