@@ -37,7 +37,7 @@ def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
         notes.append(f"{_products(products)}: the same image at different addresses. Is it a placeholder?")
     if len(groups) > SHOWN_GROUPS:
         notes.append(f"{len(groups) - SHOWN_GROUPS} more images are shared by several products at different addresses")
-    left = [each for each in fetched.ids() if not ledger.lists(each) and (fetched.folder / each).is_file()]
+    left = [each for each in fetched.ids() if not ledger.has_image(each) and (fetched.folder / each).is_file()]
     if left:
         shown = ", ".join(left[:SHOWN_PRODUCTS]) + (", ..." if len(left) > SHOWN_PRODUCTS else "")
         notes.append(
