@@ -1,6 +1,6 @@
 """A sample catalogue: the products of an imaginary sports shop, drawn from a seed.
 
-``stock`` chooses the products, ``families`` draws each of them on a ``canvas``, ``shots`` makes the shop's images of it,
+``stock`` chooses the products, ``families`` draws each of them on a ``canvas``, ``shots`` makes the images of it,
 and ``catalogue`` writes the files, with customers' photos by the library's simulator. ``demo`` fits and searches that
 shop with the library's public API, and writes a page with the results.
 """

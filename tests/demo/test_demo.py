@@ -1,4 +1,4 @@
-"""The demo: a shop, answers, and one page with the pictures; a guest of the library, as anybody's program is."""
+"""The demo: a shop, answers, and one page with the images; it uses the public API only."""
 
 from __future__ import annotations
 
