@@ -41,7 +41,7 @@ def refused(workspace: Path, *flags: str, on: tuple[str, ...] = ()) -> tuple[int
         (("--model", "no-such"), 2, "there is no model 'no-such'"),
         (("--model", "colour-shape", "--model", "VGG"), 1, "has no features of VGG"),
         ((), 1, "has no features of Inception_Resnet"),
-        (("--model", "colour-shape", "--fetch-from", "nowhere/99"), 2, "'nowhere/99' is no host"),
+        (("--model", "colour-shape", "--fetch-from", "nowhere/99"), 2, "'nowhere/99' is neither a host"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_a_sentence(
