@@ -67,7 +67,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # Loaded when first used: importing the package costs nothing.
+    # Each name is imported on first use, so that importing the package is fast.
     if name in __all__:
         return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'options')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

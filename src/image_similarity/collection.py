@@ -1,4 +1,4 @@
-"""One dataset under one model, held open: its index is mapped, its network loaded once, and any thread may ask it."""
+"""A dataset opened with one model for many queries: index memory-mapped, network loaded once, thread-safe."""
 
 from __future__ import annotations
 
@@ -57,30 +57,30 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 T = TypeVar("T")
-TOGETHER = 16  # queries that are embedded and ranked together
-ALL = 10  # products of an answer where nobody says how many
+BATCH = 16  # queries that are embedded and ranked together
+DEFAULT_NUMBER = 10  # products of an answer
 NETWORK_LOCK = Lock()
-"""One thread at a time gives images to networks: OpenVINO's tensors want it so, and the processor is busy anyway."""
+"""Held to run a network: OpenVINO's tensors must be created by one thread at a time, and one uses all processors."""
 
 
 class Collection:
-    """A fitted dataset under one model, open until :meth:`close`. Use it in a ``with`` block; any thread may ask.
+    """A dataset opened with one model it is fitted with: search it, put and remove products, until :meth:`close`.
 
-    It answers from the state that it found when it was opened, until :meth:`refresh`; what it puts and removes itself
-    it finds at once.
+    :meth:`Workspace.open` makes one; use it in a ``with`` block. All methods but :meth:`close` are thread-safe. Answers
+    show the dataset as it was opened or last refreshed (:meth:`refresh`); its own changes are visible at once.
 
     Args:
         dataset: a fitted dataset.
-        settings: where the workspace is.
-        model: the model; the dataset's default where none is named.
+        settings: the settings of its workspace.
+        model: the model; by default the dataset's default model.
         data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
-        ahead: a query that will come: it is checked against the model, and the network is loaded meanwhile.
-        with_images: whether answers say which image of a product to show.
-        progress: told of what takes long.
+        ahead: the first query, if known: it is checked early, and the network is loaded while the index is opened.
+        with_images: whether answers contain the path of an image of each product.
+        progress: receives the progress of slow steps.
 
     Raises:
-        NotFittedError: the dataset has no features of the model, or not of six views.
-        UsageError, ModelError, WeightsError: there is no such model, or it cannot be had.
+        NotFittedError: the dataset has no features of the model.
+        UsageError, ModelError, WeightsError: the model is unknown or cannot be loaded, or there are no six views.
         StoreError, OutputError: the store or the index cannot be read or written.
 
     >>> with workspace.open("shop") as shop:
@@ -103,17 +103,17 @@ class Collection:
         self.dataset, self.settings, self._progress = dataset, settings, progress
         self._image_folder = Folders(settings.root).images(dataset) if with_images else None
         self._networks: dict[bool, Future[Embedder]] = {}
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loads networks")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="network loader")
         self._text: Future[TextModel] | None = None
         self._loading, self._reading, self._changing = Lock(), Lock(), Lock()
-        self._read = self._opened(shared=True)
-        self._follow: Database | None = None  # a connection of its own: who follows the store keeps nobody waiting
+        self._read = self._open_database(shared=True)
+        self._refresh_database: Database | None = None  # a connection of its own: a refresh delays no query
         self._records = CatalogueRecords(self._read)
         try:
             store = FeatureStore(self._read)
             self.model = resolve(as_choice(model), dataset, settings, store.has_networks_of)
             if ahead is not None:
-                self._expect(ahead, {spec.key for spec in self.model.specs} <= set(store.models()))
+                self._preload(ahead, {spec.key for spec in self.model.specs} <= set(store.models()))
             views = ONE_VIEW if data_augmentation == 0 else None
             self.state = open_state(self.model, self._read, settings, views, progress)
             path = calibration_file(settings, dataset, self.model.recipe.key, len(self.state.views))
@@ -133,34 +133,38 @@ class Collection:
         self.close()
 
     def close(self) -> None:
-        """Let everything go. What is being answered in other threads must have ended.
+        """Close the database and release the networks. Calls in other threads must have returned.
 
         >>> shop = workspace.open("shop")
         >>> shop.close()
         """
         self._loader.shutdown(cancel_futures=True)
         self._networks.clear()
-        for database in (self._read, self._follow):
+        for database in (self._read, self._refresh_database):
             if database is not None:
                 database.connection.close()
 
-    # Asking -------------------------------------------------------------------------------------------------------
+    # Queries ------------------------------------------------------------------------------------------------------
 
     def search(
         self, query: Query | Photo | Sequence[Photo] | None, options: SearchOptions | None = None, **changes: Any
     ) -> Answer:
-        """The products that look most like what is on a photo, or on several photos of one thing, or match a text.
+        """The products most similar to a photo, to several photos of one thing, or to a text.
 
         Args:
-            query: a photo (a path, an address, or the bytes of a file), several of one thing, or a
-                :class:`~image_similarity.options.Query` with a text or a crop beside it.
+            query: a photo (a path, a URL, or the bytes of an image file), several of one thing, or a
+                :class:`~image_similarity.options.Query` with a text or a crop.
             options: how to search.
-            changes: single options by their names: ``number=5``, ``text="in red"``.
+            changes: single options by name: ``number=5``, ``text="in red"``.
+
+        Returns:
+            The query and at most ``number`` products, best first.
 
         Raises:
-            UsageError: a photo cannot be used, or an option cannot go with the others or with the model.
+            UsageError: a photo cannot be used, or an option does not work with the others or with the model.
             NotFittedError: ``min_match`` needs ``calibrate`` first.
-            WeightsError, ModelError: the network cannot be had.
+            WeightsError, ModelError: the network cannot be loaded.
+            ImageError: the model has no vector for the photo, such as of a blank one.
 
         >>> from image_similarity import Box, Query
         >>> query = Query(photo="photo.jpg", crop=Box(0, 0, 200, 200))
@@ -169,14 +173,14 @@ class Collection:
         >>> len(answer.matches)
         3
         """
-        (answer,) = self._answered([self.prepared(query, options, **changes)])
+        (answer,) = self._answer_all([self.prepared(query, options, **changes)])
         self._progress("search", 1, 1)
         return answer
 
     def search_many(
         self, queries: Sequence[Query | Photo], options: SearchOptions | None = None, **changes: Any
     ) -> list[Answer]:
-        """An answer for each of many queries; see :meth:`search`.
+        """The answers of many queries, in their order; they are embedded and ranked in batches. See :meth:`search`.
 
         >>> with workspace.open("shop") as shop:
         ...     answers = shop.search_many(["photo.jpg", "photo.jpg"], number=3)
@@ -186,18 +190,20 @@ class Collection:
         answers = list[Answer]()
         prepared = partial(self.prepared, options=options, **changes)
         with ThreadPoolExecutor(processors()) as pool:
-            for start in range(0, len(queries), TOGETHER):
-                answers += self._answered(list(pool.map(prepared, queries[start : start + TOGETHER])))
+            for start in range(0, len(queries), BATCH):
+                answers += self._answer_all(list(pool.map(prepared, queries[start : start + BATCH])))
                 self._progress("search", len(answers), len(queries))
         return answers
 
     def similar(
         self, product_id: str | None = None, options: SimilarOptions | None = None, **changes: Any
     ) -> Answer | None:
-        """The products most similar to one, or to one picked by chance, ranked anew; None where there is no such one.
+        """The products most similar to a product, or to a random one; None if there is no such product.
+
+        Ranked now, by all of its images; :meth:`Workspace.similar` looks up the recommendations of the latest fit.
 
         Raises:
-            UsageError: the filter cannot be used, or the model has no such part.
+            UsageError: the filter is invalid, or the model has no part for ``match``.
 
         >>> with workspace.open("shop") as shop:
         ...     answer = shop.similar("stick03", number=3, match="shape")
@@ -207,9 +213,9 @@ class Collection:
         options = merge_options(SimilarOptions, options, changes)
         state = self.state
         if product_id is None:
-            product_id = random.choice(state.product_ids)  # noqa: S311 (nobody's secret)
+            product_id = random.choice(state.product_ids)  # noqa: S311 (not a secret)
         matches = state.similar(
-            product_id, options.number or ALL, options.filter, part_weighting(options.match, self.model)
+            product_id, options.number or DEFAULT_NUMBER, options.filter, part_weighting(options.match, self.model)
         )
         if matches is None:
             return None
@@ -218,10 +224,12 @@ class Collection:
         return Answer(query, matches, shown)
 
     def embed(self, query: Query | Photo | Sequence[Photo]) -> Vectors:
-        """The unit vectors that a query searches with, ``(photos, dimension)`` float32: of each photo, or of the text.
+        """The unit vectors of a query, float32 ``(photos, dimension)``; ``(1, dimension)`` for a text.
+
+        With both, each photo's vector is combined with the text's.
 
         Raises:
-            UsageError, WeightsError, ModelError: as :meth:`search`.
+            UsageError, WeightsError, ModelError, ImageError: as :meth:`search`.
 
         >>> with workspace.open("shop") as shop:
         ...     shop.embed("photo.jpg").shape
@@ -231,9 +239,9 @@ class Collection:
         return _or_raise(vectors)
 
     def vectors(self) -> Features:
-        """The vectors of all images that can be found, with the ids of their images and products.
+        """The vectors of all images and views, float16 ``(rows, dimension)``, with their image and product ids.
 
-        Mapped, not read, where nothing has changed since the index was built.
+        Memory-mapped if nothing has changed since the index was built.
 
         >>> with workspace.open("shop") as shop:
         ...     features = shop.vectors()
@@ -242,12 +250,12 @@ class Collection:
         """
         return self.state.features()
 
-    # Asking, step by step: for a service, which asks for many clients at once ---------------------------------------
+    # Queries step by step: for a service, which batches those of many clients ----------------------------------------
 
     def prepared(
         self, query: Query | Photo | Sequence[Photo] | None, options: SearchOptions | None = None, **changes: Any
     ) -> PreparedQuery:
-        """A query, its photos decoded. Takes a processor's time, and no network.
+        """A query with its photos decoded, ready for :meth:`vectors_of`. Uses the processor, not the network.
 
         Raises:
             UsageError: as :meth:`search`.
@@ -260,13 +268,13 @@ class Collection:
         part_weighting(options.match, self.model)
         if query.text is not None:
             self._check_text()
-        prepared = prepare(query, options, self.model, self.settings, judged=self.is_calibrated)
+        prepared = prepare(query, options, self.model, self.settings, calibrated=self.is_calibrated)
         if options.min_match is not None:
             self._probabilities.of(prepared.scoring, options.min_match, self._generation)
         return prepared
 
     def vectors_of(self, queries: Sequence[PreparedQuery]) -> list[Vectors | Exception]:
-        """What each query searches with, ``(photos, dimension)``; one pass of the network for all of them.
+        """The vectors of each query, ``(photos, dimension)``, or why it has none; embeds all of them together.
 
         >>> with workspace.open("shop") as shop:
         ...     (vectors,) = shop.vectors_of([shop.prepared("photo.jpg")])
@@ -276,22 +284,22 @@ class Collection:
         images = [inputs for query in queries for photo in query.inputs for inputs in photo]
         texts = [query.query.text for query in queries if query.query.text is not None]
         embedder = self._network(one=len(images) == 1).result() if images else None
-        reader = self._text_model() if texts else None
+        encoder = self._text_model() if texts else None
         with NETWORK_LOCK:
-            seen = iter(embedder.embed(images) if embedder else ())
-            read = iter(each_row(reader.embed, texts) if reader else ())
+            of_images = iter(embedder.embed(images) if embedder else ())
+            of_texts = iter(each_row(encoder.embed, texts) if encoder else ())
         vectors: list[Vectors | Exception] = []
         for query in queries:
-            photos = [[next(seen) for _ in photo] for photo in query.inputs]
-            words = None if query.query.text is None else next(read)
+            photos = [[next(of_images) for _ in photo] for photo in query.inputs]
+            text = None if query.query.text is None else next(of_texts)
             try:
-                vectors.append(search_vectors(query, photos, words, self.model))
+                vectors.append(search_vectors(query, photos, text, self.model))
             except ImageSimilarityError as error:
                 vectors.append(error)
         return vectors
 
     def answers(self, queries: Sequence[tuple[PreparedQuery, Vectors]]) -> list[Answer | Exception]:
-        """The answers of some queries; one search for those that are searched alike.
+        """The answer of each query, or why it has none; queries with the same options are searched together.
 
         >>> with workspace.open("shop") as shop:
         ...     queries = [shop.prepared(photo, number=3) for photo in ("photo.jpg", "photo.jpg")]
@@ -300,46 +308,46 @@ class Collection:
         [3, 3]
         """
         state = self._state_for(queries)
-        alike: dict[tuple[int, str, str | None], list[int]] = {}
-        judges = [
+        groups: dict[tuple[int, str, str | None], list[int]] = {}
+        probabilities = [
             self._probabilities.of(query.scoring, query.options.min_match, self._generation) for query, _ in queries
         ]
         for at, (query, _) in enumerate(queries):
-            wanted = query.options
-            look = max(wanted.number, judges[at].depth)
-            alike.setdefault((look, wanted.aggregate, wanted.filter), []).append(at)
-        found: list[Answer | Exception] = [UsageError("not asked")] * len(queries)
-        for (number, _, condition), places in alike.items():
-            asked = [queries[at] for at in places]
-            aggregate = asked[0][0].options.aggregate
+            options = query.options
+            depth = max(options.number, probabilities[at].depth)
+            groups.setdefault((depth, options.aggregate, options.filter), []).append(at)
+        found: list[Answer | Exception] = [UsageError("not searched")] * len(queries)
+        for (number, _, condition), places in groups.items():
+            group = [queries[at] for at in places]
+            aggregate = group[0][0].options.aggregate
             try:
                 ranked = state.rank(
-                    [vectors for _, vectors in asked], number, aggregate, condition, [query.names for query, _ in asked]
+                    [vectors for _, vectors in group], number, aggregate, condition, [query.names for query, _ in group]
                 )
-            except UsageError as error:  # the filter is no filter, for all who asked with it
+            except UsageError as error:  # an invalid filter: the same for the whole group
                 ranked = []
                 for at in places:
                     found[at] = error
             for at, matches in zip(places, ranked, strict=False):
                 query, vectors = queries[at]
-                found[at] = self._answer(state, query, vectors, judges[at], matches)
+                found[at] = self._answer(state, query, vectors, probabilities[at], matches)
         return found
 
-    # Changing -----------------------------------------------------------------------------------------------------
+    # Changes ------------------------------------------------------------------------------------------------------
 
     def put(self, product: Product | str, images: Sequence[Photo] | None = None) -> bool:
-        """Put a product in place of what there was of it; it is found at once. Stays so through later fits.
+        """Insert or replace a product (upsert); it is found at once, and later fits keep it.
 
         Args:
-            product: its id, texts and attributes; or its id alone.
-            images: all of its images; None: those that it has.
+            product: its id, texts and attributes; or only its id.
+            images: all of its images, each a path, a URL or bytes; None: keep its present ones.
 
         Returns:
-            Whether it is new.
+            Whether the product is new.
 
         Raises:
-            UsageError: a new product without images, or an image cannot be used.
-            StoreError, OutputError: it cannot be written; nothing has changed then.
+            UsageError: a new product without images, or an image that cannot be used.
+            StoreError, OutputError: it cannot be written; nothing has changed.
 
         >>> from image_similarity import Product
         >>> with workspace.open("shop") as shop:
@@ -351,13 +359,16 @@ class Collection:
         product = Product(product) if isinstance(product, str) else product
         views = self.state.views
         embedded = None if images is None else [self._embedded(image, views) for image in images]
-        with self._opened() as database:
+        with self._open_database() as database:
             new = upsert_product(database, self.settings, product, embedded, views)
         self.refresh()
         return new
 
     def remove(self, product_id: str) -> bool:
-        """Take a product away; False where there is none. It is not found any longer, and later fits pass over it.
+        """Delete a product: it is not found any longer. A later fit adds it again if its catalogue still lists it.
+
+        Returns:
+            Whether there was such a product.
 
         Raises:
             StoreError: it cannot be written.
@@ -366,15 +377,19 @@ class Collection:
         ...     shop.remove("stick03"), shop.remove("stick03")
         (True, False)
         """
-        with self._opened() as database:
+        with self._open_database() as database:
             removed = delete_product(database, self.settings, product_id)
         self.refresh()
         return removed
 
     def refresh(self) -> bool:
-        """Answer from the present state of the dataset from now on; False where that is so already.
+        """Make changes visible that other processes or collections have written since.
 
-        Never builds an index: what only a new index can tell waits for the next fit, or for who opens the dataset anew.
+        Never rebuilds the index: changes that need one become visible after the next fit, or on the next
+        :meth:`Workspace.open`.
+
+        Returns:
+            Whether anything has changed.
 
         Raises:
             StoreError: the store cannot be read.
@@ -385,17 +400,17 @@ class Collection:
         True
         """
         with self._changing:
-            newer = next_state(self.state, self._following(), self.settings)
+            newer = next_state(self.state, self._database_for_refresh(), self.settings)
             changed = newer is not self.state
             self.state = newer
         return changed
 
     def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, Vectors]:
-        """Views ``(n, size, size, 3)`` to vectors ``(n, dimension)``, by the keys of some of its parts.
+        """Embed views: for each model key, uint8 ``(n, size, size, 3)`` to float32 unit vectors ``(n, dimension)``.
 
         Raises:
-            ImageError: a part makes nothing of them.
-            WeightsError, ModelError: the network cannot be had.
+            ImageError: a model has no vector for a view.
+            WeightsError, ModelError: the network cannot be loaded.
 
         >>> import numpy as np
         >>> pixels = np.zeros((1, 96, 96, 3), np.uint8)
@@ -414,11 +429,11 @@ class Collection:
             vectors[key] = rows
         return vectors
 
-    # What it is made of -------------------------------------------------------------------------------------------
+    # Model and probabilities --------------------------------------------------------------------------------------
 
     @property
     def reads_text(self) -> bool:
-        """Whether it can be searched by words: the model knows them, and that side of it is here."""
+        """Whether it supports text queries: the model has a text encoder, and it can be loaded."""
         try:
             self._text_model()
         except ImageSimilarityError:
@@ -427,14 +442,14 @@ class Collection:
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether match probabilities are known for it."""
+        """Whether the dataset is calibrated for this model."""
         return self._probabilities.of(CALIBRATED, None, self._generation).kept is not None
 
     def load(self) -> None:
-        """Load the networks now, for one photo and for many, rather than while somebody waits.
+        """Load the networks now, for one photo and for many, so that the first query does not wait.
 
         Raises:
-            WeightsError, ModelError: the network cannot be had.
+            WeightsError, ModelError: the network cannot be loaded.
 
         >>> with workspace.open("shop") as shop:
         ...     shop.load()
@@ -442,17 +457,17 @@ class Collection:
         for one in (False, True):
             self._network(one=one).result()
 
-    def _opened(self, *, shared: bool = False) -> Database:
+    def _open_database(self, *, shared: bool = False) -> Database:
         path = Folders(self.settings.root).database
         return Database(path, self.dataset, timeout=self.settings.lock_timeout, shared=shared)
 
-    def _following(self) -> Database:
-        if self._follow is None:
-            self._follow = self._opened(shared=True)
-        return self._follow
+    def _database_for_refresh(self) -> Database:
+        if self._refresh_database is None:
+            self._refresh_database = self._open_database(shared=True)
+        return self._refresh_database
 
     def _network(self, *, one: bool) -> Future[Embedder]:
-        """The networks, being loaded: for one photo, with all processors for it, or for many at once."""
+        """The networks, loaded in the background: compiled for one photo on all processors, or for many at once."""
         one = one and self.model.has_networks
         with self._loading:
             if one not in self._networks:
@@ -460,11 +475,11 @@ class Collection:
                 self._networks[one] = self._loader.submit(load)
             return self._networks[one]
 
-    def _expect(self, query: Query, is_stored: bool) -> None:
-        """Check what a query needs of the model, and load it while the index is opened."""
+    def _preload(self, query: Query, is_stored: bool) -> None:
+        """Check that the model supports a query, and load its network while the index is opened."""
         if query.text is not None:
             self._check_text()
-        if is_stored and query.photos:  # else what follows says so
+        if is_stored and query.photos:  # else the next step raises
             self._network(one=len(query.photos) == 1)
 
     def _check_text(self) -> None:
@@ -480,7 +495,7 @@ class Collection:
                 self._text = self._loader.submit(load_text_model, self.model, self.settings)
         return self._text.result()
 
-    def _answered(self, queries: Sequence[PreparedQuery]) -> list[Answer]:
+    def _answer_all(self, queries: Sequence[PreparedQuery]) -> list[Answer]:
         vectors = [_or_raise(each) for each in self.vectors_of(queries)]
         return [_or_raise(answer) for answer in self.answers(list(zip(queries, vectors, strict=True)))]
 
@@ -489,13 +504,13 @@ class Collection:
         state: State,
         query: PreparedQuery,
         vectors: Vectors,
-        judged_by: MatchProbabilities,
+        probabilities: MatchProbabilities,
         matches: list[ProductMatch],
     ) -> Answer:
-        judged = judged_by(matches, query.plain, query.options.number)
-        shown = self._shown([(match.product_id, match.image_id) for match in judged.matches])
-        why = None if query.small is None else self._explained(state, query, vectors, judged.matches)
-        return Answer(query.shown, judged.matches, shown, judged.no_match, judged.note, why)
+        result = probabilities(matches, query.plain, query.options.number)
+        shown = self._shown([(match.product_id, match.image_id) for match in result.matches])
+        why = None if query.small is None else self._explained(state, query, vectors, result.matches)
+        return Answer(query.shown, result.matches, shown, result.no_match, result.note, why)
 
     def _explained(
         self, state: State, query: PreparedQuery, vectors: Vectors, matches: list[ProductMatch]
@@ -505,17 +520,18 @@ class Collection:
         with NETWORK_LOCK:
             return explain(query.small, matches, vectors[0], state.gallery_of, self.model, embedder)
 
-    def _shown(self, wanted: Sequence[tuple[str, str]]) -> list[ShownProduct]:
+    def _shown(self, ids: Sequence[tuple[str, str]]) -> list[ShownProduct]:
         with self._reading:
-            return show_products(self._records, self._image_folder, wanted)
+            return show_products(self._records, self._image_folder, ids)
 
     def _state_for(self, queries: Sequence[tuple[PreparedQuery, Vectors]]) -> State:
-        """The present state; with everything in the index where votes are counted, which are over all images."""
+        """The present state. Votes are counted over all images, so the delta is indexed first if they are requested."""
         state = self.state
         if state.delta.index is None or all(query.options.aggregate != "votes" for query, _ in queries):
             return state
         with self._changing:
-            self.state = indexed_state(self.model, self._following(), self.settings, state.views, self._progress)
+            database = self._database_for_refresh()
+            self.state = indexed_state(self.model, database, self.settings, state.views, self._progress)
             return self.state
 
     @property
@@ -533,11 +549,10 @@ class Collection:
 def query_and_options(
     query: Query | Photo | Sequence[Photo] | None, options: SearchOptions | None, changes: Mapping[str, Any]
 ) -> tuple[Query, SearchOptions]:
-    """A query and its options, with single ones of either changed by their names.
+    """A query and its search options, with ``changes`` applied to whichever of the two has the field.
 
     Raises:
-        UsageError: there is no such option, one is out of its range, the filter is none, or there is nothing to search
-            for.
+        UsageError: an option is unknown or invalid, or there is nothing to search for.
     """
     of_query = {name: value for name, value in changes.items() if name in Query.__dataclass_fields__}
     others = {name: value for name, value in changes.items() if name not in of_query}

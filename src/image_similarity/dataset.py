@@ -1,4 +1,4 @@
-"""A dataset's name, and every name that follows from it: folder, table, recommendations."""
+"""A dataset's name, and the names derived from it: folder, tables, recommendations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from image_similarity.errors import UsageError
 
 DEPARTMENT = re.compile(r"dpt_number_department(\d+)")
 ALLOWED_MARKS = " _-.'+&"
-LONGEST, LONGEST_BYTES = 80, 160  # a file system's limit is 255 bytes: the rest is for what follows the name
+LONGEST, LONGEST_BYTES = 80, 160  # a file system allows 255 bytes: the rest is for suffixes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,14 @@ class Dataset:
 
     @classmethod
     def named(cls, name: str) -> Dataset:
-        """Take a name that is safe as a folder, as a table and in a file's name.
+        """The dataset of a name, which must be safe as a folder, as a table and in a file's name.
 
         Letters and digits of any alphabet, spaces inside, and ``_ - . ' + &``; at most 80 characters and 160
-        bytes; not starting with a mark. The name is kept in Unicode's composed form, so that both spellings of an
-        accent are one dataset.
+        bytes; starting with a letter or a digit. The name is normalised to NFC, so that both encodings of an accented
+        letter are the same dataset.
 
         Raises:
-            UsageError: any other name, naming what is wrong with it.
+            UsageError: any other name; the message says what is wrong.
         """
         name = unicodedata.normalize("NFC", name)
         odd = sorted({c for c in name if not (c in ALLOWED_MARKS or unicodedata.category(c)[0] in "LMN")})
@@ -53,7 +53,7 @@ class Dataset:
         """The dataset of one of the first version's departments; 0 means all of them.
 
         Raises:
-            UsageError: a negative number, or one that is too long for a name.
+            UsageError: the number is negative or too long for a name.
         """
         if number < 0:
             raise UsageError(f"`dpt_number` must be 0 or more, not {number}")
@@ -67,15 +67,15 @@ class Dataset:
 
     @property
     def is_department(self) -> bool:
-        """Whether the first version's older names apply."""
+        """Whether the first version's file names apply."""
         return DEPARTMENT.fullmatch(self.name) is not None
 
     def table(self, kind: str = "features") -> str:
-        """The name of one of its tables in the feature store, unquoted: ``features_371``, ``features_shoes``."""
+        """The unquoted name of a table in the feature store: ``features_371``, ``features_shoes``."""
         return f"{kind}_{self.label}"
 
     def recommendations(self, model_key: str) -> str:
-        """The file name, without an ending, of its products' most similar products under one model."""
+        """The file name, without extension, of its recommendations under one model."""
         if self.is_department:
             return f"similar_models_dpt_num_department_{self.label}_model_{model_key}"
         return f"{self.name}_model_{model_key}"

@@ -1,4 +1,4 @@
-"""The errors that people see. Each says what happened, where, and what to do about it."""
+"""The package's errors. Each message says what happened, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from image_similarity.types import Stage
 
 SOME_FAILED = 3
-"""The exit code of a run that went to its end, but could not use every image."""
+"""The exit code of a run that finished, but could not use every image."""
 
 BELOW_BAR = 4
-"""The exit code of an evaluation that went to its end, but found a model below a bar that it had to reach."""
+"""The exit code of an evaluation that finished, but found a model below a required threshold."""
 
 
 class ImageSimilarityError(Exception):
-    """The base of every error that this package raises on purpose. ``exit_code`` is the command line's.
+    """The base class of all errors that this package raises. Its text says what to do; ``exit_code`` is the command's.
 
     >>> from image_similarity import ImageSimilarityError
     >>> try:
@@ -29,57 +29,57 @@ class ImageSimilarityError(Exception):
 
 
 class UsageError(ImageSimilarityError):
-    """The request itself cannot be right: an unknown name, a number out of range, a dataset name that is no name."""
+    """The request is invalid: an unknown name, a number out of range, a photo that cannot be decoded."""
 
     exit_code = 2
 
 
 class CatalogueError(ImageSimilarityError):
-    """The catalogue cannot be read: no such table, no such column, a listing out of reach."""
+    """The catalogue cannot be read: a missing table or column, or a listing that cannot be reached."""
 
 
 class WeightsError(ImageSimilarityError):
-    """A network's weights are missing, or are not the ones that its record names."""
+    """A network's weights are missing, or their digest differs from the expected one."""
 
 
 class ModelError(ImageSimilarityError):
-    """An embedding model cannot be built or run as described."""
+    """An embedding model cannot be built or run."""
 
 
 class StoreError(ImageSimilarityError):
-    """The feature store is locked, full, damaged or holds nothing that was asked for."""
+    """The feature store is locked, full or damaged, or does not contain what is needed."""
 
 
 class IndexDamagedError(StoreError):
-    """An index's files are not what its manifest says. Nothing is lost: it is built again from the feature store."""
+    """An index's files do not agree with its manifest. Nothing is lost: it is rebuilt from the feature store."""
 
 
 class RemovalError(ImageSimilarityError):
-    """A run would take away so many products that its catalogue is more likely cut short than meant."""
+    """A run would remove so many products that its catalogue is probably incomplete."""
 
 
 class OutputError(ImageSimilarityError):
-    """A result could not be written; what stood there before still stands."""
+    """A result could not be written; the previous file is unchanged."""
 
 
 class NotFittedError(ImageSimilarityError):
-    """A query was asked before the dataset was fitted with this model."""
+    """The dataset is not fitted with this model, or a step that the request needs was not run."""
 
 
 class AdaptationError(ImageSimilarityError):
-    """A catalogue has nothing to teach: too few products with several images, or it does not help the others."""
+    """Adaptation failed: too few products have several images, or it does not improve held-out products."""
 
 
 class CalibrationError(ImageSimilarityError):
-    """A catalogue cannot say how sure an answer is: too few products to ask about."""
+    """Calibration failed: the catalogue has too few products with a readable image."""
 
 
 class KeysError(ImageSimilarityError):
-    """The file of API keys cannot be read or is damaged. Nobody gets in until it is put right."""
+    """The file of API keys cannot be read or is damaged. All requests are rejected until it is repaired."""
 
 
 class ImageError(ImageSimilarityError):
-    """One image cannot be used. ``stage`` and the message become a :class:`~image_similarity.types.Failure`."""
+    """One image cannot be used. ``stage`` and ``reason`` become a :class:`~image_similarity.types.Failure`."""
 
     def __init__(self, stage: Stage, reason: str) -> None:
         super().__init__(reason)

@@ -1,7 +1,7 @@
-"""Every option of every call, once: frozen records with their defaults and checks.
+"""The options of every call: frozen records with defaults and checks.
 
-A command turns its flags into one of these and hands it on; nobody takes it apart on the way. An error names an option
-in backquotes, as it is spelled here.
+A command builds one of them from its flags and passes it on as a whole. Error messages name an option in backquotes, as
+it is spelled here.
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ if TYPE_CHECKING:
     R = TypeVar("R", bound=DataclassInstance)
 
 Aggregate = Literal["best", "mean", "votes"]
-"""How the scores of image pairs become a product's: the best pair, the mean of all, or the first version's votes."""
+"""How the scores of image pairs become a product score: best pair, mean of all pairs, or the first version's votes."""
 Match = Literal["shape", "colour"]
-"""What alone counts: the same thing in other colours, or other things in the same colours."""
+"""Compare only the shape (same thing, other colours) or only the colour (other things, same colours)."""
 Precision = Literal["auto", "fp32", "bf16", "int8"]
-"""How finely a network computes. ``auto``: what the dataset has features of, else what the processor likes."""
+"""Numeric precision of a network. ``auto``: as fitted, else bf16 if the processor supports it, else fp32."""
 Photo = str | Path | bytes
-"""A path, an address, or the bytes of a file."""
+"""A path, a URL, or the bytes of an image file."""
 Columns = Mapping[str, str | Sequence[str]]
-"""Which column of a table is the ``product``, the ``image`` (or several), the ``image_id``, the ``title``, the
-``description``, where their names are not known: ``{"image": ["Photo", "Photo 2"]}``."""
+"""The column names of a table's ``product``, ``image`` (one or several), ``image_id``, ``title`` and ``description``,
+where they are not recognised: ``{"image": ["Photo", "Photo 2"]}``."""
 Headers = Mapping[str, str | Mapping[str, str]]
-"""``{"images.example": {"Authorization": "Bearer ..."}}``: by host, with its port where only that one counts, or ``*``
-for whichever host an image is listed at. Or ``{"Authorization": ...}``: for the only host that the catalogue lists."""
+"""HTTP headers by host: ``{"images.example": {"Authorization": "Bearer ..."}}``. The key is ``host``, ``host:port`` or
+``*`` for all hosts that the catalogue lists. ``{"Authorization": ...}`` alone is for the catalogue's only host."""
 IN_USE = ""
-"""The name of the model that a dataset uses where nobody names one."""
+"""In place of a model's name: the dataset's default model."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model as somebody asks for it.
+    """An embedding model: its name, and optionally its weights and precision.
 
     Attributes:
-        name: from the table, ``timm:NAME``, the path of a ``.toml`` description, several side by side
-            (``VGG+0.2*colour``), or with what was learned for them (``VGG+adapted``).
-        weights: a local file in place of the download.
-        weights_digest: MD5 or SHA-256 of one's own weights in place of the official ones.
-        precision: how finely it computes.
-        force_int8: use an int8 network although its check says that it is too far from fp32.
+        name: a name from :meth:`Workspace.models`, ``timm:NAME``, the path of a ``.toml`` description, a mixture
+            (``VGG+0.2*colour``), or an adapted model (``VGG+adapted``).
+        weights: a local file to use instead of downloading the weights.
+        weights_digest: MD5 or SHA-256 of these weights, if they are not the official ones.
+        precision: ``auto`` (as fitted, else bf16 if the processor supports it, else fp32), ``fp32``, ``bf16`` or
+            ``int8``.
+        force_int8: use int8 even if its check finds it too far from fp32.
 
     Raises:
-        UsageError: there is no such precision.
+        UsageError: the precision is unknown, or ``force_int8`` is set with another precision.
 
     >>> from image_similarity import ModelChoice
     >>> answer = workspace.search("shop", "photo.jpg", model=ModelChoice("colour-shape"))
@@ -73,7 +74,7 @@ class ModelChoice:
 
     @property
     def is_timm(self) -> bool:
-        """Whether the name is that of a network of timm's, as in ``timm:resnet50.a1_in1k``."""
+        """Whether it is a network from timm, as in ``timm:resnet50.a1_in1k``."""
         return self.name.startswith("timm:")
 
 
@@ -82,10 +83,10 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadOptions:
-    """How images are downloaded, and how often a failed download is tried again. Times are in seconds.
+    """How images are downloaded, and how failed downloads are retried. Times are in seconds.
 
     Raises:
-        UsageError: a number that is no number of tries, of connections or of requests.
+        UsageError: ``concurrency`` or ``tries`` is below 1, or ``per_second`` is not above 0.
 
     >>> from image_similarity import DownloadOptions
     >>> DownloadOptions(per_second=5).concurrency
@@ -93,19 +94,21 @@ class DownloadOptions:
     """
 
     concurrency: int = 16
+    """Parallel downloads."""
     per_second: float | None = None
-    """At most so many requests a second, redirects and tries included; None: as fast as it goes."""
+    """Maximum requests per second, redirects and retries included; None: no limit."""
     refresh: bool = False
-    """Ask again for the files that are there, and take them if they have changed."""
+    """Check files that were downloaded before, and download those that changed on the server."""
     tries: int = 5
+    """Attempts per image."""
     base_delay: float = 0.5
-    """The first wait after a failed try, on average three quarters of it; each further one is twice as long."""
+    """Delay after the first failed attempt, with jitter 0.75 of it on average; it doubles with each further one."""
     longest_delay: float = 60.0
-    """No wait is longer, whatever a server asks for."""
+    """Maximum delay, even if a server requests a longer one."""
     timeout: float = 30.0
-    """To connect, and between two pieces of an answer."""
+    """Time limit for connecting, and between two parts of a response."""
     headers: Headers = field(default_factory=dict, repr=False)
-    """Headers of one's own, by the host that they are for."""
+    """HTTP headers to send, by host: ``{"images.example": {"Authorization": "Bearer ..."}}``."""
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "tries"):
@@ -117,7 +120,7 @@ class DownloadOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOptions:
-    """How a catalogue is read and its images are downloaded.
+    """How a catalogue is read and how its images are downloaded.
 
     >>> from image_similarity import ExtractOptions
     >>> ExtractOptions(columns={"image": ["Photo", "Photo 2"]}, allow_removal=True).products is None
@@ -125,19 +128,20 @@ class ExtractOptions:
     """
 
     products: str | Path | None = None
-    """A table of titles and descriptions, where the catalogue has them apart."""
+    """A separate table of titles and descriptions: a path or ``s3://bucket/key``."""
     columns: Columns | None = None
+    """The table's column names, where they are not recognised."""
     downloads: DownloadOptions = DownloadOptions()
     allow_removal: bool = False
-    """Go on however many products the catalogue lists no longer, see ``Settings.max_removal``."""
+    """Continue even if many products are no longer listed, see ``Settings.max_removal``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitOptions(ExtractOptions):
-    """What to fit with, and which recommendations to write.
+    """The model to fit, and the recommendations to write. Includes the options of :class:`ExtractOptions`.
 
     Raises:
-        UsageError: an option is out of its range.
+        UsageError: an option has an invalid value.
 
     >>> from image_similarity import FitOptions
     >>> options = FitOptions(model="colour-shape", number=5)
@@ -147,12 +151,13 @@ class FitOptions(ExtractOptions):
 
     model: str | ModelChoice = IN_USE
     data_augmentation: int = 0
-    """1: embed six views of each image; 0: the image alone."""
+    """1: embed six views of each image; 0: only the image itself."""
     download: bool = True
-    """Download what is not here of a catalogue of addresses; False: take what :meth:`Workspace.extract` has brought."""
+    """Download images that are listed by URL; False: use those that :meth:`Workspace.extract` has downloaded."""
     number: int = 10
-    """Recommendations for each product."""
+    """Number of recommendations per product."""
     aggregate: Aggregate = "best"
+    """How the scores of image pairs become a product score: ``best``, ``mean`` or ``votes``."""
 
     def __post_init__(self) -> None:
         _augmentation(self.data_augmentation)
@@ -160,19 +165,19 @@ class FitOptions(ExtractOptions):
 
     @property
     def choice(self) -> ModelChoice:
-        """The model, where only a name was given too."""
+        """The model as a :class:`ModelChoice`, also if it was given by name."""
         return as_choice(self.model)
 
 
-# Asking -----------------------------------------------------------------------------------------------------------
+# Queries ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of an upright photo: ``left``, ``top``, ``right``, ``bottom``, in pixels, or in shares of its sides.
+    """A rectangle of an upright photo: ``left``, ``top``, ``right``, ``bottom`` in pixels, or as shares of its sides.
 
     Raises:
-        UsageError: it is empty, or not on the photo.
+        UsageError: it is empty, starts below 0, or a share is above 1.
 
     >>> from image_similarity import Box
     >>> Box(0.25, 0, 0.75, 1, unit="shares").pixels((400, 300))
@@ -191,7 +196,7 @@ class Box:
             raise UsageError(f"`crop` is left, top, right and bottom of a part of the photo, not {self}")
 
     def pixels(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
-        """The box on a photo of ``(width, height)`` pixels: at least one pixel, and nothing beside the photo."""
+        """The box in pixels of a photo of ``(width, height)``: clipped to the photo, at least one pixel."""
         across, down = size if self.unit == "shares" else (1, 1)
         left, top = min(int(self.left * across), size[0] - 1), min(int(self.top * down), size[1] - 1)
         right = min(size[0], max(left + 1, round(self.right * across)))
@@ -201,10 +206,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is searched for: a photo, several photos of one thing, a text, or both.
+    """What to search for: a photo, several photos of one thing, a text, or photos with a text.
 
     Raises:
-        UsageError: there is nothing to search for, or the weight is no share.
+        UsageError: there is neither photo nor text, the text is empty, the weight is not between 0 and 1, or there is a
+            crop without exactly one photo.
 
     >>> from image_similarity import Box, Query
     >>> query = Query(photo="photo.jpg", crop=Box(0, 0, 200, 200))
@@ -213,44 +219,45 @@ class Query:
     """
 
     photo: Photo | Sequence[Photo] | None = None
+    """A path, a URL or the bytes of an image file; or several of them."""
     text: str | None = None
-    """What the products should be like, for models that know words."""
+    """A description of the products, for models with a text encoder."""
     text_weight: float = 0.5
-    """The text's share beside a photo: 0 is the photo alone, 1 the text alone."""
+    """Weight of the text when combined with a photo: 0 is the photo alone, 1 the text alone."""
     crop: Box | None = None
     """The part of the photo to search with."""
 
     def __post_init__(self) -> None:
         if self.text is not None and not self.text.strip():
-            raise UsageError("`text` is empty: say what to search for")
+            raise UsageError("`text` is empty: describe what to search for")
         if self.text is None and not self.photos:
-            raise UsageError("there is nothing to search for: give a photo, or words with `text`")
+            raise UsageError("there is nothing to search for: give a photo or a `text`")
         if not 0 <= self.text_weight <= 1:
-            raise UsageError(f"`text_weight` is a share from 0 to 1, not {self.text_weight}")
+            raise UsageError(f"`text_weight` is a number from 0 to 1, not {self.text_weight}")
         if self.crop is not None and len(self.photos) != 1:
-            raise UsageError("`crop` is of one photo")
+            raise UsageError("`crop` needs exactly one photo")
 
     @property
     def photos(self) -> tuple[Photo, ...]:
-        """The photos, none or one or several."""
+        """The photos as a tuple; empty for a text query."""
         if self.photo is None:
             return ()
         return (self.photo,) if isinstance(self.photo, str | Path | bytes) else tuple(self.photo)
 
     @classmethod
-    def of(cls, asked: Query | Photo | Sequence[Photo] | None, **changes: Any) -> Self | Query:
-        """A photo, or several, as a query; a query stays what it is but for the changes."""
-        if isinstance(asked, Query):
-            return merge_options(Query, asked, changes)
-        return merge_options(Query, None, {"photo": asked, **changes})
+    def of(cls, query: Query | Photo | Sequence[Photo] | None, **changes: Any) -> Self | Query:
+        """A query from a photo, from several, or from another query; ``changes`` are fields to set."""
+        if isinstance(query, Query):
+            return merge_options(Query, query, changes)
+        return merge_options(Query, None, {"photo": query, **changes})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
-    """How to search, and which answers to give.
+    """How to search, and which products to return.
 
     Raises:
-        UsageError: an option is out of its range.
+        UsageError: an option has an invalid value.
 
     >>> from image_similarity import SearchOptions
     >>> options = SearchOptions(number=2, filter="price < 100")
@@ -259,16 +266,19 @@ class SearchOptions:
     """
 
     number: int = 10
+    """Number of products to return."""
     aggregate: Aggregate = "best"
+    """How the scores of image pairs become a product score: ``best``, ``mean`` or ``votes``."""
     filter: str | None = None
-    """Only products with certain attributes: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md."""
+    """Return only products with these attributes: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md."""
     min_match: float | None = None
-    """The least probability of being the very product, as ``calibrate`` measured it; None: all."""
+    """Minimum probability of being the same product; needs :meth:`Workspace.calibrate`. None: no minimum."""
     explain: bool = False
-    """Say why each product was found: its score's parts, and the region of the photo that carried it."""
+    """Explain each match: the parts of its score, and the region of the photo that contributes most."""
     crops: bool = False
-    """Search with the photo together with its middle and its corners, by their mean vector; six times the work."""
+    """Search with the mean vector of the photo, its centre and its corners; six times the work."""
     match: Match | None = None
+    """Compare only ``shape`` or only ``colour``; None: both."""
 
     def __post_init__(self) -> None:
         _ranking(self.number, self.aggregate)
@@ -279,13 +289,13 @@ class SearchOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimilarOptions:
-    """Which of the products most similar to one to give.
+    """Which of the products similar to a product to return.
 
-    ``filter`` and ``match`` rank anew, with the product's own images; without them the recommendations of the latest
-    fit are looked up.
+    With ``filter`` or ``match`` the products are ranked again, by the product's own images; without them the
+    recommendations of the latest fit are looked up.
 
     Raises:
-        UsageError: an option is out of its range.
+        UsageError: an option has an invalid value.
 
     >>> from image_similarity import SimilarOptions
     >>> options = SimilarOptions(number=2, match="colour")
@@ -294,24 +304,26 @@ class SimilarOptions:
     """
 
     number: int | None = None
-    """At most so many; None: all that were written."""
+    """Maximum number of products; None: as many as were fitted."""
     filter: str | None = None
+    """Return only products with these attributes."""
     match: Match | None = None
+    """Compare only ``shape`` or only ``colour``; None: both."""
 
     def __post_init__(self) -> None:
         _ranking(1 if self.number is None else self.number, "best")
         _match(self.match)
 
 
-# How good the answers are -----------------------------------------------------------------------------------------
+# Evaluation -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateOptions:
-    """What to measure.
+    """What to evaluate, and on how many queries.
 
     Raises:
-        UsageError: an option is out of its range.
+        UsageError: an option has an invalid value.
 
     >>> from image_similarity import EvaluateOptions
     >>> options = EvaluateOptions(stored_only=True, protocols=["leave-one-out"])
@@ -320,20 +332,21 @@ class EvaluateOptions:
     """
 
     protocols: Sequence[str] = ()
-    """Names of protocols, see docs/evaluation.md; empty: all that the catalogue and the labels allow."""
+    """Names of the protocols to run, see docs/evaluation.md; empty: all that the catalogue and the labels allow."""
     labels: str | Path | None = None
-    """A table of right answers."""
+    """A table of right answers: a path or ``s3://bucket/key``."""
     leave_out: str | None = None
-    """The attribute whose own value is left out; None: the colour."""
+    """The attribute that leave-attribute-out leaves out; None: the colour."""
     simulated: int = 200
-    """Simulated photos."""
+    """Number of simulated photos."""
     most_images: int = 10_000
-    """Images that ask with one image left out; of more, whole products by chance."""
+    """Maximum number of leave-one-out queries; of more images, random whole products are taken."""
     stored_only: bool = False
-    """Ask with the stored features alone, so that no network is needed."""
+    """Use stored vectors only: no photos, no network, no speed measurement."""
     seed: int = 0
+    """Random seed of the samples."""
     worst: int = 6
-    """Wrong answers of each model and protocol that are told of."""
+    """Number of wrong answers to report for each model and protocol."""
 
     def __post_init__(self) -> None:
         if self.simulated < 0 or self.seed < 0 or self.most_images < 1:
@@ -345,7 +358,7 @@ class CalibrateOptions:
     """How match probabilities are learned.
 
     Raises:
-        UsageError: an option is out of its range.
+        UsageError: an option has an invalid value.
 
     >>> from image_similarity import CalibrateOptions
     >>> CalibrateOptions(known=0.8).images
@@ -353,14 +366,15 @@ class CalibrateOptions:
     """
 
     known: float = 0.5
-    """The share of photos whose product is in the catalogue: your guess, for nobody can measure it."""
+    """Your estimate of the share of photos whose product is in the catalogue, between 0 and 1."""
     images: int = 600
-    """Images of the catalogue that ask, each as it is and as a simulated photo."""
+    """Number of catalogue images to learn from, each unchanged and as a simulated photo."""
     seed: int = 0
+    """Random seed of the sample."""
 
     def __post_init__(self) -> None:
         if not 0 < self.known < 1:
-            raise UsageError(f"`known` is a share above 0 and below 1, not {self.known}")
+            raise UsageError(f"`known` must be above 0 and below 1, not {self.known}")
         if self.images < 1:
             raise UsageError(f"`images` must be 1 or more, not {self.images}")
 
@@ -370,7 +384,7 @@ class CompareOptions:
     """How two models are compared.
 
     Raises:
-        UsageError: a number below 1.
+        UsageError: ``number`` is below 1.
 
     >>> from image_similarity import CompareOptions
     >>> CompareOptions(number=5).shown
@@ -378,19 +392,19 @@ class CompareOptions:
     """
 
     number: int = 10
-    """Of the most similar products that are compared."""
+    """Number of recommendations per product that are compared."""
     shown: int = 20
-    """Products that change most, with both answers."""
+    """Number of most changed products to report, with the answers of both models."""
 
     def __post_init__(self) -> None:
         _ranking(self.number, "best")
 
 
 def merge_options(kind: type[R], options: R | None, changes: Mapping[str, Any]) -> R:
-    """A record with some of its options changed.
+    """Options with ``changes`` applied; without ``options``, the defaults with ``changes``.
 
     Raises:
-        UsageError: there is no such option, or one is out of its range.
+        UsageError: an option is unknown or has an invalid value.
     """
     if options is not None and not changes:
         return options
@@ -402,7 +416,7 @@ def merge_options(kind: type[R], options: R | None, changes: Mapping[str, Any]) 
 
 
 def as_choice(model: str | ModelChoice) -> ModelChoice:
-    """A model by its name alone, or as it was chosen."""
+    """A model given by name as a :class:`ModelChoice`."""
     return ModelChoice(model) if isinstance(model, str) else model
 
 

@@ -1,4 +1,4 @@
-"""Where things are and how far a job may go: one frozen record, read from the environment only when asked."""
+"""Paths, addresses and limits: one frozen record; :meth:`Settings.from_environment` reads the environment."""
 
 from __future__ import annotations
 
@@ -27,72 +27,73 @@ ENVIRONMENT = {
     "max_removal": "IMAGE_SIMILARITY_MAX_REMOVAL",
     "lock_timeout": "IMAGE_SIMILARITY_LOCK_TIMEOUT",
 }
-"""The environment variable behind each setting that has one."""
+"""The environment variable of each setting that has one."""
 MOST_FILE_BYTES = 200_000_000
 LONGEST_WAIT = 86_400  # seconds
-PRECISIONS = ("auto", "fp32", "bf16")  # int8 is not one: it is calibrated and checked, and so asked for each time
+PRECISIONS = ("auto", "fp32", "bf16")  # not int8: it is calibrated and checked, so it is requested explicitly
 
 
 @dataclass(frozen=True, slots=True)
 class TableLimits:
-    """How large a table may be, once unpacked: a file of a kilobyte can hold gigabytes."""
+    """Limits of a table's size once unpacked: a compressed kilobyte can expand to gigabytes."""
 
     unpacked_bytes: int = 500_000_000_000
     rows: int = 1_000_000_000
     columns: int = 10_000
     cell_bytes: int = 50_000_000
-    """Of a text, or of an image inside the table."""
+    """Of one cell: a text, or an image inside the table."""
     document_bytes: int = 64_000_000
     """Of one row of a JSON document or of an XML feed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a workspace. The defaults are the first version's addresses and a laptop's limits.
+    """The settings of a workspace: paths, addresses and limits. The defaults suit a laptop.
 
     >>> from image_similarity import Settings, Workspace
     >>> workspace = Workspace(settings=Settings(max_pixels=50_000_000))
     """
 
     root: Path = Path("data")
+    """The workspace's directory."""
     image_address: str = "https://contents.mediadecathlon.com/p{pixl_id}/"
-    """Address of one image of a department's listing; ``{pixl_id}`` is filled in."""
+    """URL of an image of a department's listing; ``{pixl_id}`` is replaced."""
     weights_address: str = "https://storage.googleapis.com/tensorflow/keras-applications/"
-    """Where Keras keeps its networks' weights; a mirror has the same folders below it."""
+    """URL of the weights of Keras's networks; a mirror has the same folders below it."""
     hub_address: str | None = None
-    """Another hub of models than Hugging Face's, or a mirror of it; None leaves the choice to ``HF_ENDPOINT``."""
+    """URL of a model hub in place of Hugging Face's, or of a mirror; None: as ``HF_ENDPOINT`` says."""
     models: Path | None = None
-    """A folder of pulled models, made by ``models pull --to``; read before the workspace's own."""
+    """A folder of pulled models, written by ``Workspace.pull_models(to=...)``; searched before the workspace's own."""
     s3_endpoint: str | None = None
-    """Another S3 than Amazon's; None leaves the choice to the standard AWS settings."""
+    """URL of an S3-compatible server; None: as the standard AWS settings say."""
     max_pixels: int = 100_000_000
-    """An image that declares more is refused before it is decoded."""
+    """An image with more pixels is rejected before it is decoded."""
     service_max_pixels: int = 25_000_000
-    """The same for a service, whose images come from strangers; never more than ``max_pixels``."""
+    """The same limit for the service, whose images come from clients; at most ``max_pixels``."""
     max_download_bytes: int = 50_000_000
-    """A download that grows past this is given up."""
+    """A download of more bytes is aborted."""
     tables: TableLimits = TableLimits()
-    """How large a catalogue's tables may be; a service's imports have narrower limits."""
+    """Limits of a catalogue's tables; the service's imports have lower ones."""
     max_file_bytes: int = MOST_FILE_BYTES
-    """An image's file of more bytes is not read."""
+    """An image file of more bytes is not read."""
     strict: bool = False
-    """An image whose file was cut short is refused, however little of it is missing."""
+    """Reject every truncated image file, even if little is missing, instead of repairing it."""
     lock_timeout: float = 30.0
-    """Seconds to wait for another process that writes to the feature store."""
+    """Seconds to wait while another process writes to the feature store."""
     precision: str = "auto"
-    """What a dataset without features is computed in where nobody asks: ``fp32``, ``bf16``, or ``auto``: bf16 where
-    the processor has it."""
+    """The precision of a dataset's first features if none is requested: ``fp32``, ``bf16``, or ``auto``: bf16 if the
+    processor supports it, else fp32."""
     max_removal: float = 0.1
-    """A fit or an extract that would take away a larger share of a dataset's products, and ten at least, stops."""
+    """A fit or an extract stops if it would remove a larger share of a dataset's products, and at least ten."""
     config_file: Path = Path("config.py")
-    """The first version's file of AWS keys; parsed, never run."""
+    """The first version's file with AWS credentials; parsed, never executed."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **changes: object) -> Settings:
-        """Read the variables of :data:`ENVIRONMENT`, then apply ``changes`` that are not None.
+        """Settings from the variables of :data:`ENVIRONMENT`, overridden by those ``changes`` that are not None.
 
         Raises:
-            UsageError: a variable or a change does not fit its setting.
+            UsageError: a variable or a change has an invalid value.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {
@@ -133,36 +134,36 @@ def _seconds(given: str, name: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The first version's directories below the workspace's root."""
+    """The directories below the workspace's root, named as in the first version."""
 
     root: Path
 
     def images(self, dataset: Dataset) -> Path:
-        """The images of a dataset, as far as they are downloaded."""
+        """The folder of a dataset's downloaded images."""
         return self.root / "dataset" / dataset.name
 
     @property
     def database(self) -> Path:
-        """The feature store's file."""
+        """The file of the feature store."""
         return self.root / "database" / "features.db"
 
     @property
     def index(self) -> Path:
-        """The indexes, a folder for each dataset."""
+        """The folder of the indexes, with a subfolder for each dataset."""
         return self.root / "index"
 
     @property
     def trained_models(self) -> Path:
-        """The recommendations, for other programs."""
+        """The folder of the recommendations, for other programs."""
         return self.root / "trained_models"
 
     @property
     def models(self) -> Path:
-        """Embedding models: downloaded weights and the networks built from them."""
+        """The folder of downloaded weights and of the networks built from them."""
         return self.root / "models"
 
 
 def model_folders(settings: Settings) -> tuple[Path, ...]:
-    """Where pulled models may be: the folder that was carried here, then the workspace's own."""
+    """The folders searched for pulled models: ``settings.models`` if given, then the workspace's own."""
     own = Folders(settings.root).models
     return (own,) if settings.models is None else (settings.models, own)

@@ -1,7 +1,4 @@
-"""The things that flow from room to room, and the joints between the rooms.
-
-Read this file first: every other module turns one of these into another.
-"""
+"""The data types that pass between the packages, and the protocols that connect them. Read this file first."""
 
 from __future__ import annotations
 
@@ -16,18 +13,20 @@ if TYPE_CHECKING:
 
 Aggregate = Literal["best", "mean", "votes"]
 Stage = Literal["list", "download", "read", "decode", "embed"]
-"""Where an image failed."""
+"""The step at which an image failed."""
 Resize = Literal["stretch", "pad", "crop"]
-Clock = Callable[[], float]  # seconds, from any start
+Clock = Callable[[], float]  # returns seconds since any fixed point
 Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
 
-# What a catalogue lists -------------------------------------------------------------------------------------------
+# Catalogues -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What is sold.
+    """A product of a catalogue: its id, and a title, a description and attributes where the catalogue has them.
+
+    ``attributes`` maps names to values, both text; a filter compares values that are numbers as numbers.
 
     >>> from image_similarity import Product
     >>> Product("p9", "Ball", attributes={"price": "4.99"}).title
@@ -42,8 +41,8 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueImage:
-    """One image of one product. ``location`` is a path of this machine or an address: ``http(s)://``,
-    ``//host/...`` without its scheme, or ``data:`` with the image in it."""
+    """One image of one product. ``location`` is a local path or a URL: ``http(s)://``, ``//host/...`` without a
+    scheme, or ``data:`` with the image in it."""
 
     image_id: str
     product_id: str
@@ -56,26 +55,26 @@ class CatalogueImage:
         return self.location.startswith(("http://", "https://", "//", "data:"))
 
     def file(self, downloads: Path) -> Path:
-        """Where its file is on this machine; ``downloads`` is the dataset's folder of downloaded images."""
+        """The local path of its file; ``downloads`` is the dataset's folder of downloaded images."""
         return downloads / self.image_id if self.is_remote else Path(self.location)
 
 
 class CatalogueSource(Protocol):
-    """Where products and images are listed. Both iterators may be taken more than once and never hold the whole."""
+    """Lists products and images. Both can be iterated repeatedly, and neither holds the whole catalogue in memory."""
 
     def __iter__(self) -> Iterator[CatalogueImage]: ...
 
     def products(self) -> Iterator[Product]:
-        """The products, each once; a source that knows no titles yields none."""
+        """Each product once; nothing if the source has no titles, descriptions or attributes."""
         ...
 
 
-# What can go wrong with one image ---------------------------------------------------------------------------------
+# Failures ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One image that could not be used. A row with a stage and a reason, never a lost line in a log."""
+    """One image that could not be used, with the step at which it failed and the reason."""
 
     stage: Stage
     reason: str
@@ -86,9 +85,9 @@ class Failure:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the images of one run: ``seen == done + known + failed``, always.
+    """Counts of the images of one run: ``seen == done + known + failed``.
 
-    ``repaired``: of those done, how many came from a file that was cut short.
+    ``repaired``: those of ``done`` whose file was cut short.
     """
 
     done: int = 0
@@ -98,19 +97,19 @@ class Counts:
 
     @property
     def seen(self) -> int:
-        """Every image that the run looked at."""
+        """All images of the run."""
         return self.done + self.known + self.failed
 
 
-# From pixels to vectors -------------------------------------------------------------------------------------------
+# Embedding models -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """The pixels that an embedding model takes: square, ``size`` pixels a side.
+    """The input of an embedding model: a square image of ``size`` pixels a side.
 
-    ``stretch``: the whole image, out of proportion; ``pad``: whole, on white; ``crop``: its middle, cut out once its
-    shorter side has ``shorter`` pixels (0: ``size``).
+    ``stretch``: the whole image, its proportions ignored; ``pad``: the whole image on white; ``crop``: resized so that
+    the shorter side has ``shorter`` pixels (0: ``size``), then cropped to the centre.
     """
 
     size: int
@@ -121,7 +120,7 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Everything that decides which vector an image gets. ``key`` names its features in the store."""
+    """Everything that determines the vector of an image. ``key`` names the features in the store."""
 
     name: str
     key: str
@@ -133,7 +132,7 @@ class ModelSpec:
     precision: str = ""
     """``fp32``, ``bf16`` or ``int8`` for a network; empty for a model that is code."""
     commercial_use: bool = True
-    """Whether the licence lets a shop use it."""
+    """Whether the licence allows commercial use."""
 
 
 class EmbeddingModel(Protocol):
@@ -147,7 +146,7 @@ class EmbeddingModel(Protocol):
 
 
 class TextModel(Protocol):
-    """The other half of some embedding models: turns words into vectors that lie near those of fitting images."""
+    """The text encoder of some embedding models: its vectors are in the same space as those of the images."""
 
     spec: ModelSpec
 
@@ -169,7 +168,7 @@ class Features:
     vectors: NDArray[np.float16]  # (n, dimension), unit length
 
 
-# From vectors to answers ------------------------------------------------------------------------------------------
+# Search results ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ class Neighbours:
 
 
 class RowSet(Protocol):
-    """Some rows of a matrix, such as those that a filter lets pass. ``row_sets.py`` has a mask and a list."""
+    """A set of rows of a matrix, such as those that pass a filter; ``row_sets.py`` has it as a mask and as a list."""
 
     @property
     def count(self) -> int: ...
@@ -195,48 +194,51 @@ class RowSet(Protocol):
         ...
 
     def has(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether each of some rows is one of them."""
+        """Whether each of ``rows`` is in the set."""
         ...
 
 
 class NeighbourIndex(Protocol):
-    """Finds nearest vectors. Exactly ``min(k, rows allowed)`` rows for each query, always."""
+    """Nearest-neighbour search; returns exactly ``min(k, rows allowed)`` rows for each query."""
 
     def search(
         self, queries: NDArray[np.floating], k: int, allowed: RowSet | NDArray[np.bool_] | None = None
     ) -> Neighbours:
-        """The ``k`` best rows of each query ``(m, dimension)``; ``allowed``: a set of rows or a mask, None: all."""
+        """The ``k`` nearest rows of each query ``(m, dimension)``; ``allowed``: a set of rows or a mask, None: all."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ProductMatch:
-    """One product of an answer, and the pair of images that spoke for it."""
+    """One product of an answer, with the best-matching pair of images."""
 
     product_id: str
-    rank: int  # from 1
-    score: (
-        float | None
-    )  # cosine; points under the aggregate "votes"; None where only the first version's pickle is left
-    image_id: str  # the answer's image
-    query_image_id: str  # the query's image
-    probability: float | None = None  # of being the very product of a photo; None where that was not calibrated
+    rank: int
+    """From 1."""
+    score: float | None
+    """Cosine, or points under the aggregate "votes"; None where only the first version's pickle has the answer."""
+    image_id: str
+    """The product's image."""
+    query_image_id: str
+    """The query's image."""
+    probability: float | None = None
+    """Probability that it is the same product as on the photo; None if not calibrated."""
 
 
 class Progress(Protocol):
-    """Told how far a job is. ``total`` is None while nobody knows it."""
+    """A callback for the progress of a job. ``total`` is None while it is not known."""
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
-        """``done`` of ``total`` things of one stage; a stage may be told of more than once a second."""
+        """``done`` of ``total`` items of a stage; may be called many times a second."""
         ...
 
 
 def no_progress(stage: str, done: int, total: int | None = None) -> None:
-    """The default listener: does not listen."""
+    """The default: ignore progress."""
 
 
 class Notes(Protocol):
-    """Told what is to be known of a catalogue, before the work where that is possible; see :class:`Progress`."""
+    """A callback for notes on a catalogue, called before the work begins where possible; see :class:`Progress`."""
 
     def __call__(self, text: str, /) -> None:
         """One sentence: what was guessed, joined, or left out."""
@@ -244,18 +246,18 @@ class Notes(Protocol):
 
 
 def no_notes(text: str, /) -> None:
-    """The default listener: does not listen."""
+    """The default: ignore notes."""
 
 
 class NoteLog:
-    """Passes notes on, each once, and keeps them for a report."""
+    """Passes each different note on once, and keeps all of them for a report."""
 
     def __init__(self, to: Notes = no_notes) -> None:
         self._to = to
         self._texts: dict[str, None] = {}  # an ordered set
 
     def __call__(self, text: str, /) -> None:
-        """One sentence, if it has not been told yet."""
+        """Pass a note on, unless it was passed on before."""
         if text not in self._texts:
             self._texts[text] = None
             self._to(text)

@@ -1,4 +1,4 @@
-"""The library's front door: one object, one method a job."""
+"""The Python API: one object with one method per job."""
 
 from __future__ import annotations
 
@@ -37,21 +37,22 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """A ``data/`` directory and everything that can be done in it.
+    """A data directory, with a method for each job: fit, search, evaluate and others.
 
     Args:
-        root: the directory; None takes ``IMAGE_SIMILARITY_WORKSPACE``, else ``data``. Made when first written to.
-        settings: every setting at once, in place of the environment's.
-        progress: told how far each job is.
-        notes: told what is to be known of a catalogue: what was guessed, joined, or left out.
+        root: the directory; None: ``IMAGE_SIMILARITY_WORKSPACE``, else ``data``. Created when first written to.
+        settings: all settings, in place of the environment's.
+        progress: a callback for the progress of each job: ``progress(stage, done, total)``.
+        notes: a callback for notes on a catalogue, such as which columns were guessed.
 
-    Options are records of :mod:`image_similarity.options`; a single one may be given by its name, as in
+    Options are records of :mod:`image_similarity.options`; single ones may be given by name, as in
     ``workspace.fit("shop", "photos", number=5)``. A model is a name (``VGG``, ``Inception_Resnet``, ``colour-shape``),
-    the path of a ``.toml`` description, several side by side (``VGG+0.2*colour``), what was learned for them
-    (``VGG+adapted``), or a :class:`~image_similarity.options.ModelChoice`, which says a precision too. Where none is
-    named it is the one that the dataset uses (see :meth:`use`), else ``Inception_Resnet``.
+    the path of a ``.toml`` description, a mixture (``VGG+0.2*colour``), an adapted model (``VGG+adapted``), or a
+    :class:`~image_similarity.options.ModelChoice`, which also sets weights and precision. By default it is the
+    dataset's default model (see :meth:`use`), else ``Inception_Resnet``.
 
-    Every method raises :class:`~image_similarity.errors.ImageSimilarityError` for anything that a person can mend.
+    Every method raises a subclass of :class:`~image_similarity.errors.ImageSimilarityError` for anything that the
+    caller can correct.
 
     >>> from image_similarity import Workspace
     >>> workspace = Workspace("data")
@@ -78,13 +79,20 @@ class Workspace:
         options: ExtractOptions | None = None,
         **changes: Any,
     ) -> ExtractReport:
-        """Download the images that a table lists into ``data/dataset/{dataset}``.
+        """Download the images of a table into ``data/dataset/{dataset}``; images downloaded before are kept.
 
         Args:
             catalogue: a CSV, JSON lines or Parquet table, by its path or ``s3://bucket/key``; or a ``CatalogueSource``.
             dataset: the dataset's name.
-            options: how the table is read, how many images at a time, whether to ask again for what is there.
-            changes: single options by their names.
+            options: how the table is read and how its images are downloaded.
+            changes: single options by name.
+
+        Returns:
+            The counts of the run, the images that failed, and the folder.
+
+        Raises:
+            CatalogueError: the table cannot be read.
+            RemovalError: too many products are no longer listed.
 
         >>> from image_similarity import DownloadOptions
         >>> report = workspace.extract("feed.csv", "web", downloads=DownloadOptions(per_second=5))
@@ -101,7 +109,7 @@ class Workspace:
     def extract_department(
         self, department: int, domain_id: str = "0341", options: ExtractOptions | None = None, **changes: Any
     ) -> ExtractReport:
-        """Download the images of one of the first version's departments (0: all), from its listing on S3.
+        """Download the images of a department of the first version (0: all), from S3; see :meth:`extract`.
 
         >>> report = workspace.extract_department(371)
         >>> report.folder.name
@@ -119,14 +127,22 @@ class Workspace:
         options: FitOptions | None = None,
         **changes: Any,
     ) -> FitReport:
-        """Compute the features that are missing and write each product's recommendations.
+        """Embed a catalogue's new and changed images and write each product's recommendations.
 
         Args:
             dataset: the dataset's name.
-            catalogue: a folder, a table, or whatever lists images as a ``CatalogueSource`` does; None: the folder
-                ``data/dataset/{dataset}``. Addresses are downloaded.
-            options: the model, how many recommendations, how the catalogue is read.
-            changes: single options by their names: ``model="VGG"``, ``number=5``, ``data_augmentation=1``.
+            catalogue: a folder, a table, or a ``CatalogueSource``; None: the folder ``data/dataset/{dataset}``. Images
+                that are listed by URL are downloaded.
+            options: the model, the number of recommendations, how the catalogue is read.
+            changes: single options by name: ``model="VGG"``, ``number=5``, ``data_augmentation=1``.
+
+        Returns:
+            The counts of the run, the images that failed, and the path of the recommendations.
+
+        Raises:
+            CatalogueError: the catalogue cannot be read.
+            RemovalError: too many products are no longer listed.
+            ModelError, WeightsError: the model cannot be loaded.
 
         >>> report = workspace.fit("toys", "photos", model="colour-shape", number=5)
         >>> report.counts.failed
@@ -139,26 +155,29 @@ class Workspace:
         from image_similarity.models import named as model_named
 
         options, named = merge_options(FitOptions, options, changes), Dataset.named(dataset)
-        model = model_named(options.choice, named, self.settings)  # before anything is read, downloaded or computed
-        told = NoteLog(self.notes)
+        model = model_named(options.choice, named, self.settings)  # an unknown model fails before anything is read
+        notes = NoteLog(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
         with CatalogueSnapshot(listed, self.progress) as source:
             if options.download and source.has_addresses:
                 from image_similarity.fitting import extract
 
-                extract(source, named, self.settings, options, self.progress, told)
-            report = fit(source, named, self.settings, model, options, self.progress, told)
-            return replace(report, notes=told.texts)
+                extract(source, named, self.settings, options, self.progress, notes)
+            report = fit(source, named, self.settings, model, options, self.progress, notes)
+            return replace(report, notes=notes.texts)
 
     def open(
         self, dataset: str, model: str | ModelChoice = IN_USE, *, data_augmentation: int | None = None
     ) -> Collection:
-        """A fitted dataset, held open: search, put and remove products, many times and from any thread.
+        """Open a fitted dataset to search it and to put and remove products, many times and from any thread.
 
         Args:
             dataset: the dataset's name.
             model: the model.
             data_augmentation: 1 compares with the six views, 0 with the images alone; None: as fitted.
+
+        Raises:
+            NotFittedError: the dataset is not fitted with the model.
 
         >>> with workspace.open("shop") as shop:
         ...     answers = shop.search_many(["photo.jpg", "photo.jpg"], number=3)
@@ -177,17 +196,24 @@ class Workspace:
         data_augmentation: int | None = None,
         **changes: Any,
     ) -> Answer:
-        """Open a dataset, search it once, and close it; see :meth:`open`.
+        """The products most similar to a photo or a text. Opens the dataset for one search; see :meth:`open` for many.
 
         Args:
             dataset: the dataset's name.
-            query: a photo (a path, an address, or the bytes of a file), several of one thing, or a
-                :class:`~image_similarity.options.Query` with a text or a crop beside it.
+            query: a photo (a path, a URL, or the bytes of an image file), several of one thing, or a
+                :class:`~image_similarity.options.Query` with a text or a crop.
             options: how to search.
             model: the model.
-            data_augmentation: as :meth:`open` has it.
-            changes: single options by their names: ``number=5``, ``text="in red"``, ``filter="price < 50"``,
+            data_augmentation: as in :meth:`open`.
+            changes: single options by name: ``number=5``, ``text="in red"``, ``filter="price < 50"``,
                 ``explain=True``.
+
+        Returns:
+            The query and at most ``number`` products, best first.
+
+        Raises:
+            UsageError: a photo cannot be used, or an option is invalid.
+            NotFittedError: the dataset is not fitted with the model.
 
         >>> answer = workspace.search("shop", "photo.jpg", number=3)
         >>> for match in answer.matches:
@@ -198,7 +224,7 @@ class Workspace:
         """
         from image_similarity.collection import query_and_options
 
-        query, options = query_and_options(query, options, changes)  # before anything is opened
+        query, options = query_and_options(query, options, changes)  # invalid options fail before anything is opened
         with self._opened(dataset, model, data_augmentation, query) as collection:
             return collection.search(query, options)
 
@@ -211,9 +237,13 @@ class Workspace:
         model: str | ModelChoice = IN_USE,
         **changes: Any,
     ) -> Answer:
-        """The products most similar to one, or to one picked by chance.
+        """The products most similar to a product, or to a random one.
 
-        They are looked up among the recommendations of the latest fit; ``filter`` and ``match`` rank anew.
+        Looked up in the recommendations of the latest fit; with ``filter`` or ``match``, ranked again by its images.
+
+        Raises:
+            UsageError: there is no such product, or an option is invalid.
+            NotFittedError: the dataset is not fitted with the model.
 
         >>> answer = workspace.similar("shop", "stick03", number=3)
         >>> answer.query.product.product_id
@@ -230,10 +260,10 @@ class Workspace:
         product_id = answer.query.product.product_id
         number = options.number or max(len(answer.matches), 1)
         with self._opened(dataset, model) as collection:
-            anew = collection.similar(product_id, replace(options, number=number))
-        if anew is None:
-            raise NotFittedError(f"{product_id} has gone from {named.name} since the last fit: run fit again")
-        return anew
+            ranked = collection.similar(product_id, replace(options, number=number))
+        if ranked is None:
+            raise NotFittedError(f"{product_id} was removed from {named.name} after its last fit: run fit again")
+        return ranked
 
     def evaluate(
         self,
@@ -243,7 +273,7 @@ class Workspace:
         model: str | ModelChoice | Sequence[str | ModelChoice] = IN_USE,
         **changes: Any,
     ) -> Evaluation:
-        """How often the right product comes first, of one model or of several side by side; docs/evaluation.md.
+        """Measure how often the right product comes first, for one model or several; see docs/evaluation.md.
 
         >>> found = workspace.evaluate("shop", stored_only=True)
         >>> share = found.results[0].metrics["r_at_1"]
@@ -259,9 +289,13 @@ class Workspace:
     def adapt(
         self, dataset: str, *, model: str | ModelChoice = IN_USE, pairs: Sequence[tuple[str, str]] = ()
     ) -> AdaptReport:
-        """Learn from products with several images which differences to ignore; kept only if it helps.
+        """Learn from products with several images which differences to ignore; kept only if held-out recall improves.
 
-        ``pairs`` are ids of products that are alike: each pair counts as one product.
+        Fit the model ``{model}+adapted`` afterwards to use it. ``pairs`` are ids of similar products: each pair counts
+        as one product.
+
+        Raises:
+            AdaptationError: there are too few products with several images, or it does not help.
 
         >>> report = workspace.adapt("shop")
         >>> report.use
@@ -272,10 +306,10 @@ class Workspace:
         return adapt(Dataset.named(dataset), self.settings, as_choice(model), self.progress, pairs=pairs)
 
     def use(self, dataset: str, model: str | ModelChoice | None = None) -> DefaultModel:
-        """Make a model the dataset's default, in one step; None: say which it is.
+        """Set a dataset's default model; without ``model``, only return it. A running service switches to it.
 
         Raises:
-            NotFittedError: the dataset is not fitted with it; the default stays.
+            NotFittedError: the dataset is not fitted with this model; the default is unchanged.
 
         >>> workspace.use("shop").model
         'colour-shape'
@@ -291,14 +325,14 @@ class Workspace:
         if model is None:
             return read_default_model(named, self.settings)
         with recommendations(named, self.settings) as (store, _):
-            asked = model_with_recommendations(as_choice(model), store, named, self.settings)
-            is_fitted = store.has(asked.key)
+            resolved = model_with_recommendations(as_choice(model), store, named, self.settings)
+            is_fitted = store.has(resolved.key)
         if not is_fitted:
             raise NotFittedError(
-                f"{named.name} is not fitted with {asked.name}: run fit with that model first; the model in use goes "
-                "on answering meanwhile"
+                f"{named.name} is not fitted with {resolved.name}: run fit with that model first; the default model "
+                "stays the same"
             )
-        return set_default_model(named, self.settings, expression_of(asked.choice))
+        return set_default_model(named, self.settings, expression_of(resolved.choice))
 
     def compare(
         self,
@@ -308,7 +342,10 @@ class Workspace:
         options: CompareOptions | None = None,
         **changes: Any,
     ) -> Comparison:
-        """How the recommendations of a dataset differ between two models that it is fitted with.
+        """Compare a dataset's recommendations under two models that it is fitted with.
+
+        Raises:
+            NotFittedError: the dataset is not fitted with one of them.
 
         >>> report = workspace.fit("shop", "photos", model="colour")
         >>> comparison = workspace.compare("shop", "colour-shape", "colour")
@@ -328,7 +365,10 @@ class Workspace:
         model: str | ModelChoice = IN_USE,
         **changes: Any,
     ) -> CalibrateReport:
-        """Learn match probabilities from the catalogue's own images.
+        """Learn match probabilities from the catalogue's own images; searches add them to their matches.
+
+        Raises:
+            CalibrationError: too few products have a readable image.
 
         >>> report = workspace.calibrate("shop", images=40)
         >>> answer = workspace.search("shop", "photo.jpg", number=3)
@@ -341,7 +381,7 @@ class Workspace:
         return calibrate(named, self.settings, as_choice(model), options, self.progress)
 
     def failures(self, dataset: str) -> Sequence[tuple[str, Failure]]:
-        """The images that the latest extract and fit could not use, each with its job.
+        """The images that the latest extract and fit could not use, as pairs of job (``extract``, ``fit``) and failure.
 
         >>> for job, failure in workspace.failures("shop"):
         ...     print(job, failure.image_id, failure.reason)
@@ -353,7 +393,7 @@ class Workspace:
             return list(CatalogueRecords(database).failures())
 
     def models(self) -> list[ModelRow]:
-        """Every model there is by name, with its licence, size and whether it is here.
+        """All named models, with licence, size and whether they are on this machine.
 
         >>> "VGG" in {row.name for row in workspace.models()}
         True
@@ -363,7 +403,7 @@ class Workspace:
         return table(self.settings)
 
     def pull_models(self, *names: str, to: str | Path | None = None) -> list[Pulled]:
-        """Bring models from the hub into the workspace, or into a folder to be carried to another machine.
+        """Download models from the hub into the workspace, or into the folder ``to`` for another machine.
 
         >>> [pulled.name for pulled in workspace.pull_models("colour-shape")]
         ['colour-shape']
@@ -373,7 +413,7 @@ class Workspace:
         return pull_models(names, self.settings, Path(to) if to else None, self.progress)
 
     def verify_models(self) -> list[Checked]:
-        """Hash every file that was pulled and compare it with the lock.
+        """Check every downloaded file against the lock file; ``problem`` is empty if they agree.
 
         >>> [checked.name for checked in workspace.verify_models() if checked.problem]
         []

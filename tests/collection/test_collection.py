@@ -90,7 +90,7 @@ def test_a_part_of_a_photo_is_asked_with(shop: Collection) -> None:
         assert found(shop.search(Query(photo=file.getvalue(), crop=crop), SearchOptions(number=1))) == [name]
     with pytest.raises(UsageError, match="`crop` is left, top, right and bottom"):
         Box(10, 0, 5, 100)
-    with pytest.raises(UsageError, match="`crop` is of one photo"):
+    with pytest.raises(UsageError, match="`crop` needs exactly one photo"):
         Query(photo=[photo(RED), photo(BLUE)], crop=Box(0, 0, 1, 1))
 
 

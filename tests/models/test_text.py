@@ -107,7 +107,7 @@ def test_the_query_is_the_weighted_sum_of_both() -> None:
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
 def test_a_weight_is_a_share(weight: float) -> None:
-    with pytest.raises(UsageError, match="`text_weight` is a share from 0 to 1"):
+    with pytest.raises(UsageError, match="`text_weight` is a number from 0 to 1"):
         Query(text="red", text_weight=weight)
 
 
@@ -148,7 +148,7 @@ def test_words_that_say_nothing_are_refused_and_cost_no_other_search_its_answer(
     workspace = Workspace(settings=online)
     workspace.pull_models("CLIP-B32")
     workspace.fit("shop", paint_shop(tmp_path / "pictures"), model="CLIP-B32")
-    with pytest.raises(UsageError, match="the words 'warm and cosy' cannot be used: the model finds nothing in it"):
+    with pytest.raises(UsageError, match="the text 'warm and cosy' cannot be used: the model finds nothing in it"):
         workspace.search("shop", model="CLIP-B32", text="warm and cosy")
     options = ServiceOptions(Dataset.named("shop"), (ModelChoice("CLIP-B32"),))
     with TestClient(create_app(options, online), base_url="http://127.0.0.1") as client, ThreadPoolExecutor(8) as pool:
@@ -187,7 +187,7 @@ def test_the_command_searches_by_words(
     assert "Products like green" in (tmp_path / "found.html").read_text()
     capsys.readouterr()
     assert run("search", *at) == 2
-    assert "there is nothing to search for: give a photo, or words with --text" in capsys.readouterr().err
+    assert "there is nothing to search for: give a photo or a --text" in capsys.readouterr().err
     assert run("search", "--text", " ", *at) == 2
     assert run("search", "--text", "red", "-d", "shop", "-m", "colour-shape") == 2
     assert "colour-shape knows no words: fit the dataset with SigLIP2-B or CLIP-B32" in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_what_was_learned_has_no_parts(shop: tuple[Workspace, Path], monkeypatch
         workspace.search("shop", folder / "red-bar_1.png", model="colour+adapted", match="colour")
 
 
-def test_a_product_that_has_gone_since_is_told(shop: tuple[Workspace, Path], tmp_path: Path) -> None:
+def test_a_product_that_was_removed_after_the_fit_is_an_error(shop: tuple[Workspace, Path], tmp_path: Path) -> None:
     workspace = Workspace(settings=Settings(root=tmp_path / "data"))
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -86,7 +86,7 @@ def test_a_product_that_has_gone_since_is_told(shop: tuple[Workspace, Path], tmp
     workspace.fit("shop", folder, model=MIXED)
     (folder / "red-bar_1.png").unlink()
     workspace.fit("shop", folder, model="colour-shape")
-    with pytest.raises(NotFittedError, match="red-bar has gone from shop since the last fit"):
+    with pytest.raises(NotFittedError, match="red-bar was removed from shop after its last fit"):
         workspace.similar("shop", "red-bar", model=MIXED, match="shape")
 
 

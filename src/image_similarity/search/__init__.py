@@ -1,4 +1,4 @@
-"""What an answer is made of: ranking, texts, match probabilities, explanations."""
+"""Search: query preparation, ranking state, match probabilities, explanations, answers."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""An answer as people and programs want it: products with their texts and images, not only ids."""
+"""The answer to a query: products with their texts and images, as JSON and as HTML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from image_similarity.search.explanation import Explained
     from image_similarity.store import CatalogueRecords
 
-POINTS = 1.0001  # a cosine never gets here: above it a score is the first version's points
+POINTS = 1.0001  # a score above this is no cosine but the first version's points
 WORDS = (
     (0.75, "very likely the same product"),
     (0.5, "likely the same product"),
@@ -24,12 +24,12 @@ WORDS = (
     (0.05, "unlikely"),
     (0.0, "very unlikely"),
 )
-"""A probability as people say it: from which on, and the words."""
+"""Minimum probabilities, and how to say them in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownProduct:
-    """A product, or the photo that was asked with, and the path of the image to show."""
+    """A product, or the query's photo, and the path of the image to show (empty if there is none)."""
 
     product: Product
     image: str
@@ -37,10 +37,15 @@ class ShownProduct:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Record):
-    """A query and its products, best first. In a notebook it shows as images.
+    """A query and its matches, best first. A notebook displays it with images.
 
-    ``no_match``: that no product is likely enough; None where that was not asked or cannot be said. ``note``: a remark.
-    ``explained``: why each match, where that was asked for.
+    Attributes:
+        query: the query's product or photo.
+        matches: product id, rank, score, probability and images of each match.
+        shown: texts and image of each match, in the same order.
+        no_match: whether no product is probable enough; None without match probabilities.
+        note: a remark, such as that the match probabilities are out of date; may be empty.
+        explained: the explanation of each match if ``explain`` was set, else None.
 
     >>> answer = workspace.search("shop", "photo.jpg", number=2)
     >>> [match.rank for match in answer.matches]
@@ -57,12 +62,12 @@ class Answer(Record):
     explained: Explained | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """What only a calibration can say is there only where there is one."""
-        said: dict[str, Any] = {} if self.no_match is None else {"no_match": self.no_match}
+        """The answer as plain values for JSON; ``no_match`` and ``probability`` only if the dataset is calibrated."""
+        facts: dict[str, Any] = {} if self.no_match is None else {"no_match": self.no_match}
         if self.note:
-            said["note"] = self.note
+            facts["note"] = self.note
         whys = self.explained.whys if self.explained else [None] * len(self.matches)
-        return said | {
+        return facts | {
             "query": {"product_id": self.query.product.product_id, "title": self.query.product.title}
             | {"image": self.query.image},
             "matches": [
@@ -83,7 +88,7 @@ class Answer(Record):
         }
 
     def row(self, right: str | None = None) -> Row:
-        """The answer as a row of a page; ``right`` is the product that was to be found, where that is known."""
+        """The answer as a row of an HTML page; ``right`` is the id of the right product, if it is known."""
         from image_similarity.html import Row
 
         cards = [
@@ -107,21 +112,21 @@ class Answer(Record):
 
 
 def show_products(
-    records: CatalogueRecords | None, folder: Path | None, wanted: Sequence[tuple[str, str]]
+    records: CatalogueRecords | None, folder: Path | None, ids: Sequence[tuple[str, str]]
 ) -> list[ShownProduct]:
-    """Products with their texts, each with the image that matched, or its first.
+    """Products with their texts and the image that matched.
 
     Args:
-        records: the catalogue's side of the store; None where there is no store.
-        folder: where downloaded images are; None: nobody looks at the images.
-        wanted: ids of products, each with the id of the image to show; empty for the product's first.
+        records: the catalogue's part of the store; None if there is no store.
+        folder: the folder of downloaded images; None: without images.
+        ids: product ids, each with the id of the image to show, or empty for the product's first image.
     """
     if records is None:
-        return [ShownProduct(Product(product_id), "") for product_id, _ in wanted]
-    products = records.products([product_id for product_id, _ in wanted])
+        return [ShownProduct(Product(product_id), "") for product_id, _ in ids]
+    products = records.products([product_id for product_id, _ in ids])
     if folder is None:
         return [ShownProduct(product, "") for product in products]
-    images = records.images_to_show(wanted)
+    images = records.images_to_show(ids)
     return [
         ShownProduct(product, "" if image is None else str(image.file(folder)))
         for product, image in zip(products, images, strict=True)
@@ -129,7 +134,7 @@ def show_products(
 
 
 def score_texts(matches: list[ProductMatch]) -> list[str]:
-    """The scores of one answer as people read them: cosines, or where one is above 1, the first version's points."""
+    """The scores of one answer as text: cosines, or the first version's points if one is above 1."""
     points = any(match.score is not None and match.score > POINTS for match in matches)
     return [
         "" if match.score is None else f"{match.score:.0f} points" if points else f"{match.score:.3f}"
@@ -138,7 +143,7 @@ def score_texts(matches: list[ProductMatch]) -> list[str]:
 
 
 def probability_text(match: ProductMatch) -> str:
-    """How sure a match is as people read it; empty where nobody knows."""
+    """A match's probability in words; empty if it is not calibrated."""
     if match.probability is None:
         return ""
     words = next(words for least, words in WORDS if match.probability >= least)

@@ -1,4 +1,4 @@
-"""Why this? The parts of each match's score, and the region of the photo that carried it."""
+"""Explain matches: the parts of each score, and the region of the photo that contributes most."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-SIDE = 320  # pixels of the longer side: what a page shows, and more than enough to cover patches of
-QUALITY = 78  # JPEG's
+SIDE = 320  # pixels of the longer side: the size on a page, and enough for occlusion
+QUALITY = 78  # of the JPEG
 DIGITS = 4
 
 
@@ -39,8 +39,8 @@ class Why(Record):
     """Why one product was found.
 
     Attributes:
-        parts: of the score, the greatest first.
-        heat: ``(7, 7)``, how much each field of the photo carried the match, 0..1.
+        parts: the parts of the score, the greatest first.
+        heat: ``(7, 7)``, how much each patch of the photo contributes to the match, 0..1.
     """
 
     parts: list[PartShare]
@@ -48,19 +48,19 @@ class Why(Record):
 
     @property
     def region(self) -> str:
-        """Where on the photo the match is, in words; empty where no region alone matters."""
+        """The region of the photo that contributes most, in words; empty if no region matters by itself."""
         return where(self.heat)
 
     @property
     def words(self) -> str:
-        """In one line: the parts with their shares, and where."""
+        """One line: the parts with their shares, and the region."""
         parts = [f"{part.name} {part.share:.0%}" for part in self.parts]
-        said = ", ".join(parts) if len(parts) > 1 else ""
+        listed = ", ".join(parts) if len(parts) > 1 else ""
         place = f"photo's {self.region}" if self.region else ""
-        return "; ".join(each for each in (said, place) if each)
+        return "; ".join(each for each in (listed, place) if each)
 
     def as_dict(self) -> dict[str, Any]:
-        """Numbers to as many digits as mean something."""
+        """The explanation as plain values for JSON, rounded."""
         return {
             "parts": [
                 {"name": part.name}
@@ -74,61 +74,61 @@ class Why(Record):
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A small copy of the photo, and why each product was found, in the order of the matches."""
+    """A small copy of the photo, and the explanation of each match, in their order."""
 
     image: Image.Image
     whys: list[Why]
 
     def overlay(self, place: int) -> bytes:
-        """The photo with the heat of one match, as JPEG."""
+        """The photo with the heat map of match number ``place`` (from 0), as JPEG."""
         return as_jpeg(overlay(self.image, self.whys[place].heat), QUALITY, optimize=True)
 
 
 def small_copy(image: Image.Image, model: Model) -> Image.Image:
-    """What is kept of a photo that is to be explained: no larger than the page and the model need."""
+    """A copy of a photo for its explanation, no larger than the page and the model need."""
     return shrunk(image, max(SIDE, model.min_side or 0))
 
 
 def explain(
     image: Image.Image,
     matches: Sequence[ProductMatch],
-    asked: Floats,
+    query: Floats,
     gallery_of: Callable[[str], Gallery | None],
     model: Model,
     embedder: Embedder,
 ) -> Explained:
-    """Say why each match was found: its score taken apart, and the photo covered patch by patch.
+    """Explain each match: split its score into parts, and occlude the photo patch by patch.
 
     Args:
         image: a small copy of the photo.
-        matches: what was found.
-        asked: the photo's vector, ``(dimension,)``.
-        gallery_of: gives the rows that a product is found among.
-        model, embedder: with what.
+        matches: the matches to explain.
+        query: the photo's vector, ``(dimension,)``.
+        gallery_of: a product id to the gallery that contains it.
+        model, embedder: the model, and its loaded networks.
     """
     if not matches:
         return Explained(image, [])
-    found = np.stack([_row(gallery_of(match.product_id), match, asked) for match in matches])
-    seen = shrunk(image, model.min_side or SIDE)  # no larger than the model's input: fifty are to be resized
-    # Its own vector is what the covered ones are compared with, so that only the cover makes a difference.
+    found = np.stack([_row(gallery_of(match.product_id), match, query) for match in matches])
+    seen = shrunk(image, model.min_side or SIDE)  # no larger than the model's input: fifty copies are resized
+    # The baseline is this copy's own vector, so that only the occlusion makes a difference.
     whole, *patched = embedder.embed([model.inputs(each) for each in (seen, *covered(seen))])
-    whole = asked if isinstance(whole, ImageError) else whole
-    # A cover that leaves the model nothing tells nothing of what is below it.
+    whole = query if isinstance(whole, ImageError) else whole
+    # Where the model has no vector for an occluded copy, the patch counts as no difference.
     heats = heat(whole, np.stack([whole if isinstance(each, ImageError) else each for each in patched]), found)
     parts = parts_of(model)
     return Explained(
         image,
         [
-            Why(sorted(shares(asked, row, parts), key=lambda part: -part.share), warm)
+            Why(sorted(shares(query, row, parts), key=lambda part: -part.share), warm)
             for row, warm in zip(found, heats, strict=True)
         ],
     )
 
 
 def parts_of(model: Model) -> Parts:
-    """The parts of a model's vectors: its models, and what the numbers of ``colour-shape`` are about.
+    """The named parts of a model's vectors: its component models, and the three features of ``colour-shape``.
 
-    What was learned turns all numbers into each other: then there is one part.
+    An adapted model has one part, because its projection mixes all dimensions.
     """
     if model.learned is not None:
         return [(model.name, slice(None))]
@@ -142,13 +142,13 @@ def parts_of(model: Model) -> Parts:
     return parts
 
 
-def _row(gallery: Gallery | None, match: ProductMatch, asked: Floats) -> Floats:
-    """The vector of the image that matched; of several views the one that is most like the photo."""
-    if gallery is None:  # what was found is there
+def _row(gallery: Gallery | None, match: ProductMatch, query: Floats) -> Floats:
+    """The vector of the image that matched; of several views the one most similar to the photo."""
+    if gallery is None:  # cannot happen: matches come from the galleries
         raise LookupError(match.product_id)
     rows = gallery.rows_of(bisect_left(gallery.products, match.product_id))
     numbers = range(rows.start, rows.stop)
-    its_own = [row for row in numbers if gallery.features.image_ids[row] == match.image_id]
-    vectors = to_float32(gallery.features.vectors[its_own])
-    best: Floats = vectors[int((vectors @ asked).argmax())]
+    of_image = [row for row in numbers if gallery.features.image_ids[row] == match.image_id]
+    vectors = to_float32(gallery.features.vectors[of_image])
+    best: Floats = vectors[int((vectors @ query).argmax())]
     return best

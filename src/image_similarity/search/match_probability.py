@@ -1,4 +1,4 @@
-"""Is this it? What a search adds to its matches where the dataset has been calibrated."""
+"""Add match probabilities to search results, where the dataset is calibrated."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import ProductMatch
 
-CALIBRATED = "best"  # the way of asking whose scores are calibrated
+CALIBRATED = "best"  # the scoring that calibration measures: one photo, best pair
 OLDER = "the match probabilities are older than the catalogue: run calibrate again"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Matches with their probabilities. ``no_match`` is None where nobody can say."""
+class ProbableMatches:
+    """Matches with their probabilities. ``no_match`` is None if the dataset is not calibrated."""
 
     matches: list[ProductMatch]
     no_match: bool | None = None
@@ -33,7 +33,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class MatchProbabilities:
-    """Says how sure matches are, where a calibration is at hand."""
+    """Adds probabilities to matches, if there is a calibration."""
 
     kept: StoredCalibration | None
     min_match: float | None = None
@@ -41,45 +41,45 @@ class MatchProbabilities:
 
     @property
     def depth(self) -> int:
-        """How many products it needs to see, however few are wanted."""
+        """How many matches it needs, even if fewer are returned."""
         return 0 if self.kept is None else DEPTH
 
-    def __call__(self, matches: list[ProductMatch], plain: bool, number: int) -> Judged:
-        """The first ``number`` matches, best first, less those below the least probability; and whether none is left.
+    def __call__(self, matches: list[ProductMatch], plain: bool, number: int) -> ProbableMatches:
+        """The first ``number`` matches without those below ``min_match``, and whether none is left.
 
         Args:
-            matches: best first, :attr:`depth` of them or all that there are.
-            plain: whether the photo is on a plain ground.
-            number: how many are wanted.
+            matches: best first; at least :attr:`depth`, or all that there are.
+            plain: whether the photo has a plain background.
+            number: how many matches to return.
         """
         if self.kept is None:
-            return Judged(matches[:number], None, self.note)
+            return ProbableMatches(matches[:number], None, self.note)
         scores = np.array([[match.score for match in matches]], np.float64)
         likely = self.kept.calibration.probabilities(scores, np.array([plain]))[0] if matches else []
-        sure = [replace(match, probability=round(float(p), 4)) for match, p in zip(matches, likely, strict=True)]
+        probable = [replace(match, probability=round(float(p), 4)) for match, p in zip(matches, likely, strict=True)]
         least = 0.0 if self.min_match is None else self.min_match
-        left = [match for match in sure[:number] if (match.probability or 0) >= least]
+        left = [match for match in probable[:number] if (match.probability or 0) >= least]
         notes = [self.note]
-        if sure and not left:
-            nearest = sure[0]
+        if probable and not left:
+            nearest = probable[0]
             notes.insert(0, f"no match: the nearest, {nearest.product_id}, has probability {nearest.probability:.0%}")
-        return Judged(left, not left, "; ".join(note for note in notes if note))
+        return ProbableMatches(left, not left, "; ".join(note for note in notes if note))
 
 
 def match_probabilities(
     path: Path, key: str, generation: int, scoring: str, min_match: float | None
 ) -> MatchProbabilities:
-    """What says how probable matches of an index are.
+    """The match probabilities of a model, read from its calibration.
 
     Args:
-        path: where its calibration is kept, if there is one.
-        key: the model's.
-        generation: of the index.
-        scoring: how the scores come about, see ``PreparedQuery.scoring``.
-        min_match: the least probability, 0..1; None: all matches.
+        path: the calibration's file, which may be missing.
+        key: the model's key.
+        generation: the index's generation; a different one in the file adds a note.
+        scoring: how the scores are computed, see ``PreparedQuery.scoring``.
+        min_match: the minimum probability, 0..1; None: all matches.
 
     Raises:
-        UsageError: ``min_match`` needs other scores: those that were calibrated are of one photo, by the best pair.
+        UsageError: ``min_match`` with scores that are not calibrated: only those of one photo by the best pair are.
         NotFittedError: ``min_match`` needs a calibration and there is none.
         StoreError: ``min_match`` needs a calibration and it is damaged.
     """
@@ -101,31 +101,31 @@ def match_probabilities(
 
 
 class ProbabilityCache:
-    """The match probabilities of a model; the calibration's file is read again when it has changed.
+    """Caches the match probabilities of a model, and reads the calibration's file again when it has changed.
 
     Args:
-        path: where the calibration is kept, if there is one.
-        key: the model's.
+        path: the calibration's file, which may be missing.
+        key: the model's key.
     """
 
     def __init__(self, path: Path, key: str) -> None:
         self._path, self._key = path, key
-        self._kept: tuple[int, int, MatchProbabilities] | None = None
+        self._cached: tuple[int, int, MatchProbabilities] | None = None
 
     def of(self, scoring: str, min_match: float | None, generation: int) -> MatchProbabilities:
-        """Those of one query's matches; see :func:`match_probabilities`."""
+        """The probabilities for one query; see :func:`match_probabilities`."""
         if scoring != CALIBRATED or min_match is not None:
             return match_probabilities(self._path, self._key, generation, scoring, min_match)
         try:
             written = self._path.stat().st_mtime_ns
         except OSError:
             written = 0
-        if self._kept is None or self._kept[:2] != (written, generation):
-            kept = match_probabilities(self._path, self._key, generation, CALIBRATED, None)
-            self._kept = written, generation, kept
-        return self._kept[2]
+        if self._cached is None or self._cached[:2] != (written, generation):
+            probabilities = match_probabilities(self._path, self._key, generation, CALIBRATED, None)
+            self._cached = written, generation, probabilities
+        return self._cached[2]
 
 
 def calibration_file(settings: Settings, dataset: Dataset, key: str, views: int) -> Path:
-    """Where a dataset's calibration of a model is kept: for one view or for six, whose scores differ."""
+    """The path of a calibration; one view and six views have different scores, so each has a file."""
     return settings.root / "calibrated" / dataset.label / f"{key}-{views}.json"

@@ -1,7 +1,7 @@
-"""Which region of a photo carried a match: cover it patch by patch and see how far the score falls.
+"""Occlusion: cover a photo patch by patch; where the score falls, the region contributes to the match.
 
-After Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, section 4.2. It asks nothing
-of the model but vectors, so it holds for every model, and for several side by side.
+After Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, section 4.2. It
+needs only vectors, so it works for every model and for mixtures.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 GRID = 7
-"""Patches down and across: their middles are an eighth of the image's side apart."""
+"""Patches per side: their centres are an eighth of the image's side apart."""
 STEPS = GRID + 1
-PATCH = 0.34  # of the image's side: neighbours overlap
-SPREAD = 0.75  # standard deviation of a patch's say about the pixels around its middle, in steps
-BLUR = 0.25  # of the image's shorter side: what covers a patch has the colours around it and no outlines
-SOFT = 0.04  # of the image's side: a hard edge would be an outline of its own
-LEAST = 0.002  # a fall of the cosine below this is no region's doing
+PATCH = 0.34  # of the image's side: neighbouring patches overlap
+SPREAD = 0.75  # standard deviation of a patch's weight for the pixels around its centre, in steps
+BLUR = 0.25  # of the image's shorter side: the cover has the surrounding colours and no edges
+SOFT = 0.04  # of the image's side: a hard border would add an edge
+LEAST = 0.002  # smaller falls of the cosine are noise
 ZONES = (("upper left", "top", "upper right"), ("left", "middle", "right"), ("lower left", "bottom", "lower right"))
 
 
 def covered(image: Image.Image) -> list[Image.Image]:
-    """The image with each of the patches covered, row by row: ``GRID * GRID`` images of its size.
+    """Copies of the image, each with one patch covered, row by row: ``GRID * GRID`` of its size.
 
     Args:
-        image: upright RGB; small, for all of them are in memory.
+        image: upright RGB; small, as all copies are in memory.
     """
     blurred = image.filter(ImageFilter.GaussianBlur(BLUR * min(image.size)))
     return [
@@ -44,7 +44,7 @@ def covered(image: Image.Image) -> list[Image.Image]:
 
 @cache
 def _patch(size: tuple[int, int], down: int, across: int) -> Image.Image:
-    """White where the patch is, with soft edges."""
+    """A mask: white on the patch, with soft edges."""
     width, height = size
     (left, right), (top, bottom) = (
         (round(((at + 1) / STEPS - PATCH / 2) * side), round(((at + 1) / STEPS + PATCH / 2) * side))
@@ -56,16 +56,16 @@ def _patch(size: tuple[int, int], down: int, across: int) -> Image.Image:
 
 
 def heat(whole: Floats, patched: Floats, found: Floats) -> Floats:
-    """How much each patch carried each match.
+    """How much each patch contributes to each match.
 
     Args:
         whole: ``(dimension,)``, the photo's vector.
-        patched: ``(GRID * GRID, dimension)``, those of the covered ones.
-        found: ``(matches, dimension)``, those of the images that matched.
+        patched: ``(GRID * GRID, dimension)``, the vectors of the covered copies.
+        found: ``(matches, dimension)``, the vectors of the images that matched.
 
     Returns:
-        ``(matches, GRID, GRID)``, 0..1: the fall of the cosine, 1 where it is greatest; all 0 where no patch alone
-        matters.
+        ``(matches, GRID, GRID)``, 0..1: the fall of the cosine relative to the greatest one; all 0 if no patch matters
+        by itself.
     """
     falls = np.maximum(found @ whole - patched @ found.T, 0).T.astype(np.float32)
     greatest = falls.max(axis=1, keepdims=True)
@@ -74,14 +74,14 @@ def heat(whole: Floats, patched: Floats, found: Floats) -> Floats:
 
 
 def spread(heat: Floats, size: tuple[int, int]) -> Floats:
-    """Heat of patches ``(GRID, GRID)`` to heat of pixels ``(height, width)``, smoothly."""
+    """Interpolate the heat of patches ``(GRID, GRID)`` to pixels ``(height, width)``; ``size``: width, height."""
     width, height = size
     smooth = _weights(height) @ heat @ _weights(width).T
     return smooth.astype(np.float32)
 
 
 def where(heat: Floats) -> str:
-    """The part of the photo with the most heat, in words; empty where there is none."""
+    """The region with the most heat, in words; empty if there is none."""
     if not heat.any():
         return ""
     thirds = [slice(0, 2), slice(2, 5), slice(5, 7)]
@@ -92,7 +92,7 @@ def where(heat: Floats) -> str:
 
 @cache
 def _weights(pixels: int) -> Floats:
-    """How much each patch says about each pixel ``(pixels, GRID)``: a bell around its middle; they add up to one."""
+    """Weight of each patch for each pixel, ``(pixels, GRID)``: a Gaussian around its centre, normalised to sum 1."""
     place = np.clip((np.arange(pixels) + 0.5) / pixels * STEPS - 1, 0, GRID - 1)
     distance = (place[:, None] - np.arange(GRID)) / SPREAD
     bells = np.exp(-(distance**2) / 2)

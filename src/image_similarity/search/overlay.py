@@ -1,4 +1,4 @@
-"""Heat laid over a photo: what carried the match keeps its colours under a glow, the rest steps back."""
+"""Overlay a heat map on a photo: regions that contribute keep their colours and glow, the rest turns pale."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from image_similarity.search.occlusion import spread
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-GLOW = np.array([[255, 214, 64], [255, 122, 24], [214, 24, 48]], np.float32)  # from warm to hot
-PALE = 0.72  # how far the cold parts go towards white
-STRONGEST = 0.55  # of the glow, over the photo
-START, CLEAR = 0.45, 0.6  # heat from which on it glows, and from which on the photo is clear
+GLOW = np.array([[255, 214, 64], [255, 122, 24], [214, 24, 48]], np.float32)  # from low to high heat
+PALE = 0.72  # how far pixels without heat are blended with white
+STRONGEST = 0.55  # maximum opacity of the glow
+START, CLEAR = 0.45, 0.6  # heat from which on it glows, and from which on the photo keeps its colours
 
 
 def overlay(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
-    """The photo with the heat of its patches ``(GRID, GRID)``, 0..1."""
+    """The photo with an overlay of ``heat``, ``(GRID, GRID)``, 0..1."""
     warmth = spread(heat, image.size)[..., None]
     warmth /= max(float(warmth.max()), 1e-6)
     photo = np.asarray(image, np.float32)

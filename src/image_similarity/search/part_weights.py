@@ -1,4 +1,4 @@
-"""Only the shape, or only the colour: the query's vector is weighted part by part, the index stays as it is."""
+"""Match by shape or colour only: weight the parts of the query's vector; the index does not change."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 OF_COLOUR = ("colour", "layout")
-"""The parts that see colours: the model ``colour``, and two of the three that ``colour-shape`` is made of. A network is
-taken for one that sees things."""
+"""The parts that describe colour: the model ``colour``, and two of the three parts of ``colour-shape``. A network
+counts as shape."""
 
 
 def part_weighting(match: Match | None, model: Model) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
-    """What turns a query's vectors ``(n, dimension)`` so that only its shape or only its colour counts.
+    """A function that weights query vectors ``(n, dimension)`` so that only shape or only colour counts.
 
-    The parts of an index's vectors stand side by side, so a part of the query that is left out is left out of every
-    score; the others are scaled so that the query itself would score 1.
+    The index's vectors are concatenations of parts, so a part that is 0 in the query drops out of every score; the
+    others are scaled so that the query itself would score 1.
 
     Raises:
-        UsageError: the model has no such part, or its parts were turned into each other by what was learned.
+        UsageError: the model has no such part, or it is adapted, so that its parts are mixed.
     """
     if match is None:
         return lambda vectors: vectors
@@ -47,7 +47,7 @@ def part_weighting(match: Match | None, model: Model) -> Callable[[NDArray[np.fl
     def weighed(vectors: NDArray[np.floating]) -> Floats:
         kept = vectors.astype(np.float32) * counted
         energies = np.square(kept).sum(axis=1, keepdims=True)
-        turned: Floats = kept / np.maximum(energies, np.finfo(np.float32).tiny)
-        return turned
+        scaled: Floats = kept / np.maximum(energies, np.finfo(np.float32).tiny)
+        return scaled
 
     return weighed

@@ -1,4 +1,4 @@
-"""A query made ready for the network: its photos decoded, cut, and as each part of the model takes them."""
+"""Prepare a query for the network: decode and crop its photos, and make the inputs of each part of the model."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 WHOLE = 1 << 16
-"""Pixels a side: more than any image that is taken has."""
+"""Pixels per side: more than any accepted image has."""
 TEXT_ONLY = "words"
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedQuery:
-    """What the network and the ranking take of a query.
+    """A query, ready to be embedded and ranked.
 
     Attributes:
-        query, options: as they were asked for.
-        inputs: of each photo the images that search: itself, and with ``crops`` its middle and its corners.
-        plain: whether there is a photo, and all photos are on a plain ground; looked at where it is to be judged.
-        small: a small copy of the photo, where the answer is to be explained.
+        query, options: as requested.
+        inputs: for each photo the images to embed: the photo, and with ``crops`` its centre and its corners.
+        plain: whether all photos have a plain background; False if there is none, or no calibration that needs it.
+        small: a small copy of the photo if the answer is to be explained, else None.
     """
 
     query: Query
@@ -45,7 +45,7 @@ class PreparedQuery:
 
     @property
     def names(self) -> list[str]:
-        """What the photos are called in the answer."""
+        """The names of the photos in the answer."""
         return [photo_name(photo) for photo in self.query.photos] or [TEXT_ONLY]
 
     @property
@@ -57,34 +57,34 @@ class PreparedQuery:
 
     @property
     def scoring(self) -> str:
-        """How its scores come about, as far as match probabilities depend on it."""
+        """How its scores are computed, as far as match probabilities depend on it, in words: ``best with `crops```."""
         query, options = self.query, self.options
-        others = {
+        variants = {
             "`crops`": options.crops,
             "`text`": query.text is not None,
             "`match`": options.match is not None,
             "several photos": len(query.photos) > 1,
         }
-        return " with ".join([options.aggregate, *(name for name, is_there in others.items() if is_there)])
+        return " with ".join([options.aggregate, *(name for name, is_used in variants.items() if is_used)])
 
 
 def prepare(
-    query: Query, options: SearchOptions, model: Model, settings: Settings, *, judged: bool = True
+    query: Query, options: SearchOptions, model: Model, settings: Settings, *, calibrated: bool = True
 ) -> PreparedQuery:
-    """Read and decode a query's photos; ``judged``: its answer is to have match probabilities.
+    """Read and decode a query's photos; ``calibrated``: whether match probabilities are needed.
 
     Raises:
-        UsageError: a photo cannot be used, or several are to be explained.
+        UsageError: a photo cannot be used, or ``explain`` is set for several photos.
     """
     if options.explain and len(query.photos) > 1:
         raise UsageError("`explain` takes one photo: leave the others out")
-    seen = [_decoded(photo, query.crop, model, settings) for photo in query.photos]
+    images = [_decoded(photo, query.crop, model, settings) for photo in query.photos]
     return PreparedQuery(
         query,
         options,
-        tuple([model.inputs(each) for each in (with_crops(one) if options.crops else [one])] for one in seen),
-        judged and bool(seen) and all(on_plain_background(one) for one in seen),
-        small_copy(seen[0], model) if options.explain and seen else None,
+        tuple([model.inputs(each) for each in (with_crops(image) if options.crops else [image])] for image in images),
+        calibrated and bool(images) and all(on_plain_background(image) for image in images),
+        small_copy(images[0], model) if options.explain and images else None,
     )
 
 
@@ -98,16 +98,16 @@ def _decoded(photo: Photo, crop: Box | None, model: Model, settings: Settings) -
 
 
 def _side(side: int | None, crop: Box | None) -> int | None:
-    """The side that a decoded photo must keep, so that a part of it has as many pixels as the whole would."""
+    """The minimum side to decode a photo at, so that its crop has enough pixels for the model."""
     if crop is None or side is None:
         return side
-    if crop.unit == "pixels":  # of the whole photo
+    if crop.unit == "pixels":  # the box refers to the photo's full size
         return None
     return int(min(side / min(crop.right - crop.left, crop.bottom - crop.top), WHOLE)) + 1
 
 
 def photo_bytes(photo: Photo, settings: Settings) -> bytes:
-    """The bytes of a photo's file, wherever it is.
+    """The bytes of a photo's file, read from a path or fetched from a URL.
 
     Raises:
         ImageError: it cannot be read or fetched.
@@ -117,7 +117,7 @@ def photo_bytes(photo: Photo, settings: Settings) -> bytes:
     address = _address(photo)
     if address is None:
         return read_bytes(Path(photo), settings.max_file_bytes)
-    from image_similarity.images import fetch_one  # here: a photo of this machine needs none of it
+    from image_similarity.images import fetch_one  # here: a local photo does not need it
 
     return fetch_one(address, settings)
 
@@ -127,7 +127,7 @@ def _address(photo: Photo) -> str | None:
 
 
 def photo_name(photo: Photo) -> str:
-    """What a photo is called in an answer or a message."""
+    """A photo's name in answers and messages."""
     if isinstance(photo, bytes):
         return "standard input"
     address = _address(photo)

@@ -1,4 +1,4 @@
-"""The vector that a query searches with: its photos', its words', or both, and only the parts that count."""
+"""Combine the vectors of a query's photos and text, and apply ``match``."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ if TYPE_CHECKING:
 def search_vectors(
     query: PreparedQuery,
     photos: Sequence[Sequence[Vectors | ImageError]],
-    words: Vectors | ImageError | None,
+    text: Vectors | ImageError | None,
     model: Model,
 ) -> Vectors:
-    """A query's vectors, ``(photos, dimension)``, out of what the network makes of it.
+    """A query's vectors, ``(photos, dimension)``, from the vectors of its photos and its text.
 
     Args:
-        query: what is searched for.
-        photos: of each photo the vectors ``(dimension,)`` of itself and of its crops, or why there is none.
-        words: the vector of the text ``(dimension,)``, or why there is none; None where there is no text.
+        query: the query.
+        photos: for each photo the vectors ``(dimension,)`` of itself and its crops, each possibly an error.
+        text: the vector of the text ``(dimension,)``, or its error; None if there is no text.
         model: the model.
 
     Raises:
-        ImageError: the network makes nothing of a photo, or nothing is left of it.
-        UsageError: the same for the text; or the model has no part that alone counts.
+        ImageError: a photo has no vector, or the combined vector is zero.
+        UsageError: the text has no vector, or the model has no part for ``match``.
     """
-    if isinstance(words, ImageError):
-        raise UsageError(f"the words {query.query.text!r} cannot be used: {words.reason}")
+    if isinstance(text, ImageError):
+        raise UsageError(f"the text {query.query.text!r} cannot be used: {text.reason}")
     own = []
     for rows in photos:
         failed = next((row for row in rows if isinstance(row, ImageError)), None)
         if failed is not None:
             raise failed
         own.append(_usable(mean_vector(np.stack([row for row in rows if not isinstance(row, ImageError)]))))
-    text = None if words is None else words[None]
-    vector = query_vector(text, np.concatenate(own) if own else None, query.query.text_weight)
+    of_text = None if text is None else text[None]
+    vector = query_vector(of_text, np.concatenate(own) if own else None, query.query.text_weight)
     return _usable(part_weighting(query.options.match, model)(vector))
 
 
 def query_vector(text: Vectors | None, photo: Vectors | None, text_weight: float) -> Vectors:
     """``text_weight * text + (1 - text_weight) * photo``, of unit length, ``(photos, dimension)``.
 
-    Its cosine with an image ranks as the weighted sum of the two cosines does. Where there is but one of them, that.
+    Its cosines rank images as the weighted sum of the two cosines does. If one of the two is None: the other.
 
     Args:
-        text: the unit vector of the words, ``(1, dimension)``.
+        text: the unit vector of the text, ``(1, dimension)``.
         photo: the unit vectors of the photos, ``(photos, dimension)``.
-        text_weight: the share of the words, 0 to 1.
+        text_weight: the weight of the text, 0 to 1.
     """
     if text is None or photo is None:
         (alone,) = (vector for vector in (text, photo) if vector is not None)
@@ -69,7 +69,7 @@ def query_vector(text: Vectors | None, photo: Vectors | None, text_weight: float
 
 
 def _usable(vector: Vectors) -> Vectors:
-    """What is to be searched with, which is like nothing where photos, words and weights leave nothing of it."""
+    """The vector, checked: photos, text and weights can cancel out."""
     if not is_usable(vector):
         raise ImageError("embed", NOTHING)
     return vector

@@ -1,4 +1,4 @@
-"""The products most similar to one, as the latest fit wrote them down: looked up, not ranked anew."""
+"""Look up the products most similar to a product in the recommendations of the latest fit."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 def look_up(
     dataset: Dataset, settings: Settings, product_id: str | None, model: ModelChoice, number: int | None
 ) -> Answer:
-    """A product's recommendations.
+    """The answer for a product, from its stored recommendations.
 
     Args:
         dataset: a fitted dataset.
-        settings: where the workspace is.
-        product_id: None picks one by chance.
-        model: whose recommendations.
-        number: at most so many; None: all that were written.
+        settings: the settings of its workspace.
+        product_id: None: a random product.
+        model: the model.
+        number: maximum number of products; None: all that the fit wrote.
 
     Raises:
         NotFittedError: there are no recommendations of the model.
-        UsageError: there is no such product; the message has the nearest ids by spelling.
+        UsageError: there is no such product; the message suggests ids with a similar spelling.
     """
     with recommendations(dataset, settings) as (store, database):
         kept = store.of(model_with_recommendations(model, store, dataset, settings).key)
@@ -41,14 +41,14 @@ def look_up(
             product_id = kept.random_product()
         matches = kept.similar(product_id)[:number]
         records = CatalogueRecords(database) if database else None
-        wanted = [(product_id, ""), *((match.product_id, "") for match in matches)]
-        query, *shown = show_products(records, Folders(settings.root).images(dataset), wanted)
+        ids = [(product_id, ""), *((match.product_id, "") for match in matches)]
+        query, *shown = show_products(records, Folders(settings.root).images(dataset), ids)
         return Answer(query, matches, shown)
 
 
 @contextmanager
 def recommendations(dataset: Dataset, settings: Settings) -> Iterator[tuple[RecommendationStore, Database | None]]:
-    """A dataset's recommendations, and the store, in one state; those of the first version's may come without one."""
+    """A dataset's recommendations and its store, in one read transaction; a first version's pickle needs no store."""
     folders = Folders(settings.root)
     with Database.open_if_fitted(folders.database, dataset, settings.lock_timeout) as database:
         yield RecommendationStore(database, folders.trained_models, dataset), database
@@ -57,7 +57,7 @@ def recommendations(dataset: Dataset, settings: Settings) -> Iterator[tuple[Reco
 def model_with_recommendations(
     model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings
 ) -> Model:
-    """What a model's name means where recommendations are looked up.
+    """Resolve a model; its precision is one that the dataset has recommendations of.
 
     Raises:
         UsageError, ModelError: there is no such model.

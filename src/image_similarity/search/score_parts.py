@@ -1,4 +1,4 @@
-"""A score taken apart: how much each part of a joined vector gave to it."""
+"""Split a score into the contributions of the parts of a concatenated vector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Parts: TypeAlias = Sequence[tuple[str, slice]]
-"""The parts of a joined vector: each one's name and where its numbers stand."""
+"""The parts of a concatenated vector: name and slice of each."""
 
 TINY = 1e-12
 
@@ -22,10 +22,10 @@ class PartShare:
     """One part of a score.
 
     Attributes:
-        name: what it looks at.
-        contribution: to the cosine; those of all parts sum to it.
-        share: of the score, where all parts speak for it 0..1; they sum to 1.
-        alike: the cosine of this part by itself, -1..1.
+        name: the part's name: a model, or ``shape``, ``colour`` or ``layout``.
+        contribution: its summand of the cosine.
+        share: its contribution divided by the cosine; all shares sum to 1.
+        alike: the cosine of this part alone, -1..1.
     """
 
     name: str
@@ -35,17 +35,17 @@ class PartShare:
 
 
 def shares(query: NDArray[np.floating], found: NDArray[np.floating], parts: Parts) -> list[PartShare]:
-    """What each part gave to the cosine of two vectors.
+    """The contribution of each part to the cosine of two vectors.
 
     Args:
         query, found: ``(dimension,)``, unit length.
-        parts: which together cover the vector, each number once.
+        parts: they cover the vector without overlap.
     """
     one, other = (np.asarray(each, np.float32) for each in (query, found))
-    given = [float(one[at] @ other[at]) for _, at in parts]
-    total = sum(given)
+    contributions = [float(one[at] @ other[at]) for _, at in parts]
+    total = sum(contributions)
     lengths = [float(np.linalg.norm(one[at]) * np.linalg.norm(other[at])) for _, at in parts]
     return [
         PartShare(name, each, each / total if abs(total) > TINY else 0.0, each / length if length > TINY else 0.0)
-        for (name, _), each, length in zip(parts, given, lengths, strict=True)
+        for (name, _), each, length in zip(parts, contributions, lengths, strict=True)
     ]

@@ -1,6 +1,6 @@
-"""What a collection answers from at one moment: an index, and beside it the products that changed since it was built.
+"""The state that a collection searches: an index, and a delta of the products that changed since it was built.
 
-A state never changes. A newer one is made beside the one that is answering, and takes its place in one step.
+A state is immutable. The next one is made while the present one is searched, and replaces it in one step.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from image_similarity.types import ProductMatch
 
 Closeness = Literal["very close", "close", "look-alike"]
-TYPICAL = 200  # products whose most similar product is looked up, to know which score is a high one here
+TYPICAL = 200  # products sampled to measure which scores are high in this catalogue
 QUARTER = 0.25
 
 
 @dataclass(frozen=True)
 class State:
-    """Make the first with :func:`open_state`, the next with :func:`next_state`."""
+    """An index with its delta. :func:`open_state` makes the first one, :func:`next_state` the next."""
 
     model: Model
     views: tuple[str, ...]
@@ -53,12 +53,12 @@ class State:
 
     @property
     def needs_rebuild(self) -> bool:
-        """Whether the store has changed in a way that only a new index can tell."""
+        """Whether the store has changes that only a new index can contain."""
         return self.delta.needs_rebuild
 
     @cached_property
     def parts(self) -> list[GalleryPart]:
-        """The galleries that answer."""
+        """The galleries to search: the index without outdated rows, and the delta."""
         parts = [GalleryPart(Gallery.of(self.base), self.delta.current_rows(self.base))]
         if self.delta.index is not None:
             parts.append(GalleryPart(Gallery.of(self.delta.index)))
@@ -66,7 +66,7 @@ class State:
 
     @cached_property
     def counts(self) -> tuple[int, int]:
-        """How many products and how many images can be found."""
+        """The numbers of products and of images that can be found."""
         holds = self.parts[0].allowed
         if holds is None:
             products, images = self.base.manifest.products, self.base.manifest.images
@@ -84,7 +84,7 @@ class State:
         return [each for each in old if each not in self.delta.products] + [each for ids in new for each in ids]
 
     def features(self) -> Features:
-        """The vectors that can be found, a row for each view of each image."""
+        """All vectors that can be found, one row per view of each image."""
         if not self.delta.products:
             return self.base.features
         parts = [
@@ -106,14 +106,14 @@ class State:
         condition: str | None = None,
         names: Sequence[list[str]] = (),
     ) -> list[list[ProductMatch]]:
-        """The products nearest to each of some queries; all are looked for together.
+        """The products most similar to each query; all queries are searched together.
 
         Args:
-            vectors: of each query, ``(photos, dimension)``.
-            number: products wanted for each.
-            aggregate: how the scores of image pairs become a product's.
+            vectors: for each query ``(photos, dimension)``.
+            number: products to return for each.
+            aggregate: how the scores of image pairs become a product score.
             condition: the filter; None: all products.
-            names: of each query's photos.
+            names: for each query the names of its photos.
 
         Raises:
             UsageError: the filter cannot be used.
@@ -130,7 +130,9 @@ class State:
         condition: str | None = None,
         weighed: Callable[[NDArray[np.floating]], NDArray[np.floating]] = lambda vectors: vectors,
     ) -> list[ProductMatch] | None:
-        """The products most similar to one; None where there is no such product.
+        """The products most similar to a product; None if there is no such product.
+
+        ``weighed`` is applied to the query's vectors, see :func:`part_weighting`.
 
         Raises:
             UsageError: the filter cannot be used.
@@ -141,11 +143,11 @@ class State:
         query = gallery.query(product_number(gallery.products, product_id))
         query = replace(query, vectors=weighed(query.vectors), rows=None)
         parts = self._passing(condition)
-        asked = [[replace(query, own=product_number(part.gallery.products, product_id))] for part in parts]
-        return rank_parts(parts, asked, number)[0]
+        queries = [[replace(query, own=product_number(part.gallery.products, product_id))] for part in parts]
+        return rank_parts(parts, queries, number)[0]
 
     def gallery_of(self, product_id: str) -> Gallery | None:
-        """The gallery that a product is found in; None where there is no such product."""
+        """The gallery that contains a product; None if there is no such product."""
         galleries = [part.gallery for part in self.parts]
         for gallery in galleries[1:] if product_id in self.delta.products else galleries[:1]:
             if product_number(gallery.products, product_id) >= 0:
@@ -155,29 +157,29 @@ class State:
     def _passing(self, condition: str | None) -> list[GalleryPart]:
         if condition is None:
             return self.parts
-        wanted: Filter = parse_filter(condition)
+        parsed: Filter = parse_filter(condition)
         stored = [self.base, *([self.delta.index] if self.delta.index else [])]
-        # A price of "free" among a few new ones: the others can still be compared.
+        # One text value in the delta, such as the price "free", must not make the whole column a text column.
         numeric = {name for each in stored for name, column in each.columns.items() if column.numbers is not None}
         names = {name: name in numeric for each in stored for name in each.columns}
-        sets = [passing(wanted, each.columns, each.manifest.rows, names) for each in stored]
+        sets = [passing(parsed, each.columns, each.manifest.rows, names) for each in stored]
         return [part.restricted_to(rows) for part, rows in zip(self.parts, sets, strict=True)]
 
 
 class Scale:
-    """What a score means in one catalogue, measured on its own products when it is first asked for."""
+    """How high a score is for one catalogue, measured on a sample of its products on first use."""
 
     def __init__(self, base: StoredIndex) -> None:
         self._base = base
 
     def closeness(self, score: float) -> Closeness:
-        """A score in words: ``very close`` is as close as the most similar product of a product typically is."""
+        """A score in words; ``very close``: at least the median score of products' most similar products."""
         median, low = self.bounds
         return "very close" if score >= median else "close" if score >= low else "look-alike"
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
-        """Of the scores that products' most similar products have: the median and the lower quarter."""
+        """The median and the lower quartile of the scores of products' most similar products."""
         gallery = Gallery.of(self._base)
         some = np.unique(np.linspace(0, len(gallery.products) - 1, TYPICAL).astype(int))
         queries = [gallery.query(int(product)) for product in some]
@@ -193,14 +195,14 @@ def open_state(
     views: tuple[str, ...] | None = None,
     progress: Progress = no_progress,
 ) -> State:
-    """The present state of a dataset under a model; an index that is not there, or is behind, is built first.
+    """The present state of a dataset under a model; a missing or outdated index is built first.
 
     Args:
         model: the model.
-        database: the dataset's.
-        settings: where the workspace is.
+        database: the dataset's database.
+        settings: the settings of its workspace.
         views: ``ONE_VIEW`` or ``SIX_VIEWS``; None: as fitted.
-        progress: told of builds that take long.
+        progress: reports builds that take long.
 
     Raises:
         NotFittedError: the dataset has no features of the model, or not of these views.
@@ -221,7 +223,7 @@ def open_state(
 def indexed_state(
     model: Model, database: Database, settings: Settings, views: tuple[str, ...], progress: Progress = no_progress
 ) -> State:
-    """The present state with everything in the index, which is built where it is behind.
+    """The present state with all products in the index, which is rebuilt if it is outdated.
 
     Raises:
         NotFittedError, StoreError, OutputError: as :func:`open_state`.
@@ -231,10 +233,10 @@ def indexed_state(
 
 
 def next_state(state: State, database: Database, settings: Settings) -> State:
-    """The state of now; the same one where nothing has changed. Never builds an index: takes one that was built.
+    """The present state; the same object if nothing has changed. Never builds an index, but opens a newer one.
 
     Raises:
-        NotFittedError: what was learned for the model has gone.
+        NotFittedError: the model's adaptation was removed.
         StoreError: the store cannot be read.
     """
     base, scale, recipe = state.base, state.scale, state.model.recipe

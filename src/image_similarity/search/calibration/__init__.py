@@ -1,1 +1,1 @@
-"""From a match's score to the probability that it is the very product; numpy only."""
+"""Calibration: from scores to the probability that a match is the same product; uses numpy only."""

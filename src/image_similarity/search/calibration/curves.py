@@ -1,4 +1,4 @@
-"""From score, margin and level to a probability: a weighted sum, then a logistic curve, rising steps, or the mean."""
+"""Calibration curves: a weighted sum of score, margin and level, then a logistic or isotonic curve or their mean."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Curve(Record):
-    """``sigmoid(weights . features + bias)``, the line through knots at that sum, or a mean of the two.
+    """``sigmoid(z)`` with ``z = weights . features + bias``, a piecewise linear function of ``z``, or a mean of both.
 
     Attributes:
         weights: one for each of :data:`FEATURES`.
         bias: added to the weighted sum.
-        places, levels: the knots, ``places`` strictly rising; empty for the logistic curve alone.
-        smooth: the share of the logistic curve, 0..1.
+        places, levels: its knots, ``places`` strictly increasing; empty for the logistic curve alone.
+        smooth: the weight of the logistic curve, 0..1.
     """
 
     weights: tuple[float, ...]
@@ -43,15 +43,15 @@ class Curve(Record):
         curved = sigmoid(values)
         if not self.places:
             return curved
-        risen: Doubles = np.interp(values, self.places, self.levels)
-        return self.smooth * curved + (1 - self.smooth) * risen
+        stepped: Doubles = np.interp(values, self.places, self.levels)
+        return self.smooth * curved + (1 - self.smooth) * stepped
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Curve:
         """The curve that :meth:`as_dict` gave.
 
         Raises:
-            ValueError, TypeError, KeyError: it is none.
+            ValueError, TypeError, KeyError: the record is not a valid curve.
         """
         weights, places, levels = (
             tuple(float(value) for value in record[name]) for name in ("weights", "places", "levels")
@@ -76,9 +76,9 @@ def platt(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: t
 
 
 def steps(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: tuple[bool, ...]) -> Curve:
-    """Rising steps over the sum that the logistic curve weighs the features with.
+    """Isotonic regression over the weighted sum of the logistic curve.
 
-    No probability is nearer to 0 or 1 than one query more could have moved it.
+    Probabilities are clipped to what one more query could change: at least ``1 / (queries + 2)``.
     """
     sloped = platt(features, right, weights, uses)
     values = features @ np.array(sloped.weights) + sloped.bias
@@ -89,7 +89,7 @@ def steps(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: t
 
 
 def blend(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: tuple[bool, ...]) -> Curve:
-    """The mean of both: steps follow the data where there is much of it, the curve holds where there is little."""
+    """The mean of both: steps follow the data where it is dense, the logistic curve is stable where it is sparse."""
     return replace(steps(features, right, weights, uses), smooth=0.5)
 
 
@@ -103,4 +103,4 @@ KINDS: dict[str, Callable[[Doubles, NDArray[np.bool_], Doubles], Curve]] = {
     for name, shape in (("platt", platt), ("isotonic", steps), ("blend", blend))
     for uses in (("score",), ("score", "margin"), ("score", "margin", "level"))
 }
-"""Name to what fits it: features ``(n, 3)``, right ``(n,)``, weights ``(n,)``."""
+"""Name to fitting function of features ``(n, 3)``, right ``(n,)`` and weights ``(n,)``."""

@@ -19,13 +19,13 @@ AGAIN = "Run calibrate again"
 
 @dataclass(frozen=True, slots=True)
 class StoredCalibration:
-    """A calibration as it is kept.
+    """A calibration with what its file records about it.
 
     Attributes:
         calibration: the curves.
-        model_key: the model whose scores they are of.
-        generation: of the features, when it was measured.
-        facts: how it was measured, and how good it is; plain values.
+        model_key: the model whose scores it calibrates.
+        generation: the dataset's generation when it was measured.
+        facts: how it was measured, and its calibration error; plain values.
     """
 
     calibration: Calibration
@@ -35,10 +35,10 @@ class StoredCalibration:
 
 
 def write_calibration(path: Path, kept: StoredCalibration) -> None:
-    """Put a calibration in place of the one before, in one step.
+    """Write a calibration; it replaces the previous one atomically.
 
     Raises:
-        OutputError: it cannot be written; the one before stays.
+        OutputError: it cannot be written; the previous one is unchanged.
     """
     record = {
         "format": FORMAT,
@@ -52,7 +52,7 @@ def write_calibration(path: Path, kept: StoredCalibration) -> None:
 
 
 def read_calibration(path: Path, model_key: str) -> StoredCalibration | None:
-    """The calibration of a model; None where there is none.
+    """Read the calibration of a model; None if there is no file.
 
     Raises:
         StoreError: the file is damaged, or of another model.

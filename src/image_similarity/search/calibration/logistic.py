@@ -1,7 +1,7 @@
-"""A logistic curve over one feature or several: Platt's calibration.
+"""Platt scaling: a logistic curve over one or several features.
 
-Platt, "Probabilistic outputs for support vector machines", 1999, with his targets a little off 0 and 1; solved by
-Newton's method as Lin, Lin and Weng have it ("A note on Platt's probabilistic outputs", Machine Learning 68, 2007).
+Platt, "Probabilistic outputs for support vector machines", 1999, with targets slightly inside 0 and 1; solved by
+Newton's method as in Lin, Lin and Weng ("A note on Platt's probabilistic outputs", Machine Learning 68, 2007).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-RIDGE = 1e-3  # keeps the solution finite where a feature tells all; small beside hundreds of queries
+RIDGE = 1e-3  # keeps the solution finite if a feature separates perfectly; negligible for hundreds of queries
 STEPS, HALVINGS, ENOUGH = 100, 30, 1e-10
-FARTHEST = 500.0  # beyond this the exponential overflows, and a probability is 0 or 1
+FARTHEST = 500.0  # beyond it the exponential overflows; the result is 0 or 1
 
 
 def sigmoid(values: Doubles) -> Doubles:
@@ -27,11 +27,11 @@ def sigmoid(values: Doubles) -> Doubles:
 
 
 def logistic(features: Doubles, right: NDArray[np.bool_], weights: Doubles) -> tuple[Doubles, float]:
-    """Coefficients ``(f,)`` and bias so that ``sigmoid(features @ coefficients + bias)`` is the share that is right.
+    """Fit coefficients ``(f,)`` and bias of ``sigmoid(features @ coefficients + bias)``, the share of right answers.
 
     Args:
-        features: ``(n, f)``, in any units: they are standardised inside.
-        right: ``(n,)``.
+        features: ``(n, f)``, in any units: they are standardised here.
+        right: ``(n,)``, whether each answer is right.
         weights: ``(n,)``, above 0; they sum to the number of queries.
     """
     middle, spread = np.average(features, axis=0, weights=weights), features.std(axis=0)
@@ -43,7 +43,7 @@ def logistic(features: Doubles, right: NDArray[np.bool_], weights: Doubles) -> t
 
 
 def _targets(right: NDArray[np.bool_], weights: Doubles) -> Doubles:
-    """Platt's: as if one right and one wrong answer more had been seen."""
+    """Platt's targets: as if there were one more right and one more wrong answer."""
     yes, no = weights[right].sum(), weights[~right].sum()
     targets: Doubles = np.where(right, (yes + 1) / (yes + 2), 1 / (no + 2))
     return targets

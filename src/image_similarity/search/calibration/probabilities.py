@@ -1,4 +1,4 @@
-"""From an answer's scores to how surely each product is the very one."""
+"""From the scores of an answer to the match probability of each of its products."""
 
 from __future__ import annotations
 
@@ -28,42 +28,44 @@ class ProbabilityCurve(Record):
     others: Curve
 
     def probabilities(self, scores: Doubles) -> Doubles:
-        """How surely each product of each answer is the very one.
+        """The probability of each product of each answer to be the same product as the query.
 
         Args:
             scores: ``(m, depth)``, cosines, best first.
 
         Returns:
-            ``(m, depth)``, never rising along a line, whose sum is at most 1: a photo's product is one of them or none.
+            ``(m, depth)``, non-increasing in each row, with a sum of at most 1: a photo shows one of them or none.
         """
-        told = features(scores)
+        of_answers = features(scores)
         likely = np.empty(scores.shape)
-        likely[:, 0] = self.first(told[:, 0])
-        likely[:, 1:] = self.others(told[:, 1:].reshape(-1, len(FEATURES))).reshape(told.shape[0], told.shape[1] - 1)
+        likely[:, 0] = self.first(of_answers[:, 0])
+        likely[:, 1:] = self.others(of_answers[:, 1:].reshape(-1, len(FEATURES))).reshape(
+            of_answers.shape[0], of_answers.shape[1] - 1
+        )
         falling = np.minimum.accumulate(likely, axis=1)
         fair: Doubles = falling / np.maximum(falling.sum(axis=1, keepdims=True), 1)
         return fair
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> ProbabilityCurve:
-        """What :meth:`as_dict` gave.
+        """The curves that :meth:`as_dict` gave.
 
         Raises:
-            ValueError, TypeError, KeyError: it is none.
+            ValueError, TypeError, KeyError: the record is not valid.
         """
         return cls(str(record["kind"]), Curve.from_dict(record["first"]), Curve.from_dict(record["others"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a score means depends on the image that asks: one on a plain ground, as catalogues have them, scores
-    higher with everything than a photo of a scene."""
+    """Separate curves for two kinds of query: images on a plain background, as in catalogues, score higher with every
+    product than photos of a scene."""
 
     plain: ProbabilityCurve
     scene: ProbabilityCurve
 
     def probabilities(self, scores: Doubles, plain: NDArray[np.bool_]) -> Doubles:
-        """As :meth:`ProbabilityCurve.probabilities`; ``plain`` is ``(m,)``, which queries are on a plain ground."""
+        """As :meth:`ProbabilityCurve.probabilities`; ``plain`` ``(m,)``: whether each query has a plain background."""
         likely = np.empty(scores.shape)
         for which, curve in ((plain, self.plain), (~plain, self.scene)):
             likely[which] = curve.probabilities(scores[which])

@@ -1,4 +1,4 @@
-"""Queries whose answers are known, each asked twice: of a catalogue that has its product, and of one that has not."""
+"""Scores of queries with known answers, each searched twice: with its own product in the catalogue and without."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-DEPTH = 10  # products of an answer that are looked at
+DEPTH = 10  # products of an answer that are used
 FEATURES = ("score", "margin", "level")
 
 
 @dataclass(frozen=True, slots=True)
 class QueryScores:
-    """Images that asked, and what the products scored.
+    """Query images, and the scores of the products.
 
     Attributes:
-        products: ``(n,)``, whose each image is, by number.
-        own: ``(n,)``, the score of its own product.
+        products: ``(n,)``, the number of each image's own product.
+        own: ``(n,)``, the score of that product.
         others: ``(n, depth)``, the scores of the best other products, best first; ``depth`` at least 1.
-        plain: ``(n,)``, whether each stands on a plain ground.
-        weights: ``(n,)``, how much each counts.
+        plain: ``(n,)``, whether each image has a plain background.
+        weights: ``(n,)``, the weight of each.
     """
 
     products: NDArray[np.intp]
@@ -44,17 +44,17 @@ class QueryScores:
 
     @classmethod
     def concatenated(cls, parts: Sequence[QueryScores]) -> QueryScores:
-        """The queries of all parts, one after the other; there is at least one part."""
+        """The queries of all parts, concatenated; at least one part."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
     def answers(self, known: float) -> Answers:
-        """All answers, with and without the own product.
+        """The answers to all queries, first with the own product in the catalogue, then without.
 
         Args:
-            known: the share of photos whose product is in the catalogue, 0..1: how much the answers with it weigh.
+            known: the share of photos whose product is in the catalogue, 0..1: the weight of the answers with it.
         """
         merged = np.concatenate([self.others, self.own[:, None]], axis=1)
-        # Stable: of equal scores the own product stands last, so that luck is not taken for knowledge.
+        # Stable: of equal scores the own product is last, so that a tie does not count as right.
         order = np.argsort(-merged, axis=1, kind="stable")[:, : self.others.shape[1]]
         right = order == self.others.shape[1]
         return Answers(
@@ -69,14 +69,14 @@ class QueryScores:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was answered: a line a query, its products best first.
+    """Answers to queries: one row per query, its products best first.
 
     Attributes:
-        products: ``(m,)``, whose each query is.
-        known: ``(m,)``, whether its product could be found at all.
+        products: ``(m,)``, the number of each query's own product.
+        known: ``(m,)``, whether that product is in the catalogue.
         scores: ``(m, depth)``.
-        right: ``(m, depth)``, which product is the very one; at most one of a line.
-        plain, weights: ``(m,)``.
+        right: ``(m, depth)``, which product is the own one; at most one per row.
+        plain, weights: ``(m,)``, as in :class:`QueryScores`.
     """
 
     products: NDArray[np.intp]
@@ -88,7 +88,7 @@ class Answers:
 
 
 def balanced(parts: list[QueryScores]) -> QueryScores:
-    """The queries of several kinds, each kind weighing as much as any other."""
+    """The queries of several kinds, weighted so that all kinds have the same total weight."""
     depth = min(part.others.shape[1] for part in parts)
     total = sum(len(part) for part in parts)
     return QueryScores(
@@ -101,11 +101,11 @@ def balanced(parts: list[QueryScores]) -> QueryScores:
 
 
 def features(scores: Doubles) -> Doubles:
-    """What tells a match from a look-alike, ``(m, depth, 3)``, in the order of :data:`FEATURES`.
+    """The features that calibration uses, ``(m, depth, 3)``, in the order of :data:`FEATURES`.
 
-    The score itself; how far the product is ahead of the best other (above 0 for the first, below for all others, 0
-    where there is no other); and the answer's general level, the mean score of all but the first: a poor photo scores
-    less with everything.
+    ``score``; ``margin``, its difference from the best other score (positive for the first product, negative for the
+    others, 0 if there is no other); ``level``, the mean of all scores but the first: a poor photo scores lower with
+    every product.
 
     Args:
         scores: ``(m, depth)``, best first.
