@@ -12,7 +12,7 @@ import numpy as np
 from image_similarity.errors import ImageError, ModelError, NotFittedError
 from image_similarity.fitting.sampling import Sample, sample
 from image_similarity.images import decode, min_side, read_bytes, square
-from image_similarity.models import digest_of, each_row, int8_folder, quantise
+from image_similarity.models import digest_of, embed_each, int8_folder, quantise
 from image_similarity.neighbours import ExactIndex
 from image_similarity.settings import Folders
 from image_similarity.util.processors import processors
@@ -124,7 +124,7 @@ def _kept(folder: Path) -> Int8Check | None:
 def _compare(taken: Sample, seen: _Seen, int8: EmbeddingModel, folder: Path, progress: Progress) -> Int8Check:
     vectors: list[NDArray[np.float32]] = []
     for start in range(0, len(seen.pixels), TOGETHER):
-        rows = each_row(_together(int8), list(seen.pixels[start : start + TOGETHER]))
+        rows = embed_each(_together(int8), list(seen.pixels[start : start + TOGETHER]))
         # One that int8 makes nothing of is near nothing: that counts against it.
         vectors += [np.zeros_like(seen.vectors[0]) if isinstance(row, ImageError) else row for row in rows]
         progress("compare int8 with fp32", len(vectors), len(seen.pixels))
@@ -182,7 +182,7 @@ def _seen(images: Sequence[CatalogueImage], fp32: EmbeddingModel, folder: Path, 
     found: list[tuple[Any, CatalogueImage, NDArray[np.float32]]] = []
     for start in range(0, len(decoded), TOGETHER):
         some = decoded[start : start + TOGETHER]
-        rows = each_row(_together(fp32), [array for array, _ in some])
+        rows = embed_each(_together(fp32), [array for array, _ in some])
         found += [(*each, row) for each, row in zip(some, rows, strict=True) if not isinstance(row, ImageError)]
     if not found:
         raise NotFittedError("no image of the catalogue can be used to calibrate int8")

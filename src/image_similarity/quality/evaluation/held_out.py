@@ -98,7 +98,7 @@ def together(parts: Sequence[Outcome]) -> Outcome:
 def _projected(stored: StoredIndex, projection: Projection, path: Path) -> StoredIndex:
     """The same rows with other vectors, in a file: what is held does not grow with the catalogue. Asked exactly."""
     vectors = stored.features.vectors
-    turned = open_memmap(path, "w+", DTYPE, (len(vectors), projection.projected))
+    turned = open_memmap(path, "w+", DTYPE, (len(vectors), projection.output_dimension))
     for start in range(0, len(vectors), ROWS):
         turned[start : start + ROWS] = projection.apply(vectors[start : start + ROWS])
         release(vectors[start : start + ROWS])
