@@ -336,7 +336,7 @@ def test_filters_say_any_name_and_value_in_the_language(desk: Reader) -> None:
         {"kind": "to", "name": "in", "value": "1e21"},
         {"kind": "to", "name": "price", "value": "no number"},
     ]
-    said = desk.page.evaluate("async given => (await import('/page/filters.js')).language(given)", given)
+    said = desk.page.evaluate("async given => (await import('/page/filters.js')).expression(given)", given)
     assert parse_filter(said) == And(
         (Equals(name, value, 1), Range("1 price", low=-2.5, at=45), Range("in", high=1e21, at=67))
     )

@@ -24,7 +24,7 @@ from image_similarity.catalogue import open_source
 from image_similarity.catalogue.column_names import ColumnNames, parse_column_names, read_column_names
 from image_similarity.catalogue.labels import read_labels
 from image_similarity.catalogue.pairs import read_pairs
-from image_similarity.catalogue.s3 import keys_of
+from image_similarity.catalogue.s3 import aws_keys
 from image_similarity.catalogue.sources import failures_of
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ImageSimilarityError
@@ -415,7 +415,7 @@ KEY_PIECES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "=", "'", '"', "\n",
 @given(st.lists(st.one_of(st.sampled_from(KEY_PIECES), ANY)))
 def test_any_file_of_keys(here: Here, pieces: list[str]) -> None:
     path = here.file("config.py", "".join(pieces).encode(errors="surrogatepass"))
-    all_of(lambda: keys_of(path), lambda: keys_of(here.folder / "".join(pieces)))
+    all_of(lambda: aws_keys(path), lambda: aws_keys(here.folder / "".join(pieces)))
 
 
 # Dictionaries of the first version -----------------------------------------------------------------------------------

@@ -202,9 +202,10 @@ def test_bodies_that_do_not_come_take_nobodys_place(tmp_path: Path) -> None:
         for _ in range(6):
             connection = socket.create_connection((url.host, url.port or 80), timeout=30)
             head = f"POST /v1/search HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nContent-Type: image/png\r\n"
-            connection.sendall(f"{head}Content-Length: 100000\r\n\r\nx".encode())
+            connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n".encode())
             slow.append(connection)
-        time.sleep(0.3)  # so that all are being read
+        for connection in slow:  # the service reads all of these bodies now
+            assert reply(connection).startswith(b"HTTP/1.1 100 ")
         assert service.search(photo_of(RED))["matches"]
         for connection in slow:
             connection.close()

@@ -13,7 +13,7 @@ from PIL import Image
 from image_similarity.errors import ImageError
 from image_similarity.images.decoding import decode, was_repaired
 from image_similarity.service.errors import BusyError
-from image_similarity.service.guards.decoding import Decoding, LargeError
+from image_similarity.service.guards.decoding import Decoding, LargeImageError
 from tests.support.pictures import RGB_PNG, encoded, four_corners, png
 
 SIDE = 2000  # pixels: as a WebP more than is decoded in a thread
@@ -77,7 +77,7 @@ def test_large_pictures_take_no_room_from_ordinary_ones() -> None:
         with pytest.raises(BusyError):
             read(LARGE, decoding)
     assert read(LARGE, decoding).size == (SIDE, SIDE)
-    with pytest.raises(LargeError), decoding.within(large=False):
+    with pytest.raises(LargeImageError), decoding.within(large=False):
         decode(LARGE, max_pixels=25_000_000)
     decoding.close()
 
@@ -94,7 +94,7 @@ def test_inks_which_no_decoder_makes_smaller_count_whole(progressive: bool) -> N
     decoding = Decoding()
     with decoding.within(large=False):
         decode(encoded(Image.new("RGB", (2500, 2500)), "JPEG"), max_pixels=10**9, min_side=64)
-        with pytest.raises(LargeError):
+        with pytest.raises(LargeImageError):
             decode(inks, max_pixels=10**9, min_side=64)
 
 

@@ -97,7 +97,7 @@ def test_this_machine_is_not_asked_however_it_is_written(server: ImageServer, ho
 def test_one_private_answer_among_several_spoils_the_name(server: ImageServer) -> None:
     port = server.address.rpartition(":")[2]
     error = refused(f"http://shop.test:{port}/", names=Names(shop_test=[["127.0.0.1", "10.0.0.1"]]))
-    assert "10.0.0.1" in error.inside
+    assert "10.0.0.1" in error.internal
     assert server.requests == []
 
 
@@ -145,7 +145,7 @@ def test_a_redirect_leads_nowhere_that_an_address_could_not(server: ImageServer,
 def test_a_name_that_changes_between_redirects_is_refused(server: ImageServer) -> None:
     address = server.give("/", Answer(status=301, headers={"Location": "/secret"})).replace("127.0.0.1", "shop.test")
     names = Names(shop_test=[["127.0.0.1"], ["169.254.169.254"]])
-    assert "169.254.169.254" in refused(address, names=names).inside
+    assert "169.254.169.254" in refused(address, names=names).internal
     assert names.asked == ["shop.test", "shop.test"]
 
 
@@ -181,12 +181,12 @@ def test_a_stranger_cannot_tell_a_private_name_from_none_or_from_a_silent_server
     broken = refused(server.give("/broken", Answer(status=500)))
     silent = refused(held, FetchLimits(seconds=0.1, trusted=HERE.trusted))
     assert {str(each) for each in (private, unknown, broken, silent)} == {UNREACHED}
-    assert len({each.inside for each in (private, unknown, broken, silent)}) == 4
+    assert len({each.internal for each in (private, unknown, broken, silent)}) == 4
 
 
 def test_a_body_that_drips_is_given_up(server: ImageServer) -> None:
     address = server.give("/half", Answer(picture(), half=True))
-    assert refused(address, FetchLimits(seconds=0.3, trusted=HERE.trusted)).inside == "took too long"
+    assert refused(address, FetchLimits(seconds=0.3, trusted=HERE.trusted)).internal == "took too long"
 
 
 def test_a_body_that_is_cut_is_not_a_picture(server: ImageServer) -> None:
@@ -300,16 +300,16 @@ def test_tls_asks_for_the_name_though_the_address_is_connected_to(secure_port: i
     for address in (f"https://other.test:{secure_port}/", f"https://127.0.0.1:{secure_port}/"):
         with pytest.raises(FetchError) as caught:
             fetched(address, names=names, tls=tls)
-        assert "certificate" in caught.value.inside
+        assert "certificate" in caught.value.internal
 
 
 def test_a_certificate_that_nobody_knows_is_refused(secure_port: int) -> None:
     error = refused(f"https://shop.test:{secure_port}/", names=Names(shop_test=[["127.0.0.1"]]))
-    assert "certificate" in error.inside
+    assert "certificate" in error.internal
 
 
 def test_https_does_not_redirect_to_http(secure_port: int, certificate: Path) -> None:
     tls = ssl.create_default_context(cafile=certificate)
     with pytest.raises(FetchError) as caught:
         fetched(f"https://shop.test:{secure_port}/down", names=Names(shop_test=[["127.0.0.1"]]), tls=tls)
-    assert "from https to http" in caught.value.inside
+    assert "from https to http" in caught.value.internal

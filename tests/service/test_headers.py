@@ -14,7 +14,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from image_similarity.errors import UsageError
-from image_similarity.service.guards.access import AccessLog, name_key
+from image_similarity.service.guards.access import AccessLog, set_key_name
 from image_similarity.service.guards.headers import SecurityHeaders
 from image_similarity.service.guards.hosts import HostGuard
 from tests.support.serving import serving
@@ -30,7 +30,7 @@ def application() -> FastAPI:
     @app.get("/healthz")
     @app.get("/v1/products/{name:path}")
     def show(request: Request) -> str:
-        name_key(request.scope, "web")
+        set_key_name(request.scope, "web")
         return "shown"
 
     @app.post("/v1/feedback")
@@ -269,11 +269,11 @@ def test_a_listed_name_counts_however_it_is_written(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["", "http://look.example", "a b", "look.example/x"])
 def test_a_listed_name_that_is_none_is_said(host: str) -> None:
-    with pytest.raises(UsageError, match="no name of a host"):
+    with pytest.raises(UsageError, match="not a host name"):
         HostGuard(application(), hosts=[host])
 
 
 @pytest.mark.parametrize("origin", ["*", "shop.example", "https://shop.example/", "null", "ftp://shop.example", ""])
 def test_a_listed_origin_that_is_none_is_said(origin: str) -> None:
-    with pytest.raises(UsageError, match="no origin of a site"):
+    with pytest.raises(UsageError, match="not the origin of a site"):
         HostGuard(application(), origins=[origin])

@@ -108,7 +108,7 @@ def test_what_another_process_changes_counts_at_once(path: Path) -> None:
 )
 def test_keys_are_asked_for_where_others_could_come(host: str, changes: dict[str, bool], wants: bool) -> None:
     options = replace(ServiceOptions(Dataset.named("shop"), host=host), **changes)  # type: ignore[arg-type]
-    assert options.wants_keys is wants
+    assert options.requires_keys is wants
 
 
 GOOD = {"name": "web", "scope": "read", "created": "2026-11-01T12:00:00+00:00", "expires": None, "sha256": "0" * 64}

@@ -87,7 +87,7 @@ def test_what_is_learned_beside_the_service_is_taken_up(tmp_path: Path) -> None:
     assert statuses == {200}
 
 
-def test_a_model_that_cannot_take_over_leaves_the_one_before_answering(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_leaves_the_former_one_answering(tmp_path: Path) -> None:
     workspace = fitted(tmp_path)
     shop = Workspace(settings=settings_of(workspace))
     shop.use(DATASET, "colour-shape")
@@ -95,7 +95,7 @@ def test_a_model_that_cannot_take_over_leaves_the_one_before_answering(tmp_path:
         named = workspace / "in_use" / f"{DATASET}.json"
         whole = named.read_text()
         named.write_text(whole.replace("colour-shape", "no-such-model"))
-        until(lambda: "cannot take over" in service.log.read_text())
+        until(lambda: "cannot switch" in service.log.read_text())
         assert first(service, photo_of(RED)) == ("colour-shape", "red")
         named.write_text(whole)
         assert service.get("/readyz").status_code == 200
@@ -134,5 +134,5 @@ def test_a_query_to_a_model_that_was_replaced_long_ago_is_told_to_come_back() ->
     batches: Batches[int, int] = Batches(lambda queries: queries, 4, "doubles")
     assert batches.submit(1).result() == 1
     batches.close()
-    with pytest.raises(BusyError, match="ask again"):
+    with pytest.raises(BusyError, match="send the request again"):
         batches.submit(2).result(timeout=5)

@@ -49,28 +49,28 @@ def test_of_too_many_photos_those_go_that_nobody_asked_with_for_longest(tmp_path
 def test_thumbnails_are_made_in_few_widths_and_once(tmp_path: Path) -> None:
     path = paint(tmp_path / "wide.png", RED, (900, 600))
     thumbnails = Thumbnails(MOST)
-    sent = [thumbnails.send(path, width) for width in (200, 230, 240)]
+    sent = [thumbnails.load(path, width) for width in (200, 230, 240)]
     assert sent[0] is sent[1] is sent[2]
     with Image.open(BytesIO(sent[0].data)) as picture:
         assert picture.size == (240, 160)
     paint(path, BLUE, (900, 600), spot=7)
     os.utime(path, (1, 1))
-    assert thumbnails.send(path, 200).tag != sent[0].tag  # another file by now
+    assert thumbnails.load(path, 200).tag != sent[0].tag  # another file by now
 
 
 def test_thumbnails_take_no_more_memory_than_so_much(tmp_path: Path) -> None:
     thumbnails = Thumbnails(MOST, most_bytes=1)
     first, second = (paint(tmp_path / f"{n}.png", RED, (300, 300), spot=n) for n in (1, 2))
-    made = thumbnails.send(first, 64)
-    thumbnails.send(second, 64)
-    assert thumbnails.send(first, 64) is not made and thumbnails.send(first, 64).tag == made.tag
+    made = thumbnails.load(first, 64)
+    thumbnails.load(second, 64)
+    assert thumbnails.load(first, 64) is not made and thumbnails.load(first, 64).tag == made.tag
 
 
 @pytest.mark.parametrize(("kind", "sent"), [("PNG", "image/png"), ("WEBP", "image/webp"), ("TIFF", "image/jpeg")])
 def test_a_whole_picture_is_sent_as_it_is_where_browsers_show_it(tmp_path: Path, kind: str, sent: str) -> None:
     path = tmp_path / "picture"
     Image.new("RGB", (20, 20), RED).save(path, kind)
-    found = Thumbnails(MOST).send(path, None)
+    found = Thumbnails(MOST).load(path, None)
     assert found.media_type == sent
     as_it_is = found.file is not None and found.file.read_bytes() == path.read_bytes()
     assert as_it_is == (sent != "image/jpeg")
@@ -81,9 +81,9 @@ def test_what_is_no_picture_is_not_sent(tmp_path: Path) -> None:
     path.write_text("<svg onload='alert(1)'/>")
     for width in (None, 64):
         with pytest.raises(ImageError):
-            Thumbnails(MOST).send(path, width)
+            Thumbnails(MOST).load(path, width)
     with pytest.raises(ImageError):
-        Thumbnails(MOST).send(tmp_path / "none", 64)
+        Thumbnails(MOST).load(tmp_path / "none", 64)
 
 
 def test_a_later_verdict_takes_the_place_of_the_one_before_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ def test_an_import_remembers_how_far_it_is(tmp_path: Path) -> None:
         assert {(each.product.product_id, each.product.title) for each in todo} == {("a", "2"), ("b", "1")}
         imports.set_state(job.job_id, "running")
         for _ in range(2):  # the second time says nothing new
-            imports.settle(job.job_id, todo[0], Outcome(put=True, repaired=2))
+            imports.record(job.job_id, todo[0], Outcome(put=True, repaired=2))
     gone = JobFailure(product_id="b", image="", stage="download", reason="gone")
     with Database(path, SHOP) as database, Database(path, Dataset.named("toys"), create=True) as toys:
         imports = BulkImports(database)
         assert imports.unfinished() == [job.job_id]
         assert imports.todo(job.job_id, 5) == todo[1:]
-        imports.settle(job.job_id, todo[1], Outcome(put=False, failures=[gone] * 200))
+        imports.record(job.job_id, todo[1], Outcome(put=False, failures=[gone] * 200))
         imports.set_state(job.job_id, "done")
         ended = imports.find(job.job_id)
         assert ended and (ended.state, ended.done, ended.failed, len(ended.failures)) == ("done", 1, 4, 100)
@@ -137,7 +137,7 @@ def test_finished_imports_do_not_fill_the_disk(tmp_path: Path) -> None:
         for number in range(KEPT + 5):
             jobs.append(imports.add(replace(large, job_id=str(number))).job_id)
             for todo in imports.todo(jobs[-1], 9):
-                imports.settle(jobs[-1], todo, Outcome(put=True))
+                imports.record(jobs[-1], todo, Outcome(put=True))
             imports.set_state(jobs[-1], "done")
             if number == 5:
                 before = pages()

@@ -111,7 +111,7 @@ def test_queries_that_come_together_get_their_own_answers(service: Service) -> N
         ({"image": {"photo": "0" * 64}}, 422, "send it again"),
         ({"image": {"address": "http://169.254.169.254/latest"}}, 422, "could not be fetched"),
         ({"image": {"address": "file:///etc/passwd"}}, 422, "address"),
-        ({"text": "a red ball"}, 422, "cannot be searched by words"),
+        ({"text": "a red ball"}, 422, "does not support text queries"),
         ({"number": 0}, 422, "greater than or equal to 1"),
         ({"number": 201}, 422, "less than or equal to 200"),
         ({"unknown": 1}, 422, "Extra inputs"),
@@ -142,7 +142,7 @@ def test_options_that_do_not_fit_are_refused_with_the_reason(
 
 def test_a_body_of_another_kind_is_refused(service: Service) -> None:
     refused(service.post("/v1/search", content=b"<x/>", headers={"content-type": "text/xml"}), 415, "text/xml")
-    refused(service.post("/v1/search", content=b"{", headers={"content-type": "application/json"}), 400, "no JSON")
+    refused(service.post("/v1/search", content=b"{", headers={"content-type": "application/json"}), 400, "not JSON")
     deep = b"[" * 1000 + b"]" * 1000
     refused(service.post("/v1/search", content=deep, headers={"content-type": "application/json"}), 400, "deep")
 
@@ -420,7 +420,7 @@ def test_marks_are_kept_as_labels_that_evaluate_reads(service: Service) -> None:
         assert picture.size == (48, 48)
     assert list(read_labels(str(folder / "picks.csv"), Settings()).picks) == [("red", "orange")]
     refused(service.post("/v1/feedback", json=pick | {"product_id": "nobody"}), 404, "nobody")
-    refused(service.post("/v1/feedback", json={"product_id": "red", "verdict": "good"}), 422, "names its query")
+    refused(service.post("/v1/feedback", json={"product_id": "red", "verdict": "good"}), 422, "give the query")
 
 
 # About --------------------------------------------------------------------------------------------------------------

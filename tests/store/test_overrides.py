@@ -32,7 +32,7 @@ from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.types import CatalogueImage, Product
 from tests.conftest import MeanColour, paint
-from tests.search.test_state import SHOP, picture_of
+from tests.search.test_state import SHOP, image_of
 from tests.support.shop import MODEL, register, rows
 
 COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
@@ -121,7 +121,7 @@ class Shop:
         return Database(Folders(self.settings.root).database, SHOP, create=True, timeout=5)
 
     def put(self, product: str, colours: Sequence[int]) -> None:
-        made = [new_image(picture_of(COLOURS[each]), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
+        made = [new_image(image_of(COLOURS[each]), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
         embedded = [EmbeddedImage(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
         with self.open() as database:
             upsert_product(database, self.settings, Product(product, "put"), embedded, ONE_VIEW)

@@ -192,7 +192,7 @@ class _Run:
         # One that failed to come anew is still in the catalogue while its older file is there.
         if has_bytes(wanted.path):
             file = wanted.image.image_id if wanted.image.is_remote else str(wanted.path.absolute())
-            self.ledger.found(wanted.position, file)
+            self.ledger.set_file(wanted.position, file)
         self.progress("download", self.counts.seen, self.total)
 
     def _fail(self, failure: Failure) -> None:

@@ -18,7 +18,7 @@ SHOWN_GROUPS, SHOWN_PRODUCTS = 3, 3
 def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
     """What is to be said of the images of the present catalogue."""
     dots, same = set[str](), dict[bytes, tuple[set[str], set[str]]]()
-    for image_id, digest, is_dot in fetched.odd():
+    for image_id, digest, is_dot in fetched.suspicious():
         image = ledger.found_image(image_id)
         if image is None:
             continue
@@ -37,7 +37,7 @@ def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
         notes.append(f"{_products(products)}: the same image at different addresses. Is it a placeholder?")
     if len(groups) > SHOWN_GROUPS:
         notes.append(f"{len(groups) - SHOWN_GROUPS} more images are shared by several products at different addresses")
-    left = [each for each in fetched.ids() if not ledger.lists(each) and (fetched.folder / each).is_file()]
+    left = [each for each in fetched.ids() if not ledger.has_image(each) and (fetched.folder / each).is_file()]
     if left:
         shown = ", ".join(left[:SHOWN_PRODUCTS]) + (", ..." if len(left) > SHOWN_PRODUCTS else "")
         notes.append(

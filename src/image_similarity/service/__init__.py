@@ -1,4 +1,4 @@
-"""The HTTP service: what a shop's web team calls, and the page that a merchandiser looks at."""
+"""The HTTP service: the API for a shop's web team, and the page for its merchandisers."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The application: its routes, what every request passes through, and what is open while it runs."""
+"""The ASGI application: routes, middleware, error handlers, and the state held open while it runs."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 BURST = 4  # seconds' worth of requests that a client may make at once
 UNLIMITED = 1e9
-BODIES = 10  # of the largest that there may be, in hand at once: a few hundred megabytes
-ANYWHERE = problems(401, 403, 429, 503)  # no key, one that may not, too many requests, a store that is locked
+BODIES = 10  # bodies of the largest size that fit in memory together: a few hundred megabytes
+ANYWHERE = problems(401, 403, 429, 503)  # no key, a key of too small a scope, too many requests, a locked store
 
 
 def create_app(
@@ -45,11 +45,11 @@ def create_app(
     Args:
         options: what is served, and within which limits.
         settings: where the workspace is.
-        progress: told of what takes long at the start.
-        state: what is open already, and closed by whoever opened it; None: it is opened when the application starts.
+        progress: reports steps of the start that take long.
+        state: open state, which the caller closes; None: the application opens and closes its own.
 
     Raises:
-        UsageError: a listed host or origin is none.
+        UsageError: a listed host or origin is malformed.
     """
 
     @asynccontextmanager
@@ -75,23 +75,23 @@ def create_app(
         exception_handlers=HANDLERS,
         routes=[*page.routes],
         openapi_url="/v1/openapi.json",
-        docs_url=None,  # they are pages of another site's scripts
+        docs_url=None,  # these pages load scripts from another site
         redoc_url=None,
     )
-    for room in (search, products, images, feedback, jobs, about):
-        app.include_router(room.router, prefix="/v1", responses=ANYWHERE)
+    for module in (search, products, images, feedback, jobs, about):
+        app.include_router(module.router, prefix="/v1", responses=ANYWHERE)
     app.include_router(metrics.router, responses=ANYWHERE)
     app.include_router(about.health)
     app.state.metrics = measured
-    app.state.keys = ApiKeys(settings.root / FILE) if options.wants_keys else None
+    app.state.keys = ApiKeys(settings.root / FILE) if options.requires_keys else None
     rate = options.rate or UNLIMITED
     app.state.limiter = RateLimiter(rate, burst=max(1, int(rate * BURST)))
-    app.middleware_stack = app.build_middleware_stack()  # now: a host that is none is said before anybody is served
+    app.middleware_stack = app.build_middleware_stack()  # now: a malformed host is reported before the first request
     return app
 
 
 def _middleware(options: ServiceOptions, measured: metrics.Metrics) -> list[Middleware]:
-    """What a request passes through before a route, in this order."""
+    """The middleware, outermost first."""
     cross_origin = Middleware(
         CORSMiddleware,
         allow_origins=options.cors_origins,
@@ -107,5 +107,5 @@ def _middleware(options: ServiceOptions, measured: metrics.Metrics) -> list[Midd
         *([cross_origin] if options.cors_origins else ()),
         Middleware(BodyLimit, most=options.max_body_bytes, together=BODIES * options.max_body_bytes),
         Middleware(metrics.RequestMetrics, metrics=measured),
-        Middleware(ExceptionMiddleware, handlers={Exception: unexpected}),  # inside: its answer passes all of these too
+        Middleware(ExceptionMiddleware, handlers={Exception: unexpected}),  # innermost: its response passes the others
     ]

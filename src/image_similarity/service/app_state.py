@@ -1,4 +1,4 @@
-"""Everything that the service holds open, made in one order and closed in the other."""
+"""Everything that the service holds open: opened in one order, closed in the reverse."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from image_similarity.fitting import delete_orphan_files
 from image_similarity.service.answering.model_switch import ModelSwitch
 from image_similarity.service.answering.refresh import Refresh
 from image_similarity.service.background import Health
-from image_similarity.service.errors import BusyError, NotThereError
+from image_similarity.service.errors import BusyError, NotFoundError
 from image_similarity.service.guards.addresses import Trusted
-from image_similarity.service.guards.decoding import Decoding, LargeError
+from image_similarity.service.guards.decoding import Decoding, LargeImageError
 from image_similarity.service.guards.fetching import FetchLimits, Resolve, look_up
 from image_similarity.service.guards.load_shedding import FULL
 from image_similarity.service.storage.feedback import FeedbackStore
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_LARGE = 8  # threads, and processes, for large images
-HALF_WRITTEN = 10.0  # seconds: what another service beside this one writes is written sooner
+HALF_WRITTEN = 10.0  # seconds: a younger temporary file may belong to another running service
 
 
 class AppState:
-    """What the routes work with. Close it at the end.
+    """The shared state of the routes. Close it at the end.
 
     Args:
         options: what is served, and within which limits.
         settings: where the workspace is.
-        progress: told of what takes long at the start.
-        resolve: names of strangers' addresses to numbers.
+        progress: reports steps of the start that take long.
+        resolve: resolves the host names of image addresses in requests.
 
     Raises:
         NotFittedError: the dataset is not fitted, or not with one of the models.
-        WeightsError, ModelError: a model cannot be had.
+        WeightsError, ModelError: a model cannot be loaded.
         StoreError: the store is damaged, locked or full.
     """
 
@@ -58,7 +58,7 @@ class AppState:
         progress: Progress = no_progress,
         resolve: Resolve = look_up,
     ) -> None:
-        thumbnails = Thumbnails(settings.max_pixels)  # the shop's own, whatever strangers may send
+        thumbnails = Thumbnails(settings.max_pixels)  # the shop's own images: not under the limit for clients' images
         settings = replace(settings, max_pixels=min(settings.max_pixels, settings.service_max_pixels))
         self.options, self.settings, self.dataset = options, settings, options.dataset
         self.health = Health()
@@ -80,11 +80,11 @@ class AppState:
         self._large = ThreadPoolExecutor(min(processors(), MOST_LARGE), thread_name_prefix="large images")
         self.decoding = Decoding(options.decoding_bytes, patience=options.patience)
         self.searching = 0
-        """Searches that are being answered or wait."""
+        """Searches running or waiting."""
         self.refresh.start()
 
     def close(self) -> None:
-        """Finish what was begun and let everything go."""
+        """Finish running work and release everything."""
         self.refresh.stop()
         self._switch.close()
         self.decoding.close()
@@ -94,16 +94,16 @@ class AppState:
 
     @property
     def served(self) -> ServedModels:
-        """The models that answer now. What has to fit together takes hold of it once."""
+        """The current models. A request reads this once, so that all of its steps use the same models."""
         return self._switch.now
 
     async def work(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do something that takes a processor's time, in a thread: decoding, for one, within its limits.
+        """Run CPU work such as decoding in a thread, within the limits of decoding.
 
-        What comes upon a large image is begun again among others of the kind, in threads that nobody else needs.
+        Work that meets a large image is started again in the threads for large images.
 
         Raises:
-            BusyError: there is no room for so large an image just now.
+            BusyError: no memory for so large an image at present.
         """
 
         def within(large: bool) -> T:
@@ -113,20 +113,20 @@ class AppState:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._pool, within, False)
-        except LargeError:
+        except LargeImageError:
             return await loop.run_in_executor(self._large, within, True)
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many searches as there may be."""
+        """Whether the number of searches is at its limit."""
         return self.searching >= self.options.queue
 
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:
-        """One search more.
+        """Count one more search while the block runs.
 
         Raises:
-            BusyError: there are as many as there may be.
+            BusyError: the number of searches is at its limit.
         """
         if self.is_full:
             raise BusyError(FULL)
@@ -138,11 +138,11 @@ class AppState:
 
 
 def found(value: T | None, what: str) -> T:
-    """A value that is there.
+    """The value, where it is not None; ``what`` names it in the error.
 
     Raises:
-        NotThereError: it is not.
+        NotFoundError: it is None.
     """
     if value is None:
-        raise NotThereError(f"there is no {what}")
+        raise NotFoundError(f"there is no {what}")
     return value

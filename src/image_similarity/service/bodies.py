@@ -1,7 +1,7 @@
-"""Requests' bodies: JSON, a form or a photo, each read within limits into the model that OpenAPI is told of.
+"""Request bodies: JSON, a form or a photo, each read within limits into the model that OpenAPI documents.
 
-FastAPI reads a body before it asks for the key, whole and on the event loop, and knows one media type a route. So these
-are read by a dependency, which comes after that of the key.
+FastAPI reads a body before it checks the key, whole and on the event loop, and supports one media type a route. So a
+dependency that runs after the key's reads the body.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
 JSON, FORM, PHOTO = "application/json", "multipart/form-data", "image/jpeg"
 PHOTOS = ("image/", "application/octet-stream")
-"""How media types begin whose body is a photo."""
+"""Prefixes of the media types of a photo."""
 UTF_8 = ("utf-8", "utf8", "us-ascii")
-SMALL = 1 << 14  # bytes of JSON that are parsed at once; more, where the event loop does not wait for it
+SMALL = 1 << 14  # bytes of JSON that are parsed on the event loop; more are parsed in a thread
 MOST_FIELDS = 20
-LONGEST_FIELD = 1_000_000  # bytes of one field of a form that is no file
+LONGEST_FIELD = 1_000_000  # bytes of one field of a form that is not a file
 
 
 @dataclass(frozen=True)
 class Body:
-    """What a route reads: ``Depends(body.read)`` reads it, ``openapi_extra=body.openapi`` tells of it.
+    """The body of a route: ``Depends(body.read)`` reads it, ``openapi_extra=body.openapi`` documents it.
 
     Args:
         models: by media type.
-        photo: the file of the form that may also be the whole body.
-        files: that a form may have.
-        parts: names and values that JSON may have.
+        photo: the form's file that may also be the whole body.
+        files: limit of files in a form.
+        parts: limit of names and values in JSON.
     """
 
     models: Mapping[str, type[BaseModel]]
@@ -52,17 +52,17 @@ class Body:
 
     @cached_property
     def openapi(self) -> dict[str, Any]:
-        """Of an operation: its body."""
+        """The operation's ``requestBody``."""
         models: dict[str, type[Any]] = {**self.models, **({PHOTO: bytes} if self.photo else {})}
         content = {kind: {"schema": inlined(model)} for kind, model in models.items()}
         return {"requestBody": {"required": True, "content": content}}
 
     async def read(self, request: Request) -> Any:
-        """A request's body as one of the models.
+        """Parse a request's body into the model of its media type.
 
         Raises:
-            UnsupportedError: it is of another media type, or not in UTF-8.
-            BadRequestError: it is not what its media type says, or ended too soon.
+            UnsupportedError: it has another media type, or is not in UTF-8.
+            BadRequestError: it does not match its media type, or ended too soon.
             ValidationError: it does not fit the model.
         """
         kind = self._kind(request.headers.get("content-type", ""))
@@ -78,20 +78,22 @@ class Body:
         except ClientDisconnect as error:
             raise BadRequestError("the body ended too soon") from error
         if kind == JSON:
-            return self._record(body) if len(body) <= SMALL else await asyncio.to_thread(self._record, body)
+            return self._parse(body) if len(body) <= SMALL else await asyncio.to_thread(self._parse, body)
         return self.models[FORM].model_validate({self.photo: [body]})
 
     def _kind(self, content_type: str) -> str:
         kind, *parameters = (each.strip().lower() for each in content_type.split(";"))
         if kind not in self.models and not (self.photo and kind.startswith(PHOTOS)):
-            raise UnsupportedError(f"send {' or '.join(self.models)}, not {kind[:100] or 'a body of no kind'}")
+            raise UnsupportedError(
+                f"send {' or '.join(self.models)}, not {kind[:100] or 'a body without a media type'}"
+            )
         for parameter in parameters:
             name, _, value = parameter.partition("=")
             if name.strip() == "charset" and value.strip(" '\"") not in UTF_8:
-                raise UnsupportedError("send text in UTF-8, and name no other charset")
+                raise UnsupportedError("send text in UTF-8; other charsets are not supported")
         return kind
 
-    def _record(self, body: bytes) -> BaseModel:
+    def _parse(self, body: bytes) -> BaseModel:
         try:
             value = read_json(body, self.parts)
         except ValueError as error:
@@ -100,7 +102,7 @@ class Body:
 
 
 async def _values(form: FormData, name: str) -> str | list[bytes]:
-    """The bytes of all files of a name, or the last text."""
+    """The bytes of all files of a form field, or its last text."""
     values = form.getlist(name)
     files = [await value.read() for value in values if isinstance(value, UploadFile)]
     return files or str(values[-1])

@@ -1,4 +1,4 @@
-"""What routes depend on: what the service holds open, and who may come in."""
+"""The routes' dependencies: the application state, and the check of key, scope and rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from image_similarity.service.app_state import AppState
-from image_similarity.service.guards.access import name_key
+from image_similarity.service.guards.access import set_key_name
 from image_similarity.service.guards.api_keys import ApiKeys, KeyScope
 from image_similarity.service.guards.limits import client_of
 
@@ -22,7 +22,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
 async def app_state(request: Request) -> AppState:
-    """What the service holds open."""
+    """The application state, as a dependency."""
     return cast("AppState", request.app.state.service)
 
 
@@ -32,19 +32,20 @@ State = Annotated[AppState, Depends(app_state)]
 def _may(scope: KeyScope) -> Callable[..., Awaitable[None]]:
     async def check(request: Request, credentials: Credentials = None) -> None:
         keys, limiter = cast("ApiKeys | None", request.app.state.keys), cast("RateLimiter", request.app.state.limiter)
-        who = client_of(request.scope)
+        client = client_of(request.scope)
         if keys is not None:
             key = keys.find(credentials.credentials) if credentials is not None else None
             if key is None:
-                wanted = {"WWW-Authenticate": "Bearer"}
                 raise HTTPException(
-                    401, "this service asks for an API key, as in Authorization: Bearer KEY", headers=wanted
+                    401,
+                    "this service requires an API key, as in Authorization: Bearer KEY",
+                    headers={"WWW-Authenticate": "Bearer"},
                 )
-            name_key(request.scope, key.name)
+            set_key_name(request.scope, key.name)
             if not key.scope.includes(scope):
-                raise HTTPException(403, f"the key {key.name} may not do this: it is for {key.scope.value} only")
-            who = key.name
-        wait = limiter.wait(who)
+                raise HTTPException(403, f"the key {key.name} may not do this: its scope is {key.scope.value}")
+            client = key.name
+        wait = limiter.wait(client)
         if wait > 0:
             raise HTTPException(429, "too many requests", headers={"Retry-After": str(int(wait) + 1)})
 

@@ -1,4 +1,4 @@
-"""The errors that only a service has. Each knows its HTTP status."""
+"""The service's own errors, each with its HTTP status."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from image_similarity.errors import ImageSimilarityError
 
 
 class ServiceError(ImageSimilarityError):
-    """A request that cannot be answered as it was asked."""
+    """A request that cannot be answered. The message may be shown to the client."""
 
     status = 500
     headers: ClassVar[Mapping[str, str]] = {}
 
 
 class BadRequestError(ServiceError):
-    """The request is not what it says it is: no JSON, no form, a body that ended too soon."""
+    """The body is malformed: invalid JSON, an invalid form, or one that ended too soon."""
 
     status = 400
 
 
-class NotThereError(ServiceError):
-    """There is no such thing."""
+class NotFoundError(ServiceError):
+    """The requested product, image, photo or job does not exist."""
 
     status = 404
 
 
 class ReadOnlyError(ServiceError):
-    """There is such a thing, but it can only be looked at."""
+    """The resource can be read, not changed."""
 
     status = 405
     headers: ClassVar[Mapping[str, str]] = {"Allow": "GET"}
 
 
 class ConflictError(ServiceError):
-    """The request contradicts what there is."""
+    """The request conflicts with the current state."""
 
     status = 409
 
 
 class UnsupportedError(ServiceError):
-    """The body is of a kind that is not read here."""
+    """The body has a media type or charset that the route does not read."""
 
     status = 415
 
 
 class UnusableError(ServiceError):
-    """The request is well formed and cannot be carried out."""
+    """The request is well formed but cannot be carried out."""
 
     status = 422
 
 
 class BusyError(ServiceError):
-    """There is more to do than can be done: come back later."""
+    """The service is overloaded: the client may retry later."""
 
     status = 503
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}

@@ -1,4 +1,4 @@
-"""``/metrics``: how many requests, how long they took and how many wait, as Prometheus reads it."""
+"""``/metrics``: numbers of requests, their duration and the searches waiting, for Prometheus."""
 
 from __future__ import annotations
 
@@ -16,33 +16,29 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["about"], dependencies=[may_admin])
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
-UNKNOWN = "none"  # a path that no route has: strangers' paths must not become names of series
+UNKNOWN = "none"  # a path without a route: clients' paths must not become names of series
 
 
 class Metrics:
-    """What is counted of one application."""
+    """The metrics of one application."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         labels = ("method", "route", "status")
-        self.requests = Counter(
-            "image_similarity_requests", "Requests that were answered.", labels, registry=self.registry
-        )
+        self.requests = Counter("image_similarity_requests", "Requests answered.", labels, registry=self.registry)
         self.seconds = Histogram(
             "image_similarity_seconds",
-            "Seconds until an answer began.",
+            "Seconds until the response began.",
             ("method", "route"),
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.searching = Gauge(
-            "image_similarity_searching", "Searches that are being answered or wait.", registry=self.registry
-        )
+        self.searching = Gauge("image_similarity_searching", "Searches running or waiting.", registry=self.registry)
         self.images = Gauge("image_similarity_images", "Images in the index.", ("model",), registry=self.registry)
 
 
 class RequestMetrics:
-    """Counts what passes through."""
+    """Counts requests and measures the time until their response begins."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
@@ -73,7 +69,7 @@ async def metrics(request: Request, state: State) -> Response:
     """In Prometheus' text format."""
     measured: Metrics = request.app.state.metrics
     measured.searching.set(state.searching)
-    measured.images.clear()  # of models that no longer answer
+    measured.images.clear()  # removes models that are no longer served
     for model in state.served.models:
         measured.images.labels(model.name).set(model.state.counts[1])
     return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""What OpenAPI is told of models where FastAPI itself takes none: several media types of a body, errors as problems."""
+"""JSON schemas for what FastAPI does not document itself: bodies of several media types, errors as problems."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from image_similarity.service.schemas import Problem
 
 
 class Untitled(GenerateJsonSchema):
-    """A field's title would be its name once more."""
+    """Schemas without field titles, which would only repeat the names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 (pydantic's)
-        """Of no field."""
         return False
 
 
 def inlined(model: type[Any]) -> dict[str, Any]:
-    """A model's JSON Schema in one piece, as it may stand anywhere in OpenAPI."""
+    """A model's JSON Schema with its ``$defs`` inlined, so that it can be used anywhere in OpenAPI."""
     schema = TypeAdapter(model).json_schema(schema_generator=Untitled)
     parts = schema.pop("$defs", {})
 
@@ -38,5 +37,5 @@ PROBLEM = {MEDIA_TYPE: {"schema": inlined(Problem)}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors of a route: its ``responses``."""
+    """The error ``responses`` of a route, by HTTP status."""
     return {status: {"description": TITLES[status], "content": PROBLEM} for status in statuses}

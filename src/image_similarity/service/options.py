@@ -1,4 +1,4 @@
-"""How the service is run: one frozen record, from the command line to every part that asks."""
+"""The service's options: one frozen record, built by the command line and read by every part."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class ServiceOptions:
     """What is served, where, and within which limits.
 
-    ``models``: the first answers where a request names none. ``keys``: API keys are required on this machine too, as
-    is needed behind a proxy on it. ``insecure``: none are required although others can reach it. ``allowed_hosts``:
-    names that the service goes by, beside ``host``. ``cors_origins``: other sites whose pages may use it.
-    ``fetch_from``: hosts and networks of one's own that images may be fetched from.
+    ``models``: the first is the default. ``keys``: require API keys on loopback too, as is needed behind a proxy.
+    ``insecure``: require no keys although other machines can connect. ``allowed_hosts``: host names of the service,
+    beside ``host``. ``cors_origins``: other sites whose pages may use it. ``fetch_from``: the shop's own hosts and
+    networks that images may be fetched from.
     """
 
     dataset: Dataset
@@ -33,25 +33,26 @@ class ServiceOptions:
     cors_origins: tuple[str, ...] = ()
     fetch_from: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
-    """Addresses of proxies whose ``X-Forwarded-For`` is believed; from anybody else it means nothing."""
+    """Addresses of proxies whose ``X-Forwarded-For`` is trusted; from others it is ignored."""
     connections: int = 1000
-    """Connections at once; one more is turned away."""
+    """Connections at once; more are refused."""
     queue: int = 64
-    """Searches that are being answered or wait; one more is told to come back later."""
+    """Searches running or waiting; more are answered with 503."""
     batch: int = 16
-    """Photos that go through the network together at most; 1: each alone."""
+    """Largest batch of photos for the network; 1: each alone."""
     rate: float = 0.0
-    """Requests a second that one key (without keys: one address) may make for long; 0: any number."""
+    """Requests a second that one key (without keys: one address) may sustain; 0: any number."""
     max_body_bytes: int = 25_000_000
     decoding_bytes: int = 640_000_000
-    """Memory of all images that are decoded at once; and the seconds that one waits for some of it:"""
+    """Bytes of memory for all images decoded at once."""
     patience: float = 10.0
+    """Seconds that an image waits for some of this memory."""
     photos: int = 10_000
-    """Photos that are kept so that an answer's address can be shared; the oldest go. 0: none are kept."""
+    """Query photos kept so that the address of a search can be shared; the oldest are removed. 0: none are kept."""
     rebuild_after: int = 2000
-    """Products that were put or taken away since the index was built, before it is built anew."""
+    """Products changed since the index was built, before it is rebuilt."""
 
     @property
-    def wants_keys(self) -> bool:
-        """Whether nobody gets in without a key."""
+    def requires_keys(self) -> bool:
+        """Whether every request needs a key."""
         return self.keys or not (self.insecure or self.host in LOOPBACK)

@@ -1,4 +1,4 @@
-"""Every error as a problem of RFC 9457: what people can mend is said, what only the machine's owner can is logged."""
+"""Error handlers: each error becomes a problem of RFC 9457. Details of this machine go to the log only."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 METHOD_NOT_ALLOWED = 405
-PARAMETER = re.compile(r"\\\{\w+\\\}")  # of a path in OpenAPI, escaped
-LONGEST_INPUT = 100  # characters of a reason
+PARAMETER = re.compile(r"\\\{\w+\\\}")  # a parameter in a path of OpenAPI, escaped
+LONGEST_REASON = 100  # characters
 SEE_LOG = "the service's log has the reason under this id"
 
 
 async def _own(request: Request, error: Exception) -> Response:
     if isinstance(error, ServiceError):
         return problem_response(request.scope, error.status, str(error), error.headers)
-    if isinstance(error, FetchError) and error.inside:
-        LOG.warning("request %s: an address was not fetched: %s", request_id(request.scope), error.inside)
+    if isinstance(error, FetchError) and error.internal:
+        LOG.warning("request %s: an address was not fetched: %s", request_id(request.scope), error.internal)
     if isinstance(error, ImageError):
         return problem_response(request.scope, 422, f"the image cannot be used: {error.reason}")
     if isinstance(error, UsageError):
         return problem_response(request.scope, 422, str(error))
-    # With paths of this machine, which are nobody else's business.
+    # These messages hold paths of this machine, which clients must not see.
     LOG.error("request %s: %s", request_id(request.scope), error)
     if isinstance(error, NotFittedError):
-        return problem_response(request.scope, 409, "the dataset cannot be asked in this way: see the log")
+        return problem_response(request.scope, 409, "the dataset does not support this query: see the log")
     if isinstance(error, StoreError | OutputError):
-        detail = "the store cannot be used just now: it is locked or full. Nothing was changed"
+        detail = "the store cannot be used at present: it is locked or full. Nothing was changed"
         return problem_response(request.scope, 503, detail, {"Retry-After": "5"})
     return problem_response(request.scope, 500, SEE_LOG)
 
@@ -63,7 +63,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     fields = [
         FieldProblem(
             field=".".join(str(each) for each in one["loc"]),
-            reason=str(one["msg"]).removeprefix("Value error, ")[:LONGEST_INPUT],
+            reason=str(one["msg"]).removeprefix("Value error, ")[:LONGEST_REASON],
         )
         for one in errors[:20]
     ]
@@ -81,14 +81,14 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(app: FastAPI, path: str) -> list[str]:
-    """The methods of an address. The framework names those of the first route that fits, of whatever method."""
+    """All methods of a path. The framework lists only those of the first route that matches the path."""
     operations = app.openapi()["paths"]
     fitting = [each for each in operations if re.fullmatch(PARAMETER.sub("(.+)", re.escape(each)), path)]
     return [method.upper() for method in operations[max(fitting, key=len)]] if fitting else []
 
 
 async def unexpected(request: Request, error: Exception) -> Response:
-    """Whatever nobody thought of."""
+    """Answer any other error with 500, and log it."""
     LOG.error("request %s failed", request_id(request.scope), exc_info=error)
     return problem_response(request.scope, 500, SEE_LOG)
 

@@ -1,4 +1,4 @@
-"""What went wrong, said as RFC 9457 has it: the same from a route, from FastAPI's handlers and from pure ASGI."""
+"""Error responses after RFC 9457, the same from a route, from FastAPI's handlers and from pure ASGI."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     fields: Sequence[FieldProblem] | None = None,
 ) -> Response:
-    """An error as an answer. In pure ASGI: ``await problem_response(scope, ...)(scope, receive, send)``.
+    """An error response. In pure ASGI: ``await problem_response(scope, ...)(scope, receive, send)``.
 
     Args:
         scope: of the request.
         status: of HTTP, 400 to 599.
-        detail: what is wrong here and what to do about it. Never a path of this machine.
-        headers: more of them, ``Retry-After`` for one.
+        detail: what is wrong and what to do about it. Never a path of this machine.
+        headers: additional ones, such as ``Retry-After``.
         fields: what is wrong with single fields.
     """
     problem = Problem(

@@ -1,4 +1,4 @@
-"""Runs the service until it is told to stop."""
+"""Runs the service until a signal stops it."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (recognised, not chosen)
-SWITCH = 0.001  # seconds that a thread may keep others waiting; Python's own is five times that
-COLLECTED = (20_000, 20, 20)  # objects until a look at the youngest, and looks until one at the older ones
+SWITCH_INTERVAL = 0.001  # seconds before Python switches threads; its default is five times that
+GC_THRESHOLDS = (20_000, 20, 20)  # allocations before a collection, and collections before one of an older generation
 KEEP_ALIVE = 30  # seconds
-DECODING_ENDS = 4.0  # seconds that images have to be decoded when the service stops
-REQUESTS_END = 20  # seconds that requests have to end when the service stops
+DECODING_ENDS = 4.0  # seconds after a signal until decoding is cancelled
+REQUESTS_END = 20  # seconds after a signal until open requests are cancelled
 MOST_CONNECTIONS = 4096
 OWN_FILES = 256  # files and sockets that the service itself has open
-WAITING = 2048  # connections that the system holds before they are taken
+WAITING = 2048  # connections that wait to be accepted
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which says when it answers, and ends well when it is told to stop."""
+    """uvicorn's server with a callback when it is ready, and exit code 0 after SIGTERM."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -53,10 +53,10 @@ class Server(uvicorn.Server):
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        late = threading.Timer(DECODING_ENDS, close_all)  # who decodes for so long yet is not waited for
-        late.daemon = True
-        late.start()
-        if sig == signal.SIGTERM:  # to be told to end is no failure; uvicorn would die of the signal afterwards
+        timer = threading.Timer(DECODING_ENDS, close_all)
+        timer.daemon = True
+        timer.start()
+        if sig == signal.SIGTERM:  # uvicorn would raise the signal again at its end, and so exit with an error
             self.should_exit = True
         else:
             super().handle_exit(sig, frame)
@@ -68,22 +68,22 @@ def run(
     ready: Callable[[str], None],
     progress: Progress = no_progress,
 ) -> None:
-    """Serve until a signal comes; ``ready`` is told the address once it answers.
+    """Serve until a signal comes; ``ready`` receives the address once the service answers.
 
     Raises:
-        UsageError: nobody could get in, or the address is taken.
+        UsageError: API keys are required and there are none, or the port is taken.
         ImageSimilarityError: what :class:`~image_similarity.service.app_state.AppState` raises.
     """
     check_keys(options, settings)
     listening = _listening(options)
-    # Opened before uvicorn starts, which would print where in our code something was found wrong, and end with 3.
+    # Opened before uvicorn starts: uvicorn would print a traceback for an error, and exit with 3.
     with listening, closing(AppState(options, settings, progress)) as state:
         config = uvicorn.Config(
             create_app(options, settings, progress, state),
             http=guarded(min(options.connections, _room_for_connections())),
-            proxy_headers=bool(options.proxies),  # else any client could say that it is another
+            proxy_headers=bool(options.proxies),  # else any client could pretend to be another
             forwarded_allow_ips=list(options.proxies),
-            access_log=False,  # ours says more, and less
+            access_log=False,  # AccessLog writes ours, without the query
             log_level="warning",
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE,
@@ -92,54 +92,54 @@ def run(
         )
         port = listening.getsockname()[1]
         server = Server(config, lambda: ready(_address(options.host, port)))
-        signal.signal(signal.SIGTERM, server.handle_exit)  # who is told just now, before its loop runs, ends well too
+        signal.signal(signal.SIGTERM, server.handle_exit)  # for a signal that comes before uvicorn's own handler is set
         server.run(sockets=[listening])
 
 
 def _room_for_connections() -> int:
-    """How many connections the system lets the process hold, beside its files. Raises its limit as far as it may."""
+    """How many connections the process may hold beside its files. Raises the soft limit of open files where needed."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
         return MOST_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + OWN_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    needed = MOST_CONNECTIONS + OWN_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, soft - OWN_FILES))
 
 
 def _tune() -> None:
-    """Tune Python to serving.
+    """Tune Python for serving.
 
-    What is there by now stays: it need not be looked through for garbage with every few requests. And the event loop
-    gets its turn soon, however busy the threads are that decode and answer.
+    Objects that exist now stay, so garbage collection skips them. A short switch interval keeps the event loop
+    responsive while threads decode and search.
     """
     trim_at_once()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECTED)
-    sys.setswitchinterval(SWITCH)
+    gc.set_threshold(*GC_THRESHOLDS)
+    sys.setswitchinterval(SWITCH_INTERVAL)
 
 
 def _address(host: str, port: int) -> str:
-    """Where a browser on this machine finds the page."""
+    """The page's address for a browser on this machine."""
     if host in EVERYWHERE:
         host = "127.0.0.1"
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def check_keys(options: ServiceOptions, settings: Settings) -> None:
-    """Refuse to listen to everybody without keys.
+    """Check that there are API keys where the service requires them.
 
     Raises:
         UsageError: there are none.
     """
-    if options.wants_keys and not ApiKeys(settings.root / FILE).all():
+    if options.requires_keys and not ApiKeys(settings.root / FILE).all():
         raise UsageError(
-            f"the service at {options.host} asks for API keys and there are none: make one with "
-            "`image-similarity keys add NAME`, or let everybody in with `insecure`"
+            f"the service at {options.host} requires API keys and there are none: create one with "
+            "`image-similarity keys add NAME`, or serve without keys with `insecure`"
         )
 
 

@@ -1,1 +1,1 @@
-"""The models that answer, held open, kept up to date, and replaced by others while requests go on."""
+"""The served models: held open, kept up to date, and replaced while requests go on."""

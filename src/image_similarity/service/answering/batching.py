@@ -1,7 +1,6 @@
-"""Requests of many clients, answered together by one thread: whatever came while it was busy is its next batch.
+"""Dynamic batching: a thread answers requests together; those that arrive while it is busy are its next batch.
 
-Nobody waits for a batch to fill: the first request is begun at once, and the busier the service is, the more come
-together.
+No request waits for a batch to fill: the first starts at once, and batches grow with the load.
 """
 
 from __future__ import annotations
@@ -14,44 +13,46 @@ from typing import Generic, TypeVar
 
 from image_similarity.service.errors import BusyError
 
-Q = TypeVar("Q")
-A = TypeVar("A")
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
 
 
-class Batches(Generic[Q, A]):
-    """A thread that answers.
+class Batches(Generic[Request, Answer]):
+    """A queue of requests and the thread that answers them in batches.
 
     Args:
-        answer: for some requests as many answers; an exception in place of one is that request's alone.
-        most: requests answered together.
+        answer: n requests to n answers; an exception in place of an answer fails that request alone.
+        most: requests in a batch.
         name: of the thread.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A | Exception]], most: int, name: str) -> None:
+    def __init__(
+        self, answer: Callable[[Sequence[Request]], Sequence[Answer | Exception]], most: int, name: str
+    ) -> None:
         self._answer, self._most = answer, most
-        self._waiting: SimpleQueue[tuple[Q, Future[A]] | None] = SimpleQueue()
-        self._door, self._closed = Lock(), False
+        self._waiting: SimpleQueue[tuple[Request, Future[Answer]] | None] = SimpleQueue()
+        self._lock, self._closed = Lock(), False
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, request: Q) -> Future[A]:
-        """The answer, when it is there."""
-        future: Future[A] = Future()
-        with self._door:
+    def submit(self, request: Request) -> Future[Answer]:
+        """Queue a request; the future holds its answer, or BusyError after :meth:`close`."""
+        future: Future[Answer] = Future()
+        with self._lock:
             if self._closed:
-                future.set_exception(BusyError("what answered this has just been replaced: ask again"))
+                future.set_exception(BusyError("the model has just been replaced: send the request again"))
             else:
                 self._waiting.put((request, future))
         return future
 
     @property
     def waiting(self) -> int:
-        """Requests that nobody has begun to answer."""
+        """The number of queued requests."""
         return self._waiting.qsize()
 
     def close(self) -> None:
-        """Answer what is waiting, then end; later requests are told to come back."""
-        with self._door:
+        """Answer the queued requests, then end the thread; later requests fail with BusyError."""
+        with self._lock:
             self._closed = True
             self._waiting.put(None)
         self._thread.join()
@@ -66,19 +67,19 @@ class Batches(Generic[Q, A]):
                 except Empty:
                     break
             open_ = batch[-1] is not None
-            # Whoever has gone meanwhile is not answered: cancelled futures refuse to run.
-            asked = [each for each in batch if each is not None and each[1].set_running_or_notify_cancel()]
-            if asked:
-                self._answer_all(asked)
+            # Requests whose client has left meanwhile are dropped: cancelled futures refuse to run.
+            live = [each for each in batch if each is not None and each[1].set_running_or_notify_cancel()]
+            if live:
+                self._answer_all(live)
 
-    def _answer_all(self, asked: list[tuple[Q, Future[A]]]) -> None:
+    def _answer_all(self, batch: list[tuple[Request, Future[Answer]]]) -> None:
         try:
-            answers = self._answer([request for request, _ in asked])
+            answers = self._answer([request for request, _ in batch])
         except Exception as error:
-            for _, future in asked:
+            for _, future in batch:
                 future.set_exception(error)
             return
-        for (_, future), answer in zip(asked, answers, strict=True):
+        for (_, future), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):
                 future.set_exception(answer)
             else:

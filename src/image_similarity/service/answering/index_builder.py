@@ -1,4 +1,4 @@
-"""An index built in a process of its own, so that it takes no time from the answers."""
+"""Builds an index in a separate process, so that searches are not slowed down."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from image_similarity.options import ModelChoice
     from image_similarity.settings import Settings
 
-NICE = 10  # answers come first
+NICE = 10  # searches have priority
 
 
-def begin_to_build(choice: ModelChoice, dataset: Dataset, settings: Settings) -> BaseProcess:
-    """Bring a dataset's index up to date. Not forked: nothing of this process's threads and networks goes with it."""
+def start_index_build(choice: ModelChoice, dataset: Dataset, settings: Settings) -> BaseProcess:
+    """Start to bring a dataset's index up to date. Spawned, not forked: threads and networks must not be copied."""
     builder = get_context("spawn").Process(target=_build, args=(choice, dataset, settings), daemon=True)
     builder.start()
     return builder
 
 
 def _end_with_parent() -> None:
-    """A service that was killed has nobody left to ask this index: the next one builds its own."""
+    """Exit when the service has been killed: the next service builds its own index."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,8 +1,8 @@
-"""Which models answer, as the shop changes its mind: ``use`` names another one, ``adapt`` teaches one something.
+"""Switches the served models when ``use`` chooses another one or ``adapt`` learns a new projection.
 
-The next model is made ready beside the one that answers: its index is built in a process of its own, its network is
-loaded, products that were put meanwhile are embedded. Then it takes the place in one step. Whoever began with the one
-before ends with it.
+The next model is prepared beside the current one: its index is built in a separate process, its network is loaded,
+products that were upserted meanwhile are embedded. Then it replaces the current one in one step. Requests that began
+with the old model end with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from image_similarity.errors import ImageSimilarityError
 from image_similarity.fitting import backfill_features
 from image_similarity.models import default_model_file, projection_digest, record_file, resolve
 from image_similarity.options import IN_USE
-from image_similarity.service.answering.index_builder import begin_to_build
+from image_similarity.service.answering.index_builder import start_index_build
 from image_similarity.service.answering.served_model import ServedModel
 from image_similarity.service.answering.served_models import ServedModels
 from image_similarity.settings import Folders
@@ -37,128 +37,128 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
 
-GRACE = 60.0  # seconds that a model which was replaced still answers those who began with it
+GRACE = 60.0  # seconds that a replaced model is kept open for requests that began with it
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """One of the models that were asked for, and who has its place."""
+class _Slot:
+    """One of the models to serve, and the one that serves it at present."""
 
     choice: ModelChoice
-    """As it was asked for: perhaps as the one in use."""
+    """As given in the options: possibly the dataset's default model."""
     served: ServedModel
     stamps: tuple[int, ...]
-    """Of the files that decide what the choice means."""
+    """Modification times of the files that decide what the choice resolves to."""
 
 
 class ModelSwitch:
-    """The models that answer. One thread calls :meth:`follow`, any thread looks at :attr:`now`.
+    """The served models. One thread calls :meth:`update`; :attr:`now` may be read from any thread.
 
     Args:
         options: the models, and how many queries are answered together.
         settings: where the workspace is.
-        settled: returns when all writes that were begun are in the store.
-        progress: told of what takes long at the start.
+        flush: returns when all submitted writes are in the store.
+        progress: reports steps of the start that take long.
 
     Raises:
         NotFittedError: the dataset is not fitted, or not with one of the models.
-        WeightsError, ModelError: a model cannot be had.
+        WeightsError, ModelError: a model cannot be loaded.
         StoreError: the store is damaged or locked.
     """
 
     def __init__(
-        self, options: ServiceOptions, settings: Settings, settled: Callable[[], None], progress: Progress
+        self, options: ServiceOptions, settings: Settings, flush: Callable[[], None], progress: Progress
     ) -> None:
-        self._options, self._settings, self._settled = options, settings, settled
+        self._options, self._settings, self._flush = options, settings, flush
         self._dataset = options.dataset
-        self._places = [self._ready(choice, progress) for choice in options.models]
+        self._slots = [self._load(choice, progress) for choice in options.models]
         self.now = self._served()
-        self._making: tuple[int, Future[_Place]] | None = None
-        self._maker = ThreadPoolExecutor(1, thread_name_prefix="takes over")
+        self._pending: tuple[int, Future[_Slot]] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="model switch")
         self._former: list[tuple[float, ServedModel]] = []
         self._builder: BaseProcess | None = None
         self._closing = False
 
-    def follow(self) -> None:
-        """See whether another model is to answer, and let it where it is ready. Takes no time."""
-        self._let_go()
-        if self._making is not None:
-            at, making = self._making
-            if not making.done():
+    def update(self) -> None:
+        """Start to prepare a model where a choice has changed, and switch to it when it is ready. Does not block."""
+        self._close_former()
+        if self._pending is not None:
+            at, pending = self._pending
+            if not pending.done():
                 return
-            self._making = None
-            self._take_over(at, making)
-        for at, place in enumerate(self._places):
-            stamps = self._stamps(place.choice, place.served.collection.model)
-            if stamps != place.stamps:
-                # Where it fails, it is tried again when something is written anew.
-                self._places[at] = replace(place, stamps=stamps)
-                self._making = at, self._maker.submit(self._next, self._places[at])
+            self._pending = None
+            self._switch(at, pending)
+        for at, slot in enumerate(self._slots):
+            stamps = self._stamps(slot.choice, slot.served.collection.model)
+            if stamps != slot.stamps:
+                # Stored first: a model that fails is tried again only when a file changes again.
+                self._slots[at] = replace(slot, stamps=stamps)
+                self._pending = at, self._pool.submit(self._next, self._slots[at])
                 return
 
     def close(self) -> None:
-        """Answer what is waiting, then let all models go."""
+        """Answer the queued requests, then close all models."""
         self._closing = True
         if self._builder is not None:
             self._builder.kill()
-        self._maker.shutdown(cancel_futures=True)
-        if self._making is not None:
-            at, making = self._making
-            self._take_over(at, making)
-        for model in [*(place.served for place in self._places), *(model for _, model in self._former)]:
+        self._pool.shutdown(cancel_futures=True)
+        if self._pending is not None:
+            at, pending = self._pending
+            self._switch(at, pending)
+        for model in [*(slot.served for slot in self._slots), *(model for _, model in self._former)]:
             model.close()
 
-    def _ready(self, choice: ModelChoice, progress: Progress) -> _Place:
-        """A model that knows every product, ready to answer."""
-        named_at = self._stamps(choice, None)  # first: what is written meanwhile is followed afterwards
+    def _load(self, choice: ModelChoice, progress: Progress) -> _Slot:
+        """Open a model that has features of every product."""
+        chosen_at = self._stamps(choice, None)  # first: a file written meanwhile is noticed by the next update
         collection = Collection(self._dataset, self._settings, choice, with_images=False, progress=progress)
         try:
-            stamps = (*named_at, *_learned_at(collection.model))
-            collection.state.scale.bounds  # noqa: B018 (measured now, not while the first customer waits)
+            stamps = (*chosen_at, *_projection_stamp(collection.model))
+            collection.state.scale.bounds  # noqa: B018 (measured now, not while the first client waits)
             collection.load()
             self._backfill(collection)
             served = ServedModel(collection, self._options.batch)
         except BaseException:
             collection.close()
             raise
-        return _Place(choice, served, stamps)
+        return _Slot(choice, served, stamps)
 
-    def _next(self, place: _Place) -> _Place:
-        """Who is to have a place now; the same where nothing else is meant. In a thread of its own."""
+    def _next(self, slot: _Slot) -> _Slot:
+        """Prepare the model that a slot's choice resolves to now; the same slot where that has not changed."""
         with self._database() as database:
             has = FeatureStore(database).has_networks_of
-            model = resolve(place.choice, self._dataset, self._settings, has)
-        if model.key == place.served.collection.model.recipe.key:
-            return place
-        self._builder = begin_to_build(model.choice, self._dataset, self._settings)
-        self._builder.join()  # where it failed, so does what follows, and says why
+            model = resolve(slot.choice, self._dataset, self._settings, has)
+        if model.key == slot.served.collection.model.recipe.key:
+            return slot
+        self._builder = start_index_build(model.choice, self._dataset, self._settings)
+        self._builder.join()  # where it failed, the next step fails too, and reports why
         if self._closing:
-            return place
-        return self._ready(place.choice, no_progress)
+            return slot
+        return self._load(slot.choice, no_progress)
 
-    def _take_over(self, at: int, making: Future[_Place]) -> None:
-        former = self._places[at].served
+    def _switch(self, at: int, pending: Future[_Slot]) -> None:
+        former = self._slots[at].served
         try:
-            place = making.result()
-        except Exception:  # whatever it is: who answers goes on, and so does who looks after them
-            LOG.exception("another model cannot take over; %s goes on answering", former.name)
+            slot = pending.result()
+        except Exception:  # of any kind: the former model must keep answering
+            LOG.exception("cannot switch to another model; %s keeps answering", former.name)
             return
-        self._places[at] = place
-        if place.served is former:
+        self._slots[at] = slot
+        if slot.served is former:
             return
         self._former.append((monotonic() + GRACE, former))
         self.now = self._served()
         with suppress(RuntimeError):  # closing
-            # Puts that were under way know the models before; when they are written, they are looked through once more.
-            self._maker.submit(self._catch_up_at_last, place.served)
+            # Upserts in flight embed with the former models: their products are backfilled once they are written.
+            self._pool.submit(self._backfill_after_switch, slot.served)
 
-    def _catch_up_at_last(self, served: ServedModel) -> None:
+    def _backfill_after_switch(self, served: ServedModel) -> None:
         try:
-            self._settled()
+            self._flush()
             self._backfill(served.collection)
-        except Exception:  # nobody asks for the result
-            LOG.exception("products that were put while %s took over may be missing until the next fit", served.name)
+        except Exception:  # the future's result is never read
+            LOG.exception("products upserted during the switch to %s may be missing until the next fit", served.name)
 
     def _backfill(self, collection: Collection) -> None:
         specs, views = collection.model.specs, collection.state.views
@@ -167,7 +167,7 @@ class ModelSwitch:
         if added:
             collection.refresh()
 
-    def _let_go(self) -> None:
+    def _close_former(self) -> None:
         now = monotonic()
         for end, model in self._former:
             if end <= now:
@@ -176,31 +176,31 @@ class ModelSwitch:
 
     def _served(self) -> ServedModels:
         by_name = {
-            place.served.collection.model.name: place.served for place in reversed(self._places)
-        }  # the first of a name stays
+            slot.served.collection.model.name: slot.served for slot in reversed(self._slots)
+        }  # reversed: the first of a name stays
         return ServedModels(tuple(reversed(by_name.values())))
 
     def _stamps(self, choice: ModelChoice, model: Model | None) -> tuple[int, ...]:
-        default = (_written(default_model_file(self._dataset, self._settings)),) if choice.name == IN_USE else ()
-        return (*default, *_learned_at(model))
+        default = (_modified_at(default_model_file(self._dataset, self._settings)),) if choice.name == IN_USE else ()
+        return (*default, *_projection_stamp(model))
 
     def _database(self) -> Database:
         return Database(Folders(self._settings.root).database, self._dataset, timeout=self._settings.lock_timeout)
 
 
-def _learned_at(model: Model | None) -> tuple[int, ...]:
-    """When the projection of a model was written; never, where it is another one by now."""
+def _projection_stamp(model: Model | None) -> tuple[int, ...]:
+    """When a model's projection was written; negative where the file now holds another projection."""
     if model is None or model.learned is None or model.projection is None:
         return ()
-    written = _written(record_file(model.learned))
+    written = _modified_at(record_file(model.learned))
     with suppress(ImageSimilarityError):
         if projection_digest(model.learned) == model.projection.digest:
             return (written,)
     return (-written,)
 
 
-def _written(file: Path) -> int:
-    """When, in nanoseconds; 0 where there is none."""
+def _modified_at(file: Path) -> int:
+    """Modification time in nanoseconds; 0 where there is no file."""
     try:
         return file.stat().st_mtime_ns
     except OSError:

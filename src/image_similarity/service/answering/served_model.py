@@ -1,7 +1,6 @@
-"""One model that the service answers with: a collection held open, asked for many clients at once.
+"""One served model: an open collection whose queries are batched over many clients.
 
-One thread brings photos through the network, another looks for the products: while it does, the next photos are in the
-network already.
+One thread embeds the photos, another searches the products, so that the next photos are embedded meanwhile.
 """
 
 from __future__ import annotations
@@ -28,99 +27,99 @@ if TYPE_CHECKING:
     from image_similarity.types import ProductMatch
 
 Vectors = NDArray[np.float32]
-Searched = tuple[PreparedQuery, Vectors]
-Asked = tuple[str, SimilarOptions]
-"""A product's id, and which of the products most similar to it."""
+EmbeddedQuery = tuple[PreparedQuery, Vectors]
+SimilarRequest = tuple[str, SimilarOptions]
+"""A product's id, and the options of its similar products."""
 FOLDERS = re.compile(r"[^+*]*[/\\\\](?=[^/\\\\+*]+)")
-"""What stands before the name of a model's file."""
+"""The folders before the name of a model's file."""
 
 
 class ServedModel:
-    """A model of the service. Any thread may ask.
+    """A model of the service; thread-safe.
 
     Args:
-        collection: the dataset under this model, which is closed with this.
+        collection: the dataset under this model; closed by :meth:`close`.
         batch: queries that are answered together at most.
     """
 
     def __init__(self, collection: Collection, batch: int) -> None:
         self.collection = collection
-        self._seeing: Batches[PreparedQuery, Vectors] = Batches(collection.vectors_of, batch, f"sees {self.name}")
-        self._answering: Batches[Searched | Asked, schemas.Matches | None] = Batches(
-            self._answers, batch, f"answers {self.name}"
+        self._embedding: Batches[PreparedQuery, Vectors] = Batches(collection.vectors_of, batch, f"embed {self.name}")
+        self._searching: Batches[EmbeddedQuery | SimilarRequest, schemas.Matches | None] = Batches(
+            self._answers, batch, f"search {self.name}"
         )
 
     @cached_property
     def name(self) -> str:
-        """As requests name it: where a model's file lies on this machine is nobody else's business."""
+        """The name in requests: without the folder of a model's file, which clients must not see."""
         return FOLDERS.sub("", self.collection.model.name)
 
     @property
     def state(self) -> State:
-        """What answers now."""
+        """The collection's current state."""
         return self.collection.state
 
     def search(self, query: PreparedQuery) -> Future[schemas.Matches | None]:
-        """The answer, when it is there."""
+        """Embed a query and search with it; the future holds the answer."""
         answer: Future[schemas.Matches | None] = Future()
-        self._seeing.submit(query).add_done_callback(lambda seen: self._go_on(query, seen, answer))
+        self._embedding.submit(query).add_done_callback(lambda vectors: self._search(query, vectors, answer))
         return answer
 
     def similar(self, product_id: str, options: SimilarOptions) -> Future[schemas.Matches | None]:
-        """The products most similar to one, when they are there; None where there is no such product."""
-        return self._answering.submit((product_id, options))
+        """The products most similar to one; the future holds None where there is no such product."""
+        return self._searching.submit((product_id, options))
 
     @property
     def waiting(self) -> int:
-        """Photos and texts that no network has been given yet."""
-        return self._seeing.waiting
+        """Queries that wait for the network."""
+        return self._embedding.waiting
 
     def close(self) -> None:
-        """Answer what is waiting, then end."""
-        self._seeing.close()
-        self._answering.close()
+        """Answer the queued queries, then close the collection."""
+        self._embedding.close()
+        self._searching.close()
         self.collection.close()
 
     @cached_property
     def matches(self) -> list[Match]:
-        """What alone may count."""
-        return [match for match in get_args(Match) if self._can(match)]
+        """The values of ``match`` that this model supports."""
+        return [match for match in get_args(Match) if self._supports(match)]
 
     @cached_property
     def reads_text(self) -> bool:
-        """Whether it can be searched by words."""
+        """Whether text queries are supported."""
         return self.collection.reads_text
 
-    def _can(self, match: Match) -> bool:
+    def _supports(self, match: Match) -> bool:
         try:
             part_weighting(match, self.collection.model)
         except UsageError:
             return False
         return True
 
-    def _go_on(self, query: PreparedQuery, seen: Future[Vectors], answer: Future[schemas.Matches | None]) -> None:
-        """From the network to the search."""
-        if seen.exception() is not None:
-            _pass_on(seen, answer)
+    def _search(self, query: PreparedQuery, vectors: Future[Vectors], answer: Future[schemas.Matches | None]) -> None:
+        """Queue an embedded query for the search."""
+        if vectors.exception() is not None:
+            _copy_result(vectors, answer)
         elif not answer.cancelled():
-            found = self._answering.submit((query, seen.result()))
-            found.add_done_callback(lambda ended: _pass_on(ended, answer))
+            found = self._searching.submit((query, vectors.result()))
+            found.add_done_callback(lambda done: _copy_result(done, answer))
 
-    def _answers(self, batch: Sequence[Searched | Asked]) -> list[schemas.Matches | Exception | None]:
-        searched = [each for each in batch if isinstance(each[0], PreparedQuery)]
-        found = iter(self.collection.answers(searched) if searched else ())
+    def _answers(self, batch: Sequence[EmbeddedQuery | SimilarRequest]) -> list[schemas.Matches | Exception | None]:
+        queries = [each for each in batch if isinstance(each[0], PreparedQuery)]
+        found = iter(self.collection.answers(queries) if queries else ())
         return [
-            self._wire(next(found), of_product=False) if isinstance(each[0], PreparedQuery) else self._similar(each)
+            self._schema(next(found), of_product=False) if isinstance(each[0], PreparedQuery) else self._similar(each)
             for each in batch
         ]
 
-    def _similar(self, asked: Any) -> schemas.Matches | Exception | None:
+    def _similar(self, request: Any) -> schemas.Matches | Exception | None:
         try:
-            return self._wire(self.collection.similar(*asked), of_product=True)
+            return self._schema(self.collection.similar(*request), of_product=True)
         except UsageError as error:
             return error
 
-    def _wire(self, answer: Answer | Exception | None, *, of_product: bool) -> schemas.Matches | Exception | None:
+    def _schema(self, answer: Answer | Exception | None, *, of_product: bool) -> schemas.Matches | Exception | None:
         if not isinstance(answer, Answer):
             return answer
         whys = answer.explained.whys if answer.explained else [None] * len(answer.matches)
@@ -131,7 +130,7 @@ class ServedModel:
                 for match, shown, why in zip(answer.matches, answer.shown, whys, strict=True)
             ],
             no_match=answer.no_match,
-            # The catalogue changes all day here: that it has is no news.
+            # The catalogue changes all day here: the note that it has changed is left out.
             note="; ".join(part for part in answer.note.split("; ") if part != OLDER),
         )
 
@@ -153,12 +152,12 @@ class ServedModel:
         )
 
 
-def _pass_on(ended: Future[Any], answer: Future[Any]) -> None:
-    """What one future has become, the other becomes, unless nobody waits for it any longer."""
+def _copy_result(done: Future[Any], answer: Future[Any]) -> None:
+    """Copy a future's result or exception to another one, unless that was cancelled."""
     if not answer.set_running_or_notify_cancel():
         return
-    error = ended.exception()
+    error = done.exception()
     if error is not None:
         answer.set_exception(error)
     else:
-        answer.set_result(ended.result())
+        answer.set_result(done.result())

@@ -1,4 +1,4 @@
-"""The models that answer at one moment; the first answers where a request names none."""
+"""The models served at one moment; the first is the default."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServedModels:
-    """What a request takes hold of once: it never changes, whatever takes a place in the next one."""
+    """The models that one request uses from start to end. Immutable: a switch makes a new one."""
 
     models: tuple[ServedModel, ...]
 
     def model(self, name: str | None) -> ServedModel:
-        """The model of a name; the first where none is named.
+        """The model of a name; None: the default.
 
         Raises:
-            UsageError: there is no such one.
+            UsageError: no model has this name.
         """
         for model in self.models:
             if name in (None, model.name):
@@ -37,17 +37,17 @@ class ServedModels:
 
     @property
     def specs(self) -> list[ModelSpec]:
-        """The records of all models that a new image needs features of, each once."""
+        """The specs of all models that embed a new image, each once."""
         specs = {spec.key: spec for model in self.models for spec in model.collection.model.specs}
         return list(specs.values())
 
     @property
     def views(self) -> tuple[str, ...]:
-        """The views that features are kept of: those of the model that has most."""
+        """The views of a new image: those of the model that uses the most."""
         return max((model.state.views for model in self.models), key=len)
 
     def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
-        """Of an image that is put: its views ``(views, size, size, 3)`` to vectors, by each model's key."""
+        """Embed an image's views ``(views, size, size, 3)`` with every model; both by the model's key."""
         vectors: dict[str, NDArray[np.float32]] = {}
         for model in self.models:
             keys = (spec.key for spec in model.collection.model.specs)

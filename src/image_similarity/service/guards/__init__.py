@@ -1,1 +1,1 @@
-"""What stands between strangers and the service: who may come, how often, how much, from where; what it fetches."""
+"""Protection of the service: API keys, limits, connections, hosts and origins, decoding and fetching of images."""

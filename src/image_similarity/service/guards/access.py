@@ -1,4 +1,4 @@
-"""Each request gets an id and, once it is answered, one line of JSON in the access log."""
+"""Request ids and the access log: one line of JSON for each answered request."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 REQUEST_ID = "X-Request-ID"
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 LONGEST_PATH = 600
-"""Characters of a path that a line of the log keeps: a stranger's request must not fill the disk."""
+"""Characters of a path that a line of the log keeps: clients' paths must not fill the disk."""
 CLIENT_LEFT = 499
 
 
 def request_id(scope: Scope) -> str:
-    """The id of the request that a scope belongs to; empty before :class:`AccessLog` has seen it."""
+    """The id of a scope's request; empty before :class:`AccessLog` has set it."""
     return str(_state(scope).get("request_id", ""))
 
 
-def name_key(scope: Scope, name: str) -> None:
-    """Tell the log by whose key a request was let in."""
+def set_key_name(scope: Scope, name: str) -> None:
+    """Set the name of a request's key, for the log."""
     _state(scope)["key_name"] = name
 
 
 def key_name(scope: Scope) -> str:
-    """By whose key a request was let in; empty where none is asked for."""
+    """The name of a request's key; empty where none is required."""
     return str(_state(scope).get("key_name", ""))
 
 
 def to_stdout(line: str) -> None:
-    """A line of the log, at once. A log that is full or that nobody reads any more stops no service."""
+    """Write a line of the log at once. Errors are ignored: a full disk or a closed pipe must not stop the service."""
     with suppress(OSError):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 
 class AccessLog:
-    """The outermost layer of the service.
+    """The outermost middleware.
 
     A line has time, request id, method, path, status, bytes sent, milliseconds, the NAME of the key and the client's
-    address. Never the query, a header or a body: there are keys, photos and words in these.
+    address. Never the query string, a header or a body: these hold keys, photos and text queries.
     """
 
     def __init__(self, app: ASGIApp, write: Callable[[str], None] = to_stdout) -> None:
@@ -103,6 +103,6 @@ def _line(scope: Scope, state: MutableMapping[str, Any], status: int, sent: int,
 
 
 def _state(scope: Scope) -> MutableMapping[str, Any]:
-    """What travels with a request: the very place where Starlette's ``request.state`` looks."""
+    """The dict behind Starlette's ``request.state``."""
     state: MutableMapping[str, Any] = scope.setdefault("state", {})
     return state

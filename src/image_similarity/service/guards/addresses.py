@@ -1,7 +1,7 @@
-"""Which network addresses the service may be sent to: those of the open internet, and what the shop lists itself.
+"""Which network addresses the service may fetch from: public ones, and those that the shop trusts.
 
-Somebody who may name an address could otherwise have the service ask what only it can reach: the machine itself, its
-neighbours, a cloud's metadata. What is refused follows the registries of special-purpose addresses
+Else a client could make the service request what only the service can reach (SSRF): the machine itself, its network,
+a cloud's metadata. The refused ranges follow the registries of special-purpose addresses
 (https://www.iana.org/assignments/iana-ipv4-special-registry, .../iana-ipv6-special-registry).
 """
 
@@ -19,20 +19,20 @@ IPV4_REFUSED = tuple(
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
         *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
         *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-        "168.63.129.16/32",  # public by number, but what answers is Azure's own, on every machine there
+        "168.63.129.16/32",  # a public number, but on Azure's machines it is a service of Azure's own
     )
 )
 IPV6_OPEN = IPv6Network("2000::/3")
-"""All that is given out to anybody; of it, these are special: protocols, documentation, IPv4 in disguise (6to4)."""
+"""All global unicast addresses; the ranges below are special in it: protocols, documentation, embedded IPv4 (6to4)."""
 IPV6_REFUSED = tuple(
     IPv6Network(each) for each in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
 )
 NAT64 = IPv6Network("64:ff9b::/96")
-"""How networks without IPv4 name an IPv4 address: the last four bytes."""
+"""IPv4 addresses in networks without IPv4: the last four bytes."""
 
 
 def is_open(text: str) -> bool:
-    """Whether an address, as numbers, is one of the open internet. What is no address is not."""
+    """Whether an IP address is public; False for a text that is no address."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -48,7 +48,7 @@ def is_open(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """What the shop itself lists: hosts of its own, with or without a port, and networks. Nothing by default."""
+    """The shop's own hosts, with or without a port, and networks; none by default."""
 
     hosts: frozenset[tuple[str, int | None]] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -69,7 +69,7 @@ class Trusted:
         return cls(frozenset(hosts), tuple(networks))
 
     def host(self, name: str, port: int) -> bool:
-        """Whether whatever a name means is trusted at this port."""
+        """Whether a host is trusted at this port, whatever its name resolves to."""
         name = plain(name)
         return (name, None) in self.hosts or (name, port) in self.hosts
 
@@ -83,7 +83,7 @@ class Trusted:
 
 
 def plain(name: str) -> str:
-    """A host's name as it is compared: small letters, without the dot that may end it."""
+    """A host name for comparison: lower case, without a final dot."""
     return name.lower().rstrip(".")
 
 

@@ -1,7 +1,7 @@
-"""API keys: who may call the service, and what for. Only their hashes are kept.
+"""API keys with scopes. Only their hashes are stored.
 
-A key is 256 random bits. Nobody guesses these, so one SHA-256 hides a key as well as a slow hash would: slow hashes are
-for passwords, which people choose. The file is read again whenever it changes, so a removed key is refused at once.
+A key is 256 random bits, which cannot be guessed, so one SHA-256 is as safe as a slow hash: slow hashes are for
+passwords, which people choose. The file is read again whenever it changes, so a removed key is refused at once.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ VERSION = 1
 PREFIX = "is_"
 BYTES = 32
 LONGEST_KEY = 100
-"""Characters: what is longer is no key and is not even hashed."""
+"""Characters; a longer text is not hashed at all."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 LONGEST_LIFE = 36_500
-"""Days that a key may be given."""
-WAIT = 30.0  # seconds until another process has changed them
+"""Days."""
+WAIT = 30.0  # seconds for another process that is changing the keys
 
 
 class KeyScope(StrEnum):
-    """What a key is for. Each includes the ones before it."""
+    """What a key permits. Each scope includes the ones before it."""
 
     read = "read"
     write = "write"
     admin = "admin"
 
     def includes(self, other: KeyScope) -> bool:
-        """Whether whoever may do this may do the other."""
+        """Whether this scope permits all that the other one does."""
         order = list(KeyScope)
         return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is kept of a key. Dates are UTC."""
+    """The stored record of a key. Dates are UTC."""
 
     name: str
     scope: KeyScope
@@ -60,7 +60,7 @@ class ApiKey:
     sha256: str
 
     def expired(self, now: datetime) -> bool:
-        """Whether its time is over."""
+        """Whether it has expired at this time."""
         return self.expires is not None and now >= self.expires
 
 
@@ -82,7 +82,7 @@ class ApiKeys:
         """Every key, in the order in which they were added; none where there is no file.
 
         Raises:
-            KeysError: the file cannot be read or is not what it should be. Nobody gets in then.
+            KeysError: the file cannot be read or is damaged. All requests are refused then.
         """
         try:
             stat = self.path.stat()
@@ -99,18 +99,18 @@ class ApiKeys:
             ) from error
         return self._read
 
-    def find(self, shown: str) -> ApiKey | None:
-        """The key that somebody shows, if there is such a one and its time is not over.
+    def find(self, secret: str) -> ApiKey | None:
+        """The record of a key's text; None where it is unknown or has expired.
 
-        Every key's hash is compared, and each in constant time: how long it takes says nothing about the keys.
+        All hashes are compared, each in constant time, so that timing reveals nothing about the keys.
 
         Raises:
             KeysError: as :meth:`all`.
         """
         keys = self.all()
-        if len(shown) > LONGEST_KEY:
+        if len(secret) > LONGEST_KEY:
             return None
-        digest = sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         found: ApiKey | None = None
         for key in keys:
             if hmac.compare_digest(key.sha256, digest):
@@ -118,10 +118,10 @@ class ApiKeys:
         return None if found is None or found.expired(self._now()) else found
 
     def add(self, name: str, scope: KeyScope, days: int | None = None) -> str:
-        """Make a key that lasts for ``days`` or for good. Returns it: this is the only time that anybody sees it.
+        """Create a key that expires after ``days``, or never. Returns its text, which is not stored.
 
         Raises:
-            UsageError: the name is none, or taken; the days are not 1 to 36,500.
+            UsageError: the name is invalid or taken; the days are not 1 to 36,500.
             KeysError: as :meth:`all`.
             OutputError: the file cannot be written.
         """
@@ -129,24 +129,24 @@ class ApiKeys:
             raise UsageError(f"{name!r} is not a valid name for a key: use letters, digits and . _ -, at most 64")
         if days is not None and not 1 <= days <= LONGEST_LIFE:
             raise UsageError(f"a key is valid for 1 to {LONGEST_LIFE} days, not {days}")
-        shown = PREFIX + secrets.token_urlsafe(BYTES)
+        secret = PREFIX + secrets.token_urlsafe(BYTES)
         now = self._now()
         expires = None if days is None else now + timedelta(days=days)
-        with self._alone():
+        with self._locked():
             keys = self.all()
             if any(key.name == name for key in keys):
                 raise UsageError(f"there is a key {name!r} already; remove it first, or choose another name")
-            self._write([*keys, ApiKey(name, scope, now, expires, sha256(shown.encode()).hexdigest())])
-        return shown
+            self._write([*keys, ApiKey(name, scope, now, expires, sha256(secret.encode()).hexdigest())])
+        return secret
 
     def remove(self, name: str) -> None:
-        """Forget a key. A running service refuses it from the next request on.
+        """Remove a key. A running service refuses it from the next request on.
 
         Raises:
             UsageError: there is no key of this name.
             KeysError, OutputError: as :meth:`add`.
         """
-        with self._alone():
+        with self._locked():
             keys = self.all()
             left = [key for key in keys if key.name != name]
             if len(left) == len(keys):
@@ -154,22 +154,22 @@ class ApiKeys:
                 raise UsageError(f"there is no key {name!r}; there are: {known}")
             self._write(left)
 
-    def _alone(self) -> AbstractContextManager[None]:
-        """Let one process at a time change the keys: else one that adds could put back what another removes."""
+    def _locked(self) -> AbstractContextManager[None]:
+        """Lock the keys: else one process that adds could restore a key that another one removes."""
         return locked(self.path.with_suffix(".lock"), WAIT, f"another process is changing {self.path}: try again")
 
     def _write(self, keys: Iterable[ApiKey]) -> None:
         content = {"version": VERSION, "keys": plain(keys)}
         with (
             replacing(self.path) as temporary,
-            # From its first byte on it is the owner's alone, whatever the umask says.
+            # Created with permissions for the owner only, whatever the umask.
             os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
         ):
             json.dump(content, file, indent=1)
 
 
 def _parse(content: bytes) -> Iterable[ApiKey]:
-    """The keys in a file's bytes. Raises ValueError, TypeError or KeyError where it is not such a file."""
+    """The keys in a file's bytes. Raises ValueError, TypeError or KeyError where the content is invalid."""
     read = json.loads(content)
     if read["version"] != VERSION:
         raise ValueError("another version")

@@ -1,8 +1,8 @@
-"""Images decoded for strangers: one budget of memory for all requests, and a limit of time that holds.
+"""Decodes clients' images within one memory budget for all requests, and a time limit that can be enforced.
 
 Ordinary photos are decoded in the service's own threads. A large one, or one of a format that takes much memory, is
-decoded by another process, which can be ended. Each of the two kinds has room of its own: however many large ones come,
-ordinary ones wait for none of them.
+decoded by another process, which can be killed. Each of the two kinds has its own part of the budget, so ordinary
+images never wait for large ones.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 BUDGET = 640_000_000  # bytes
-ORDINARY = 0.2  # of it is for ordinary images alone
-LIGHT = 64_000_000  # bytes: what costs no more is decoded in a thread
+ORDINARY = 0.2  # share of it that is reserved for ordinary images
+LIGHT = 64_000_000  # bytes: an image that takes no more is ordinary, and decoded in a thread
 MOST = 1_320_000_000
-"""Bytes. What takes more than large images may have together is decoded while there is no other of them; what takes
-more than this is not."""
-SECONDS = 20.0  # that one image may take
-PATIENCE = 10.0  # seconds that an image waits for room
-START = 60.0  # seconds until a process is there
-NICE = 5  # what is searched for comes before what is decoded
+"""Bytes. An image that takes more than the budget of large images is decoded while no other large one is; one that
+takes more than this is refused."""
+SECONDS = 20.0  # time limit of one image
+PATIENCE = 10.0  # seconds that an image waits for memory
+START = 60.0  # seconds for a worker process to start
+NICE = 5  # searches have priority over decoding
 _all: WeakSet[Decoding] = WeakSet()
 
 
-class LargeError(ServiceError):
-    """An image is not decoded among the ordinary ones."""
+class LargeImageError(ServiceError):
+    """A large image was met where only ordinary ones are decoded."""
 
 
 @dataclass(slots=True)
-class _Room:
+class _Budget:
     """Bytes for images of one kind, and how many of them are free."""
 
     size: int
@@ -55,18 +55,18 @@ class _Room:
 
 
 class Decoding:
-    """Decodes for all requests of a service. Close it at the end.
+    """The decoder of all requests of a service. Close it at the end.
 
     Args:
-        budget: bytes that all images together may take.
-        seconds: that one image may take, where another process decodes it.
-        patience: seconds that an image waits for room.
+        budget: bytes for all images together.
+        seconds: time limit of an image that another process decodes.
+        patience: seconds that an image waits for memory.
     """
 
     def __init__(self, budget: int = BUDGET, seconds: float = SECONDS, patience: float = PATIENCE) -> None:
         self._seconds, self._patience = seconds, patience
         ordinary = int(budget * ORDINARY)
-        self._rooms = {False: _Room(ordinary), True: _Room(budget - ordinary)}  # by whether an image is large
+        self._budgets = {False: _Budget(ordinary), True: _Budget(budget - ordinary)}  # by whether an image is large
         self._changed = Condition()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
@@ -75,49 +75,49 @@ class Decoding:
 
     @contextmanager
     def within(self, *, large: bool = True) -> Iterator[None]:
-        """What is decoded in the block, by this thread, is decoded here; its memory is given back at the end.
+        """Decode this thread's images in the block within the limits; their memory counts until its end.
 
         Args:
-            large: whether large images are; else they raise :class:`LargeError`.
+            large: decode large images too; else they raise :class:`LargeImageError`.
         """
-        held = dict.fromkeys(self._rooms, 0)
+        held = dict.fromkeys(self._budgets, 0)
 
         def decoder(image: DecodeTask, here: Callable[[], Image.Image]) -> Image.Image:
             is_large = image.cost > LIGHT
             if is_large and not large:
-                raise LargeError("the image is large")
+                raise LargeImageError("the image is large")
             if image.cost > MOST:
                 raise ImageError("decode", f"decoding it takes {image.cost >> 20} MB; the limit is {MOST >> 20}")
-            room = self._rooms[is_large]
-            more = max(0, min(image.cost, room.size) - held[is_large])
-            self._take(room, more)
+            budget = self._budgets[is_large]
+            more = max(0, min(image.cost, budget.size) - held[is_large])
+            self._take(budget, more)
             held[is_large] += more
-            return self._elsewhere(image) if is_large else here()
+            return self._in_worker(image) if is_large else here()
 
         try:
             with decoding_with(decoder):
                 yield
         finally:
             with self._changed:
-                for kind, room in self._rooms.items():
-                    room.free += held[kind]
+                for kind, budget in self._budgets.items():
+                    budget.free += held[kind]
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """End what is being decoded; whoever waits for it is told to come back. A signal's handler may call this."""
+        """Cancel all decoding; waiting calls raise BusyError. A signal handler may call this."""
         self._closed = True
         for worker in [*self._idle, *self._busy]:
             worker.end()
 
-    def _take(self, room: _Room, wanted: int) -> None:
+    def _take(self, budget: _Budget, cost: int) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._closed or room.free >= wanted, self._patience) or self._closed:
+            if not self._changed.wait_for(lambda: self._closed or budget.free >= cost, self._patience) or self._closed:
                 raise BusyError("too many large images are being decoded")
-            room.free -= wanted
+            budget.free -= cost
 
-    def _elsewhere(self, image: DecodeTask) -> Image.Image:
+    def _in_worker(self, image: DecodeTask) -> Image.Image:
         with self._changed:
-            alive = [each for each in self._idle if each.is_alive()]  # anybody may have killed an idle one
+            alive = [each for each in self._idle if each.is_alive()]  # the system may have killed an idle one
             worker, self._idle = (alive.pop() if alive else None), alive
         worker = worker or _Worker()
         self._busy.add(worker)
@@ -141,7 +141,7 @@ class Decoding:
 
 
 class _Worker:
-    """A process that decodes one image after another. Not forked: nothing of this one's threads goes with it."""
+    """A process that decodes one image after another. Spawned, not forked: threads must not be copied."""
 
     def __init__(self) -> None:
         spawn = get_context("spawn")
@@ -149,34 +149,33 @@ class _Worker:
         self._process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
-        self._is_there = False
+        self._is_ready = False
 
     def decode(self, image: DecodeTask, seconds: float) -> Image.Image | ImageError | None:
-        """The image, or why not; None where the process was ended."""
+        """Decode an image; an ImageError that is returned leaves the process usable, one that is raised does not."""
         try:
-            if not self._is_there:
+            if not self._is_ready:
                 if not self._ours.poll(START):
                     raise BusyError("a process that decodes images does not start")
                 self._ours.recv_bytes()
-                self._is_there = True
+                self._is_ready = True
             self._ours.send(image.options)
             self._ours.send_bytes(image.data)
             if not self._ours.poll(seconds):
                 raise ImageError("decode", f"it takes more than {seconds:g} seconds to decode")
-            said = self._ours.recv()
-            if isinstance(said, str):
-                return ImageError("decode", said)
-            size, repaired = said
+            reply = self._ours.recv()
+            if isinstance(reply, str):
+                return ImageError("decode", reply)
+            size, repaired = reply
             decoded = Image.frombuffer("RGB", size, self._ours.recv_bytes(), "raw", "RGB", 0, 1)
         except (EOFError, OSError) as error:
             if self._process.exitcode is None or self._process.exitcode >= 0:
                 self._process.join(1)
-            raise ImageError("decode", "damaged image: its decoder ended") from error
+            raise ImageError("decode", "damaged image: its decoder crashed") from error
         decoded.info = {REPAIRED: True} if repaired else {}
         return decoded
 
     def is_alive(self) -> bool:
-        """Whether it can be given an image."""
         return self._process.is_alive()
 
     def end(self) -> None:
@@ -184,18 +183,18 @@ class _Worker:
 
 
 def close_all() -> None:
-    """End everything that is being decoded, as the service does when it is told to stop."""
+    """Cancel all decoding in this process, as the service does when it stops."""
     for decoding in list(_all):
         decoding.close()
 
 
 def _serve(channel: Connection) -> None:
-    """What the process does: until the other end is gone."""
+    """Decode in the worker process until the channel closes."""
     if hasattr(os, "nice"):
         os.nice(NICE)
     trim_at_once()
     with suppress(EOFError, OSError, KeyboardInterrupt):
-        channel.send_bytes(b"here")
+        channel.send_bytes(b"ready")
         while True:
             options = channel.recv()
             data = channel.recv_bytes()

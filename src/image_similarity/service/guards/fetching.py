@@ -1,4 +1,4 @@
-"""Fetches an image from an address that a stranger has named, without becoming the stranger's way into the network."""
+"""Fetches an image from a client's address, protected against server-side request forgery (SSRF)."""
 
 from __future__ import annotations
 
@@ -35,36 +35,36 @@ from image_similarity.types import Stage
 
 STAGE: Stage = "download"
 FIRST_FREE_PORT = 1024
-"""Below it, only the web's own two ports are asked: at the others stand mail, files, databases of old."""
+"""Below it, only the ports of http and https are allowed: the others belong to services such as mail."""
 ATTEMPTS = 3
-"""Addresses of one name that are tried, where the first ones do not take the connection."""
-AGAIN = DownloadOptions(tries=3, base_delay=0.3, longest_delay=2.0)
-"""How often a server in trouble is asked, and the waits between: somebody waits for the answer."""
+"""Addresses of one name that are tried, where the first ones do not accept the connection."""
+RETRIES = DownloadOptions(tries=3, base_delay=0.3, longest_delay=2.0)
+"""Tries where a server reports trouble, and the delays between: short, because a client waits."""
 UNREACHED = "The address could not be fetched, or is not one of the open internet."
 HEADERS = {"User-Agent": "image-similarity", **ACCEPT_HEADERS}
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""A name and a port to the addresses, as numbers. Raises OSError where there are none."""
+"""A name and a port to IP addresses. Raises OSError where there are none."""
 
 
 class FetchError(ImageError):
     """An address that is not allowed, or could not be fetched.
 
-    Its message may be told to the stranger: a name that means nothing, one that means a private address and a server
-    that is silent read the same. ``inside`` says which it was, for the log.
+    The message may be shown to the client: it is the same for an unknown name, a private address and a server that
+    does not respond. ``internal`` is the real reason, for the log.
     """
 
-    def __init__(self, reason: str, inside: str = "") -> None:
+    def __init__(self, reason: str, internal: str = "") -> None:
         super().__init__(STAGE, reason)
-        self.inside = inside
+        self.internal = internal
 
 
 class UnreachableError(FetchError):
-    """A host has no address, none that may be asked, or none that takes the connection: all the same to a stranger."""
+    """A host has no address, no allowed address, or none that accepts the connection: the client is not told which."""
 
 
-class _TryAgainError(FetchError):
-    """A server says that it is in trouble."""
+class _RetryError(FetchError):
+    """A server responded with a status that may be retried."""
 
     def __init__(self, status: int, retry_after: str | None) -> None:
         super().__init__(UNREACHED, f"answered {status}")
@@ -73,7 +73,7 @@ class _TryAgainError(FetchError):
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How far a fetch may go: bytes of the image, seconds in all, redirects, and hosts that the shop trusts."""
+    """Limits of a fetch: bytes of the image, seconds in all, redirects, and the hosts that the shop trusts."""
 
     most_bytes: int = 50_000_000
     seconds: float = 15.0
@@ -82,7 +82,7 @@ class FetchLimits:
 
 
 async def look_up(name: str, port: int) -> Sequence[str]:
-    """The addresses that this machine's resolver gives for a name."""
+    """Resolve a name with this machine's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
@@ -91,22 +91,21 @@ async def fetch_image(
     address: str, limits: FetchLimits, *, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
 ) -> bytes:
     """The bytes behind an address; see :func:`fetch_into`."""
-    kept = io.BytesIO()
-    await fetch_into(kept, address, limits, resolve=resolve, tls=tls)
-    return kept.getvalue()
+    buffer = io.BytesIO()
+    await fetch_into(buffer, address, limits, resolve=resolve, tls=tls)
+    return buffer.getvalue()
 
 
 async def fetch_into(
     to: Sink, address: str, limits: FetchLimits, *, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
 ) -> None:
-    """Write the bytes behind an http or https address to ``to``, a little at a time.
+    """Stream the bytes behind an http or https address to ``to``.
 
-    A name is resolved once for each step; all of its addresses must be of the open internet, or listed as trusted; the
-    connection goes to the very address that was checked, while TLS and ``Host`` keep the name. So a name that means
-    another address a moment later (DNS rebinding) changes nothing. Every redirect is a new step. Neither cookies,
-    proxies nor passwords of this machine take part. A server that says that it is in trouble is asked again, as long as
-    there is time. An address without its scheme is asked by https, and by http where
-    nobody takes that.
+    A name is resolved once for each request; all of its addresses must be public or trusted, and the connection goes
+    to the address that was checked, while TLS and ``Host`` keep the name. So a name that resolves to another address a
+    moment later (DNS rebinding) has no effect. Each redirect is checked in the same way. Cookies, proxies and passwords
+    of this machine are not used. A server that reports trouble is tried again within the time limit. An address
+    without a scheme is requested by https, then by http where https does not connect.
 
     Raises:
         FetchError: it is not allowed, could not be fetched, or is too large.
@@ -114,13 +113,13 @@ async def fetch_into(
     fetch = _Fetch(limits, resolve or look_up, tls or _tls(), to)
     try:
         async with asyncio.timeout(limits.seconds):
-            for attempt in range(1, AGAIN.tries + 1):
+            for attempt in range(1, RETRIES.tries + 1):
                 try:
                     return await _fetch_once(fetch, address)
-                except _TryAgainError as error:
-                    if attempt == AGAIN.tries:
+                except _RetryError as error:
+                    if attempt == RETRIES.tries:
                         raise
-                    await asyncio.sleep(retry_delay(attempt, error.retry_after, AGAIN))
+                    await asyncio.sleep(retry_delay(attempt, error.retry_after, RETRIES))
     except TimeoutError:
         raise FetchError(UNREACHED, "took too long") from None
 
@@ -142,7 +141,7 @@ def _target(address: str) -> httpx.URL:
 
 
 def _allowed(url: httpx.URL, base: httpx.URL | None = None) -> httpx.URL:
-    """An address that may be asked, as far as its letters tell."""
+    """Check an address, and where it is a redirect its ``base``, before any name is resolved."""
     if url.userinfo:
         raise FetchError("An address with a user name or a password is not fetched.")
     if base is not None and base.scheme == "https" and url.scheme != "https":
@@ -152,7 +151,7 @@ def _allowed(url: httpx.URL, base: httpx.URL | None = None) -> httpx.URL:
 
 @dataclass(frozen=True, slots=True)
 class _Fetch:
-    """The steps from an address to its image."""
+    """The requests from an address to its image, over redirects."""
 
     limits: FetchLimits
     resolve: Resolve
@@ -160,21 +159,21 @@ class _Fetch:
     to: Sink
 
     async def follow(self, step: httpx.URL) -> None:
-        onward: httpx.URL | None = step
+        redirect: httpx.URL | None = step
         for _ in range(self.limits.redirects + 1):
-            addresses = await _checked(step, self.limits.trusted, self.resolve)
-            onward = await self.ask(step, addresses)
-            if onward is None:
+            addresses = await _allowed_addresses(step, self.limits.trusted, self.resolve)
+            redirect = await self.request(step, addresses)
+            if redirect is None:
                 return
-            step = _allowed(onward, step)
+            step = _allowed(redirect, step)
         raise FetchError("The address redirects too often.")
 
-    async def ask(self, url: httpx.URL, addresses: Sequence[str]) -> httpx.URL | None:
-        """Where a redirect leads; None: the image was written.
+    async def request(self, url: httpx.URL, addresses: Sequence[str]) -> httpx.URL | None:
+        """Request the image and write it; a redirect is returned instead.
 
-        The next address is tried only where one takes no connection.
+        The next address is tried only where one does not accept the connection.
         """
-        trouble = ""
+        reason = ""
         async with httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False) as transport:
             for address in addresses:
                 request = _request(url, address, self.limits.seconds)
@@ -182,22 +181,22 @@ class _Fetch:
                     response = await transport.handle_async_request(request)
                     try:
                         response.request = request
-                        return await self.take(response, url)
+                        return await self.receive(response, url)
                     finally:
                         await response.aclose()
                 except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                    trouble = f"{type(error).__name__} at {address}: {error}"
-                except (httpx.HTTPError, ValueError) as error:  # ValueError: a header that is none
+                    reason = f"{type(error).__name__} at {address}: {error}"
+                except (httpx.HTTPError, ValueError) as error:  # ValueError: a malformed header
                     raise FetchError(UNREACHED, f"{type(error).__name__} at {address}: {error}") from None
-        raise UnreachableError(UNREACHED, trouble)
+        raise UnreachableError(UNREACHED, reason)
 
-    async def take(self, response: httpx.Response, url: httpx.URL) -> httpx.URL | None:
+    async def receive(self, response: httpx.Response, url: httpx.URL) -> httpx.URL | None:
         try:
-            onward = redirect_url(response, url)
-            if onward is not None:
-                return onward
+            redirect = redirect_url(response, url)
+            if redirect is not None:
+                return redirect
             if response.status_code in RETRY_STATUSES:
-                raise _TryAgainError(response.status_code, response.headers.get("Retry-After"))
+                raise _RetryError(response.status_code, response.headers.get("Retry-After"))
             if not is_complete(response):
                 raise FetchError(UNREACHED, f"answered {response.status_code}")
             await copy_body(response, self.limits.most_bytes, self.to)
@@ -208,19 +207,19 @@ class _Fetch:
         return None
 
 
-async def _checked(url: httpx.URL, trusted: Trusted, resolve: Resolve) -> list[str]:
-    """The addresses that a step may connect to."""
+async def _allowed_addresses(url: httpx.URL, trusted: Trusted, resolve: Resolve) -> list[str]:
+    """Resolve a URL's host to the IP addresses to connect to; all must be public or trusted."""
     name, port = url.raw_host.decode("ascii"), port_of(url)
-    own = trusted.host(name, port)
-    if port < FIRST_FREE_PORT and port not in PORTS.values() and not own:
+    is_trusted = trusted.host(name, port)
+    if port < FIRST_FREE_PORT and port not in PORTS.values() and not is_trusted:
         raise FetchError("Of the ports below 1024 only 80 and 443 are fetched from.")
     try:
         addresses = list(dict.fromkeys(await resolve(name, port)))
     except (OSError, ValueError) as error:
         raise UnreachableError(UNREACHED, f"does not resolve: {error}") from None
-    wrong = [each for each in addresses if not (own or is_open(each) or trusted.address(each))]
-    if wrong or not addresses:
-        raise UnreachableError(UNREACHED, f"resolves to {', '.join(wrong) or 'nothing'}")
+    refused = [each for each in addresses if not (is_trusted or is_open(each) or trusted.address(each))]
+    if refused or not addresses:
+        raise UnreachableError(UNREACHED, f"resolves to {', '.join(refused) or 'nothing'}")
     return addresses[:ATTEMPTS]
 
 
@@ -236,4 +235,4 @@ def _request(url: httpx.URL, address: str, seconds: float) -> httpx.Request:
 
 @lru_cache(1)
 def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # 20 ms and more: once
+    return httpx.create_ssl_context()  # takes 20 ms and more: made once

@@ -1,4 +1,4 @@
-"""Headers that tell browsers what the service's answers may do: the page a little, everything else nothing."""
+"""Security headers: the page may use the service's own files and API, every other response may do nothing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The service's own files and answers; images also from the page's memory: a chosen photo, one fetched with a key."""
+"""The service's own files and responses, and images from memory (blob:): a chosen photo, one fetched with a key."""
 
 ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
-"""An image or an answer that somebody opens by its address is shown, and may do nothing."""
+"""A response that is opened directly in a browser is shown, and may load and run nothing."""
 
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
@@ -24,14 +24,14 @@ EVERYWHERE = {
 
 
 def is_page(path: str) -> bool:
-    """Whether a path is the page's or one of its files'."""
+    """Whether a path is that of the page or of one of its files."""
     return path == "/" or path.startswith("/page/")
 
 
 class SecurityHeaders:
-    """Adds the headers that an answer has not set itself.
+    """Adds the headers that a response has not set itself.
 
-    ``cross_origin``: other sites are listed, so theirs may show the images; else only the service's own page can.
+    ``cross_origin``: other sites may show the images; else only the service's own page may.
     """
 
     def __init__(self, app: ASGIApp, cross_origin: bool = False) -> None:
@@ -43,7 +43,7 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         page = is_page(scope["path"])
-        wanted = EVERYWHERE | {
+        defaults = EVERYWHERE | {
             "Content-Security-Policy": PAGE_POLICY if page else ANSWER_POLICY,
             "Cross-Origin-Resource-Policy": "same-origin" if page else self.resources,
             "Cache-Control": "no-cache" if page else "no-store",
@@ -52,7 +52,7 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in wanted.items():
+                for name, value in defaults.items():
                     headers.setdefault(name, value)
             await send(message)
 

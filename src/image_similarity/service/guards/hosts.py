@@ -1,8 +1,8 @@
-"""Keeps other web sites' pages from using the service through the browser of somebody who can reach it.
+"""Protects the service against pages of other sites: checks of the ``Host`` and ``Origin`` headers.
 
 A page of any site can make a browser send requests to ``localhost``. Two rules stop it. A site whose name suddenly
-means 127.0.0.1 (DNS rebinding) still sends its own name as ``Host``: only known names are answered. And a page that
-posts across sites sends its ``Origin``: changes are taken from the service's own page and from listed sites only.
+resolves to 127.0.0.1 (DNS rebinding) still sends its own name as ``Host``: only known names are accepted. And a page
+that posts across sites sends its ``Origin``: changes are accepted from the service's own page and listed sites only.
 """
 
 from __future__ import annotations
@@ -21,31 +21,30 @@ OWN_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 ANY = "*"
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 PROBES = frozenset(("/healthz", "/readyz"))
-"""Asked by address by whatever runs containers, and of no use to anybody else."""
+"""Exempt from the check: container platforms request these by IP address, and their responses reveal nothing."""
 NAME = re.compile(r"[a-z0-9._:-]+", re.ASCII)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class HostGuard:
-    """Answers 403 to a ``Host`` that is not the service's, and to a change asked for by another site's page.
+    """Answers 403 to a ``Host`` that is not the service's, and to changes by another site's page.
 
     Args:
-        hosts: names (without a port) that the service is known by, beside ``localhost``, 127.0.0.1 and ::1; ``*``: any.
-        origins: of other sites whose pages may use it: ``https://shop.example``.
+        hosts: the service's names (without a port), beside ``localhost``, 127.0.0.1 and ::1; ``*``: any.
+        origins: other sites whose pages may use the service: ``https://shop.example``.
 
     Raises:
-        UsageError: one of them is no name, or no origin.
+        UsageError: one of them is malformed.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self.app = app
         given = set(hosts)
         self.any_host = ANY in given
-        self.hosts = OWN_NAMES | {_named(host) for host in given - {ANY}}
-        self.origins = {_listed(origin) for origin in origins}
+        self.hosts = OWN_NAMES | {_parse_host(host) for host in given - {ANY}}
+        self.origins = {_parse_origin(origin) for origin in origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
         reason = self._refusal(scope) if scope["type"] == "http" else ""
         if not reason:
             await self.app(scope, receive, send)
@@ -58,48 +57,48 @@ class HostGuard:
             return ""
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        here = _place("//" + hosts[0], 0) if len(hosts) == 1 else None
-        if here is None or not (self.any_host or here[0] in self.hosts):
-            return "The service does not go by this name; list the names that it has with `allowed_host`."
+        own = _host_and_port("//" + hosts[0], 0) if len(hosts) == 1 else None
+        if own is None or not (self.any_host or own[0] in self.hosts):
+            return "This is not a host name of the service; list its names with `allowed_host`."
         origin = headers.get("origin")
         if scope["method"] in SAFE_METHODS or origin is None:
             return ""
-        asking = _origin(origin)
-        if asking is None:
+        page = _origin(origin)
+        if page is None:
             return "A page without an origin cannot change anything here."
-        scheme, name, port = asking
-        own = here[0] == name and (here[1] or DEFAULT_PORTS[scheme]) == port  # a proxy may speak https for us
-        if own or asking in self.origins:
+        scheme, name, port = page
+        same = own[0] == name and (own[1] or DEFAULT_PORTS[scheme]) == port  # a proxy may terminate https for us
+        if same or page in self.origins:
             return ""
         return "A page of another site cannot change anything here; list sites that may with `cors_origin`."
 
 
-def _named(host: str) -> str:
-    """The name in an entry of the list of hosts, however it is written: with a port, or an address with colons."""
-    place = _place(f"//[{host}]" if host.count(":") > 1 and host[0] != "[" else f"//{host}", 0)
-    if place is None:
-        raise UsageError(f"{host!r} is no name of a host: write shop.example, or * for any")
-    return place[0]
+def _parse_host(host: str) -> str:
+    """The name in an allowed host, which may have a port or be an IPv6 address without brackets."""
+    parsed = _host_and_port(f"//[{host}]" if host.count(":") > 1 and host[0] != "[" else f"//{host}", 0)
+    if parsed is None:
+        raise UsageError(f"{host!r} is not a host name: write shop.example, or * for any")
+    return parsed[0]
 
 
-def _listed(origin: str) -> tuple[str, str, int]:
-    place = _origin(origin)
-    if place is None:
-        raise UsageError(f"{origin!r} is no origin of a site: write https://shop.example, without anything behind it")
-    return place
+def _parse_origin(origin: str) -> tuple[str, str, int]:
+    parsed = _origin(origin)
+    if parsed is None:
+        raise UsageError(f"{origin!r} is not the origin of a site: write https://shop.example, without a path")
+    return parsed
 
 
 def _origin(text: str) -> tuple[str, str, int] | None:
-    """The scheme, name and port of an origin; None where it is none."""
+    """The scheme, name and port of an origin; None where it is malformed."""
     scheme = text.partition(":")[0].lower()
     if scheme not in DEFAULT_PORTS:
         return None
-    place = _place(text, DEFAULT_PORTS[scheme])
-    return (scheme, *place) if place else None
+    parsed = _host_and_port(text, DEFAULT_PORTS[scheme])
+    return (scheme, *parsed) if parsed else None
 
 
-def _place(address: str, default: int) -> tuple[str, int] | None:
-    """The name and port in an address of nothing else."""
+def _host_and_port(address: str, default: int) -> tuple[str, int] | None:
+    """The host and port of an address; None where it is malformed or has other parts."""
     try:
         parts = urlsplit(address)
         name, port = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""How much one client may ask: requests a second, bytes of a body and seconds until it is there."""
+"""Limits for clients: the rate of requests, and the size and speed of their bodies."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from image_similarity.service.errors import BusyError
 from image_similarity.service.problems import problem_response
 
-TOO_MUCH = "There is more being sent than there is room for just now."
+TOO_MUCH = "Too much data is being uploaded at present."
 SLOWEST = 60.0
 """Seconds that a body may take."""
 AT_FIRST, LEAST_RATE = 10.0, 20_000
-"""Seconds that any body has, and one more for each so many bytes that have come: a slow telephone is quicker."""
-STRANGERS = ""
-"""Whoever comes when the table is full of others who are busy shares this bucket."""
+"""Seconds that any body has, and bytes received for one second more: a slow mobile phone is faster."""
+OVERFLOW = ""
+"""The bucket that new clients share when the table is full of busy ones."""
 ONE_CLIENT = 64
-"""Bits of an IPv6 address that tell clients apart: whoever has one address has all that begin so."""
+"""Bits of an IPv6 address that identify a client: a network of this prefix usually belongs to one."""
 
 
 @dataclass(slots=True)
@@ -36,10 +36,10 @@ class _Bucket:
 
 
 class RateLimiter:
-    """A bucket of tokens for each client: ``burst`` at first, ``per_second`` more each second; a request takes one.
+    """A token bucket for each client: ``burst`` at first, ``per_second`` more each second; a request takes one.
 
-    At most ``most`` buckets are kept. A full bucket is forgotten without loss, for it is what a new client gets; where
-    all are in use, newcomers share one, so that many addresses neither fill the memory nor win themselves more.
+    At most ``most`` buckets are kept. A full bucket can be dropped, for a new client gets the same; where all are in
+    use, new clients share one, so that many addresses neither fill the memory nor get more tokens.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class RateLimiter:
         self.burst = burst
         self.most = most
         self._clock = clock
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()  # the longest unused first
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()  # the least recently used first
 
     def wait(self, client: str) -> float:
-        """Take a token of a client's. 0 where there was one, else the seconds until there is."""
+        """Take one of a client's tokens: 0 where there was one, else the seconds until there is."""
         now = self._clock()
         bucket = self._bucket(client, now)
         bucket.tokens, bucket.at = self._filled(bucket, now), now
@@ -62,7 +62,6 @@ class RateLimiter:
         return (1 - bucket.tokens) / self.per_second
 
     def __len__(self) -> int:
-        """How many buckets are kept."""
         return len(self._buckets)
 
     def _bucket(self, client: str, now: float) -> _Bucket:
@@ -70,7 +69,7 @@ class RateLimiter:
         if bucket is None and len(self._buckets) >= self.most:
             oldest = next(iter(self._buckets))
             if self._filled(self._buckets[oldest], now) < self.burst:
-                client = STRANGERS
+                client = OVERFLOW
                 bucket = self._buckets.get(client)
             else:
                 del self._buckets[oldest]
@@ -84,7 +83,7 @@ class RateLimiter:
 
 
 def client_of(scope: Scope) -> str:
-    """Whom an address of a request counts for; where there is no key to tell clients apart."""
+    """The client of a request by its address, for requests without a key."""
     client = scope.get("client")
     if not client:
         return "unknown"
@@ -98,13 +97,15 @@ def client_of(scope: Scope) -> str:
 
 
 class BodyRefusedError(HTTPException):
-    """A body is too large, or too slow. FastAPI lets it through, where it would answer 400 to any other error."""
+    """A body is too large or too slow. An HTTPException, because FastAPI answers 400 to other errors of a body."""
 
 
 class BodyLimit:
-    """Answers 413 to a body of more than ``most`` bytes: at once where it declares them, else as soon as they have
-    come; 408 to one that comes too slowly, or not within ``seconds``; and 503 to one that would make the bodies of all
-    requests that are being answered more than ``together``. What the application makes of the broken body is not sent.
+    """Limits the bodies of requests.
+
+    Answers 413 to a body of more than ``most`` bytes, at once where its length is declared; 408 to one that is too
+    slow or takes more than ``seconds``; 503 to one with which the bodies of all open requests exceed ``together``
+    bytes. The application's response to the incomplete body is dropped.
     """
 
     def __init__(self, app: ASGIApp, most: int, together: int = sys.maxsize, seconds: float = SLOWEST) -> None:
@@ -113,7 +114,7 @@ class BodyLimit:
         self.seconds = seconds
         self.together = together
         self.held = 0
-        """Bytes of the bodies of all requests that are being answered."""
+        """Bytes of the bodies of all open requests."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -138,40 +139,40 @@ class BodyLimit:
             if body.refused is None or started:
                 raise
         finally:
-            self.held -= body.came
+            self.held -= body.received
         if body.refused is not None and not started:
             await _refusal(scope, body.refused)(scope, receive, send)
 
 
 class _Body:
-    """The body of one request, counted while it comes. ``refused`` says why it was given up."""
+    """The body of one request, counted while it is received. ``refused``: the error that ended it."""
 
     def __init__(self, receive: Receive, limits: BodyLimit) -> None:
         self.refused: BodyRefusedError | None = None
-        self.came = 0
+        self.received = 0
         self._receive, self._limits = receive, limits
         self._ended = False
         self._began: float | None = None
 
     async def receive(self) -> Message:
-        if self._ended:  # who waits now waits for the client to leave
+        if self._ended:  # the next message is the client's disconnect
             return await self._receive()
         if self._began is None:
             self._began = asyncio.get_running_loop().time()
-        allowed = min(self._limits.seconds, AT_FIRST + self.came / LEAST_RATE)
+        allowed = min(self._limits.seconds, AT_FIRST + self.received / LEAST_RATE)
         try:
             async with asyncio.timeout_at(self._began + allowed):
                 message = await self._receive()
         except TimeoutError:
             self.refused = BodyRefusedError(
-                408, f"The body came too slowly: {self.came} bytes in {allowed:.0f} seconds."
+                408, f"The body was too slow: {self.received} bytes in {allowed:.0f} seconds."
             )
             raise self.refused from None
         part = len(message.get("body", b""))
-        self.came += part
+        self.received += part
         self._limits.held += part
         self._ended = not message.get("more_body", False)
-        if self.came > self._limits.most:
+        if self.received > self._limits.most:
             self.refused = _too_large(self._limits.most)
         elif part and self._limits.held > self._limits.together:
             self.refused = BodyRefusedError(503, TOO_MUCH, headers=BusyError.headers)
@@ -181,7 +182,7 @@ class _Body:
 
 
 def _too_large(most: int) -> BodyRefusedError:
-    return BodyRefusedError(413, f"The body may have {most} bytes at most.")
+    return BodyRefusedError(413, f"The limit of a body is {most} bytes.")
 
 
 def _refusal(scope: Scope, refused: BodyRefusedError) -> Response:

@@ -1,4 +1,4 @@
-"""Turns searches away at the door while there are as many as there may be: before anything is read or looked up."""
+"""Load shedding: refuses searches over the limit early, before their body is read or their key is checked."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 SEARCH = "/v1/search"
-FULL = "there are more searches than can be answered just now"
+FULL = "too many searches at present"
 
 
 class LoadShedding:
-    """Answers 503 to a search where there are as many as may be. The route turns away what slips in beside it."""
+    """Answers 503 to a search while the number of searches is at its limit. The route checks it once more."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -23,7 +23,7 @@ class LoadShedding:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self.app
         if scope["type"] == "http" and scope["path"] == SEARCH:
-            held_open = getattr(scope["app"].state, "service", None)
-            if held_open is not None and held_open.is_full:
+            state = getattr(scope["app"].state, "service", None)
+            if state is not None and state.is_full:
                 app = problem_response(scope, BusyError.status, FULL, BusyError.headers)
         await app(scope, receive, send)

@@ -1,13 +1,13 @@
-/** Every state of the page is its address: views read it, links and controls change it, so it can be shared. */
+/** The page's state is its address, so that it can be shared: views read it, links and controls change it. */
 
-const NAMES = ["view", "product", "photo", "crop", "text", "match", "model", "with", "sure", "number", "find", "pair"];
+const NAMES = ["view", "product", "photo", "crop", "text", "match", "model", "with", "min_match", "number", "find", "pair"];
 const FILTER = /^(is|from|to)\.(.+)$/s;
-export const STEP = 20; // products that are shown at first, and that "more" adds
+export const STEP = 20; // products shown at first, and added by "load more"
 export const MOST = 200;
 
 const listeners = [];
 
-/** All names as texts, "" where not given, and `filters`: [{ kind: "is" | "from" | "to", name, value }]. */
+/** The state: all names as texts, "" where not given, and `filters`: [{ kind: "is" | "from" | "to", name, value }]. */
 export function read() {
 	const given = new URLSearchParams(location.search);
 	const state = Object.fromEntries(NAMES.map((name) => [name, given.get(name) ?? ""]));
@@ -25,8 +25,8 @@ export function write(state) {
 	return given.size ? `?${given}` : "./";
 }
 
-/** What stays when another product is looked at: which models, and how they look. */
-export const lens = ({ model, with: other, match, filters }) => ({ model, with: other, match, filters });
+/** The part of the state that is kept when another product is opened. */
+export const viewOptions = ({ model, with: other, match, filters }) => ({ model, with: other, match, filters });
 
 export const number = (state) => Math.min(MOST, Math.max(1, parseInt(state.number, 10) || STEP));
 
@@ -37,10 +37,10 @@ export function crop(state) {
 
 export const cropText = (crop) => crop && [crop.left, crop.top, crop.width, crop.height].map((share) => +share.toFixed(4)).join();
 
-/** Changes some of the state; false where it is so already. `replace`: for what is no step of its own to go back from. */
+/** Changes a part of the state; false where nothing changes. `replace`: without a new entry in the history. */
 export const go = (change, replace) => open(write({ ...read(), ...change }), replace);
 
-/** Opens an address of this page; where the reader stands now is kept for the way back. */
+/** Opens an address of this page; stores the scroll position and focus of the current one for the way back. */
 function open(address, replace) {
 	if (new URL(address, location).href === location.href) return false;
 	if (replace) history.replaceState(history.state, "", address);
@@ -48,20 +48,20 @@ function open(address, replace) {
 		history.replaceState({ ...history.state, scroll: scrollY, focus: document.activeElement?.dataset.key }, "");
 		history.pushState({ inside: true }, "", address);
 	}
-	tell(false);
+	notify(false);
 	return true;
 }
 
-/** `listener(state, back)` after each change; `back`: the reader has been there before. */
+/** Calls `listener(state, back)` after each change; `back`: by the browser's back or forward button. */
 export const onstate = (listener) => listeners.push(listener);
 
-export const tell = (back) => listeners.forEach((listener) => listener(read(), back));
+export const notify = (back) => listeners.forEach((listener) => listener(read(), back));
 
-history.scrollRestoration = "manual"; // the page is drawn after the browser would scroll
-addEventListener("popstate", () => tell(true));
+history.scrollRestoration = "manual"; // the browser would scroll before the page is drawn
+addEventListener("popstate", () => notify(true));
 addEventListener("click", (event) => {
 	const link = event.target.closest("a[href]");
-	if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return; // another tab or window
+	if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return; // opens another tab or window
 	if (link.origin + link.pathname !== location.origin + location.pathname || link.hash) return;
 	event.preventDefault();
 	open(link.href);

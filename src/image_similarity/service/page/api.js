@@ -1,66 +1,66 @@
-/** Asks the service: keys, problems, and pictures that need a key. */
+/** Requests to the service, with API keys and error messages; images that need a key. */
 
 import { $, h } from "./dom.js";
 
 const HOME = new URL(".", document.baseURI); // so that the page also works below another path
-const FRESH = 60_000; // an answer is asked for again after so many milliseconds
+const FRESH = 60_000; // milliseconds that a cached answer is used
 const KEY = "image-similarity-key";
 const answers = new Map();
 const blobs = new Map();
-let asking = null; // the one dialog that is open, whoever wants a key
+let keyDialog = null; // a promise while the dialog is open; shared by all requests that need a key
 
 const address = (path) => new URL(path.replace(/^\//, ""), HOME).href;
 export const key = () => sessionStorage.getItem(KEY);
 
-/** JSON from the service. `json` or `form` is posted; `keep`: an answer of a moment ago will do. Throws an Error with words for people. */
-export async function ask(path, { json, form, signal, keep } = {}) {
-	const named = path + JSON.stringify(json);
-	const known = answers.get(named);
-	if (keep && known && Date.now() - known.at < FRESH) return known.answer;
+/** Requests JSON. `json` or `form` is posted; `keep`: cache the answer. Throws an Error whose message can be shown. */
+export async function request(path, { json, form, signal, keep } = {}) {
+	const id = path + JSON.stringify(json);
+	const cached = answers.get(id);
+	if (keep && cached && Date.now() - cached.at < FRESH) return cached.answer;
 	const options = { method: json || form ? "POST" : "GET", headers: {}, body: form, signal };
 	if (json) {
 		options.headers["Content-Type"] = "application/json";
 		options.body = JSON.stringify(json);
 	}
 	const answer = await (await send(path, options)).json();
-	if (keep) answers.set(named, { at: Date.now(), answer });
+	if (keep) answers.set(id, { at: Date.now(), answer });
 	return answer;
 }
 
 async function send(path, options) {
-	const mine = key();
-	if (mine) options.headers.Authorization = `Bearer ${mine}`;
+	const sent = key();
+	if (sent) options.headers.Authorization = `Bearer ${sent}`;
 	const response = await fetch(address(path), options).catch((error) => {
 		throw error.name === "AbortError" ? error : new Error("The service does not respond. Is it running?");
 	});
 	if (response.ok) return response;
-	const why = await reason(response);
-	if (response.status === 401 && (await wantKey(why, mine))) return send(path, options);
-	throw new Error(why);
+	const message = await reason(response);
+	if (response.status === 401 && (await requestKey(message, sent))) return send(path, options);
+	throw new Error(message);
 }
 
 async function reason(response) {
 	const { detail, title, fields } = await response.json().catch(() => ({}));
-	const said = detail || title || `The service returned ${response.status}.`;
-	return [said.charAt(0).toUpperCase() + said.slice(1), ...(fields ?? []).map((each) => `${each.field}: ${each.reason}`)].join(" ");
+	const text = detail || title || `The service returned ${response.status}.`;
+	return [text.charAt(0).toUpperCase() + text.slice(1), ...(fields ?? []).map((each) => `${each.field}: ${each.reason}`)].join(" ");
 }
 
-/** Asks the reader for a key, once for all who want one; false where none was given. */
-function wantKey(why, tried) {
-	if (key() && key() !== tried) return true; // another request has asked meanwhile
-	asking ??= new Promise((done) => {
-		$("key-why").textContent = why;
+/** Shows the dialog for a key, once for all waiting requests; false where none was given. */
+function requestKey(message, tried) {
+	if (key() && key() !== tried) return true; // entered for another request meanwhile
+	keyDialog ??= new Promise((done) => {
+		$("key-reason").textContent = message;
 		$("key-value").value = $("key").returnValue = "";
 		$("key").addEventListener("close", done, { once: true });
 		$("key").showModal();
 	}).then(() => {
-		asking = null;
+		keyDialog = null;
 		const given = $("key").returnValue && $("key-value").value.trim();
 		if (given) sessionStorage.setItem(KEY, given);
 		$("forget").hidden = !key();
 		return Boolean(given);
 	});
-	return asking;
+	return keyDialog;
 }
 
 export function forget() {
@@ -68,29 +68,29 @@ export function forget() {
 	location.reload();
 }
 
-/** A picture of the service, taken when it comes near the window. */
-export function picture(url, alt) {
+/** An image element, loaded when it comes near the window. */
+export function loadImage(url, alt) {
 	const image = h("img", { loading: "lazy" });
 	image.alt = alt;
 	image.addEventListener("error", () => image.replaceWith("Cannot be shown"));
-	show(image, url);
+	setImage(image, url);
 	return image;
 }
 
-/** With a key the picture is fetched, as an address cannot carry a key. */
-export function show(image, url) {
+/** Sets an image's source. With a key, the image is fetched, since an address cannot carry a key. */
+export function setImage(image, url) {
 	if (url.startsWith("blob:")) image.src = url;
 	else if (!key()) image.src = address(url);
 	else {
 		image.dataset.url = url;
-		near.observe(image);
+		observer.observe(image);
 	}
 }
 
-const near = new IntersectionObserver(
+const observer = new IntersectionObserver(
 	(entries) => {
 		for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
-			near.unobserve(target);
+			observer.unobserve(target);
 			fetched(target.dataset.url).then((blob) => (target.src = blob), () => target.dispatchEvent(new Event("error")));
 		}
 	},
@@ -102,5 +102,5 @@ function fetched(url) {
 	return blobs.get(url);
 }
 
-/** The address of a large picture. */
+/** The address of a large version of an image. */
 export const large = ({ url }) => `${url}?w=640`;

@@ -1,16 +1,16 @@
-/** Starts the page, shows the view that the address names, and takes photos wherever they are dropped or pasted. */
+/** Starts the page, shows the view of its address, and searches with photos that are dropped or pasted anywhere. */
 
-import { go, onstate, read, tell } from "./address.js";
+import { go, notify, onstate, read } from "./address.js";
 import { forget, key } from "./api.js";
 import { catalogueView } from "./catalogue.js";
-import { $, announce, quiet, trouble } from "./dom.js";
+import { $, announce, clearError, showError } from "./dom.js";
 import { hidePair } from "./pair.js";
-import { keep, photo, picked, prepare } from "./photo.js";
+import { imageFile, photo, prepare, upload } from "./photo.js";
 import { productView } from "./product.js";
 import { searchView } from "./search.js";
-import { open, shop } from "./shop.js";
+import { loadShop, shop } from "./shop.js";
 
-let shown = ""; // which view, and of what
+let shown = ""; // the name of the current view
 let view = null;
 
 async function show(state, back) {
@@ -19,8 +19,8 @@ async function show(state, back) {
 	const focus = other && shown !== "";
 	const before = (back && history.state) || {};
 	if (other) {
-		quiet();
-		view = name === "catalogue" ? catalogueView() : state.product ? productView() : searchView(take);
+		clearError();
+		view = name === "catalogue" ? catalogueView() : state.product ? productView() : searchView(searchWith);
 		$("main").replaceChildren(view.element);
 		if (!back) scrollTo(0, 0);
 		$("to-search").ariaCurrent = name === "search" ? "page" : null;
@@ -34,25 +34,25 @@ async function show(state, back) {
 	if (focus && before.focus) view.element.querySelector(`[data-key="${CSS.escape(before.focus)}"]`)?.focus({ preventScroll: true });
 }
 
-/** Shows a photo at once and asks with it as soon as the service keeps it. What goes wrong leaves it there. */
-async function take(file) {
-	quiet();
+/** Shows a photo at once, uploads it and searches with it. After an error, the photo stays. */
+async function searchWith(file) {
+	clearError();
 	if (read().product || read().view) go({ view: "", product: "", photo: "", text: "" });
 	const blob = await prepare(file);
 	const url = (photo.pending = URL.createObjectURL(blob));
-	tell(false);
+	notify(false);
 	announce("Photo received. Searching.");
 	try {
-		const id = await keep(blob, url);
-		if (photo.pending !== url) return; // removed, or another one came
+		const id = await upload(blob, url);
+		if (photo.pending !== url) return; // removed or replaced meanwhile
 		photo.pending = "";
-		go({ view: "", product: "", photo: id, crop: "", pair: "", number: "", find: "" }) || tell(false); // the same again
+		go({ view: "", product: "", photo: id, crop: "", pair: "", number: "", find: "" }) || notify(false);
 	} catch (problem) {
-		trouble(problem, () => take(file));
+		showError(problem, () => searchWith(file));
 	}
 }
 
-let over = 0; // elements that a dragged file is over: it enters one before it leaves another
+let over = 0; // elements under a dragged file: it enters the next one before it leaves the last
 
 function drag(step, event) {
 	if (!event.dataTransfer?.types.includes("Files")) return;
@@ -60,25 +60,25 @@ function drag(step, event) {
 	over = step === null ? 0 : over + step;
 	document.body.classList.toggle("over", over > 0);
 	if (step !== null) return;
-	const file = picked(event.dataTransfer);
-	if (file) take(file);
-	else trouble(new Error("This is not a photo: drop an image file."));
+	const file = imageFile(event.dataTransfer);
+	if (file) searchWith(file);
+	else showError(new Error("This is not a photo: drop an image file."));
 }
 
 for (const [name, step] of Object.entries({ dragenter: 1, dragover: 0, dragleave: -1, drop: null })) addEventListener(name, (event) => drag(step, event));
-addEventListener("paste", ({ clipboardData }) => picked(clipboardData) && take(picked(clipboardData)));
+addEventListener("paste", ({ clipboardData }) => imageFile(clipboardData) && searchWith(imageFile(clipboardData)));
 $("forget").addEventListener("click", forget);
 
-async function begin() {
+async function start() {
 	try {
-		await open();
+		await loadShop();
 	} catch (problem) {
-		return trouble(problem, begin);
+		return showError(problem, start);
 	}
 	$("shop").textContent = shop.name;
 	$("forget").hidden = !key();
 	onstate(show);
-	tell(true);
+	notify(true);
 }
 
-begin();
+start();

@@ -1,30 +1,28 @@
-/** A product as a card: its picture, its title, and where it is an answer how close it is and what one may do with it. */
+/** A product as a card: its image and title; for a result also its score, match probability and buttons. */
 
-import { go, lens, write } from "./address.js";
-import { picture } from "./api.js";
-import { announce, h, icon, trouble } from "./dom.js";
-import { give, queryOf, verdictOf } from "./feedback.js";
+import { go, viewOptions, write } from "./address.js";
+import { loadImage } from "./api.js";
+import { announce, h, icon, showError } from "./dom.js";
+import { queryOf, sendFeedback, verdictOf } from "./feedback.js";
 
-/** `image`: one of the product's pictures, or none. */
-export const productCard = (product, image, state) => h("li.card", opener(product, image && picture(image.thumbnail, ""), state));
+export const productCard = (product, image, state) => h("li.card", productLink(product, image && loadImage(image.thumbnail, ""), state));
 
-/** `match`: one of an answer's; `state`: what was asked. */
 export function matchCard(match, state) {
 	const name = match.title || match.product_id;
-	const sure = match.probability !== null && h("p.small", `${percent(match.probability)} match probability`);
+	const probability = match.probability !== null && h("p.small", `${percent(match.probability)} match probability`);
 	const tools = h("div.tools", verdicts(match.product_id, name, state), tool("pair", `Compare the images: ${name}`, () => go({ pair: match.product_id })));
-	return h("li.card", opener(match, picture(match.image.thumbnail, ""), state), score(match), sure, tools);
+	return h("li.card", productLink(match, loadImage(match.image.thumbnail, ""), state), score(match), probability, tools);
 }
 
-function opener({ product_id: id, title }, image, state) {
-	const href = write({ ...lens(state), product: id });
+function productLink({ product_id: id, title }, image, state) {
+	const href = write({ ...viewOptions(state), product: id });
 	return h("a.open", { href, "data-key": id }, h("span.tile", image || "No image"), h("span.title", title || id), title && h("span.small", id));
 }
 
 export function score({ score, closeness }) {
 	const bar = h("span.bar", { "aria-hidden": "true" }, h("span"));
 	bar.firstChild.style.width = `${Math.max(0, score) * 100}%`;
-	return h(`div.score.${closeness.replace(" ", "-")}`, bar, h("span.word", closeness), h("span", h("span.heard", "score "), score.toFixed(2)));
+	return h(`div.score.${closeness.replace(" ", "-")}`, bar, h("span.word", closeness), h("span", h("span.visually-hidden", "score "), score.toFixed(2)));
 }
 
 const percent = (share) => (share > 0 && share < 0.01 ? "under 1%" : `${Math.round(share * 100)}%`);
@@ -38,10 +36,10 @@ function verdicts(id, name, state) {
 	const show = () => buttons.forEach((button) => button.setAttribute("aria-pressed", button.classList.contains(verdictOf(query, id))));
 	async function press(verdict) {
 		try {
-			const { good, bad } = await give(query, id, verdict);
+			const { good, bad } = await sendFeedback(query, id, verdict);
 			announce(`Marked as ${verdict}. ${good} good and ${bad} bad results marked so far.`);
 		} catch (problem) {
-			trouble(problem, () => press(verdict));
+			showError(problem, () => press(verdict));
 		}
 		show();
 	}

@@ -1,19 +1,19 @@
-/** How to look: what counts, how sure, which model beside which other, and the filters. */
+/** The options of a search: match, minimum probability, one or two models, filters. */
 
 import { go } from "./address.js";
 import { field, fieldset, h } from "./dom.js";
 import { filterControls } from "./filters.js";
-import { asked, shop } from "./shop.js";
+import { modelsOf, shop } from "./shop.js";
 
-const SURE = [["", "Any"], ["0.25", "25%"], ["0.5", "50%"], ["0.75", "75%"], ["0.9", "90%"]];
+const PROBABILITIES = [["", "Any"], ["0.25", "25%"], ["0.5", "50%"], ["0.75", "75%"], ["0.9", "90%"]];
 const MATCH = [["", "Everything"], ["shape", "Shape"], ["colour", "Colour"]];
 
-/** `sure`: whether a least probability can be asked for here. `element` and `update(state)`. */
-export function controls({ sure }) {
+/** `minMatch`: offer a minimum match probability. */
+export function controls({ minMatch }) {
 	const names = shop.models.map(({ name }) => [name, name]);
 	const model = select("Model", names, (value) => go({ model: value }));
 	const other = select("Compare with", [["", "None"], ...names], (value) => go({ with: value }));
-	const least = select("Minimum match probability", SURE, (value) => go({ sure: value }));
+	const least = select("Minimum match probability", PROBABILITIES, (value) => go({ min_match: value }));
 	const match = switcher("Match", MATCH, (value) => go({ match: value }));
 	const filters = filterControls(shop.attributes, (given) => go({ filters: given }));
 	const clear = h("button", { onclick: () => go({ filters: [] }) }, "Clear all filters");
@@ -23,7 +23,7 @@ export function controls({ sure }) {
 	return {
 		element,
 		update(state) {
-			const [first, second] = asked(state);
+			const [first, second] = modelsOf(state);
 			const set = state.filters.length;
 			summary.textContent = set ? `Options and filters (${set})` : "Options and filters";
 			clear.hidden = !set;
@@ -31,8 +31,8 @@ export function controls({ sure }) {
 			model.set(first.name);
 			other.set(second?.name ?? "");
 			for (const option of other.input.options) option.hidden = option.value === first.name;
-			least.element.hidden = !sure || !(first.calibrated || second?.calibrated);
-			least.set(state.sure);
+			least.element.hidden = !minMatch || !(first.calibrated || second?.calibrated);
+			least.set(state.min_match);
 			match.set(state.match, ["", ...first.match, ...(second?.match ?? [])]);
 			filters.update(state.filters);
 		},
@@ -40,7 +40,7 @@ export function controls({ sure }) {
 }
 
 function select(label, choices, onchoice) {
-	const input = h("select", { onchange: () => onchoice(input.value) }, choices.map(([value, words]) => h("option", { value }, words)));
+	const input = h("select", { onchange: () => onchoice(input.value) }, choices.map(([value, text]) => h("option", { value }, text)));
 	return { element: field(label, input), input, set: (value) => (input.value = value) };
 }
 

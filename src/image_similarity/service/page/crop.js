@@ -1,32 +1,31 @@
 /**
- * A photo with a rectangle on it. Drag on the photo to draw one, drag it to move it, drag a corner to resize it; arrow keys
- * move it, with Shift they resize it, Escape removes it. `onchange(crop, gesture)`: shares of the photo, null for all
- * of it; changes of one gesture have the same number.
+ * A photo with a rectangle to crop it. Drag on the photo to draw the rectangle, drag it to move it, drag a corner to resize
+ * it. Arrow keys move it, with Shift they resize it, Escape removes it. `onchange(crop, gesture)`: the crop in shares of
+ * the photo, null for all of it; changes of one gesture have the same number.
  */
 
 import { h } from "./dom.js";
 
-const LEAST = 0.04; // of a side; less was a click
+const LEAST = 0.04; // share of a side; a smaller rectangle was a click
 const STEP = 0.02;
 const WHOLE = { left: 0, top: 0, width: 1, height: 1 };
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
-const between = (low, value, high) => Math.min(high, Math.max(low, value));
+const clamp = (low, value, high) => Math.min(high, Math.max(low, value));
 
-/** `element` and `set(crop)`. */
 export function cropper(image, onchange) {
 	const handles = ["nw", "ne", "sw", "se"].map((corner) => h(`span.handle.${corner}`, { "data-corner": corner }));
 	const box = h("div.box", { tabindex: "0", role: "application", "aria-describedby": "crop-help" }, handles);
 	const stage = h("div.stage", image, box);
 	let crop = null;
 	let gesture = 0;
-	let keyed = 0; // when the last key came
+	let lastKey = 0;
 	let drag = null;
 
 	function set(next) {
 		crop = next;
-		place(box, crop ?? WHOLE);
+		positionBox(box, crop ?? WHOLE);
 		stage.classList.toggle("cropped", crop);
-		box.ariaLabel = words(crop);
+		box.ariaLabel = describe(crop);
 	}
 
 	function change(next) {
@@ -36,19 +35,19 @@ export function cropper(image, onchange) {
 
 	const at = ({ clientX, clientY }) => {
 		const area = stage.getBoundingClientRect();
-		return [between(0, (clientX - area.left) / area.width, 1), between(0, (clientY - area.top) / area.height, 1)];
+		return [clamp(0, (clientX - area.left) / area.width, 1), clamp(0, (clientY - area.top) / area.height, 1)];
 	};
 
 	stage.addEventListener("pointerdown", (event) => {
 		if (event.button) return;
-		event.preventDefault(); // neither select nor drag the picture
+		event.preventDefault(); // neither select nor drag the image
 		box.focus({ preventScroll: true });
 		stage.setPointerCapture(event.pointerId);
 		gesture += 1;
 		let [x, y] = at(event);
 		const { corner } = event.target.dataset;
 		if (corner) {
-			const { left, top, width, height } = crop ?? WHOLE; // the corner across stays where it is
+			const { left, top, width, height } = crop ?? WHOLE; // the opposite corner stays in place
 			x = corner.includes("w") ? left + width : left;
 			y = corner.includes("n") ? top + height : top;
 		}
@@ -73,29 +72,29 @@ export function cropper(image, onchange) {
 		const arrow = ARROWS[event.key];
 		if (event.ctrlKey || event.metaKey || event.altKey || !(arrow || (event.key === "Escape" && crop))) return;
 		event.preventDefault();
-		if (Date.now() - keyed > 1000) gesture += 1;
-		keyed = Date.now();
+		if (Date.now() - lastKey > 1000) gesture += 1;
+		lastKey = Date.now();
 		change(arrow && (event.shiftKey ? resized : moved)(crop ?? WHOLE, ...arrow));
 	});
 
 	set(null);
-	return { element: stage, set: (next) => drag || set(next) }; // the hand on it goes before the address
+	return { element: stage, set: (next) => drag || set(next) }; // while dragging, the address does not change the crop
 }
 
-/** Puts a rectangle over a photo. */
-export function place(box, crop) {
+export function positionBox(box, crop) {
 	for (const [name, share] of Object.entries(crop)) box.style[name] = `${share * 100}%`;
 }
 
 function moved({ left, top, width, height }, x, y) {
-	return { left: between(0, left + x, 1 - width), top: between(0, top + y, 1 - height), width, height };
+	return { left: clamp(0, left + x, 1 - width), top: clamp(0, top + y, 1 - height), width, height };
 }
 
 function resized({ left, top, width, height }, x, y) {
-	return { left, top, width: between(LEAST, width + x, 1 - left), height: between(LEAST, height + y, 1 - top) };
+	return { left, top, width: clamp(LEAST, width + x, 1 - left), height: clamp(LEAST, height + y, 1 - top) };
 }
 
-export function words(crop) {
+/** The crop in words, for screen readers. */
+export function describe(crop) {
 	if (!crop) return "Crop: the whole photo";
 	const share = (part) => `${Math.round(part * 100)}%`;
 	return `Crop: ${share(crop.width)} wide, ${share(crop.height)} high, ${share(crop.left)} from the left, ${share(crop.top)} from the top`;

@@ -1,4 +1,4 @@
-/** Elements, icons, and the two regions that speak: the status for news, the alert for trouble. */
+/** Elements, icons, and the two live regions for screen readers: the status for news, the alert for errors. */
 
 const ICONS = {
 	good: "M7 11v9H4v-9zM7 11l4-8c1.6 0 2.5 1.2 2.2 2.6L12.6 9H19c1.2 0 2.1 1.1 1.8 2.3l-1.6 7A2 2 0 0 1 17.3 20H7",
@@ -10,7 +10,7 @@ let ids = 0;
 
 export const $ = (id) => document.getElementById(id);
 
-/** `h("a.tile", { href, onclick }, "text", element, …)`; children and attributes that are false, null or "" are left out. */
+/** Creates an element: `h("a.tile", { href, onclick }, "text", element, …)`; false, null and "" are left out. */
 export function h(what, ...children) {
 	const [tag, ...classes] = what.split(".");
 	const element = document.createElement(tag);
@@ -29,12 +29,11 @@ export function icon(name) {
 	const [svg, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
 	svg.setAttribute("viewBox", "0 0 24 24");
 	svg.setAttribute("aria-hidden", "true");
-	path.setAttribute("d", ICONS[name] ?? ICONS.good); // a bad one is the good one turned round
+	path.setAttribute("d", ICONS[name] ?? ICONS.good); // "bad" is "good", rotated by the style sheet
 	svg.append(path);
 	return svg;
 }
 
-/** An input under its label. */
 export function field(label, input) {
 	input.id ||= `field-${(ids += 1)}`;
 	return h("div.field", h("label", { for: input.id }, label), input);
@@ -44,8 +43,8 @@ export const fieldset = (legend, ...inputs) => h("fieldset.field", h("legend", l
 
 export const facts = (rows) => h("dl.facts", rows.map(([name, value]) => h("div", h("dt", name), h("dd", value))));
 
-/** Calls only the last of several calls that follow each other within some milliseconds. */
-export function later(milliseconds) {
+/** Of calls that follow each other within some milliseconds, makes only the last. */
+export function debounce(milliseconds) {
 	let waiting = 0;
 	return (call) => {
 		clearTimeout(waiting);
@@ -53,24 +52,24 @@ export function later(milliseconds) {
 	};
 }
 
-/** Says something to those who hear the page. The same words twice are said twice. */
-export function announce(words) {
+/** Announces a text to screen readers; cleared first, so that the same text is announced again. */
+export function announce(text) {
 	$("status").textContent = "";
-	setTimeout(() => ($("status").textContent = words), 50);
+	setTimeout(() => ($("status").textContent = text), 50);
 }
 
-/** Shows what went wrong until it is closed or `quiet` is called; `again` is offered where trying once more may help. */
-export function trouble(problem, again) {
+/** Shows an error until it is closed or `clearError` is called; `again` is called by a "Try again" button. */
+export function showError(problem, again) {
 	if (problem.name === "AbortError") return;
-	const retry = again && h("button", { onclick: () => (quiet(), again()) }, "Try again");
-	const close = h("button.plain", { "aria-label": "Close this message", onclick: quiet }, icon("close"));
+	const retry = again && h("button", { onclick: () => (clearError(), again()) }, "Try again");
+	const close = h("button.plain", { "aria-label": "Close this message", onclick: clearError }, icon("close"));
 	$("alert").replaceChildren(h("div.trouble", h("p", problem.message), retry, close));
 }
 
-export const quiet = () => $("alert").replaceChildren();
+export const clearError = () => $("alert").replaceChildren();
 
-/** Names the view in the tab; `focus` moves the reader to its heading too. */
-export function arrive(heading, focus) {
+/** Sets the tab's title to the view's heading; `focus`: moves the focus to the heading too. */
+export function setTitle(heading, focus) {
 	document.title = `${heading.textContent} · image-similarity`;
 	if (focus) heading.focus({ preventScroll: true });
 }
@@ -78,4 +77,4 @@ export function arrive(heading, focus) {
 export const size = (bytes) => bytes.toLocaleString("en", { notation: "compact", style: "unit", unit: "byte", unitDisplay: "narrow" });
 
 export const count = (number) => number.toLocaleString("en");
-export const some = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
+export const counted = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;

@@ -1,12 +1,12 @@
-/** Controls made of the catalogue's own attributes, and what they say in the language of filters (docs/answers.md). */
+/** Filter controls for the catalogue's attributes, and their expression in the filter language (docs/answers.md). */
 
 import { field, fieldset, h } from "./dom.js";
 
-const MANY = 50; // the service names so many values at most; where there may be more, one can write one's own
+const MANY = 50; // values that the service lists at most; where there may be more, others can be typed
 const SIGNS = { is: "=", from: ">=", to: "<=" };
 
 /** `[{ kind: "is", name: "main colour", value: "red" }]` as `[main colour] = "red"`; "" for none. */
-export function language(filters) {
+export function expression(filters) {
 	return filters
 		.filter(({ kind, value }) => kind === "is" || (value.trim() && Number.isFinite(Number(value))))
 		.map(({ kind, name, value }) => {
@@ -16,7 +16,7 @@ export function language(filters) {
 		.join(" and ");
 }
 
-/** `onchange(filters)` after each change. `elements` and `update(filters)`. */
+/** Calls `onchange(filters)` after each change. */
 export function filterControls(attributes, onchange) {
 	const inputs = [];
 	const add = (kind, name, input) => {
@@ -26,7 +26,7 @@ export function filterControls(attributes, onchange) {
 	};
 	const elements = attributes.map(({ kind, name, values, low, high }) => {
 		if (kind === "text") return choice(name, values.filter(({ value }) => value), (input) => add("is", name, input));
-		const bound = (side, words, placeholder) => add(side, name, h("input", { type: "number", step: "any", "aria-label": `${name}, ${words}`, placeholder }));
+		const bound = (side, label, placeholder) => add(side, name, h("input", { type: "number", step: "any", "aria-label": `${name}, ${label}`, placeholder }));
 		return fieldset(name, bound("from", "at least", low), h("span", "to"), bound("to", "at most", high));
 	});
 	return {

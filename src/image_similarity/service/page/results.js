@@ -1,14 +1,14 @@
-/** Answers as a grid, of one model or of two side by side. A newer query takes the place of one that is on its way. */
+/** Results as a grid, of one model or of two side by side. A newer query replaces one that is still running. */
 
 import { MOST, STEP, crop, go, number } from "./address.js";
-import { ask } from "./api.js";
+import { request } from "./api.js";
 import { matchCard } from "./card.js";
-import { announce, h, quiet, some, trouble } from "./dom.js";
-import { language } from "./filters.js";
+import { announce, clearError, counted, h, showError } from "./dom.js";
+import { expression } from "./filters.js";
 import { hidePair, showPair } from "./pair.js";
-import { asked } from "./shop.js";
+import { modelsOf } from "./shop.js";
 
-/** `element` and `update(state)`, which ends when all answers stand there. */
+/** `update(state)` ends when all answers are shown. */
 export function results() {
 	const columns = [column(), column()];
 	const title = h("h2", { id: "found" });
@@ -16,8 +16,8 @@ export function results() {
 	return {
 		element,
 		async update(state) {
-			quiet();
-			const models = asked(state);
+			clearError();
+			const models = modelsOf(state);
 			const two = models.length > 1;
 			element.classList.toggle("two", two);
 			title.textContent ||= "Searching";
@@ -34,21 +34,20 @@ export function results() {
 	};
 }
 
-const found = ({ matches }) => (matches.length ? `${some(matches.length, "product")}, closest first` : "No match");
+const found = ({ matches }) => (matches.length ? `${counted(matches.length, "product")}, closest first` : "No match");
 
 const first = ({ matches: [match] }) => (match ? `${match.title || match.product_id}: ${match.closeness}.` : "");
 
-/** The request for a state: its path and what is sent. */
 function query(state, model) {
 	const given = { number: number(state), model: model.name };
-	const filter = language(state.filters);
+	const filter = expression(state.filters);
 	if (filter) given.filter = filter;
 	if (model.match.includes(state.match)) given.match = state.match;
 	if (state.product) return [`v1/products/${encodeURIComponent(state.product)}/similar?${new URLSearchParams(given)}`];
 	if (state.photo) given.image = { photo: state.photo };
 	if (state.photo && crop(state)) given.crop = crop(state);
 	if (state.text) given.text = state.text;
-	if (state.sure && model.calibrated) given.min_match = Number(state.sure);
+	if (state.min_match && model.calibrated) given.min_match = Number(state.min_match);
 	return ["v1/search", given];
 }
 
@@ -58,40 +57,40 @@ function column() {
 	const list = h("ol.cards");
 	const more = h("button.more", "Load more");
 	const element = h("div.column", { hidden: "hidden" }, name, note, list, more);
-	let asking = null; // what stops the query that is on its way
-	let grown = -1; // the place of the first card that "load more" brought
+	let controller = null; // aborts the running query
+	let firstNew = -1; // the position of the first card that "load more" adds
 
 	function draw({ matches, no_match: none, note: remark }, state) {
 		const cards = matches.map((match) => matchCard(match, state));
 		list.replaceChildren(...cards);
-		const parts = [(none || !cards.length) && nothing(state, none), remark && h("p.small", remark)];
+		const parts = [(none || !cards.length) && emptyMessage(state, none), remark && h("p.small", remark)];
 		note.replaceChildren(...parts.filter(Boolean));
 		const shown = number(state);
 		more.hidden = cards.length < shown || shown >= MOST;
 		more.onclick = () => {
-			grown = cards.length;
+			firstNew = cards.length;
 			go({ number: String(Math.min(MOST, shown + STEP)) }, true);
 		};
-		if (grown >= 0) cards[grown]?.querySelector("a").focus();
-		grown = -1;
+		if (firstNew >= 0) cards[firstNew]?.querySelector("a").focus();
+		firstNew = -1;
 	}
 
 	return {
 		element,
 		clear() {
-			asking?.abort();
+			controller?.abort();
 			element.hidden = true;
 			list.replaceChildren();
 		},
 		async show(state, model) {
-			asking?.abort();
-			const mine = (asking = new AbortController());
+			controller?.abort();
+			const mine = (controller = new AbortController());
 			element.hidden = false;
 			name.textContent = model.name;
 			element.ariaBusy = "true";
 			const [path, json] = query(state, model);
-			const answer = await ask(path, { json, signal: mine.signal, keep: true }).catch((problem) => trouble(problem, () => this.show(state, model)));
-			if (mine !== asking) return null;
+			const answer = await request(path, { json, signal: mine.signal, keep: true }).catch((problem) => showError(problem, () => this.show(state, model)));
+			if (mine !== controller) return null;
 			element.ariaBusy = null;
 			if (answer) draw(answer, state);
 			else element.hidden = true;
@@ -100,10 +99,10 @@ function column() {
 	};
 }
 
-function nothing({ sure, filters }, none) {
-	const button = (words, change) => h("button", { onclick: () => go(change) }, words);
+function emptyMessage({ min_match: least, filters }, none) {
+	const button = (label, change) => h("button", { onclick: () => go(change) }, label);
 	let parts = ["No match: the catalogue has nothing to compare with."];
-	if (none && sure) parts = ["No match: no product reaches the minimum probability.", button("Show similar products anyway", { sure: "" })];
+	if (none && least) parts = ["No match: no product reaches the minimum probability.", button("Show similar products anyway", { min_match: "" })];
 	else if (filters.length) parts = ["No match: no product passes the filters.", button("Show all products", { filters: [] })];
 	return h("div.empty", parts);
 }

@@ -1,22 +1,22 @@
-/** The first view: a photo, words, or both, and the products that look most like them. */
+/** The search view: a photo, a text, or both, and the products that look most like them. */
 
-import { crop, cropText, go, tell } from "./address.js";
-import { show } from "./api.js";
+import { crop, cropText, go, notify } from "./address.js";
+import { setImage } from "./api.js";
 import { controls } from "./controls.js";
-import { cropper, words } from "./crop.js";
-import { announce, arrive, field, h, icon, later } from "./dom.js";
+import { cropper, describe } from "./crop.js";
+import { announce, debounce, field, h, icon, setTitle } from "./dom.js";
 import { photo } from "./photo.js";
 import { results } from "./results.js";
 import { shop } from "./shop.js";
 import { start } from "./start.js";
 
-/** `onphoto(file)` when one was chosen. `element` and `update(state, focus)`. */
+/** Calls `onphoto(file)` when a photo was chosen. */
 export function searchView(onphoto) {
 	const heading = h("h1", { tabindex: "-1" });
 	const lead = h("p.lead", "Search with a photo to see the products of this shop that look most like it.");
 	const box = photoBox(onphoto);
-	const text = wordsForm();
-	const how = controls({ sure: true });
+	const text = textForm();
+	const how = controls({ minMatch: true });
 	const found = results();
 	const first = start();
 	const element = h("div", h("div.hero", heading, lead), h("div.panel", box.element, text.element, how.element), first.element, found.element);
@@ -25,12 +25,12 @@ export function searchView(onphoto) {
 		element,
 		async update(state, focus) {
 			const photographed = Boolean(state.photo || photo.pending);
-			const now = photographed || state.text ? "asked" : "start";
+			const now = photographed || state.text ? "queried" : "start";
 			element.className = `search ${now}`;
 			lead.hidden = first.element.hidden = now !== "start";
 			how.element.hidden = found.element.hidden = now === "start";
 			heading.textContent = now === "start" ? "Find similar products" : `Looks like ${photographed ? "this photo" : `“${state.text}”`}`;
-			arrive(heading, focus || (before && before !== now));
+			setTitle(heading, focus || (before && before !== now));
 			before = now;
 			for (const part of [box, text, how]) part.update(state);
 			if (now === "start") await first.update(state);
@@ -41,11 +41,11 @@ export function searchView(onphoto) {
 
 function photoBox(onphoto) {
 	const image = h("img", { alt: "The query photo" });
-	const soon = later(200);
-	let pushed = 0; // the gesture that has a step of its own in the history
+	const debounced = debounce(200);
+	let pushed = 0; // the last gesture with an entry in the history
 	const area = cropper(image, (next, gesture) =>
-		soon(() => {
-			announce(words(next));
+		debounced(() => {
+			announce(describe(next));
 			go({ crop: cropText(next), pair: "" }, gesture === pushed);
 			pushed = gesture;
 		}),
@@ -55,7 +55,7 @@ function photoBox(onphoto) {
 	const zone = h("div.zone", icon("photo"), h("p", "Drop a photo here, or paste one"), ways);
 	const remove = () => {
 		photo.pending = "";
-		go({ photo: "", crop: "", pair: "" }) || tell(false);
+		go({ photo: "", crop: "", pair: "" }) || notify(false);
 	};
 	const whole = h("button", { onclick: () => go({ crop: "", pair: "" }) }, "Whole photo");
 	const help = h("p.small", { id: "crop-help" }, "Drag on the photo to search with a part of it.", h("span.keys", " Arrow keys move it, with Shift they resize it, Escape removes it."));
@@ -69,7 +69,7 @@ function photoBox(onphoto) {
 			zone.hidden = Boolean(url);
 			view.hidden = !url;
 			whole.hidden = !state.crop;
-			if (url && url !== shown) show(image, url);
+			if (url && url !== shown) setImage(image, url);
 			shown = url;
 			area.set(photo.pending ? null : crop(state));
 		},
@@ -77,7 +77,7 @@ function photoBox(onphoto) {
 }
 
 function chooser(what, label, onphoto, capture) {
-	const input = h("input.heard", { type: "file", accept: "image/*,.heic,.heif,.avif", capture });
+	const input = h("input.visually-hidden", { type: "file", accept: "image/*,.heic,.heif,.avif", capture });
 	input.addEventListener("change", () => {
 		if (input.files[0]) onphoto(input.files[0]);
 		input.value = ""; // the same file may be chosen again
@@ -85,7 +85,7 @@ function chooser(what, label, onphoto, capture) {
 	return h(what, label, input);
 }
 
-function wordsForm() {
+function textForm() {
 	const input = h("input", { type: "search", maxlength: 1000, placeholder: "red trail running shoe" });
 	const onsubmit = (event) => {
 		event.preventDefault();

@@ -1,1 +1,1 @@
-"""The routes, and what they have in common."""
+"""The HTTP routes and their shared steps."""

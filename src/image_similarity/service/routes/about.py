@@ -1,4 +1,4 @@
-"""What the service says of itself: models, the catalogue's state, failures, health."""
+"""``/v1/models``, ``/v1/catalogue``, ``/v1/failures``, ``/healthz`` and ``/readyz``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["about"], dependencies=[may_read])
 health = APIRouter(tags=["about"])
-FAILURES = 50  # on a page
+FAILURES = 50  # of one page
 
 
 @router.get("/models", summary="List the served models")
@@ -57,7 +57,7 @@ async def failures(
 ) -> schemas.Failures:
     """From the latest extract and the latest fit, with the reasons."""
 
-    def some(database: Database) -> list[schemas.Failure]:
+    def page(database: Database) -> list[schemas.Failure]:
         return [
             schemas.Failure(
                 job=job,
@@ -69,7 +69,7 @@ async def failures(
             for job, each in islice(CatalogueRecords(database).failures(), after, after + number + 1)
         ]
 
-    found = await state.store.read(some)
+    found = await state.store.read(page)
     more = str(after + number) if len(found) > number else None
     return schemas.Failures(failures=found[:number], next=more)
 
@@ -87,14 +87,14 @@ async def readyz(request: Request) -> schemas.Status:
     if state is None:
         raise BusyError("the models are being loaded")
     await state.store.read(lambda database: database.generation())
-    if state.health.troubles:
-        raise BusyError("searches are answered, but " + _troubles(state.health.troubles))
+    if state.health.failures:
+        raise BusyError("searches are answered, but " + _summary(state.health.failures))
     return schemas.Status(status="ready")
 
 
-def _troubles(troubles: Mapping[str, str]) -> str:
-    """What does not go well, without what only the machine's owner is to read in the log."""
-    return "; ".join(f"{name} fails and is tried again ({kind})" for name, kind in sorted(troubles.items()))
+def _summary(failures: Mapping[str, str]) -> str:
+    """The failing work with the type of its error; the details are in the log only."""
+    return "; ".join(f"{name} fails and is retried ({kind})" for name, kind in sorted(failures.items()))
 
 
 def _models(state: AppState) -> schemas.Models:
@@ -120,12 +120,12 @@ def _model(served: ServedModel, default: bool) -> schemas.Model:
 
 
 def _failed(database: Database) -> Counter[tuple[str, str]]:
-    """Failures by job and stage."""
+    """Number of failures by job and stage."""
     return Counter((job, each.stage) for job, each in CatalogueRecords(database).failures())
 
 
 def _last_fit(state: AppState, database: Database) -> float | None:
-    """When recommendations of one of the models were last written."""
+    """When the recommendations of any served model were last written; None: never."""
     store = RecommendationStore(database, Folders(state.settings.root).trained_models, state.dataset)
     finished = (store.finished(model.collection.model.recipe.key) for model in state.served.models)
     return max((each for each in finished if each is not None), default=None)
@@ -166,7 +166,7 @@ def _size(folder: Path) -> int:
 
 
 def _bytes(paths: Iterable[Path]) -> int:
-    """Of files that may go while they are looked at."""
+    """Total size of files, any of which may be deleted meanwhile."""
     size = 0
     for path in paths:
         with suppress(OSError):

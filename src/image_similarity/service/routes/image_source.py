@@ -1,4 +1,4 @@
-"""The bytes of an image that a request names: an address, base64, or a photo that is kept."""
+"""The bytes of an image in a request: a file, an address, base64, or a kept photo."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ URL_ALPHABET = str.maketrans("-_", "+/")
 
 
 async def image_data(state: AppState, image: schemas.Image | bytes) -> ImageData:
-    """The bytes of an image that came along, or is named; where they had to be fetched, they wait on the disk.
+    """The bytes of an image; those that are fetched are spooled to the disk.
 
     Raises:
-        UnusableError: it is named in no way, or in more than one; or it is no base64, or not kept any longer.
+        UnusableError: it is not given in exactly one way, is not base64, or is not kept any longer.
         ImageError: it cannot be fetched.
     """
     if isinstance(image, bytes):
         return image
-    named = [way for way in (image.address, image.base64, image.photo) if way is not None]
-    if len(named) != 1:
-        raise UnusableError("an image is named by one of address, base64 and photo")
+    given = [way for way in (image.address, image.base64, image.photo) if way is not None]
+    if len(given) != 1:
+        raise UnusableError("give an image by one of address, base64 and photo")
     if image.address is not None:
         spooled = SpooledImage(state.settings.root)
         await fetch_into(spooled, image.address, state.fetching, resolve=state.resolve)
@@ -43,10 +43,10 @@ async def image_data(state: AppState, image: schemas.Image | bytes) -> ImageData
 
 
 def from_base64(text: str) -> bytes:
-    """Bytes out of base64 as programs write it: wrapped, without padding, for URLs, or in a ``data:`` address.
+    """Decode base64, leniently: wrapped, without padding, with the URL alphabet, or as a ``data:`` address.
 
     Raises:
-        UnusableError: it is none.
+        UnusableError: it is not base64.
     """
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")

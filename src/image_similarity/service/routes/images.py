@@ -1,4 +1,4 @@
-"""``/v1/images`` and ``/v1/photos``: images of the catalogue to look at, photos to search with again."""
+"""``/v1/images``: the catalogue's images; ``/v1/photos``: kept query photos."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from image_similarity.service import schemas
 from image_similarity.service.app_state import AppState, found
 from image_similarity.service.bodies import FORM, Body
 from image_similarity.service.dependencies import State, may_read
-from image_similarity.service.errors import NotThereError, UnusableError
+from image_similarity.service.errors import NotFoundError, UnusableError
 from image_similarity.service.guards.access import key_name
 from image_similarity.service.guards.limits import client_of
 from image_similarity.service.openapi import problems
-from image_similarity.service.storage.thumbnails import SentImage
+from image_similarity.service.storage.thumbnails import ImageContent
 from image_similarity.settings import Folders
 from image_similarity.store import CatalogueRecords
 
@@ -46,16 +46,16 @@ async def image(
     image_id: str,
     w: Annotated[
         int | None,
-        Query(ge=1, le=2000, description="Width in pixels, about; else the file."),
+        Query(ge=1, le=2000, description="Approximate width in pixels; without it, the original file."),
     ] = None,
 ) -> Response:
-    """The file as it is, or a small JPEG."""
+    """The original file, or a JPEG of about the given width."""
     path = await state.store.read(lambda database: _path(database, state, image_id))
     try:
-        sent = await state.work(state.thumbnails.send, path, w)
+        content = await state.work(state.thumbnails.load, path, w)
     except ImageError as error:
-        raise NotThereError(f"the image {image_id!r} cannot be shown: {error.reason}") from None
-    return _sent(request, sent, FRESH)
+        raise NotFoundError(f"the image {image_id!r} cannot be shown: {error.reason}") from None
+    return _response(request, content, FRESH)
 
 
 @router.post(
@@ -69,7 +69,7 @@ async def image(
 async def keep_photo(
     request: Request, response: Response, state: State, body: Annotated[schemas.PhotoForm, Depends(BODY.read)]
 ) -> schemas.Photo:
-    """Kept for a while, upright, without the metadata that cameras write."""
+    """Stored for a while, upright, without camera metadata."""
     if not state.options.photos:
         raise UnusableError("this service keeps no photos: send them with each search")
     client = key_name(request.scope) or client_of(request.scope)
@@ -88,22 +88,22 @@ async def keep_photo(
 )
 async def photo(request: Request, state: State, photo: Annotated[schemas.PhotoId, InPath()]) -> Response:
     """Upright, as a JPEG."""
-    data = found(await state.work(state.photos.find, photo), "such photo any longer")
-    return _sent(request, SentImage(data, "image/jpeg", f'"{photo}"'), FOR_GOOD)
+    data = found(await state.work(state.photos.find, photo), "such photo: it is not kept any longer")
+    return _response(request, ImageContent(data, "image/jpeg", f'"{photo}"'), FOR_GOOD)
 
 
 def _path(database: Database, state: AppState, image_id: str) -> Path:
     kept = CatalogueRecords(database).image(image_id)
     if kept is None:
-        raise NotThereError(f"there is no image {image_id!r}")
+        raise NotFoundError(f"there is no image {image_id!r}")
     return kept.file(Folders(state.settings.root).images(state.dataset))
 
 
-def _sent(request: Request, sent: SentImage, cache: str) -> Response:
-    headers = {"ETag": sent.tag, "Cache-Control": cache}
+def _response(request: Request, content: ImageContent, cache: str) -> Response:
+    headers = {"ETag": content.tag, "Cache-Control": cache}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-    if sent.tag in known or "*" in known:
+    if content.tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
-    if sent.file is not None:
-        return FileResponse(sent.file, headers=headers, media_type=sent.media_type)
-    return Response(sent.data, headers=headers, media_type=sent.media_type)
+    if content.file is not None:
+        return FileResponse(content.file, headers=headers, media_type=content.media_type)
+    return Response(content.data, headers=headers, media_type=content.media_type)

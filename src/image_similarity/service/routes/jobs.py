@@ -1,4 +1,4 @@
-"""``/v1/jobs``: many products at once, from JSON or from a table with addresses."""
+"""``/v1/jobs``: bulk imports, from JSON or from a table with image addresses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BODY = Body({JSON: schemas.JobRequest, FORM: schemas.TableForm}, parts=1_000_000
 
 
 async def import_worker(request: Request) -> ImportWorker:
-    """What carries bulk imports out."""
+    """The import worker, as a dependency."""
     return cast("ImportWorker", request.app.state.import_worker)
 
 
@@ -54,13 +54,13 @@ async def add(
     worker: Annotated[ImportWorker, Depends(import_worker)],
     body: Annotated[schemas.JobRequest | schemas.TableForm, Depends(BODY.read)],
 ) -> schemas.Job:
-    """The response comes when the import is safe on disk; it is then carried out, even if the service is killed."""
+    """The response is sent when the import is stored; from then on it is carried out even if the service is killed."""
     if isinstance(body, schemas.JobRequest):
-        new = await asyncio.to_thread(NewImport.of, body.sound, body.refused)
+        new = await asyncio.to_thread(NewImport.of, body.valid, body.refused)
     else:
         new = await asyncio.to_thread(_read_table, body.file, state.settings)
     job = await state.store.write(lambda database: BulkImports(database).add(new))
-    worker.look_now()
+    worker.wake()
     response.headers["Location"] = f"/v1/jobs/{job.job_id}"
     return job
 
@@ -75,23 +75,23 @@ async def jobs(state: State) -> schemas.Jobs:
     "/jobs/{job_id}", responses=problems(404, 422), dependencies=[may_read], summary="Get the state of a bulk import"
 )
 async def job(state: State, job_id: Annotated[str, InPath(max_length=100)]) -> schemas.Job:
-    """Counts, the first failures with their reasons, and notes on its table."""
+    """Counts, the first failures with their reasons, and notes on the table."""
     return found(await state.store.read(lambda database: BulkImports(database).find(job_id)), f"job {job_id!r}")
 
 
 def _read_table(data: bytes, settings: Settings) -> NewImport:
-    """The products of a table, each with all of its rows' images; the rows that cannot be used; and its notes."""
+    """Read a table: its products, each with the images of all of its rows; the unusable rows; the notes."""
     with TemporaryDirectory(prefix="image-similarity-") as folder:
         path = Path(folder) / "table"
         path.write_bytes(data)
         source = TableSource(str(path), replace(settings, tables=TABLE_LIMITS))
-        told = NoteLog()
+        notes = NoteLog()
         try:
             source.check()
-            told.add_all(source.notes)
+            notes.add_all(source.notes)
             products, failures = _products_of(source)
-            told.add_all(source.notes)
-            return NewImport.of(products, failures, [note.replace(str(path), "the table") for note in told.texts])
+            notes.add_all(source.notes)
+            return NewImport.of(products, failures, [note.replace(str(path), "the table") for note in notes.texts])
         except CatalogueError as error:
             raise UnusableError(str(error).replace(str(path), "the table")) from None
 
@@ -106,7 +106,7 @@ def _products_of(source: TableSource) -> tuple[list[schemas.BulkProduct], list[s
             attributes.setdefault(image.product_id, {}).update(image.attributes)
         else:
             failures.append(_failure(image.product_id, image.image_id, ADDRESSES_ONLY))
-    for each in source.failures:  # whether there is such a file here is nobody's business either
+    for each in source.failures:  # the reason must not reveal whether a file exists on this machine
         reason = ADDRESSES_ONLY if "file" in each.reason else each.reason
         failures.append(_failure(each.product_id, each.image_id, reason))
     texts = {product.product_id: product for product in source.products()}

@@ -1,4 +1,4 @@
-"""The page: `/` and its files under `/page/`, straight from the package. No part of the API's description."""
+"""The page: `/` and its files under `/page/`, served from the package. Not part of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ KINDS = {
 
 
 class PageFiles(StaticFiles):
-    """Files with the kind that browsers insist on, whatever the machine's own table says."""
+    """Static files with fixed media types: the machine's own table may differ, and browsers insist on these."""
 
     def file_response(self, full_path: Any, *arguments: Any, **options: Any) -> Response:
-        """A file, or 304 for who has it."""
         response = super().file_response(full_path, *arguments, **options)
         if "content-type" in response.headers:
             response.headers["content-type"] = KINDS[Path(full_path).suffix]
@@ -35,7 +34,7 @@ FILES = PageFiles(packages=[("image_similarity.service", "page")])
 
 
 async def index(request: Request) -> Response:
-    """The page itself."""
+    """The page's HTML."""
     return await FILES.get_response("index.html", request.scope)
 
 

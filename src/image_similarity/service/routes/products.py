@@ -1,4 +1,4 @@
-"""``/v1/products``: what is in the catalogue, put and taken away."""
+"""``/v1/products``: list, get, upsert and delete products."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from image_similarity.fitting import delete_product
 from image_similarity.service import schemas
 from image_similarity.service.bodies import FORM, JSON, Body
 from image_similarity.service.dependencies import State, may_read, may_write
-from image_similarity.service.errors import NotThereError, ReadOnlyError
+from image_similarity.service.errors import NotFoundError, ReadOnlyError
 from image_similarity.service.guards.access import key_name
 from image_similarity.service.openapi import problems
 from image_similarity.service.routes.upsert import RESERVED, UpsertRequest, done_before, request_of, upsert
@@ -36,14 +36,14 @@ async def _idempotency_key(
         ),
     ] = None,
 ) -> str | None:
-    """A request's key, with whose it is: two clients may choose the same."""
+    """A request's idempotency key, with the name of its API key: two clients may choose the same."""
     return None if key is None else f"{key_name(request.scope)}\n{key}"
 
 
 async def _changeable(product_id: schemas.ProductId) -> str:
-    """The id of a product; refused where its address would be that of another's answer."""
+    """A product's id; refused where its path would be that of another product's similar ones."""
     if product_id.endswith(RESERVED):
-        raise ReadOnlyError(f"{product_id!r} is no product: an id cannot end with {RESERVED}")
+        raise ReadOnlyError(f"{product_id!r} is not a product: an id cannot end with {RESERVED}")
     return product_id
 
 
@@ -66,13 +66,13 @@ async def products(
 ) -> schemas.ProductPage:
     """In the order of their ids."""
 
-    def listed(database: Database) -> schemas.ProductPage:
+    def page(database: Database) -> schemas.ProductPage:
         records = CatalogueRecords(database)
         ids = records.product_ids(prefix, after, number + 1)
         shown = [product_of(records, each) for each in ids[:number]]
         return schemas.ProductPage(products=shown, next=ids[number - 1] if len(ids) > number else None)
 
-    return await state.store.read(listed)
+    return await state.store.read(page)
 
 
 @router.get(
@@ -83,7 +83,7 @@ async def products(
 )
 async def product(state: State, product_id: str) -> schemas.Product:
     """Its texts, its attributes and all of its images."""
-    return await state.store.read(lambda database: _there(database, product_id))
+    return await state.store.read(lambda database: _product(database, product_id))
 
 
 @router.put(
@@ -100,10 +100,10 @@ async def put(
     body: Annotated[schemas.ProductChange | schemas.ProductForm, Depends(BODY.read)],
     key: IdempotencyKey,
 ) -> schemas.PutProduct:
-    """Images that are given replace the earlier ones; without any it keeps them. Searches find it within a second."""
+    """Given images replace the earlier ones; without any, these are kept. Searches find the product within a second."""
     request = UpsertRequest.of(product_id, body)
     result = await upsert(state, request, key)
-    product = await state.store.read(lambda database: _put(database, request))
+    product = await state.store.read(lambda database: _after_put(database, request))
     response.status_code = result.status
     return schemas.PutProduct(**dict(product), repaired=result.repaired)
 
@@ -116,21 +116,21 @@ async def put(
     summary="Delete a product",
 )
 async def delete(state: State, product_id: ChangeableId, key: IdempotencyKey) -> None:
-    """Searches no longer find it within a second."""
-    once = request_of(key, "DELETE", product_id, b"")
+    """Within a second, searches no longer find it."""
+    request = request_of(key, "DELETE", product_id, b"")
 
-    def removed(database: Database) -> bool:
-        if done_before(database, once) is not None:
+    def deleted(database: Database) -> bool:
+        if done_before(database, request) is not None:
             return True
-        return delete_product(database, state.settings, product_id, once)
+        return delete_product(database, state.settings, product_id, request)
 
-    if not await state.store.write(removed):
-        raise NotThereError(f"there is no product {product_id!r}")
-    state.refresh.look_now()
+    if not await state.store.write(deleted):
+        raise NotFoundError(f"there is no product {product_id!r}")
+    state.refresh.wake()
 
 
 def product_of(records: CatalogueRecords, product_id: str) -> schemas.Product:
-    """A product as it is answered."""
+    """Read a product and its usable images."""
     kept = records.product(product_id)
     return schemas.Product(
         product_id=product_id,
@@ -141,18 +141,18 @@ def product_of(records: CatalogueRecords, product_id: str) -> schemas.Product:
     )
 
 
-def _there(database: Database, product_id: str) -> schemas.Product:
+def _product(database: Database, product_id: str) -> schemas.Product:
     records = CatalogueRecords(database)
     if not records.has_product(product_id):
-        raise NotThereError(f"there is no product {product_id!r}")
+        raise NotFoundError(f"there is no product {product_id!r}")
     return product_of(records, product_id)
 
 
-def _put(database: Database, request: UpsertRequest) -> schemas.Product:
-    """The product as it is now; as it was sent, where it has been deleted since."""
+def _after_put(database: Database, request: UpsertRequest) -> schemas.Product:
+    """The product as stored; as requested, without images, where it has been deleted since."""
     try:
-        return _there(database, request.product_id)
-    except NotThereError:
+        return _product(database, request.product_id)
+    except NotFoundError:
         product = request.product
         attributes = dict(product.attributes)
         return schemas.Product(

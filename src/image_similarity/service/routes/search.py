@@ -1,4 +1,4 @@
-"""``POST /v1/search``: from a photo, or words, to the products that look most like it."""
+"""``POST /v1/search``: the products most similar to a photo or a text; and those similar to a product."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Query
 
 from image_similarity.images import ImageData, bytes_of
-from image_similarity.options import Match, Query as Searched, SimilarOptions
+from image_similarity.options import Match, Query as PhotoQuery, SimilarOptions
 from image_similarity.service import schemas
 from image_similarity.service.answering.served_model import ServedModel
 from image_similarity.service.app_state import AppState, found
@@ -38,12 +38,12 @@ async def search(
     address: Annotated[schemas.SearchAddress, Query()],
     body: Annotated[schemas.SearchRequest | schemas.SearchForm, Depends(BODY.read)],
 ) -> schemas.Matches:
-    """A photo as a file of a form, as base64, by its address, as one that is kept or as the body; or words; or both."""
-    asked = body.beside(address)
-    async with state.admitted():  # only now: who sends slowly takes nobody's place
-        photos = [await image_data(state, photo) for photo in asked.photos]
-        model = state.served.model(asked.model)
-        query = await _query(state, model, asked, photos)
+    """A photo as a form's file, as base64, as an address, as a kept photo or as the whole body; or a text; or both."""
+    request = body.with_defaults(address)
+    async with state.admitted():  # after the body: a slow upload must not count as a running search
+        photos = [await image_data(state, photo) for photo in request.photos]
+        model = state.served.model(request.model)
+        query = await _query(state, model, request, photos)
         return found(await asyncio.wrap_future(model.search(query)), "such product")
 
 
@@ -51,7 +51,7 @@ async def search(
     "/products/{product_id:path}/similar",
     responses=problems(404, 422, 503),
     tags=["products"],
-    summary="The products that look most like a product",
+    summary="Find the products that look most like a product",
 )
 async def similar(
     state: State,
@@ -61,7 +61,7 @@ async def similar(
     match: Match | None = None,
     model: Annotated[str | None, Query(max_length=schemas.LONGEST_ID)] = None,
 ) -> schemas.Matches:
-    """Asked with all of the product's images; the best pair counts, and is named."""
+    """All of the product's images are compared; the best pair of images counts and is returned."""
     async with state.admitted():
         served = state.served.model(model)
         options = SimilarOptions(number=number, filter=filter or None, match=match)
@@ -69,18 +69,21 @@ async def similar(
 
 
 async def _query(
-    state: AppState, model: ServedModel, asked: schemas.SearchRequest | schemas.SearchForm, photos: Sequence[ImageData]
+    state: AppState,
+    model: ServedModel,
+    request: schemas.SearchRequest | schemas.SearchForm,
+    photos: Sequence[ImageData],
 ) -> PreparedQuery:
-    """What is searched for, decoded in one of the threads that have a budget for it."""
-    if asked.text is not None and not model.reads_text:
-        raise UnusableError(f"the model {model.name} cannot be searched by words")
-    if asked.min_match is not None and not model.collection.is_calibrated:
+    """Prepare a query: its photos are decoded in a thread, within the memory budget."""
+    if request.text is not None and not model.reads_text:
+        raise UnusableError(f"the model {model.name} does not support text queries")
+    if request.min_match is not None and not model.collection.is_calibrated:
         raise ConflictError(f"min_match needs match probabilities: run calibrate for {model.name} first")
 
     def prepared() -> PreparedQuery:
         files = [bytes_of(photo) for photo in photos]
-        crop = None if asked.crop is None else asked.crop.box
-        query = Searched(photo=files, text=asked.text, text_weight=asked.text_weight, crop=crop)
-        return model.collection.prepared(query, asked.options)
+        crop = None if request.crop is None else request.crop.box
+        query = PhotoQuery(photo=files, text=request.text, text_weight=request.text_weight, crop=crop)
+        return model.collection.prepared(query, request.options)
 
     return await state.work(prepared)

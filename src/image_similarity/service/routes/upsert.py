@@ -1,4 +1,4 @@
-"""A product put, once: what the route, and every product of a bulk import, comes down to."""
+"""Idempotent upsert of a product, for the route and for bulk imports."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ RESERVED = "/similar"
 
 @dataclass(frozen=True, slots=True)
 class UpsertRequest:
-    """A product as it is to be.
+    """A product to insert or replace.
 
-    ``files``: the bytes of its images, where they came with the request; those that ``change`` names are fetched when
-    it is known that the request was not carried out before. Without either it keeps those that it has.
+    ``files``: the bytes of its images, where they came with the request. Images that ``change`` names are fetched once
+    it is known that the request was not carried out before. Without either, the product keeps its images.
     """
 
     product_id: str
@@ -40,73 +40,73 @@ class UpsertRequest:
 
     @classmethod
     def of(cls, product_id: str, body: schemas.ProductChange | schemas.ProductForm) -> Self:
-        """As a request has it, in either way."""
+        """From a body of JSON or a form."""
         if isinstance(body, schemas.ProductChange):
             return cls(product_id, body)
         return cls(product_id, schemas.ProductChange(**dict(body.product)), body.images or None)
 
     @property
     def product(self) -> Product:
-        """As the store takes it. An empty attribute is one that it has not."""
+        """The product for the store, without empty attributes."""
         attributes = {name: value for name, value in self.change.attributes.items() if value}
         return Product(self.product_id, self.change.title, self.change.description, attributes)
 
     def content(self) -> bytes:
-        """What tells two requests apart: what they say, whatever is behind an address by now."""
+        """Bytes that identify the request's content; an image address counts, not the image behind it."""
         return b"".join(digest_of(part) for part in (self.change.model_dump_json().encode(), *(self.files or ())))
 
 
 @dataclass(frozen=True, slots=True)
 class UpsertResult:
-    """A product was put: ``status`` is 201 where it is new, else 200; so many of its images were ``repaired``."""
+    """``status``: 201 for a new product, else 200. ``repaired``: how many of its images came from a truncated file."""
 
     status: int
     repaired: int = 0
 
 
 async def upsert(state: AppState, request: UpsertRequest, key: str | None = None) -> UpsertResult:
-    """Put a product, once for each key.
+    """Insert or replace a product, once for each idempotency key.
 
     Raises:
         ImageError: an image cannot be used.
-        ConflictError: the key stands for another request.
-        UnusableError: the id is one that no address leads to.
+        ConflictError: the key was used with another request.
+        UnusableError: the id ends with a reserved suffix.
         UsageError, StoreError, OutputError: as :func:`~image_similarity.fitting.upsert.upsert_product`.
     """
     if request.product_id.endswith(RESERVED):
-        raise UnusableError(f"an id cannot end in {RESERVED}: its address is that of a product's similar ones")
-    once = request_of(key, "PUT", request.product_id, request.content())
-    before = await state.store.read(lambda database: done_before(database, once))
+        raise UnusableError(f"an id cannot end in {RESERVED}: that path lists a product's similar ones")
+    keyed = request_of(key, "PUT", request.product_id, request.content())
+    before = await state.store.read(lambda database: done_before(database, keyed))
     if before is not None:
         return UpsertResult(before.status, before.repaired)
-    done, files = None, request.files
+    result, files = None, request.files
     if files is None and request.change.images is not None:
         files = [await image_data(state, each) for each in request.change.images]
-    while done is None:
+    while result is None:
         served = state.served
         embedded = None if files is None else [await _embedded(state, served, data) for data in files]
-        done = await state.store.write(partial(_put, state, served, request, embedded, once))
-    state.refresh.look_now()
-    return done
+        result = await state.store.write(partial(_write, state, served, request, embedded, keyed))
+    state.refresh.wake()
+    return result
 
 
-def _put(
+def _write(
     state: AppState,
     served: ServedModels,
     request: UpsertRequest,
     embedded: Sequence[EmbeddedImage] | None,
-    once: IdempotentRequest | None,
+    keyed: IdempotentRequest | None,
     database: Database,
 ) -> UpsertResult | None:
-    """None where other models answer by now, whose features are to be put too."""
-    there = done_before(database, once)  # sent twice at once
-    if there is not None:
-        return UpsertResult(there.status, there.repaired)
+    """Store the product; None where the served models have changed since its images were embedded."""
+    before = done_before(database, keyed)  # again: the same request may have been sent twice at once
+    if before is not None:
+        return UpsertResult(before.status, before.repaired)
     if served is not state.served:
         return None
     repaired = len({digest_of(each.image.data) for each in embedded or () if each.image.repaired})
-    once = None if once is None else replace(once, repaired=repaired)
-    new = upsert_product(database, state.settings, request.product, embedded, served.views, once)
+    keyed = None if keyed is None else replace(keyed, repaired=repaired)
+    new = upsert_product(database, state.settings, request.product, embedded, served.views, keyed)
     return UpsertResult(201 if new else 200, repaired)
 
 
@@ -117,20 +117,20 @@ async def _embedded(state: AppState, served: ServedModels, data: ImageData) -> E
 
 
 def request_of(key: str | None, method: str, product_id: str, content: bytes) -> IdempotentRequest | None:
-    """A request as it is remembered; None where it has no key."""
+    """The record of a request by its idempotency key; None without a key."""
     if key is None:
         return None
     digest = sha256(f"{method} {product_id}\0".encode() + content).digest()
     return IdempotentRequest(key, digest)
 
 
-def done_before(database: Database, once: IdempotentRequest | None) -> IdempotentRequest | None:
-    """The request with its answer, where it was carried out before.
+def done_before(database: Database, request: IdempotentRequest | None) -> IdempotentRequest | None:
+    """The request with its result, where it was carried out before; else None.
 
     Raises:
-        ConflictError: its key stands for another request.
+        ConflictError: its key was used with another request.
     """
     try:
-        return None if once is None else IdempotencyLog(database).find(once)
+        return None if request is None else IdempotencyLog(database).find(request)
     except IdempotencyClashError:
-        raise ConflictError("this Idempotency-Key was given with another request before") from None
+        raise ConflictError("this Idempotency-Key was used with another request before") from None

@@ -1,4 +1,4 @@
-"""What goes over the wire: every request and every answer, with examples. docs/service.md shows them in use."""
+"""The schemas of every request and response, with examples. docs/service.md shows them in use."""
 
 from image_similarity.service.schemas.about import (
     Attribute,

@@ -1,4 +1,4 @@
-"""What the service says of itself."""
+"""Schemas of models, the catalogue's state, failures and health."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Model(Answer):
     dimension: int
     precision: str
     text: bool = Field(description="Whether it can be searched by text.")
-    match: list[library.Match] = Field(description="What `match` may be.")
+    match: list[library.Match] = Field(description="The supported values of `match`.")
     calibrated: bool = Field(description="Whether `min_match` and probabilities are available.")
     licence: str
     commercial_use: bool
@@ -43,13 +43,13 @@ class Attribute(Answer):
 
     name: str
     kind: Literal["text", "number"]
-    values: list[AttributeValue] = Field(description="The most frequent fifty; of a text.")
-    low: float | None = Field(description="Of a number.")
-    high: float | None
+    values: list[AttributeValue] = Field(description="The fifty most frequent values of a text; empty for a number.")
+    low: float | None = Field(description="The least value of a number; null for a text.")
+    high: float | None = Field(description="The greatest value of a number; null for a text.")
 
 
 class ModelState(Answer):
-    """What is stored of a model."""
+    """A model's images and the size of its index."""
 
     name: str
     images: int
@@ -57,7 +57,7 @@ class ModelState(Answer):
 
 
 class FailureCount(Answer):
-    """How many images could not be used."""
+    """How many images could not be used, by job and stage."""
 
     job: str
     stage: str
@@ -74,7 +74,7 @@ class Catalogue(Answer):
     last_fit: str | None = Field(description="When the recommendations were last written; RFC 3339, UTC.")
     models: list[ModelState]
     store_bytes: int
-    images_bytes: int = Field(description="Of the images that the service itself keeps.")
+    images_bytes: int = Field(description="Size of the uploaded images.")
     attributes: list[Attribute]
 
 

@@ -1,4 +1,4 @@
-"""Feedback on results."""
+"""Schemas of feedback on results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from image_similarity.service.schemas.images import Crop, PhotoId
 
 
 class Feedback(Strict):
-    """Somebody's verdict on a result. Give the photo, or the product, that was the query."""
+    """A verdict on a result. Give its query: a photo or a product."""
 
     photo: PhotoId | None = None
     crop: Crop | None = None
@@ -26,12 +26,12 @@ class Feedback(Strict):
     @model_validator(mode="after")
     def _has_one_query(self) -> Self:
         if (self.photo is None) == (self.query_product_id is None):
-            raise ValueError("feedback names its query: a photo or a query_product_id")
+            raise ValueError("give the query of the feedback: a photo or a query_product_id")
         return self
 
 
 class FeedbackCounts(Answer):
-    """How many verdicts are kept. `evaluate --labels` reads them."""
+    """The number of stored verdicts, and of the photos and products that were their queries."""
 
     good: int
     bad: int

@@ -1,4 +1,4 @@
-"""The texts, numbers and files that requests and answers are made of."""
+"""Types of fields that requests and responses share: texts, numbers, files, attributes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from image_similarity.catalogue import as_text
 MOST_NUMBER = 200
 """Results of one response."""
 MOST_IMAGES = 50
-"""Images that one product may be given at a time."""
+"""Images of a product in one request."""
 MOST_ATTRIBUTES = 100
 LONGEST_NAME, LONGEST_ID, LONGEST_TEXT = 200, 500, 1000
 LONGEST_FILTER, LONGEST_ADDRESS, LONGEST_PROSE = 2000, 2000, 20_000
@@ -19,24 +19,24 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
 
 def _written_out(given: object) -> object:
-    """A text as shops' systems send it: numbers are written out, null is an empty one."""
+    """Accept a number as text, and null as an empty text: shop systems send them."""
     return as_text(given) if given is None or type(given) in (int, float) else given
 
 
 def _attribute(given: object) -> object:
-    """An attribute as shops' systems send it: a number or a truth is written out."""
+    """Accept a number or a boolean as an attribute's text."""
     if isinstance(given, (dict, list)):
-        raise ValueError("it is a list or an object: give a text, a number, true or false")
+        raise ValueError("a list or an object is not supported: give a text, a number, true or false")
     return as_text(given)
 
 
 def _without_nulls(given: object) -> object:
-    """Attributes as shops' systems send them: null is none."""
+    """Drop attributes that are null."""
     return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
 
 
 def _file(given: object) -> object:
-    """The one file of its name in a form."""
+    """Unpack the single file of a form field."""
     return given[0] if isinstance(given, list) and len(given) == 1 else given
 
 
@@ -63,12 +63,12 @@ File = Annotated[Bytes, BeforeValidator(_file, json_schema_input_type=bytes)]
 
 
 class Strict(BaseModel):
-    """What is sent: unknown fields are refused."""
+    """Base of requests: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Answer(BaseModel):
-    """What is returned."""
+    """Base of responses."""
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""Images: parts of one, ways to give one, and where one is."""
+"""Schemas of images: a crop, the ways to give an image, an image's addresses, a kept photo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Crop(Strict):
 
     @property
     def box(self) -> Box:
-        """The same as the library takes it."""
+        """The crop as the library's Box, never empty."""
         left, top = min(self.left, 1 - TINY), min(self.top, 1 - TINY)
         right, bottom = min(1.0, left + max(self.width, TINY)), min(1.0, top + max(self.height, TINY))
         return Box(left, top, right, bottom, "shares")
@@ -39,18 +39,18 @@ class Image(Strict):
 
     address: Address | None = Field(
         default=None,
-        description="An http or https address of the open internet; or a `data:` address, which is taken as `base64`.",
+        description="A public http or https address; or a `data:` address, which is read as `base64`.",
     )
     base64: str | None = Field(
         default=None,
-        description="The bytes of a file; a `data:` address, line ends and the alphabet of URLs are taken.",
+        description="The bytes of a file; line breaks, the URL alphabet and a `data:` address are accepted.",
     )
     photo: PhotoId | None = Field(default=None, description="What `POST /v1/photos` returned.")
 
     @model_validator(mode="before")
     @classmethod
-    def _data_is_no_address(cls, given: object) -> object:
-        """A ``data:`` address is the image itself, and as long as that."""
+    def _data_address_as_base64(cls, given: object) -> object:
+        """Read a ``data:`` address as base64: the limit on an address's length must not apply to it."""
         if not isinstance(given, dict) or given.get("base64") is not None:
             return given
         address = given.get("address")
@@ -59,14 +59,14 @@ class Image(Strict):
         return {**given, "address": None, "base64": address.lstrip()}
 
 
-def _named(given: object) -> object:
-    """An image that is no more than a text: its address, or its bytes."""
+def _from_text(given: object) -> object:
+    """Accept a text as an image: an address, or base64."""
     if not isinstance(given, str):
         return given
     return {"address" if parse_address(given.strip()) is not None else "base64": given}
 
 
-GivenImage = Annotated[Image, BeforeValidator(_named, json_schema_input_type=Image | str)]
+GivenImage = Annotated[Image, BeforeValidator(_from_text, json_schema_input_type=Image | str)]
 
 
 class ProductImage(Answer):
@@ -78,7 +78,6 @@ class ProductImage(Answer):
 
     @classmethod
     def of(cls, image_id: str) -> ProductImage:
-        """The addresses of an image."""
         url = f"/v1/images/{quote(image_id, safe='')}"
         return cls(image_id=image_id, url=url, thumbnail=f"{url}?w={THUMBNAIL}")
 
@@ -90,7 +89,7 @@ class PhotoForm(Strict):
 
 
 class Photo(Answer):
-    """A kept photo to search with again; its address can be shared."""
+    """A kept photo, to search with again."""
 
     photo: str
     url: str

@@ -1,4 +1,4 @@
-"""Bulk imports."""
+"""Schemas of bulk imports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from image_similarity.service.schemas.fields import LONGEST_ID, Answer, File, Pr
 from image_similarity.service.schemas.products import REPAIRED, ProductChange
 
 MOST_PRODUCTS = 10_000
-"""Products of one bulk import that comes as JSON."""
+"""Products of one bulk import as JSON."""
 
 
 class JobFailure(Answer):
@@ -24,10 +24,10 @@ class JobFailure(Answer):
 
     @classmethod
     def refused(cls, product_id: str, error: ValidationError) -> Self:
-        """A product that is not as products must be."""
+        """The failure of a product that does not fit the schema."""
         first = error.errors()[0]
         field = ".".join(str(part)[:100] for part in first["loc"]) or "the product"
-        reason = f"the product is not as products must be: {field}: {first['msg']}"
+        reason = f"the product is invalid: {field}: {first['msg']}"
         return cls(product_id=product_id, image="", stage="list", reason=reason)
 
 
@@ -38,7 +38,7 @@ class BulkProduct(ProductChange):
 
 
 def _or_failure(given: Any, _: ValidatorFunctionWrapHandler) -> BulkProduct | JobFailure:
-    """A product; one that is refused is counted as failed, and costs no other."""
+    """Validate a product; an invalid one becomes a failure and does not affect the others."""
     try:
         return BulkProduct.model_validate(given)
     except ValidationError as error:
@@ -48,7 +48,7 @@ def _or_failure(given: Any, _: ValidatorFunctionWrapHandler) -> BulkProduct | Jo
 
 
 class JobRequest(Strict):
-    """Products to put, each as `PUT /v1/products/{product_id}` would."""
+    """Products to add or replace, each as by `PUT /v1/products/{product_id}`."""
 
     products: Annotated[
         list[Annotated[BulkProduct | JobFailure, WrapValidator(_or_failure, json_schema_input_type=BulkProduct)]],
@@ -56,27 +56,27 @@ class JobRequest(Strict):
     ]
 
     @property
-    def sound(self) -> list[BulkProduct]:
-        """Those that are as products must be."""
+    def valid(self) -> list[BulkProduct]:
+        """The valid products."""
         return [each for each in self.products if isinstance(each, BulkProduct)]
 
     @property
     def refused(self) -> list[JobFailure]:
-        """Why the others are not."""
+        """The failures of the invalid products."""
         return [each for each in self.products if isinstance(each, JobFailure)]
 
     @model_validator(mode="after")
     def _has_a_product(self) -> Self:
-        if not self.sound:
+        if not self.valid:
             raise ValueError(self.refused[0].reason)
         return self
 
 
 class TableForm(Strict):
-    """A table of products to put, with the addresses of their images."""
+    """A table of products to add or replace, with the addresses of their images."""
 
     file: File = Field(
-        description="A CSV, JSON or Parquet table or a feed, as docs/catalogues.md has them: its content says which."
+        description="A CSV, JSON or Parquet table or a feed, as in docs/catalogues.md; recognised by its content."
     )
 
 
@@ -93,7 +93,7 @@ class Job(Answer):
     failed: int
     failures: list[JobFailure] = Field(description="The first hundred.")
     repaired: int = Field(description=REPAIRED)
-    notes: list[str] = Field(description="On its table: what was guessed, what was left out.")
+    notes: list[str] = Field(description="On the table: what was guessed, what was left out.")
     reason: str = Field(description="Why the whole import failed; else empty.")
     created: str = Field(description="RFC 3339, UTC.")
     finished: str | None

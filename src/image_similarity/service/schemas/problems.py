@@ -1,4 +1,4 @@
-"""What went wrong."""
+"""Schemas of errors."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from image_similarity.service.schemas.fields import Answer
 
 
 class FieldProblem(Answer):
-    """One field that is not what it should be."""
+    """One invalid field."""
 
     field: str
     reason: str
 
 
 class Problem(Answer):
-    """What went wrong, after RFC 9457."""
+    """An error, after RFC 9457."""
 
     type: str = "about:blank"
     title: str

@@ -1,4 +1,4 @@
-"""Products as they are, and as they are to be."""
+"""Schemas of products, and of the changes to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from image_similarity.service.schemas.images import GivenImage, ProductImage
 
 
 def _json(given: object) -> object:
-    """A field of a form that is JSON."""
+    """Parse a form field that holds JSON."""
     return read_json(given.encode()) if isinstance(given, str) else given
 
 
@@ -26,11 +26,11 @@ class Product(Answer):
     images: list[ProductImage]
 
 
-REPAIRED = "Images whose file was cut short, with almost nothing missing: they are used."
+REPAIRED = "Number of images whose file was truncated, with almost nothing missing: they are used."
 
 
 class PutProduct(Product):
-    """A product after it was put."""
+    """A product as stored by a PUT."""
 
     repaired: int = Field(description=REPAIRED)
 
@@ -43,7 +43,7 @@ class ProductPage(Answer):
 
 
 class ProductTexts(Strict):
-    """A product to put, without its images."""
+    """A product to add or replace, without its images."""
 
     title: Title = ""
     description: Description = ""
@@ -51,14 +51,14 @@ class ProductTexts(Strict):
 
 
 class ProductForm(Strict):
-    """A product to put, with its images as files. Without any it keeps those that it has."""
+    """A product to add or replace, with its images as files. Without any, it keeps its images."""
 
     product: Annotated[ProductTexts, BeforeValidator(_json, json_schema_input_type=ProductTexts)] = ProductTexts()
     images: Annotated[list[Bytes], Field(max_length=MOST_IMAGES, default_factory=list)]
 
 
 class ProductChange(ProductTexts):
-    """A product to put. Without `images` it keeps those that it has."""
+    """A product to add or replace. Without `images`, it keeps its images."""
 
     images: Annotated[list[GivenImage], Field(min_length=1, max_length=MOST_IMAGES)] | None = None
 

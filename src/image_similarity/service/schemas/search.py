@@ -1,4 +1,4 @@
-"""Searches and their results."""
+"""Schemas of searches and their results."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from image_similarity.service.schemas.fields import (
 from image_similarity.service.schemas.images import Crop, GivenImage, Image, ProductImage
 
 MOST_PHOTOS = 8
-"""Photos of one product that a search may have."""
+"""Photos of one product in a search."""
 Closeness = Literal["very close", "close", "look-alike"]
 
 
 def _crop(given: object) -> object:
-    """A crop as a form and an address have it."""
+    """Parse a crop in a form or an address: four numbers with commas."""
     if not isinstance(given, str):
         return given
     try:
@@ -45,19 +45,21 @@ class SearchOptions(Strict):
     number: Annotated[
         Number, BeforeValidator(lambda given: 10 if given is None else given, json_schema_input_type=Number | None)
     ] = 10
-    filter: Condition | None = Field(default=None, description='Only such products: `price < 50 and brand = "Kipsta"`.')
+    filter: Condition | None = Field(
+        default=None, description='Only products that match this condition: `price < 50 and brand = "Kipsta"`.'
+    )
     min_match: Share | None = Field(default=None, description="Least match probability of a result.")
-    aggregate: Aggregate = Field(default="best", description="How the scores of image pairs become a product's.")
+    aggregate: Aggregate = Field(default="best", description="How scores of image pairs become the product's score.")
     match: library.Match | None = Field(default=None, description="Compare only the shape or only the colour.")
     explain: bool = Field(default=False, description="Explain each result; takes fifty times as long.")
     crops: bool = Field(default=False, description="Search with the photo, its middle and its corners together.")
     model: str | None = Field(
-        default=None, max_length=LONGEST_ID, description="One of `GET /v1/models`; without it, the first."
+        default=None, max_length=LONGEST_ID, description="One of `GET /v1/models`; without it, the default."
     )
 
     @property
     def options(self) -> library.SearchOptions:
-        """The same as the library takes them."""
+        """The options as the library's SearchOptions."""
         return library.SearchOptions(
             number=self.number,
             aggregate=self.aggregate,
@@ -68,19 +70,19 @@ class SearchOptions(Strict):
             match=self.match,
         )
 
-    def beside(self, others: SearchOptions) -> Self:
-        """These, and of others what these do not say."""
+    def with_defaults(self, others: SearchOptions) -> Self:
+        """A copy with the fields of ``others`` where this one does not set them."""
         return self.model_copy(
             update={name: getattr(others, name) for name in others.model_fields_set - self.model_fields_set}
         )
 
 
 class SearchRequest(SearchOptions):
-    """A photo, or a text where the model reads text, or both."""
+    """A photo, or a text where the model supports it, or both."""
 
     image: GivenImage | None = Field(default=None, description="A text is an address, or the bytes as base64.")
     images: Annotated[list[GivenImage], Field(min_length=1, max_length=MOST_PHOTOS)] | None = Field(
-        default=None, description="Several photos of one product, with or without `image`: the best pair counts."
+        default=None, description="Several photos of one product, beside or without `image`: the best pair counts."
     )
     crop: Crop | None = Field(default=None, description="Search with this part of the photo only.")
 
@@ -94,7 +96,7 @@ class SearchRequest(SearchOptions):
 
 
 class SearchAddress(SearchOptions):
-    """The same options in the address; those of the body come first."""
+    """The same options in the address; those of the body take precedence."""
 
     crop: Annotated[
         Crop | None,
@@ -108,7 +110,7 @@ class SearchForm(SearchAddress):
     """A photo as a file, or several of one product."""
 
     file: Annotated[list[Bytes], Field(max_length=MOST_PHOTOS)] = Field(
-        default=[], description="`image` and `photo` are other names of it."
+        default=[], description="The names `image` and `photo` are accepted too."
     )
 
     @property
@@ -117,31 +119,31 @@ class SearchForm(SearchAddress):
 
     @model_validator(mode="before")
     @classmethod
-    def _under_one_name(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def _merge_names(cls, given: dict[str, Any]) -> dict[str, Any]:
         files = {name: given[name] for name in ("file", "image", "photo") if isinstance(given.get(name), list)}
         others = {name: value for name, value in given.items() if name not in files}
         return {**others, "file": [file for each in files.values() for file in each]} if files else given
 
 
 class Part(Answer):
-    """One part of a score: what it looks at, and what it gave."""
+    """One part of a model's score, such as shape or colour."""
 
     name: str
-    share: float = Field(description="Of the score; the shares of all parts sum to 1.")
-    contribution: float = Field(description="To the cosine; those of all parts sum to it.")
-    alike: float = Field(description="The cosine of this part by itself.")
+    share: float = Field(description="Share of the score; the shares of all parts sum to 1.")
+    contribution: float = Field(description="Contribution to the cosine; those of all parts sum to it.")
+    alike: float = Field(description="The cosine of this part alone.")
 
 
 class Why(Answer):
     """Why a product was found."""
 
     parts: list[Part]
-    region: str = Field(description="Where on the photo the match is; empty where no region alone matters.")
-    heat: list[list[float]] = Field(description="How much each field of the photo, row by row, carried the match.")
+    region: str = Field(description="The region of the photo that matched; empty where no region stands out.")
+    heat: list[list[float]] = Field(description="How much each cell of the photo, row by row, contributed.")
 
 
 class Match(Answer):
-    """One product found."""
+    """A product found."""
 
     rank: int
     product_id: str
@@ -149,8 +151,8 @@ class Match(Answer):
     description: str
     attributes: dict[str, str]
     score: float = Field(description="Cosine of the best pair of images.")
-    closeness: Closeness = Field(description="The score in words, measured on this catalogue's own products.")
-    probability: float | None = Field(description="Of being the same product; null without a calibration.")
+    closeness: Closeness = Field(description="The score in words, relative to scores in this catalogue.")
+    probability: float | None = Field(description="Probability of the same product; null without a calibration.")
     image: ProductImage = Field(description="The image that matched.")
     query_image: ProductImage | None = Field(description="The image of the query product that matched.")
     why: Why | None = Field(default=None, description="Only with `explain`.")

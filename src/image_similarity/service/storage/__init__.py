@@ -1,1 +1,1 @@
-"""What the service keeps beside its answers: photos, feedback, bulk imports, the store's threads."""
+"""What the service stores: query photos, feedback, bulk imports; the threads of the store."""

@@ -1,6 +1,6 @@
-"""Bulk imports in the store: what is still to be put, and what became of the rest.
+"""Bulk imports in the store: pending products, counts and failures.
 
-An import is written before its request is answered, so a service that was killed goes on where it was.
+An import is written before its request is answered, so a service that was killed resumes it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NUMBER = "(SELECT number FROM jobs WHERE job_id = ?)"
 
 @dataclass(frozen=True, slots=True)
 class PendingProduct:
-    """One product of an import that has not been dealt with."""
+    """One product of an import that has not been processed yet."""
 
     position: int
     product: schemas.BulkProduct
@@ -34,7 +34,7 @@ class PendingProduct:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a product; ``repaired``: how many of its images came from a file that was cut short."""
+    """Whether a product was upserted; ``repaired``: how many of its images came from a truncated file."""
 
     put: bool
     failures: Sequence[schemas.JobFailure] = ()
@@ -43,7 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class NewImport:
-    """An import as it is written. Of a product that is named twice the last stands; one that only failed is counted."""
+    """A new import. ``bodies``: products as JSON; ``failed``: products that are refused already."""
 
     bodies: Sequence[str]
     failed: int = 0
@@ -58,9 +58,9 @@ class NewImport:
         failures: Sequence[schemas.JobFailure] = (),
         notes: Sequence[str] = (),
     ) -> Self:
-        """That of some products; ``notes``: what is to be known of the table that they came in."""
+        """Import these products; of one that is listed twice, the last counts. ``notes`` are on their table."""
         bodies = {each.product_id: each.model_dump_json(exclude_none=True) for each in products}
-        # A row that names no product is one of its own; no product's id begins with a control character.
+        # Each failed row without an id counts as one product; no real id begins with a control character.
         failed = {each.product_id or f"\n{row}" for row, each in enumerate(failures)} - bodies.keys()
         return cls(list(bodies.values()), len(failed), failures, notes)
 
@@ -72,7 +72,7 @@ class BulkImports:
         self._database, self._label = database, database.dataset.label
 
     def add(self, new: NewImport) -> schemas.Job:
-        """Keep a new import; of those that are finished the latest are kept."""
+        """Store a new import; all but the latest finished ones are deleted."""
         total = len(new.bodies) + new.failed
         with self._database.writing() as connection:
             cursor = connection.execute(
@@ -96,30 +96,30 @@ class BulkImports:
             return self._read(connection, "dataset = ?", self._label)
 
     def find(self, job_id: str) -> schemas.Job | None:
-        """One import as it is answered; None where there is none."""
+        """One import; None where there is none of this id."""
         with self._database.reading() as connection:
             return next(iter(self._read(connection, "dataset = ? AND job_id = ?", self._label, job_id)), None)
 
     def unfinished(self) -> list[str]:
-        """The imports that are to be done, the oldest first."""
+        """The ids of the imports to carry out, the oldest first."""
         query = "SELECT job_id FROM jobs WHERE dataset = ? AND finished IS NULL ORDER BY number"
         with self._database.reading() as connection:
             return [job_id for (job_id,) in connection.execute(query, (self._label,))]
 
     def todo(self, job_id: str, number: int) -> list[PendingProduct]:
-        """Some products that are to be put next."""
+        """The next ``number`` products to upsert."""
         query = f"SELECT position, body FROM job_products WHERE job = {NUMBER} ORDER BY position LIMIT ?"
         with self._database.reading() as connection:
             rows = connection.execute(query, (job_id, number)).fetchall()
         return [PendingProduct(position, schemas.BulkProduct.model_validate_json(body)) for position, body in rows]
 
-    def settle(self, job_id: str, todo: PendingProduct, outcome: Outcome) -> None:
-        """Say what became of a product."""
+    def record(self, job_id: str, todo: PendingProduct, outcome: Outcome) -> None:
+        """Record a product's outcome, once, and remove the product from the pending ones."""
         with self._database.writing() as connection:
-            gone = connection.execute(
+            deleted = connection.execute(
                 f"DELETE FROM job_products WHERE job = {NUMBER} AND position = ?", (job_id, todo.position)
             )
-            if not gone.rowcount:
+            if not deleted.rowcount:
                 return
             connection.execute(
                 "UPDATE jobs SET done = done + ?, failed = failed + ?, repaired = repaired + ? WHERE job_id = ?",
@@ -128,7 +128,7 @@ class BulkImports:
             self._add_failures(connection, job_id, outcome.failures)
 
     def set_state(self, job_id: str, state: schemas.JobState, reason: str = "") -> None:
-        """Say how an import stands. What one that is finished has not put is forgotten."""
+        """Set an import's state. Pending products of a finished one are deleted."""
         finished = _now() if state in ("done", "failed") else None
         with self._database.writing() as connection:
             query = "UPDATE jobs SET state = ?, reason = ?, finished = ? WHERE job_id = ?"

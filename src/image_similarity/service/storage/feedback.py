@@ -1,8 +1,8 @@
-"""Feedback: good and bad results, kept as the tables that ``evaluate --labels`` reads.
+"""Feedback on good and bad results, stored as the tables that the evaluation reads as labels.
 
-``photos.csv`` says which products are right for a photo (``query,product_id,verdict``), with the photos beside it;
-``picks.csv`` which products are alike (``product_id,similar_product_id,verdict``). A later verdict on the same pair
-takes the place of the one before.
+``photos.csv`` holds verdicts on photo and product (``query,product_id,verdict``), with the photos beside it;
+``picks.csv`` on two products (``product_id,similar_product_id,verdict``). A later verdict on the same pair replaces
+the earlier one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HEADERS = {PHOTOS: ("query", "product_id", "verdict"), PICKS: ("product_id", "si
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A verdict on a pair: ``query`` is a photo's file name, or a product."""
+    """A verdict on a pair: ``query`` is a photo's file name, or a product's id."""
 
     query: str
     product_id: str
@@ -33,13 +33,13 @@ class Verdict:
 
 
 class FeedbackStore:
-    """The feedback on one dataset. ``folder``: where its tables are. Any thread may write."""
+    """The feedback on one dataset. ``folder``: where its tables are. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock = folder, Lock()
 
     def on_photo(self, photo: bytes, product_id: str, verdict: str) -> None:
-        """A verdict on a product that was found with a photo; the photo is kept as it was asked with.
+        """Store a verdict on a product that was found with a photo, and the query photo.
 
         Raises:
             OutputError: it cannot be written.
@@ -52,14 +52,14 @@ class FeedbackStore:
         self._write(PHOTOS, Verdict(name, product_id, verdict))
 
     def on_product(self, query: str, product_id: str, verdict: str) -> None:
-        """A verdict on a product that was found with a product; raises as :meth:`on_photo`."""
+        """Store a verdict on a product that was found with a product; raises as :meth:`on_photo`."""
         self._write(PICKS, Verdict(query, product_id, verdict))
 
     def counts(self) -> schemas.FeedbackCounts:
-        """How many there are.
+        """Count the verdicts, and the different queries.
 
         Raises:
-            StoreError: a table of them is damaged; nothing is written over it.
+            StoreError: a table is damaged; it is not overwritten.
         """
         photos, picks = self._read(PHOTOS), self._read(PICKS)
         verdicts = [each.verdict for each in (*photos, *picks)]
@@ -89,4 +89,4 @@ class FeedbackStore:
             return []
         except (OSError, ValueError, csv.Error) as error:
             where = self._folder / name
-            raise StoreError(f"{where} cannot be read: {error}. Repair it, or move it away to start again") from error
+            raise StoreError(f"{where} cannot be read: {error}. Repair it, or move it to start a new one") from error

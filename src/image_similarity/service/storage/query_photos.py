@@ -1,7 +1,7 @@
-"""Photos that were asked with, kept for a while: an answer's address can be shared, and a crop needs no second upload.
+"""Query photos, kept for a while: a search's address can be shared, and a crop needs no second upload.
 
-A photo is kept as upright pixels, without the place and the time that a camera writes into a file, and no larger than
-a network needs. Its name is the hash of its bytes; whoever does not know it cannot ask for it.
+A photo is stored as upright pixels, without camera metadata such as place and time, and no larger than a network
+needs. Its name is the hash of its bytes, which cannot be guessed.
 """
 
 from __future__ import annotations
@@ -37,20 +37,19 @@ class QueryPhotos:
 
     Args:
         folder: where they are.
-        most: so many are kept; of more, those of the client go who keeps most of them, and of these the ones that were
-            not asked with for longest.
-        max_pixels: as :func:`~image_similarity.images.decoding.decode` has it.
-        most_bytes: all of them have together.
+        most: photos kept; beyond it, the client with the most photos loses its least recently used ones.
+        max_pixels: as in :func:`~image_similarity.images.decoding.decode`.
+        most_bytes: limit of their total size.
     """
 
     def __init__(self, folder: Path, most: int, max_pixels: int, most_bytes: int = MOST_BYTES) -> None:
         self._folder, self._most, self._max_pixels, self._most_bytes = folder, most, max_pixels, most_bytes
         self._new, self._lock = 0, Lock()
-        self._whose: dict[str, str] = {}
-        """Who has kept each photo; of those before the service's start nobody knows."""
+        self._clients: dict[str, str] = {}
+        """The client that kept each photo; empty for photos from before the service's start."""
 
     def keep(self, data: bytes, client: str = "") -> KeptPhoto:
-        """Keep a photo for a client.
+        """Store a photo for a client.
 
         Raises:
             ImageError: it cannot be used.
@@ -64,14 +63,14 @@ class QueryPhotos:
             with replacing(path) as temporary:
                 temporary.write_bytes(kept)
             with self._lock:
-                self._whose[name] = client
+                self._clients[name] = client
                 self._new += 1
                 if (self._new - 1) % PRUNED_EVERY == 0:
                     self._prune()
         return KeptPhoto(name, *image.size)
 
     def find(self, name: str) -> bytes | None:
-        """The bytes of a JPEG; None where there is no such photo any longer."""
+        """The photo as JPEG bytes, marked as recently used; None where it is not kept."""
         if not NAME.fullmatch(name):
             return None
         path = self._path(name)
@@ -86,22 +85,22 @@ class QueryPhotos:
         return self._folder / f"{name}.jpg"
 
     def _prune(self) -> None:
-        kept = sorted((*_state(path), path) for path in self._folder.glob("*.jpg"))  # the longest unasked first
-        self._whose = {path.stem: self._whose.get(path.stem, "") for _, _, path in kept}
-        theirs: dict[str, deque[tuple[int, Path]]] = defaultdict(deque)
+        kept = sorted((*_used(path), path) for path in self._folder.glob("*.jpg"))  # the least recently used first
+        self._clients = {path.stem: self._clients.get(path.stem, "") for _, _, path in kept}
+        by_client: dict[str, deque[tuple[int, Path]]] = defaultdict(deque)
         for _, length, path in kept:
-            theirs[self._whose[path.stem]].append((length, path))
-        left, size = len(kept), sum(length for _, length, _ in kept)
-        while left > self._most or size > self._most_bytes:
-            length, path = max(theirs.values(), key=len).popleft()
+            by_client[self._clients[path.stem]].append((length, path))
+        number, size = len(kept), sum(length for _, length, _ in kept)
+        while number > self._most or size > self._most_bytes:
+            length, path = max(by_client.values(), key=len).popleft()
             path.unlink(missing_ok=True)
-            left, size = left - 1, size - length
+            number, size = number - 1, size - length
 
 
-def _state(path: Path) -> tuple[float, int]:
-    """When a photo was asked with last, and its bytes."""
+def _used(path: Path) -> tuple[float, int]:
+    """When a photo was last used, and its size in bytes."""
     try:
         stat = path.stat()
-    except OSError:  # another thread was quicker
+    except OSError:  # removed by another thread or service
         return 0.0, 0
     return stat.st_mtime, stat.st_size

@@ -1,6 +1,4 @@
-"""The feature store for a server: one thread reads, one writes, each with a connection of its own; nobody waits on it
-but those who asked.
-"""
+"""The feature store for the event loop: one thread reads, one writes, each with its own connection."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ T = TypeVar("T")
 
 
 class _Worker:
-    """One thread with a connection."""
+    """One thread with its own connection."""
 
     def __init__(self, dataset: Dataset, settings: Settings, name: str, *, create: bool) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -39,7 +37,7 @@ class _Worker:
 
 
 class StoreThreads:
-    """A dataset's store.
+    """A dataset's store; its methods take functions of a :class:`Database` and run them in its threads.
 
     Raises:
         NotFittedError: there is no such dataset.
@@ -51,22 +49,22 @@ class StoreThreads:
         self._writer = _Worker(dataset, settings, "writes", create=True)
 
     async def read(self, work: Callable[[Database], T]) -> T:
-        """What some queries give."""
+        """Run queries and return their result."""
         return await asyncio.wrap_future(self._reader.submit(work))
 
     async def write(self, work: Callable[[Database], T]) -> T:
-        """What a transaction gives. It is carried out even if whoever asked has gone."""
+        """Run a transaction and return its result. It is carried out even if the request is cancelled."""
         return await asyncio.shield(asyncio.wrap_future(self._writer.submit(work)))
 
     def prepare(self, work: Callable[[Database], T]) -> T:
-        """What is to be done before anybody asks."""
+        """Run a transaction at the start of the service, and wait for it."""
         return self._writer.submit(work).result()
 
     def flush(self) -> None:
-        """Wait until all writes that were asked for are carried out."""
+        """Wait until all submitted writes are carried out."""
         self._writer.submit(lambda _: None).result()
 
     def close(self) -> None:
-        """End what was begun."""
+        """Finish submitted work, then close the connections."""
         self._reader.close()
         self._writer.close()
