@@ -15,7 +15,7 @@ from PIL import Image
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.errors import StoreError, UsageError
-from image_similarity.fitting.upsert import EmbeddedImage, delete_product, new_image, uploads, upsert_product
+from image_similarity.fitting.upsert import EmbeddedImage, delete_product, new_image, upload_folder, upsert_product
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.models.model import Model
@@ -69,7 +69,7 @@ class Shop:
         return delete_product(self.database, self.settings, product_id)
 
     def files(self) -> list[Path]:
-        folder = uploads(self.settings, SHOP)
+        folder = upload_folder(self.settings, SHOP)
         return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
