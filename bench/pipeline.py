@@ -37,7 +37,7 @@ from PIL import Image  # noqa: E402
 
 from image_similarity.catalogue import CatalogueSnapshot, open_source  # noqa: E402
 from image_similarity.dataset import Dataset  # noqa: E402
-from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse  # noqa: E402
+from image_similarity.fitting.pipeline import FeaturesRun, LazyModel  # noqa: E402
 from image_similarity.images.decoding import decode, read_bytes  # noqa: E402
 from image_similarity.images.views import ONE_VIEW, SIX_VIEWS, min_side, square  # noqa: E402
 from image_similarity.models.precision import processor_has_bf16  # noqa: E402
@@ -89,7 +89,7 @@ def whole(paths: list[Path], model: EmbeddingModel, views: tuple[str, ...], root
     with Database(root / "features.db", Dataset.named("shop"), create=True) as database:
         run = FeaturesRun(
             database=database,
-            models=[ModelInUse(model.spec, lambda: model)],
+            models=[LazyModel(model.spec, lambda: model)],
             views=views,
             folder=root,
             max_pixels=10**8,

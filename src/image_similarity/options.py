@@ -85,6 +85,16 @@ class ModelChoice:
 class DownloadOptions:
     """How images are downloaded, and how failed downloads are retried. Times are in seconds.
 
+    Attributes:
+        concurrency: parallel downloads.
+        per_second: maximum requests per second, redirects and retries included; None: no limit.
+        refresh: check files that were downloaded before, and download those that changed on the server.
+        tries: attempts per image.
+        base_delay: delay after the first failed attempt (with jitter, 0.75 of it on average); it doubles each time.
+        longest_delay: maximum delay, even if a server requests a longer one.
+        timeout: time limit for connecting, and between two parts of a response.
+        headers: HTTP headers to send, by host: ``{"images.example": {"Authorization": "Bearer ..."}}``.
+
     Raises:
         UsageError: ``concurrency`` or ``tries`` is below 1, or ``per_second`` is not above 0.
 
@@ -94,21 +104,13 @@ class DownloadOptions:
     """
 
     concurrency: int = 16
-    """Parallel downloads."""
     per_second: float | None = None
-    """Maximum requests per second, redirects and retries included; None: no limit."""
     refresh: bool = False
-    """Check files that were downloaded before, and download those that changed on the server."""
     tries: int = 5
-    """Attempts per image."""
     base_delay: float = 0.5
-    """Delay after the first failed attempt, with jitter 0.75 of it on average; it doubles with each further one."""
     longest_delay: float = 60.0
-    """Maximum delay, even if a server requests a longer one."""
     timeout: float = 30.0
-    """Time limit for connecting, and between two parts of a response."""
     headers: Headers = field(default_factory=dict, repr=False)
-    """HTTP headers to send, by host: ``{"images.example": {"Authorization": "Bearer ..."}}``."""
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "tries"):
@@ -122,23 +124,34 @@ class DownloadOptions:
 class ExtractOptions:
     """How a catalogue is read and how its images are downloaded.
 
+    Attributes:
+        products: a separate table of titles and descriptions: a path or ``s3://bucket/key``.
+        columns: the table's column names, where they are not recognised.
+        downloads: how images are downloaded.
+        allow_removal: continue even if many products are no longer listed, see ``Settings.max_removal``.
+
     >>> from image_similarity import ExtractOptions
     >>> ExtractOptions(columns={"image": ["Photo", "Photo 2"]}, allow_removal=True).products is None
     True
     """
 
     products: str | Path | None = None
-    """A separate table of titles and descriptions: a path or ``s3://bucket/key``."""
     columns: Columns | None = None
-    """The table's column names, where they are not recognised."""
     downloads: DownloadOptions = DownloadOptions()
     allow_removal: bool = False
-    """Continue even if many products are no longer listed, see ``Settings.max_removal``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitOptions(ExtractOptions):
     """The model to fit, and the recommendations to write. Includes the options of :class:`ExtractOptions`.
+
+    Attributes:
+        model: the model to fit: a name, or a :class:`ModelChoice` with weights or a precision.
+        data_augmentation: 1: embed six views of each image; 0: only the image itself.
+        download: download images that are listed by URL; False: use those that :meth:`Workspace.extract` has
+            downloaded.
+        number: number of recommendations per product.
+        aggregate: how the scores of image pairs become a product score: ``best``, ``mean`` or ``votes``.
 
     Raises:
         UsageError: an option has an invalid value.
@@ -151,13 +164,9 @@ class FitOptions(ExtractOptions):
 
     model: str | ModelChoice = IN_USE
     data_augmentation: int = 0
-    """1: embed six views of each image; 0: only the image itself."""
     download: bool = True
-    """Download images that are listed by URL; False: use those that :meth:`Workspace.extract` has downloaded."""
     number: int = 10
-    """Number of recommendations per product."""
     aggregate: Aggregate = "best"
-    """How the scores of image pairs become a product score: ``best``, ``mean`` or ``votes``."""
 
     def __post_init__(self) -> None:
         _augmentation(self.data_augmentation)
@@ -208,6 +217,12 @@ class Box:
 class Query:
     """What to search for: a photo, several photos of one thing, a text, or photos with a text.
 
+    Attributes:
+        photo: a path, a URL or the bytes of an image file; or several of them.
+        text: a description of the products, for models with a text encoder.
+        text_weight: weight of the text when combined with a photo: 0 is the photo alone, 1 the text alone.
+        crop: the part of the photo to search with.
+
     Raises:
         UsageError: there is neither photo nor text, the text is empty, the weight is not between 0 and 1, or there is a
             crop without exactly one photo.
@@ -219,13 +234,9 @@ class Query:
     """
 
     photo: Photo | Sequence[Photo] | None = None
-    """A path, a URL or the bytes of an image file; or several of them."""
     text: str | None = None
-    """A description of the products, for models with a text encoder."""
     text_weight: float = 0.5
-    """Weight of the text when combined with a photo: 0 is the photo alone, 1 the text alone."""
     crop: Box | None = None
-    """The part of the photo to search with."""
 
     def __post_init__(self) -> None:
         if self.text is not None and not self.text.strip():
@@ -256,6 +267,16 @@ class Query:
 class SearchOptions:
     """How to search, and which products to return.
 
+    Attributes:
+        number: number of products to return.
+        aggregate: how the scores of image pairs become a product score: ``best``, ``mean`` or ``votes``.
+        filter: return only products with these attributes: ``'price < 50 and brand in ("a", "b")'``, see
+            docs/answers.md.
+        min_match: minimum probability of being the same product; needs :meth:`Workspace.calibrate`. None: no minimum.
+        explain: explain each match: the parts of its score, and the region of the photo that contributes most.
+        crops: search with the mean vector of the photo, its centre and its corners; six times the work.
+        match: compare only ``shape`` or only ``colour``; None: both.
+
     Raises:
         UsageError: an option has an invalid value.
 
@@ -266,19 +287,12 @@ class SearchOptions:
     """
 
     number: int = 10
-    """Number of products to return."""
     aggregate: Aggregate = "best"
-    """How the scores of image pairs become a product score: ``best``, ``mean`` or ``votes``."""
     filter: str | None = None
-    """Return only products with these attributes: ``'price < 50 and brand in ("a", "b")'``, see docs/answers.md."""
     min_match: float | None = None
-    """Minimum probability of being the same product; needs :meth:`Workspace.calibrate`. None: no minimum."""
     explain: bool = False
-    """Explain each match: the parts of its score, and the region of the photo that contributes most."""
     crops: bool = False
-    """Search with the mean vector of the photo, its centre and its corners; six times the work."""
     match: Match | None = None
-    """Compare only ``shape`` or only ``colour``; None: both."""
 
     def __post_init__(self) -> None:
         _ranking(self.number, self.aggregate)
@@ -294,6 +308,11 @@ class SimilarOptions:
     With ``filter`` or ``match`` the products are ranked again, by the product's own images; without them the
     recommendations of the latest fit are looked up.
 
+    Attributes:
+        number: maximum number of products; None: as many as were fitted.
+        filter: return only products with these attributes.
+        match: compare only ``shape`` or only ``colour``; None: both.
+
     Raises:
         UsageError: an option has an invalid value.
 
@@ -304,11 +323,8 @@ class SimilarOptions:
     """
 
     number: int | None = None
-    """Maximum number of products; None: as many as were fitted."""
     filter: str | None = None
-    """Return only products with these attributes."""
     match: Match | None = None
-    """Compare only ``shape`` or only ``colour``; None: both."""
 
     def __post_init__(self) -> None:
         _ranking(1 if self.number is None else self.number, "best")
@@ -322,6 +338,17 @@ class SimilarOptions:
 class EvaluateOptions:
     """What to evaluate, and on how many queries.
 
+    Attributes:
+        protocols: names of the protocols to run, see docs/evaluation.md; empty: all that the catalogue and the labels
+            allow.
+        labels: a table of right answers: a path or ``s3://bucket/key``.
+        leave_out: the attribute that leave-attribute-out leaves out; None: the colour.
+        simulated: number of simulated photos.
+        most_images: maximum number of leave-one-out queries; of more images, random whole products are taken.
+        stored_only: use stored vectors only: no photos, no network, no speed measurement.
+        seed: random seed of the samples.
+        worst: number of wrong answers to report for each model and protocol.
+
     Raises:
         UsageError: an option has an invalid value.
 
@@ -332,21 +359,13 @@ class EvaluateOptions:
     """
 
     protocols: Sequence[str] = ()
-    """Names of the protocols to run, see docs/evaluation.md; empty: all that the catalogue and the labels allow."""
     labels: str | Path | None = None
-    """A table of right answers: a path or ``s3://bucket/key``."""
     leave_out: str | None = None
-    """The attribute that leave-attribute-out leaves out; None: the colour."""
     simulated: int = 200
-    """Number of simulated photos."""
     most_images: int = 10_000
-    """Maximum number of leave-one-out queries; of more images, random whole products are taken."""
     stored_only: bool = False
-    """Use stored vectors only: no photos, no network, no speed measurement."""
     seed: int = 0
-    """Random seed of the samples."""
     worst: int = 6
-    """Number of wrong answers to report for each model and protocol."""
 
     def __post_init__(self) -> None:
         if self.simulated < 0 or self.seed < 0 or self.most_images < 1:
@@ -357,6 +376,11 @@ class EvaluateOptions:
 class CalibrateOptions:
     """How match probabilities are learned.
 
+    Attributes:
+        known: your estimate of the share of photos whose product is in the catalogue, between 0 and 1.
+        images: number of catalogue images to learn from, each unchanged and as a simulated photo.
+        seed: random seed of the sample.
+
     Raises:
         UsageError: an option has an invalid value.
 
@@ -366,11 +390,8 @@ class CalibrateOptions:
     """
 
     known: float = 0.5
-    """Your estimate of the share of photos whose product is in the catalogue, between 0 and 1."""
     images: int = 600
-    """Number of catalogue images to learn from, each unchanged and as a simulated photo."""
     seed: int = 0
-    """Random seed of the sample."""
 
     def __post_init__(self) -> None:
         if not 0 < self.known < 1:
@@ -383,6 +404,10 @@ class CalibrateOptions:
 class CompareOptions:
     """How two models are compared.
 
+    Attributes:
+        number: number of recommendations per product that are compared.
+        shown: number of most changed products to report, with the answers of both models.
+
     Raises:
         UsageError: ``number`` is below 1.
 
@@ -392,9 +417,7 @@ class CompareOptions:
     """
 
     number: int = 10
-    """Number of recommendations per product that are compared."""
     shown: int = 20
-    """Number of most changed products to report, with the answers of both models."""
 
     def __post_init__(self) -> None:
         _ranking(self.number, "best")

@@ -50,43 +50,47 @@ class TableLimits:
 class Settings:
     """The settings of a workspace: paths, addresses and limits. The defaults suit a laptop.
 
+    Attributes:
+        root: the workspace's directory.
+        image_address: URL of an image of a department's listing; ``{pixl_id}`` is replaced.
+        weights_address: URL of the weights of Keras's networks; a mirror has the same folders below it.
+        hub_address: URL of a model hub in place of Hugging Face's, or of a mirror; None: as ``HF_ENDPOINT`` says.
+        models: a folder of pulled models, written by ``Workspace.pull_models(to=...)``; searched before the
+            workspace's own.
+        s3_endpoint: URL of an S3-compatible server; None: as the standard AWS settings say.
+        max_pixels: an image with more pixels is rejected before it is decoded.
+        service_max_pixels: the same limit for the service, whose images come from clients; at most ``max_pixels``.
+        max_download_bytes: a download of more bytes is aborted.
+        tables: limits of a catalogue's tables; the service's imports have lower ones.
+        max_file_bytes: an image file of more bytes is not read.
+        strict: reject every truncated image file, even if little is missing, instead of repairing it.
+        lock_timeout: seconds to wait while another process writes to the feature store.
+        precision: the precision of a dataset's first features if none is requested: ``fp32``, ``bf16``, or ``auto``:
+            bf16 if the processor supports it, else fp32.
+        max_removal: a fit or an extract stops if it would remove a larger share of a dataset's products, and at least
+            ten.
+        config_file: the first version's file with AWS credentials; parsed, never executed.
+
     >>> from image_similarity import Settings, Workspace
     >>> workspace = Workspace(settings=Settings(max_pixels=50_000_000))
     """
 
     root: Path = Path("data")
-    """The workspace's directory."""
     image_address: str = "https://contents.mediadecathlon.com/p{pixl_id}/"
-    """URL of an image of a department's listing; ``{pixl_id}`` is replaced."""
     weights_address: str = "https://storage.googleapis.com/tensorflow/keras-applications/"
-    """URL of the weights of Keras's networks; a mirror has the same folders below it."""
     hub_address: str | None = None
-    """URL of a model hub in place of Hugging Face's, or of a mirror; None: as ``HF_ENDPOINT`` says."""
     models: Path | None = None
-    """A folder of pulled models, written by ``Workspace.pull_models(to=...)``; searched before the workspace's own."""
     s3_endpoint: str | None = None
-    """URL of an S3-compatible server; None: as the standard AWS settings say."""
     max_pixels: int = 100_000_000
-    """An image with more pixels is rejected before it is decoded."""
     service_max_pixels: int = 25_000_000
-    """The same limit for the service, whose images come from clients; at most ``max_pixels``."""
     max_download_bytes: int = 50_000_000
-    """A download of more bytes is aborted."""
     tables: TableLimits = TableLimits()
-    """Limits of a catalogue's tables; the service's imports have lower ones."""
     max_file_bytes: int = MOST_FILE_BYTES
-    """An image file of more bytes is not read."""
     strict: bool = False
-    """Reject every truncated image file, even if little is missing, instead of repairing it."""
     lock_timeout: float = 30.0
-    """Seconds to wait while another process writes to the feature store."""
     precision: str = "auto"
-    """The precision of a dataset's first features if none is requested: ``fp32``, ``bf16``, or ``auto``: bf16 if the
-    processor supports it, else fp32."""
     max_removal: float = 0.1
-    """A fit or an extract stops if it would remove a larger share of a dataset's products, and at least ten."""
     config_file: Path = Path("config.py")
-    """The first version's file with AWS credentials; parsed, never executed."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **changes: object) -> Settings:

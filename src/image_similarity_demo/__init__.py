@@ -1,8 +1,8 @@
-"""A catalogue to try everything with: the products of an imaginary sports shop, drawn from a seed.
+"""A sample catalogue: the products of an imaginary sports shop, drawn from a seed.
 
-The drawing goes one way: ``stock`` chooses what is sold, ``families`` draws each product on a ``canvas``, ``shots``
-takes the shop's images of it, and ``catalogue`` writes the files, with customers' photos by the library's simulator.
-``demo`` fits that shop with the library's public names, as anybody would, and makes a page of what it answers.
+``stock`` chooses the products, ``families`` draws each of them on a ``canvas``, ``shots`` makes the images of it,
+and ``catalogue`` writes the files, with customers' photos by the library's simulator. ``demo`` fits and searches that
+shop with the library's public API, and writes a page with the results.
 """
 
 from image_similarity_demo.catalogue import SampleSummary, draw_sample

@@ -1,7 +1,7 @@
-"""A drawing board for product pictures: masks in design units, and paint, light and shadow through a mask.
+"""A drawing board for product images: masks in design units, and paint, light and shadow through a mask.
 
-A mask is a grey image (``L``) of the board's size, white where something is. Boards are drawn large and without
-smooth edges; the shots shrink them, which makes the edges smooth (supersampling).
+A mask is a grey image (``L``) of the board's size, white where the part is. Boards are drawn large and without
+anti-aliasing; the shots reduce them, which smooths the edges (supersampling).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from image_similarity_demo.colours import Colour
 from image_similarity_demo.geometry import Point, arc, ribbon
 from image_similarity_demo.shading import Field, relief as relief_field
 
-SCALE = 1.2  # pixels a design unit: twice the pictures' resolution, so that a close-up of half a board is still sharp
+SCALE = 1.2  # pixels a design unit: twice the images' resolution, so that a close-up of half a board is still sharp
 GRID = 4  # pixels between the points at which light is worked out
 Mask = Image.Image
 Fill = Colour | Image.Image

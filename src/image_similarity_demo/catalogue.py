@@ -1,4 +1,4 @@
-"""Writing the sample: images, photos and tables into a folder that is either whole or not there."""
+"""Write the sample: images, photos and tables, into a folder that is either complete or absent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PHOTOS_PER_FAMILY = 3
 
 @dataclass(frozen=True, slots=True)
 class SampleSummary:
-    """What was drawn, and where."""
+    """The folder of a sample, and how many products, images and photos it has."""
 
     folder: Path
     products: int
@@ -41,10 +41,10 @@ def draw_sample(
 ) -> SampleSummary:
     """Draw the catalogue of an imaginary sports shop into ``folder``; the same seed gives the same bytes.
 
-    A sample that stands there already is replaced, an empty folder is used.
+    An earlier sample is replaced; an empty folder is used.
 
     Raises:
-        UsageError: ``folder`` holds something else; it stays as it was.
+        UsageError: ``folder`` contains other files; it is unchanged.
         OutputError: the folder cannot be written.
     """
     articles = stock(seed, families)
@@ -55,7 +55,7 @@ def draw_sample(
         (temporary / MARKER).write_text(f"Drawn by image-similarity. Seed: {seed}\n", encoding="utf-8")
         subjects = _subjects(seed, articles)
         images: list[tuple[str, str, str]] = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow lets go of the interpreter while it resamples
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow releases the interpreter's lock while it resamples
             drawn = pool.map(
                 lambda article: _draw(seed, article, temporary, subjects.get(article.product_id)), articles
             )
@@ -69,13 +69,13 @@ def draw_sample(
 
 
 def _draw(seed: int, article: Article, folder: Path, photo: str | None) -> list[tuple[str, str]]:
-    """Draw one product's images, and the photo of it where a customer took one. Names and shots of the images."""
+    """Draw one product's images and, if ``photo`` is given, a photo of it. Returns the images' names and shots."""
     board = article.family.draw(article.look, "front").image
     piece = shots.cut_out(board)
     names = []
-    for place, (shot, picture) in enumerate(_shots(seed, article, board, piece), start=1):
+    for place, (shot, image) in enumerate(_shots(seed, article, board, piece), start=1):
         name = f"{article.product_id}_{place}.jpg"
-        picture.save(folder / "images" / name, quality=QUALITY)
+        image.save(folder / "images" / name, quality=QUALITY)
         names.append((name, shot))
     if photo is not None:
         alone = shots.turned(piece, article.family.lean).convert("RGBA")
@@ -107,7 +107,7 @@ def _subjects(seed: int, articles: Sequence[Article]) -> dict[str, str]:
     for family in dict.fromkeys(article.family.name for article in articles):
         ids = [article.product_id for article in articles if article.family.name == family]
         chosen += draw.sample(ids, min(PHOTOS_PER_FAMILY, len(ids)))
-    draw.shuffle(chosen)  # so that a photo's number tells nothing
+    draw.shuffle(chosen)  # so that a photo's number does not reveal its product
     return {product_id: f"photo{i:02d}.jpg" for i, product_id in enumerate(chosen, start=1)}
 
 
@@ -128,14 +128,14 @@ def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]])
 
 
 def _refuse_unless_ours(folder: Path) -> None:
-    """Only an empty folder or an earlier sample may be replaced: nobody's own files are ever removed."""
+    """Only an empty folder or an earlier sample may be replaced: other files are never removed."""
     if not folder.exists():
         return
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file. Name a folder for the sample")
     names = {entry.name for entry in folder.iterdir()}
-    strange = sorted(names - CONTENTS)
+    unknown = sorted(names - CONTENTS)
     if names and MARKER not in names:
         raise UsageError(f"{folder} is not empty and not a sample. Name a new folder, or empty this one")
-    if strange:
-        raise UsageError(f"{folder} is a sample, but {strange[0]} in it is not of our making. Move it away first")
+    if unknown:
+        raise UsageError(f"{folder} is a sample, but {unknown[0]} in it is not part of it. Move it away first")

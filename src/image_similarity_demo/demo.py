@@ -1,4 +1,4 @@
-"""The first thing that anybody sees: a drawn shop, fitted, searched, and shown on a page."""
+"""The demo: draw the sample shop, fit it, search it, and write a page with the results."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 DATASET = "shop"
 MODEL = "colour-shape"  # needs no weights
-SHOWN = 5  # answers a row
+SHOWN = 5  # answers per row
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """One answer of each kind, how many photos found their product first, and the page with all of them."""
+    """One answer of each kind, how many of the photos found their product first, and the page with all answers."""
 
     similar: Answer
     search: Answer
     found: int
-    asked: int
+    photos: int
     page: Path
 
 
@@ -39,7 +39,7 @@ def run_demo(folder: Path, progress: Progress, families: Sequence[Family] = FAMI
     """Draw the sample into ``folder/sample``, fit it in ``folder/data``, write ``folder/index.html``.
 
     Raises:
-        UsageError: ``folder/sample`` holds something else.
+        UsageError: ``folder/sample`` contains other files.
         OutputError: the folder cannot be written.
     """
     sample, page = folder / "sample", folder / "index.html"
@@ -86,7 +86,7 @@ def run_demo(folder: Path, progress: Progress, families: Sequence[Family] = FAMI
 
 
 def _one_of_each_family(products: Iterable[str]) -> list[str]:
-    """The first product of each family among some; a family is the letters that an id starts with."""
+    """The first of the products of each family; a family is the letters that an id starts with."""
     families: dict[str, str] = {}
     for product in sorted(set(products)):
         families.setdefault(product.rstrip("0123456789"), product)

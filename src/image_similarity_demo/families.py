@@ -1,4 +1,4 @@
-"""The table of families. A new family is one small file with a ``FAMILY``, and one line here."""
+"""All families of products. A new family is one file with a ``FAMILY``, and one line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a family of products is made of: the designs that the shop sells, and how one product of them looks."""
+"""Families of products, their designs, and the look of one product."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Pose = Literal["standing", "lying"]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one product looks. Two products of one design differ in nothing but ``palette``."""
+    """How one product looks. Two products of one design differ only in ``palette``."""
 
     shape: str
     pattern: str
@@ -26,7 +26,7 @@ class Look:
     seed: int
 
     def rng(self) -> np.random.Generator:
-        """Chance for creases, splashes and the like: the same for every view and colour of a design."""
+        """Random numbers for creases, splashes and the like: the same for every view and colour of a design."""
         return np.random.default_rng(self.seed)
 
 
@@ -53,8 +53,8 @@ class Family:
 
     ``pose`` says whether it stands on the table or lies on it, ``lean`` by how many degrees it is turned for the
     image, ``focus`` where a close-up looks, as fractions of the drawing board. ``prefix`` begins the product ids.
-    ``has_back`` says that ``draw`` draws another back; otherwise the studio mirrors the
-    front, which then carries no lettering. ``depth`` is how far perspective changes it: a ball stays round.
+    ``has_back``: ``draw`` draws a different back; otherwise the studio mirrors the front, which
+    then has no lettering. ``depth`` is how far perspective changes it: a ball stays round.
     """
 
     name: str

@@ -18,7 +18,7 @@ Corners = Sequence[tuple[float, float]]
 
 
 def cut_out(board: Image.Image) -> Image.Image:
-    """The drawing without its empty rim, with smooth edges, in the size from which most images are made.
+    """The drawing without its empty rim, with smooth edges, at the size that most shots use.
 
     Cut-outs have their colours multiplied by their alpha (mode ``RGBa``), as resizing and turning need them.
     """
@@ -47,11 +47,11 @@ def angle(piece: Image.Image, family: Family, frame: tuple[int, int], chance: Ra
 
 
 def detail(board: Image.Image, family: Family, chance: Random) -> Image.Image:
-    """A close-up of about half of the product, at one of the places that its family is proud of."""
+    """A close-up of about half of the product, at one of its family's points of interest (``focus``)."""
     x, y = family.focus[chance.randrange(len(family.focus))]
     x, y = x + chance.uniform(-0.03, 0.03), y + chance.uniform(-0.03, 0.03)
-    wanted = (0.48, 0.58) if board.width > 0.7 * board.height else (0.8, 0.95)
-    side = min(board.size) * chance.uniform(*wanted)
+    shares = (0.48, 0.58) if board.width > 0.7 * board.height else (0.8, 0.95)
+    side = min(board.size) * chance.uniform(*shares)
     wide = side * (1.42 if family.lean else 1.0)
     left = min(max(x * board.width - wide / 2, -wide * 0.2), board.width - wide * 0.8)
     top = min(max(y * board.height - wide / 2, -wide * 0.2), board.height - wide * 0.8)
@@ -106,18 +106,18 @@ def tilt(piece: Image.Image, corners: Corners) -> Image.Image:
 
 def place(piece: Image.Image, frame: tuple[int, int], pose: Pose, paper: Colour = PAPER) -> Image.Image:
     """``piece`` in the middle of a frame of plain paper, with its shadow."""
-    picture = Image.new("RGB", frame, paper)
+    image = Image.new("RGB", frame, paper)
     left, top = (frame[0] - piece.width) // 2, (frame[1] - piece.height) // 2
     shade = mix(paper, (24, 26, 40), 0.82)
-    picture.paste(Image.new("RGB", frame, shade), (0, 0), shadow(piece, (left, top), frame, pose))
-    paste(picture, piece, (left, top))
-    return picture
+    image.paste(Image.new("RGB", frame, shade), (0, 0), shadow(piece, (left, top), frame, pose))
+    paste(image, piece, (left, top))
+    return image
 
 
-def paste(picture: Image.Image, piece: Image.Image, corner: tuple[int, int]) -> None:
-    """Lay a cut-out onto ``picture``."""
+def paste(image: Image.Image, piece: Image.Image, corner: tuple[int, int]) -> None:
+    """Paste a cut-out onto ``image``."""
     piece = piece.convert("RGBA")
-    picture.paste(piece, corner, piece)
+    image.paste(piece, corner, piece)
 
 
 def shadow(piece: Image.Image, corner: tuple[int, int], frame: tuple[int, int], pose: Pose) -> Image.Image:

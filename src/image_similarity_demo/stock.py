@@ -31,7 +31,7 @@ def stock(seed: int, families: Sequence[Family] = FAMILIES) -> list[Article]:
 
 
 def chance(seed: int, *names: str) -> Random:
-    """Chance that depends on nothing but ``seed`` and ``names``, on every machine."""
+    """A random generator that depends only on ``seed`` and ``names``, on every machine."""
     return Random(number(seed, *names))  # noqa: S311 - drawn, not kept secret
 
 

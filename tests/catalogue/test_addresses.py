@@ -42,14 +42,14 @@ def server() -> Iterator[ImageServer]:
 
 
 def download(folder: Path, *addresses: str, options: DownloadOptions = QUICK) -> list[Outcome]:
-    heard: dict[int, Outcome] = {}
-    asked = [
+    outcomes: dict[int, Outcome] = {}
+    downloads = [
         Download(number, CatalogueImage(f"{number}.jpg", "7", address), folder / f"{number}.jpg")
         for number, address in enumerate(addresses)
     ]
     with FetchLog(folder) as fetched:
-        download_all(asked, lambda each, out: heard.update({each.position: out}), Settings(), options, fetched)
-    return [heard[number] for number in range(len(addresses))]
+        download_all(downloads, lambda each, out: outcomes.update({each.position: out}), Settings(), options, fetched)
+    return [outcomes[number] for number in range(len(addresses))]
 
 
 def served(address: str, limits: FetchLimits = HERE) -> bytes | str:

@@ -35,7 +35,7 @@ def test_what_is_written_is_what_the_table_source_reads(
             (Path(name) / f"{image_id}.jpg").touch()
             ledger.add_image(CatalogueImage(f"{image_id}.jpg", product_id, f"http://x/{image_id}"))
         for position, image in ledger.images():
-            ledger.found(position, image.image_id)
+            ledger.set_file(position, image.image_id)
         ledger.write(Path(name) / "listing.csv")
         source = open_source(Path(name) / "listing.csv", settings=Settings())
         read = list(source)
@@ -63,7 +63,7 @@ def test_images_keep_their_order_over_pages_while_rows_change() -> None:
             ledger.add_image(CatalogueImage(image_id, "7", "http://x"))
         walked = []
         for position, image in ledger.images():
-            ledger.found(position, image.image_id)
+            ledger.set_file(position, image.image_id)
             walked.append(image.image_id)
     assert walked == ids
 
@@ -76,7 +76,7 @@ def test_only_images_that_were_found_are_written_and_names_of_columns_stay_singl
         ledger.add_image(CatalogueImage("gone.jpg", "7", "http://x/g", {}))
         for position, image in ledger.images():
             if image.image_id != "gone.jpg":
-                ledger.found(position, image.image_id)
+                ledger.set_file(position, image.image_id)
         ledger.write(tmp_path / "listing.csv")
     assert (tmp_path / "listing.csv").read_bytes().decode().split("\r\n") == [
         "product_id,image_id,image,title,description,address,colour,brand",

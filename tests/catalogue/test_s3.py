@@ -16,7 +16,7 @@ import pytest
 
 from image_similarity.catalogue import open_source
 from image_similarity.catalogue.department_listing import department_location, open_department
-from image_similarity.catalogue.s3 import keys_of
+from image_similarity.catalogue.s3 import aws_keys
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
 from tests.support.servers import Answer, image_server, s3_server
@@ -109,17 +109,17 @@ def test_a_pixl_id_cannot_change_the_rest_of_the_address(tmp_path: Path) -> None
 def test_the_first_versions_file_of_keys(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config.py"
     path.write_bytes(text.encode())
-    assert keys_of(path) == {"aws_access_key_id": "AKIA", "aws_secret_access_key": "a/b+c="}
+    assert aws_keys(path) == {"aws_access_key_id": "AKIA", "aws_secret_access_key": "a/b+c="}
 
 
 def test_the_file_of_keys_is_never_run(tmp_path: Path) -> None:
     path, proof = tmp_path / "config.py", tmp_path / "ran"
     harm = f"open({str(proof)!r}, 'w')"
     path.write_text(f"{harm}\naws_access_key_id=AKIA\naws_secret_access_key=x\n{harm}\n")
-    assert keys_of(path)["aws_access_key_id"] == "AKIA"
+    assert aws_keys(path)["aws_access_key_id"] == "AKIA"
     path.write_text(f"aws_access_key_id={harm}\naws_secret_access_key=x\n")
     with pytest.raises(CatalogueError, match=r"never run"):
-        keys_of(path)
+        aws_keys(path)
     assert not proof.exists()
 
 
@@ -127,11 +127,11 @@ def test_one_key_without_the_other_is_said_and_none_is_no_file_of_keys(tmp_path:
     path = tmp_path / "config.py"
     path.write_text(f"aws_secret_access_key={SECRET}\n")
     with pytest.raises(CatalogueError, match="has no aws_access_key_id") as caught:
-        keys_of(path)
+        aws_keys(path)
     assert SECRET not in str(caught.value)
     path.write_text("DEBUG = True\n")
-    assert keys_of(path) == {}
-    assert keys_of(tmp_path / "absent.py") == {}
+    assert aws_keys(path) == {}
+    assert aws_keys(tmp_path / "absent.py") == {}
 
 
 def used_key(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from image_similarity import Workspace
 from image_similarity.catalogue import open_source
 from image_similarity.catalogue.image_cells import images_in
-from image_similarity.catalogue.product_join import joined
+from image_similarity.catalogue.product_join import matching_ids
 from image_similarity.catalogue.sources import check, failures_of, notes_of
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
@@ -135,7 +135,7 @@ def test_ids_are_joined_one_to_one_and_never_away_from_their_like(images: set[st
     described = data.draw(
         st.sets(st.sampled_from(sorted(images) or ["1"]) | st.from_regex(r"[0-9]{1,2}", fullmatch=True))
     )
-    found = joined(images, described)
+    found = matching_ids(images, described)
     assert len(set(found.values())) == len(found)
     assert not set(found) & images
     assert set(found.values()) <= images - described
@@ -167,7 +167,7 @@ def test_products_are_joined_where_there_is_no_doubt_and_refused_where_nothing_j
     source = open_source(tmp_path / "images.csv", products=tmp_path / "p.csv", settings=SETTINGS)
     notes = check(source)
     assert [product.product_id for product in source.products()] == ["0017", "Ab-1", "9"]
-    assert any("written in another way" in note for note in notes)
+    assert any("spelled differently" in note for note in notes)
     assert any("have no image" in note for note in notes)
     (tmp_path / "p.csv").write_text("product_id,title\nq1,Shoe\n")
     told: list[str] = []

@@ -1,4 +1,4 @@
-"""The command line as a shop's script or a person meets it."""
+"""The command line, as used by a script or a person."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 FIT = ("fit", "-d", "shop", "--catalogue", "photos", "--products", "products.csv", "-m", "colour-shape", "-n", "3")
-ASK = ("-d", "shop", "-m", "colour-shape")
+ARGS = ("-d", "shop", "-m", "colour-shape")
 
 
 def test_fit_similar_search_evaluate(
@@ -68,7 +68,7 @@ def test_fit_similar_search_evaluate(
     assert "5 images seen: 5 embedded, 0 already known, 0 failed" in err
     assert "4 products with colour-shape: data/trained_models/shop_model_colour-shape.pickle and .parquet" in err
 
-    assert run(monkeypatch, "similar", "ball1", *ASK, "--format", "json", "--html", "pages/similar.html") == 0
+    assert run(monkeypatch, "similar", "ball1", *ARGS, "--format", "json", "--html", "pages/similar.html") == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["query"]["title"] == "A red ball"
     assert [match["rank"] for match in answer["matches"]] == [1, 2, 3]
@@ -77,15 +77,15 @@ def test_fit_similar_search_evaluate(
     assert answer["matches"][0]["image_id"] == "ball2_a.png"
     assert "A red ball" in (shop / "pages" / "similar.html").read_text()
 
-    assert run(monkeypatch, "search", "photos/stick_a.png", *ASK, "-n", "1", "--format", "csv") == 0
+    assert run(monkeypatch, "search", "photos/stick_a.png", *ARGS, "-n", "1", "--format", "csv") == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [(row["rank"], row["product"], row["title"]) for row in rows] == [("1", "stick", "A stick")]
     assert float(rows[0]["score"]) == pytest.approx(1, abs=1e-3)
 
-    assert run(monkeypatch, "evaluate", *ASK, "--format", "json") == 0
+    assert run(monkeypatch, "evaluate", *ARGS, "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["queries"] == 2
     for command in (("similar", "ball1"), ("search", "photos/stick_a.png"), ("evaluate",), ("failures",)):
-        assert run(monkeypatch, *command, *(ASK if command != ("failures",) else ASK[:2])) == 0
+        assert run(monkeypatch, *command, *(ARGS if command != ("failures",) else ARGS[:2])) == 0
     table = capsys.readouterr().out
     assert "Ball™ [two]" in table  # a title's brackets are not the table's markup
     assert "R@1" in table
@@ -96,7 +96,7 @@ def test_the_first_versions_points_are_shown_as_points(
 ) -> None:
     assert run(monkeypatch, *FIT, "--aggregate", "votes") == 0
     capsys.readouterr()
-    assert run(monkeypatch, "similar", "stick", *ASK) == 0
+    assert run(monkeypatch, "similar", "stick", *ARGS) == 0
     shown = capsys.readouterr().out
     assert " points" in shown
 
@@ -105,7 +105,7 @@ def test_a_photo_comes_through_standard_input(shop: Path, capfd: pytest.CaptureF
     image_similarity = [sys.executable, "-m", "image_similarity"]
     subprocess.run([*image_similarity, *FIT], check=True, capture_output=True)
     done = subprocess.run(
-        [*image_similarity, "search", "-", *ASK, "--format", "json"],
+        [*image_similarity, "search", "-", *ARGS, "--format", "json"],
         input=(shop / "photos" / "ball1_b.png").read_bytes(),
         capture_output=True,
         check=True,
@@ -130,7 +130,7 @@ def test_failures_are_exit_code_3_and_listed(
 
 
 @pytest.mark.parametrize(
-    ("rows", "recall", "search_recall", "said"),
+    ("rows", "recall", "search_recall", "expected"),
     [
         (50_000, None, None, []),
         (60_000, None, 0.995, ["more than 50000: searches are approximate, recall 99.5%"]),
@@ -146,12 +146,12 @@ def test_failures_are_exit_code_3_and_listed(
     ],
 )
 def test_a_fit_says_where_not_every_row_is_compared_and_what_is_found_so(
-    rows: int, recall: float | None, search_recall: float | None, said: list[str]
+    rows: int, recall: float | None, search_recall: float | None, expected: list[str]
 ) -> None:
     report = FitReport("key", Counts(rows), [], rows, Path("x"), rows, recall, search_recall)
     lines = list(show.recall_lines(report))
-    assert len(lines) == len(said)
-    assert all(part in line and f"{rows} images" in line for part, line in zip(said, lines, strict=True))
+    assert len(lines) == len(expected)
+    assert all(part in line and f"{rows} images" in line for part, line in zip(expected, lines, strict=True))
 
 
 def test_a_table_of_addresses_is_extracted_and_fitted(
@@ -164,8 +164,8 @@ def test_a_table_of_addresses_is_extracted_and_fitted(
             f"product_id;image_url;title\n1;{server.address}/a.jpg;Red\n2;{server.address}/b.jpg;Blue\n"
             f"3;{server.address}/gone.jpg;Gone\n"
         )
-        asked = ("extract", "-d", "net", "--catalogue", "table.csv", "--concurrency", "2", "--tries", "1")
-        assert run(monkeypatch, *asked) == 3
+        command = ("extract", "-d", "net", "--catalogue", "table.csv", "--concurrency", "2", "--tries", "1")
+        assert run(monkeypatch, *command) == 3
         err = capsys.readouterr().err
         assert "3 images seen: 2 downloaded, 0 already known, 1 failed" in err
         assert "gone.jpg" in err
@@ -173,7 +173,7 @@ def test_a_table_of_addresses_is_extracted_and_fitted(
         (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
         assert (row["job"], row["product"], row["address"]) == ("extract", "3", f"{server.address}/gone.jpg")
         assert "404" in row["reason"]
-        assert run(monkeypatch, *asked) == 3
+        assert run(monkeypatch, *command) == 3
         assert "3 images seen: 0 downloaded, 2 already known, 1 failed" in capsys.readouterr().err
     assert run(monkeypatch, "fit", "-d", "net", "-m", "colour-shape") == 0
     capsys.readouterr()
@@ -185,14 +185,18 @@ def test_a_table_of_addresses_is_extracted_and_fitted(
     ("arguments", "code", "words"),
     [
         (("similar", "x", "-d", "none"), 1, ["run fit first"]),
-        (("similar", "bal1", *ASK), 2, ["Did you mean", "ball1"]),
+        (("similar", "bal1", *ARGS), 2, ["Did you mean", "ball1"]),
         (("similar", "ball1", "-d", "shop", "-m", "GPT"), 2, ["no model 'GPT'", "colour-shape"]),
         (("fit", "-d", "../x", "-m", "colour-shape"), 2, ["'../x' is no name for a dataset"]),
         (("fit", "-d", "nowhere", "-m", "colour-shape"), 1, ["there is no folder data/dataset/nowhere"]),
         (("fit", "-d", "x", "--catalogue", "missing", "-m", "colour-shape"), 1, ["no catalogue at missing"]),
-        (("search", "missing.jpg", *ASK), 2, ["missing.jpg", "No such file"]),
-        (("search", "products.csv", *ASK), 2, ["products.csv", "not an image"]),
-        (("search", "photos/ball1_a.png", *ASK, "--data_augmentation", "1"), 2, ["run fit with --data_augmentation 1"]),
+        (("search", "missing.jpg", *ARGS), 2, ["missing.jpg", "No such file"]),
+        (("search", "products.csv", *ARGS), 2, ["products.csv", "not an image"]),
+        (
+            ("search", "photos/ball1_a.png", *ARGS, "--data_augmentation", "1"),
+            2,
+            ["run fit with --data_augmentation 1"],
+        ),
         (("extract",), 2, ["--dataset NAME --catalogue TABLE, or --dpt-number N"]),
         (("fit", "-d", "shop", "-m", "colour-shape", "--weights", "w.h5", "--catalogue", "photos"), 2, ["no weights"]),
     ],
@@ -229,7 +233,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert "similar" in done.stdout
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(shop: Path) -> None:
+def test_a_closed_pipe_is_no_error(shop: Path) -> None:
     done = subprocess.run(
         f"{sys.executable} -m image_similarity --help | head -n 1",
         shell=True,
@@ -273,12 +277,12 @@ EVERY = [*(each.callback.__name__ for each in app.registered_commands if each.ca
 
 @pytest.mark.parametrize("command", EVERY)
 def test_a_command_that_is_made_alone_is_the_same_command(command: str) -> None:
-    alone, among_all = (CliRunner().invoke(made, [command, "--help"]) for made in (app_for([command]), app))
+    alone, among_all = (CliRunner().invoke(built, [command, "--help"]) for built in (app_for([command]), app))
     assert alone.exit_code == 0 and alone.output == among_all.output
     others = CliRunner().invoke(app_for([command]), ["--help"]).output.split("Commands:")[1]
     assert others.split()[0] == command and len(others.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("asked", [[], ["--help"], ["simila"], ["-"]])
-def test_whoever_names_no_command_gets_all_of_them(asked: list[str]) -> None:
-    assert app_for(asked) is app
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["simila"], ["-"]])
+def test_without_the_name_of_a_command_the_app_has_all(arguments: list[str]) -> None:
+    assert app_for(arguments) is app

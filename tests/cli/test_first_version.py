@@ -153,7 +153,7 @@ def test_the_later_form_with_datasets_and_items(shop: Path, capsys: pytest.Captu
     assert run(f"--task visual_search --dataset sport --img {folder}/stick2.jpg --transfer_model VGG --number 1") == 0
     assert capsys.readouterr().out.splitlines() == ["Most similar item number 1 : stick2"]
     assert run("--task visual_search --dataset sport --transfer_model VGG") == 2
-    # The later form computes the six views unless told otherwise.
+    # The later form computes the six views by default.
     with sqlite3.connect(shop / "data" / "database" / "features.db") as database:
         assert database.execute("SELECT count(*) FROM features_sport").fetchone() == (24,)
     database.close()

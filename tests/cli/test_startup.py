@@ -22,7 +22,7 @@ HEAVY = (
     *("huggingface_hub", "tokenizers", "torch", "timm"),
     *("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client"),
 )
-PICTURES = {"numpy", "PIL", "concurrent"}
+IMAGES = {"numpy", "PIL", "concurrent"}
 TABLE = [
     ("--help", set()),
     ("similar --help", set()),
@@ -39,12 +39,12 @@ TABLE = [
     ("similar {networked} red --format json", set()),
     ("failures --dataset shop --workspace {root} --format json", set()),
     ("failures --dataset shop --workspace {root}", set()),
-    ("evaluate {shop} --stored-only --format json", PICTURES),
-    ("evaluate {shop} --simulated 2 --format json", PICTURES),
-    ("search {photo} {shop} --format json", PICTURES),
-    ("search {photo} {shop}", PICTURES | {"rich"}),
-    ("search {photo} {networked} --format json", PICTURES | {"openvino"}),
-    ("fit {shop}", PICTURES | {"pyarrow"}),
+    ("evaluate {shop} --stored-only --format json", IMAGES),
+    ("evaluate {shop} --simulated 2 --format json", IMAGES),
+    ("search {photo} {shop} --format json", IMAGES),
+    ("search {photo} {shop}", IMAGES | {"rich"}),
+    ("search {photo} {networked} --format json", IMAGES | {"openvino"}),
+    ("fit {shop}", IMAGES | {"pyarrow"}),
 ]
 SCRIPT = """
 import sys
@@ -60,7 +60,7 @@ FIRST_VERSION = SCRIPT.replace("image_similarity.cli", "image_similarity.cli.fir
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the commands' placeholders stand for: a fitted shop, under two models."""
+    """Values for the commands' placeholders: a shop, fitted with two models."""
     folder = tmp_path_factory.mktemp("startup")
     pictures, root = paint_shop(folder / "pictures"), folder / "data"
     settings = Settings(root=root)

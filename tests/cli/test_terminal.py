@@ -1,4 +1,4 @@
-"""What a command does to the terminal, the pipe or the file that it writes to, and how it ends."""
+"""How a command writes to a terminal, a pipe or a file, and how it ends."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ ANSI, LINES, TURNED, C1, HALF = (
     "a\x7f",
 )
 TITLES = {"red": ANSI, "green": LINES, "blue": TURNED, "white": "\x9b31ma\x7f"}
-STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 MODEL = "colour-shape"
 SHOP = "--dataset shop --model colour-shape --workspace data"
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shop whose titles, ids and file names would like to steer a terminal."""
+    """A shop whose titles, ids and file names contain control characters."""
     folder = tmp_path_factory.mktemp("terminal")
     colours = ((250, 0, 0), (0, 250, 0), (0, 0, 250), (240, 240, 240))
     for name, colour in zip(TITLES, colours, strict=True):
@@ -91,13 +91,13 @@ TO_PEOPLE = (
 
 
 @pytest.mark.parametrize("text", TO_PEOPLE)
-def test_foreign_text_cannot_steer_a_terminal(text: str, shop: Path) -> None:
+def test_foreign_text_cannot_control_a_terminal(text: str, shop: Path) -> None:
     seen = on_a_terminal(command(text), shop)
-    assert seen and not STEERING.search(seen), seen
+    assert seen and not CONTROLS.search(seen), seen
     assert not any(line.startswith("error: forged") for line in seen.split("\n"))
 
 
-def test_the_first_versions_lines_cannot_steer_a_terminal_and_ordinary_ones_stay(shop: Path) -> None:
+def test_the_first_versions_lines_cannot_control_a_terminal_and_ordinary_ones_stay(shop: Path) -> None:
     arguments = [
         "--task",
         "show_similar_items",
@@ -110,7 +110,7 @@ def test_the_first_versions_lines_cannot_steer_a_terminal_and_ordinary_ones_stay
     ]
     script = "import sys; from image_similarity.cli.first_version import main; sys.exit(main())"
     seen = on_a_terminal([sys.executable, "-c", script, *arguments], shop)
-    assert not STEERING.search(seen), seen
+    assert not CONTROLS.search(seen), seen
     assert "Most similar items to item: red\nNumber 1 : " in seen
 
 
@@ -155,11 +155,11 @@ def test_a_full_standard_output_is_a_sentence(text: str, shop: Path) -> None:
 
 
 @pytest.mark.parametrize("text", EVERY)
-def test_a_reader_that_has_gone_ends_a_command_without_a_word(text: str, shop: Path) -> None:
+def test_a_closed_pipe_ends_a_command_without_a_message(text: str, shop: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w") as gone:
-        done = run(text, shop, stdout=gone)
+    with os.fdopen(writing, "w") as closed:
+        done = run(text, shop, stdout=closed)
     assert done.returncode == 141
     assert "rror" not in done.stderr and "Exception" not in done.stderr, done.stderr
 
@@ -172,11 +172,11 @@ def test_a_stream_that_is_closed_stops_nothing(closed: str, shop: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("main", "told", "code"),
+    ("main", "sent", "code"),
     [(False, signal.SIGINT, 130), (True, signal.SIGINT, 130), (False, signal.SIGTERM, 143), (True, signal.SIGHUP, 129)],
 )
-def test_a_fit_that_is_told_to_stop_ends_with_a_short_word(
-    main: bool, told: signal.Signals, code: int, shop: Path, tmp_path: Path
+def test_a_fit_that_receives_a_signal_ends_with_a_short_message(
+    main: bool, sent: signal.Signals, code: int, shop: Path, tmp_path: Path
 ) -> None:
     many = shop / "many"
     if not many.exists():
@@ -193,11 +193,11 @@ def test_a_fit_that_is_told_to_stop_ends_with_a_short_word(
     with subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         while not list((tmp_path / "data" / "database").glob("*-wal")):
             assert process.poll() is None and time.monotonic() - before < 60
-        process.send_signal(told)
-        said = process.communicate(timeout=60)[1]
-    assert process.returncode == code, said
+        process.send_signal(sent)
+        stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == code, stderr
     assert not list((tmp_path / "data").rglob("*.part"))
-    assert "stopped\n" in said and "Traceback" not in said and "Exception" not in said
+    assert "stopped\n" in stderr and "Traceback" not in stderr and "Exception" not in stderr
 
 
 def test_an_error_names_options_and_the_command_line_its_flags(shop: Path) -> None:

@@ -1,4 +1,4 @@
-"""A dataset held open: asked many times and from any thread, while products come and go."""
+"""An open dataset: searched many times and from any thread, while products are put and removed."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def found(answer: Answer) -> list[str]:
     return [match.product_id for match in answer.matches]
 
 
-# Asking -----------------------------------------------------------------------------------------------------------
+# Queries ----------------------------------------------------------------------------------------------------------
 
 
-def test_one_that_is_held_open_answers_as_one_that_is_opened_for_each_query(
+def test_an_open_collection_answers_as_one_that_is_opened_for_each_query(
     workspace: Workspace, shop: Collection, tmp_path: Path
 ) -> None:
     for colour in (RED, GREEN, BLUE):
@@ -63,12 +63,12 @@ def test_one_that_is_held_open_answers_as_one_that_is_opened_for_each_query(
             assert held.as_dict() == opened.as_dict()
 
 
-def test_any_thread_may_ask(shop: Collection) -> None:
+def test_it_is_thread_safe(shop: Collection) -> None:
     colours = {"red": RED, "green": GREEN, "blue": BLUE, "orange": ORANGE}
     with ThreadPoolExecutor(8) as pool:
-        asked = [name for name in colours for _ in range(8)]
-        answers = pool.map(lambda name: found(shop.search(photo(colours[name]), number=1)), asked)
-        assert list(answers) == [[name] for name in asked]
+        names = [name for name in colours for _ in range(8)]
+        answers = pool.map(lambda name: found(shop.search(photo(colours[name]), number=1)), names)
+        assert list(answers) == [[name] for name in names]
 
 
 def test_many_photos_are_answered_in_their_order(shop: Collection) -> None:
@@ -77,11 +77,11 @@ def test_many_photos_are_answered_in_their_order(shop: Collection) -> None:
     assert {len(answer.matches) for answer in answers} == {2}
 
 
-def test_a_part_of_a_photo_is_asked_with(shop: Collection) -> None:
-    picture = Image.new("RGB", (200, 100), RED)
-    picture.paste(BLUE, (100, 0, 200, 100))
+def test_a_crop_is_searched_with(shop: Collection) -> None:
+    image = Image.new("RGB", (200, 100), RED)
+    image.paste(BLUE, (100, 0, 200, 100))
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    image.save(file, "PNG")
     for crop, name in (
         (Box(0, 0, 100, 100), "red"),
         (Box(100, 0, 200, 100), "blue"),
@@ -94,7 +94,7 @@ def test_a_part_of_a_photo_is_asked_with(shop: Collection) -> None:
         Query(photo=[photo(RED), photo(BLUE)], crop=Box(0, 0, 1, 1))
 
 
-def test_the_vectors_are_there_to_be_taken(shop: Collection) -> None:
+def test_the_vectors_can_be_read(shop: Collection) -> None:
     features = shop.vectors()
     assert list(features.product_ids) == ["blue", "green", "green", "orange", "red", "red"]
     query = shop.embed(photo(BLUE))
@@ -106,7 +106,7 @@ def test_the_vectors_are_there_to_be_taken(shop: Collection) -> None:
 def test_a_product_finds_those_like_it_and_one_that_is_not_there_finds_nothing(shop: Collection) -> None:
     answer = shop.similar("red", number=2)
     assert answer is not None and found(answer)[0] == "orange" and len(answer.matches) == 2
-    assert shop.similar("nobody") is None
+    assert shop.similar("none") is None
     by_chance = shop.similar()
     assert by_chance is not None and by_chance.query.product.product_id not in found(by_chance)
 
@@ -119,10 +119,10 @@ def test_a_product_finds_those_like_it_and_one_that_is_not_there_finds_nothing(s
         ({"filter": "price <"}, "the filter at character"),
         ({"aggregate": "median"}, "there is no `aggregate` 'median'"),
         ({"min_match": 2.0}, "`min_match` is a probability from 0 to 1"),
-        ({"text": "red"}, "colour-shape knows no words"),
+        ({"text": "red"}, "colour-shape has no text encoder"),
     ],
 )
-def test_what_cannot_be_asked_is_a_sentence(shop: Collection, changes: dict[str, Any], reason: str) -> None:
+def test_an_invalid_query_is_a_usage_error(shop: Collection, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         shop.search(photo(RED), **changes)
 
@@ -134,10 +134,10 @@ def test_what_has_no_features_of_the_model_is_not_opened(workspace: Workspace) -
         workspace.open("shop", data_augmentation=1)
 
 
-# Changing ---------------------------------------------------------------------------------------------------------
+# Changes ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_put_and_removed_is_found_and_gone_at_once(shop: Collection) -> None:
+def test_a_put_and_a_removal_are_effective_at_once(shop: Collection) -> None:
     assert shop.put(Product("azure", "Azure ball", attributes={"price": "9"}), [photo(AZURE)])
     answer = shop.search(photo(AZURE), number=2, explain=True)
     assert found(answer) == ["azure", "blue"] and answer.shown[0].product.title == "Azure ball"
@@ -155,10 +155,10 @@ def test_after_a_put_every_aggregate_answers_as_an_index_of_everything_would(
     workspace: Workspace, shop: Collection, aggregate: str
 ) -> None:
     shop.put("azure", [photo(AZURE), photo(BLUE)])
-    asked = shop.search(photo((0, 40, 250)), aggregate=aggregate)
-    with workspace.open("shop") as anew:
-        assert anew.search(photo((0, 40, 250)), aggregate=aggregate).as_dict() == asked.as_dict()
-    assert found(asked)[0] in ("azure", "blue") and len(asked.matches) == 5
+    answer = shop.search(photo((0, 40, 250)), aggregate=aggregate)
+    with workspace.open("shop") as again:
+        assert again.search(photo((0, 40, 250)), aggregate=aggregate).as_dict() == answer.as_dict()
+    assert found(answer)[0] in ("azure", "blue") and len(answer.matches) == 5
 
 
 def test_what_others_write_is_found_after_a_refresh(workspace: Workspace, shop: Collection) -> None:
@@ -177,7 +177,7 @@ def test_an_image_that_cannot_be_used_changes_nothing(shop: Collection) -> None:
     assert shop.similar("azure") is None
 
 
-# The same through every door ------------------------------------------------------------------------------------------
+# The same through every API ------------------------------------------------------------------------------------------
 
 
 def test_command_python_and_service_give_the_same_answer(workspace: Workspace, tmp_path: Path) -> None:

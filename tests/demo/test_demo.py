@@ -1,4 +1,4 @@
-"""The demo: a shop, answers, and one page with the pictures; a guest of the library, as anybody's program is."""
+"""The demo: a shop, answers, and one page with the images; it uses the public API only."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SHOWN = 5
 
 def test_the_demo_draws_fits_searches_and_writes_a_page(tmp_path: Path) -> None:
     result = run_demo(tmp_path / "tour", no_progress, FAMILIES[:3])
-    assert 0 <= result.found <= result.asked == 9
+    assert 0 <= result.found <= result.photos == 9
     assert len(result.similar.matches) == len(result.search.matches) == SHOWN
     page = result.page.read_text(encoding="utf-8")
-    assert f"{result.found} of {result.asked}" in page
+    assert f"{result.found} of {result.photos}" in page
     assert page.count("data:image/jpeg") > 2 * SHOWN
     assert page.count("Right answer") >= result.found
 

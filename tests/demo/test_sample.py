@@ -42,15 +42,15 @@ def test_the_summary_counts_what_is_on_the_disk(tmp_path: Path) -> None:
 
 def test_every_picture_decodes(drawn_shop: Path) -> None:
     for path in drawn_shop.rglob("*.jpg"):
-        with Image.open(path) as picture:
-            picture.load()
-            assert picture.mode == "RGB"
-            assert max(picture.size) >= 480 and min(picture.size) >= 240
+        with Image.open(path) as image:
+            image.load()
+            assert image.mode == "RGB"
+            assert max(image.size) >= 480 and min(image.size) >= 240
 
 
 def test_no_two_pictures_are_the_same(drawn_shop: Path) -> None:
-    pictures = digests(drawn_shop / "images") | digests(drawn_shop / "photos")
-    assert len(set(pictures.values())) == len(pictures)
+    images = digests(drawn_shop / "images") | digests(drawn_shop / "photos")
+    assert len(set(images.values())) == len(images)
 
 
 def test_every_product_has_two_to_four_pictures_named_after_it(drawn_shop: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
         draw_sample(tmp_path / "sample", families=FEW)
 
 
-def test_a_sample_that_somebody_added_files_to_is_refused(tmp_path: Path) -> None:
+def test_a_sample_with_added_files_is_rejected(tmp_path: Path) -> None:
     draw_sample(tmp_path / "sample", families=())
     (tmp_path / "sample" / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UsageError, match=r"notes\.txt"):
@@ -166,14 +166,14 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 
 def test_progress_runs_to_its_end(tmp_path: Path) -> None:
-    told: list[tuple[str, int, int | None]] = []
+    reported: list[tuple[str, int, int | None]] = []
     summary = draw_sample(
         tmp_path / "sample",
         families=FEW[1:],
-        progress=lambda stage, done, total=None: told.append((stage, done, total)),
+        progress=lambda stage, done, total=None: reported.append((stage, done, total)),
     )
-    assert [done for _, done, _ in told] == list(range(summary.products + 1))
-    assert {total for _, _, total in told} == {summary.products}
+    assert [done for _, done, _ in reported] == list(range(summary.products + 1))
+    assert {total for _, _, total in reported} == {summary.products}
 
 
 def test_every_pattern_is_printed_somewhere() -> None:

@@ -20,7 +20,7 @@ from tests.support.servers import Answer, image_server
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+PAGE = re.sub(r"\\\n +", "", (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8"))
 MOST_EXPOSED = 20  # of 100, as systemd counts
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from image_similarity.fitting.recommendations import prepared, recall_of, recommendations
+from image_similarity.fitting.recommendations import prepared_gallery, recall_of, recommendations
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.index.stored_index import StoredIndex
@@ -39,7 +39,7 @@ def opened(root: Path, folder: Path, choice: IndexChoice | None = None) -> Store
 
 
 def answers(stored: StoredIndex, work: Path, aggregate: str = "best", **sizes: int) -> Answers:
-    with prepared(stored, aggregate, work, no_progress, **sizes) as gallery:
+    with prepared_gallery(stored, aggregate, work, no_progress, **sizes) as gallery:
         return dict(recommendations(gallery, 5, aggregate, no_progress))
 
 
@@ -69,7 +69,10 @@ def same(together: Answers, singly: Answers) -> None:
 
 def test_work_on_all_pairs_stays_where_it_was_when_broken_off(root: Path, tmp_path: Path) -> None:
     stored = opened(root, tmp_path / "index")
-    with pytest.raises(KeyboardInterrupt), prepared(stored, "best", tmp_path / "pairs", no_progress, pairs_from=1):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        prepared_gallery(stored, "best", tmp_path / "pairs", no_progress, pairs_from=1),
+    ):
         raise KeyboardInterrupt
     assert list((tmp_path / "pairs").glob("*.npy"))
     same(answers(stored, tmp_path / "pairs", pairs_from=1), one_by_one(stored))
@@ -90,7 +93,7 @@ def test_all_products_at_once_are_compared_exactly_where_a_search_already_looks_
     root: Path, tmp_path: Path
 ) -> None:
     stored = opened(root, tmp_path / "index", IndexChoice(CellsIndex, 1000))
-    with prepared(stored, "best", tmp_path / "pairs", no_progress, pairs_from=1) as gallery:
+    with prepared_gallery(stored, "best", tmp_path / "pairs", no_progress, pairs_from=1) as gallery:
         assert recall_of(gallery) is None
         found = dict(recommendations(gallery, 5, "best", no_progress))
     same(found, one_by_one(opened(root, tmp_path / "exact")))

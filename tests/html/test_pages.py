@@ -96,8 +96,8 @@ def opened(path: str) -> Image.Image:
 
 
 def test_a_page_is_one_well_formed_document_that_fetches_nothing(tmp_path: Path) -> None:
-    picture = saved(tmp_path / "p.jpg")
-    text = render(page(Row(card(path=picture), [card("p2", rank=1, score=0.9, path=picture)], "A note")))
+    path = saved(tmp_path / "p.jpg")
+    text = render(page(Row(card(path=path), [card("p2", rank=1, score=0.9, path=path)], "A note")))
     outline = Outline(text)
     assert text.startswith("<!doctype html>")
     landmarks = ("h1", "main", "section", "h2", "ol", "script")
@@ -115,8 +115,8 @@ def test_the_policy_forbids_everything_but_embedded_pictures_and_styles() -> Non
 
 def test_everything_a_card_knows_is_on_the_page() -> None:
     answer = card("p-2", "Red bag", "Holds much.", rank=1, score=0.875, score_text="87.5 %")
-    text = Outline(render(page(Row(card("p-1"), [answer], "Quite sure")))).text
-    for words in ("p-1", "Blue bag", "p-2", "Red bag", "Holds much.", "Rank 1", "Score 87.5 %", "Quite sure"):
+    text = Outline(render(page(Row(card("p-1"), [answer], "A note")))).text
+    for words in ("p-1", "Blue bag", "p-2", "Red bag", "Holds much.", "Rank 1", "Score 87.5 %", "A note"):
         assert words in text
     for words in ("Look-alikes", "What looks like what", "Bags", "All of them.", "Products", "make it"):
         assert words in text
@@ -250,7 +250,7 @@ def test_a_picture_is_named_by_the_last_part_of_its_place(location: str, name: s
     assert file_name(location) == name
 
 
-# Pictures -------------------------------------------------------------------------------------------------------------
+# Images ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_thumbnail_is_a_small_jpeg_with_the_pictures_shape(tmp_path: Path) -> None:

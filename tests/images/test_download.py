@@ -33,24 +33,28 @@ def server() -> Iterator[ImageServer]:
         yield running
 
 
-def wanted(folder: Path, address: str, name: str = "a.jpg", position: int = 0) -> Download:
+def a_download(folder: Path, address: str, name: str = "a.jpg", position: int = 0) -> Download:
     return Download(position, CatalogueImage(name, "7", address), folder / name)
 
 
 def download(
-    folder: Path, *asked: Download, options: DownloadOptions = QUICK, settings: Settings | None = None
+    folder: Path, *downloads: Download, options: DownloadOptions = QUICK, settings: Settings | None = None
 ) -> list[Outcome]:
-    heard: dict[int, Outcome] = {}
+    outcomes: dict[int, Outcome] = {}
     with FetchLog(folder) as fetched:
         download_all(
-            iter(asked), lambda each, out: heard.update({each.position: out}), settings or Settings(), options, fetched
+            iter(downloads),
+            lambda each, out: outcomes.update({each.position: out}),
+            settings or Settings(),
+            options,
+            fetched,
         )
     assert not list(folder.rglob("*.part"))
-    return [heard[each.position] for each in asked]
+    return [outcomes[each.position] for each in downloads]
 
 
 def fetch(folder: Path, address: str, options: DownloadOptions = QUICK, settings: Settings | None = None) -> Outcome:
-    return download(folder, wanted(folder, address), options=options, settings=settings)[0]
+    return download(folder, a_download(folder, address), options=options, settings=settings)[0]
 
 
 def failed(outcome: Outcome, stage: str, reason: str) -> bool:
@@ -246,25 +250,27 @@ def test_a_folder_that_cannot_be_made_is_an_error_for_people(tmp_path: Path) -> 
 
 
 def test_so_many_at_a_time_and_no_more_and_none_ahead(tmp_path: Path, server: ImageServer) -> None:
-    asked: list[Download] = []
+    taken: list[Download] = []
     server.release_at = 4
 
     def endless() -> Iterator[Download]:
         for number in range(40):
-            each = wanted(tmp_path, server.give(f"/{number}", Answer(RED, hold=number < 4)), f"{number}.jpg", number)
-            asked.append(each)
+            each = a_download(
+                tmp_path, server.give(f"/{number}", Answer(RED, hold=number < 4)), f"{number}.jpg", number
+            )
+            taken.append(each)
             yield each
 
     ended = 0
 
-    def heard(each: Download, outcome: Outcome) -> None:
+    def on_done(each: Download, outcome: Outcome) -> None:
         nonlocal ended
         assert outcome == "done"
         ended += 1
-        assert len(asked) - ended < 4  # this one has ended: at most three others are on their way
+        assert len(taken) - ended < 4  # this one has ended: at most three others are on their way
 
     with FetchLog(tmp_path) as fetched:
-        download_all(endless(), heard, Settings(), replace(QUICK, concurrency=4), fetched)
+        download_all(endless(), on_done, Settings(), replace(QUICK, concurrency=4), fetched)
     assert ended == 40
     assert server.most_in_flight == 4
 
@@ -273,13 +279,13 @@ def test_an_error_of_the_disk_or_of_the_listener_ends_the_run_as_itself(tmp_path
     address = server.give("/a", Answer(RED))
     (tmp_path / "sub").touch()
     with pytest.raises(OutputError, match="sub"):
-        download(tmp_path, wanted(tmp_path, address, "sub/a.jpg"))
+        download(tmp_path, a_download(tmp_path, address, "sub/a.jpg"))
 
-    def heard(each: Download, outcome: Outcome) -> None:
+    def on_done(each: Download, outcome: Outcome) -> None:
         raise KeyError("mine")
 
     with FetchLog(tmp_path) as fetched, pytest.raises(KeyError, match="mine"):
-        download_all([wanted(tmp_path, address)], heard, Settings(), QUICK, fetched)
+        download_all([a_download(tmp_path, address)], on_done, Settings(), QUICK, fetched)
 
 
 def test_downloads_work_inside_a_running_event_loop(tmp_path: Path, server: ImageServer) -> None:

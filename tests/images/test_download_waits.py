@@ -22,12 +22,12 @@ from tests.support.servers import Answer, image_server, picture
 
 
 def fetch(folder: Path, address: str, options: DownloadOptions, sleep: Sleep, turn: Sleep = asyncio.sleep) -> Outcome:
-    wanted = Download(0, CatalogueImage("a.jpg", "7", address), folder / "a.jpg")
+    image = Download(0, CatalogueImage("a.jpg", "7", address), folder / "a.jpg")
 
     async def run() -> Outcome:
         with FetchLog(folder) as fetched, ThreadPoolExecutor(1) as disk:
             async with client_of(options, turn) as client:
-                return await Downloader(client, Settings(), options, fetched, disk, sleep).outcome(wanted)
+                return await Downloader(client, Settings(), options, fetched, disk, sleep).outcome(image)
 
     return asyncio.run(run())
 
@@ -42,10 +42,10 @@ def test_the_pace_spreads_requests_evenly() -> None:
         nonlocal now
         pace = Pace(4.0, clock=lambda: now, sleep=sleep)
         for _ in range(3):
-            await pace.turn()
+            await pace.wait()
         now = 200.0  # a long silence gives no right to a burst
         for _ in range(2):
-            await pace.turn()
+            await pace.wait()
 
     asyncio.run(run())
     assert slept == [0.25, 0.5, 0.25]

@@ -153,7 +153,7 @@ def test_channels_in_planes_of_their_own_are_shown_or_refused(code: str) -> None
     for how in WAYS:
         for rows in (0, 8):
             assert alike(shown(tiff(COLOURS, code, apart=True, rows=rows, **how)), COLOURS * 255, 3), (how, rows)
-    with pytest.raises(ImageError, match="strips of equal height only"):
+    with pytest.raises(ImageError, match="strips of equal height"):
         shown(tiff(COLOURS, code, apart=True, rows=7))
 
 
@@ -176,12 +176,12 @@ def test_inks_of_many_bits_are_shown() -> None:
     ("photometric", "code"), [(3, "u2"), (8, "u2"), (6, "f4"), (4, "f4")], ids=["palette", "LAB", "YCbCr", "mask"]
 )
 def test_numbers_whose_meaning_is_not_known_are_refused_in_a_sentence(photometric: int, code: str) -> None:
-    with pytest.raises(ImageError, match="kind of numbers that is not read"):
+    with pytest.raises(ImageError, match="unsupported sample format"):
         shown(tiff(GREY if photometric in (3, 4) else COLOURS, code, photometric=photometric))
 
 
 def test_colours_that_are_coarser_than_the_light_are_refused_where_no_decoder_reads_them() -> None:
-    with pytest.raises(ImageError, match="less colour than light"):
+    with pytest.raises(ImageError, match="subsampled colours"):
         shown(tiff(COLOURS, "u1", photometric=6, coarse=2) + bytes(9_000))
     assert shown(tiff(COLOURS, "u1", photometric=6, coarse=1)).shape == (32, 48, 3)
 

@@ -90,14 +90,14 @@ def test_after_a_pause_one_asks_and_its_answer_opens_the_host_again() -> None:
     now = [0.0]
     hosts = UnreachableHosts(lambda: now[0])
     for _ in range(IN_A_ROW):
-        assert hosts.why_not("a") is None
-        hosts.unreached("a", "nobody there")
-    assert hosts.why_not("a") == "nobody there"
-    assert hosts.why_not("b") is None
+        assert hosts.skip_reason("a") is None
+        hosts.record_failure("a", "nobody there")
+    assert hosts.skip_reason("a") == "nobody there"
+    assert hosts.skip_reason("b") is None
     now[0] = PAUSE
-    assert [hosts.why_not("a"), hosts.why_not("a")] == [None, "nobody there"]  # one only
-    hosts.answered("a")
-    assert hosts.why_not("a") is None
+    assert [hosts.skip_reason("a"), hosts.skip_reason("a")] == [None, "nobody there"]  # one only
+    hosts.record_response("a")
+    assert hosts.skip_reason("a") is None
     assert len(hosts.notes()) == 1
 
 

@@ -150,11 +150,11 @@ def test_listed_rows_are_those_that_comparing_every_code_finds(rows: Rows, condi
     with TemporaryDirectory() as folder:
         columns = {name: listing_from(most, column) for name, column in stored(rows, Path(folder)).items()}
         compared = {name: replace(columns[name], by_code=None) for name in columns}
-        found, wanted = passing(condition, columns, len(rows)), mask(condition, compared, len(rows))
-        assert found.mask().tolist() == wanted.tolist()
-        assert sorted(found.numbers().tolist()) == np.flatnonzero(wanted).tolist()
-        assert found.count == wanted.sum()
-        assert found.has(np.arange(len(rows))[::-1]).tolist() == wanted[::-1].tolist()
+        found, expected = passing(condition, columns, len(rows)), mask(condition, compared, len(rows))
+        assert found.mask().tolist() == expected.tolist()
+        assert sorted(found.numbers().tolist()) == np.flatnonzero(expected).tolist()
+        assert found.count == expected.sum()
+        assert found.has(np.arange(len(rows))[::-1]).tolist() == expected[::-1].tolist()
 
 
 def test_a_rare_value_lists_its_rows_and_a_common_one_compares_all(tmp_path: Path) -> None:
@@ -183,8 +183,8 @@ def test_further_conditions_are_evaluated_for_the_few_rows_left(tmp_path: Path) 
     rows = [{"brand": f"b{row % 50}", "size": str(row % 7), "new": str(row % 2)} for row in range(2000)]
     columns = stored(rows, tmp_path)
     found = mask(parse_filter('brand = "b4" and size < 3 and not new = 1 and (size = 0 or size = 2)'), columns, 2000)
-    wanted = [row["brand"] == "b4" and row["new"] == "0" and row["size"] in "02" for row in rows]
-    assert found.tolist() == wanted
+    expected = [row["brand"] == "b4" and row["new"] == "0" and row["size"] in "02" for row in rows]
+    assert found.tolist() == expected
     nothing = parse_filter('brand = "b4" and brand = "b5" and size < 3')
     assert not mask(nothing, columns, 2000).any()
 
@@ -289,7 +289,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Pat
 
 
 @pytest.mark.parametrize("aggregate", ["best", "mean", "votes"])
-def test_a_filtered_search_gives_as_many_as_asked_for_however_far_away(
+def test_a_filtered_search_returns_the_requested_number_however_far_away(
     workspace: Workspace, tmp_path: Path, aggregate: str
 ) -> None:
     photo = paint(tmp_path / "photo.png", RED)

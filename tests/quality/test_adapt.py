@@ -67,8 +67,8 @@ def test_what_helps_is_kept_and_named(workspace: Workspace, tmp_path: Path) -> N
     kept = read_projection(report.folder)
     assert kept.digest == report.learned.projection.digest
     assert projection_facts(report.folder) == report.learned.as_dict()
-    heard = np.linalg.norm(kept.matrix, axis=1)
-    assert heard[: SIDE * 3].max() < 0.5 * heard[SIDE * 3 :].min()  # the top row's light says nothing
+    gains = np.linalg.norm(kept.matrix, axis=1)
+    assert gains[: SIDE * 3].max() < 0.5 * gains[SIDE * 3 :].min()  # the top row's light says nothing
     assert workspace.adapt("shop", model=MODEL).learned.projection.digest == kept.digest
 
 
@@ -86,7 +86,7 @@ def test_what_does_not_help_is_not_kept(workspace: Workspace, tmp_path: Path) ->
     assert not list(workspace.settings.root.rglob("*.npz"))
 
 
-def test_a_small_shop_is_told_why(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_small_shop_gets_the_reason(workspace: Workspace, tmp_path: Path) -> None:
     workspace.fit("shop", catalogue(tmp_path / "pictures", 5, 100), model=MODEL)
     with pytest.raises(AdaptationError, match="5 products have several images, and at least 30 are needed"):
         workspace.adapt("shop", model=MODEL)
@@ -97,14 +97,14 @@ def test_a_small_shop_is_told_why(workspace: Workspace, tmp_path: Path) -> None:
 def test_the_command_prints_before_and_after(workspace: Workspace, tmp_path: Path) -> None:
     workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100), model=MODEL)
     root = str(workspace.settings.root)
-    asked = ["adapt", "--dataset", "shop", "--model", MODEL, "--workspace", root]
-    printed = CliRunner().invoke(app, asked)
+    command = ["adapt", "--dataset", "shop", "--model", MODEL, "--workspace", root]
+    printed = CliRunner().invoke(app, command)
     assert printed.exit_code == 0
     assert "before" in printed.stdout
     assert f"Run fit with --model '{MODEL}+adapted'" in printed.stderr
     table = tmp_path / "pairs.csv"
     table.write_text("product_id,similar_product_id\np00,p01\np02,nobody\n")
-    found = json.loads(CliRunner().invoke(app, [*asked, "--pairs", str(table), "--format", "json"]).stdout)
+    found = json.loads(CliRunner().invoke(app, [*command, "--pairs", str(table), "--format", "json"]).stdout)
     assert found["products"] == 39  # two of the forty count as one
     assert found["unknown_products"] == ["nobody"]
     assert found["after"]["low"] <= found["after"]["value"] <= found["after"]["high"]

@@ -14,7 +14,7 @@ from image_similarity.errors import AdaptationError, UsageError
 from image_similarity.quality.adaptation.groups import grouped, joined, pairs_of_products, sample
 from image_similarity.quality.adaptation.learn import LearnOptions, learn
 from image_similarity.quality.adaptation.validation import Hits, estimates, leave_one_out
-from image_similarity.quality.adaptation.whitening import deviations, whitening, within
+from image_similarity.quality.adaptation.whitening import deviations, whitening, within_group_axes
 from image_similarity.util.statistics import Bootstrap
 
 Floats = NDArray[np.float32]
@@ -46,11 +46,11 @@ def test_the_directions_in_which_images_of_one_product_differ_count_less() -> No
     assert (learned.products, learned.images) == (60, 240)
 
 
-def test_it_helps_products_that_nobody_learned_from() -> None:
+def test_it_helps_products_that_it_was_not_learned_from() -> None:
     vectors, products = shop(120, 4)
     learned = learn(vectors[:240], products[:240], QUICK)
-    asked, groups = vectors[240:], grouped(products[240:])
-    assert leave_one_out(learned.projection.apply(asked), groups).share > leave_one_out(asked, groups).share + 0.2
+    held_out, groups = vectors[240:], grouped(products[240:])
+    assert leave_one_out(learned.projection.apply(held_out), groups).share > leave_one_out(held_out, groups).share + 0.2
 
 
 def test_images_that_differ_in_no_way_of_their_own_are_not_helped() -> None:
@@ -98,21 +98,21 @@ def test_the_order_of_the_rows_does_not_matter(seed: int) -> None:
 
 @hypothesis_settings(max_examples=8)
 @given(st.integers(5, 30), st.sampled_from([4, 8, 0]), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 99))
-def test_what_comes_out_has_unit_length_and_the_dimension_asked_for(
-    dimension: int, wanted: int, share: float, seed: int
+def test_the_projection_has_unit_length_and_the_requested_dimension(
+    dimension: int, requested: int, share: float, seed: int
 ) -> None:
     vectors, products = shop(32, 2, dimension=dimension, seed=seed)
-    learned = learn(vectors, products, replace(QUICK, dimensions=(wanted,), shares=(share,)))
-    turned = learned.projection.apply(vectors)
-    assert turned.shape == (64, min(wanted or dimension, dimension)) == (64, learned.dimension)
-    np.testing.assert_allclose(np.linalg.norm(turned, axis=1), 1, atol=1e-5)
+    learned = learn(vectors, products, replace(QUICK, dimensions=(requested,), shares=(share,)))
+    projected = learned.projection.apply(vectors)
+    assert projected.shape == (64, min(requested or dimension, dimension)) == (64, learned.dimension)
+    np.testing.assert_allclose(np.linalg.norm(projected, axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("dimension", [6, 40], ids=["more rows than numbers", "more numbers than rows"])
 def test_the_covariance_within_products_is_half_the_mean_square_of_all_pairs(dimension: int) -> None:
     vectors, products = shop(5, 3, dimension=dimension)
     groups = grouped(products)
-    axes = within(vectors, groups)
+    axes = within_group_axes(vectors, groups)
     # Independently: over products of n images, the sum over pairs of squared differences is n times that of deviations.
     pairs = [vectors[i].astype(float) - vectors[j] for i in range(15) for j in range(i) if groups[i] == groups[j]]
     by_pairs = sum(np.outer(pair, pair) for pair in pairs) / 3 / (15 - 5)
@@ -122,7 +122,7 @@ def test_the_covariance_within_products_is_half_the_mean_square_of_all_pairs(dim
 def test_whitened_differences_are_alike_in_every_direction() -> None:
     vectors, products = shop(200, 5, dimension=6)
     groups = grouped(products)
-    matrix = whitening(within(vectors, groups), 6, 1e-6)
+    matrix = whitening(within_group_axes(vectors, groups), 6, 1e-6)
     spread = np.cov((deviations(vectors, groups) @ matrix.T).T)
     np.testing.assert_allclose(spread / spread[0, 0], np.eye(6), atol=0.01)
 
@@ -135,10 +135,10 @@ def test_who_finds_his_own_product_is_counted_as_by_another_library() -> None:
     assert leave_one_out(vectors, groups).share == (groups[distances.argmin(axis=1)] == groups).mean()
 
 
-def test_a_product_with_one_image_answers_but_does_not_ask() -> None:
+def test_a_product_with_one_image_is_found_but_is_not_a_query() -> None:
     vectors = np.array([[1, 0], [0.6, 0.8], [0.8, 0.6]], np.float32)
     hits = leave_one_out(vectors, np.array([0, 0, 1]))
-    assert (hits.right.tolist(), hits.asked.tolist()) == ([0], [2])
+    assert (hits.right.tolist(), hits.queries.tolist()) == ([0], [2])
 
 
 def test_an_interval_is_of_products_and_not_of_images() -> None:

@@ -83,7 +83,7 @@ def command(workspace: Workspace, name: str, *rest: str) -> list[str]:
     return [name, *rest, "--dataset", "shop", "--model", MODEL, "--workspace", str(workspace.settings.root)]
 
 
-def asked(workspace: Workspace, photo: Path, *options: str) -> tuple[int, Any, str]:
+def searched(workspace: Workspace, photo: Path, *options: str) -> tuple[int, Any, str]:
     ran = CliRunner().invoke(app, [*command(workspace, "search", str(photo)), "--format", "json", *options])
     return ran.exit_code, json.loads(ran.stdout) if ran.exit_code == 0 else None, ran.stderr or ran.output
 
@@ -108,19 +108,19 @@ def test_a_calibration_says_how_far_off_it_is_and_is_kept(calibrated: Workspace)
 
 
 def test_each_match_gets_a_probability_and_the_very_product_a_high_one(calibrated: Workspace, tmp_path: Path) -> None:
-    code, answer, _ = asked(calibrated, saved(thing(7, 5), tmp_path / "photo.png"))
+    code, answer, _ = searched(calibrated, saved(thing(7, 5), tmp_path / "photo.png"))
     likely = [match["probability"] for match in answer["matches"]]
     assert code == 0 and answer["no_match"] is False
     assert answer["matches"][0]["product_id"] == "p07" and likely[0] > 0.5
     assert likely == sorted(likely, reverse=True) and sum(likely) <= 1.0001
     assert len(likely) == 10
-    _, one, _ = asked(calibrated, tmp_path / "photo.png", "--number", "1")
-    assert one["matches"] == answer["matches"][:1]  # how sure it is does not depend on how many are wanted
+    _, one, _ = searched(calibrated, tmp_path / "photo.png", "--number", "1")
+    assert one["matches"] == answer["matches"][:1]  # probabilities do not depend on the number requested
 
 
 def test_what_is_not_in_the_catalogue_is_no_match(calibrated: Workspace, tmp_path: Path) -> None:
     grey = Image.fromarray(np.random.default_rng(0).integers(90, 150, (160, 160, 3)).astype(np.uint8))
-    code, answer, _ = asked(calibrated, saved(grey, tmp_path / "noise.png"), "--min-match", "0.5")
+    code, answer, _ = searched(calibrated, saved(grey, tmp_path / "noise.png"), "--min-match", "0.5")
     assert code == 0 and answer["no_match"] is True and answer["matches"] == []
     assert answer["note"].startswith("no match: the nearest, p")
     found = calibrated.search("shop", tmp_path / "noise.png", model=MODEL, min_match=0.0)
@@ -144,7 +144,7 @@ def test_people_read_words_beside_the_numbers(calibrated: Workspace, tmp_path: P
     assert 0 < float(csv.splitlines()[1].split(",")[4]) <= 1
 
 
-def test_other_scores_than_those_that_were_measured_get_no_probability(calibrated: Workspace, tmp_path: Path) -> None:
+def test_scores_of_other_kinds_get_no_probability(calibrated: Workspace, tmp_path: Path) -> None:
     photo = saved(thing(7, 5), tmp_path / "photo.png")
     answer = calibrated.search("shop", photo, model=MODEL, aggregate="mean")
     assert answer.no_match is None and answer.matches[0].probability is None
@@ -158,7 +158,7 @@ def test_other_scores_than_those_that_were_measured_get_no_probability(calibrate
         calibrated.search("shop", photo, model=MODEL, min_match=2)
 
 
-def test_a_service_says_how_sure_an_answer_to_one_photo_is(calibrated: Workspace, tmp_path: Path) -> None:
+def test_a_service_returns_probabilities_for_one_photo(calibrated: Workspace, tmp_path: Path) -> None:
     photo = ("file", saved(thing(7, 5), tmp_path / "photo.png").read_bytes())
     with running(calibrated.settings.root, model=MODEL) as service:
         for fields, files, sure in (
@@ -173,13 +173,13 @@ def test_a_service_says_how_sure_an_answer_to_one_photo_is(calibrated: Workspace
 
 def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_path: Path) -> None:
     photo = saved(thing(2, 5), tmp_path / "photo.png")
-    code, answer, _ = asked(fitted, photo)
+    code, answer, _ = searched(fitted, photo)
     assert code == 0 and "no_match" not in answer and "probability" not in answer["matches"][0]
     with pytest.raises(NotFittedError, match=r"`min_match` needs match probabilities .*run image-similarity calibrate"):
         fitted.search("shop", photo, model=MODEL, min_match=0.5)
 
 
-def test_what_was_measured_before_the_catalogue_changed_is_used_and_noted(fitted: Workspace, tmp_path: Path) -> None:
+def test_a_calibration_of_an_older_catalogue_is_used_and_noted(fitted: Workspace, tmp_path: Path) -> None:
     source = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
     curve = {"weights": [8.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": [], "smooth": 1.0}
     curves = {"kind": "by hand", "first": curve, "others": curve | {"bias": -20.0}}
@@ -197,7 +197,7 @@ def test_what_was_measured_before_the_catalogue_changed_is_used_and_noted(fitted
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"format": 1, "model": "other"}', '{"format": 1, "model": "colour-shape"}']
 )
-def test_a_damaged_calibration_is_told_and_costs_no_answer(fitted: Workspace, tmp_path: Path, text: str) -> None:
+def test_a_damaged_calibration_is_reported_and_ignored(fitted: Workspace, tmp_path: Path, text: str) -> None:
     file = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
     file.parent.mkdir(parents=True)
     file.write_text(text)
@@ -208,8 +208,8 @@ def test_a_damaged_calibration_is_told_and_costs_no_answer(fitted: Workspace, tm
         fitted.search("shop", photo, model=MODEL, min_match=0.5)
 
 
-def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="4 products have an image to ask with, and at least 30"):
+def test_a_catalogue_that_cannot_be_calibrated_gets_the_reason(fitted: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="4 products have an image to query with, and at least 30"):
         fitted.calibrate("shop", model=MODEL)
     with pytest.raises(UsageError, match="above 0 and below 1, not 1"):
         fitted.calibrate("shop", model=MODEL, known=1.0)
@@ -222,7 +222,7 @@ def test_a_catalogue_that_cannot_be_calibrated_is_told_why(fitted: Workspace, tm
     assert not (fitted.settings.root / "calibrated").exists()
 
 
-def test_a_studios_ground_is_told_from_a_scene() -> None:
+def test_a_plain_background_is_distinguished_from_a_scene() -> None:
     assert on_plain_background(thing(3, 1))
     assert on_plain_background(thing(3, 1, (215, 212, 208)))
     assert not on_plain_background(thing(3, 1, (120, 160, 90)))
@@ -231,14 +231,14 @@ def test_a_studios_ground_is_told_from_a_scene() -> None:
     assert on_plain_background(Image.new("RGB", (1, 3), (255, 255, 255)))
 
 
-def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Workspace) -> None:
+def test_with_few_images_several_photos_of_each_are_queries(calibrated: Workspace) -> None:
     settings, shop = calibrated.settings, Dataset.named("shop")
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(MODEL), shop, settings, FeatureStore(database).has_networks_of)
         gallery = Gallery.of(open_index(model.recipe, database, settings))
-        asker = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
+        self_queries = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
         rows = sampled_rows(gallery, 5, seed=0)
-        parts = asker.queries(rows, turns=2)
+        parts = self_queries.queries(rows, copies=2)
         everything = sampled_rows(gallery, 10_000, seed=0)
     assert len({gallery.features.product_ids[row] for row in rows}) == 5  # one of each product first
     assert everything.tolist() == list(range(len(gallery)))
@@ -247,31 +247,31 @@ def test_where_there_are_few_pictures_several_photos_of_each_ask(calibrated: Wor
     assert parts[LEAVE_ONE_OUT].plain.all() and not parts[SIMULATED].plain.any()
 
 
-def test_what_was_learned_is_calibrated_on_products_that_it_was_made_to_forget(
+def test_an_adapted_model_is_calibrated_on_held_out_products(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Learned from all, a projection knows each product; what counts is how it does on those that it does not know."""
     known(monkeypatch, Fields())
-    shop, name, told = Dataset.named("shop"), f"{Fields.spec.name}+adapted", list[int | None]()
+    shop, name, totals = Dataset.named("shop"), f"{Fields.spec.name}+adapted", list[int | None]()
     workspace = Workspace(settings=settings)
     workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model=Fields.spec.name)
     workspace.adapt("shop", model=Fields.spec.name)
-    workspace.progress = lambda _, done, total=None: told.append(total) if done == total else None
+    workspace.progress = lambda _, done, total=None: totals.append(total) if done == total else None
     report = workspace.calibrate("shop", model=name, images=72)
     assert report.model_key.startswith(f"{Fields.spec.name}+adapted@")
-    assert len(told) == 4 and sum(total or 0 for total in told) == 72
+    assert len(totals) == 4 and sum(total or 0 for total in totals) == 72
 
-    parts, forgotten = list[dict[str, QueryScores]](), list[Any]()
+    parts, held_out = list[dict[str, QueryScores]](), list[Any]()
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(name), shop, settings, FeatureStore(database).has_networks_of)
-        side = Candidate("", model, open_index(model.recipe, database, settings))
-        rows = sampled_rows(Gallery.of(side.stored), 72, seed=0)
-        own, records = np.asarray(side.stored.grouping.row_product)[rows], CatalogueRecords(database)
-        for one in held_out_models(side, database, settings, tmp_path):
-            gallery, forget = Gallery.of(one.side.stored), one.projection.apply
-            asker = SelfQueries(gallery, one.side.model, settings, records, tmp_path, forget)
-            parts.append(asker.queries(rows[one.forgotten[own]]))
-            forgotten.append(one.forgotten)
-    assert (np.sum(forgotten, axis=0) == 1).all(), "each product is forgotten once"
+        candidate = Candidate("", model, open_index(model.recipe, database, settings))
+        rows = sampled_rows(Gallery.of(candidate.stored), 72, seed=0)
+        own, records = np.asarray(candidate.stored.grouping.row_product)[rows], CatalogueRecords(database)
+        for one in held_out_models(candidate, database, settings, tmp_path):
+            gallery, project = Gallery.of(one.candidate.stored), one.projection.apply
+            self_queries = SelfQueries(gallery, one.candidate.model, settings, records, tmp_path, project)
+            parts.append(self_queries.queries(rows[one.products[own]]))
+            held_out.append(one.products)
+    assert (np.sum(held_out, axis=0) == 1).all(), "each product is held out once"
     queries = {kind: QueryScores.concatenated([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
     assert report.calibrated.as_dict() == learn(queries).as_dict()

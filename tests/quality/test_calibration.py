@@ -1,4 +1,4 @@
-"""How sure is an answer? The mathematics, beside scikit-learn's and by hand."""
+"""The mathematics of match probabilities, against scikit-learn and by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from image_similarity.errors import CalibrationError
 from image_similarity.quality.calibration.learn import LearnOptions, learn
-from image_similarity.quality.calibration.measures import calibration_error, kept_at, log_loss
+from image_similarity.quality.calibration.measures import calibration_error, log_loss, operating_point
 from image_similarity.search.calibration.curves import KINDS, Curve, blend, platt, steps
 from image_similarity.search.calibration.isotonic import isotonic
 from image_similarity.search.calibration.logistic import logistic, sigmoid
@@ -32,9 +32,9 @@ numbers = st.floats(-3, 3).map(lambda value: round(value, 1))  # rounded, so tha
 def test_rising_steps_are_those_of_scikit_learn(rows: list[tuple[float, float, float]]) -> None:
     values, targets, weights = np.array(rows).T
     places, levels = isotonic(values, targets, weights)
-    asked = np.linspace(-4, 4, 81)
+    inputs = np.linspace(-4, 4, 81)
     theirs = IsotonicRegression(out_of_bounds="clip").fit(values, targets, weights)
-    np.testing.assert_allclose(np.interp(asked, places, levels), theirs.predict(asked), atol=1e-9)
+    np.testing.assert_allclose(np.interp(inputs, places, levels), theirs.predict(inputs), atol=1e-9)
     assert (np.diff(places) > 0).all() and (np.diff(levels) >= 0).all()
 
 
@@ -59,15 +59,15 @@ def test_the_logistic_curve_is_scikit_learns() -> None:
 def test_a_feature_that_tells_all_gives_no_certainty() -> None:
     score = np.linspace(0, 1, 20)
     coefficients, bias = logistic(score[:, None], score > 0.5, np.ones(20))
-    likely = sigmoid(score * coefficients[0] + bias)
-    assert np.isfinite(likely).all() and 0 < likely[0] < 0.1 and 0.9 < likely[-1] < 1
+    probabilities = sigmoid(score * coefficients[0] + bias)
+    assert np.isfinite(probabilities).all() and 0 < probabilities[0] < 0.1 and 0.9 < probabilities[-1] < 1
 
 
 def test_all_right_or_all_alike_is_no_trouble() -> None:
     for right in (np.ones(5, bool), np.zeros(5, bool)):
         for fit in KINDS.values():
-            likely = fit(np.full((5, 3), 0.3), right, np.ones(5))(np.full((1, 3), 0.3))
-            assert likely[0] > 0.8 if right[0] else likely[0] < 0.2
+            probabilities = fit(np.full((5, 3), 0.3), right, np.ones(5))(np.full((1, 3), 0.3))
+            assert probabilities[0] > 0.8 if right[0] else probabilities[0] < 0.2
 
 
 @given(st.lists(st.tuples(numbers, numbers, st.booleans()), min_size=2, max_size=40))
@@ -75,12 +75,12 @@ def test_a_higher_score_is_never_less_likely_by_steps_and_a_record_gives_the_cur
     rows: list[tuple[float, float, bool]],
 ) -> None:
     table = np.array(rows, float)
-    told, right = np.column_stack([table[:, :2], table[:, 0]]), table[:, 2] > 0
-    curve = steps(told, right, np.ones(len(rows)), (True, False, False))
-    asked = np.column_stack([np.linspace(-4, 4, 30), np.zeros((30, 2))])
-    likely = curve(asked)
-    rising = np.diff(likely) * np.sign(curve.weights[0] or 1)
-    assert (rising >= -1e-12).all() and (likely > 0).all() and (likely < 1).all()
+    inputs, right = np.column_stack([table[:, :2], table[:, 0]]), table[:, 2] > 0
+    curve = steps(inputs, right, np.ones(len(rows)), (True, False, False))
+    inputs = np.column_stack([np.linspace(-4, 4, 30), np.zeros((30, 2))])
+    probabilities = curve(inputs)
+    rising = np.diff(probabilities) * np.sign(curve.weights[0] or 1)
+    assert (rising >= -1e-12).all() and (probabilities > 0).all() and (probabilities < 1).all()
     assert Curve.from_dict(curve.as_dict()) == curve
 
 
@@ -88,50 +88,52 @@ def test_a_higher_score_is_never_less_likely_by_steps_and_a_record_gives_the_cur
 
 
 def test_the_calibration_error_by_hand() -> None:
-    likely = np.array([0.11, 0.19, 0.85, 0.95, 1.0])
+    probabilities = np.array([0.11, 0.19, 0.85, 0.95, 1.0])
     right = np.array([False, True, True, True, False])
     # 0.1..0.2: mean 0.15, half right; 0.8..0.9: 0.85, all right; above 0.9: 0.975, half right.
     by_hand = (2 * 0.35 + 0.15 + 2 * 0.475) / 5
-    assert calibration_error(likely, right) == pytest.approx(by_hand)
-    assert calibration_error(likely, right, np.ones(5) * 7) == pytest.approx(by_hand)
-    heavier = calibration_error(likely, right, np.array([1, 1, 3, 1, 1.0]))
+    assert calibration_error(probabilities, right) == pytest.approx(by_hand)
+    assert calibration_error(probabilities, right, np.ones(5) * 7) == pytest.approx(by_hand)
+    heavier = calibration_error(probabilities, right, np.array([1, 1, 3, 1, 1.0]))
     assert heavier == pytest.approx((2 * 0.35 + 3 * 0.15 + 2 * 0.475) / 7)
 
 
 def test_what_says_the_truth_has_no_error() -> None:
     random = np.random.default_rng(0)
-    likely = random.random(50_000)
-    assert calibration_error(likely, random.random(50_000) < likely) < 0.01
-    assert calibration_error(likely, random.random(50_000) < likely**2) > 0.1
+    probabilities = random.random(50_000)
+    assert calibration_error(probabilities, random.random(50_000) < probabilities) < 0.01
+    assert calibration_error(probabilities, random.random(50_000) < probabilities**2) > 0.1
 
 
 def test_surprise_by_hand() -> None:
-    likely, right = np.array([0.5, 0.25]), np.array([True, False])
-    assert log_loss(likely, right, np.array([1.0, 3.0])) == pytest.approx(-(np.log(0.5) + 3 * np.log(0.75)) / 4)
+    probabilities, right = np.array([0.5, 0.25]), np.array([True, False])
+    assert log_loss(probabilities, right, np.array([1.0, 3.0])) == pytest.approx(-(np.log(0.5) + 3 * np.log(0.75)) / 4)
 
 
 def test_a_threshold_lets_in_as_many_as_allowed_and_no_more() -> None:
     strange = np.arange(100) / 100
     known = np.array([0.99, 0.97, 0.96, 0.5, 0.98])
-    likely = np.concatenate([strange, known])
+    probabilities = np.concatenate([strange, known])
     right = np.concatenate([np.zeros(100, bool), [True, True, True, True, False]])
-    kept = kept_at(likely, right, np.arange(105) >= 100, np.ones(105), 0.05)
+    kept = operating_point(probabilities, right, np.arange(105) >= 100, np.ones(105), 0.05)
     assert kept.threshold == 0.95
     assert kept.false_matches == pytest.approx(0.05)
     assert kept.kept == pytest.approx(3 / 5)
     assert kept.found == pytest.approx(4 / 5)
 
 
-def test_where_wrong_ones_are_surest_none_is_kept() -> None:
-    likely = np.array([0.9, 0.9, 0.9, 0.2])
-    kept = kept_at(likely, np.array([False, False, True, True]), np.array([False, False, True, True]), np.ones(4), 0.4)
+def test_if_wrong_answers_have_the_highest_probability_none_is_kept() -> None:
+    probabilities = np.array([0.9, 0.9, 0.9, 0.2])
+    kept = operating_point(
+        probabilities, np.array([False, False, True, True]), np.array([False, False, True, True]), np.ones(4), 0.4
+    )
     assert kept.kept == 0 and kept.false_matches == 0 and kept.threshold > 0.9
 
 
 # Queries --------------------------------------------------------------------------------------------------------
 
 
-def test_each_query_is_asked_with_and_without_its_product() -> None:
+def test_each_query_counts_with_and_without_its_product() -> None:
     queries = QueryScores(np.array([7, 8]), np.array([0.8, 0.1]), np.array([[0.9, 0.5], [0.7, 0.6]]), MIXED, np.ones(2))
     answers = queries.answers(0.75)
     assert answers.scores.tolist() == [[0.9, 0.8], [0.7, 0.6], [0.9, 0.5], [0.7, 0.6]]
@@ -141,10 +143,10 @@ def test_each_query_is_asked_with_and_without_its_product() -> None:
     assert answers.plain.tolist() == [True, False, True, False]
 
 
-def test_what_is_told_of_an_answer_is_its_score_its_lead_and_its_level() -> None:
-    told = features(np.array([[0.9, 0.8, 0.6]]))
-    np.testing.assert_allclose(told[0], [[0.9, 0.1, 0.7], [0.8, -0.1, 0.7], [0.6, -0.3, 0.7]])
-    np.testing.assert_allclose(features(np.array([[0.4]])), [[[0.4, 0, 0.4]]])  # alone it leads nobody
+def test_the_features_of_an_answer_are_score_lead_and_level() -> None:
+    inputs = features(np.array([[0.9, 0.8, 0.6]]))
+    np.testing.assert_allclose(inputs[0], [[0.9, 0.1, 0.7], [0.8, -0.1, 0.7], [0.6, -0.3, 0.7]])
+    np.testing.assert_allclose(features(np.array([[0.4]])), [[[0.4, 0, 0.4]]])  # a single answer has no lead
 
 
 def test_a_draw_is_no_knowledge() -> None:
@@ -180,21 +182,21 @@ def made_up(products: int, seed: int, each: int = 4, spread: float = 0.08) -> Qu
 def test_what_was_learned_holds_for_others() -> None:
     learned = learn({"made up": made_up(150, 1)})
     assert learned.error <= 0.05 and learned.shown_error <= 0.05
-    kept = learned.kept["made up"]
+    kept = learned.operating_points["made up"]
     assert kept.false_matches <= 0.05
     assert 0.2 < kept.kept < kept.found
     fresh = made_up(150, 2).answers(0.5)
-    likely = learned.calibration.probabilities(fresh.scores, fresh.plain)
-    assert calibration_error(likely[:, 0], fresh.right[:, 0], fresh.weights) <= 0.05
+    probabilities = learned.calibration.probabilities(fresh.scores, fresh.plain)
+    assert calibration_error(probabilities[:, 0], fresh.right[:, 0], fresh.weights) <= 0.05
     assert learned.as_dict()["kinds"]["made up"]["queries"] == 600
 
 
-def test_an_error_is_measured_on_products_that_were_left_out() -> None:
+def test_the_error_is_measured_on_held_out_products() -> None:
     """Scores that tell which product asks teach nothing about others: only a fold that knows it would gain."""
     random = np.random.default_rng(5)
     products, each = 40, 6
-    known_well = np.repeat(random.random(products) < 0.5, each)
-    own = np.where(known_well, 0.9, 0.1)
+    easy = np.repeat(random.random(products) < 0.5, each)
+    own = np.where(easy, 0.9, 0.1)
     first = 0.5 + np.repeat(np.arange(products), each) * 0.01
     others = np.column_stack([first, first - 0.2])
     queries = QueryScores(
@@ -210,13 +212,13 @@ def test_an_error_is_measured_on_products_that_were_left_out() -> None:
 
 def test_probabilities_of_one_answer_are_of_one_product_or_none() -> None:
     sure = Curve((0.0, 0.0, 0.0), 3.0)
-    likely = ProbabilityCurve("by hand", sure, sure).probabilities(np.array([[0.9, 0.9, 0.2]]))
-    assert likely.sum() == pytest.approx(1)
-    assert likely[0, 0] == pytest.approx(likely[0, 2])
+    probabilities = ProbabilityCurve("by hand", sure, sure).probabilities(np.array([[0.9, 0.9, 0.2]]))
+    assert probabilities.sum() == pytest.approx(1)
+    assert probabilities[0, 0] == pytest.approx(probabilities[0, 2])
 
 
-def test_fewer_photos_of_known_products_make_it_less_sure() -> None:
-    many, few = (learn({"all": made_up(60, 1)}, LearnOptions(known=known)) for known in (0.8, 0.2))
+def test_a_lower_known_share_lowers_the_probability() -> None:
+    many, few = (learn({"all": made_up(60, 1)}, LearnOptions(known_share=share)) for share in (0.8, 0.2))
     scores, scene = np.array([[0.68, 0.6, 0.5]]), np.zeros(1, bool)
     assert few.calibration.probabilities(scores, scene)[0, 0] < many.calibration.probabilities(scores, scene)[0, 0]
 
@@ -244,22 +246,22 @@ def test_too_few_images_on_a_plain_background_use_the_curve_of_all() -> None:
     assert some.scene != some.plain
 
 
-def test_too_few_products_are_told() -> None:
-    with pytest.raises(CalibrationError, match="29 products have an image to ask with, and at least 30 are needed"):
+def test_too_few_products_are_refused() -> None:
+    with pytest.raises(CalibrationError, match="29 products have an image to query with, and at least 30 are needed"):
         learn({"few": made_up(29, 1)})
 
 
 def test_platt_uses_only_what_it_is_given() -> None:
-    told = np.random.default_rng(1).normal(size=(50, 3))
-    assert platt(told, told[:, 0] > 0, np.ones(50), (True, False, False)).weights[1:] == (0, 0)
+    inputs = np.random.default_rng(1).normal(size=(50, 3))
+    assert platt(inputs, inputs[:, 0] > 0, np.ones(50), (True, False, False)).weights[1:] == (0, 0)
 
 
 def test_a_blend_is_the_mean_of_curve_and_steps() -> None:
     random = np.random.default_rng(2)
-    told = random.normal(size=(60, 3))
-    data = told, random.random(60) < sigmoid(2 * told[:, 0]), np.ones(60), (True, True, True)
+    inputs = random.normal(size=(60, 3))
+    data = inputs, random.random(60) < sigmoid(2 * inputs[:, 0]), np.ones(60), (True, True, True)
     both = blend(*data)
-    np.testing.assert_allclose(both(told), (platt(*data)(told) + steps(*data)(told)) / 2)
+    np.testing.assert_allclose(both(inputs), (platt(*data)(inputs) + steps(*data)(inputs)) / 2)
     assert Curve.from_dict(both.as_dict()) == both
     with pytest.raises(ValueError, match="below 0 or above 1"):
         Curve.from_dict(both.as_dict() | {"smooth": 1.5})

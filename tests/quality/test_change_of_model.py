@@ -49,7 +49,7 @@ def test_another_model_takes_the_place_and_the_first_takes_it_back(both: Workspa
     back = both.use("shop", OLD)
     assert (back.model, back.before) == (OLD, (NEW,))
     assert both.similar("shop", "red").matches == both.similar("shop", "red", model=OLD).matches
-    assert both.use("shop") == back, "asked without a name it says which it is"
+    assert both.use("shop") == back, "without a name it returns the default model"
 
 
 def test_a_model_that_is_not_fitted_is_not_put_in_place(workspace: Workspace) -> None:
@@ -66,7 +66,7 @@ def test_where_none_was_ever_put_in_place_it_is_the_first_versions(workspace: Wo
     assert workspace.use("shop", OLD).before == ()
 
 
-def test_a_damaged_note_says_so_and_is_written_anew(workspace: Workspace) -> None:
+def test_a_damaged_note_is_reported_and_written_again(workspace: Workspace) -> None:
     workspace.use("shop", OLD)
     (note,) = (workspace.settings.root / "in_use").iterdir()
     note.write_text("{", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How good the answers are, counted the long way round; several models side by side; photos and labels that ask."""
+"""Evaluation against counts by hand; several models side by side; photos and labels as queries."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def shares(colours: dict[str, tuple[int, int, int]]) -> list[float]:
     stored = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(float)
     scores = np.round(np.clip(stored @ stored.T, -1, 1), 6)
     ranks = []
-    for asking, owner in enumerate(owners):
-        others = sorted((i for i in range(len(names)) if i != asking), key=lambda i: (-scores[asking, i], i))
+    for query, owner in enumerate(owners):
+        others = sorted((i for i in range(len(names)) if i != query), key=lambda i: (-scores[query, i], i))
         right = [rank for rank, i in enumerate(others) if owners[i] == owner]
         if right:
             ranks.append(right[0])
@@ -80,7 +80,7 @@ def test_an_image_that_finds_its_own_product_counts(workspace: Workspace, tmp_pa
         paint(tmp_path / "pictures" / f"{name}.png", colour)
     workspace.fit("shop", tmp_path / "pictures", model=MODEL)
     result = workspace.evaluate("shop", model=MODEL)
-    assert (result.images, result.queries) == (7, 6)  # the one that stands alone has nobody to find
+    assert (result.images, result.queries) == (7, 6)  # the single image has none to find
     assert [result.r_at_1, result.r_at_5, result.r_at_10] == shares(colours)
     assert result.r_at_1 == 2 / 6  # the greens; the odd red stands before the reds, the odd blue has others before it
     plain = result.as_dict()
@@ -88,7 +88,7 @@ def test_an_image_that_finds_its_own_product_counts(workspace: Workspace, tmp_pa
     assert plain["r_at_10"] == result.r_at_10
     (worst, *_) = plain["results"][0]["worst"]
     assert worst["rank"] == 6  # for the odd red its blue twin is the last of all
-    assert worst["asked"]["product_id"] == worst["right"]["product_id"] == "odd"
+    assert worst["query"]["product_id"] == worst["right"]["product_id"] == "odd"
     assert worst["first"]["product_id"] == "red"
 
 
@@ -179,18 +179,18 @@ def test_the_own_value_of_an_attribute_is_left_out(workspace: Workspace, tmp_pat
         workspace.evaluate("shop", model=MODEL, options=replace(STORED, leave_out="brand"))
 
 
-def test_simulated_photos_ask_for_the_other_images_of_their_product(workspace: Workspace, tmp_path: Path) -> None:
+def test_simulated_photos_search_for_the_other_images_of_their_product(workspace: Workspace, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     for name, colour in {"a_1": RED, "a_2": BLUE, "b_1": (120, 130, 140), "c_1": GREEN}.items():
         paint(pictures / f"{name}.png", colour, (90, 120))
     workspace.fit("shop", pictures, model=MODEL)
     options = EvaluateOptions(protocols=["simulated"], seed=4)
     result = workspace.evaluate("shop", model=MODEL, options=options)
-    (asked,) = result.results
-    assert (asked.protocol, asked.queries, asked.products) == ("simulated", 4, 3)
+    (simulated,) = result.results
+    assert (simulated.protocol, simulated.queries, simulated.products) == ("simulated", 4, 3)
     # A picture of one colour is still that colour as a photo: b and c find themselves. The red of a must find the
     # blue, its only other, and cannot: it is nearer to grey.
-    assert asked.metrics["r_at_1"].value == pytest.approx(2 / 4)
+    assert simulated.metrics["r_at_1"].value == pytest.approx(2 / 4)
     speeds = [cost.images_per_second for cost in result.costs]
     assert all(speed is not None and speed > 0 for speed in speeds)
     again = workspace.evaluate("shop", model=MODEL, options=options)
@@ -213,7 +213,7 @@ def test_a_source_that_is_gone_is_a_failure_and_not_the_end(workspace: Workspace
     assert [(each.protocol, each.queries) for each in result.results] == [("leave-one-out", 4), ("simulated", 4)]
 
 
-def test_a_large_catalogue_asks_with_a_sample_of_whole_products(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_large_catalogue_is_sampled_by_whole_products(workspace: Workspace, tmp_path: Path) -> None:
     many_colours(tmp_path / "pictures", 30)
     workspace.fit("shop", tmp_path / "pictures", model=MODEL)
     options = replace(STORED, most_images=12)
@@ -224,7 +224,7 @@ def test_a_large_catalogue_asks_with_a_sample_of_whole_products(workspace: Works
     assert whole.queries == 50
 
 
-def test_without_two_images_of_one_product_only_photos_can_ask(workspace: Workspace, tmp_path: Path) -> None:
+def test_without_two_images_of_one_product_only_photos_are_queries(workspace: Workspace, tmp_path: Path) -> None:
     paint(tmp_path / "pictures" / "a_1.png", RED)
     paint(tmp_path / "pictures" / "b_1.png", BLUE)
     workspace.fit("shop", tmp_path / "pictures", model=MODEL)
@@ -254,7 +254,7 @@ def test_the_command_prints_every_form_and_holds_bars(
     pictures = paint_shop(tmp_path / "pictures")
     for model in (MODEL, "grey"):
         workspace.fit("shop", pictures, model=model)
-    asked = [
+    command = [
         "evaluate",
         "-d",
         "shop",
@@ -269,14 +269,14 @@ def test_the_command_prints_every_form_and_holds_bars(
     ]
 
     def run(*more: str) -> tuple[int, str, str]:
-        ended = CliRunner().invoke(app, [*asked, *more])
+        ended = CliRunner().invoke(app, [*command, *more])
         return ended.exit_code, ended.stdout, ended.stderr
 
-    code, table, said = run()
+    code, table, messages = run()
     assert code == 0
     assert "Leave one image out, shop (leave-one-out: 4 queries, 2 products)" in table
     assert "- first" in table
-    assert "not measured: leave-attribute-out (no attribute is a colour)" in said
+    assert "not measured: leave-attribute-out (no attribute is a colour)" in messages
     code, lines, _ = run("--format", "csv")
     header, *rows = (line.split(",") for line in lines.splitlines())
     assert [row[:2] for row in rows] == [[p, m] for p in ("leave-one-out", "simulated") for m in (MODEL, "grey")]
@@ -290,15 +290,15 @@ def test_the_command_prints_every_form_and_holds_bars(
     assert page.count("<svg viewBox") >= 2
     assert "data:image/jpeg" in page
     assert run("--at-least", "R@1=0", "--at-least", "simulated:mrr=0.01")[0] == 0
-    code, table, said = run("--at-least", "mAP@R=1")
+    code, table, messages = run("--at-least", "mAP@R=1")
     assert code == BELOW_BAR == 4
     assert "Leave one image out" in table
-    assert "below the threshold: mAP@R of grey under leave-one-out is" in said
-    assert "of mean-colour" not in said
-    assert CliRunner().invoke(app, [*asked, "--at-least", "R@2=1"]).exception is not None
+    assert "below the threshold: mAP@R of grey under leave-one-out is" in messages
+    assert "of mean-colour" not in messages
+    assert CliRunner().invoke(app, [*command, "--at-least", "R@2=1"]).exception is not None
 
 
-def test_what_was_learned_is_asked_about_products_that_it_was_made_to_forget(
+def test_an_adapted_model_is_evaluated_on_held_out_products(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     known(monkeypatch, Fields())
@@ -310,7 +310,7 @@ def test_what_was_learned_is_asked_about_products_that_it_was_made_to_forget(
     result = workspace.evaluate("shop", model="fields+adapted", options=options)
     assert [each.protocol for each in result.results] == ["leave-one-out", "simulated"]
     (note,) = result.notes
-    assert note.startswith("fields+adapted was learned anew without the products that are asked about")
+    assert note.startswith("fields+adapted is cross-validated: each query")
     assert not workspace.evaluate("shop", model="fields", options=options).notes
     assert after.metrics["r_at_1"].value == pytest.approx(_without_the_own_product(workspace), abs=1e-9)
     assert after.metrics["r_at_1"].value < 0.95, "else it would not tell forgetting from knowing"
@@ -323,16 +323,16 @@ def _without_the_own_product(workspace: Workspace) -> float:
         features = matrix(database, "fields", ONE_VIEW)
     own = np.array(features.product_ids)
     choice = Choice(facts["dimension"], facts["regularisation"], facts["share"])
-    asked, right = 0, 0
+    queries, right = 0, 0
     for part in held_out(features.vectors, own, choice):
-        turned = part.projection.apply(features.vectors).astype(np.float16).astype(np.float64)
-        scores = turned @ turned.T
+        projected = part.projection.apply(features.vectors).astype(np.float16).astype(np.float64)
+        scores = projected @ projected.T
         np.fill_diagonal(scores, -2)
         found = own[scores.argmax(axis=1)] == own
         assert set(own[part.out]).isdisjoint(own[~part.out])
-        asked, right = asked + int(part.out.sum()), right + int(found[part.out].sum())
-    assert asked == len(own), "each product is forgotten once"
-    return right / asked
+        queries, right = queries + int(part.out.sum()), right + int(found[part.out].sum())
+    assert queries == len(own), "each product is held out once"
+    return right / queries
 
 
 def test_bad_requests_are_refused(workspace: Workspace, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Labels: photos with their products, and picks; what is missing is counted, never passed over."""
+"""Labels: photos with their products, and picks; missing ones are counted, never ignored."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_photo_finds_its_product_and_what_is_missing_is_counted(workspace: Wor
         ("decode", "page.png"),
     ]
     (miss,) = result.worst[0]
-    assert miss.asked.product.product_id == "odd.png"
+    assert miss.query.product.product_id == "odd.png"
     assert (miss.first.product.product_id, miss.best.product.product_id) == ("green", "blue")
 
 
@@ -87,11 +87,11 @@ def test_a_photo_of_a_product_that_is_not_there_is_a_failure(workspace: Workspac
     paint(tmp_path / "r.png", RED)
     table = tmp_path / "labels.csv"
     table.write_text("photo,product_id\nr.png,red\nr.png,nothing\n")
-    asked = ["evaluate", "-d", "shop", "-m", MODEL, "-w", str(workspace.settings.root), "--labels", str(table)]
+    command = ["evaluate", "-d", "shop", "-m", MODEL, "-w", str(workspace.settings.root), "--labels", str(table)]
     only = ["--protocol", "photos", "--format", "json"]
-    assert CliRunner().invoke(app, [*asked, *only]).exit_code == 0  # one of its products is there
+    assert CliRunner().invoke(app, [*command, *only]).exit_code == 0  # one of its products is there
     table.write_text("photo,product_id\nr.png,red\npictures/green_1.png,nothing\n")
-    ended = CliRunner().invoke(app, [*asked, *only])
+    ended = CliRunner().invoke(app, [*command, *only])
     assert ended.exit_code == SOME_FAILED
     assert "pictures/green_1.png of product nothing: its product has no images in the dataset" in ended.stderr
     assert json.loads(ended.stdout)["failures"][0]["product_id"] == "nothing"
@@ -109,7 +109,7 @@ def test_picks_are_answered_by_products(workspace: Workspace, tmp_path: Path) ->
         ("red", "nothing has no images in the dataset")
     ]
     (miss,) = result.worst[0]
-    assert (miss.asked.product.product_id, miss.best.product.product_id, miss.rank) == ("green", "blue", 3)
+    assert (miss.query.product.product_id, miss.best.product.product_id, miss.rank) == ("green", "blue", 3)
 
 
 def test_a_table_of_neither_kind_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Models side by side, the worst failures, and the bars that a shop's tests hold."""
+"""Models side by side, the worst failures, and thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from image_similarity.quality.evaluation.candidates import label
 from image_similarity.quality.evaluation.metrics import METRICS
 from image_similarity.quality.evaluation.photos import photo_seed
 from image_similarity.quality.evaluation.protocols import Outcome
-from image_similarity.quality.evaluation.results import Result, side_by_side, worst
+from image_similarity.quality.evaluation.results import Result, side_by_side, worst_queries
 from image_similarity.quality.evaluation.thresholds import Threshold, below_thresholds, parse_threshold
 from image_similarity.util.sampling import spread_over_products
 from image_similarity.util.statistics import Estimate, intervals
@@ -45,10 +45,10 @@ def test_differences_are_paired_and_of_the_same_draws() -> None:
 def test_the_worst_are_one_of_each_product_and_never_a_success() -> None:
     first = np.array([0, 7, 9, 0, 0, 0, 2, 9, 1])
     numbers = np.arange(9)
-    told = Outcome(numbers, numbers // 3, np.zeros((9, 5)), first, numbers, numbers)
-    assert worst(told, 5) == [2, 7]  # the middle product answered every query
-    assert worst(told, 1) == [2]
-    assert worst(told, 0) == []
+    outcome = Outcome(numbers, numbers // 3, np.zeros((9, 5)), first, numbers, numbers)
+    assert worst_queries(outcome, 5) == [2, 7]  # the middle product answered every query
+    assert worst_queries(outcome, 1) == [2]
+    assert worst_queries(outcome, 0) == []
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_better_place_for_a_right_answer_never_lowers_a_measure(line: list[boo
     assert (measure(ranks_of([better])) >= measure(ranks_of([line])) - 1e-12).all()
 
 
-def test_an_interval_is_scipys_where_each_product_asks_once() -> None:
+def test_an_interval_is_scipys_if_each_product_has_one_query() -> None:
     values = np.random.default_rng(3).random(60)
     mean, ends = intervals(values[:, None], np.arange(60), Bootstrap(draws=20_000))
     theirs = scipy_bootstrap(

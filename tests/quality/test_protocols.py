@@ -1,4 +1,4 @@
-"""The protocols against whole rankings that are sorted the long way round."""
+"""The protocols against whole rankings that are sorted by hand."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from image_similarity.quality.evaluation.protocols import (
     BlockSize,
     Catalogue,
-    ask,
     leave_one_image_out,
     photos,
     picks,
+    rank_queries,
     simulated,
 )
 from image_similarity.quality.evaluation.ranks import ImageScores, ProductScores
@@ -32,9 +32,9 @@ def catalogue(sizes: list[int], seed: int = 0, dimension: int = 3, alike: int = 
     return Catalogue(vectors.astype(np.float16), row_product, np.concatenate([[0], np.cumsum(sizes)]))
 
 
-def scores_of(asking: NDArray[np.floating], answering: NDArray[np.floating]) -> NDArray[np.float64]:
+def scores_of(queries: NDArray[np.floating], gallery: NDArray[np.floating]) -> NDArray[np.float64]:
     """Cosines to six decimals, a pair at a time."""
-    return np.round([[np.dot(a, b) for b in answering.astype(float)] for a in asking.astype(float)], 6).clip(-1, 1)
+    return np.round([[np.dot(a, b) for b in gallery.astype(float)] for a in queries.astype(float)], 6).clip(-1, 1)
 
 
 def sorted_by_hand(line: NDArray[np.float64], allowed: NDArray[np.bool_]) -> list[int]:
@@ -44,9 +44,9 @@ def sorted_by_hand(line: NDArray[np.float64], allowed: NDArray[np.bool_]) -> lis
 def by_hand(rankings: list[list[int]], right: list[set[int]]) -> list[list[float]]:
     """The five measures as their papers write them down."""
     table = []
-    for ranking, wanted in zip(rankings, right, strict=True):
-        hits = [item in wanted for item in ranking]
-        r = len(wanted)
+    for ranking, expected in zip(rankings, right, strict=True):
+        hits = [item in expected for item in ranking]
+        r = len(expected)
         precisions = [sum(hits[: i + 1]) / (i + 1) for i in range(r) if hits[i]]
         shares = [float(any(hits[:depth])) for depth in (1, 5, 10)]
         table.append([*shares, sum(precisions) / r, 1 / (hits.index(True) + 1)])
@@ -62,64 +62,64 @@ def test_one_image_out_is_as_sorted_by_hand(sizes: list[int], seed: int, leave_a
     rows = np.arange(len(images.vectors))
     colours = np.random.default_rng(seed).integers(0, 3, len(rows)) if leave_attribute_out else None
     scores = scores_of(images.vectors, images.vectors)
-    rankings, right, askers = [], [], []
+    rankings, right, query_rows = [], [], []
     for row in rows:
         allowed = rows != row
         if colours is not None and colours[row]:
             allowed &= colours != colours[row]
-        wanted = set(np.flatnonzero(allowed & (images.row_product == images.row_product[row])).tolist())
-        if wanted:
-            askers.append(int(row))
+        expected = set(np.flatnonzero(allowed & (images.row_product == images.row_product[row])).tolist())
+        if expected:
+            query_rows.append(int(row))
             rankings.append(sorted_by_hand(scores[row], allowed))
-            right.append(wanted)
-    outcome = ask(leave_one_image_out(images, colours), ImageScores(images.vectors))
-    assert outcome.names.tolist() == askers
+            right.append(expected)
+    outcome = rank_queries(leave_one_image_out(images, colours), ImageScores(images.vectors))
+    assert outcome.numbers.tolist() == query_rows
     assert outcome.values == pytest.approx(np.array(by_hand(rankings, right)).reshape(-1, 5))
     assert outcome.top.tolist() == [ranking[0] for ranking in rankings]
     assert outcome.best.tolist() == [
-        next(i for i in ranking if i in wanted) for ranking, wanted in zip(rankings, right, strict=True)
+        next(i for i in ranking if i in expected) for ranking, expected in zip(rankings, right, strict=True)
     ]
 
 
 @given(SIZES, st.integers(0, 1000))
 def test_photos_of_one_or_two_products_are_as_sorted_by_hand(sizes: list[int], seed: int) -> None:
     images, random = catalogue(sizes, seed), np.random.default_rng(seed)
-    asking = catalogue([7], seed + 1).vectors
-    wanted = [random.choice(len(sizes), min(len(sizes), 1 + i % 2), replace=False).tolist() for i in range(7)]
-    outcome = ask(photos(images, asking, wanted), ImageScores(images.vectors))
+    queries = catalogue([7], seed + 1).vectors
+    expected = [random.choice(len(sizes), min(len(sizes), 1 + i % 2), replace=False).tolist() for i in range(7)]
+    outcome = rank_queries(photos(images, queries, expected), ImageScores(images.vectors))
     every = np.ones(len(images.vectors), bool)
-    rankings = [sorted_by_hand(line, every) for line in scores_of(asking, images.vectors)]
-    right = [set(np.flatnonzero(np.isin(images.row_product, products)).tolist()) for products in wanted]
+    rankings = [sorted_by_hand(line, every) for line in scores_of(queries, images.vectors)]
+    right = [set(np.flatnonzero(np.isin(images.row_product, products)).tolist()) for products in expected]
     assert outcome.values == pytest.approx(np.array(by_hand(rankings, right)))
-    assert outcome.products.tolist() == [products[0] for products in wanted]
+    assert outcome.products.tolist() == [products[0] for products in expected]
 
 
 @given(SIZES, st.integers(0, 1000))
 def test_simulated_photos_are_as_sorted_by_hand(sizes: list[int], seed: int) -> None:
     images, random = catalogue(sizes, seed), np.random.default_rng(seed)
-    asking = catalogue([7], seed + 1).vectors
+    queries = catalogue([7], seed + 1).vectors
     rows = np.arange(len(images.vectors))
     sources = random.integers(0, len(rows), 7)
     rankings, right = [], []
-    for line, source in zip(scores_of(asking, images.vectors), sources, strict=True):
+    for line, source in zip(scores_of(queries, images.vectors), sources, strict=True):
         product = images.row_product[source]
         alone = sizes[product] == 1  # then the source is all that there is to find
         rankings.append(sorted_by_hand(line, np.ones(len(rows), bool) if alone else rows != source))
         right.append(set(rows[images.row_product == product].tolist()) - (set() if alone else {int(source)}))
-    outcome = ask(simulated(images, asking, sources), ImageScores(images.vectors))
+    outcome = rank_queries(simulated(images, queries, sources), ImageScores(images.vectors))
     assert outcome.values == pytest.approx(np.array(by_hand(rankings, right)))
-    assert outcome.names.tolist() == list(range(7))
+    assert outcome.numbers.tolist() == list(range(7))
     assert outcome.products.tolist() == images.row_product[sources].tolist()
 
 
 @given(SIZES, st.integers(0, 1000))
-def test_some_images_ask_as_they_do_among_all(sizes: list[int], seed: int) -> None:
+def test_a_sample_of_queries_has_the_same_results_as_among_all(sizes: list[int], seed: int) -> None:
     images = catalogue(sizes, seed)
-    whole = ask(leave_one_image_out(images), ImageScores(images.vectors))
-    some = np.sort(np.random.default_rng(seed).permutation(whole.names)[: 1 + len(whole.names) // 2])
-    part = ask(leave_one_image_out(images, askers=some), ImageScores(images.vectors))
-    assert part.names.tolist() == some.tolist()
-    assert (part.values == whole.values[np.isin(whole.names, some)]).all()
+    whole = rank_queries(leave_one_image_out(images), ImageScores(images.vectors))
+    some = np.sort(np.random.default_rng(seed).permutation(whole.numbers)[: 1 + len(whole.numbers) // 2])
+    part = rank_queries(leave_one_image_out(images, query_rows=some), ImageScores(images.vectors))
+    assert part.numbers.tolist() == some.tolist()
+    assert (part.values == whole.values[np.isin(whole.numbers, some)]).all()
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=12), st.integers(0, 1000))
@@ -135,27 +135,27 @@ def test_picks_are_judged_on_the_products_that_best_ranks(sizes: list[int], seed
     gallery = Gallery(Features(rows, names, ["000"] * len(names), images.vectors))
     answers = rank_products(gallery, [gallery.query(product) for product in similar], count, "best")
     rankings = [[int(match.product_id[1:]) for match in answer] for answer in answers]
-    outcome = ask(picks(images, similar), ProductScores(images.vectors, images.starts))
+    outcome = rank_queries(picks(images, similar), ProductScores(images.vectors, images.starts))
     assert outcome.values == pytest.approx(np.array(by_hand(rankings, [set(each) for each in similar.values()])))
 
 
 def test_blocks_of_any_size_give_the_same() -> None:
     images = catalogue([1, 2, 9, 30, 4, 4, 17], dimension=16, alike=40)
-    whole = ask(leave_one_image_out(images), ImageScores(images.vectors))
-    told: list[int] = []
+    whole = rank_queries(leave_one_image_out(images), ImageScores(images.vectors))
+    done: list[int] = []
     queries = leave_one_image_out(images, block=BlockSize(queries=7, right=40))
-    cut = ask(queries, ImageScores(images.vectors), told.append, together=5)
+    cut = rank_queries(queries, ImageScores(images.vectors), done.append, block_items=5)
     assert (cut.values == whole.values).all()
     assert (cut.top == whole.top).all()
-    assert told == sorted(told)
-    assert told[-1] == len(whole.names) == 66
+    assert done == sorted(done)
+    assert done[-1] == len(whole.numbers) == 66
 
 
-def test_a_query_without_a_right_answer_left_is_not_asked() -> None:
+def test_a_query_without_a_right_answer_left_is_skipped() -> None:
     images = catalogue([2, 2, 1])
     colours = np.array([1, 1, 1, 2, 0])  # the first product has one colour only
-    outcome = ask(leave_one_image_out(images, colours), ImageScores(images.vectors))
-    assert outcome.names.tolist() == [2, 3]
-    nobody = ask(leave_one_image_out(images, np.ones(5, int)), ImageScores(images.vectors))
-    assert len(nobody.names) == 0
-    assert nobody.values.shape == (0, 5)
+    outcome = rank_queries(leave_one_image_out(images, colours), ImageScores(images.vectors))
+    assert outcome.numbers.tolist() == [2, 3]
+    nothing = rank_queries(leave_one_image_out(images, np.ones(5, int)), ImageScores(images.vectors))
+    assert len(nothing.numbers) == 0
+    assert nothing.values.shape == (0, 5)

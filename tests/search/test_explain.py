@@ -1,4 +1,4 @@
-"""Why this? The parts of a score by hand, and the region that carries a match where only one can."""
+"""Explanations: the parts of a score by hand, and the region of a match where there is only one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_colour_shape_names_the_parts_that_it_is_made_of() -> None:
     assert [place.start for _, place in COLOUR_SHAPE_PARTS] == [0, *ends[:-1]] and ends[-1] == SPEC.dimension
     red, blue = (np.full((1, 96, 96, 3), 255, np.uint8) for _ in range(2))
     red[0, 30:70, 30:70], blue[0, 30:70, 30:70] = (200, 20, 20), (60, 60, 200)
-    one, other = (ColourShape().embed(picture)[0] for picture in (red, blue))
+    one, other = (ColourShape().embed(image)[0] for image in (red, blue))
     alike = {part.name: part.alike for part in shares(one, other, COLOUR_SHAPE_PARTS)}
     assert alike["shape"] > 0.98 and alike["colour"] < 0.3  # one shape, two colours
 
@@ -68,10 +68,10 @@ def test_colour_shape_names_the_parts_that_it_is_made_of() -> None:
 def test_each_patch_covers_its_own_place_and_leaves_the_rest() -> None:
     stripes = np.zeros((80, 120, 3), np.uint8)
     stripes[::4] = stripes[1::4] = 255
-    picture = Image.fromarray(stripes)
-    pictures = [np.asarray(each).astype(int) for each in covered(picture)]
-    assert len(pictures) == GRID * GRID
-    change = [np.abs(each - stripes).sum(axis=-1) for each in pictures]
+    image = Image.fromarray(stripes)
+    images = [np.asarray(each).astype(int) for each in covered(image)]
+    assert len(images) == GRID * GRID
+    change = [np.abs(each - stripes).sum(axis=-1) for each in images]
     first, middle = change[0], change[GRID * GRID // 2]
     assert first[:15, :20].mean() > 200 and first[40:, 60:].max() == 0
     assert middle[35:45, 50:70].mean() > 200 and middle[:10].max() == 0 and middle[:, :15].max() == 0
@@ -84,7 +84,7 @@ def test_heat_is_how_far_each_cover_lets_a_score_fall() -> None:
     warm = heat(whole, patched, found)
     assert warm.shape == (2, GRID, GRID)
     np.testing.assert_allclose(warm[0].ravel()[:4], [1, 0.5, 0, 0], atol=1e-6)
-    assert not warm[1].any()  # nothing that was covered had a say in it
+    assert not warm[1].any()  # nothing that was covered contributes to it
 
 
 def test_heat_spreads_smoothly_and_stays_where_it_is() -> None:
@@ -161,8 +161,8 @@ def test_machines_get_parts_and_heat_and_people_a_map(fitted: Workspace, tmp_pat
     photo, page = tmp_path / "photo.png", tmp_path / "page.html"
     pictured((60, 60)).save(photo)
     where_at = ["--dataset", "shop", "--model", MODEL, "--workspace", str(fitted.settings.root)]
-    asked = ["search", str(photo), *where_at, "--explain", "--html", str(page)]
-    ran = CliRunner().invoke(app, [*asked, "--format", "json"])
+    command = ["search", str(photo), *where_at, "--explain", "--html", str(page)]
+    ran = CliRunner().invoke(app, [*command, "--format", "json"])
     assert ran.exit_code == 0, ran.output
     first = json.loads(ran.stdout)["matches"][0]
     parts = first["why"]["parts"]
@@ -174,11 +174,11 @@ def test_machines_get_parts_and_heat_and_people_a_map(fitted: Workspace, tmp_pat
     outline = Outline(page.read_text())
     assert len(outline.marked("ims-why")) == 2  # one for each product
     assert "shape " in outline.text and "photo's " in outline.text
-    table = CliRunner().invoke(app, asked).stdout
+    table = CliRunner().invoke(app, command).stdout
     assert "why" in table and "shape" in table
 
 
-def test_a_single_network_has_one_part_and_no_shares_to_tell(
+def test_a_single_network_has_one_part_and_no_shares_to_show(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
 ) -> None:
     from tests.support.shop import MODEL as ONE, paint_shop, register
@@ -219,7 +219,7 @@ def test_models_side_by_side_each_have_their_share(tmp_path: Path, workspace: Wo
     answer = workspace.search("shop", folder / "ball_1.png", model=mixture, explain=True)
     assert answer.explained is not None
     parts = {part.name: part for part in answer.explained.whys[0].parts}
-    assert parts["VGG"].share == pytest.approx(0.8, abs=1e-3)  # of a picture with itself each gives its weight
+    assert parts["VGG"].share == pytest.approx(0.8, abs=1e-3)  # of a image with itself each gives its weight
     assert sum(part.share for part in parts.values()) == pytest.approx(1)
 
 

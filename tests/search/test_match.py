@@ -1,4 +1,4 @@
-"""Another colour, same thing; same colour, another thing."""
+"""Match by shape only or by colour only."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ COLOURS = {"red": (200, 30, 30), "green": (30, 150, 40), "blue": (40, 60, 200)}
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Path]:
     """Discs, bars and triangles in three colours each."""
-    root = tmp_path_factory.mktemp("like")
+    root = tmp_path_factory.mktemp("match")
     folder = root / "pictures"
     folder.mkdir()
     for colour, paint in COLOURS.items():
         for shape in ("disc", "bar", "triangle"):
-            picture = Image.new("RGB", (160, 160), "white")
-            draw = ImageDraw.Draw(picture)
+            image = Image.new("RGB", (160, 160), "white")
+            draw = ImageDraw.Draw(image)
             if shape == "disc":
                 draw.ellipse((25, 25, 135, 135), fill=paint)
             elif shape == "bar":
                 draw.rectangle((15, 65, 145, 95), fill=paint)
             else:
                 draw.polygon(((80, 20), (140, 140), (20, 140)), fill=paint)
-            picture.save(folder / f"{colour}-{shape}_1.png")
+            image.save(folder / f"{colour}-{shape}_1.png")
     workspace = Workspace(settings=Settings(root=root / "data"))
     for model in (MIXED, "colour-shape", "colour"):
         workspace.fit("shop", folder, model=model)
@@ -49,9 +49,9 @@ def test_shape_finds_the_thing_in_other_colours_and_colour_other_things(
     assert {match.product_id for match in by_shape} == {"green-disc", "blue-disc"}
     by_colour = workspace.similar("shop", "red-disc", model=model, number=2, match="colour").matches
     assert {match.product_id for match in by_colour} == {"red-bar", "red-triangle"}
-    for match, wanted in (("shape", "disc"), ("colour", "red")):
+    for match, expected in (("shape", "disc"), ("colour", "red")):
         found = workspace.search("shop", folder / "red-disc_1.png", model=model, number=3, match=match)
-        assert all(wanted in match.product_id for match in found.matches)
+        assert all(expected in match.product_id for match in found.matches)
         assert found.matches[0].score == pytest.approx(1, abs=5e-3), "the query itself scores 1"
 
 

@@ -1,4 +1,4 @@
-"""Asking: what is most like a product, and which products are like a photo."""
+"""Queries by product and by photo, through the workspace."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def found(answer: Answer) -> list[str]:
     return [match.product_id for match in answer.matches]
 
 
-def test_similar_products_come_with_texts_scores_and_pictures(fitted: Workspace, tmp_path: Path) -> None:
+def test_similar_products_come_with_texts_scores_and_images(fitted: Workspace, tmp_path: Path) -> None:
     answer = fitted.similar("shop", "red", model=MODEL)
     assert found(answer) == ["orange", "green", "blue"]
     assert (answer.query.product.title, answer.query.product.description) == ("Red <ball>", "Round")
@@ -59,7 +59,7 @@ def test_similar_products_come_with_texts_scores_and_pictures(fitted: Workspace,
     assert answer.query.image == str(tmp_path / "pictures" / "red_1.png")  # its first, whichever matched best
 
 
-def test_fewer_may_be_asked_for_than_were_fitted(fitted: Workspace) -> None:
+def test_fewer_products_can_be_requested_than_were_fitted(fitted: Workspace) -> None:
     assert found(fitted.similar("shop", "red", model=MODEL, number=1)) == ["orange"]
     assert len(found(fitted.similar("shop", "red", model=MODEL, number=99))) == 3
     with pytest.raises(UsageError, match="1 or more, not 0"):
@@ -71,7 +71,7 @@ def test_without_a_product_one_is_picked_by_chance(fitted: Workspace) -> None:
     assert picked == {"blue", "green", "orange", "red"}
 
 
-def test_an_unknown_product_is_met_with_the_nearest_ids(fitted: Workspace) -> None:
+def test_for_an_unknown_product_similar_ids_are_suggested(fitted: Workspace) -> None:
     with pytest.raises(UsageError, match=r"there is no product 'gren' in .*\. Did you mean green, red\?"):
         fitted.similar("shop", "gren", model=MODEL)
 
@@ -125,7 +125,7 @@ def test_a_photo_finds_products_by_path_and_by_bytes(fitted: Workspace, tmp_path
     assert by_bytes.query.product.product_id == "standard input"
 
 
-def test_several_photos_of_one_thing_ask_together(fitted: Workspace, tmp_path: Path) -> None:
+def test_several_photos_of_one_thing_are_one_query(fitted: Workspace, tmp_path: Path) -> None:
     green, blue = paint(tmp_path / "front.png", GREEN), paint(tmp_path / "back.png", (20, 30, 240))
     answer = fitted.search("shop", [green, blue.read_bytes()], model=MODEL, number=2)
     assert {match.product_id: match.query_image_id for match in answer.matches} == {
@@ -147,8 +147,8 @@ def test_several_photos_of_one_thing_ask_together(fitted: Workspace, tmp_path: P
         "json",
     ]
     ran = CliRunner().invoke(app, [*command, "--workspace", str(fitted.settings.root)])
-    said = json.loads(ran.stdout)["matches"]
-    assert {match["product_id"]: match["query_image_id"] for match in said} == {
+    matches = json.loads(ran.stdout)["matches"]
+    assert {match["product_id"]: match["query_image_id"] for match in matches} == {
         "green": "front.png",
         "blue": "back.png",
     }
@@ -178,7 +178,7 @@ def test_a_photo_that_cannot_be_used_is_named(fitted: Workspace, tmp_path: Path)
 
 
 class TopColour(MeanColour):
-    """Sees the upper half only, so that a picture on its head looks like another one."""
+    """Sees the upper half only, so that an image upside down looks like another one."""
 
     spec = replace(MeanColour.spec, name="top-colour", key="top-colour")
 
@@ -188,9 +188,9 @@ class TopColour(MeanColour):
 
 def two_halves(path: Path, upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Path:
     path.parent.mkdir(exist_ok=True)
-    picture = Image.new("RGB", (16, 16), lower)
-    picture.paste(upper, (0, 0, 16, 8))
-    picture.save(path)
+    image = Image.new("RGB", (16, 16), lower)
+    image.paste(upper, (0, 0, 16, 8))
+    image.save(path)
     return path
 
 
@@ -202,22 +202,22 @@ def test_a_search_compares_with_the_views_that_were_fitted(
     two_halves(folder / "ball_1.png", RED, BLUE)
     two_halves(folder / "bag_1.png", GREEN, GREEN)
     photo = two_halves(tmp_path / "headstand.png", BLUE, RED)
-    ask = {"model": "top-colour", "number": 1}
+    options = {"model": "top-colour", "number": 1}
 
     workspace.fit("shop", folder, model="top-colour")
-    assert workspace.search("shop", photo, **ask).matches[0].score == pytest.approx(0, abs=0.01)  # type: ignore[arg-type]
+    assert workspace.search("shop", photo, **options).matches[0].score == pytest.approx(0, abs=0.01)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no features of the six views: run fit with `data_augmentation` 1 first"):
-        workspace.search("shop", photo, data_augmentation=1, **ask)  # type: ignore[arg-type]
+        workspace.search("shop", photo, data_augmentation=1, **options)  # type: ignore[arg-type]
 
     workspace.fit("shop", folder, model="top-colour", data_augmentation=1)
     for data_augmentation, score in ((None, 1), (1, 1), (0, 0)):
-        (match,) = workspace.search("shop", photo, data_augmentation=data_augmentation, **ask).matches  # type: ignore[arg-type]
+        (match,) = workspace.search("shop", photo, data_augmentation=data_augmentation, **options).matches  # type: ignore[arg-type]
         assert match.score == pytest.approx(score, abs=0.01)
         if score:
             assert (match.product_id, match.image_id) == ("ball", "ball_1.png")
 
 
-def test_in_a_notebook_an_answer_shows_as_pictures(fitted: Workspace, tmp_path: Path) -> None:
+def test_in_a_notebook_an_answer_shows_as_images(fitted: Workspace, tmp_path: Path) -> None:
     html = fitted.similar("shop", "red", model=MODEL)._repr_html_()
     assert html.count("<img") == 4
     assert html.count("data:image/") == 4

@@ -1,4 +1,4 @@
-"""A dataset held open: products come and go, one by one or by a whole fit, and every answer is that of a new index."""
+"""The state of an open dataset: products are put and removed, or fitted, and every answer is that of a new index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.errors import StoreError, UsageError
-from image_similarity.fitting.upsert import EmbeddedImage, delete_product, new_image, uploads, upsert_product
+from image_similarity.fitting.upsert import EmbeddedImage, delete_product, new_image, upload_folder, upsert_product
 from image_similarity.images.views import ONE_VIEW
 from image_similarity.index.build import fresh_index
 from image_similarity.models.model import Model
@@ -36,7 +36,7 @@ SHOP = Dataset.named("shop")
 Colour = tuple[int, int, int]
 
 
-def picture_of(colour: Colour) -> bytes:
+def image_of(colour: Colour) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (12, 12), colour).save(file, "PNG")
     return file.getvalue()
@@ -60,7 +60,7 @@ class Shop:
         return next_state(state, self.database, self.settings)
 
     def put(self, product_id: str, *colours: Colour, title: str = "", **attributes: str) -> bool:
-        made = [new_image(picture_of(each), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
+        made = [new_image(image_of(each), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
         embedded = [EmbeddedImage(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
         product = Product(product_id, title, "", attributes)
         return upsert_product(self.database, self.settings, product, embedded or None, ONE_VIEW)
@@ -69,7 +69,7 @@ class Shop:
         return delete_product(self.database, self.settings, product_id)
 
     def files(self) -> list[Path]:
-        folder = uploads(self.settings, SHOP)
+        folder = upload_folder(self.settings, SHOP)
         return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
@@ -88,7 +88,7 @@ def shop(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) ->
 
 
 def like(state: State, colour: Colour, number: int = 10, condition: str | None = None) -> list[str]:
-    squares = new_image(picture_of(colour), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
+    squares = new_image(image_of(colour), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
     (matches,) = state.rank([MeanColour().embed(squares)], number, condition=condition)
     assert [match.rank for match in matches] == list(range(1, len(matches) + 1))
     return [match.product_id for match in matches]
@@ -102,7 +102,7 @@ def test_a_product_that_was_put_is_found_without_a_new_index(shop: Shop) -> None
     assert like(after, (0, 10, 250), 2) == ["azure", "blue"]
     assert after.base is before.base  # the index is the one that there was
     assert (before.counts, after.counts) == ((4, 6), (5, 7))
-    assert like(before, (0, 10, 250), 2)[0] == "blue"  # whoever asks the former state has it whole
+    assert like(before, (0, 10, 250), 2)[0] == "blue"  # the former state is unchanged
 
 
 def test_a_product_that_was_taken_away_is_not_found_at_once(shop: Shop) -> None:
@@ -114,7 +114,7 @@ def test_a_product_that_was_taken_away_is_not_found_at_once(shop: Shop) -> None:
     assert not shop.remove("blue")
 
 
-def test_a_product_with_other_pictures_is_found_by_those_alone(shop: Shop) -> None:
+def test_a_product_with_other_images_is_found_by_those_alone(shop: Shop) -> None:
     state = shop.open()
     assert not shop.put("red", (0, 0, 240))  # not new
     state = shop.next(state)
@@ -123,7 +123,7 @@ def test_a_product_with_other_pictures_is_found_by_those_alone(shop: Shop) -> No
     assert like(state, RED, 1) == ["orange"]
 
 
-def test_texts_change_and_pictures_stay_where_none_are_given(shop: Shop) -> None:
+def test_texts_change_and_images_stay_where_none_are_given(shop: Shop) -> None:
     state = shop.open()
     shop.put("red", title="Red ball", brand="Kipsta")
     state = shop.next(state)
@@ -132,23 +132,21 @@ def test_texts_change_and_pictures_stay_where_none_are_given(shop: Shop) -> None
     assert rows(shop.settings, "SELECT count(*) FROM images_shop WHERE item_id = 'red'") == [(2,)]
 
 
-def test_similar_products_are_asked_of_what_was_put_and_of_what_was_there(shop: Shop) -> None:
+def test_similar_products_are_found_among_new_and_old_ones(shop: Shop) -> None:
     shop.put("crimson", (240, 0, 20))
     state = shop.next(shop.open())
     of_new, of_old = state.similar("crimson", 2), state.similar("orange", 3)
     assert of_new is not None and [match.product_id for match in of_new] == ["red", "orange"]
     assert of_old is not None and {match.product_id for match in of_old} == {"red", "crimson", "green"}
-    assert state.similar("nobody", 3) is None
+    assert state.similar("none", 3) is None
 
 
-def test_a_new_product_needs_a_picture(shop: Shop) -> None:
+def test_a_new_product_needs_an_image(shop: Shop) -> None:
     with pytest.raises(UsageError, match="at least one image"):
         shop.put("ghost")
 
 
-def test_pictures_that_came_without_a_catalogue_go_with_their_product_and_others_never(
-    shop: Shop, tmp_path: Path
-) -> None:
+def test_uploaded_images_are_deleted_with_their_product_and_others_never(shop: Shop, tmp_path: Path) -> None:
     shop.put("azure", (0, 10, 250), (0, 20, 250))
     assert len(shop.files()) == 2
     shop.put("azure", (0, 20, 250))
@@ -170,7 +168,7 @@ def test_a_fit_beside_it_takes_the_place_of_the_index(shop: Shop, tmp_path: Path
     after = shop.next(state)
     assert after.base is not state.base and not after.needs_rebuild
     assert like(after, (0, 10, 250), 2) == ["azure", "blue"]
-    assert after.counts == (5, 6)  # one picture of green has gone
+    assert after.counts == (5, 6)  # one image of green was removed
 
 
 def test_what_is_not_logged_is_known_to_be_missing(shop: Shop) -> None:
@@ -181,7 +179,7 @@ def test_what_is_not_logged_is_known_to_be_missing(shop: Shop) -> None:
     assert state.needs_rebuild
     shop.put("azure", (0, 10, 250))
     state = shop.next(state)
-    assert state.needs_rebuild and like(state, (0, 10, 250), 1) == ["azure"]  # what can be told is told
+    assert state.needs_rebuild and like(state, (0, 10, 250), 1) == ["azure"]  # the delta has what it can have
 
 
 def test_an_index_older_than_the_log_is_behind(shop: Shop) -> None:
@@ -201,7 +199,7 @@ def test_a_failed_put_changes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatc
     assert shop.next(state) is state
 
 
-def test_new_attributes_can_be_asked_for_and_what_has_them_not_has_no_value(shop: Shop) -> None:
+def test_new_attributes_can_be_filtered_by_and_products_without_them_have_no_value(shop: Shop) -> None:
     shop.put("azure", (0, 10, 250), brand="Kipsta", price="free")
     state = shop.next(shop.open())
     assert like(state, BLUE, 9, 'brand = "Kipsta"') == ["azure"]
@@ -226,14 +224,14 @@ STEPS = st.lists(
 )
 
 
-@given(steps=STEPS, asked=COLOURS)
+@given(steps=STEPS, query=COLOURS)
 @hypothesis_settings(max_examples=25)
 def test_after_any_changes_it_answers_as_a_new_index_would(
-    steps: list[tuple[str, list[Colour] | None]], asked: Colour, tmp_path_factory: pytest.TempPathFactory
+    steps: list[tuple[str, list[Colour] | None]], query: Colour, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         register(patch)
-        root = tmp_path_factory.mktemp("standing")
+        root = tmp_path_factory.mktemp("state")
         settings = Settings(root=root / "data", precision="fp32")
         Workspace(settings=settings).fit("shop", paint_shop(root / "pictures"), model=MODEL)
         with open_shop(settings) as shop:
@@ -248,8 +246,8 @@ def test_after_any_changes_it_answers_as_a_new_index_would(
             if not rows(settings, "SELECT 1 FROM images_shop"):
                 return
             new = Gallery.of(fresh_index(shop.database, Folders(settings.root).index, state.model.recipe, ONE_VIEW))
-            squares = new_image(picture_of(asked), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
-            answered = like(state, asked)
+            squares = new_image(image_of(query), [MeanColour.spec], ONE_VIEW, 10_000).pixels[MODEL]
+            answered = like(state, query)
             from image_similarity.ranking.gallery import GalleryQuery
 
             (expected,) = rank_products(new, [GalleryQuery([""], MeanColour().embed(squares))], 10, "best")

@@ -23,7 +23,7 @@ from image_similarity.fitting.upsert import (
     delete_orphan_files,
     delete_product,
     new_image,
-    uploads,
+    upload_folder,
     upsert_product,
 )
 from image_similarity.images.views import ONE_VIEW
@@ -32,7 +32,7 @@ from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.types import CatalogueImage, Product
 from tests.conftest import MeanColour, paint
-from tests.search.test_state import SHOP, picture_of
+from tests.search.test_state import SHOP, image_of
 from tests.support.shop import MODEL, register, rows
 
 COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
@@ -121,7 +121,7 @@ class Shop:
         return Database(Folders(self.settings.root).database, SHOP, create=True, timeout=5)
 
     def put(self, product: str, colours: Sequence[int]) -> None:
-        made = [new_image(picture_of(COLOURS[each]), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
+        made = [new_image(image_of(COLOURS[each]), [MeanColour.spec], ONE_VIEW, 10_000) for each in colours]
         embedded = [EmbeddedImage(each, {MODEL: MeanColour().embed(each.pixels[MODEL])}) for each in made]
         with self.open() as database:
             upsert_product(database, self.settings, Product(product, "put"), embedded, ONE_VIEW)
@@ -180,7 +180,7 @@ class Shop:
             "AND images_shop.item_id = features_shop.item_id)",
         )
         named = {str(location) for (location,) in rows(self.settings, "SELECT location FROM images_shop")}
-        folder = uploads(self.settings, SHOP)
+        folder = upload_folder(self.settings, SHOP)
         files = {str(path.resolve()) for path in folder.iterdir()} if folder.is_dir() else set()
         assert files == {location for location in named if "uploads" in location}
 
@@ -270,7 +270,7 @@ def test_a_picture_that_was_put_gets_its_features_from_a_fit_with_more_views(sho
 
 def test_files_that_no_product_has_are_removed_by_a_fit(shop: Shop) -> None:
     shop.put("a", [2])
-    folder = uploads(shop.settings, SHOP)
+    folder = upload_folder(shop.settings, SHOP)
     (folder / "0123456789abcdef-of-a-kill.jpg").write_bytes(b"unnamed")
     (folder / ".half.jpg.12345678.part").write_bytes(b"half")
     shop.fit({"b": [1]})
@@ -331,4 +331,4 @@ def test_a_dataset_without_a_service_has_nothing_of_this(tmp_path: Path, monkeyp
     report = Workspace(settings=settings).fit("shop", tmp_path / "pictures", model=MODEL)
     assert report.overridden == 0
     with suppress(FileNotFoundError):
-        assert not list(uploads(settings, SHOP).iterdir())
+        assert not list(upload_folder(settings, SHOP).iterdir())

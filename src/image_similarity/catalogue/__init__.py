@@ -1,7 +1,7 @@
-"""Where products and images are listed: folders, tables, and the first version's listings on S3.
+"""Read catalogues of products and images: folders, tables, and the first version's listings on S3.
 
-Data flows: bytes (``tables``, ``s3``) -> rows (``rows``) -> columns (``columns``) -> images and products
-(``tables``, ``folders``, ``listing``). ``sources`` picks the right one; ``ledger`` writes a table back.
+Data flows: bytes (``table_files``, ``s3``) -> rows (``rows``) -> columns (``columns``) -> images and products
+(``tables``, ``folders``). ``sources`` picks the right source; ``listing`` writes a table back.
 """
 
 from typing import TYPE_CHECKING

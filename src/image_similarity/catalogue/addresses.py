@@ -1,4 +1,4 @@
-"""Addresses as people write them into tables, and what of an address says which image it is."""
+"""Clean up image addresses from tables, and strip the temporary signatures from them."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from image_similarity.types import CatalogueImage, Stage
 
 AMPERSAND = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", re.IGNORECASE)
-"""How `&` is written in the source of a page; written anew at every copy, it piles up."""
+"""`&` as escaped in HTML, possibly several times."""
 SCHEME_LESS = re.compile(r"//(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#\\@]+)(?::\d*)?(?:[/?#]|$)")
 DATA = "data:"
 PASSWORD = re.compile(r"(?<=//)[^/?#]*@")
-LONGEST_SHOWN = 100  # characters of an image that is its own address
+MAX_SHOWN = 100  # characters of a data: address
 
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """One way to sign an address for a while: it is used where all ``marks`` are, and then ``names`` come and go."""
+    """A scheme of signed addresses: present if all ``markers`` are, and then ``names`` are temporary parameters."""
 
-    marks: frozenset[str]
+    markers: frozenset[str]
     names: frozenset[str] = frozenset()
-    beginning: str = "\0"
-    """Of further names that come and go; of none unless it is said."""
+    prefix: str = "\0"
+    """Prefix of further temporary parameters; by default none has it."""
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# What decides the image itself stays: versionId, x-oss-process (a size), response-content-type.
+# Parameters that select the image stay: versionId, x-oss-process (a size), response-content-type.
 SIGNINGS = (
-    Signing(_words("x-amz-signature"), beginning="x-amz-"),  # S3, version 4, and all that speak it
-    Signing(_words("x-goog-signature"), beginning="x-goog-"),  # Google Cloud Storage, version 4
+    Signing(_words("x-amz-signature"), prefix="x-amz-"),  # S3, version 4, and compatible services
+    Signing(_words("x-goog-signature"), prefix="x-goog-"),  # Google Cloud Storage, version 4
     Signing(  # Aliyun, version 4
         _words("x-oss-signature"),
         _words(
@@ -55,7 +55,7 @@ SIGNINGS = (
         )
         for also in ("expires", "policy", "key-pair-id")
     ),
-    *(  # Azure: a shared access signature, by itself or by a policy that is stored there
+    *(  # Azure: a shared access signature, with or without a stored policy
         Signing(
             frozenset(("sig", also)),
             _words("sig se st sv sr sp spr sip si ss srt sdd ses skoid sktid skt ske sks skv saoid suoid scid"),
@@ -73,15 +73,15 @@ SIGNINGS = (
 
 
 def clean_address(address: str) -> str:
-    """An address as it was meant: without blanks around it, and with `&` where `&amp;` was copied from a page."""
+    """Strip surrounding blanks, and replace `&amp;` copied from a page by `&`."""
     return AMPERSAND.sub("&", address.strip())
 
 
 def parse_address(text: str) -> str | None:
-    """What is written in a cell as an address to fetch; None where it is none.
+    """The address in a cell; None where the text is not an address.
 
-    Beside ``http://`` and ``https://`` in any case: ``//host/...``, as pages leave the scheme out, and ``data:image/``,
-    which holds the image itself.
+    Besides ``http://`` and ``https://`` in any case, ``//host/...`` without a scheme, and ``data:image/``, which
+    contains the image itself.
     """
     scheme, divider, rest = text.partition("://")
     if divider and scheme.lower() in ("http", "https"):
@@ -92,10 +92,7 @@ def parse_address(text: str) -> str | None:
 
 
 def stable_address(address: str) -> str:
-    """What stays of an address: neither a signature, which is another one tomorrow, nor what follows a ``#``.
-
-    Two addresses of which the same stays are the same image.
-    """
+    """An address without its fragment and temporary signature; two with the same result are the same image."""
     if address.startswith(DATA):
         return address
     before, mark, query = address.partition("#")[0].partition("?")
@@ -103,23 +100,23 @@ def stable_address(address: str) -> str:
         return before
     parts = query.split("&")
     names = [unquote_plus(part.partition("=")[0]).lower() for part in parts]
-    there = set(names)
-    signed = [signing for signing in SIGNINGS if signing.marks <= there]
+    present = set(names)
+    signed = [signing for signing in SIGNINGS if signing.markers <= present]
     kept = [
         part
         for part, name in zip(parts, names, strict=True)
-        if not any(name in signing.names or name.startswith(signing.beginning) for signing in signed)
+        if not any(name in signing.names or name.startswith(signing.prefix) for signing in signed)
     ]
     return f"{before}?{'&'.join(kept)}" if kept else before
 
 
 def showable(location: str) -> str:
-    """Where an image is, as it may be shown: without password and signature; of an image in letters, the beginning."""
+    """A location for display: without password and signature; a ``data:`` address is shortened."""
     if location.startswith(DATA):
-        return location if len(location) <= LONGEST_SHOWN else f"{location[:LONGEST_SHOWN]}..."
+        return location if len(location) <= MAX_SHOWN else f"{location[:MAX_SHOWN]}..."
     return location if parse_address(location) is None else PASSWORD.sub("***@", stable_address(location))
 
 
 def failure_of(image: CatalogueImage, stage: Stage, reason: str) -> Failure:
-    """What is told of an image that could not be used."""
+    """The :class:`Failure` record of an image, with its location fit for display."""
     return Failure(stage, reason, image.product_id, image.image_id, showable(image.location))

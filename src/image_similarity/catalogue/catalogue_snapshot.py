@@ -1,4 +1,4 @@
-"""A catalogue that was read once, in a temporary file: whatever a job asks of it later, it asks of that."""
+"""A catalogue read once into a temporary file, which jobs iterate instead of the catalogue itself."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-from image_similarity.catalogue.s3 import read_once
+from image_similarity.catalogue.s3 import cached_objects
 from image_similarity.catalogue.sources import failures_of, items_of, notes_of, product_failures_of
 from image_similarity.types import CatalogueImage, CatalogueSource, Failure, Product, Progress, no_progress
 
-TOLD = 1000  # images between two words of progress
+PROGRESS_EVERY = 1000  # images between two reports of progress
 SCHEMA = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
 CREATE TABLE images (position INTEGER PRIMARY KEY, image_id TEXT, product_id TEXT, location TEXT, attributes TEXT);
@@ -22,25 +22,25 @@ BEGIN;
 
 
 class CatalogueSnapshot:
-    """A catalogue as it was when it was read: a source that costs nothing to take again, in a ``with`` block.
+    """A snapshot of a catalogue that can be iterated any number of times, in a ``with`` block.
 
     Args:
-        source: what lists products and images. It is taken once; what is to be known of it are its ``notes``.
-        progress: told of the images that have been read.
+        source: lists products and images. It is iterated once; its notes are kept as ``notes``.
+        progress: reports the number of images read.
 
     Raises:
-        CatalogueError: it cannot be read, or its images and its products do not belong together.
-        UsageError: a column that was named is not there.
+        CatalogueError: it cannot be read, or no product of its product table has an image.
+        UsageError: a named column does not exist.
     """
 
     def __init__(self, source: CatalogueSource, progress: Progress = no_progress) -> None:
         self.images, self.has_addresses = 0, False
-        # SQLite's empty name is a file of its own that goes when it is closed, or when the process is killed.
+        # SQLite's empty name is a temporary file that is removed when it is closed or the process is killed.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         try:
             self._database.executescript(SCHEMA)
-            with read_once():
-                self._take(items_of(source), progress)
+            with cached_objects():
+                self._add(items_of(source), progress)
         except BaseException:
             self._database.close()
             raise
@@ -64,12 +64,12 @@ class CatalogueSnapshot:
         for product_id, title, description, attributes in self._database.execute(query):
             yield Product(product_id, title, description, json.loads(attributes))
 
-    def _take(self, items: Iterable[CatalogueImage | Product], progress: Progress) -> None:
+    def _add(self, items: Iterable[CatalogueImage | Product], progress: Progress) -> None:
         for item in items:
             attributes = json.dumps(dict(item.attributes), ensure_ascii=False)
             if isinstance(item, CatalogueImage):
                 self.images += 1
-                if not self.images % TOLD:
+                if not self.images % PROGRESS_EVERY:
                     progress("list", self.images)
                 self.has_addresses |= item.is_remote
                 row = (item.image_id, item.product_id, item.location, attributes)

@@ -1,4 +1,4 @@
-"""Names of columns that somebody says, where a table has none that are known: ``image=Photo``."""
+"""Column mappings given by the user, for tables with unknown column names: ``image=Photo``."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from image_similarity.errors import UsageError
 from image_similarity.util.files import read_file
 
 ROLES = ("product", "image", "image_id", "title", "description")
-ALSO = {"product_id": "product", "images": "image"}
+ALIASES = {"product_id": "product", "images": "image"}
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnNames:
-    """The columns of each role, in the order in which they are looked for; all of ``image`` are read."""
+    """The columns of each role, in order of preference; all ``image`` columns are read."""
 
     named: tuple[tuple[str, str], ...] = ()
 
     @property
     def roles(self) -> list[str]:
-        """The roles that have names."""
+        """The roles that have a column."""
         return list(dict.fromkeys(role for role, _ in self.named))
 
     def of(self, role: str) -> list[str]:
-        """The names of one role's columns."""
+        """The columns of a role."""
         return [name for each, name in self.named if each == role]
 
     def check(self, where: str, header: Iterable[str]) -> None:
-        """Refuse a name that no table has.
+        """Check that every named column exists.
 
         Raises:
             UsageError: one of the names is not in the header.
         """
-        there = list(dict.fromkeys(name for name in header if name))
+        existing = list(dict.fromkeys(name for name in header if name))
         for role, name in self.named:
-            if name not in there:
-                raise UsageError(f"{where} has no column {name!r} for {role}. It has: {', '.join(there) or 'none'}")
+            if name not in existing:
+                raise UsageError(f"{where} has no column {name!r} for {role}. It has: {', '.join(existing) or 'none'}")
 
     @classmethod
     def given(cls, names: Mapping[str, str | Sequence[str]]) -> ColumnNames:
-        """From a role to one name or several.
+        """Build from a mapping of each role to one column or several.
 
         Raises:
-            UsageError: there is no such role.
+            UsageError: an unknown role, or an invalid name.
         """
         named = []
         for role, value in names.items():
-            known = ALSO.get(role, role)
+            known = ALIASES.get(role, role)
             if known not in ROLES:
                 raise UsageError(f"there is no column for {role!r}: name {', '.join(ROLES[:-1])} or {ROLES[-1]}")
             values: list[str] = list(value) if isinstance(value, (list, tuple)) else [cast("str", value)]
@@ -64,10 +64,10 @@ NO_NAMES = ColumnNames()
 
 
 def read_column_names(path: Path) -> dict[str, str | list[str]]:
-    """A small file that says which column is which, in TOML: ``image = ["Photo", "Photo 2"]``.
+    """Read a column mapping from a TOML file: ``image = ["Photo", "Photo 2"]``.
 
     Raises:
-        UsageError: it cannot be read, or is no TOML.
+        UsageError: it cannot be read, or is not TOML.
     """
     try:
         return tomllib.loads(read_file(path).decode())
@@ -78,10 +78,10 @@ def read_column_names(path: Path) -> dict[str, str | list[str]]:
 
 
 def parse_column_names(texts: Iterable[str]) -> dict[str, list[str]]:
-    """``image=Photo`` as people write it, a role as often as it has columns.
+    """Parse mappings such as ``image=Photo``; a role with several columns is repeated.
 
     Raises:
-        UsageError: one is not of this form.
+        UsageError: a text has another form.
     """
     names: dict[str, list[str]] = {}
     for text in texts:

@@ -1,4 +1,4 @@
-"""Which column of a table says what: well-known names, in any case and with any of ``_``, ``-`` or a space between."""
+"""Recognise a table's columns by well-known names, in any case and with ``_``, ``-``, spaces or nothing between."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
-from image_similarity.catalogue.image_cells import whole_text
+from image_similarity.catalogue.image_cells import without_surrogates
 from image_similarity.catalogue.image_columns import IMAGE, ImageColumns, image_columns
 from image_similarity.errors import CatalogueError
 
 __all__ = ["DESCRIPTION", "IMAGE", "IMAGE_ID", "PIXL", "PRODUCT", "TITLE", "Columns", "as_text", "column_key"]
 
-# The first name of each line that a table has wins, so that our own names stand first, and general ones
+# The first name of a list that a table has wins, so our own names come first, and ambiguous ones
 # (an `id` may be anything's) last.
 CODES = ["sku", "item_sku", "seller_sku", "product_code", "item_code", "product_number"]
 PRODUCT = [
@@ -41,11 +41,11 @@ PIXL = ["pixl_id", "pixl"]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names, as the table spells them, of the columns that were recognised; the rest are attributes."""
+    """The recognised columns, as spelled in the table; the rest are attributes."""
 
     product: str | None
-    product_instead: str | None
-    """Names the product in rows where ``product`` is empty: the ID of what has no SKU."""
+    fallback_product: str | None
+    """The product column for rows where ``product`` is empty, such as an ID where there is no SKU."""
     images: ImageColumns
     image_id: str | None
     pixl: str | None
@@ -55,24 +55,24 @@ class Columns:
 
     @property
     def image(self) -> str | None:
-        """The main column of images."""
+        """The main image column."""
         return self.images.main
 
     @classmethod
     def of(cls, header: Iterable[str], names: ColumnNames = NO_NAMES) -> Columns:
-        """Recognise the columns of a header; ``names`` go before the well-known ones."""
+        """Recognise the columns of a header; ``names`` take precedence over well-known names."""
         return _columns(tuple(header), names)
 
     @property
     def describe_products(self) -> bool:
-        """Whether the table knows more of a product than its id."""
+        """Whether the table has a title or a description column."""
         return self.title is not None or self.description is not None
 
     def require(self, where: str, header: Iterable[str], *, image: bool) -> None:
-        """Refuse a table that cannot be a catalogue, naming the columns that it has.
+        """Check that the mandatory columns exist.
 
         Raises:
-            CatalogueError: no product column, or no image column where ``image`` asks for one.
+            CatalogueError: no product column, or no image column if ``image`` is set; lists the existing columns.
         """
         if self.product is None:
             missing, examples = "product", PRODUCT[:3]
@@ -87,36 +87,35 @@ class Columns:
         )
 
     def attributes_of(self, cells: Mapping[str, object]) -> dict[str, str]:
-        """The other cells of a row, as text, without the empty ones."""
-        texts = ((whole_text(name), as_text(cells.get(name))) for name in self.attributes)
+        """The attributes of a row as text, without empty ones."""
+        texts = ((without_surrogates(name), as_text(cells.get(name))) for name in self.attributes)
         return {name: text for name, text in texts if text}
 
 
-@lru_cache(maxsize=256)  # rows of JSON may each have columns of their own
+@lru_cache(maxsize=256)  # each row of JSON may have other columns
 def _columns(header: tuple[str, ...], given: ColumnNames) -> Columns:
     keyed = [(key, name) for name in header for key in [column_key(name)]]
     names: dict[str, str] = {}
-    for key, name in [*keyed, *((_bare(name), name) for name in header)]:
+    for key, name in [*keyed, *((_bare_key(name), name) for name in header)]:
         names.setdefault(key, name)
 
-    def first(role: str, wanted: Iterable[str]) -> str | None:
+    def first(role: str, known_names: Iterable[str]) -> str | None:
         named = [name for name in given.of(role) if name in header]
-        return named[0] if named else next((names[key] for key in map(column_key, wanted) if key in names), None)
+        return named[0] if named else next((names[key] for key in map(column_key, known_names) if key in names), None)
 
     product = first("product", PRODUCT)
     if {"item", "id", "sku"} <= names.keys() and product == names["item"] and not given.of("product"):
-        product = names["sku"]  # `Item` says what the row is: a product, or one more image of one
+        product = names["sku"]  # `Item` is the type of the row: a product, or another image of one
     images = _images(header, given)
-    # In the first version's listings `id` is the image's; nowhere else.
+    # `id` is the image's in the first version's listings only.
     pixl = first("", [*PIXL, "id"] if product and column_key(product) == "productidmodel" else PIXL)
     if images.main is not None or pixl == product:
         pixl = None
-    instead = (
-        names.get("id") if product and _bare(product) in map(column_key, CODES) and not given.of("product") else None
-    )
+    is_code = product is not None and _bare_key(product) in map(column_key, CODES)
+    fallback = names.get("id") if is_code and not given.of("product") else None
     texts = first("image_id", IMAGE_ID), pixl, first("title", TITLE), first("description", DESCRIPTION)
-    known = {product, instead, images.main, *images.further, *texts}
-    return Columns(product, instead, images, *texts, tuple(name for name in header if name and name not in known))
+    known = {product, fallback, images.main, *images.additional, *texts}
+    return Columns(product, fallback, images, *texts, tuple(name for name in header if name and name not in known))
 
 
 def _images(header: tuple[str, ...], given: ColumnNames) -> ImageColumns:
@@ -124,11 +123,11 @@ def _images(header: tuple[str, ...], given: ColumnNames) -> ImageColumns:
     if named:
         return ImageColumns(named[0], tuple(named[1:]))
     taken = {name for role in given.roles for name in given.of(role)}
-    return image_columns([(_bare(name), name) for name in header if name and name not in taken])
+    return image_columns([(_bare_key(name), name) for name in header if name and name not in taken])
 
 
 def as_text(value: object) -> str:
-    """A cell as text: none and NaN are empty, ``8156287.0`` is ``8156287``, lists and objects are JSON, bytes empty."""
+    """A cell as text: None, NaN and bytes are empty, ``8156287.0`` is ``8156287``, lists and objects are JSON."""
     if value is None or isinstance(value, bytes):
         return ""
     if isinstance(value, bool):
@@ -138,7 +137,7 @@ def as_text(value: object) -> str:
             return ""
         return str(int(value)) if value.is_integer() else str(value)
     text = json.dumps(value, ensure_ascii=False, default=_for_json) if isinstance(value, (list, dict)) else str(value)
-    return whole_text(text)
+    return without_surrogates(text)
 
 
 def _for_json(value: object) -> object:
@@ -146,10 +145,10 @@ def _for_json(value: object) -> object:
 
 
 def column_key(name: str) -> str:
-    """``Product ID``, ``product-id`` and ``productId`` are one name."""
+    """A column's name for comparison: ``Product ID``, ``product-id`` and ``productId`` have the same key."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
-def _bare(name: str) -> str:
-    """The same without what exports add: ``g:image_link``, ``Name *``, ``Images (x,y,z...)``, ``ID [Read only]``."""
+def _bare_key(name: str) -> str:
+    """The key without export decorations: ``g:image_link``, ``Name *``, ``Images (x,y,z...)``, ``ID [Read only]``."""
     return column_key(re.sub(r"^[a-z]{1,3}:|\([^()]*\)\s*$|\s\[[^\[\]]*\]\s*$", "", name.strip(), flags=re.IGNORECASE))

@@ -1,7 +1,7 @@
-"""CSV as shops write it: any of four separators, title lines, quotes of several schools, and rows that are damaged.
+"""Read CSV: any of four separators, title lines, several styles of quoting, and damaged rows.
 
-Python's own reader cannot go on after a quote that is never closed, and its limit on a cell is one for the whole
-program; here a damaged row costs itself only.
+Python's csv module cannot recover from a quote that is never closed, and its cell limit is global to the process. Here
+a damaged row does not affect others.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from image_similarity.settings import TableLimits
 
 SEPARATORS = ",;\t|"
 QUOTE = '"'
-LOOKED_AT = 25  # lines that tell the separator and where the header is
+SNIFFED = 25  # lines used to detect the separator and the header
 SWALLOWED = 4  # lines inside one cell that look like rows: its quote was never closed
 UNCLOSED = "a quote is opened and not closed as it should be"
 
 IsHeader = Callable[[Sequence[str]], bool]
-"""Whether some cells are names of columns that somebody knows."""
+"""Whether some cells are known column names."""
 
 
 class Quoting(Enum):
-    """How a quote inside a quoted cell is written: doubled; after a backslash; or not marked at all."""
+    """How a quote inside a quoted cell is escaped: doubled; by a backslash; or not at all."""
 
     DOUBLED = auto()
     BACKSLASH = auto()
@@ -35,7 +35,7 @@ class Quoting(Enum):
 
 
 class Cells:
-    """The cells of one row, of one line or of several."""
+    """Parses the cells of one row, from one line or several."""
 
     def __init__(self, separator: str, quoting: Quoting = Quoting.DOUBLED) -> None:
         self.cells: list[str] = []
@@ -45,11 +45,11 @@ class Cells:
 
     @property
     def is_open(self) -> bool:
-        """Whether the row goes on in the next line: a quote was opened and not closed."""
+        """Whether the row continues on the next line, inside quotes."""
         return self._open is not None
 
     def add(self, line: str) -> None:
-        """Read one more line, with its end."""
+        """Parse one more line, including its line end."""
         text = line.rstrip("\r\n")
         at = 0
         while not self.is_bad:
@@ -66,7 +66,7 @@ class Cells:
                     at = stop
             if self._open is not None:
                 at = self._quoted(text, at, self._open)
-                if self._open is not None:  # to the line's end, which belongs to the cell
+                if self._open is not None:  # the line end belongs to the cell
                     self._open.append(line[len(text) :])
                     return
             if at >= len(text):
@@ -74,7 +74,7 @@ class Cells:
             at += 1
 
     def _quoted(self, text: str, at: int, pieces: list[str]) -> int:
-        """Read on inside quotes, from a place of a line; the place after the cell."""
+        """Parse inside quotes from position ``at``; returns the position after the cell."""
         while True:
             quote = text.find(QUOTE, at)
             if quote < 0:
@@ -103,15 +103,15 @@ class Cells:
 
 
 class _Reader:
-    """Rows of cells out of lines. ``width``: how many cells a row has, once the header is known."""
+    """Groups lines into rows of cells. ``width``: cells per row, once the header is known."""
 
     def __init__(self, lines: Iterator[Line], separator: str, limits: TableLimits) -> None:
         self.width = 0
         self._lines, self._separator, self._limits = lines, separator, limits
-        self._again: deque[Line] = deque()  # lines that were looked at for a quote that they did not close
+        self._pending: deque[Line] = deque()  # lines read in search of a closing quote, to be read again
 
     def __iter__(self) -> Iterator[tuple[Line, list[str] | str]]:
-        """Each row's first line, and its cells or why it has none."""
+        """Each row's first line, and its cells or the reason why it cannot be read."""
         while (line := self._next()) is not None:
             if line.problem:
                 yield line, line.problem
@@ -121,7 +121,7 @@ class _Reader:
                 yield line, self._quoted(line)
 
     def _next(self) -> Line | None:
-        return self._again.popleft() if self._again else next(self._lines, None)
+        return self._pending.popleft() if self._pending else next(self._lines, None)
 
     def _quoted(self, first: Line) -> list[str] | str:
         row = Cells(self._separator)
@@ -138,20 +138,20 @@ class _Reader:
             row.add(line.text)
         if not row.is_open and not row.is_bad and not self._swallowed(more):
             return row.cells
-        self._again.extendleft(reversed(more))
-        return self._by_itself(first)
+        self._pending.extendleft(reversed(more))
+        return self._single_line(first)
 
     def _swallowed(self, lines: Sequence[Line]) -> bool:
-        """Whether the lines inside a cell are rows themselves, so that its quote was closed by another row's."""
+        """Whether the lines inside a cell look like rows, so that the quote was closed by one of theirs."""
         if len(lines) < SWALLOWED or self.width < 3:
             return False
-        alike = sum(len(_alone(line.text, self._separator) or ()) == self.width for line in lines)
+        alike = sum(len(_cells(line.text, self._separator) or ()) == self.width for line in lines)
         return alike > 0.8 * len(lines)
 
-    def _by_itself(self, line: Line) -> list[str] | str:
-        """One line whose quotes are of another school, where that gives as many cells as there should be."""
+    def _single_line(self, line: Line) -> list[str] | str:
+        """Parse one line with the other quoting styles, if that gives the expected number of cells."""
         for quoting in (Quoting.BACKSLASH, Quoting.LOOSE):
-            cells = _alone(line.text, self._separator, quoting)
+            cells = _cells(line.text, self._separator, quoting)
             if cells is not None and len(cells) == self.width:
                 return cells
         return UNCLOSED
@@ -160,13 +160,13 @@ class _Reader:
 def read_delimited(
     lines: Iterator[Line], where: str, limits: TableLimits, is_header: IsHeader, notes: list[str]
 ) -> Table:
-    """A CSV table. Its first line may name the separator (``sep=;``); comments and titles may stand before its header.
+    """Read a CSV table. A first line may declare the separator (``sep=;``); comments and titles may precede the header.
 
     Raises:
-        CatalogueError: it has no header, or one that cannot be read or is too wide.
+        CatalogueError: it has no header, or one that cannot be read or has too many columns.
     """
     full = dropwhile(lambda line: not line.text.strip() and not line.problem, lines)
-    first = list(islice(full, LOOKED_AT))
+    first = list(islice(full, SNIFFED))
     separator = ""
     if first and first[0].text.strip().lower() in {f"sep={mark}" for mark in (*SEPARATORS, "")}:
         separator = first.pop(0).text.strip()[4:] or "\t"
@@ -196,9 +196,9 @@ def _rows(
             yield BadRow(line.number, f"the row cannot be read: {cells}")
             continue
         while len(cells) > width and not cells[-1].strip():
-            cells.pop()  # separators at the end of each row
+            cells.pop()  # trailing separators
         if cells and cells[0].strip() == names[0] and [cell.strip() for cell in cells] == names:
-            continue  # the header again, of a table that was put together of several
+            continue  # the header again, in a table concatenated from several
         if len(cells) > width:
             yield BadRow(line.number, f"the row has {len(cells)} cells, the header {width}")
         elif len(cells) < width and are_full and not line.text.endswith(("\n", "\r")):
@@ -210,28 +210,28 @@ def _rows(
             values: dict[str, object] = dict.fromkeys(names, "")
             values.update(zip(names, cells, strict=False))
             for name in repeated:
-                values[name] = _together([cell for each, cell in zip(names, cells, strict=False) if each == name])
+                values[name] = _merged([cell for each, cell in zip(names, cells, strict=False) if each == name])
             yield Row(line.number, values)
 
 
-def _together(cells: Sequence[str]) -> str | list[str]:
-    """The cells of a column that a table has several times."""
+def _merged(cells: Sequence[str]) -> str | list[str]:
+    """The distinct non-empty cells of a column that occurs several times: a list if there are several."""
     different = [cell for cell in dict.fromkeys(cells) if cell.strip()]
     return different if len(different) > 1 else "".join(different)
 
 
-def _alone(line: str, separator: str, quoting: Quoting = Quoting.DOUBLED) -> list[str] | None:
-    """The cells of one line; None where it is no whole row."""
+def _cells(line: str, separator: str, quoting: Quoting = Quoting.DOUBLED) -> list[str] | None:
+    """The cells of one line; None where it is not a complete row."""
     row = Cells(separator, quoting)
     row.add(line)
     return None if row.is_open or row.is_bad else row.cells
 
 
 def _separator(lines: Sequence[Line]) -> str:
-    """What most lines are divided by into the same number of cells, and into the most."""
+    """The separator that splits most lines into the same number of cells, and into the most."""
 
     def fit(mark: str) -> tuple[int, int]:
-        counts = Counter(len(_alone(line.text, mark) or ()) for line in lines)
+        counts = Counter(len(_cells(line.text, mark) or ()) for line in lines)
         count, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1], item[0]), default=(0, 0))
         return (times if count > 1 else 0), count
 
@@ -239,8 +239,8 @@ def _separator(lines: Sequence[Line]) -> str:
 
 
 def _header_place(lines: Sequence[Line], separator: str, is_header: IsHeader) -> int:
-    """Which line is the header: the first whose names are known; else the first that is no comment and no title."""
-    rows = [[cell.strip() for cell in _alone(line.text, separator) or ()] for line in lines]
+    """The number of the header line: the first with known names; else the first that is no comment and no title."""
+    rows = [[cell.strip() for cell in _cells(line.text, separator) or ()] for line in lines]
     for place, cells in enumerate(rows):
         if is_header(cells):
             return place

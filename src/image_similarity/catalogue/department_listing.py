@@ -16,10 +16,10 @@ DOMAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def department_location(department: int, domain_id: str) -> str:
-    """Where the listing of a department is; 0 means all departments.
+    """The S3 address of a department's listing; 0: all departments.
 
     Raises:
-        UsageError: a negative department, or a domain that is not made of letters, digits, ``-`` and ``_``.
+        UsageError: a negative department, or a domain with characters other than letters, digits, ``-`` and ``_``.
     """
     Dataset.department(department)
     if not DOMAIN_ID.fullmatch(domain_id):
@@ -28,13 +28,13 @@ def department_location(department: int, domain_id: str) -> str:
 
 
 def open_department(department: int, domain_id: str, settings: Settings) -> TableSource:
-    """The source behind ``--dpt_number`` and ``--domain_id``: images ``{product}_{pixl}.jpg`` with their addresses.
+    """The catalogue of ``dpt_number`` and ``domain_id``: images ``{product}_{pixl}.jpg`` with their addresses.
 
-    Nothing is asked of S3 before the source is iterated over.
+    S3 is first requested when the source is iterated.
 
     Raises:
-        UsageError: here, for arguments that cannot be right.
-        CatalogueError: while iterating: no such listing, no keys, nobody answers, no such columns.
+        UsageError: invalid arguments.
+        CatalogueError: while iterating: no such listing, no credentials, no response, no such columns.
     """
     location = department_location(department, domain_id)
     if PLACEHOLDER not in settings.image_address:

@@ -1,4 +1,4 @@
-"""Rows out of an XML feed (RSS, Atom): one a product, its fields without their namespaces."""
+"""Read the rows of an XML feed (RSS, Atom): one item per product, fields without their namespaces."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ITEMS = ("item", "entry")
 
 
 def read_feed(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
-    """An XML feed, read piece by piece. A field that an item has several times is a list.
+    """Open an XML feed, parsed incrementally. A repeated field becomes a list.
 
     Raises:
-        CatalogueError: it is no such feed, is damaged, or declares entities; here or while rows are taken.
+        CatalogueError: not such a feed, damaged, or declares entities; here or while rows are read.
     """
     rows = _rows(stream, where, limits)
     first = next(rows, None)
@@ -29,8 +29,8 @@ def read_feed(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
     return Table(tuple(first.cells), chain([first], rows))
 
 
-class _Items:
-    """What expat tells, as rows."""
+class _RowHandler:
+    """Collects expat's events into rows."""
 
     def __init__(self, where: str, limits: TableLimits) -> None:
         self.rows: list[Row | BadRow] = []
@@ -80,10 +80,10 @@ def _list(value: object) -> list[object]:
 
 
 def _rows(stream: BinaryIO, where: str, limits: TableLimits) -> Iterator[Row | BadRow]:
-    parser, items = expat.ParserCreate(), _Items(where, limits)
+    parser, handler = expat.ParserCreate(), _RowHandler(where, limits)
     parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = items.begin, items.end
-    parser.CharacterDataHandler = items.text
+    parser.StartElementHandler, parser.EndElementHandler = handler.begin, handler.end
+    parser.CharacterDataHandler = handler.text
 
     def refuse(*_: object) -> None:
         raise CatalogueError(f"{where} declares a document type or entities of its own, which no feed needs: refused")
@@ -98,9 +98,9 @@ def _rows(stream: BinaryIO, where: str, limits: TableLimits) -> Iterator[Row | B
         try:
             parser.Parse(piece, not piece)
         except expat.ExpatError as error:
-            yield from items.rows
+            yield from handler.rows
             raise CatalogueError(f"{where} is damaged XML, or cut short: {error}") from error
-        yield from items.rows
-        items.rows.clear()
+        yield from handler.rows
+        handler.rows.clear()
         if not piece:
             return

@@ -1,4 +1,4 @@
-"""What becomes of an image whose id is taken: the same for everybody who reads a catalogue."""
+"""Resolve clashes of image ids within a catalogue, in the same way for every job."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from image_similarity.types import CatalogueImage
 
 
 def resolve_id_clash(image: CatalogueImage, other: CatalogueImage) -> CatalogueImage | str | None:
-    """An image whose id another one of the catalogue has: one photo of two products, or photo numbers of each product.
+    """Resolve an id shared with ``other``: one photo of two products, or ids that are numbered per product.
 
     Returns:
-        The image under an id that no other product's has; the reason why it cannot be used where it contradicts another
-        one of its own product; None where it is the same line once more.
+        The image with an id unique to its product; the reason why it cannot be used, if another image of the same
+        product has the id; None for a repeated row.
     """
     if other.product_id != image.product_id:
         return replace(image, image_id=f"{image.image_id}#{image.product_id}")

@@ -1,4 +1,4 @@
-"""Which columns hold images: ``image``, ``image_2``, ``additional_image_link``, ``Image URLs (x,y,z...)``."""
+"""Detect the image columns of a table: ``image``, ``image_2``, ``additional_image_link``, ``Image URLs (x,y,z...)``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# The first that a table has is its main column; general names (an `url` may be a product's page) stand last.
+# The first one that a table has is its main column; ambiguous names (an `url` may be a product's page) come last.
 IMAGE = [
     *("image", "images", "image_path", "image_paths", "path", "paths", "image_file", "file", "filename", "file_name"),
     *("image_url", "image_urls", "image_link", "image_links", "image_address", "image_location", "image_src"),
@@ -23,34 +23,34 @@ NAME = re.compile(
     r"(?P<behind>\d{0,3})"
 )
 IMAGE_WORDS = re.compile(r"image|img|photo|foto|picture|thumb|swatch|vignette|bild")
-"""What a column's name has in it that is likely to hold images."""
+"""Words in the names of columns that probably contain images."""
 GALLERIES = ("gallery", "mediagallery", "galleryurls", "gallerylinks", "moreviews")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageColumns:
-    """The columns of images, as the table spells them: those that are read, and those that stand in for them."""
+    """The image columns, as spelled in the table: those that are read, and their fallbacks."""
 
     main: str | None = None
-    further: tuple[str, ...] = ()
-    instead: tuple[str, ...] = ()
-    """Read in rows where the others are empty."""
+    additional: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    """Fallbacks, read in rows where the others are empty."""
 
 
 def image_columns(names: Sequence[tuple[str, str]]) -> ImageColumns:
-    """Find them among the columns of a header: each as it compares, in lower case without signs, and as it is."""
+    """Find the image columns of a header, given as pairs of normalised key and original name."""
     main = _main(names)
     if main is None:
         return ImageColumns()
-    there = [(key, name, NAME.fullmatch(key)) for key, name in names if name != main[1]]
+    candidates = [(key, name, NAME.fullmatch(key)) for key, name in names if name != main[1]]
     family = _family(*main)
-    further = [
+    additional = [
         name
-        for key, name, match in there
+        for key, name, match in candidates
         if key in GALLERIES or (match and match["more"]) or _family(key, name) == family
     ]
-    instead = [name for _, name, match in there if match and match["form"] != "name" and name not in further]
-    return ImageColumns(main[1], tuple(further), tuple(instead))
+    fallbacks = [name for _, name, match in candidates if match and match["form"] != "name" and name not in additional]
+    return ImageColumns(main[1], tuple(additional), tuple(fallbacks))
 
 
 def _main(names: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
@@ -68,7 +68,7 @@ def _main(names: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
 
 
 def _family(key: str, _: str) -> tuple[str, ...]:
-    """What columns have in common that differ by a number or by being the plural."""
+    """A key shared by columns that differ only by a number or a plural."""
     match = NAME.fullmatch(key)
     if match is None:
         return (re.sub(r"s?\d{0,3}$", "", key),)

@@ -1,4 +1,4 @@
-"""Rows out of JSON: one object a line; one array; or an object that holds the array somewhere inside."""
+"""Read rows of JSON: one object per line; one array; or an object with the array nested inside."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ DECODER = json.JSONDecoder()
 
 
 def read_json(text: TextLines, start: str, where: str, limits: TableLimits, is_header: IsHeader) -> Table:
-    """A table of JSON. A document of one piece is read object by object, never as a whole.
+    """Open a JSON table. A single document is parsed object by object, never as a whole.
 
     Args:
-        text: that of the file.
-        start: the beginning of the same text, without blanks before it.
+        text: the file's text.
+        start: the beginning of the text, without leading blanks.
         where: its name in messages.
-        limits: how large it may be.
-        is_header: tells the names of a row's columns from those of what rows are wrapped in.
+        limits: the size limits.
+        is_header: distinguishes a row's keys from those of an enclosing object.
 
     Raises:
-        CatalogueError: it holds no list of products; here or while rows are taken: it is damaged.
+        CatalogueError: it has no list of products; here or while rows are read: it is damaged.
     """
     if start.startswith("{") and _is_lines(start, is_header):
         return _table(_line_rows(iter(text)), where, limits)
@@ -39,16 +39,16 @@ def read_json(text: TextLines, start: str, where: str, limits: TableLimits, is_h
 
 
 def _is_lines(start: str, is_header: IsHeader) -> bool:
-    """Whether each line is an object of its own, going by the first of them."""
+    """Whether each line is an object, judging by the first line."""
     first, end, rest = start.partition("\n")
     if rest.lstrip(BLANK).startswith("{"):
         return True
     try:
         value = json.loads(first)
     except RecursionError:
-        return True  # a row that fails by itself
+        return True  # this row will fail alone
     except ValueError:
-        # A line of many kilobytes: a row names its product before anything that is nested.
+        # A line of many kilobytes: in a row, the product's key comes before anything nested.
         names = NAME.findall(re.split(r"[\[{]", first[1:], maxsplit=1)[0])
         return not end and is_header(names)
     return isinstance(value, dict) and (is_header(list(value)) or not any(map(_has_objects, value.values())))
@@ -84,7 +84,7 @@ def _line_rows(lines: Iterator[Line]) -> Iterator[Row | BadRow]:
 
 
 def _values(text: str) -> list[object]:
-    """What a line holds: one value, or several, where objects were written one behind the other."""
+    """The values of a line: one, or several objects written one after the other."""
     values, at = list[object](), 0
     while at < len(text):
         value, at = DECODER.raw_decode(text, at)
@@ -105,10 +105,10 @@ def _has_objects(value: Any) -> bool:
 
 
 def _wrapped(document: _Document, is_header: IsHeader) -> Iterator[Row | BadRow]:
-    """The rows of the first list of objects whose names are known, however deep in other objects it lies."""
+    """The rows of the first list of objects with known keys, at any depth of nested objects."""
     while document.next_member():
         if document.peek() == "{":
-            continue  # into it
+            continue  # descend into it
         if document.peek() == "[":
             rows = document.rows()
             first = next(rows, None)
@@ -124,7 +124,7 @@ def _wrapped(document: _Document, is_header: IsHeader) -> Iterator[Row | BadRow]
 
 
 class _Document:
-    """JSON that is read from its start to its end, as much at a time as its largest row needs."""
+    """A JSON document parsed incrementally, buffering one row at a time."""
 
     def __init__(self, pieces: Iterator[str], where: str, limits: TableLimits) -> None:
         self.where = where
@@ -132,7 +132,7 @@ class _Document:
         self._text, self._at = "", 0
 
     def peek(self) -> str:
-        """The next letter that is no blank; empty at the end."""
+        """The next character that is not blank; empty at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in BLANK:
                 self._at += 1
@@ -140,14 +140,14 @@ class _Document:
                 return self._text[self._at : self._at + 1]
 
     def take(self, letter: str) -> bool:
-        """Pass over a letter where it is the next."""
+        """Consume a character if it is the next one."""
         if self.peek() != letter:
             return False
         self._at += 1
         return True
 
     def next_member(self) -> bool:
-        """Go to the next member's value, into objects and out of them; False at the document's end."""
+        """Advance to the next member's value, into and out of objects; False at the end of the document."""
         while True:
             while self.take("{") or self.take(",") or self.take("}"):
                 pass
@@ -161,7 +161,7 @@ class _Document:
             return True
 
     def rows(self) -> Iterator[Row | BadRow]:
-        """The elements of the array that is next."""
+        """The elements of the array at the current position."""
         self.take("[")
         number = 0
         while not self.take("]"):
@@ -171,12 +171,11 @@ class _Document:
                 raise self._damaged(f"a , or ] is missing after element {number}")
 
     def value(self) -> object:
-        """The next value, whole.
+        """Parse the next value.
 
         Raises:
-            CatalogueError: it is none, or larger than a row may be.
+            CatalogueError: it is not valid, or larger than a row may be.
         """
-        wanted = 0
         self.peek()
         while True:
             try:
@@ -189,17 +188,16 @@ class _Document:
             except ValueError as error:
                 if len(self._text) - self._at > self._limits.document_bytes:
                     raise self._damaged(f"one value is larger than {self._limits.document_bytes} letters") from None
-                wanted = max(2 * (len(self._text) - self._at), 1 << 12)
-                if not self._more(wanted):
+                if not self._more(max(2 * (len(self._text) - self._at), 1 << 12)):
                     raise self._damaged(str(error)) from None
 
-    def _more(self, wanted: int = 1) -> bool:
-        """Read on, at least so many letters where there are any."""
+    def _more(self, at_least: int = 1) -> bool:
+        """Read at least this many more characters; False at the end of the text."""
         pieces, size = [self._text[self._at :]], 0
         for piece in self._pieces:
             pieces.append(piece)
             size += len(piece)
-            if size >= wanted:
+            if size >= at_least:
                 break
         self._text, self._at = "".join(pieces), 0
         return size > 0

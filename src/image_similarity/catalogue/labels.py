@@ -1,4 +1,4 @@
-"""A table of right answers: photos and their products (``query,product_id``), or products that somebody picked."""
+"""Read ground truth: photos and their products (``query,product_id``), or pairs of similar products."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from image_similarity.settings import Settings
 
-BESIDE = ("", "photos", "images")  # of the table's folder
+SUBFOLDERS = ("", "photos", "images")  # of the table's folder
 QUERY = ["query", "query_image", "query_path", "query_photo", *IMAGE]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo and the products that are right for it, one or more, in the table's order. ``name`` is as written."""
+    """A query photo and its correct products, one or more, in table order. ``name`` is as in the table."""
 
     name: str
     path: Path
@@ -34,7 +34,7 @@ class LabelledPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What a table says: photos or picks, whichever it is of, and the rows that could not be used."""
+    """A table's labels: either photos or pairs of similar products, and the rows that could not be used."""
 
     photos: Sequence[LabelledPhoto] = ()
     picks: Sequence[tuple[str, str]] = ()
@@ -42,35 +42,35 @@ class Labels:
 
 
 def read_labels(location: str, settings: Settings) -> Labels:
-    """Read a CSV, JSON lines or Parquet table of right answers. A photo in several rows has several right products.
+    """Read a CSV, JSON lines or Parquet table of labels. A photo in several rows has several correct products.
 
-    A row whose column ``verdict`` says ``bad`` is no right answer: the service's marks have such.
+    Rows whose ``verdict`` is ``bad``, as in the service's feedback, are skipped.
 
     Args:
         location: a path or ``s3://bucket/key``. Photos are relative to the table's folder, or to ``photos/`` or
             ``images/`` beside it.
-        settings: where S3 is.
+        settings: the S3 endpoint.
 
     Raises:
-        CatalogueError: there is no such table, or it has none of the two forms.
+        CatalogueError: existing is no such table, or it has neither form.
     """
     with open_table(location, settings) as table:
         header = table.header
-    if _named(header, SIMILAR):
+    if _find_column(header, SIMILAR):
         return Labels(picks=read_pairs(location, settings))
-    query, product = _named(header, QUERY), _named(header, PRODUCT)
+    query, product = _find_column(header, QUERY), _find_column(header, PRODUCT)
     if query is None or product is None:
-        there = ", ".join(name for name in header if name) or "none at all"
+        existing = ", ".join(name for name in header if name) or "none at all"
         raise CatalogueError(
             f"{location} must have the columns query and product_id, or product_id and similar_product_id. "
-            f"It has: {there}"
+            f"It has: {existing}"
         )
     return _photos(location, settings, query, product)
 
 
 def _photos(location: str, settings: Settings, query: str, product: str) -> Labels:
     folder = Path() if location.startswith("s3://") else Path(location).parent
-    answers: dict[str, dict[str, None]] = {}
+    products: dict[str, dict[str, None]] = {}
     failures = []
     with open_table(location, settings) as table:
         for row in table.rows:
@@ -80,22 +80,22 @@ def _photos(location: str, settings: Settings, query: str, product: str) -> Labe
                 continue
             name, product_id = (as_text(row.cells.get(column)).strip() for column in (query, product))
             if as_text(row.cells.get(VERDICT)).strip().lower() == BAD:
-                continue  # somebody said that this is not it: a word on an answer, not one
+                continue  # negative feedback is not a label
             if not name or not product_id:
                 failures.append(Failure("list", f"the row needs {query} and {product}", product_id, name, where))
             elif "://" in name:
-                failures.append(Failure("list", "a photo must be a file of this machine", product_id, name, where))
+                failures.append(Failure("list", "a photo must be a local file", product_id, name, where))
             else:
-                answers.setdefault(name, {})[product_id] = None
-    photos = [LabelledPhoto(name, _place(folder, name), tuple(right)) for name, right in answers.items()]
+                products.setdefault(name, {})[product_id] = None
+    photos = [LabelledPhoto(name, _photo_path(folder, name), tuple(correct)) for name, correct in products.items()]
     return Labels(photos=photos, failures=failures)
 
 
-def _place(folder: Path, name: str) -> Path:
-    places = [folder / beside / name for beside in BESIDE]
-    return next((place for place in places if is_file(place)), places[0])
+def _photo_path(folder: Path, name: str) -> Path:
+    paths = [folder / subfolder / name for subfolder in SUBFOLDERS]
+    return next((path for path in paths if is_file(path)), paths[0])
 
 
-def _named(header: Iterable[str], names: Iterable[str]) -> str | None:
+def _find_column(header: Iterable[str], names: Iterable[str]) -> str | None:
     known = {column_key(name): name for name in reversed(list(header))}
     return next((known[column_key(name)] for name in names if column_key(name) in known), None)

@@ -1,4 +1,4 @@
-"""What one run was asked for and what became of it, on disk rather than in memory; written back as ``listing.csv``."""
+"""The images of one extract, found or not, kept on disk rather than in memory; written as ``listing.csv``."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CREATE TABLE images (
 
 
 class Listing:
-    """The images of a catalogue in their order, each id once, in a temporary database without a name."""
+    """The images of a catalogue in order, each id once, in an unnamed temporary database."""
 
     def __init__(self) -> None:
         self._attributes: dict[str, None] = {}  # an ordered set
         self._count = 0
 
     def __enter__(self) -> Self:
-        # SQLite's empty name is a file of its own that goes when it is closed, or when the process is killed.
+        # SQLite's empty name is a temporary file that is removed when it is closed or the process is killed.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + SCHEMA + "BEGIN;")
         return self
@@ -46,12 +46,12 @@ class Listing:
         return self._count
 
     def add_product(self, product: Product) -> None:
-        """Keep what is known of a product; what came first stays."""
+        """Add a product; the first one with an id is kept."""
         row = (product.product_id, product.title, product.description, self._packed(product.attributes))
         self._database.execute("INSERT OR IGNORE INTO products VALUES (?, ?, ?, ?)", row)
 
     def add_image(self, image: CatalogueImage) -> CatalogueImage | None:
-        """Keep an image, and return None; or, where its id is taken, the image that has it."""
+        """Add an image and return None; if its id is taken, return the image that has it."""
         packed = self._packed(image.attributes)
         cursor = self._database.execute(
             "INSERT OR IGNORE INTO images (image_id, product_id, location, attributes) VALUES (?, ?, ?, ?)",
@@ -69,9 +69,9 @@ class Listing:
         return {each for (each,) in self._database.execute("SELECT DISTINCT product_id FROM images")}
 
     def images(self) -> Iterator[tuple[int, CatalogueImage]]:
-        """The images, each with its position for :meth:`found`."""
+        """The images, each with its position for :meth:`set_file`."""
         after = -1
-        # By pages, because rows are changed while they are walked.
+        # In pages, because rows are updated during the iteration.
         while page := self._database.execute(
             "SELECT position, image_id, product_id, location FROM images WHERE position > ? ORDER BY position LIMIT ?",
             (after, PAGE),
@@ -79,30 +79,30 @@ class Listing:
             for after, *row in page:
                 yield after, CatalogueImage(*row)
 
-    def lists(self, image_id: str) -> bool:
+    def has_image(self, image_id: str) -> bool:
         """Whether the catalogue lists an image, found or not."""
         query = "SELECT 1 FROM images WHERE image_id = ?"
         return self._database.execute(query, (image_id,)).fetchone() is not None
 
     def found_image(self, image_id: str) -> CatalogueImage | None:
-        """An image by its id, where its file was found."""
+        """The image with this id, if its file was found."""
         row = self._database.execute(
             "SELECT image_id, product_id, location FROM images WHERE image_id = ? AND file IS NOT NULL", (image_id,)
         ).fetchone()
         return None if row is None else CatalogueImage(*row)
 
-    def found(self, position: int, file: str) -> None:
-        """Note where an image's file is: it belongs to the present catalogue."""
+    def set_file(self, position: int, file: str) -> None:
+        """Record an image's file; images without one are not written."""
         self._database.execute("UPDATE images SET file = ? WHERE position = ?", (file, position))
 
     def write(self, path: Path) -> None:
-        """Write the images that were found, with their products, as a table that the table source reads.
+        """Write the images that were found, with their products, as a table that :class:`TableSource` reads.
 
-        Columns are :data:`COLUMNS`, then the attributes of images and products in the order of their first
-        appearance; an image's attribute hides its product's of the same name.
+        Columns are :data:`COLUMNS`, then the attributes of images and products in order of first appearance; an
+        image's attribute overrides its product's of the same name.
 
         Raises:
-            OutputError: it cannot be written; what stood there still stands.
+            OutputError: it cannot be written; an existing file stays unchanged.
         """
         taken = {column_key(name) for name in COLUMNS}
         attributes = [name for name in self._attributes if column_key(name) not in taken]

@@ -1,4 +1,4 @@
-"""A table of products that somebody holds to be alike: ``product_id,similar_product_id``."""
+"""Read a table of pairs of similar products: ``product_id,similar_product_id``."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from image_similarity.settings import Settings
 
-VERDICT, BAD = "verdict", "bad"  # of the service's marks: the products are not alike
+VERDICT, BAD = "verdict", "bad"  # of the service's feedback: the products are not similar
 SIMILAR = ["similar_product_id", "similar_item_id", "similar_product", "similar_item", "similar_id", "similar"]
 
 
 def read_pairs(location: str, settings: Settings) -> list[tuple[str, str]]:
-    """The pairs of a CSV, JSON lines or Parquet table, in its order, less those whose ``verdict`` is ``bad``.
+    """The pairs of a CSV, JSON lines or Parquet table, in order, without those whose ``verdict`` is ``bad``.
 
     Raises:
-        CatalogueError: there is no such table, it lacks a column, or a row lacks an id or cannot be read.
+        CatalogueError: the table or a column does not exist, or a row lacks an id or cannot be read.
     """
     pairs = []
     with open_table(location, settings) as table:
@@ -44,5 +44,5 @@ def _column(header: Sequence[str], names: Iterable[str], where: str) -> str:
     for name in names:
         if column_key(name) in known:
             return known[column_key(name)]
-    there = ", ".join(name for name in header if name) or "none at all"
-    raise CatalogueError(f"{where} must have the columns product_id and similar_product_id. It has: {there}")
+    existing = ", ".join(name for name in header if name) or "none at all"
+    raise CatalogueError(f"{where} must have the columns product_id and similar_product_id. It has: {existing}")

@@ -1,4 +1,4 @@
-"""Rows out of Parquet: lists, structs, text that is stored as bytes, and images."""
+"""Read the rows of a Parquet table, including lists, structs, text stored as bytes, and images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 1024  # rows in memory at a time
-HEAVY_BATCH = 32  # of those that hold images
+HEAVY_BATCH = 32  # rows with image bytes
 
 
 def read_parquet(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
-    """A Parquet table. What its columns hold besides numbers and text comes as lists, dicts and ``bytes``.
+    """Open a Parquet table. Nested and binary columns yield lists, dicts and ``bytes``.
 
     Raises:
         CatalogueError: it is damaged, or larger than allowed; here or while rows are taken.
@@ -28,7 +28,7 @@ def read_parquet(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
     try:
         file = pq.ParquetFile(stream)
         texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
-        if texts:  # a text that a million rows share is held once
+        if texts:  # a text that a million rows share is stored once
             file = pq.ParquetFile(stream, read_dictionary=texts)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise CatalogueError(f"{where} is not a whole Parquet file: {error}") from error
@@ -38,10 +38,10 @@ def read_parquet(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
     return Table(tuple(dict.fromkeys(names)), _rows(file, where, limits))
 
 
-def _check(facts: Any, where: str, limits: TableLimits) -> None:
-    size = sum(facts.row_group(group).total_byte_size for group in range(facts.num_row_groups))
-    if facts.num_rows > limits.rows:
-        raise CatalogueError(f"{where} has {facts.num_rows} rows: the limit of a table is {limits.rows}. Split it")
+def _check(metadata: Any, where: str, limits: TableLimits) -> None:
+    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if metadata.num_rows > limits.rows:
+        raise CatalogueError(f"{where} has {metadata.num_rows} rows: the limit of a table is {limits.rows}. Split it")
     if size > limits.unpacked_bytes:
         raise CatalogueError(
             f"{where} holds {size} bytes, unpacked: the limit of a table is {limits.unpacked_bytes}. Split it"
@@ -80,7 +80,7 @@ def _values(column: pa.Array) -> list[object]:
 
 
 def _cell(value: object) -> object:
-    """Text that was stored as bytes is text again; bytes that are none, such as an image, stay bytes."""
+    """Decode text that is stored as bytes; other bytes, such as an image, stay bytes."""
     if isinstance(value, bytes):
         try:
             text = value.decode("utf-8")

@@ -1,4 +1,4 @@
-"""A catalogue whose products are described in a table of its own: which row belongs to which product."""
+"""Join a catalogue's images with a separate product table by product id."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from image_similarity.errors import CatalogueError
 from image_similarity.types import CatalogueImage, Failure, Product
 
 NUMBER = re.compile(r"0*(\d+)(?:[.,]0*)?")
-NAMED = 3  # ids that a message gives as examples
+EXAMPLES = 3  # ids shown in a message
 
 
 class Products(Protocol):
-    """A table of products: :class:`~image_similarity.catalogue.tables.ProductTable`."""
+    """The product table: :class:`~image_similarity.catalogue.tables.ProductTable`."""
 
     location: str
     failures: list[Failure]
@@ -30,10 +30,10 @@ class Products(Protocol):
     def header(self) -> tuple[str, ...]: ...
 
 
-class Described(ABC):
-    """A source of images whose products a separate table may describe.
+class JoinedSource(ABC):
+    """Base of image sources whose products may be described in a separate table.
 
-    ``failures`` holds what the last iteration could not use; ``notes`` what is to be known of it.
+    ``failures`` and ``notes`` are of the last iteration: rows that could not be used, and what was guessed or skipped.
     """
 
     def __init__(self, products: Products | None) -> None:
@@ -44,7 +44,7 @@ class Described(ABC):
 
     def __iter__(self) -> Iterator[CatalogueImage]:
         self.failures, self.notes, self._ids = [], [], None
-        return self._images() if self.product_table is None else self._noting_ids()
+        return self._images() if self.product_table is None else self._recording_ids()
 
     @property
     def product_failures(self) -> list[Failure]:
@@ -52,34 +52,34 @@ class Described(ABC):
         return [] if self.product_table is None else self.product_table.failures
 
     def products(self) -> Iterator[Product]:
-        """The products of the separate table, under the ids that the images have; none without such a table."""
+        """The products of the separate table, with the ids of the images; none without such a table."""
         if self.product_table is None:
             return
-        renamed = joined(self._image_products(), (product.product_id for product in self.product_table))
+        renamed = matching_ids(self._image_products(), (product.product_id for product in self.product_table))
         for product in self.product_table:
             yield replace(product, product_id=renamed.get(product.product_id, product.product_id))
 
     def items(self) -> Iterator[CatalogueImage | Product]:
-        """Images, then products, each table read once.
+        """Images, then products; each table is read once.
 
         Raises:
-            CatalogueError: not one product that is described has an image.
+            CatalogueError: no product of the table has an image.
         """
         yield from self
-        Described.check(self)
-        yield from Described.products(self)
+        JoinedSource.check(self)
+        yield from JoinedSource.products(self)
 
     def check(self) -> None:
-        """Look whether images and products belong together, before any work is done; ``notes`` say what is odd.
+        """Check before the work that images and products have common ids; adds notes on those that do not.
 
         Raises:
-            CatalogueError: not one product that is described has an image.
+            CatalogueError: no product of the table has an image.
         """
         if self.product_table is None:
             return
         images, table = self._image_products(), self.product_table.location
         described = {product.product_id for product in self.product_table}
-        renamed = joined(images, described)
+        renamed = matching_ids(images, described)
         both = {renamed.get(each, each) for each in described} & images
         if images and described and not both:
             own = Columns.of(self.product_table.header()).image is not None
@@ -87,16 +87,16 @@ class Described(ABC):
                 "It lists images itself: give it as the catalogue" if own else "Give the table that has the same ids"
             )
             raise CatalogueError(
-                f"no product of {table} has an image: its ids are like {_some(described)}, those of the images like "
-                f"{_some(images)}. {advice}"
+                f"no product of {table} has an image: its ids are like {_examples(described)}, those of the images "
+                f"like {_examples(images)}. {advice}"
             )
         if renamed:
             first = min(renamed)
             self.note(
-                f"{len(renamed)} products are written in another way in {table}, as {first!r} for {renamed[first]!r}"
+                f"{len(renamed)} products are spelled differently in {table}, as {first!r} for {renamed[first]!r}"
             )
         if bare := images - both:
-            self.note(f"{len(bare)} of {len(images)} products are not in {table}, {_some(bare)} for one")
+            self.note(f"{len(bare)} of {len(images)} products are not in {table}, {_examples(bare)} for one")
         if left := len(described) - len(both):
             self.note(f"{left} of {len(described)} products of {table} have no image")
         for note in self.product_table.notes:
@@ -110,7 +110,7 @@ class Described(ABC):
     @abstractmethod
     def _images(self) -> Iterator[CatalogueImage]: ...
 
-    def _noting_ids(self) -> Iterator[CatalogueImage]:
+    def _recording_ids(self) -> Iterator[CatalogueImage]:
         ids = set()
         for image in self._images():
             ids.add(image.product_id)
@@ -124,35 +124,37 @@ class Described(ABC):
         return self._ids or set()
 
 
-def joined(images: set[str], described: Iterable[str]) -> dict[str, str]:
-    """From a described product's id to the id that the images have, where these differ in their writing alone.
+def matching_ids(images: set[str], described: Iterable[str]) -> dict[str, str]:
+    """Map ids of the product table to those of the images where only their spelling differs.
 
-    ``1.0`` and ``1``, ``0017`` and ``17``, ``Ab-1`` and ``ab-1 `` are joined where nothing else on either side could
-    be meant.
+    ``1.0`` and ``1``, ``0017`` and ``17``, ``Ab-1`` and ``ab-1 `` are joined if no other id on either side matches.
     """
     described = set(described)
     if described <= images:
         return {}
-    here, there = _by_form(images), _by_form(described)
+    of_images, of_products = _by_normalized_id(images), _by_normalized_id(described)
     return {
         other: own
-        for form, other in there.items()
-        if other is not None and other not in images and (own := here.get(form)) is not None and own not in described
+        for form, other in of_products.items()
+        if other is not None
+        and other not in images
+        and (own := of_images.get(form)) is not None
+        and own not in described
     }
 
 
-def _by_form(ids: set[str]) -> dict[str, str | None]:
-    """The id of each form, None where several have it."""
-    counts = Counter(map(form_of, ids))
-    return {form: each if counts[form] == 1 else None for each in ids for form in [form_of(each)]}
+def _by_normalized_id(ids: set[str]) -> dict[str, str | None]:
+    """The id of each normalised id; None where several ids share it."""
+    counts = Counter(map(normalized_id, ids))
+    return {form: each if counts[form] == 1 else None for each in ids for form in [normalized_id(each)]}
 
 
-def form_of(product_id: str) -> str:
-    """An id without what spreadsheets and people change: case, blanks, leading zeros, ``.0``."""
+def normalized_id(product_id: str) -> str:
+    """Normalise what spreadsheets and people change in an id: case, blanks, leading zeros, ``.0``."""
     text = " ".join(unicodedata.normalize("NFKC", product_id).casefold().split())
     number = NUMBER.fullmatch(text)
     return number[1] if number else text
 
 
-def _some(ids: Iterable[str]) -> str:
-    return ", ".join(repr(each) for each in sorted(ids)[:NAMED])
+def _examples(ids: Iterable[str]) -> str:
+    return ", ".join(repr(each) for each in sorted(ids)[:EXAMPLES])

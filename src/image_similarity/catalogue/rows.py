@@ -1,4 +1,4 @@
-"""What a table is made of, whatever its bytes are: rows, rows that cannot be read, and how large it may be."""
+"""The parts of a table in any format: rows, unreadable rows, and size limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from image_similarity.settings import TableLimits
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row; ``number`` is the line that it begins on (text) or its place from 1 (JSON, Parquet, XML)."""
+    """One row; ``number`` is the line that it begins on (text) or its position from 1 (JSON, Parquet, XML)."""
 
     number: int
     cells: Mapping[str, object]
@@ -19,7 +19,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be read, while its neighbours can."""
+    """A row that cannot be read, and the reason."""
 
     number: int
     reason: str
@@ -27,11 +27,11 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that is being read.
+    """An open table.
 
-    ``header``: its columns, each once (of JSON and XML: the first row's). A column that is ``repeated`` has a list of
-    its cells that are not empty, where these are several. ``rows`` can be taken once. ``notes``: what was guessed,
-    such as an encoding; more may come while rows are taken.
+    ``header``: its columns, each once (of JSON and XML: the first row's). A ``repeated`` column has a list of its
+    non-empty cells where there are several. ``rows`` can be iterated once. ``notes``: what was guessed, such as an
+    encoding; iteration may add more.
     """
 
     header: tuple[str, ...]
@@ -41,20 +41,20 @@ class Table:
 
 
 def check_columns(header: tuple[str, ...], limits: TableLimits, where: str) -> None:
-    """Refuse a header that is too wide.
+    """Check the number of columns.
 
     Raises:
-        CatalogueError: it has more columns than allowed.
+        CatalogueError: there are more than allowed.
     """
     if len(header) > limits.columns:
         raise CatalogueError(f"{where} has {len(header)} columns: the limit is {limits.columns}")
 
 
-def counted(rows: Iterator[Row | BadRow], limits: TableLimits, where: str) -> Iterator[Row | BadRow]:
-    """The rows, as long as there are no more than allowed.
+def limited(rows: Iterator[Row | BadRow], limits: TableLimits, where: str) -> Iterator[Row | BadRow]:
+    """Pass rows on, up to the limit.
 
     Raises:
-        CatalogueError: there are more.
+        CatalogueError: there are more rows than allowed.
     """
     for number, row in enumerate(rows, start=1):
         if number > limits.rows:

@@ -1,4 +1,4 @@
-"""Objects on S3, and whose keys open them. The first version's ``config.py`` is read as text and never run."""
+"""Read objects from S3, with the keys of the first version's ``config.py``, which is parsed and never run."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ READ_TIMEOUT = 20.0
 
 
 @contextmanager
-def read_once() -> Iterator[None]:
-    """While this lasts, each object is fetched once, and read again as it was, whatever it is by now.
+def cached_objects() -> Iterator[None]:
+    """Within the block, fetch each object once and serve further reads from that copy.
 
-    A job takes its catalogue several times; a listing that changes in between would be two halves of two. Also a
-    decorator; inside another one it does nothing.
+    A job reads its catalogue several times, and must not mix two versions of a listing that changes in between. Also a
+    decorator; nested in another block it has no effect.
     """
     if _copies.get() is not None:
         yield
@@ -50,7 +50,7 @@ def open_object(location: str, settings: Settings, region: str | None = None) ->
     """Copy ``s3://bucket/key`` into an unnamed temporary file, opened at its start; closing removes it.
 
     Raises:
-        CatalogueError: no keys, no such bucket or key, not allowed, or nobody answers.
+        CatalogueError: no credentials, no such bucket or key, no permission, or no response.
     """
     copies = _copies.get()
     if copies is None:
@@ -63,17 +63,17 @@ def open_object(location: str, settings: Settings, region: str | None = None) ->
 
 @dataclass(slots=True)
 class _Copy:
-    """An object's bytes, for several readers."""
+    """A fetched object, for several readers."""
 
     file: BinaryIO
     lock: Lock = field(default_factory=Lock)
 
 
 class _View(io.RawIOBase):
-    """One reader of a copy, with a place of its own."""
+    """One reader of a copy, with its own position."""
 
     def __init__(self, copy: _Copy) -> None:
-        self._copy, self._place = copy, 0
+        self._copy, self._position = copy, 0
 
     def readable(self) -> bool:
         return True
@@ -83,15 +83,17 @@ class _View(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         with self._copy.lock:
-            self._place = self._copy.file.seek(offset + (self._place if whence == io.SEEK_CUR else 0), whence // 2 * 2)
-        return self._place
+            self._position = self._copy.file.seek(
+                offset + (self._position if whence == io.SEEK_CUR else 0), whence // 2 * 2
+            )
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
         with self._copy.lock:
-            self._copy.file.seek(self._place)
+            self._copy.file.seek(self._position)
             data = self._copy.file.read(len(buffer))
         buffer[: len(data)] = data
-        self._place += len(data)
+        self._position += len(data)
         return len(data)
 
 
@@ -115,23 +117,23 @@ def _fetched(location: str, settings: Settings, region: str | None) -> BinaryIO:
         client = _client(settings, region)
         for left in reversed(range(TRIES)):
             try:
-                return _copy(client, bucket, key)
+                return _download(client, bucket, key)
             except cut_short:
                 if not left:
                     raise
     except ClientError as error:
-        _refused(error, location, bucket, key)
+        _raise_refusal(error, location, bucket, key)
     except BotoCoreError as error:
-        _unreachable(error, location, settings)
+        _raise_unreachable(error, location, settings)
     except ValueError:
-        # Python's own words would quote the request's headers, and with them a key.
+        # Python's message would quote the request's headers, and with them a key.
         raise CatalogueError(
             f"cannot request from S3: {location}: the endpoint ({_endpoint(settings)}) or the keys hold odd characters"
         ) from None
     raise AssertionError("unreachable: every way out above returns or raises")
 
 
-def _copy(client: Any, bucket: str, key: str) -> BinaryIO:
+def _download(client: Any, bucket: str, key: str) -> BinaryIO:
     body = client.get_object(Bucket=bucket, Key=key)["Body"]
     file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  the caller closes it
     try:
@@ -150,22 +152,22 @@ def _client(settings: Settings, region: str | None) -> Any:
     import boto3
     from botocore.config import Config
 
-    # Few and short attempts: an endpoint that nobody answers is reported in seconds.
+    # Few and short attempts: an endpoint that does not respond is reported within seconds.
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": TRIES},
     )
     return boto3.session.Session().client(
-        "s3", region_name=region, endpoint_url=settings.s3_endpoint, config=config, **keys_of(settings.config_file)
+        "s3", region_name=region, endpoint_url=settings.s3_endpoint, config=config, **aws_keys(settings.config_file)
     )
 
 
-def keys_of(config_file: Path) -> dict[str, str]:
-    """The AWS keys that the first version's ``config.py`` assigns, quoted or not; none where it has none.
+def aws_keys(config_file: Path) -> dict[str, str]:
+    """The AWS keys assigned in the first version's ``config.py``, quoted or not; empty where there are none.
 
     Raises:
-        CatalogueError: it names one key without the other, or a value that is not plain text.
+        CatalogueError: it has one key without the other, or a value that is not a literal.
     """
     try:
         text = read_file(config_file).decode("utf-8-sig", "replace")
@@ -190,8 +192,8 @@ def keys_of(config_file: Path) -> dict[str, str]:
     return keys
 
 
-def _refused(error: Any, location: str, bucket: str, key: str) -> NoReturn:
-    """S3 answered, and the answer was no."""
+def _raise_refusal(error: Any, location: str, bucket: str, key: str) -> NoReturn:
+    """Raise the error for a refusal by S3."""
     code = str(error.response.get("Error", {}).get("Code", "unknown"))
     reasons = {
         "NoSuchBucket": f"there is no bucket {bucket}",
@@ -207,8 +209,8 @@ def _refused(error: Any, location: str, bucket: str, key: str) -> NoReturn:
     raise CatalogueError(f"cannot read {location}: {reason}. Check the name and the credentials") from None
 
 
-def _unreachable(error: Exception, location: str, settings: Settings) -> NoReturn:
-    """No answer, or no question: the keys are missing, the name cannot be one, or nobody listens."""
+def _raise_unreachable(error: Exception, location: str, settings: Settings) -> NoReturn:
+    """Raise the error for a request that was not sent or got no response."""
     from botocore import exceptions as aws
 
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound)):
@@ -229,5 +231,5 @@ def _unreachable(error: Exception, location: str, settings: Settings) -> NoRetur
 
 
 def _endpoint(settings: Settings) -> str:
-    """The endpoint without a user or a password that may stand in it."""
+    """The endpoint without any user name and password."""
     return re.sub(r"//.*@", "//", settings.s3_endpoint or "Amazon S3")

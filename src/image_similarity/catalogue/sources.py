@@ -1,4 +1,4 @@
-"""From a location to the source that reads it. A new kind of catalogue is one line in :data:`KINDS`."""
+"""Open the catalogue source for a location. A new kind of catalogue is one entry in :data:`KINDS`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.folders import FolderSource, ProductFolders, listed
 from image_similarity.catalogue.names import is_image_name
-from image_similarity.catalogue.product_join import Described
+from image_similarity.catalogue.product_join import JoinedSource
 from image_similarity.catalogue.tables import ProductTable, TableSource
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, CatalogueSource, Failure, Product
 from image_similarity.util.files import is_file, is_folder
 
-TABLE_ENDINGS = (
+TABLE_EXTENSIONS = (
     *(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"),
     *(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet"),
 )
@@ -24,7 +24,7 @@ TABLE_ENDINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What :func:`open_source` was asked for."""
+    """The arguments of :func:`open_source`."""
 
     location: str
     products: str | None
@@ -33,12 +33,12 @@ class Request:
 
     @property
     def path(self) -> Path:
-        """The location as a path of this machine."""
+        """The location as a local path."""
         return Path(self.location)
 
     @property
     def product_table(self) -> ProductTable | None:
-        """The separate table of products: the one that was named, or the folder's own."""
+        """The separate product table: the one given, or the folder's own."""
         own = None if self.products is not None or not is_folder(self.path) else _table_in(self.path, "products")
         location = self.products if own is None else str(own)
         return None if location is None else ProductTable(location, self.settings, names=self.names)
@@ -51,22 +51,22 @@ def open_source(
     columns: Mapping[str, str | Sequence[str]] | None = None,
     settings: Settings,
 ) -> CatalogueSource:
-    """Open whatever lists products and images: a folder, a folder of folders, or a table, here or on S3.
+    """Open a catalogue of products and images: a folder, a folder of folders, or a table, on disk or S3.
 
     Args:
         location: a path, or ``s3://bucket/key`` of a table.
-        products: a table with the products' titles and descriptions, where the catalogue has them apart. A folder's
-            own ``products.csv`` is found without it.
-        columns: which column is the ``product``, the ``image`` (one or several), the ``image_id``, the ``title``, the
-            ``description``, where their names are not known.
-        settings: where S3 is, and the addresses of a department's images.
+        products: a separate table with the products' titles and descriptions. A folder's own ``products.csv`` is found
+            automatically.
+        columns: the columns for ``product``, ``image`` (one or several), ``image_id``, ``title`` and ``description``,
+            if their names are not recognised.
+        settings: the S3 endpoint, and the addresses of a department's images.
 
     Raises:
-        CatalogueError: nothing is there, or nothing that is a catalogue.
-        UsageError: an address of another kind, or a column for something that there is not.
+        CatalogueError: the location does not exist or is not a catalogue.
+        UsageError: an unsupported address scheme, or a column for an unknown role.
     """
     where = str(location)
-    if where.startswith("//"):  # a path; among images it would be taken for an address without its scheme
+    if where.startswith("//"):  # a path, not an address without its scheme
         where = f"/{where.lstrip('/')}"
     names = ColumnNames.given(columns or {})
     request = Request(where, None if products is None else str(products), settings, names)
@@ -74,7 +74,7 @@ def open_source(
 
 
 def items_of(source: CatalogueSource) -> Iterator[CatalogueImage | Product]:
-    """Images and products of a source, each in their order; in one pass where it can give them so."""
+    """Images and products of a source, each in order; in one pass where the source supports it."""
     together = getattr(source, "items", None)
     if together is not None:
         yield from together()
@@ -94,34 +94,34 @@ def product_failures_of(source: CatalogueSource) -> list[Failure]:
 
 
 def check(source: CatalogueSource) -> list[str]:
-    """Look before the work whether a source's products and images belong together.
+    """Check before the work that a source's products and images have common ids.
 
     Returns:
-        What is to be known of it: what was guessed, what is left out.
+        Notes: what was guessed, what is left out.
 
     Raises:
-        CatalogueError: they do not.
-        UsageError: a column that was named is not there.
+        CatalogueError: no product has an image.
+        UsageError: a named column does not exist.
     """
-    if isinstance(source, Described):
+    if isinstance(source, JoinedSource):
         source.check()
     return notes_of(source)
 
 
 def notes_of(source: CatalogueSource) -> list[str]:
-    """What a source has to say of itself after :func:`check` or an iteration; nothing where it keeps no notes."""
+    """A source's notes after :func:`check` or an iteration; empty if it keeps none."""
     return list(getattr(source, "notes", ()))
 
 
 def _table(request: Request) -> CatalogueSource | None:
-    """A table of this machine or of S3."""
+    """A table on disk or S3."""
     if not request.location.startswith("s3://") and not is_file(request.path):
         return None
     return TableSource(request.location, request.settings, products=request.product_table, names=request.names)
 
 
 def _folder_with_table(request: Request) -> CatalogueSource | None:
-    """A folder whose ``images.csv`` or ``listing.csv`` says what its images are."""
+    """A folder with an ``images.csv`` or ``listing.csv`` that lists its images."""
     table = _table_in(request.path, "images", "listing")
     if table is None:
         return None
@@ -129,24 +129,24 @@ def _folder_with_table(request: Request) -> CatalogueSource | None:
 
 
 def _flat_folder(request: Request) -> CatalogueSource | None:
-    """A folder of images in the first version's naming."""
-    if not any(is_image_name(path.name) and not path.is_dir() for path in _inside(request.path)):
+    """A folder of images with the first version's file names."""
+    if not any(is_image_name(path.name) and not path.is_dir() for path in _entries_if_folder(request.path)):
         return None
     return FolderSource(request.path, request.product_table)
 
 
 def _folder_of_folders(request: Request) -> CatalogueSource | None:
-    """A folder that holds a folder of images for each product, or folders of such."""
-    folders = [path for path in _inside(request.path) if path.is_dir()]
+    """A folder with one folder of images per product, or with groups of such folders."""
+    folders = [path for path in _entries_if_folder(request.path) if path.is_dir()]
     for depth in (1, 2):
-        if any(is_image_name(path.name) for folder in folders for path in _readable(folder)):
+        if any(is_image_name(path.name) for folder in folders for path in _entries(folder)):
             return ProductFolders(request.path, request.product_table, depth)
-        folders = [path for folder in folders for path in _readable(folder) if path.is_dir()]
+        folders = [path for folder in folders for path in _entries(folder) if path.is_dir()]
     return None
 
 
-def _nothing(request: Request) -> CatalogueSource | None:
-    """Say what was wrong with a location that no line above it knew."""
+def _not_a_catalogue(request: Request) -> CatalogueSource | None:
+    """Report a location that no other kind accepted."""
     scheme, divider, _ = request.location.partition("://")
     if divider:
         raise UsageError(f"a catalogue cannot be read from {scheme}://: give a path of this machine or s3://bucket/key")
@@ -158,12 +158,12 @@ def _nothing(request: Request) -> CatalogueSource | None:
     )
 
 
-def _inside(folder: Path) -> list[Path]:
+def _entries_if_folder(folder: Path) -> list[Path]:
     return listed(folder) if is_folder(folder) else []
 
 
-def _readable(folder: Path) -> list[Path]:
-    """What a folder holds; nothing where it may not be looked into, which its source will say."""
+def _entries(folder: Path) -> list[Path]:
+    """The entries of a folder; empty if it cannot be read, which its source will report."""
     try:
         return listed(folder)
     except CatalogueError:
@@ -171,7 +171,7 @@ def _readable(folder: Path) -> list[Path]:
 
 
 def _table_in(folder: Path, *stems: str) -> Path | None:
-    names = (stem + ending for stem in stems for ending in TABLE_ENDINGS)
+    names = (stem + ending for stem in stems for ending in TABLE_EXTENSIONS)
     return next((folder / name for name in names if is_file(folder / name)), None)
 
 
@@ -180,6 +180,6 @@ KINDS: tuple[Callable[[Request], CatalogueSource | None], ...] = (
     _folder_with_table,
     _flat_folder,
     _folder_of_folders,
-    _nothing,
+    _not_a_catalogue,
 )
-"""Each takes the locations of its kind and leaves the others to the next."""
+"""Tried in order: each opens the locations of its kind and returns None for others."""

@@ -1,6 +1,6 @@
-"""A table out of a file's bytes: CSV, JSON, XML feeds, gzipped or not, and Parquet.
+"""Open a table in any format: CSV, JSON or an XML feed, gzipped or not, and Parquet.
 
-What a file is follows from its first bytes, never from its name.
+The format is detected from the first bytes, never from the file's name.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from image_similarity.catalogue.delimited import read_delimited
 from image_similarity.catalogue.feed_rows import read_feed
 from image_similarity.catalogue.json_rows import read_json
 from image_similarity.catalogue.parquet_rows import read_parquet
-from image_similarity.catalogue.rows import Table, counted
+from image_similarity.catalogue.rows import Table, limited
 from image_similarity.catalogue.text_lines import TextLines, encoding_of
 from image_similarity.errors import CatalogueError
 from image_similarity.settings import TableLimits
 
 LIMITS = TableLimits()
 START = 8192
-NO_TABLE = (
+OTHER_FORMATS = (
     (b"PK\x03\x04", "a workbook (xlsx, ods) or another zip archive", "Save the table as CSV"),
     (b"\xd0\xcf\x11\xe0", "a workbook of an older Excel", "Save it as CSV"),
     (b"%PDF", "a PDF", "Export the table as CSV"),
@@ -41,18 +41,18 @@ NO_TABLE = (
 
 @contextmanager
 def reading(stream: BinaryIO, where: str, limits: TableLimits = LIMITS) -> Iterator[Table]:
-    """Read a table while the block lasts. ``where`` is its name in messages.
+    """Open a table for the duration of the block. ``where`` is its name in messages.
 
     Raises:
-        CatalogueError: here or while rows are taken: the file is empty, damaged, cut short, larger than the limits, or
-            no table.
+        CatalogueError: here or while rows are read: the file is empty, damaged, truncated, larger than the limits, or
+            not a table.
     """
     try:
         with ExitStack() as opened:
             table = _table(stream, where, limits, opened)
             if not table.header:
                 raise CatalogueError(f"{where} is empty: it has no header and no rows")
-            yield replace(table, rows=counted(table.rows, limits, where))
+            yield replace(table, rows=limited(table.rows, limits, where))
     except EOFError as error:
         raise CatalogueError(f"{where} is cut short: its gzip data ends too early. Fetch it again") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -68,7 +68,7 @@ def _table(stream: BinaryIO, where: str, limits: TableLimits, opened: ExitStack)
         start = _peek(stream)
     if start.startswith(b"PAR1"):
         return read_parquet(stream, where, limits)
-    _refuse(start, where)
+    _reject_other_formats(start, where)
     text = start.decode(encoding_of(start), "ignore").lstrip("\ufeff \t\r\n")
     if text.lower().startswith(("<!doctype html", "<html")):
         raise CatalogueError(f"{where} is a web page, not a table. Was it fetched without being logged in?")
@@ -81,26 +81,26 @@ def _table(stream: BinaryIO, where: str, limits: TableLimits, opened: ExitStack)
     return read_delimited(iter(lines), where, limits, _is_header, notes)
 
 
-def _refuse(start: bytes, where: str) -> None:
-    """Say what a file is that is known to be no table.
+def _reject_other_formats(start: bytes, where: str) -> None:
+    """Reject well-known formats that are not tables.
 
     Raises:
-        CatalogueError: it is one.
+        CatalogueError: it has such a format.
     """
-    for mark, what, advice in NO_TABLE:
+    for mark, what, advice in OTHER_FORMATS:
         if start.startswith(mark):
             raise CatalogueError(f"{where} is {what}, not a table. {advice}")
-    if start and not start.strip(b"\0"):  # what a copy that was broken off leaves, or a file of holes
+    if start and not start.strip(b"\0"):  # left by an interrupted copy, or a sparse file
         raise CatalogueError(f"{where} holds nothing but zeros where it begins. Fetch it again")
 
 
 def _is_header(names: Sequence[str]) -> bool:
-    """Whether these are names of columns: one for the product, and one more that is known."""
+    """Whether these are column names: one for the product, and at least one other known one."""
     columns = Columns.of(names)
     others = (columns.image, columns.pixl, columns.title, columns.description, columns.image_id)
     return columns.product is not None and any(other is not None for other in others)
 
 
 def _peek(stream: BinaryIO) -> bytes:
-    """Look at the first bytes, some kilobytes where there are so many, without taking them."""
+    """Up to :data:`START` first bytes, without consuming them."""
     return cast("io.BufferedReader", stream).peek(START)

@@ -1,4 +1,4 @@
-"""A table as a catalogue: one row an image, or one row a product with a list of images."""
+"""A table as a catalogue: one row per image, or one row per product with a list of images."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from image_similarity.catalogue.columns import Columns, as_text, column_key
 from image_similarity.catalogue.image_cells import images_in, shows_image
 from image_similarity.catalogue.image_columns import IMAGE_WORDS
 from image_similarity.catalogue.names import is_text, name_for_address, shown_text
-from image_similarity.catalogue.paths import Files, SeveralError, leads_out
-from image_similarity.catalogue.product_join import Described
+from image_similarity.catalogue.paths import AmbiguousPathError, FileFinder, leads_out
+from image_similarity.catalogue.product_join import JoinedSource
 from image_similarity.catalogue.rows import BadRow, Table
 from image_similarity.catalogue.s3 import open_object
 from image_similarity.catalogue.table_files import reading
@@ -28,20 +28,20 @@ from image_similarity.types import CatalogueImage, Failure, Product
 from image_similarity.util.files import is_file, open_file
 
 PLACEHOLDER = "{pixl_id}"
-LOOKED_AT = 200  # rows that tell which columns hold images
-SHOWN = 200  # characters of what a failed cell holds, where it has no id
+SAMPLED = 200  # rows searched for unused image columns
+SHOWN = 200  # characters of a failed cell shown in place of an id
 
 
 class RowError(Exception):
-    """One row cannot be used; becomes a :class:`~image_similarity.types.Failure`."""
+    """A row cannot be used; becomes a :class:`~image_similarity.types.Failure`."""
 
 
 @contextmanager
 def open_table(location: str, settings: Settings, region: str | None = None) -> Iterator[Table]:
-    """Open a table of this machine or of S3 (``s3://bucket/key``) while the block lasts.
+    """Open a table from disk or S3 (``s3://bucket/key``) for the duration of the block.
 
     Raises:
-        CatalogueError: it is not there or is no table.
+        CatalogueError: it does not exist or is not a table.
     """
     with _open_bytes(location, settings, region) as stream, reading(stream, location, settings.tables) as table:
         yield table
@@ -59,9 +59,9 @@ def _open_bytes(location: str, settings: Settings, region: str | None) -> Binary
 
 
 class ProductTable:
-    """Products out of a table with a product column and, best, a title and a description.
+    """Products from a table with a product column, and usually a title and a description.
 
-    ``failures`` holds the rows of the last iteration that could not be used, ``notes`` what is to be known of it.
+    ``failures`` and ``notes`` are of the last iteration: rows that could not be used, and what was guessed or skipped.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class ProductTable:
                 if isinstance(row, BadRow):
                     self.failures.append(_failure(self.location, row.number, row.reason))
                     continue
-                if tuple(row.cells) != table.header:  # JSON lines may name other columns in every row
+                if tuple(row.cells) != table.header:  # JSON lines may have other columns in every row
                     columns = Columns.of(row.cells, self._names)
                 product_id = product_of_row(row.cells, columns)
                 if not product_id:
@@ -100,11 +100,11 @@ class ProductTable:
                     yield _product(product_id, columns, row.cells)
 
 
-class TableSource(Described):
-    """Images, and products where the table describes them, out of one table.
+class TableSource(JoinedSource):
+    """Images from one table, and products where it describes them.
 
-    Paths are relative to the table's folder or to ``images/`` beside it. ``failures`` holds the rows of the last
-    iteration that could not be used. Nothing but the ids of the products is kept in memory.
+    Paths are relative to the table's folder or to ``images/`` in it. ``failures`` holds the rows of the last iteration
+    that could not be used. Only product ids are kept in memory.
     """
 
     def __init__(
@@ -120,11 +120,11 @@ class TableSource(Described):
         self.location = location
         self._settings, self._region, self._names = settings, region, names
         folder = None if location.startswith("s3://") else Path(location).parent
-        self._files = None if folder is None else Files([folder, folder / "images"])
-        self._last_with_images = ""
+        self._files = None if folder is None else FileFinder([folder, folder / "images"])
+        self._last_product_with_images = ""
 
     def products(self) -> Iterator[Product]:
-        """The products, each once: the separate table's, or this table's where it has titles or descriptions."""
+        """The products, each once: from the separate table, or from this one if it has titles or descriptions."""
         if self.product_table is not None:
             yield from super().products()
             return
@@ -134,7 +134,7 @@ class TableSource(Described):
             yield from ProductTable(self.location, self._settings, self._region, self._names)
 
     def items(self) -> Iterator[CatalogueImage | Product]:
-        """Images and products, each in their order, in one pass over the table."""
+        """Images and products in the order of the table, in one pass over it."""
         notes = self._header_notes()
         if self.product_table is not None:
             yield from super().items()
@@ -145,14 +145,14 @@ class TableSource(Described):
             self.note(note)
 
     def check(self) -> None:
-        """As every source's; and every column that was named is there."""
+        """Also check that every named column exists."""
         notes = self._header_notes()
         super().check()
         for note in notes:
             self.note(note)
 
     def _header_notes(self) -> list[str]:
-        """What the header and the first rows tell of the columns that are read, and of those that are not."""
+        """Notes on the image columns that are read and on those that are not, from the header and first rows."""
         with open_table(self.location, self._settings, self._region) as table:
             header, unread = table.header, self._unread(table)
             notes = list(table.notes)
@@ -160,28 +160,28 @@ class TableSource(Described):
             own = self.product_table
             self._names.check(self.location, [*header, *(own.header() if own is not None else ())])
         columns = Columns.of(header, self._names)
-        read = [name for name in (columns.image, *columns.images.further) if name]
+        read = [name for name in (columns.image, *columns.images.additional) if name]
         if len(read) > 1:
             notes.append(f"images are read from {len(read)} columns: {', '.join(read)}")
-        if columns.images.instead and not self._names.of("image"):
-            instead, given = ", ".join(columns.images.instead), " and ".join(read)
+        if columns.images.fallbacks and not self._names.of("image"):
+            fallbacks, given = ", ".join(columns.images.fallbacks), " and ".join(read)
             notes.append(
-                f"{instead} counts where {given} is empty, and else is an attribute: name the columns to read all"
+                f"{fallbacks} is read only where {given} is empty, else it is an attribute: map the columns to read all"
             )
         if unread and not self._names.of("image"):
             notes.append(f"{', '.join(unread)} also hold images and are not read: map the columns to read all")
         return notes
 
     def _unread(self, table: Table) -> list[str]:
-        """The columns whose first cells name images that are not looked at."""
+        """Columns that are not read although their first cells name images."""
         found: dict[str, None] = {}
-        for row in islice(table.rows, LOOKED_AT):
+        for row in islice(table.rows, SAMPLED):
             if isinstance(row, BadRow):
                 continue
             columns = Columns.of(row.cells, self._names)
             for name in columns.attributes:
                 expected = IMAGE_WORDS.search(column_key(name)) is not None
-                if name not in columns.images.instead and shows_image(row.cells.get(name), expected=expected):
+                if name not in columns.images.fallbacks and shows_image(row.cells.get(name), expected=expected):
                     found[name] = None
         return list(found)
 
@@ -191,8 +191,8 @@ class TableSource(Described):
                 yield item
 
     def _read(self, *, products: bool) -> Iterator[CatalogueImage | Product]:
-        """The images of each row; and before them its product, each once, where the table describes them."""
-        self._last_with_images, seen = "", set[str]()
+        """The images of each row; with ``products`` also each product once, before its images."""
+        self._last_product_with_images, seen = "", set[str]()
         with open_table(self.location, self._settings, self._region) as table:
             self.notes = table.notes
             columns = _columns(table, self.location, self._names)
@@ -202,7 +202,7 @@ class TableSource(Described):
                 if isinstance(row, BadRow):
                     self.failures.append(_failure(self.location, row.number, row.reason))
                     continue
-                if tuple(row.cells) != table.header:  # JSON lines may name other columns in every row
+                if tuple(row.cells) != table.header:  # JSON lines may have other columns in every row
                     columns = Columns.of(row.cells, self._names)
                 product_id = product_of_row(row.cells, columns) if products else ""
                 if product_id and product_id not in seen:
@@ -219,8 +219,8 @@ class TableSource(Described):
     def _images_of(self, number: int, cells: Mapping[str, object], columns: Columns) -> Iterator[CatalogueImage]:
         product_id = product_of_row(cells, columns)
         values = self._image_values(cells, columns)
-        if not values and product_id and product_id == self._last_with_images:
-            return  # one more variant of a product whose image stands in a row above
+        if not values and product_id and product_id == self._last_product_with_images:
+            return  # another variant of a product whose image is in a row above
         image_ids = _image_ids(_cell(cells, columns.image_id), len(values))
         attributes = columns.attributes_of(cells)
         if not values:
@@ -238,24 +238,24 @@ class TableSource(Described):
                 shown = image_id or text[:SHOWN]
                 self.failures.append(_failure(self.location, number, str(error), product_id, shown))
             else:
-                self._last_with_images = product_id
+                self._last_product_with_images = product_id
                 yield CatalogueImage(known_id, product_id, location, attributes)
 
     def _image_values(self, cells: Mapping[str, object], columns: Columns) -> list[str]:
-        """What the row names: of all its columns of images, or of those that stand in where these are empty."""
+        """The images named in a row's image columns, or in the fallback columns where those are empty."""
         if columns.image is None:
             return [text for each in _list(_cell(cells, columns.pixl)) if (text := as_text(each).strip())]
-        for names in ((columns.image, *columns.images.further), columns.images.instead):
-            found = [text for name in names for text in images_in(cells.get(name), self._is_there)]
+        for names in ((columns.image, *columns.images.additional), columns.images.fallbacks):
+            found = [text for name in names for text in images_in(cells.get(name), self._file_exists)]
             if found:
                 return list(dict.fromkeys(found))
         return []
 
-    def _is_there(self, text: str) -> bool:
+    def _file_exists(self, text: str) -> bool:
         return self._files is not None and any(is_file(folder / text) for folder in self._files.folders)
 
     def _place(self, product_id: str, text: str, image_id: str, *, pixl: bool) -> tuple[str, str]:
-        """The image id, made up where the table gives none, and the location, of one image's cell."""
+        """The image id, generated where the table has none, and the location of one image."""
         if pixl:
             return image_id or f"{product_id}_{text}.jpg", pixl_address(text, self._settings)
         address = None if text.startswith("//") and is_file(Path(text)) else parse_address(text)
@@ -270,15 +270,15 @@ class TableSource(Described):
             raise RowError("a table on S3 can list http(s) addresses only, not paths")
         return image_id or text, str(self._path(text, self._files))
 
-    def _path(self, text: str, files: Files) -> Path:
+    def _path(self, text: str, files: FileFinder) -> Path:
         try:
             found = files.find(text if not text.startswith("//") else text[1:])
-        except SeveralError as error:
+        except AmbiguousPathError as error:
             raise RowError(str(error)) from None
         if found is not None:
             return found
         if leads_out(text):
-            # Such a path may point anywhere: it is believed only where it points at a file.
+            # Such a path may point anywhere, so it is used only if the file exists.
             if PureWindowsPath(text).drive:
                 name = PureWindowsPath(text).name
                 raise RowError(f"it is a path of another machine, and there is no file {name} beside the table")
@@ -294,16 +294,16 @@ def _columns(table: Table, where: str, names: ColumnNames) -> Columns:
 
 
 def _path_of(rest: str) -> str:
-    """The path of a ``file://`` address, by what follows that."""
+    """The path of a ``file://`` address, given the part after the scheme."""
     path = unquote(rest.removeprefix("localhost"))
     return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
 def pixl_address(pixl_id: str, settings: Settings) -> str:
-    """The address of one image of a department's listing.
+    """The address of an image of a department's listing.
 
     Raises:
-        UsageError: the setting has no place for the id.
+        UsageError: the setting has no placeholder for the id.
     """
     if PLACEHOLDER not in settings.image_address:
         raise UsageError(f"the image address {settings.image_address!r} must hold {PLACEHOLDER}")
@@ -311,7 +311,7 @@ def pixl_address(pixl_id: str, settings: Settings) -> str:
 
 
 def _product(product_id: str, columns: Columns, cells: Mapping[str, object]) -> Product:
-    # Shops export texts from their pages: `HeatTech&trade;` is meant to be read.
+    # Shops export texts from their pages with HTML entities: `HeatTech&trade;`.
     title, description = (
         unescape(as_text(_first(_cell(cells, name)))) for name in (columns.title, columns.description)
     )
@@ -319,8 +319,8 @@ def _product(product_id: str, columns: Columns, cells: Mapping[str, object]) -> 
 
 
 def product_of_row(cells: Mapping[str, object], columns: Columns) -> str:
-    """The id of a row's product; empty where it names none."""
-    return as_text(_cell(cells, columns.product)).strip() or as_text(_cell(cells, columns.product_instead)).strip()
+    """The product id of a row; empty where it has none."""
+    return as_text(_cell(cells, columns.product)).strip() or as_text(_cell(cells, columns.fallback_product)).strip()
 
 
 def _cell(cells: Mapping[str, object], name: str | None) -> object:
@@ -328,7 +328,7 @@ def _cell(cells: Mapping[str, object], name: str | None) -> object:
 
 
 def _first(value: object) -> object:
-    """Of a column that is repeated, the first cell that is not empty."""
+    """The first cell of a repeated column."""
     return value[0] if isinstance(value, list) and value else value
 
 
@@ -337,7 +337,7 @@ def _list(value: object) -> list[object]:
 
 
 def _image_ids(value: object, count: int) -> list[str]:
-    """As many ids as the row has images: the list of them, or one that is numbered where it must serve for several."""
+    """One id per image of a row: the listed ids, or a single id with numbers appended."""
     ids = [as_text(item).strip() for item in _list(value)]
     if len(ids) == 1 and (count > 1 or ids[0][:1] == "["):
         divided = [each.strip(" '\"") for each in re.split(r"[,;|\s]+", ids[0].strip("[]() \t\n"))]

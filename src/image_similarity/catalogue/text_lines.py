@@ -1,4 +1,4 @@
-"""Lines of text out of bytes whose encoding nobody has named: UTF-8, UTF-16, or else Windows' cp1252."""
+"""Decode lines of text with an unknown encoding: UTF-8, UTF-16, or else Windows' cp1252."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from image_similarity.errors import CatalogueError
 from image_similarity.settings import TableLimits
 
 BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-PIECE = 1 << 16  # bytes read together of UTF-16
-LONE_RETURN = re.compile("(?<=\r)(?!\n)")  # ends a line too, as Macs of old wrote them
-END_OF_FILE = "\x1a"  # Ctrl-Z, DOS' own
+PIECE = 1 << 16  # bytes of UTF-16 read at a time
+LONE_RETURN = re.compile("(?<=\r)(?!\n)")  # the line end of old Macs
+END_OF_FILE = "\x1a"  # Ctrl-Z, as in DOS
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line with its end; ``problem`` says why it cannot be read."""
+    """One line including its line end; ``problem`` says why it cannot be read."""
 
     number: int
     text: str
@@ -27,25 +27,25 @@ class Line:
 
 
 class TextLines:
-    """The lines of a stream, once.
+    """The lines of a stream; can be iterated once.
 
-    UTF-16 is known by its mark, or by its zeros. Anything else is UTF-8, until a line is not: in a table that has shown
-    letters of UTF-8 before, this one line is damaged; in one that has not, that line and all others are taken for
-    cp1252, and ``notes`` says so.
+    UTF-16 is recognised by its byte order mark or its zeros. Anything else is read as UTF-8. At the first line that is
+    not valid UTF-8, the line is damaged if an earlier one had UTF-8 letters; otherwise it and all following lines are
+    read as cp1252, with a note in ``notes``.
     """
 
     def __init__(self, stream: BinaryIO, start: bytes, where: str, limits: TableLimits, notes: list[str]) -> None:
-        mark = _mark(start)
+        mark = _byte_order_mark(start)
         self._stream, self._where, self._limits, self._notes = stream, where, limits, notes
         self._encoding = encoding_of(start)
-        self._is_proven = bool(mark)
+        self._is_confirmed = bool(mark)
         self._bytes = len(stream.read(len(mark)))
         if self._encoding != "utf-8":
             notes.append(f"read as {self._encoding[:6].upper()}")
 
     def __iter__(self) -> Iterator[Line]:
         number = 0
-        raw_lines = self._narrow() if self._encoding == "utf-8" else self._wide()
+        raw_lines = self._byte_lines() if self._encoding == "utf-8" else self._utf16_lines()
         for whole, problem in raw_lines:
             for text in LONE_RETURN.split(whole) if "\r" in whole[:-2] else (whole,):
                 number += 1
@@ -53,10 +53,10 @@ class TextLines:
                     yield Line(number, text, problem)
 
     def pieces(self) -> Iterator[str]:
-        """The same text in pieces of any length, where lines mean nothing.
+        """The text in pieces of any length, for formats without lines.
 
         Raises:
-            CatalogueError: it is not of its encoding, or longer than allowed.
+            CatalogueError: the text is not valid in its encoding, or longer than allowed.
         """
         decoder = codecs.getincrementaldecoder(self._encoding)()
         while True:
@@ -73,8 +73,8 @@ class TextLines:
             if not piece:
                 return
 
-    def _narrow(self) -> Iterator[tuple[str, str]]:
-        """Lines of an encoding in which a line's end is one byte."""
+    def _byte_lines(self) -> Iterator[tuple[str, str]]:
+        """Lines of an encoding with a line end of one byte."""
         most = self._limits.cell_bytes
         while raw := self._stream.readline(most):
             self._count(len(raw))
@@ -92,19 +92,19 @@ class TextLines:
             try:
                 text = raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                if self._is_proven:
+                if self._is_confirmed:
                     return "", f"the line is not UTF-8, as the others are: byte 0x{raw[error.start]:02x}"
                 self._encoding = "cp1252"
                 self._notes.append("not UTF-8: read as cp1252 (Western Windows)")
             else:
-                self._is_proven = True
+                self._is_confirmed = True
                 return text, ""
         try:
             return raw.decode("cp1252"), ""
         except UnicodeDecodeError as error:
             return "", f"the line is neither UTF-8 nor cp1252: byte 0x{raw[error.start]:02x}"
 
-    def _wide(self) -> Iterator[tuple[str, str]]:
+    def _utf16_lines(self) -> Iterator[tuple[str, str]]:
         """Lines of UTF-16."""
         decoder = codecs.getincrementaldecoder(self._encoding)("replace")
         held = ""
@@ -113,12 +113,12 @@ class TextLines:
             self._count(len(piece))
             held += decoder.decode(piece, not piece)
             *lines, held = held.split("\n") if piece else [held]
-            yield from ((f"{line}\n", _replaced(line)) for line in lines)
+            yield from ((f"{line}\n", _decoding_problem(line)) for line in lines)
             if len(held) > self._limits.cell_bytes:
                 raise CatalogueError(f"{self._where} has a line of more than {self._limits.cell_bytes} letters")
             if not piece:
                 if held:
-                    yield held, _replaced(held)
+                    yield held, _decoding_problem(held)
                 return
 
     def _count(self, read: int) -> None:
@@ -130,25 +130,25 @@ class TextLines:
 
 
 def encoding_of(start: bytes) -> str:
-    """The encoding that a text's first bytes speak for: ``utf-8``, ``utf-16-le`` or ``utf-16-be``."""
-    return BOMS.get(_mark(start)) or _zeros(start) or "utf-8"
+    """Detect the encoding from a text's first bytes: ``utf-8``, ``utf-16-le`` or ``utf-16-be``."""
+    return BOMS.get(_byte_order_mark(start)) or _utf16_by_zeros(start) or "utf-8"
 
 
-def _mark(start: bytes) -> bytes:
+def _byte_order_mark(start: bytes) -> bytes:
     return next((mark for mark in BOMS if start.startswith(mark)), b"")
 
 
 def _is_end(text: str) -> bool:
-    """Whether a line is nothing but the mark that DOS put behind the last one."""
+    """Whether a line is only DOS's end-of-file mark."""
     return text[0] == END_OF_FILE and not text.strip(END_OF_FILE + "\0\r\n")
 
 
-def _replaced(text: str) -> str:
+def _decoding_problem(text: str) -> str:
     return "the line holds what is no letter of its encoding" if "\ufffd" in text else ""
 
 
-def _zeros(start: bytes) -> str | None:
-    """UTF-16 without a mark: every other byte of Western text is zero."""
+def _utf16_by_zeros(start: bytes) -> str | None:
+    """Detect UTF-16 without a byte order mark: every other byte of Western text is zero."""
     even, odd = start[::2], start[1::2]
     if len(odd) < 4 or not start.count(0):
         return None

@@ -95,7 +95,7 @@ def demo(
         result = run_demo(folder, bars)
     show.show_answer(result.similar, o.Format.table)
     show.show_answer(result.search, o.Format.table)
-    show.log(f"{result.found} of {result.asked} customers' photos find their product first.")
+    show.log(f"{result.found} of {result.photos} customers' photos find their product first.")
     show.log(f"Results page: {result.page}")
 
 

@@ -52,14 +52,14 @@ def _show(report: CalibrateReport, how: o.Format) -> None:
     header = ["query", "queries", "R@1", "calibration error", "recall at 5% false matches", "--min-match"]
     rows = []
     for name, count in found.queries.items():
-        kept = found.kept[name]
-        shares = (f"{share:.3f}" for share in (kept.found, found.errors[name], kept.kept))
+        point = found.operating_points[name]
+        shares = (f"{share:.3f}" for share in (point.found, found.errors[name], point.kept))
         # Rounded up: the printed threshold lets no more false matches through than the measured one.
-        rows.append([name, count, *shares, f"{math.ceil(kept.threshold * 100) / 100:.2f}"])
+        rows.append([name, count, *shares, f"{math.ceil(point.threshold * 100) / 100:.2f}"])
     show.show_rows(header, rows, how, f"Match probability, {report.dataset}, on products left out of the learning")
     show.log(
         f"expected calibration error {found.error:.3f}: measured on {found.products} products, each left out of the "
-        f"learning; assumes that {found.known:.0%} of the photos show a product of the catalogue"
+        f"learning; assumes that {found.known_share:.0%} of the photos show a product of the catalogue"
     )
     if report.unread:
         show.log(f"{len(report.unread)} images could not be read and were left out")

@@ -1,4 +1,4 @@
-"""From a catalogue to features, an index and recommendations."""
+"""Fit a catalogue: features, an index and recommendations; upsert and delete single products."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         delete_orphan_files as delete_orphan_files,
         delete_product as delete_product,
         new_image as new_image,
-        uploads as uploads,
+        upload_folder as upload_folder,
         upsert_product as upsert_product,
     )
 else:
@@ -29,5 +29,5 @@ else:
         backfill="backfill_features",
         extract_job="ExtractReport extract extract_department",
         fit_job="FitReport fit",
-        upsert="EmbeddedImage delete_orphan_files delete_product new_image uploads upsert_product",
+        upsert="EmbeddedImage delete_orphan_files delete_product new_image upload_folder upsert_product",
     )

@@ -1,4 +1,4 @@
-"""Features, under one model, of products that were put while other models answered."""
+"""Compute missing features of products that were upserted while other models were in use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import ImageError
-from image_similarity.fitting.upsert import new_image, rows_of, uploads
+from image_similarity.fitting.upsert import new_image, rows_of, upload_folder
 from image_similarity.images import read_bytes
 from image_similarity.store import FeatureStore, ProductChanges
 from image_similarity.types import CatalogueImage
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
 
     Embed = Callable[[Mapping[str, NDArray[np.uint8]]], Mapping[str, NDArray[np.float32]]]
 
-SOME = 256  # images that are listed at once
+PAGE = 256  # images listed at a time
 
 
 def backfill_features(
     database: Database, settings: Settings, specs: Sequence[ModelSpec], views: Sequence[str], embed: Embed
 ) -> int:
-    """Embed the images that came without a catalogue and have no features of some models yet.
+    """Embed upserted images that lack features of some models.
 
-    A catalogue's own images are left to its next fit. A kill loses the image in hand.
+    Images of a catalogue are left to its next fit. A kill loses the current image only.
 
     Args:
         database: the dataset's; it has features of all of these models.
-        settings: where the workspace is.
-        specs: the models' records.
-        views: that their features are of.
-        embed: views ``(views, size, size, 3)`` to vectors ``(views, dimension)``, by the models' keys.
+        settings: the workspace's.
+        specs: the models' specs.
+        views: the views of their features.
+        embed: views ``(views, size, size, 3)`` to vectors ``(views, dimension)``, by model key.
 
     Returns:
-        How many features there are more, each of one image under one model.
+        The number of features added, each of one image under one model.
 
     Raises:
         StoreError: the store is locked, damaged or full.
     """
     changes, added = ProductChanges(database), 0
     for spec in specs:
-        for image in _lacking(database, settings, spec.key, views):
-            # An image that goes at this moment, or that this model cannot take, is not found under it.
+        for image in _images_without_features(database, settings, spec.key, views):
+            # An image that was just deleted, or that this model cannot embed, is skipped.
             with suppress(ImageError):
                 data = read_bytes(Path(image.location), settings.max_file_bytes)
                 pixels = new_image(data, [spec], views, settings.max_pixels).pixels
@@ -60,10 +60,12 @@ def backfill_features(
     return added
 
 
-def _lacking(database: Database, settings: Settings, model_key: str, views: Sequence[str]) -> Iterator[CatalogueImage]:
-    store, folder = FeatureStore(database), str(uploads(settings, database.dataset).resolve())
+def _images_without_features(
+    database: Database, settings: Settings, model_key: str, views: Sequence[str]
+) -> Iterator[CatalogueImage]:
+    store, folder = FeatureStore(database), str(upload_folder(settings, database.dataset).resolve())
     after = ""
-    while some := store.images_without(model_key, views, folder, after, SOME):
-        for image_id, product_id, location in some:
+    while page := store.images_without(model_key, views, folder, after, PAGE):
+        for image_id, product_id, location in page:
             yield CatalogueImage(image_id, product_id, location)
-        after = some[-1][0]
+        after = page[-1][0]

@@ -1,4 +1,4 @@
-"""The first job: a catalogue's images into the dataset's folder, and a table of them beside."""
+"""Extract a catalogue: download its images into the dataset's folder, and write a table of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from image_similarity.catalogue import (
 )
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError
-from image_similarity.fitting.placeholders import notes_on
+from image_similarity.fitting.placeholders import placeholder_notes
 from image_similarity.images import Download, FetchLog, HostHeaders, Outcome, download_all, has_bytes
 from image_similarity.options import ExtractOptions
 from image_similarity.settings import Folders, Settings
@@ -39,15 +39,14 @@ from image_similarity.util.files import remove_leftovers
 
 @dataclass(frozen=True, slots=True)
 class ExtractReport:
-    """How a run ended. ``counts.failed`` is the number of ``failures``; ``folder`` holds the images."""
+    """The result of an extract. ``counts.failed`` is the number of ``failures``; ``folder`` holds the images."""
 
     counts: Counts
     failures: list[Failure]
     folder: Path
     notes: tuple[str, ...] = ()
-    """What is to be known of the catalogue: what was guessed, joined or left out; images that could be used and are
-    odd: one placeholder for many products, images of a few pixels; files of images that it lists no longer; hosts
-    that were given up."""
+    """Notes on the catalogue: what was guessed, joined or left out; suspicious images, such as one placeholder for many
+    products or images of a few pixels; files of images that it no longer lists; hosts that could not be reached."""
 
 
 def extract_department(
@@ -62,12 +61,12 @@ def extract_department(
     ``department``: its number, 0 for all, and the domain of the listing.
 
     Raises:
-        UsageError: the department or the domain cannot be right.
+        UsageError: invalid department or domain.
     """
     number, domain_id = department
-    listing, named = open_department(number, domain_id, settings), Dataset.department(number)
-    with CatalogueSnapshot(listing, progress) as source:
-        return extract(source, named, settings, options, progress, notes)
+    department_listing, dataset = open_department(number, domain_id, settings), Dataset.department(number)
+    with CatalogueSnapshot(department_listing, progress) as source:
+        return extract(source, dataset, settings, options, progress, notes)
 
 
 def extract(
@@ -80,108 +79,108 @@ def extract(
 ) -> ExtractReport:
     """Download a catalogue's images to ``data/dataset/{dataset}/{image_id}`` and write ``listing.csv`` beside them.
 
-    A file that is there is not asked for again, unless ``downloads.refresh`` says so. An image of this machine is left
-    where it is, and is known when its file exists. The listing names the images whose files are there at the end, with
-    their products' titles, descriptions and attributes: a fit of the folder reads it.
+    An existing file is not requested again unless ``downloads.refresh`` is set. A local image stays where it is, and
+    counts as known if its file exists. The listing has the images whose files exist at the end, with their products'
+    titles, descriptions and attributes: a fit of the folder reads it.
 
-    However a run ends, every image in the folder is whole; the next run goes on from there. The listing is the old
-    one until a run has ended.
+    However a run ends, every image in the folder is complete, and the next run continues from there. The listing is
+    replaced only when a run ends.
 
-    The failures are kept in the store too (``failures_{DATASET}``). ``notes`` is told, as early as it is seen, what is
-    to be known of the catalogue.
+    Failures are also stored in the database (``failures_{DATASET}``). ``notes`` receives each note as soon as it is
+    known.
 
     Raises:
-        RemovalError: it no longer lists too many of the products that the listing has; nothing was downloaded.
+        RemovalError: too many products of the existing listing are missing; nothing was downloaded.
         OutputError: the folder cannot be written, or another run is writing into it.
-        UsageError: headers are for the catalogue's only host, and it has several.
+        UsageError: headers without a host, and the catalogue has several hosts.
     """
-    options, told = options or ExtractOptions(), NoteLog(notes)
+    options, note_log = options or ExtractOptions(), NoteLog(notes)
     headers = HostHeaders(options.downloads.headers)
-    told.add_all(source.notes)
+    note_log.add_all(source.notes)
     folder = Folders(settings.root).images(dataset)
-    with FetchLog(folder) as fetched, Listing() as ledger:
-        # Only now that no other run has the folder is a temporary file one that nobody will finish.
+    with FetchLog(folder) as fetch_log, Listing() as listing:
+        # The lock is held, so any temporary file is the leftover of a killed run.
         remove_leftovers(folder, older_than=0)
-        run = _Run(folder, ledger, progress)
-        run.take(source)
+        run = _Run(folder, listing, progress)
+        run.add_all(source)
         if not options.allow_removal:
             _check_removal(run, settings)
-        headers.check_hosts(image.location for _, image in ledger.images() if image.is_remote)
-        told.add_all(download_all(run.wanted(), run.heard, settings, options.downloads, fetched))
-        ledger.write(folder / LISTING)
-        told.add_all(notes_on(fetched, ledger))
+        headers.check_hosts(image.location for _, image in listing.images() if image.is_remote)
+        note_log.add_all(download_all(run.downloads(), run.record, settings, options.downloads, fetch_log))
+        listing.write(folder / LISTING)
+        note_log.add_all(placeholder_notes(fetch_log, listing))
     with Database(Folders(settings.root).database, dataset, create=True, timeout=settings.lock_timeout) as database:
         CatalogueRecords(database).record_failures("extract", run.failures)
-    return ExtractReport(run.counts, run.failures, folder, told.texts)
+    return ExtractReport(run.counts, run.failures, folder, note_log.texts)
 
 
 def _check_removal(run: _Run, settings: Settings) -> None:
-    """Hold what is to be listed against the listing that is there."""
+    """Compare the catalogue with the existing listing."""
     path = run.folder / LISTING
     if not path.exists():
         return
     former = set[str]()
-    with suppress(CatalogueError):  # damaged: it is written anew
+    with suppress(CatalogueError):  # damaged: it will be replaced
         former.update(image.product_id for image in open_source(path, settings=settings))
-    gone = sorted(former - run.ledger.product_ids())
+    missing = sorted(former - run.listing.product_ids())
     first = f"; {len(run.failures):,} rows failed, the first: {run.failures[0].reason}" if run.failures else ""
-    why = f"the catalogue lists {len(run.ledger):,} images and none of these products{first}. Is it truncated?"
-    RemovalLimit(settings.max_removal).check(gone, len(former), lambda: why)
+    why = f"the catalogue lists {len(run.listing):,} images and none of these products{first}. Is it truncated?"
+    RemovalLimit(settings.max_removal).check(missing, len(former), lambda: why)
 
 
 @dataclass(slots=True)
 class _Run:
-    """The bookkeeping of one run."""
+    """The listing, counts and failures of one run."""
 
     folder: Path
-    ledger: Listing
+    listing: Listing
     progress: Progress
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     total: int = 0
 
-    def take(self, source: CatalogueSnapshot) -> None:
-        """Take the whole catalogue into the ledger."""
+    def add_all(self, source: CatalogueSnapshot) -> None:
+        """Add the whole catalogue to the listing."""
         for image in source:
-            self._take(image)
+            self._add(image)
         for failure in source.failures:
             self._fail(failure)
         for product in source.products():
-            self.ledger.add_product(product)
+            self.listing.add_product(product)
         for failure in source.product_failures:
             self._fail(failure)
-        self.total = self.counts.seen + len(self.ledger)
+        self.total = self.counts.seen + len(self.listing)
 
-    def _take(self, image: CatalogueImage) -> None:
+    def _add(self, image: CatalogueImage) -> None:
         reason = unsafe_reason(image.image_id) if image.is_remote else None
-        other = None if reason else self.ledger.add_image(image)
+        other = None if reason else self.listing.add_image(image)
         if reason is None and other is None:
-            self.progress("list", self.counts.seen + len(self.ledger))
+            self.progress("list", self.counts.seen + len(self.listing))
         elif other is None:
             self._fail(failure_of(image, "list", str(reason)))
-        elif isinstance(instead := resolve_id_clash(image, other), CatalogueImage):
-            self._take(instead)
-        elif instead is None:
-            self.counts.known += 1  # the same line once more
+        elif isinstance(resolved := resolve_id_clash(image, other), CatalogueImage):
+            self._add(resolved)
+        elif resolved is None:
+            self.counts.known += 1  # a repeated row
         else:
-            self._fail(failure_of(image, "list", instead))
+            self._fail(failure_of(image, "list", resolved))
 
-    def wanted(self) -> Iterator[Download]:
-        """The images that have to come from the network; the others are settled on the way."""
+    def downloads(self) -> Iterator[Download]:
+        """The images to download; the outcomes of all others are recorded along the way."""
         root = self.folder.resolve()
-        for position, image in self.ledger.images():
+        for position, image in self.listing.images():
             path = image.file(self.folder)
-            wanted = Download(position, image, path)
+            download = Download(position, image, path)
             if not image.is_remote:
                 missing = failure_of(image, "read", "there is no such file, or it is empty")
-                self.heard(wanted, "known" if has_bytes(path) else missing)
+                self.record(download, "known" if has_bytes(path) else missing)
             elif reason := _blocked(path, self.folder, root):
-                self.heard(wanted, failure_of(image, "list", reason))
+                self.record(download, failure_of(image, "list", reason))
             else:
-                yield wanted
+                yield download
 
-    def heard(self, wanted: Download, outcome: Outcome) -> None:
-        """Count what became of one image."""
+    def record(self, download: Download, outcome: Outcome) -> None:
+        """Record the outcome of one image."""
         if isinstance(outcome, Failure):
             self._fail(outcome)
         elif outcome in ("done", "repaired"):
@@ -189,10 +188,10 @@ class _Run:
             self.counts.repaired += outcome == "repaired"
         else:
             self.counts.known += 1
-        # One that failed to come anew is still in the catalogue while its older file is there.
-        if has_bytes(wanted.path):
-            file = wanted.image.image_id if wanted.image.is_remote else str(wanted.path.absolute())
-            self.ledger.found(wanted.position, file)
+        # An image whose refresh failed is still listed as long as its older file exists.
+        if has_bytes(download.path):
+            file = download.image.image_id if download.image.is_remote else str(download.path.absolute())
+            self.listing.set_file(download.position, file)
         self.progress("download", self.counts.seen, self.total)
 
     def _fail(self, failure: Failure) -> None:
@@ -201,9 +200,9 @@ class _Run:
 
 
 def _blocked(path: Path, folder: Path, root: Path) -> str | None:
-    """Why a safe name still cannot be written: a folder has it, or a file or a link stands where its folder would.
+    """Why a safe id still cannot be written: it is a folder, or a file or a link takes the place of its folder.
 
-    ``root`` is ``folder`` with all links followed.
+    ``root`` is ``folder`` with all links resolved.
     """
     if path.is_dir():
         return "the image id is both a file and a folder"

@@ -1,4 +1,4 @@
-"""From a catalogue to features, and from these to each product's recommendations."""
+"""Fit a catalogue: embed its images, build the index, write each product's recommendations."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import NotFittedError
-from image_similarity.fitting.pipeline import FeaturesRun, ModelInUse
-from image_similarity.fitting.precision_check import with_int8
-from image_similarity.fitting.recommendations import prepared, recall_of, recommendations
+from image_similarity.fitting.pipeline import FeaturesRun, LazyModel
+from image_similarity.fitting.precision_check import ensure_int8
+from image_similarity.fitting.recommendations import prepared_gallery, recall_of, recommendations
 from image_similarity.fitting.upsert import delete_orphan_files
 from image_similarity.images import views_for
 from image_similarity.index import fresh_index, index_folder
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """How a fit ended. ``recommendations`` is the path of the two files, without their endings."""
+    """The result of a fit. ``recommendations`` is the path of the two files without their extensions."""
 
     model_key: str
     counts: Counts
@@ -41,18 +41,17 @@ class FitReport:
     products: int
     recommendations: Path
     rows: int
-    """Images and views that were compared."""
+    """Compared rows: images times views."""
     recall: float | None = None
-    """Of the ten nearest images of an image, the share that the recommendations hold, measured on a sample; None:
-    all, exactly."""
+    """Recall@10 of the image neighbours that the recommendations use, measured on a sample; None: exact."""
     search_recall: float | None = None
-    """The same for a photo that is searched with."""
+    """The same for a photo query."""
     int8: Int8Check | None = None
-    """How the int8 network compares with fp32, where it was asked for."""
+    """Comparison of the int8 network with fp32, if int8 was requested."""
     overridden: int = 0
-    """Products that the catalogue lists and that stay as they were put, or were deleted while the fit ran."""
+    """Products of the catalogue that keep their upserted state, or were deleted while the fit ran."""
     notes: tuple[str, ...] = ()
-    """What is to be known of the catalogue: what was guessed, joined, left out, or looks odd."""
+    """Notes on the catalogue: what was guessed, joined, left out, or looks wrong."""
 
 
 def fit(
@@ -67,33 +66,33 @@ def fit(
     """Bring a dataset's features up to date with its catalogue and write its recommendations.
 
     Args:
-        source: the catalogue, which has been read.
-        dataset: whose features.
-        settings: where the workspace is.
-        model: as :func:`~image_similarity.models.resolver.named` found it.
-        options: the rest.
-        progress: told how far it is.
-        notes: told before the work what is to be known of the catalogue, as far as that is seen by then.
+        source: the catalogue.
+        dataset: the dataset to update.
+        settings: the workspace's.
+        model: the result of :func:`~image_similarity.models.resolver.named`.
+        options: everything else.
+        progress: reports progress.
+        notes: receives the notes on the catalogue that are known before the work begins.
 
     Raises:
-        WeightsError, ModelError: the model cannot be had, or in int8 it is too far from fp32.
-        RemovalError: more products would go than may; none has.
-        StoreError, OutputError: something cannot be written, or another fit of the dataset is at work; all that was
+        WeightsError, ModelError: the model is not available, or in int8 it is too far from fp32.
+        RemovalError: more products would be removed than allowed; none was.
+        StoreError, OutputError: something cannot be written, or another fit of the dataset is running; everything
             stored before stays.
-        NotFittedError: not one image could be used.
+        NotFittedError: no image could be used.
     """
-    told = NoteLog(notes)
-    told.add_all(source.notes)
-    told.add_all(warnings_of(model, settings))
+    log = NoteLog(notes)
+    log.add_all(source.notes)
+    log.add_all(warnings_of(model, settings))
     path = Folders(settings.root).database
     busy = f"another fit of the dataset {dataset.name} is running. Wait until it ends, then run this again"
     with (
         Database(path, dataset, create=True, timeout=settings.lock_timeout) as database,
-        # Two at once would each make the dataset what its own catalogue lists.
+        # Two fits at once would each remove the other catalogue's products.
         locked(path.with_name(f"{dataset.label}.fit.lock"), settings.lock_timeout, busy),
     ):
         report = _fit(source, database, settings, (options, model), progress)
-    return replace(report, notes=told.texts)
+    return replace(report, notes=log.texts)
 
 
 def _fit(
@@ -103,19 +102,19 @@ def _fit(
     what: tuple[FitOptions, Model],
     progress: Progress,
 ) -> FitReport:
-    options, asked = what
+    options, named_model = what
     views, dataset = views_for(options.data_augmentation), database.dataset
     folders = Folders(settings.root)
     check = None
-    if asked.choice.precision == "int8":
-        for part in asked.parts:
+    if named_model.choice.precision == "int8":
+        for part in named_model.parts:
             if part.is_network:
-                check = with_int8(part, source, dataset, settings, (asked.choice.force_int8, progress))
-    model = resolve(asked, dataset, settings, FeatureStore(database).has_networks_of, fitting=True)
-    recipe = model.recipe  # what was to be learned first is missed now, not after hours
+                check = ensure_int8(part, source, dataset, settings, (named_model.choice.force_int8, progress))
+    model = resolve(named_model, dataset, settings, FeatureStore(database).has_networks_of, fitting=True)
+    recipe = model.recipe  # a model that has not been adapted yet fails here, not after hours
     run = FeaturesRun(
         database=database,
-        models=[ModelInUse(part.spec, partial(part.load, settings, progress)) for part in model.parts],
+        models=[LazyModel(part.spec, partial(part.load, settings, progress)) for part in model.parts],
         views=views,
         folder=folders.images(dataset),
         max_pixels=settings.max_pixels,
@@ -133,7 +132,7 @@ def _fit(
     stored = fresh_index(database, folders.index, recipe, views, progress=progress)
     index = index_folder(folders.index, dataset, recipe.key, views).folder
     pairs = index.with_name(f"{index.name}.pairs")
-    with prepared(stored, options.aggregate, pairs, progress) as gallery:
+    with prepared_gallery(stored, options.aggregate, pairs, progress) as gallery:
         store = RecommendationStore(database, folders.trained_models, dataset)
         answers = recommendations(gallery, options.number, options.aggregate, progress)
         products = store.write(recipe.key, answers)

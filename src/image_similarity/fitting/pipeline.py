@@ -1,6 +1,6 @@
-"""The features of every image that is not yet known: read, look up, decode, embed, store, a few images at a time.
+"""Compute the missing features of a catalogue: read, look up, decode, embed and store a few images at a time.
 
-Whatever stops a run, each batch was stored in one transaction or not at all; the next run finds it known.
+Each chunk is stored in one transaction, so an interrupted run loses at most one; the next run finds the rest known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from image_similarity.catalogue import failure_of, resolve_id_clash
 from image_similarity.errors import ImageError
 from image_similarity.images import decoded_inputs, read_bytes, stack, white_background
-from image_similarity.models import each_row
+from image_similarity.models import embed_each
 from image_similarity.settings import MOST_FILE_BYTES
 from image_similarity.store import (
     CatalogueRecords,
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-CHUNK = 16  # images looked up, embedded and stored together: the most that a kill can cost
-LISTED = 1024  # images of the catalogue looked at together
-AHEAD = 16  # images read or decoded before they are wanted
+CHUNK = 16  # images looked up, embedded and stored together: the maximum lost to a kill
+LISTED = 1024  # images of the catalogue checked together
+AHEAD = 16  # images read or decoded in advance
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An image's file in memory, or why not."""
+    """An image's file in memory, or the failure to read it."""
 
     image: CatalogueImage
     data: bytes = b""
@@ -61,7 +61,7 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """An image's square pixels for each model that misses it, by the model's place, or why there are none."""
+    """An image's input pixels by the index of each model that lacks it, or the failure to decode it."""
 
     image: CatalogueImage
     digest: bytes
@@ -71,20 +71,20 @@ class _Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    """Images that are being decoded, and those that are to be looked up when these are stored: of the same content."""
+class _Pending:
+    """Images being decoded, and duplicates of them, which are looked up again once these are stored."""
 
     decoding: list[Future[_Decoded]]
     digests: frozenset[bytes]
-    twins: list[_Read]
+    duplicates: list[_Read]
 
 
-NOTHING = _Begun([], frozenset(), [])
+NOTHING = _Pending([], frozenset(), [])
 
 
 @dataclass(slots=True)
-class ModelInUse:
-    """A model of a run. ``load`` is called only when an image turns up that needs it."""
+class LazyModel:
+    """A model that is loaded when the first image needs it."""
 
     spec: ModelSpec
     load: Callable[[], EmbeddingModel]
@@ -95,13 +95,13 @@ class ModelInUse:
         return self._model().embed(pixels)
 
     def each(self, stacks: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | ImageError]:
-        """The vectors of the views of each image, or why there are none."""
-        model = self._model()  # which cannot be had: that is no image's fault
+        """The vectors of each image's views, or the error of that image."""
+        model = self._model()  # outside embed(): a failure to load is not an error of an image
 
         def embed(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
             return model.embed(np.concatenate(some)).reshape(len(some), len(some[0]), -1)
 
-        return each_row(embed, stacks)
+        return embed_each(embed, stacks)
 
     def _model(self) -> EmbeddingModel:
         if self._loaded is None:
@@ -109,20 +109,20 @@ class ModelInUse:
         return self._loaded
 
     def release(self) -> None:
-        """Give its memory back; the next call loads it again."""
+        """Release the model's memory; the next call loads it again."""
         self._loaded = None
 
 
 @dataclass(slots=True)
 class FeaturesRun:
-    """One run over a catalogue. :meth:`run` does it; ``counts`` and ``failures`` say how it went."""
+    """One run over a catalogue; the results are in ``counts`` and ``failures``."""
 
     database: Database
-    models: Sequence[ModelInUse]
-    """Each gets what it misses of every image, in one pass over them."""
+    models: Sequence[LazyModel]
+    """Each gets its missing features, in a single pass over the images."""
     views: Sequence[str]
     folder: Path
-    """Where downloaded images are, for a catalogue of addresses."""
+    """The folder of downloaded images."""
     max_pixels: int
     progress: Progress
     limit: RemovalLimit = field(default_factory=RemovalLimit)
@@ -131,7 +131,7 @@ class FeaturesRun:
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     overridden: int = 0
-    """Products that the catalogue lists and that are as they were put, or were deleted meanwhile."""
+    """Products of the catalogue that keep their upserted state, or were deleted during the run."""
     store: FeatureStore = field(init=False)
     records: CatalogueRecords = field(init=False)
     overrides: Overrides = field(init=False)
@@ -142,45 +142,45 @@ class FeaturesRun:
         self.overrides = Overrides(self.database)
 
     def run(self, source: CatalogueSnapshot) -> None:
-        """Embed and store what is missing, then switch off what has gone.
+        """Embed and store missing features, then deactivate what the catalogue no longer lists.
 
         Raises:
-            RemovalError: more products would go than may; none has.
-            StoreError: the store is locked, damaged or full; all that was stored before stays.
+            RemovalError: more products would be removed than allowed; none was.
+            StoreError: the store is locked, damaged or full; everything stored before stays.
         """
-        listed_products = self._look_through(source)
+        listed_products = self._check_listed(source)
         for model in self.models:
             self.store.add_model(model.spec)
         self.overrides.forget_deleted()
         with ThreadPoolExecutor(processors()) as pool:
             try:
-                before = NOTHING
-                images = chain(self._claimed(source), self._put())
+                previous = NOTHING
+                images = chain(self._claimed(source), self._upserted())
                 for chunk in _chunks(_in_order(pool, self._read, images), CHUNK):
-                    # Decoded while the chunk before is embedded: no processor waits.
-                    begun = self._begin(pool, self._readable(chunk), before.digests)
-                    self._finish(pool, before)
-                    before = begun
-                self._finish(pool, before)
+                    # This chunk is decoded while the previous one is embedded, so that no processor is idle.
+                    pending = self._begin(pool, self._readable(chunk), previous.digests)
+                    self._finish(pool, previous)
+                    previous = pending
+                self._finish(pool, previous)
             finally:
                 pool.shutdown(cancel_futures=True)
                 for model in self.models:
-                    model.release()  # what comes next in a fit needs memory of its own
+                    model.release()  # the next steps of a fit need the memory
         for failure in source.failures:
             self._fail(failure)
         self.records.list_products(source.products())
         for failure in source.product_failures:
             self._fail(failure)
         self.records.record_failures("fit", self.failures)
-        with self.database.writing():  # all at once, and with what was put and deleted meanwhile
+        with self.database.writing():  # one transaction, which also sees concurrent upserts and deletes
             self.limit.check(listed_products.unusable(), listed_products.products(), self._why_unusable)
             self.overridden = listed_products.overridden()
             self.store.activate_seen()
             self.records.delete_unseen()
             self.store.delete_old_inactive()
 
-    def _look_through(self, source: CatalogueSnapshot) -> ListedProducts:
-        """See what the catalogue lists, before anything is changed."""
+    def _check_listed(self, source: CatalogueSnapshot) -> ListedProducts:
+        """Check how many products would be removed, before anything is changed."""
         listed_products, self._total = ListedProducts(self.database), source.images
         for chunk in _chunks(source, LISTED):
             listed_products.add(image.product_id for image in chunk)
@@ -197,32 +197,32 @@ class FeaturesRun:
         first = f"; the first, {self.failures[0].location}: {self.failures[0].reason}" if self.failures else ""
         return f"none of their images could be used, {self.counts.failed:,} failed{first}. Are they unreachable?"
 
-    def _put(self) -> Iterator[CatalogueImage]:
-        """The images of products that were put: they may lack features of these models, or some views."""
+    def _upserted(self) -> Iterator[CatalogueImage]:
+        """The images of upserted products, which may lack features of these models or some views."""
         for image_id, product_id, location in self.overrides.images():
             yield CatalogueImage(image_id, product_id, location)
 
     def _claimed(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
         """The catalogue's images, each id once."""
-        for listed in _chunks(self._nameable(source), CHUNK):
-            others = self.overrides.among([image.product_id for image in listed])
-            chunk = [image for image in listed if image.product_id not in others]
+        for listed in _chunks(self._valid(source), CHUNK):
+            overridden = self.overrides.among([image.product_id for image in listed])
+            chunk = [image for image in listed if image.product_id not in overridden]
             if len(chunk) < len(listed):
-                self._known(len(listed) - len(chunk))  # as they were put, or deleted
+                self._known(len(listed) - len(chunk))  # upserted or deleted
             for image, other in zip(chunk, self.records.claim(chunk), strict=True):
                 if other is None:
                     yield image
-                elif isinstance(instead := resolve_id_clash(image, other), CatalogueImage):
-                    yield from self._claimed([instead])
-                elif instead is None:
-                    self._known(1)  # the same line once more
+                elif isinstance(resolved := resolve_id_clash(image, other), CatalogueImage):
+                    yield from self._claimed([resolved])
+                elif resolved is None:
+                    self._known(1)  # a repeated row
                 else:
-                    self._fail(failure_of(image, "list", instead))
+                    self._fail(failure_of(image, "list", resolved))
 
-    def _nameable(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
-        """The images whose ids the store can tell apart."""
+    def _valid(self, source: Iterable[CatalogueImage]) -> Iterator[CatalogueImage]:
+        """The images whose ids the store can distinguish."""
         for image in source:
-            if "\0" in image.image_id:  # where SQLite's text functions take a text to end
+            if "\0" in image.image_id:  # SQLite's text functions end at a NUL
                 self._fail(failure_of(image, "list", "the image id holds a NUL character"))
             else:
                 yield image
@@ -236,7 +236,7 @@ class FeaturesRun:
         return _Read(image, data, sha256(data).digest())
 
     def _decode(self, read: _Read, places: Sequence[int]) -> _Decoded:
-        """The squares of some of the models."""
+        """Decode the input pixels of the models at these indices."""
         inputs = [self.models[place].spec.input for place in places]
         try:
             found, repaired = decoded_inputs(read.data, inputs, self.max_pixels, strict=self.strict)
@@ -248,10 +248,12 @@ class FeaturesRun:
         self._fail_all([(each.image, each.failure) for each in chunk])
         return [read for read in chunk if read.failure is None]
 
-    def _begin(self, pool: ThreadPoolExecutor, reads: list[_Read], begun: frozenset[bytes] = frozenset()) -> _Begun:
-        """Look images up and begin to decode those that are missing; ``begun`` are being embedded already."""
-        named = [(read.image, read.digest) for read in reads]
-        flags = [self.store.missing(named, model.spec.key, self.views) for model in self.models]
+    def _begin(
+        self, pool: ThreadPoolExecutor, reads: list[_Read], in_progress: frozenset[bytes] = frozenset()
+    ) -> _Pending:
+        """Look images up and start decoding the missing ones; the digests ``in_progress`` are being embedded."""
+        images = [(read.image, read.digest) for read in reads]
+        flags = [self.store.missing(images, model.spec.key, self.views) for model in self.models]
         missing = [
             (read, [place for place, misses in enumerate(of_models) if misses])
             for read, of_models in zip(reads, zip(*flags, strict=True), strict=True)
@@ -261,28 +263,28 @@ class FeaturesRun:
         first: dict[bytes, _Read] = {}
         decoding = []
         for read, places in missing:
-            if read.digest not in begun and first.setdefault(read.digest, read) is read:
+            if read.digest not in in_progress and first.setdefault(read.digest, read) is read:
                 decoding.append(pool.submit(self._decode, read, places))
-        twins = [read for read, _ in missing if first.get(read.digest) is not read]
-        return _Begun(decoding, frozenset(first), twins)
+        duplicates = [read for read, _ in missing if first.get(read.digest) is not read]
+        return _Pending(decoding, frozenset(first), duplicates)
 
-    def _finish(self, pool: ThreadPoolExecutor, begun: _Begun) -> None:
-        """Embed and store what was begun; by then the store knows what its twins need."""
-        decoded = [each.result() for each in begun.decoding]
+    def _finish(self, pool: ThreadPoolExecutor, pending: _Pending) -> None:
+        """Embed and store pending images; then process their duplicates, which find these features in the store."""
+        decoded = [each.result() for each in pending.decoding]
         self._fail_all([(each.image, each.failure) for each in decoded])
-        sound = [each for each in decoded if each.failure is None]
+        usable = [each for each in decoded if each.failure is None]
         failures: dict[str, tuple[CatalogueImage, Failure]] = {}
         for place in range(len(self.models)):
-            failures |= self._embed(place, [each for each in sound if place in each.pixels])
+            failures |= self._embed(place, [each for each in usable if place in each.pixels])
         self._fail_all(list(failures.values()))
-        self.counts.done += len(sound) - len(failures)
-        self.counts.repaired += sum(each.repaired for each in sound if each.image.image_id not in failures)
-        self._tell()
-        if begun.twins:
-            self._finish(pool, self._begin(pool, begun.twins))
+        self.counts.done += len(usable) - len(failures)
+        self.counts.repaired += sum(each.repaired for each in usable if each.image.image_id not in failures)
+        self._report_progress()
+        if pending.duplicates:
+            self._finish(pool, self._begin(pool, pending.duplicates))
 
     def _embed(self, place: int, images: Sequence[_Decoded]) -> dict[str, tuple[CatalogueImage, Failure]]:
-        """Store what one model makes of some images; the failures of those that it makes nothing of, by their ids."""
+        """Embed images with one model and store the features; returns failures by image id."""
         if not images:
             return {}
         model = self.models[place]
@@ -305,16 +307,17 @@ class FeaturesRun:
 
     def _known(self, number: int) -> None:
         self.counts.known += number
-        self._tell()
+        self._report_progress()
 
     def _fail_all(self, outcomes: Iterable[tuple[CatalogueImage, Failure | None]]) -> None:
         failed = [(image, failure) for image, failure in outcomes if failure is not None]
-        if others := self.overrides.among([image.product_id for image, _ in failed]):  # put anew, or deleted, meanwhile
-            gone = [
-                each for each in failed if each[0].product_id in others and not self.records.image(each[0].image_id)
+        # A failed image may belong to a product that was upserted or deleted meanwhile: then it is no failure.
+        if overridden := self.overrides.among([image.product_id for image, _ in failed]):
+            obsolete = [
+                each for each in failed if each[0].product_id in overridden and not self.records.image(each[0].image_id)
             ]
-            failed = [each for each in failed if each not in gone]
-            self._known(len(gone))
+            failed = [each for each in failed if each not in obsolete]
+            self._known(len(obsolete))
         if failed:
             self.records.mark_unusable(image for image, _ in failed)
         for _, failure in failed:
@@ -323,9 +326,9 @@ class FeaturesRun:
     def _fail(self, failure: Failure) -> None:
         self.counts.failed += 1
         self.failures.append(failure)
-        self._tell()
+        self._report_progress()
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         self.progress("features", self.counts.seen, self._total)
 
 
@@ -336,11 +339,11 @@ def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Results in the order of the items, a bounded number of them begun before they are asked for."""
-    begun: deque[Future[R]] = deque()
+    """Yield results in the order of the items, starting a bounded number of them in advance."""
+    started: deque[Future[R]] = deque()
     for item in items:
-        begun.append(pool.submit(work, item))
-        if len(begun) > AHEAD:
-            yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()
+        started.append(pool.submit(work, item))
+        if len(started) > AHEAD:
+            yield started.popleft().result()
+    while started:
+        yield started.popleft().result()

@@ -1,4 +1,4 @@
-"""Images that were downloaded well and still are hardly what was meant: a dot, one placeholder for many products."""
+"""Detect downloaded placeholders: images of a few pixels, or one image for many products."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 SHOWN_GROUPS, SHOWN_PRODUCTS = 3, 3
 
 
-def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
-    """What is to be said of the images of the present catalogue."""
+def placeholder_notes(log: FetchLog, listing: Listing) -> tuple[str, ...]:
+    """Notes on suspicious images of the listing, and on files that it no longer lists."""
     dots, same = set[str](), dict[bytes, tuple[set[str], set[str]]]()
-    for image_id, digest, is_dot in fetched.odd():
-        image = ledger.found_image(image_id)
+    for image_id, digest, is_dot in log.suspicious():
+        image = listing.found_image(image_id)
         if image is None:
             continue
         if is_dot:
@@ -27,7 +27,7 @@ def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
         products, addresses = same.setdefault(digest, (set(), set()))
         products.add(image.product_id)
         addresses.add(stable_address(image.location))
-    # One photo on several products by one address is a shop's own wish; by different ones hardly.
+    # One address for several products is intended; the same image at different addresses hardly is.
     groups = [products for products, addresses in same.values() if len(products) > 1 and len(addresses) > 1]
     notes = []
     if dots:
@@ -37,11 +37,11 @@ def notes_on(fetched: FetchLog, ledger: Listing) -> tuple[str, ...]:
         notes.append(f"{_products(products)}: the same image at different addresses. Is it a placeholder?")
     if len(groups) > SHOWN_GROUPS:
         notes.append(f"{len(groups) - SHOWN_GROUPS} more images are shared by several products at different addresses")
-    left = [each for each in fetched.ids() if not ledger.lists(each) and (fetched.folder / each).is_file()]
+    left = [each for each in log.ids() if not listing.has_image(each) and (log.folder / each).is_file()]
     if left:
         shown = ", ".join(left[:SHOWN_PRODUCTS]) + (", ..." if len(left) > SHOWN_PRODUCTS else "")
         notes.append(
-            f"{len(left)} file{'s' if len(left) > 1 else ''} in {fetched.folder} ({shown}) came for images that the "
+            f"{len(left)} file{'s' if len(left) > 1 else ''} in {log.folder} ({shown}) came for images that the "
             "catalogue lists no longer; nothing needs them"
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Every product's most similar products: the nearest rows of all rows at once, then products out of them."""
+"""Rank every product's most similar products: nearest rows of all rows first, then products from them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from image_similarity.types import ProductMatch, Progress
 
 QUERIES = 256  # products ranked together
-PAIRS_FROM = 8192  # rows: before that, the nearest of each are found sooner than the work is set up
+PAIRS_FROM = 8192  # rows: with fewer, single searches take less time than the setup for all pairs
 
 
 @contextmanager
-def prepared(
+def prepared_gallery(
     stored: StoredIndex,
     aggregate: str,
     folder: Path,
@@ -38,15 +38,15 @@ def prepared(
     pairs_from: int = PAIRS_FROM,
     all_pairs_up_to: int = ALL_PAIRS_UP_TO,
 ) -> Iterator[Gallery]:
-    """The rows of an index, made ready for all of its products to ask.
+    """A gallery prepared_gallery for queries by all of its products.
 
     Args:
         stored: the index.
-        aggregate: how products are ranked; only ``best`` asks for the nearest rows of all rows.
-        folder: for the work on all pairs, which goes on there after a kill; removed at the end.
-        progress: told how far it is.
-        pairs_from: from so many rows on the nearest of all rows are found beforehand.
-        all_pairs_up_to: up to so many rows every row is compared, whatever answers single queries.
+        aggregate: how products are ranked; only ``best`` uses the nearest rows of all rows.
+        folder: for the computation of all pairs, which resumes there after a kill; removed at the end.
+        progress: reports progress.
+        pairs_from: minimum number of rows for which the nearest rows of all rows are computed in advance.
+        all_pairs_up_to: maximum number of rows for an exact comparison, whatever index single queries use.
     """
     gallery = Gallery.of(stored)
     trim()
@@ -66,7 +66,7 @@ def prepared(
 
 
 def recall_of(gallery: Gallery) -> float | None:
-    """The share of the truly nearest that the gallery finds, measured on a sample; None for all of them."""
+    """The recall of the gallery's nearest neighbours, measured on a sample; None if the search is exact."""
     if gallery.precomputed is not None and gallery.recall is not None:
         return gallery.recall
     return gallery.index.effort.recall if isinstance(gallery.index, CellsIndex) else None
@@ -75,12 +75,12 @@ def recall_of(gallery: Gallery) -> float | None:
 def recommendations(
     gallery: Gallery, number: int, aggregate: str, progress: Progress
 ) -> Iterator[tuple[str, list[ProductMatch]]]:
-    """Each product with the ``number`` products most similar to it, in the order of their ids."""
+    """Each product, in the order of ids, with the ``number`` products most similar to it."""
     done, total = 0, len(gallery.products)
     for queries in gallery.blocks(QUERIES):
         answers = rank_products(gallery, queries, number, aggregate)
         for query, matches in zip(queries, answers, strict=True):
             yield gallery.products[query.own], matches
-        gallery.release()  # the products are asked for in the order of their rows: what was read is not wanted soon
+        gallery.release()  # queries come in row order, so rows already read are not needed soon
         done += len(queries)
         progress("similar products", done, total)

@@ -1,4 +1,4 @@
-"""A sample of a catalogue: the same on every run, spread over its products, of bounded size however large it is."""
+"""Sample a catalogue reproducibly, spread over its products, with bounded memory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from image_similarity.types import CatalogueImage
 
 CALIBRATION, CHECKED = 300, 500  # images
-SMALL = 100  # a catalogue of fewer images gives all of them to both
-PRODUCTS, OF_EACH = 1000, 20  # that are looked at
+SMALL = 100  # a catalogue of fewer images uses all of them for both
+PRODUCTS, OF_EACH = 1000, 20  # products considered, and images of each
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Images to calibrate with and images to check with: others, if ``held_out``."""
+    """Images for calibration and images for the check; disjoint if ``held_out``."""
 
     calibration: list[CatalogueImage]
     check: list[CatalogueImage]
@@ -28,21 +28,21 @@ class Sample:
 
 
 def sample(source: Iterable[CatalogueImage]) -> Sample:
-    """Choose by the digests of the ids, so that the order of the catalogue does not matter.
+    """Choose by the digests of the ids, independently of the catalogue's order.
 
-    The check takes whole products, those of several images first: an image has to find another of its own product.
-    The calibration takes one image of each remaining product, then a second, and so on.
+    The check gets whole products, those with several images first: each image must find another of its product. The
+    calibration gets one image of each remaining product, then a second, and so on.
     """
     products = _products(source)
     total = sum(len(images) for images in products)
     if total < SMALL:
         everything = interleaved(products)
         return Sample(everything, everything, held_out=False)
-    wanted = min(CHECKED, total - min(CALIBRATION, total // 2))
+    size = min(CHECKED, total - min(CALIBRATION, total // 2))
     check: list[CatalogueImage] = []
     rest: list[list[CatalogueImage]] = []
     for images in sorted(products, key=lambda images: len(images) == 1):  # stable: by digest within each
-        if len(check) + len(images) <= wanted:
+        if len(check) + len(images) <= size:
             check += images
         else:
             rest.append(images)
@@ -50,7 +50,7 @@ def sample(source: Iterable[CatalogueImage]) -> Sample:
 
 
 def _products(source: Iterable[CatalogueImage]) -> list[list[CatalogueImage]]:
-    """The images of the first products by digest, in the order of digests."""
+    """The images of the first products by digest, in the order of the digests."""
     kept: dict[str, dict[str, CatalogueImage]] = {}
     last = ""
     for image in source:

@@ -1,8 +1,8 @@
-"""One product put or taken away, without a run over the catalogue: what a service does all day.
+"""Upsert and delete single products, without a run over the catalogue.
 
-The images are written and flushed inside the one transaction that names them: a kill leaves a file that nothing
-names, never a product without its images, and such files can be removed whenever nobody else writes
-(:func:`delete_orphan_files`). A product that was put stays so through later fits, until it is deleted.
+Image files are written and flushed inside the transaction that references them. So a kill may leave a file that
+nothing references, but never a product without its images; :func:`delete_orphan_files` removes such files. An upserted
+product is unchanged by later fits, until it is deleted.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from image_similarity.store import Database, IdempotentRequest
     from image_similarity.types import ModelSpec, Product
 
-ENDINGS = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"GI": ".gif", b"RI": ".webp", b"BM": ".bmp"}
-SHORT = 16  # characters of a digest that tell a product's images apart
+EXTENSIONS = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"GI": ".gif", b"RI": ".webp", b"BM": ".bmp"}
+SHORT = 16  # characters of a digest, enough to distinguish a product's images
 
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """An image as it came, and what each model takes of its views: ``(views, size, size, 3)`` by the model's key.
+    """An uploaded image, and each model's input pixels ``(views, size, size, 3)`` by model key.
 
-    ``repaired``: its file was cut short, with almost nothing missing.
+    ``repaired``: its file was truncated, with almost nothing missing.
     """
 
     data: ImageData
@@ -48,7 +48,7 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedImage:
-    """An image with its features: ``(views, dimension)`` by the model's key."""
+    """An image with its vectors ``(views, dimension)`` by model key."""
 
     image: NewImage
     vectors: Mapping[str, NDArray[np.float32]]
@@ -70,114 +70,114 @@ def upsert_product(
     product: Product,
     embedded: Sequence[EmbeddedImage] | None,
     views: Sequence[str],
-    once: IdempotentRequest | None = None,
+    request: IdempotentRequest | None = None,
 ) -> bool:
-    """Put a product in place of what there was of it.
+    """Insert a product, or replace an existing one.
 
     Args:
         database: the dataset's.
-        settings: where the workspace is.
+        settings: the workspace's.
         product: its id, texts and attributes.
-        embedded: all of its images; None: those that it has.
-        views: that the images' features are of.
-        once: the request that this is, to be remembered in the same transaction.
+        embedded: all of its images; None: keep the existing ones.
+        views: the views of the images' vectors.
+        request: the idempotent request, stored in the same transaction.
 
     Returns:
-        Whether it is new.
+        Whether the product is new.
 
     Raises:
-        UsageError: a new product without images: nobody could find it.
-        StoreError, OutputError: something cannot be written; nothing has changed then.
+        UsageError: a new product without images.
+        StoreError, OutputError: something cannot be written; nothing was changed.
     """
-    records, folder = CatalogueRecords(database), uploads(settings, database.dataset)
+    records, folder = CatalogueRecords(database), upload_folder(settings, database.dataset)
     if embedded is None and records.first_image(product.product_id) is None:
         raise UsageError(f"{product.product_id} is new: give at least one image")
     images, rows = None, dict[str, list[FeatureRow]]()
     different = {digest_of(each.image.data).hex(): each for each in embedded or ()}
     if embedded is not None:
         images = [
-            _place(bytes_of(each.image.data), digest, product.product_id, folder) for digest, each in different.items()
+            _upload(bytes_of(each.image.data), digest, product.product_id, folder) for digest, each in different.items()
         ]
         for image, (digest, each) in zip(images, different.items(), strict=True):
             for key, vectors in each.vectors.items():
                 pixels = each.image.pixels[key]
                 rows.setdefault(key, []).extend(rows_of(image, bytes.fromhex(digest), pixels, vectors, views))
-    former = records.images_of(product.product_id)
+    previous = records.images_of(product.product_id)
     try:
         with database.writing():
             for image, each in zip(images or (), different.values(), strict=True):
-                _keep(bytes_of(each.image.data), Path(image.location))
-            return ProductChanges(database).upsert(product, images, rows, once)
+                _write(bytes_of(each.image.data), Path(image.location))
+            return ProductChanges(database).upsert(product, images, rows, request)
     finally:
-        _forget(database, product.product_id, [*former, *(images or ())], folder)
+        _remove_unreferenced(database, product.product_id, [*previous, *(images or ())], folder)
 
 
 def delete_product(
-    database: Database, settings: Settings, product_id: str, once: IdempotentRequest | None = None
+    database: Database, settings: Settings, product_id: str, request: IdempotentRequest | None = None
 ) -> bool:
-    """Take a product away; False where there is none. ``once``: as :func:`upsert_product` has it.
+    """Delete a product; False if there is none. ``request``: see :func:`upsert_product`.
 
     Raises:
-        StoreError: as :func:`upsert_product`.
+        StoreError: the store cannot be written; nothing was changed.
     """
-    former = CatalogueRecords(database).images_of(product_id)
-    if not ProductChanges(database).delete(product_id, once):
+    previous = CatalogueRecords(database).images_of(product_id)
+    if not ProductChanges(database).delete(product_id, request):
         return False
-    _forget(database, product_id, former, uploads(settings, database.dataset))
+    _remove_unreferenced(database, product_id, previous, upload_folder(settings, database.dataset))
     return True
 
 
 def delete_orphan_files(database: Database, settings: Settings) -> int:
-    """Remove the uploaded images that no product has: what kills have left. How many they were.
+    """Remove uploaded images that no product references, left by kills; returns their number.
 
     Raises:
         StoreError: the store is locked or damaged.
     """
-    folder = uploads(settings, database.dataset)
+    folder = upload_folder(settings, database.dataset)
     if not folder.is_dir():
         return 0
-    with database.writing():  # whoever puts a product does so in one transaction, so nobody does now
-        named = CatalogueRecords(database).files_below(f"/uploads/{database.dataset.label}/")
-        unnamed = [path for path in folder.iterdir() if path.is_file() and path.name not in named]
-        for path in unnamed:
+    with database.writing():  # upserts write their files within a transaction, so none is running
+        referenced = CatalogueRecords(database).files_below(f"/uploads/{database.dataset.label}/")
+        orphans = [path for path in folder.iterdir() if path.is_file() and path.name not in referenced]
+        for path in orphans:
             path.unlink(missing_ok=True)
-    return len(unnamed)
+    return len(orphans)
 
 
-def uploads(settings: Settings, dataset: Dataset) -> Path:
-    """Where the images are that came without a catalogue."""
+def upload_folder(settings: Settings, dataset: Dataset) -> Path:
+    """The folder of uploaded images."""
     return settings.root / "uploads" / dataset.label
 
 
 def rows_of(
     image: CatalogueImage, digest: bytes, pixels: NDArray[np.uint8], vectors: NDArray[np.float32], views: Sequence[str]
 ) -> list[FeatureRow]:
-    """The views of an image, pixels ``(views, size, size, 3)`` and vectors ``(views, dimension)``, for the store."""
+    """The store's rows for an image, from pixels ``(views, size, size, 3)`` and vectors ``(views, dimension)``."""
     return [
         FeatureRow(image, view, digest, white_background(square), encode(vector))
         for view, square, vector in zip(views, pixels, vectors, strict=True)
     ]
 
 
-def _place(data: bytes, digest: str, product_id: str, folder: Path) -> CatalogueImage:
-    """Where an image is kept: its product and its content decide, so that no other product's is the same file."""
+def _upload(data: bytes, digest: str, product_id: str, folder: Path) -> CatalogueImage:
+    """The image's record; its path is made of product and content, so products never share a file."""
     owner = sha256(product_id.encode()).hexdigest()[:SHORT]
-    path = folder.resolve() / f"{owner}-{digest}{ENDINGS.get(data[:2], '')}"
+    path = folder.resolve() / f"{owner}-{digest}{EXTENSIONS.get(data[:2], '')}"
     return CatalogueImage(f"{product_id}/{digest[:SHORT]}", product_id, str(path))
 
 
-def _keep(data: bytes, path: Path) -> None:
+def _write(data: bytes, path: Path) -> None:
     if not path.exists():
         with replacing(path) as temporary:
             temporary.write_bytes(data)
 
 
-def _forget(database: Database, product_id: str, former: Sequence[CatalogueImage], folder: Path) -> None:
-    """Remove the files that a product had, or was to have, and has not; a catalogue's own files are not ours."""
-    ours = {path for image in former if (path := Path(image.location)).parent == folder.resolve()}
-    if not ours:
+def _remove_unreferenced(database: Database, product_id: str, previous: Sequence[CatalogueImage], folder: Path) -> None:
+    """Remove the uploaded files that a product no longer references; a catalogue's own files are kept."""
+    uploaded = {path for image in previous if (path := Path(image.location)).parent == folder.resolve()}
+    if not uploaded:
         return
-    with suppress(StoreError), database.writing():  # where it cannot be asked now, delete_orphan_files asks later
+    with suppress(StoreError), database.writing():  # if the store is locked, delete_orphan_files removes them later
         present = {Path(image.location) for image in CatalogueRecords(database).images_of(product_id)}
-        for path in ours - present:
+        for path in uploaded - present:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Bytes to upright RGB pixels, pixels to views; or a reason why not."""
+"""Download and decode images: bytes to upright RGB pixels, pixels to views, or an error with its stage."""
 
 from typing import TYPE_CHECKING
 

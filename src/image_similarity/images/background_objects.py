@@ -1,4 +1,4 @@
-"""Objects that lie about at home, drawn: paper, a book, a mug, a pen, a phone, leaves, a cable."""
+"""Drawn household objects for simulated photos: paper, a book, a mug, a pen, a phone, leaves, a cable."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
     DrawObject = Callable[[ImageDraw.ImageDraw, Rng], None]
 
-SIDE = 260  # pixels of the square that a thing is drawn on
+SIDE = 260  # pixels of the square that an object is drawn on
 COLOURS = ((36, 60, 96), (150, 40, 48), (46, 100, 80), (40, 40, 44), (226, 224, 216), (206, 150, 62), (60, 110, 150))
 
 
 def draw_object(ground: Image.Image, rng: Rng) -> None:
-    """One thing with its shadow, mostly away from the middle."""
+    """Draw one random object with its shadow onto ``ground``, mostly away from the middle."""
     layer = Image.new("RGBA", (SIDE, SIDE))
     OBJECTS[int(rng.integers(len(OBJECTS)))](ImageDraw.Draw(layer), rng)
     side = max(ground.size) * rng.uniform(0.25, 0.45)

@@ -1,4 +1,4 @@
-"""What lies behind a thing on a photo from home: a floor, a lawn, a cloth or a table, and other things on it. Drawn."""
+"""Drawn backgrounds for simulated photos: a floor, a lawn, a cloth or a table, with household objects on it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     Values = NDArray[np.float32]
     Surface = Callable[[Size, Rng], Image.Image]
 
-UNIT = 640  # of a photo's longer side: what the sizes below are given in
+UNIT = 640  # the sizes below are in 1/640 of a photo's longer side
 
 
 def draw_background(size: Size, objects: int, rng: Rng) -> Image.Image:
-    """A surface with things on it, RGB of ``size`` (width, height), a little out of focus."""
+    """A surface with objects on it, RGB of ``size`` (width, height), slightly out of focus."""
     surface, upright = SURFACES[int(rng.integers(len(SURFACES)))], rng.random() < 0.5
     ground = surface(size, rng) if upright else surface(size[::-1], rng).transpose(Image.Transpose.ROTATE_90)
     for _ in range(objects):
@@ -104,13 +104,13 @@ def _plain(size: Size, colour: tuple[float, ...]) -> Values:
 
 
 def _steps(length: int, step: float, size: Size) -> tuple[float, NDArray[np.intp]]:
-    """How many pixels a step of so many units is, and in which step each of ``length`` pixels lies."""
+    """The pixels of a step given in units, and for each of ``length`` pixels the number of its step."""
     pixels = max(1.0, step * max(size) / UNIT)
     return pixels, (np.arange(length) // pixels).astype(np.intp)
 
 
 def _rough(values: Values, rng: Rng, *layers: tuple[float, float, float]) -> Image.Image:
-    """Unevenness, as no surface at home is without. A layer: its strength, and its bumps' units across and down."""
+    """Add unevenness. A layer is its strength, and the width and height of its bumps in units."""
     height, width = values.shape[:2]
     unit = max(width, height) / UNIT
     light = np.ones((height, width), np.float32)
@@ -127,6 +127,6 @@ def _between(first: tuple[int, int, int], last: tuple[int, int, int], rng: Rng) 
 
 
 def _muted(rng: Rng) -> tuple[float, ...]:
-    """A colour as things at home have it: seldom a bright one."""
+    """A random colour of low saturation, rarely a bright one."""
     light, bright = rng.uniform(0.2, 0.8), 0.6 * rng.random() ** 1.5
     return tuple(255 * each for each in colorsys.hls_to_rgb(rng.random(), light, bright))

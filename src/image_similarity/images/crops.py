@@ -1,4 +1,4 @@
-"""Parts of a photo that ask with it: what somebody wants stands somewhere on it, seldom over all of it."""
+"""Crops of a query photo, searched along with it: the product seldom fills the whole photo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.72  # of each side
 PLACES = ((0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
-"""Where on the photo: across and down, as shares of the room that the crop leaves; the middle, then the corners."""
+"""Positions of the crops, across and down, as shares of the free space; the middle, then the corners."""
 
 
 def with_crops(image: Image.Image) -> list[Image.Image]:

@@ -1,4 +1,4 @@
-"""The thing on a studio's image, cut from its light and even background, without a network."""
+"""Cut the product of a studio image from its light and even background, without a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
-from image_similarity.images.plain_background import border, like_ground
+from image_similarity.images.plain_background import border, like_background
 from image_similarity.images.thumbnails import shrunk
 
 if TYPE_CHECKING:
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-SIDE = 320  # pixels of the longer side that the background is looked for at
+SIDE = 320  # longer side, in pixels, at which the background is detected
 RING = 0.02  # of the shorter side
-LEAST, MOST = 0.01, 0.97  # of the image; beyond, nothing was cut
+MIN_SHARE, MAX_SHARE = 0.01, 0.97  # of the image; outside this range the cutout failed
 SOFT = 0.7  # pixels, standard deviation of the edge
 
 
 def cutout(image: Image.Image) -> Image.Image | None:
-    """The thing alone, ``RGBA``, cropped to where it is; None where the border is not light and even.
+    """The product alone, ``RGBA``, cropped to its bounding box; None where the border is not light and even.
 
-    Background is what has the border's colour and touches the border: a white shirt's inside stays. Its shadow stays
-    with the thing.
+    Background is what has the border's colour and is connected to the border, so a white shirt's inside stays. A
+    shadow stays with the product.
 
     Args:
         image: upright RGB, of any size.
@@ -33,14 +33,14 @@ def cutout(image: Image.Image) -> Image.Image | None:
     pixels = np.asarray(shrunk(image, SIDE, Image.Resampling.BOX))
     height, width = pixels.shape[:2]
     ring = border(height, width, max(1, round(RING * min(height, width))))
-    near = like_ground(pixels, ring)
+    near = like_background(pixels, ring)
     if near is None:
         return None
-    thing = ~_touching(near, ring)
-    if not LEAST <= thing.mean() <= MOST:
+    foreground = ~_connected_to_border(near, ring)
+    if not MIN_SHARE <= foreground.mean() <= MAX_SHARE:
         return None
-    alpha = Image.fromarray(thing.astype(np.uint8) * 255).resize(image.size, Image.Resampling.BILINEAR)
-    # A step inwards, or the background's light would stand around the thing.
+    alpha = Image.fromarray(foreground.astype(np.uint8) * 255).resize(image.size, Image.Resampling.BILINEAR)
+    # Shrunk by a pixel, or a light fringe of the background would remain.
     alpha = alpha.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.GaussianBlur(SOFT))
     alone = image.convert("RGBA")
     alone.putalpha(alpha)
@@ -48,8 +48,8 @@ def cutout(image: Image.Image) -> Image.Image | None:
     return None if box is None else alone.crop(box)
 
 
-def _touching(near: Mask, ring: Mask) -> Mask:
-    """What of ``near`` hangs together with the border: along rows and columns in turn, whole runs at a time."""
+def _connected_to_border(near: Mask, ring: Mask) -> Mask:
+    """The part of ``near`` connected to the border, grown along rows and columns in turn, whole runs at a time."""
     reached = near & ring
     while True:
         before = int(reached.sum())
@@ -60,7 +60,7 @@ def _touching(near: Mask, ring: Mask) -> Mask:
 
 
 def _along_rows(near: Mask, reached: Mask) -> Mask:
-    """Each run of ``near`` in a row is reached as a whole where any of it is."""
+    """Extend ``reached`` to each whole run of ``near`` in a row that it touches."""
     starts = near.copy()
     starts[:, 1:] &= ~near[:, :-1]
     run = np.cumsum(starts.ravel()).reshape(near.shape)

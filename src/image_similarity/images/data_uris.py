@@ -1,4 +1,4 @@
-"""``data:image/png;base64,...``: an address that is the image itself."""
+"""Addresses that contain the image itself: ``data:image/png;base64,...``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from image_similarity.images.urls import AddressError
 
 
 def data_uri(jpeg: bytes) -> str:
-    """An address that holds a JPEG."""
+    """A ``data:`` address that contains a JPEG."""
     return "data:image/jpeg;base64," + b64encode(jpeg).decode("ascii")
 
 
-def image_in(address: str) -> bytes:
-    """The bytes that a ``data:`` address holds.
+def decode_data_uri(address: str) -> bytes:
+    """The bytes that a ``data:`` address contains.
 
     Raises:
-        AddressError: it holds none.
+        AddressError: there are none, or the base64 is damaged.
     """
     kind, comma, content = address.partition(",")
     if not comma:

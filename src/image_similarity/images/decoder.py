@@ -1,4 +1,4 @@
-"""Who decodes images: whoever asks, unless somebody has said that another shall, as a service does."""
+"""Choose what decodes images: the calling thread, or a decoder set for a block, as a service does."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from PIL import Image
 
 from image_similarity.images.stripped_file import StrippedFile
 
-NUMBERS = "numbers"  # of a TIFF: beside their own bytes
-BYTES_A_PIXEL = {"JPEG": 12, "PNG": 12, "WEBP": 18, "ISO": 20, "TIFF": 16, NUMBERS: 8}
-"""At the worst moment of decoding: what the decoder holds, the image in the file's mode, and in RGB."""
-REDUCED = {"JPEG": 5, "PNG": 5, "WEBP": 17, "ISO": 12, "TIFF": 9, NUMBERS: 6}
-"""The same where it never is in RGB as a whole."""
+SAMPLES = "samples"  # of a TIFF whose bytes are decoded: without these bytes
+BYTES_PER_PIXEL = {"JPEG": 12, "PNG": 12, "WEBP": 18, "ISO": 20, "TIFF": 16, SAMPLES: 8}
+"""Peak memory of decoding: the decoder's, the image in the file's mode, and the image in RGB."""
+REDUCED = {"JPEG": 5, "PNG": 5, "WEBP": 17, "ISO": 12, "TIFF": 9, SAMPLES: 6}
+"""The same where the image is never converted to RGB as a whole."""
 OTHERS, OTHERS_REDUCED = 12, 8
-COEFFICIENTS = 2  # bytes a pixel and channel that a JPEG in passes is kept in until it is whole
+COEFFICIENTS = 2  # bytes per pixel and channel that a progressive JPEG holds until its last scan
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeTask:
-    """An image that is to be decoded: its file, how, and how much memory that will take at most."""
+    """An image to decode: its file, the options, and the memory that decoding takes at most, in bytes."""
 
     data: bytes
     options: DecodeOptions
@@ -32,7 +32,7 @@ class DecodeTask:
 
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
-    """How :func:`~image_similarity.images.decoding.decode` is asked to decode."""
+    """The options of :func:`~image_similarity.images.decoding.decode`."""
 
     max_pixels: int
     min_side: int | None = None
@@ -40,18 +40,18 @@ class DecodeOptions:
     strict: bool = False
 
     def factor(self, size: tuple[int, int]) -> int:
-        """By what an image is made smaller once it is decoded."""
+        """The whole factor by which a decoded image of ``size`` is reduced."""
         return 1 if self.target_pixels is None else max(1, isqrt(size[0] * size[1] // self.target_pixels))
 
 
 Decoder = Callable[[DecodeTask, Callable[[], Image.Image]], Image.Image]
-"""Gets the image and a way to decode it here."""
+"""Gets the image and a function that decodes it in the calling thread."""
 _decoder: ContextVar[Decoder | None] = ContextVar("decoder", default=None)
 
 
 @contextmanager
 def decoding_with(decoder: Decoder) -> Iterator[None]:
-    """Let another decode what is decoded in the block, by this thread."""
+    """Use ``decoder`` for the images that this thread decodes in the block."""
     token = _decoder.set(decoder)
     try:
         yield
@@ -60,21 +60,21 @@ def decoding_with(decoder: Decoder) -> Iterator[None]:
 
 
 def current_decoder() -> Decoder | None:
-    """Who decodes here; None: whoever asks."""
+    """The decoder set for the current block; None: decode in the calling thread."""
     return _decoder.get()
 
 
 def cost(file: StrippedFile, size: tuple[int, int], scale: int, options: DecodeOptions) -> int:
-    """Bytes that decoding takes at most, from what a file's header says; ``scale``: a JPEG is made so much smaller."""
+    """Bytes that decoding takes at most, from a file's header; ``scale``: the factor at which a JPEG is reduced."""
     pixels = size[0] * size[1]
-    made = pixels // scale**2
+    decoded = pixels // scale**2
     factor = options.factor((size[0] // scale, size[1] // scale))
-    kind = file.kind if file.sample_layout is None else NUMBERS
-    needed = made // factor**2 * BYTES_A_PIXEL.get(kind, OTHERS)
+    kind = file.kind if file.sample_layout is None else SAMPLES
+    needed = decoded // factor**2 * BYTES_PER_PIXEL.get(kind, OTHERS)
     if factor > 1:
-        needed += made * REDUCED.get(kind, OTHERS_REDUCED)
+        needed += decoded * REDUCED.get(kind, OTHERS_REDUCED)
     if file.sample_layout is not None:
         needed += file.sample_layout.packed[0] * file.sample_layout.packed[1]
     needed += pixels * COEFFICIENTS * file.channels * file.progressive
-    # Where the file was cut short, two images are made of it.
-    return needed * (2 if file.cut and not options.strict else 1) + 3 * len(file.data)
+    # A truncated file is decoded twice, see truncated_files.py.
+    return needed * (2 if file.truncated and not options.strict else 1) + 3 * len(file.data)

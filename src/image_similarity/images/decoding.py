@@ -1,7 +1,7 @@
-"""Bytes to upright RGB in sRGB, or an :class:`ImageError` with the stage and the reason.
+"""Decode bytes to upright RGB in sRGB, or raise an :class:`ImageError` with the stage and the reason.
 
-Photos come with a camera's rotation, printers' inks, transparency, sixteen bits a channel and worse. All of that is
-dealt with here, once, so that no other module ever sees anything but upright RGB.
+Rotation, CMYK, transparency, sixteen bits per channel and the like are handled here, so that every other module gets
+upright RGB only.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from image_similarity.errors import ImageError, ImageSimilarityError
 from image_similarity.images import jpeg, png, tiff, webp
 from image_similarity.images.decoder import DecodeOptions, DecodeTask, cost, current_decoder
 from image_similarity.images.exif import orientation, without_exif
-from image_similarity.images.pillow_files import make_room, open_image, reads
+from image_similarity.images.pillow_files import allocate, is_supported, open_image
 from image_similarity.images.sample_depth import to_eight_bits
-from image_similarity.images.stripped_file import CUT_SHORT, StrippedFile
+from image_similarity.images.stripped_file import TRUNCATED, StrippedFile
 from image_similarity.images.to_rgb import flatten
 from image_similarity.images.truncated_files import repaired
 from image_similarity.settings import MOST_FILE_BYTES
 from image_similarity.util.files import open_file
 
-DRAFT_MARGIN = 2  # a reduced JPEG keeps at least twice the pixels that the network takes: resampling stays honest
-DRAFTED = (1, 3)  # channels of a JPEG that can be reduced: grey and colours, not inks
-MOST_SCANS = 100
-"""Of a JPEG. Encoders make ten or so; each is a pass over the whole image, and a file of a few bytes can ask for
+DRAFT_MARGIN = 2  # a JPEG decoded at reduced size keeps twice the network's input, so that resampling stays accurate
+DRAFTED = (1, 3)  # channels of a JPEG that can be decoded at reduced size: grey and colour, not CMYK
+MAX_SCANS = 100
+"""Of a JPEG. Encoders make about ten. Each is a pass over the whole image, and a file of a few bytes can declare
 thousands."""
-DEEPEST = 16
-"""Bytes of a pixel of numbers, four of 32 bits; of deeper ones an image may have fewer."""
+MAX_PIXEL_BYTES = 16
+"""Bytes of a pixel of four 32-bit samples; an image with more bytes per pixel may have fewer pixels."""
 REPAIRED = "repaired"
 CONTAINERS: dict[bytes, Callable[[bytes], StrippedFile]] = {
     b"\xff\xd8\xff": jpeg.stripped,
@@ -43,8 +43,8 @@ CONTAINERS: dict[bytes, Callable[[bytes], StrippedFile]] = {
     b"II+\0": tiff.stripped,
     b"MM\0+": tiff.stripped,
 }
-"""By how a file begins."""
-TURNS = {
+"""The parser for each file signature."""
+TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -53,26 +53,25 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""By EXIF's orientation: what makes the image upright."""
+"""By EXIF orientation: the transposition that makes the image upright."""
 
 
-def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
+def read_bytes(path: Path, limit: int = MOST_FILE_BYTES) -> bytes:
     """Read an image's file.
 
     Raises:
-        ImageError: stage ``read``: it is not there, not readable, no file with an end, empty, or of more than ``most``
-            bytes.
+        ImageError: stage ``read``: it is missing, not readable, no regular file, empty, or larger than ``limit`` bytes.
     """
     try:
         with open_file(path) as file:
             size = os.fstat(file.fileno()).st_size
-            data = file.read(most + 1) if size <= most else b""
+            data = file.read(limit + 1) if size <= limit else b""
     except OSError as error:
         raise ImageError("read", error.strerror or str(error)) from error
-    except ValueError as error:  # a name that no file can have
+    except ValueError as error:  # not a valid file name
         raise ImageError("read", str(error)) from error
-    if max(size, len(data)) > most:
-        raise ImageError("read", f"{size} bytes are more than the limit of {most}")
+    if max(size, len(data)) > limit:
+        raise ImageError("read", f"{size} bytes are more than the limit of {limit}")
     if not data:
         raise ImageError("read", "the file is empty")
     return data
@@ -81,16 +80,16 @@ def read_bytes(path: Path, most: int = MOST_FILE_BYTES) -> bytes:
 def decode(
     data: bytes, *, max_pixels: int, min_side: int | None = None, target_pixels: int | None = None, strict: bool = False
 ) -> Image.Image:
-    """Decode an image to upright RGB; of an animation the first frame, of transparency the image over white.
+    """Decode an image to upright RGB: the first frame of an animation, transparency composited over white.
 
-    What the file holds beside its pixels never decides whether it is used. One that was cut short is used where at
-    most a twentieth of its pixels is missing (``truncated_files.py``); :func:`was_repaired` tells.
+    Metadata never decides whether a file is used. A truncated file is used where at most a twentieth of its pixels is
+    missing (``truncated_files.py``); see :func:`was_repaired`.
 
     Args:
         data: the file's bytes; JPEG, PNG, GIF, WebP, BMP, TIFF, and with Pillow's plugins AVIF and HEIC.
         max_pixels: an image that declares more is refused before it is decoded.
-        min_side: pixels a side that the caller will keep; lets a JPEG be decoded at half, a quarter or an eighth of
-            its size, which is several times faster. None: every pixel.
+        min_side: the side that the caller will resize to at most; allows a JPEG to be decoded at half, a quarter or an
+            eighth of its size, which is several times faster. None: full size.
         target_pixels: an image with at least four times as many pixels is reduced by a whole factor before it is
             converted as a whole, which takes less memory. For display only.
         strict: refuse an image whose file is truncated.
@@ -103,8 +102,8 @@ def decode(
         file = stripped_image(data)
         _check_size(file.size, max_pixels)
         _check_depth(file, max_pixels)
-        if file.scans > MOST_SCANS:
-            raise ImageError("decode", f"{file.scans} scans are more than the limit of {MOST_SCANS}")
+        if file.scans > MAX_SCANS:
+            raise ImageError("decode", f"{file.scans} scans are more than the limit of {MAX_SCANS}")
         decoder = current_decoder()
         if decoder is not None:
             return decoder(DecodeTask(data, options, _cost(file, options)), lambda: _decode(file, options))
@@ -115,17 +114,17 @@ def decode(
         raise
     except MemoryError as error:
         raise ImageError("decode", "not enough memory to decode it") from error
-    except Exception as error:  # a codec may raise anything at all on hostile bytes
+    except Exception as error:  # a codec may raise anything on hostile bytes
         raise ImageError("decode", f"damaged image: {error or type(error).__name__}") from error
 
 
 def was_repaired(image: Image.Image) -> bool:
-    """Whether a decoded image's file was cut short."""
+    """Whether a decoded image came from a truncated file."""
     return REPAIRED in image.info
 
 
 def stripped_image(data: bytes) -> StrippedFile:
-    """A file without whatever does not draw its image."""
+    """Reduce a file to the parts that define its pixels."""
     file = StrippedFile(data)
     for start, read in CONTAINERS.items():
         if data.startswith(start) and (start != b"RIFF" or data[8:12] == b"WEBP"):
@@ -156,10 +155,9 @@ def _check_depth(file: StrippedFile, max_pixels: int) -> None:
     if file.sample_layout is None:
         return
     width, height = file.sample_layout.packed
-    if width * height > max_pixels * DEEPEST:
-        raise ImageError(
-            "decode", f"{width * height} bytes of numbers are more than the limit of {max_pixels} pixels of {DEEPEST}"
-        )
+    if width * height > max_pixels * MAX_PIXEL_BYTES:
+        limit = f"{max_pixels} pixels of {MAX_PIXEL_BYTES} bytes"
+        raise ImageError("decode", f"{width * height} bytes of samples are more than the limit of {limit}")
 
 
 def _decode(file: StrippedFile, options: DecodeOptions) -> Image.Image:
@@ -167,36 +165,36 @@ def _decode(file: StrippedFile, options: DecodeOptions) -> Image.Image:
 
     def opened(data: bytes) -> Image.Image:
         image = open_image(data)
-        if file.sample_layout is None:  # else its size is that of its bytes
+        if file.sample_layout is None:  # else its size counts bytes, not pixels
             _check_size(image.size, options.max_pixels)
-        make_room(image)
+        allocate(image)
         if min_side is not None and image.format == "JPEG" and image.mode in ("RGB", "L"):
             image.draft(None, (min_side * DRAFT_MARGIN, min_side * DRAFT_MARGIN))
         return image
 
-    is_cut = file.cut
+    is_truncated = file.truncated
     try:
         image = opened(file.data)
         image.load()
     except OSError as error:
-        if not (file.cut or "truncated" in str(error)):
+        if not (file.truncated or "truncated" in str(error)):
             raise
-        found = None if strict else repaired(file, opened)
-        if found is None:
-            raise ImageError("decode", CUT_SHORT) from error
-        image, is_cut = found, True
-    if is_cut and strict:
-        raise ImageError("decode", CUT_SHORT)
+        partial_image = None if strict else repaired(file, opened)
+        if partial_image is None:
+            raise ImageError("decode", TRUNCATED) from error
+        image, is_truncated = partial_image, True
+    if is_truncated and strict:
+        raise ImageError("decode", TRUNCATED)
     profile = file.profile or image.info.get("icc_profile")
-    turn = file.orientation if file.kind != "ISO" else orientation(_bytes(image.info.get("exif")))
+    exif_orientation = file.orientation if file.kind != "ISO" else orientation(_bytes(image.info.get("exif")))
     if file.sample_layout is not None:
         image = to_eight_bits(image, file.sample_layout)
-    says_alpha = file.alpha or file.kind not in ("BMP", "TIFF")
-    flat = flatten(image, profile, options.factor(image.size), says_alpha=says_alpha)
+    has_alpha = file.alpha or file.kind not in ("BMP", "TIFF")
+    flat = flatten(image, profile, options.factor(image.size), has_alpha=has_alpha)
     del image
-    if turn in TURNS:
-        flat = flat.transpose(TURNS[turn])
-    flat.info = {REPAIRED: True} if is_cut else {}
+    if exif_orientation in TRANSPOSITIONS:
+        flat = flat.transpose(TRANSPOSITIONS[exif_orientation])
+    flat.info = {REPAIRED: True} if is_truncated else {}
     return flat
 
 
@@ -213,9 +211,9 @@ def _not_an_image(data: bytes) -> str:
     if b"ftyp" in start[:12] and start[8:12] in (b"avif", b"avis"):
         return "damaged image: its header cannot be read"
     if b"ftyp" in start[:12] and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc"):
-        if reads("HEIF"):
+        if is_supported("HEIF"):
             return "damaged image: its header cannot be read"
         return "a HEIC image: install image-similarity[heif] to read it"
     if start[:4] in (b"ii*\0", b"mm\0*", b"ii+\0", b"mm\0+"):
-        return tiff.UNREAD
+        return tiff.UNSUPPORTED
     return "not an image in any known format"

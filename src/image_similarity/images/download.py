@@ -1,4 +1,4 @@
-"""Images from the network into files: many at a time, politely, each whole or not there."""
+"""Download images into files, several at a time; a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from image_similarity.catalogue import failure_of
 from image_similarity.errors import ImageError
-from image_similarity.images.fetch import Fetcher, RefusedError, TryAgainError, client_of
+from image_similarity.images.fetch import Fetcher, PermanentError, RetryableError, client_of
 from image_similarity.images.fetch_log import Content, FetchLog, Validators
 from image_similarity.images.pacing import Sleep
 from image_similarity.options import DownloadOptions
@@ -27,16 +27,16 @@ from image_similarity.util.files import replacing
 if TYPE_CHECKING:
     import httpx
 
-IN_MEMORY = 1 << 20  # bytes of a body; what is longer waits on the disk
-CHECKED_SIDE = 64  # pixels: a check reads every byte of a JPEG but need not compute every pixel
-DOT = 4  # pixels a side: a counter's or a placeholder's, no product's
+IN_MEMORY = 1 << 20  # bytes of a body; longer ones are buffered on disk
+CHECKED_SIDE = 64  # pixels: the check reads every byte of a JPEG but need not compute every pixel
+DOT = 4  # pixels a side: tracking pixels and placeholders, not products
 Kept = Literal["done", "repaired", "known"]
 Outcome = Kept | Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One image and the file that it goes into; ``position`` is for the caller to know it by."""
+    """One image to download and its target file; ``position`` identifies it to the caller."""
 
     position: int
     image: CatalogueImage
@@ -44,58 +44,58 @@ class Download:
 
 
 def download_all(
-    wanted: Iterable[Download],
-    heard: Callable[[Download, Outcome], None],
+    downloads: Iterable[Download],
+    on_done: Callable[[Download, Outcome], None],
     settings: Settings,
     options: DownloadOptions,
-    fetched: FetchLog,
+    log: FetchLog,
 ) -> list[str]:
-    """Download images, ``options.concurrency`` at a time; ``wanted`` is taken as it is needed, never ahead.
+    """Download images, ``options.concurrency`` at a time; ``downloads`` is consumed lazily.
 
-    ``heard`` is told what became of each, in the order in which they end: ``"done"`` for a file that is new or
-    changed, ``"repaired"`` for such a one that was cut short, ``"known"`` for one that stays as it was, or a
-    :class:`Failure` with stage ``download`` or ``decode``.
-    Returns what is to be known of hosts that could not be reached: most of their images are not asked for.
+    ``on_done`` receives each outcome, in the order of completion: ``"done"`` for a file that is new or changed,
+    ``"repaired"`` for such a file that was truncated, ``"known"`` for one that has not changed, or a :class:`Failure`
+    with stage ``download`` or ``decode``.
+    Returns notes on hosts that could not be reached: most of their images are skipped.
     Works inside a running event loop (a notebook) as well, in a thread of its own.
 
     Raises:
         OutputError: the disk is full or the folder cannot be written.
-        Exception: whatever ``wanted`` or ``heard`` raise. The files that are there by then are whole.
+        Exception: whatever ``downloads`` or ``on_done`` raise. All files written by then are complete.
     """
 
     stopped = Event()
 
     def run() -> list[str]:
-        going_on = takewhile(lambda _: not stopped.is_set(), wanted)
-        return asyncio.run(_download(going_on, heard, settings, options, fetched))
+        until_stopped = takewhile(lambda _: not stopped.is_set(), downloads)
+        return asyncio.run(_download(until_stopped, on_done, settings, options, log))
 
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return run()
-    with ThreadPoolExecutor(1) as elsewhere:
+    with ThreadPoolExecutor(1) as pool:
         try:
-            return elsewhere.submit(run).result()
+            return pool.submit(run).result()
         finally:
-            stopped.set()  # an interrupted notebook cell ends with the images that are on their way
+            stopped.set()  # an interrupted notebook cell only finishes the downloads in progress
 
 
 async def _download(
-    wanted: Iterable[Download],
-    heard: Callable[[Download, Outcome], None],
+    downloads: Iterable[Download],
+    on_done: Callable[[Download, Outcome], None],
     settings: Settings,
     options: DownloadOptions,
-    fetched: FetchLog,
+    log: FetchLog,
 ) -> list[str]:
     with ThreadPoolExecutor(1) as disk:
         async with client_of(options) as client:
-            downloader = Downloader(client, settings, options, fetched, disk)
+            downloader = Downloader(client, settings, options, log, disk)
 
             async def work() -> None:
-                # All workers take from the one iterator; nothing is awaited in it, so none gets another's image.
-                for each in wanted:
-                    heard(each, await downloader.outcome(each))
-                    await asyncio.sleep(0)  # a long run of known files must not keep the others' answers waiting
+                # All workers share the iterator; nothing is awaited in it, so no two get the same image.
+                for each in downloads:
+                    on_done(each, await downloader.outcome(each))
+                    await asyncio.sleep(0)  # many known files in a row must not starve the other workers
 
             try:
                 async with asyncio.TaskGroup() as group:
@@ -107,53 +107,53 @@ async def _download(
 
 
 class Downloader:
-    """Makes one file at a time out of one address; many tasks may use it at once."""
+    """Downloads addresses into files; many tasks may use it at once."""
 
     def __init__(
         self,
         client: httpx.AsyncClient,
         settings: Settings,
         options: DownloadOptions,
-        fetched: FetchLog,
+        log: FetchLog,
         disk: Executor,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._fetcher = Fetcher(client, settings, options, sleep)
         self._settings, self._options = settings, options
-        self._fetched, self._disk = fetched, disk
+        self._log, self._disk = log, disk
 
     def notes(self) -> list[str]:
-        """What is to be known of the hosts."""
+        """Notes on hosts that could not be reached."""
         return self._fetcher.hosts.notes()
 
-    async def outcome(self, wanted: Download) -> Outcome:
-        """Fetch one image, unless its file is there already and no refresh is asked for."""
-        image, path = wanted.image, wanted.path
-        there = has_bytes(path)
-        if there and not self._options.refresh:
+    async def outcome(self, download: Download) -> Outcome:
+        """Fetch one image, unless its file exists and no refresh was requested."""
+        image, path = download.image, download.path
+        exists = has_bytes(path)
+        if exists and not self._options.refresh:
             return "known"
-        known = self._fetched.validators(image.image_id, image.location, path) if there else Validators()
+        known = self._log.validators(image.image_id, image.location, path) if exists else Validators()
         try:
             with self._spool() as body:
                 reply = await self._fetcher.fetch(image.location, known.headers(), body)
                 if not reply.changed:
                     return "known"
-                # One thread checks and writes: sixteen large images are never decoded at once.
+                # A single thread checks and writes, so that large images are never decoded concurrently.
                 loop = asyncio.get_running_loop()
                 kept, content = await loop.run_in_executor(self._disk, self._keep, path, body)
-        except (TryAgainError, RefusedError) as error:
+        except (RetryableError, PermanentError) as error:
             return failure_of(image, "download", str(error))
         except ImageError as error:
             return failure_of(image, "decode", error.reason)
-        self._fetched.remember(image.image_id, image.location, path, reply.validators, content)
+        self._log.record(image.image_id, image.location, path, reply.validators, content)
         return kept
 
     def _spool(self) -> BinaryIO:
-        """A file for one body, in memory as long as that is short. It has no name, so a kill leaves nothing."""
-        return cast("BinaryIO", SpooledTemporaryFile(IN_MEMORY, dir=str(self._fetched.folder)))
+        """A buffer for one body, in memory while it is short, then a file without a name: a kill leaves nothing."""
+        return cast("BinaryIO", SpooledTemporaryFile(IN_MEMORY, dir=str(self._log.folder)))
 
     def _keep(self, path: Path, body: BinaryIO) -> tuple[Kept, Content]:
-        """Write the bytes as they came, once they are known to be an image, unless they stand there already."""
+        """Check that the bytes are an image, then write them unchanged, unless the file has them already."""
         from image_similarity.images.decoding import decode, was_repaired
 
         body.seek(0)
@@ -169,7 +169,7 @@ class Downloader:
 
 
 def has_bytes(path: Path) -> bool:
-    """Whether a file is there and not empty."""
+    """Whether a file exists and is not empty."""
     try:
         state = path.stat()
     except (OSError, ValueError):  # ValueError: a path with a NUL

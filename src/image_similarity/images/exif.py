@@ -1,4 +1,4 @@
-"""How a camera was held: the one thing that is read of an image's metadata, by a reader that nothing can upset."""
+"""Read the orientation from EXIF or XMP, the only metadata used, with a parser that tolerates any damage."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import struct
 
 UPRIGHT = 1
 ORIENTATION = 0x0112
-SIZES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}  # EXIF's whole numbers; no other type says an orientation
+SIZES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}  # EXIF's integer types; an orientation has no other
 ORDERS = {b"II": "<", b"MM": ">"}
-BOXED = re.compile(rb"(infe\x02.{7}|infe\x03.{9})Exif", re.DOTALL)
-"""Where a file in boxes says that one of its items is EXIF."""
+EXIF_ITEM = re.compile(rb"(infe\x02.{7}|infe\x03.{9})Exif", re.DOTALL)
+"""The entry of an ISO media file that declares an item as EXIF."""
 ENTRY = 12  # bytes of one tag
 XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]")
 
 
 def orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """EXIF's number of the turn, 1 to 8; 1 (upright) wherever none can be made out.
+    """The EXIF orientation, 1 to 8; 1 (upright) where none can be read.
 
     Args:
-        exif: the block as it stands in a file, with or without ``Exif`` before it.
-        xmp: asked where EXIF is silent.
+        exif: the EXIF block of a file, with or without the prefix ``Exif``.
+        xmp: used where EXIF has no orientation.
     """
     found = _in_exif(exif.removeprefix(b"Exif\0\0"))
     if found is None and (match := XMP.search(xmp)):
@@ -39,14 +39,14 @@ def _in_exif(block: bytes) -> int | None:
             tag, kind, number = struct.unpack_from(order + "HHI", block, entry)
             if tag == ORIENTATION and number and kind in SIZES:
                 return int(struct.unpack_from(order + SIZES[kind], block, entry + 8)[0])
-    except struct.error:  # it ends too soon
+    except struct.error:  # it ends early
         pass
     return None
 
 
 def without_exif(data: bytes) -> bytes:
-    """A file in boxes (AVIF, HEIC) that does not own to its EXIF, in as many bytes: decoders trip over odd tags in it.
+    """Hide the EXIF item of an ISO media file (AVIF, HEIC), keeping its length: decoders fail on unusual tags.
 
-    Nothing is lost: such a file says in a box of its own how it is turned.
+    Nothing is lost: such a file stores its rotation in a separate box.
     """
-    return BOXED.sub(rb"\1free", data)
+    return EXIF_ITEM.sub(rb"\1free", data)

@@ -1,4 +1,4 @@
-"""What a folder's images were when they were fetched, so that a refresh can ask whether they changed."""
+"""Record how each image of a folder was fetched, so that a refresh requests only those that changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from image_similarity.errors import OutputError
 from image_similarity.util.files import make_folder
 
 FILE_NAME = ".fetched.sqlite"
-WAIT = 1.0  # seconds for another run that is just ending
+WAIT = 1.0  # seconds to wait for another run that is ending
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS fetched (
     image_id TEXT PRIMARY KEY, address TEXT, etag TEXT, last_modified TEXT, size INTEGER, mtime_ns INTEGER,
@@ -25,30 +25,30 @@ CREATE TABLE IF NOT EXISTS fetched (
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """A server's two ways to name one state of a file; either may be None."""
+    """A server's two identifiers of a file's version (HTTP validators); either may be None."""
 
     etag: str | None = None
     last_modified: str | None = None
 
     def headers(self) -> dict[str, str]:
-        """The request headers that ask for the file only if it has changed since."""
-        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in asked.items() if value}
+        """The headers of a conditional request: send the file only if it has changed."""
+        headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in headers.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What tells an image's file from others, and whether it is a dot that stands for no image at all."""
+    """The SHA-256 of an image's file, and whether the image is a dot: a placeholder of a few pixels."""
 
     digest: bytes
     is_dot: bool
 
 
 class FetchLog:
-    """The memory of one folder, and its lock: while it is open no other run can open it.
+    """The fetch records of one folder, and its lock: while it is open no other run can open it.
 
-    Losing it costs nothing but a download. It is written after the file that it describes, and holds that file's size
-    and time of change, so that whatever kills a run or edits a file can only make it forget.
+    Losing a record only costs another download. A record is written after its file, with that file's size and
+    modification time, so a killed run or an edited file can only invalidate records, never make one wrong.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +67,7 @@ class FetchLog:
         self._database.close()
 
     def validators(self, image_id: str, address: str, path: Path) -> Validators:
-        """What to ask with; nothing where the address or the file is not the one that was fetched."""
+        """The validators of an image; empty where the address or the file is not the one that was fetched."""
         try:
             row = self._database.execute(
                 "SELECT etag, last_modified, size, mtime_ns FROM fetched WHERE image_id = ? AND address = ?",
@@ -78,9 +78,9 @@ class FetchLog:
             return Validators()
         return Validators(row[0], row[1]) if row and row[2:] == (state.st_size, state.st_mtime_ns) else Validators()
 
-    def remember(self, image_id: str, address: str, path: Path, validators: Validators, content: Content) -> None:
-        """Keep what the server said of the file that now stands at ``path``."""
-        # The image is safe on the disk by now: a memory that cannot be written is not worth the run.
+    def record(self, image_id: str, address: str, path: Path, validators: Validators, content: Content) -> None:
+        """Store the server's validators for the file that is now at ``path``."""
+        # The image is on disk by now: a record that cannot be written must not stop the run.
         with contextlib.suppress(sqlite3.DatabaseError, OSError):
             state = path.stat()
             self._database.execute(
@@ -97,8 +97,8 @@ class FetchLog:
                 ),
             )
 
-    def odd(self) -> list[tuple[str, bytes, bool]]:
-        """The images that are dots or whose file is another's too: id, digest of the file, whether it is a dot."""
+    def suspicious(self) -> list[tuple[str, bytes, bool]]:
+        """Images that are dots, or share their content with another: id, digest of the file, whether it is a dot."""
         try:
             return self._database.execute(
                 "SELECT image_id, digest, is_dot FROM fetched WHERE is_dot OR digest IN "
@@ -109,7 +109,7 @@ class FetchLog:
             return []
 
     def ids(self) -> list[str]:
-        """Every image whose file was fetched into this folder."""
+        """The ids of all images fetched into this folder."""
         try:
             return [each for (each,) in self._database.execute("SELECT image_id FROM fetched ORDER BY image_id")]
         except sqlite3.DatabaseError:
@@ -123,12 +123,12 @@ class FetchLog:
                 raise OutputError(f"another extract is writing to {self._path.parent}. Wait until it ends") from error
             if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise OutputError(f"cannot write {self._path}: {error}") from error
-        for ending in ("", "-wal", "-journal"):  # damaged: it is forgotten
+        for ending in ("", "-wal", "-journal"):  # damaged: start over
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        # One thread at a time uses it, but in a notebook not the one that opened it.
+        # Used by one thread at a time, but in a notebook not by the one that opened it.
         database = sqlite3.connect(self._path, timeout=WAIT, isolation_level=None, check_same_thread=False)
         try:
             # Exclusive, so that the file is the lock; WAL without waiting for the disk at every image.

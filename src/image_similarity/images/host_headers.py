@@ -1,4 +1,4 @@
-"""Headers of one's own for downloads, such as a password: each goes to the host that it is for, and to nobody else."""
+"""Custom headers for downloads, such as credentials: each is sent to its own host and to no other."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from image_similarity.options import Headers
 if TYPE_CHECKING:
     import httpx
 
-ONLY_HOST, EACH_HOST = "", "*"
+ONLY_HOST, ANY_HOST = "", "*"
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(r"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
 HOST = re.compile(
     r"\*|\[[0-9A-Fa-f:.]+\](?::\d+)?|localhost(?::\d+)?|[^\s:/@\[\]]+\.[^\s:/@\[\]]+(?::\d+)?|[^\s:/@\[\]]+:\d+"
 )
-NOT_ONES_OWN = frozenset(
+RESERVED = frozenset(
     ("host", "content-length", "transfer-encoding", "connection", "te", "upgrade", "if-none-match", "if-modified-since")
 )
 FORM = "write it as 'Name: value', or 'images.example: Name: value' for one host of several"
@@ -30,7 +30,7 @@ def parse_headers(texts: Iterable[str]) -> Headers:
     """Read ``Name: value`` and ``host: Name: value``.
 
     Raises:
-        UsageError: a text is neither. No message holds a value.
+        UsageError: a text has neither form. No message contains a value.
     """
     found: dict[str, dict[str, str]] = {}
     for number, text in enumerate(texts, start=1):
@@ -38,7 +38,7 @@ def parse_headers(texts: Iterable[str]) -> Headers:
         if not NAME.fullmatch(name) or not value:
             raise UsageError(f"header {number} is none: {FORM}")
         found.setdefault(host, {})[name] = value
-    HostHeaders(found)  # what cannot be a header is refused before anything is read
+    HostHeaders(found)  # an invalid header is refused before anything is read
     return found
 
 
@@ -53,10 +53,10 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 class HostHeaders:
-    """Which headers go to which host.
+    """The headers that each host gets.
 
     Raises:
-        UsageError: a name or a value that cannot be a header's, or no host. No message holds a value.
+        UsageError: an invalid header name, value or host. No message contains a value.
     """
 
     def __init__(self, headers: Headers) -> None:
@@ -72,10 +72,10 @@ class HostHeaders:
                 self._by_host.setdefault(host.lower().rstrip("."), {})[name] = content
 
     def check_hosts(self, addresses: Iterable[str]) -> None:
-        """See that what is for the catalogue's only host has no second one to go to.
+        """Check that headers without a host are used with addresses of a single host only.
 
         Raises:
-            UsageError: there are several.
+            UsageError: the addresses have several hosts.
         """
         if ONLY_HOST not in self._by_host:
             return
@@ -90,30 +90,30 @@ class HostHeaders:
                     f"for, as in '{first}: Authorization: ...', or '*: ...' for each of them"
                 )
 
-    def at(self, url: httpx.URL, listed: httpx.URL) -> dict[str, str]:
-        """The headers for one step of a download that began at the address ``listed``.
+    def for_url(self, url: httpx.URL, listed: httpx.URL) -> dict[str, str]:
+        """The headers of one request of a download that began at the address ``listed``.
 
-        A redirect to another host gets what is for that host, and nothing over http where it was https before.
+        After a redirect to another host, only that host's headers are sent, and none after one from https to http.
         """
         if url.scheme != "https" and listed.scheme == "https":
             return {}
         name, port = url.raw_host.decode("ascii").lower().rstrip("."), port_of(url)
         shown = f"[{name}]" if ":" in name else name
         chosen = dict[str, str]()
-        if (url.raw_host, port) == (listed.raw_host, port_of(listed)) or _made_secure(url, listed):
-            chosen |= self._by_host.get(EACH_HOST, {}) | self._by_host.get(ONLY_HOST, {})
+        if (url.raw_host, port) == (listed.raw_host, port_of(listed)) or _is_https_upgrade(url, listed):
+            chosen |= self._by_host.get(ANY_HOST, {}) | self._by_host.get(ONLY_HOST, {})
         return chosen | self._by_host.get(shown, {}) | self._by_host.get(f"{shown}:{port}", {})
 
 
-def _made_secure(url: httpx.URL, listed: httpx.URL) -> bool:
-    """Whether a redirect leads from http to https of the same host, at the web's own ports."""
+def _is_https_upgrade(url: httpx.URL, listed: httpx.URL) -> bool:
+    """Whether a redirect leads from http to https of the same host, on the default ports."""
     return url.raw_host == listed.raw_host and (port_of(listed), port_of(url)) == (80, 443)
 
 
 def _check(name: str, value: str) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise UsageError(f"a header's name is letters, digits and -, not {name!r}")
-    if name.lower() in NOT_ONES_OWN:
+    if name.lower() in RESERVED:
         raise UsageError(f"the header {name} is not for you to set")
     if not isinstance(value, str) or not VALUE.fullmatch(value):
         raise UsageError(f"the value of the header {name} cannot be sent: it is empty or holds odd characters")

@@ -1,4 +1,4 @@
-"""A JPEG's segments: those that draw, the orientation and the profile out of the others, and its scans."""
+"""Parse a JPEG: keep the segments that define pixels, extract orientation and colour profile, list its scans."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity.images.exif import orientation
-from image_similarity.images.stripped_file import MOST_PROFILE, StrippedFile
+from image_similarity.images.stripped_file import MAX_PROFILE, StrippedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START, SCAN, END, COMMENT = 0xD8, 0xDA, 0xD9, 0xFE
 APPS = range(0xE0, 0xF0)
-DRAWING_APPS = (0xE0, 0xEE)  # JFIF and Adobe: which colours the numbers are
+DRAWING_APPS = (0xE0, 0xEE)  # JFIF and Adobe: the colour space
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
-MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in coded pixels, 0 and restarts are no markers
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in entropy-coded data, 0 and restarts are no markers
 ICC, EXIF, XMP = b"ICC_PROFILE\0", b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
-LAST = 63  # of the numbers that a block of pixels is made of; the first is its mean
-FINE = 6  # from here on a block's numbers are its finer detail
+LAST = 63  # of a block's DCT coefficients; the first is its mean
+FINE = 6  # from here on the coefficients are fine detail
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One pass over the image: which channels, which of a block's numbers, and how many bits of them it leaves out.
+    """One scan: its channels, its range of DCT coefficients, and how many of their low bits it leaves out.
 
-    ``whole``: another marker follows, so that nothing of it is missing at its end.
+    ``complete``: another marker follows, so that its end is not missing.
     """
 
     channels: frozenset[int]
     first: int
     last: int
     left_out: int
-    whole: bool
+    complete: bool
 
 
 def stripped(data: bytes) -> StrippedFile:
-    """A JPEG without what does not draw."""
+    """Remove the segments that do not affect the pixels."""
     pieces, profiles = [data[:2]], dict[int, bytes]()
     exif, xmp, size, progressive, channels, at = b"", b"", None, False, 3, 2
     for marker, start, end in _segments(data):
@@ -64,17 +64,17 @@ def stripped(data: bytes) -> StrippedFile:
         "JPEG",
         size=size,
         orientation=orientation(exif, xmp),
-        profile=profile if 0 < len(profile) <= MOST_PROFILE else None,
-        cut=data.rfind(b"\xff\xd9", at) < 0,
-        progressive=progressive or data[at + 4 : at + 5] < bytes([channels]),  # one pass for each channel
+        profile=profile if 0 < len(profile) <= MAX_PROFILE else None,
+        truncated=data.rfind(b"\xff\xd9", at) < 0,
+        progressive=progressive or data[at + 4 : at + 5] < bytes([channels]),  # a scan for each channel
         channels=channels,
-        # Quicker than to walk through them; in coded pixels these two bytes never follow each other.
+        # Faster than parsing; entropy-coded data never contains these two bytes in a row.
         scans=max(1, data.count(b"\xff\xda", at)),
     )
 
 
 def scans_of(data: bytes) -> tuple[list[Scan], int]:
-    """The scans of a JPEG, cut short or not, and where the last whole segment or the last scan ends."""
+    """The scans of a JPEG, truncated or not, and where the last complete segment or the last scan ends."""
     found, at = list[Scan](), 2
     while match := MARKER.search(data, at):
         marker, start = match[0][1], match.end()
@@ -95,7 +95,7 @@ def scans_of(data: bytes) -> tuple[list[Scan], int]:
 
 
 def channels_of(data: bytes) -> frozenset[int]:
-    """The channels that the image has; the first is its brightness."""
+    """The ids of the image's channels; the smallest is the luminance."""
     for marker, start, end in _segments(data):
         if marker in FRAMES:
             return frozenset(data[start + 6 : end : 3])
@@ -103,34 +103,34 @@ def channels_of(data: bytes) -> frozenset[int]:
 
 
 def covers(data: bytes, scans: list[Scan], left_out: int = 0) -> bool:
-    """Whether scans give the whole image, but for the last bit and the finest detail of its colours.
+    """Whether scans cover the whole image, except for the last bit and the fine detail of the colour channels.
 
-    ``left_out``: bits that may be missing of its brightness.
+    ``left_out``: low bits of the luminance that may be missing.
     """
     channels = sorted(channels_of(data))
     for channel in channels:
-        wanted, bits = (range(LAST + 1), left_out) if channel == channels[0] else (range(FINE), 1)
-        given = {
+        needed, bits = (range(LAST + 1), left_out) if channel == channels[0] else (range(FINE), 1)
+        covered = {
             number
             for scan in scans
             if channel in scan.channels and scan.left_out <= bits
             for number in range(scan.first, min(scan.last, LAST) + 1)
         }
-        if not given.issuperset(wanted):
+        if not covered.issuperset(needed):
             return False
     return bool(channels)
 
 
-def _scan(header: bytes, whole: bool) -> Scan | None:
+def _scan(header: bytes, complete: bool) -> Scan | None:
     if not header or len(header) < 4 + 2 * header[0]:
         return None
     channels = frozenset(header[1 : 1 + 2 * header[0] : 2])
     first, last, bits = header[1 + 2 * header[0] : 4 + 2 * header[0]]
-    return Scan(channels, first, last or 0, left_out=bits & 15, whole=whole)
+    return Scan(channels, first, last or 0, left_out=bits & 15, complete=complete)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, and where its data begins and ends, up to the first scan or to whatever is no segment."""
+    """Each marker and where its data begins and ends, up to the first scan or anything that is no segment."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]

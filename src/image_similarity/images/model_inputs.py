@@ -1,4 +1,4 @@
-"""An image's file to the squares that some models take, each decoded as if it were the only one."""
+"""Decode an image's file to the inputs of several models, each as if it were the only one."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 def decoded_inputs(
     data: bytes, inputs: Sequence[InputSpec], max_pixels: int, *, strict: bool = False
 ) -> tuple[list[NDArray[np.uint8]], bool]:
-    """Decode once for each way to decode. What one model gets never depends on which others are there.
+    """Decode once for each distinct ``min_side``, so a model's pixels never depend on the other models.
 
     Args:
         data: the file's bytes.
-        inputs: what each model takes.
-        max_pixels: as :func:`~image_similarity.images.decoding.decode` has it.
-        strict: so is this.
+        inputs: the input of each model.
+        max_pixels: see :func:`~image_similarity.images.decoding.decode`.
+        strict: likewise.
 
     Returns:
-        For each of ``inputs`` the pixels ``(size, size, 3)``; and whether the image's file was cut short.
+        The pixels ``(size, size, 3)`` for each of ``inputs``, and whether the file was truncated and repaired.
 
     Raises:
         ImageError: stage ``decode``.
     """
     images: dict[int | None, Image.Image] = {}
-    for wanted in inputs:
-        side = min_side(wanted)
+    for spec in inputs:
+        side = min_side(spec)
         if side not in images:
             images[side] = decode(data, max_pixels=max_pixels, min_side=side, strict=strict)
     repaired = any(was_repaired(image) for image in images.values())
-    return [square(images[min_side(wanted)], wanted) for wanted in inputs], repaired
+    return [square(images[min_side(spec)], spec) for spec in inputs], repaired

@@ -1,7 +1,7 @@
-"""An image's file as Pillow opens it, of the kinds that are read here.
+"""Open an image's file with Pillow, for the supported formats only.
 
-Pillow's own ``Image.open`` asks a registry and holds every image against a limit, both of which belong to the program
-that this library is a guest of. Here the file's first bytes say which of Pillow's classes reads it.
+Pillow's ``Image.open`` uses a registry of formats and a size limit that belong to the host program. Here the file's
+first bytes select the Pillow class that reads it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 CLASSES = {
-    "JPEG": "PIL.JpegImagePlugin:JpegImageFile",  # not one of several images, as phones' are
+    "JPEG": "PIL.JpegImagePlugin:JpegImageFile",  # not MPO, the several images in one file of some phones
     "PNG": "PIL.PngImagePlugin:PngImageFile",
     "GIF": "PIL.GifImagePlugin:GifImageFile",
     "WEBP": "PIL.WebPImagePlugin:WebPImageFile",
@@ -26,8 +26,8 @@ CLASSES = {
     "AVIF": "PIL.AvifImagePlugin:AvifImageFile",
     "HEIF": "pillow_heif.as_plugin:HeifImageFile",  # an extra, which takes longer to import than Pillow
 }
-"""What is read. Of Pillow's forty others some run programs, some declare one size and decode another."""
-STARTS = {
+"""The supported formats. Of Pillow's forty others some run programs, some declare one size and decode another."""
+SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"GIF87a": "GIF",
@@ -39,37 +39,37 @@ STARTS = {
     b"MM\0+": "TIFF",
 }
 BRANDS = {b"avif": ("AVIF",), b"avis": ("AVIF",), b"mif1": ("AVIF", "HEIF"), b"msf1": ("AVIF", "HEIF")}
-"""What a file in boxes may be, by its first brand; any other is HEIC's."""
+"""The formats of an ISO media file (``ftyp``) by its first brand; any other brand is HEIC."""
 
 
 def open_image(data: bytes) -> ImageFile:
-    """Look at a file's header; its pixels are decoded when they are needed.
+    """Read a file's header; its pixels are decoded later.
 
     Raises:
-        UnidentifiedImageError: it is no such image.
+        UnidentifiedImageError: not an image of a supported format.
         Exception: whatever a codec raises on hostile bytes.
     """
     for kind in _kinds_of(data):
-        opened = _class_of(kind)
-        if opened is not None:
+        opener = _class_of(kind)
+        if opener is not None:
             try:
-                return opened(io.BytesIO(data))
-            except (SyntaxError, IndexError, TypeError, struct.error):  # how Pillow's classes say that it is not theirs
+                return opener(io.BytesIO(data))
+            except (SyntaxError, IndexError, TypeError, struct.error):  # how Pillow's classes reject another format
                 continue
     raise UnidentifiedImageError("cannot identify the image")
 
 
-def make_room(image: ImageFile) -> None:
-    """Give a TIFF the memory for its pixels, which Pillow gives only as far as the host program's limit reaches.
+def allocate(image: ImageFile) -> None:
+    """Allocate the pixels of a TIFF, which Pillow refuses above the host program's size limit.
 
-    Other kinds need nothing: Pillow holds them against that limit in ``Image.open`` alone.
+    Other formats need nothing: Pillow checks them against that limit in ``Image.open`` only.
     """
     if image.format == "TIFF":
         image.im = Image.new(image.mode, getattr(image, "_tile_size", image.size)).im
 
 
-def reads(kind: str) -> bool:
-    """Whether there is what reads such images."""
+def is_supported(kind: str) -> bool:
+    """Whether the Pillow plugin for a format is installed."""
     return _class_of(kind) is not None
 
 
@@ -78,7 +78,7 @@ def _kinds_of(data: bytes) -> tuple[str, ...]:
         return BRANDS.get(data[8:12], ("HEIF",))
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return ("WEBP",)
-    return tuple(kind for start, kind in STARTS.items() if data.startswith(start))
+    return tuple(kind for start, kind in SIGNATURES.items() if data.startswith(start))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The light and even ground that catalogues' images are taken on: whether an image has one, and where it is."""
+"""Detect the light, even background of studio images."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-SIDE = 64  # pixels of the longer side: enough for the colour of a border
+SIDE = 64  # longer side, in pixels: enough for the colour of a border
 THICK = 2  # pixels
 LIGHT = 190  # a studio's grey is lighter than this in every channel
-CLOSE = 14  # levels of any channel: a JPEG's waves on white, and no more
-EVEN = 0.55  # of the border: a model's legs and sleeves may leave the image
+CLOSE = 14  # levels of any channel: the ringing of a JPEG on white
+EVEN = 0.55  # share of the border: a fashion model's legs and sleeves may cross it
 
 
 def on_plain_background(image: PilImage) -> bool:
@@ -29,22 +29,22 @@ def on_plain_background(image: PilImage) -> bool:
         image: upright RGB, of any size.
     """
     pixels = np.asarray(shrunk(image, SIDE, Image.Resampling.BOX))
-    return like_ground(pixels, border(pixels.shape[0], pixels.shape[1], THICK)) is not None
+    return like_background(pixels, border(pixels.shape[0], pixels.shape[1], THICK)) is not None
 
 
 def border(height: int, width: int, thick: int) -> Mask:
-    """The pixels along the border of an image."""
+    """A mask of the pixels along an image's border, ``thick`` pixels deep."""
     ring = np.ones((height, width), bool)
     ring[thick : height - thick, thick : width - thick] = False
     return ring
 
 
-def like_ground(pixels: NDArray[np.uint8], ring: Mask) -> Mask | None:
-    """Which pixels have the colour of the border; None where that is not light and even.
+def like_background(pixels: NDArray[np.uint8], ring: Mask) -> Mask | None:
+    """A mask of the pixels that have the border's colour; None where that is not light and even.
 
     Args:
         pixels: RGB ``(height, width, 3)``.
-        ring: :func:`border`'s.
+        ring: the mask from :func:`border`.
     """
     levels = pixels.astype(np.int16)
     colour = np.median(levels[ring], axis=0)

@@ -1,4 +1,4 @@
-"""A PNG's chunks: those that draw, and the colour profile and the orientation out of the others."""
+"""Parse a PNG: keep the chunks that define pixels, extract colour profile and orientation from the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from image_similarity.images.exif import orientation
-from image_similarity.images.stripped_file import MOST_PROFILE, StrippedFile
+from image_similarity.images.stripped_file import MAX_PROFILE, StrippedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 HEADER = 13  # bytes of IHDR
-FRAME = 12  # bytes of a chunk beside its data
+FRAME = 12  # bytes of a chunk besides its data
 DRAWING = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 EXIF_TEXTS = (b"Raw profile type exif", b"Raw profile type APP1")
 XMP_TEXT = b"XML:com.adobe.xmp"
-MOST_TEXT = 1_000_000  # bytes of a text that may hold an orientation
+MAX_TEXT = 1_000_000  # bytes of a text that may hold an orientation
 GREY, RGB = 0, 2  # colour types
 BYTE = 8  # bits
 
 
 def stripped(data: bytes) -> StrippedFile:
-    """A PNG without what does not draw. Ancillary chunks are believed only where their checksum holds."""
+    """Remove the chunks that do not affect the pixels. Ancillary chunks are used only if their checksum is right."""
     pieces, notes, ended = [SIGNATURE], dict[bytes, bytes](), False
     for name, start, end in _chunks(data):
-        if name in DRAWING or not name[0] & 32:  # the fifth bit says that a chunk may be left out
+        if name in DRAWING or not name[0] & 32:  # the fifth bit marks an ancillary chunk
             pieces.append(data[start - 8 : end + 4])
             ended = ended or name == b"IEND"
-        elif _is_sound(data, start, end):
+        elif _is_intact(data, start, end):
             body = data[start:end]
             if name == b"tRNS":
                 pieces.append(_transparency(body, data))
@@ -45,7 +45,7 @@ def stripped(data: bytes) -> StrippedFile:
         if name == b"IEND":
             break
     if not ended:
-        pieces.append(b"" if _is_cut_within(data) else END)
+        pieces.append(b"" if _ends_in_chunk(data) else END)
     exif = notes.get(b"eXIf") or notes.get(b"exif text", b"")
     return StrippedFile(
         b"".join(pieces),
@@ -53,12 +53,12 @@ def stripped(data: bytes) -> StrippedFile:
         size=_size(data),
         orientation=orientation(exif, notes.get(XMP_TEXT, b"")),
         profile=_profile(notes.get(b"iCCP", b"")),
-        cut=not ended,
+        truncated=not ended,
     )
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, and where the data begins and ends."""
+    """Each chunk's name, and where its data begins and ends."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -68,13 +68,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at += length + FRAME
 
 
-def _is_cut_within(data: bytes) -> bool:
-    """Whether the file ends inside a chunk of pixels: a decoder has to see that."""
+def _ends_in_chunk(data: bytes) -> bool:
+    """Whether the file ends inside a chunk, which the decoder must see."""
     *_, (_, _, end) = [(b"", 0, 0), *_chunks(data)]
     return end + 4 > len(data)
 
 
-def _is_sound(data: bytes, start: int, end: int) -> bool:
+def _is_intact(data: bytes, start: int, end: int) -> bool:
     return end + 4 <= len(data) and zlib.crc32(data[start - 4 : end]) == int.from_bytes(data[end : end + 4])
 
 
@@ -86,7 +86,7 @@ def _size(data: bytes) -> tuple[int, int] | None:
 
 
 def _transparency(body: bytes, data: bytes) -> bytes:
-    """``tRNS`` in the bits that Pillow keeps: it widens shades of two and four bits to eight, but not this one."""
+    """Scale ``tRNS`` to eight bits: Pillow does so for pixels of two and four bits, but not for this chunk."""
     if len(data) < 16 + HEADER:
         return b""
     bits, kind = data[24], data[25]
@@ -101,16 +101,16 @@ def _transparency(body: bytes, data: bytes) -> bytes:
 
 
 def _text(name: bytes, body: bytes) -> bytes:
-    """What EXIF or XMP a text chunk holds; nothing where it holds another text."""
+    """The EXIF or XMP of a text chunk; empty for any other text."""
     key, _, rest = body.partition(b"\0")
     if key not in (*EXIF_TEXTS, XMP_TEXT):
         return b""
     if name == b"zTXt":
-        rest = _unpacked(rest[1:], MOST_TEXT)
+        rest = _inflated(rest[1:], MAX_TEXT)
     elif name == b"iTXt":
-        packed = rest[:1] == b"\1"
+        compressed = rest[:1] == b"\1"
         rest = rest[2:].split(b"\0", 2)[-1]
-        rest = _unpacked(rest, MOST_TEXT) if packed else rest
+        rest = _inflated(rest, MAX_TEXT) if compressed else rest
     if key == XMP_TEXT:
         return rest
     found = re.match(rb"\s*\w+\s+\d+\s+([0-9a-fA-F\s]*)", rest)
@@ -120,15 +120,15 @@ def _text(name: bytes, body: bytes) -> bytes:
 
 def _profile(body: bytes) -> bytes | None:
     _, _, rest = body.partition(b"\0")
-    if rest[:1] != b"\0":  # another method of packing than the one that there is
+    if rest[:1] != b"\0":  # an unknown compression method
         return None
-    return _unpacked(rest[1:], MOST_PROFILE) or None
+    return _inflated(rest[1:], MAX_PROFILE) or None
 
 
-def _unpacked(packed: bytes, most: int) -> bytes:
-    unpacker = zlib.decompressobj()
+def _inflated(data: bytes, limit: int) -> bytes:
+    inflater = zlib.decompressobj()
     try:
-        unpacked = unpacker.decompress(packed, most)
+        inflated = inflater.decompress(data, limit)
     except zlib.error:
         return b""
-    return unpacked if unpacker.eof else b""
+    return inflated if inflater.eof else b""

@@ -1,7 +1,7 @@
-"""A catalogue's image as a customer's phone would take its thing: seeded, so that the same photo comes again.
+"""Simulate a customer's phone photo of the product on a catalogue image, reproducibly from a seed.
 
-Not a real photo and no measure of real ones: it says how well an answer stands up to another place, another light and a
-poorer lens, for a catalogue that has no photos of customers. Real ones come first where there are any.
+Simulated photos test robustness to another background, other light and a poorer lens, for catalogues without photos
+from customers. They do not replace real photos: use those where there are any.
 """
 
 from __future__ import annotations
@@ -24,81 +24,81 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
     Points = NDArray[np.float64]
 
-SHAPES = ((3, 4), (3, 4), (1, 1), (9, 16))  # shorter to longer side
-AS_HELD = 0.8  # of the photos have the thing's own direction
-CODED = 1 / 2.2  # light to grey levels
+ASPECT_RATIOS = ((3, 4), (3, 4), (1, 1), (9, 16))  # shorter to longer side
+SAME_ORIENTATION = 0.8  # share of the photos that are portrait or landscape as the product is
+GAMMA = 1 / 2.2  # light to grey levels
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoOptions:
-    """How hard the photos are. Each number is the most that chance may choose, or the two ends of its choice."""
+    """How hard the photos are. Each number is the maximum of a random choice; a pair is its range."""
 
     side: int = 512
-    """Pixels of the photo's longer side."""
+    """The photo's longer side, in pixels."""
     fill: tuple[float, float] = (0.55, 0.95)
-    """The thing's longer side (for its direction), as a share of the frame."""
+    """Size of the product, as a share of the frame's side in the same direction."""
     crop: tuple[float, float] = (1.1, 1.4)
-    """How much larger than the frame an image is shown that nothing could be cut from."""
+    """Scale relative to the frame of an image from which no product could be cut out."""
     turn: float = 12.0
-    """Degrees."""
+    """Rotation, in degrees."""
     tilt: float = 0.1
-    """Perspective: how far each corner moves, as a share of the thing's side."""
+    """Perspective: how far each corner moves, as a share of the product's side."""
     offset: float = 0.5
-    """Out of the middle, as a share of the room that the thing leaves."""
+    """Distance from the centre, as a share of the free space."""
     objects: tuple[int, int] = (1, 6)
-    """Objects that lie behind."""
+    """Number of objects in the background."""
     exposure: float = 0.9
     """Stops, up or down."""
     warmth: float = 0.13
-    """White balance: red against blue, up or down, each by this share."""
+    """White balance: gain of red against blue, up or down, as a share."""
     gamma: float = 0.2
     """Contrast: an exponent between 1 / (1 + gamma) and 1 + gamma."""
     falloff: float = 0.35
     """How much darker one side of the photo is."""
     blur: float = 1.6
-    """Pixels: a Gaussian's standard deviation, or a third of the way that a hand moved."""
+    """In pixels: a Gaussian's standard deviation, or a third of the length of motion blur."""
     noise: float = 7.0
-    """Grey levels, standard deviation."""
+    """Standard deviation, in grey levels."""
     quality: tuple[int, int] = (40, 88)
-    """JPEG's."""
+    """JPEG quality."""
 
 
 STANDARD = PhotoOptions()
 
 
 def simulated_photo(image: Image.Image, seed: int, options: PhotoOptions = STANDARD) -> Image.Image:
-    """A photo of what is on an image: cut out, laid on a background, seen from a side, lit, blurred, compressed.
+    """Cut out the product, place it on a background, apply perspective, light, blur, noise and JPEG compression.
 
-    An image without a light and even background is the scene itself: it is shown larger than the frame.
+    An image without a light and even background is used whole, scaled larger than the frame.
 
     Args:
-        image: upright RGB, of any size; or RGBA, whose alpha says where the thing is.
+        image: upright RGB, of any size; or RGBA, with the product's mask as alpha.
         seed: 0 or more; the same image, seed and options give the same photo.
-        options: how hard.
+        options: how hard the photo is.
 
     Returns:
         RGB, ``options.side`` pixels along its longer side.
     """
     rng = np.random.default_rng(seed)
     image = shrunk(image, options.side * 3 // 2, Image.Resampling.BOX)
-    alone = image.crop(image.getbbox()) if image.mode == "RGBA" else cutout(image)
-    if alone is None:
+    product = image.crop(image.getbbox()) if image.mode == "RGBA" else cutout(image)
+    if product is None:
         photo = _scene(image, options, rng)
     else:
-        short, long = SHAPES[int(rng.integers(len(SHAPES)))]
-        upright = (alone.height >= alone.width) == (rng.random() < AS_HELD)
+        short, long = ASPECT_RATIOS[int(rng.integers(len(ASPECT_RATIOS)))]
+        upright = (product.height >= product.width) == (rng.random() < SAME_ORIENTATION)
         sides = max(1, round(options.side * short / long)), options.side
         frame = sides if upright else sides[::-1]
         photo = draw_background(frame, int(rng.integers(options.objects[0], options.objects[1] + 1)), rng)
-        _lay(alone, photo, options, rng)
-    return _compressed(_taken(_lit(photo, options, rng), options, rng), options, rng)
+        _paste(product, photo, options, rng)
+    return _compressed(_with_blur_and_noise(_lit(photo, options, rng), options, rng), options, rng)
 
 
-def _lay(alone: Image.Image, photo: Image.Image, options: PhotoOptions, rng: Rng) -> None:
-    """Put the thing on the ground, turned and tilted, with a soft shadow."""
+def _paste(product: Image.Image, photo: Image.Image, options: PhotoOptions, rng: Rng) -> None:
+    """Paste the product onto the background, rotated and tilted, with a soft shadow."""
     room = np.array(photo.size) * rng.uniform(*options.fill)
-    size = np.array(alone.size) * (room / alone.size).min()
-    warped = _warped(alone, size, photo.size, options, rng)
+    size = np.array(product.size) * (room / product.size).min()
+    warped = _warped(product, size, photo.size, options, rng)
     alpha = warped.getchannel("A")
     length = max(photo.size)
     dark = alpha.filter(ImageFilter.GaussianBlur(length * rng.uniform(0.008, 0.03)))
@@ -110,7 +110,7 @@ def _lay(alone: Image.Image, photo: Image.Image, options: PhotoOptions, rng: Rng
 
 
 def _scene(image: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
-    """The whole image, larger than the frame, turned and tilted; what it leaves free is its own mean colour."""
+    """The whole image, larger than the frame, rotated and tilted; free areas have its mean colour."""
     scale = options.side / max(image.size)
     frame = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     size = np.array(frame) * rng.uniform(*options.crop)
@@ -122,7 +122,7 @@ def _scene(image: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
 
 
 def _warped(image: Image.Image, size: Points, frame: tuple[int, int], options: PhotoOptions, rng: Rng) -> Image.Image:
-    """``RGBA`` of the frame's size: the image brought to ``size``, then to four corners that chance has moved."""
+    """Resize the image to ``size`` and move its four corners at random; returns ``RGBA`` of the frame's size."""
     width, height = (max(1, round(float(side))) for side in size)
     image = image.resize((width, height), Image.Resampling.LANCZOS)
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
@@ -137,7 +137,7 @@ def _warped(image: Image.Image, size: Points, frame: tuple[int, int], options: P
 
 
 def _perspective(places: Points, sources: Points) -> list[float]:
-    """The eight numbers that Pillow takes: which point of the source stands at a place, from four pairs ``(4, 2)``."""
+    """The eight coefficients of Pillow's perspective transform, from four pairs of points ``(4, 2)``."""
     rows = []
     for (x, y), (u, v) in zip(places, sources, strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
@@ -147,7 +147,7 @@ def _perspective(places: Points, sources: Points) -> list[float]:
 
 
 def _lit(photo: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
-    """Exposure, white balance, contrast, and light from one side."""
+    """Apply exposure, white balance, contrast, and light from one side."""
     width, height = photo.size
     angle = rng.uniform(0, 2 * math.pi)
     across, down = np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height)
@@ -155,34 +155,34 @@ def _lit(photo: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
     light = 1 - options.falloff * rng.random() * (side + 0.5)
     warmth = 1 + rng.uniform(-options.warmth, options.warmth)
     balance = np.array([warmth, 1 + rng.uniform(-0.3, 0.3) * options.warmth, 1 / warmth])
-    gain = 2 ** (rng.uniform(-options.exposure, options.exposure) * CODED)
+    gain = 2 ** (rng.uniform(-options.exposure, options.exposure) * GAMMA)
     contrast = (1 + options.gamma) ** rng.uniform(-1, 1)
     curve = ((np.arange(256) / 255) ** contrast * 255).astype(np.float32)
     lit = curve[np.asarray(photo)] * (light[..., None] * balance * gain).astype(np.float32)
     return Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
 
 
-def _taken(photo: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
-    """Out of focus or moved by the hand, then the sensor's noise."""
+def _with_blur_and_noise(photo: Image.Image, options: PhotoOptions, rng: Rng) -> Image.Image:
+    """Apply defocus or motion blur, then sensor noise."""
     blur = options.blur * rng.random()
     if rng.random() < 0.5:
         blurred = np.asarray(photo.filter(ImageFilter.GaussianBlur(blur))).astype(np.float32)
     else:
-        blurred = _moved(photo, 3 * blur, rng.uniform(0, math.pi))
+        blurred = _motion_blur(photo, 3 * blur, rng.uniform(0, math.pi))
     strength = options.noise * rng.random()
     grey = strength * rng.standard_normal((*blurred.shape[:2], 1), np.float32)
     colour = strength / 3 * rng.standard_normal(blurred.shape, np.float32)
     return Image.fromarray(np.clip(blurred + (grey + colour), 0, 255).astype(np.uint8))
 
 
-def _moved(photo: Image.Image, way: float, angle: float) -> NDArray[np.float32]:
-    """The mean of the photo along a straight way of so many pixels: ``(height, width, 3)``."""
-    steps = np.linspace(-way / 2, way / 2, max(2, math.ceil(way) + 1))
+def _motion_blur(photo: Image.Image, length: float, angle: float) -> NDArray[np.float32]:
+    """The mean of the photo along a straight line of ``length`` pixels: ``(height, width, 3)``."""
+    steps = np.linspace(-length / 2, length / 2, max(2, math.ceil(length) + 1))
     total = np.zeros((photo.height, photo.width, 3), np.float32)
     width, height = photo.size
     for step in steps:
         dx, dy = math.cos(angle) * step, math.sin(angle) * step
-        # The box's sides stay inside, so that no black comes in.
+        # The box stays inside the photo, so that no black is blended in.
         box = (max(dx, 0.0), max(dy, 0.0), width + min(dx, 0.0), height + min(dy, 0.0))
         moved = photo.transform(photo.size, Image.Transform.EXTENT, box, Image.Resampling.BILINEAR)
         total += np.asarray(moved)

@@ -1,4 +1,4 @@
-"""An image's file that waits on the disk rather than in memory until somebody looks at it."""
+"""An image's file that is kept on disk rather than in memory until it is decoded."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from threading import Lock
 
-IN_MEMORY = 1 << 19  # bytes; most images of shops have fewer, and a longer one is on the disk
+IN_MEMORY = 1 << 19  # bytes; most shop images are smaller, and larger ones go to disk
 
 
 class SpooledImage:
     """An image that is written in pieces and read as a whole, from any thread.
 
-    It has no name on the disk and goes with the last who holds it: neither a kill nor an error leaves anything.
+    The file has no name on disk and is freed with the last reference, so neither a kill nor an error leaves it behind.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115  closed by what follows
+        self._file = SpooledTemporaryFile(IN_MEMORY, dir=str(folder))  # noqa: SIM115  closed by the finalizer
         self._lock, self._digest = Lock(), sha256()
         weakref.finalize(self, self._file.close)
 
@@ -36,16 +36,16 @@ class SpooledImage:
 
     @property
     def sha256(self) -> bytes:
-        """Of what was written."""
+        """The digest of the bytes written so far."""
         return self._digest.digest()
 
 
 ImageData = bytes | SpooledImage
-"""An image's file: in memory, or on the disk until it is wanted."""
+"""An image's file: in memory, or on disk until it is decoded."""
 
 
 def bytes_of(image: ImageData) -> bytes:
-    """An image's bytes. Ask where it is decoded, and let them go there."""
+    """An image's bytes. Call this where it is decoded and keep no reference, so that memory stays small."""
     return image if isinstance(image, bytes) else image.read()
 
 

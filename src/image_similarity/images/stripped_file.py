@@ -1,24 +1,24 @@
-"""An image's file as far as it draws pixels: what a decoder is given, apart from whatever else the file holds.
+"""An image's file reduced to the parts that define its pixels: what a decoder is given.
 
-Metadata must never decide whether an image can be used: a text, a thumbnail, a date or a profile that is damaged,
-unknown or huge is not even shown to the decoder.
+Metadata must never decide whether an image can be used, so the decoder never sees a text, thumbnail, date or profile
+that may be damaged, unknown or huge.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-CUT_SHORT = "damaged image: image file is truncated"
-MOST_PROFILE = 16_000_000  # bytes of a colour profile; printers' are two to three million
+TRUNCATED = "damaged image: image file is truncated"
+MAX_PROFILE = 16_000_000  # bytes of a colour profile; printers' are two to three million
 
 
 @dataclass(frozen=True, slots=True)
 class StrippedFile:
-    """What draws, and what is to be done with the pixels afterwards.
+    """The bytes to decode, and how to process the decoded pixels.
 
-    ``size``: as far as it is known without a decoder. ``cut``: the file ends before it should. ``scans``: passes over
-    the image that a JPEG is made of. ``channels``: of a JPEG. ``progressive``: its numbers are all kept until the
-    last pass has come. ``alpha``: the file says that its fourth channel is transparency.
+    ``size``: None where only a decoder can tell. ``truncated``: the file ends early. ``scans``, ``channels``: of a
+    JPEG. ``progressive``: a decoder holds all coefficients until the last scan. ``alpha``: the file declares its
+    fourth channel as transparency.
     """
 
     data: bytes
@@ -26,7 +26,7 @@ class StrippedFile:
     size: tuple[int, int] | None = None
     orientation: int = 1
     profile: bytes | None = None
-    cut: bool = False
+    truncated: bool = False
     progressive: bool = False
     channels: int = 3
     scans: int = 1
@@ -36,12 +36,12 @@ class StrippedFile:
 
 @dataclass(frozen=True, slots=True)
 class SampleLayout:
-    """Numbers of a TIFF that no decoder makes an image of: it gives their bytes as if each were a grey pixel.
+    """TIFF samples of a format that Pillow does not decode: their bytes are decoded as grey pixels instead.
 
-    ``columns``: a row is packed in pieces of so many pixels. ``samples``: numbers of one pixel, of which ``colours``
-    are grey, RGB or inks. ``alpha``: 0 the next one is no transparency, 1 colours are multiplied by it, 2 they are not.
-    ``format``: 1 unsigned, 2 signed, 3 fractions. ``order``: of bytes, as numpy has it. ``predictor``: 2 numbers, 3
-    bytes are differences. ``plane``: so many rows of all the bytes are of one channel alone; 0: all are together.
+    ``columns``: width of a tile or of the whole row. ``samples``: per pixel, of which the first ``colours`` are grey,
+    RGB or CMYK. ``alpha``: 0 none, 1 premultiplied, 2 straight. ``format``: 1 unsigned, 2 signed, 3 floating point.
+    ``order``: byte order, as in numpy. ``predictor``: 2 differences of samples, 3 of bytes. ``plane``: rows of each
+    channel, if channels are stored one after the other; 0: interleaved.
     """
 
     size: tuple[int, int]
@@ -58,6 +58,6 @@ class SampleLayout:
 
     @property
     def packed(self) -> tuple[int, int]:
-        """The size of the image of all the bytes."""
+        """Width and height of the grey image that has one pixel per byte."""
         piece = -(-self.columns * (1 if self.plane else self.samples) * self.bits // 8)
         return piece * -(-self.size[0] // self.columns), self.plane * self.samples or self.size[1]

@@ -1,4 +1,4 @@
-"""A decoded image of any mode to RGB of eight bits on white, a strip at a time: no second copy in wider numbers."""
+"""Convert a decoded image of any mode to 8-bit RGB on white, strip by strip to save memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from image_similarity.images.sample_depth import light, strips
-from image_similarity.images.stripped_file import MOST_PROFILE
+from image_similarity.images.sample_depth import strips, to_shades
+from image_similarity.images.stripped_file import MAX_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,16 +19,16 @@ WHITE = (255, 255, 255)
 SIXTEEN_BITS = 65535.0
 
 
-def flatten(image: Image.Image, profile: object, factor: int = 1, *, says_alpha: bool = True) -> Image.Image:
-    """Any mode to RGB: numbers scaled, transparency over white, colours through the embedded profile to sRGB.
+def flatten(image: Image.Image, profile: object, factor: int = 1, *, has_alpha: bool = True) -> Image.Image:
+    """Any mode to RGB: scale samples, composite over white, convert colours from the embedded profile to sRGB.
 
     Args:
         image: decoded; it is not changed.
-        profile: as it is embedded; one that says sRGB, does not fit or is damaged changes nothing.
-        factor: so many pixels a side become one.
-        says_alpha: the file says that its last channel is transparency; else one that is 0 everywhere is none.
+        profile: the embedded one; one that is sRGB, does not fit or is damaged changes nothing.
+        factor: reduce each side by this factor.
+        has_alpha: the file declares its last channel as transparency; otherwise one of zeros only is ignored.
     """
-    if not says_alpha:
+    if not has_alpha:
         image = _without_empty_alpha(image)
     scale = _scaling(image)
     colours = _colours(image, profile)
@@ -43,12 +43,12 @@ def flatten(image: Image.Image, profile: object, factor: int = 1, *, says_alpha:
 
 
 def _flat(image: Image.Image, colours: Callable[[Image.Image], Image.Image] | None) -> Image.Image:
-    """A strip of eight bits to RGB."""
+    """An 8-bit strip to RGB."""
     if image.has_transparency_data:
-        seen = _through_alpha(image)
+        transparent = _to_rgba(image)
         flat = Image.new("RGB", image.size, WHITE)
-        opaque = seen.convert("RGB")
-        flat.paste(opaque if colours is None else colours(opaque), mask=seen.getchannel("A"))
+        opaque = transparent.convert("RGB")
+        flat.paste(opaque if colours is None else colours(opaque), mask=transparent.getchannel("A"))
         return flat
     if image.mode == "P":
         image = image.convert("RGB")
@@ -57,7 +57,7 @@ def _flat(image: Image.Image, colours: Callable[[Image.Image], Image.Image] | No
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _through_alpha(image: Image.Image) -> Image.Image:
+def _to_rgba(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
     return image.convert("RGBA")
@@ -69,22 +69,22 @@ def _without_empty_alpha(image: Image.Image) -> Image.Image:
     return image
 
 
-# Numbers -----------------------------------------------------------------------------------------------------------
+# Samples -----------------------------------------------------------------------------------------------------------
 
 
 def _scaling(image: Image.Image) -> Callable[[Image.Image], Image.Image] | None:
-    """How a strip's numbers become eight bits; None where they are."""
-    clear = image.info.get("transparency")  # of a grey PNG: one shade, in the file's own bits
+    """The conversion of a strip to eight bits; None where it has them already."""
+    clear = image.info.get("transparency")  # of a grey PNG: one shade, in the file's bit depth
     if image.mode.startswith("I"):
         return partial(_scaled, clear if isinstance(clear, int) else None)
     if image.mode == "RGB" and isinstance(clear, tuple) and max(clear) > 255:
-        image.info["transparency"] = tuple(value >> 8 for value in clear)  # of its pixels Pillow keeps a byte
+        image.info["transparency"] = tuple(value >> 8 for value in clear)  # Pillow keeps one byte per sample
     return None
 
 
 def _scaled(clear: int | None, strip: Image.Image) -> Image.Image:
     values = np.asarray(strip)
-    grey = Image.fromarray(light(values, SIXTEEN_BITS))
+    grey = Image.fromarray(to_shades(values, SIXTEEN_BITS))
     return grey if clear is None else Image.merge("LA", (grey, Image.fromarray(values != clear).convert("L")))
 
 
@@ -92,11 +92,11 @@ def _scaled(clear: int | None, strip: Image.Image) -> Image.Image:
 
 
 def _colours(image: Image.Image, profile: object) -> Callable[[Image.Image], Image.Image] | None:
-    """How a strip of RGB, CMYK or LAB becomes sRGB; None where it is, or as Pillow has it."""
+    """The conversion of a strip of RGB, CMYK or LAB to sRGB; None where Pillow's default is right."""
     mode = "CMYK" if image.mode == "CMYK" else "RGB"
     if image.mode == "LAB":
         return _transform(ImageCms.createProfile("LAB"), "LAB")
-    if not isinstance(profile, bytes) or len(profile) > MOST_PROFILE or image.mode in ("L", "1", "F", "YCbCr"):
+    if not isinstance(profile, bytes) or len(profile) > MAX_PROFILE or image.mode in ("L", "1", "F", "YCbCr"):
         return None
     if image.mode.startswith("I"):
         return None
@@ -105,7 +105,7 @@ def _colours(image: Image.Image, profile: object) -> Callable[[Image.Image], Ima
         if "sRGB" in ImageCms.getProfileDescription(source):
             return None
         return _transform(source, mode)
-    except Exception:  # a profile is no reason to lose an image
+    except Exception:  # a bad profile must not lose an image
         return None
 
 

@@ -1,7 +1,7 @@
-"""Images whose file was cut short: decoded all the same where next to nothing of their pixels is missing.
+"""Decode truncated files, if almost none of their pixels are missing.
 
-A decoder fills what is missing with something, and never says how much that is. So it is given two files that go on
-differently after the cut: where both give the same pixels, these come from what is there.
+A decoder fills in missing pixels and never reports how many. So two files are decoded that continue differently after
+the truncation: the pixels that agree come from the actual data.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
     from image_similarity.images.stripped_file import StrippedFile
 
-MOST_MISSING = 0.05
-"""Of an image's pixels, the share that may be missing."""
-MOST_UNSHARP = 0.5
-"""The share that may be missing of a JPEG's last pass, if it gives its numbers' last bit alone."""
+MAX_MISSING = 0.05
+"""The share of an image's pixels that may be missing."""
+MAX_MISSING_REFINEMENT = 0.5
+"""The share that may be missing of a JPEG's last scan, if that only refines the last bit of the coefficients."""
 JPEG_END = b"\xff\xd9"
-NOISE = 4096  # bytes that go on after the cut
+NOISE = 4096  # bytes appended after the truncation
 
 
 def repaired(file: StrippedFile, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
-    """The decoded image; None where too much is missing, or where nobody can say how much.
+    """The decoded image; None where too much is missing, or where the amount is unknown.
 
     Args:
-        plain: the file, which could not be decoded as it is.
-        opened: opens one, without decoding it.
+        file: a file whose decoding failed.
+        opened: opens a file's bytes without decoding them.
     """
-    ways = {"JPEG": _jpeg, "WEBP": _webp, "PNG": _rows, "BMP": _rows, "TIFF": _rows}
-    if file.kind not in ways:
+    decoders = {"JPEG": _jpeg, "WEBP": _webp, "PNG": _rows, "BMP": _rows, "TIFF": _rows}
+    if file.kind not in decoders:
         return None
     try:
-        return ways[file.kind](file, opened)
-    except OSError:  # it is not the end alone
+        return decoders[file.kind](file, opened)
+    except OSError:  # damaged elsewhere too
         return None
 
 
@@ -49,29 +49,29 @@ def _jpeg(file: StrippedFile, opened: Callable[[bytes], Image.Image]) -> Image.I
     scans, end = jpeg.scans_of(data)
     if not jpeg.covers(data, scans):
         return None
-    # Where whole passes give all but the last bit, the one that was cut only sharpens what is there.
-    sharpens = jpeg.covers(data, [scan for scan in scans if scan.whole], left_out=1)
+    # Where complete scans give all but the last bit, the truncated scan only refines that bit.
+    refines = jpeg.covers(data, [scan for scan in scans if scan.complete], left_out=1)
     image, other = (_loaded(opened(data[:end] + tail + JPEG_END)) for tail in (b"", _noise()))
-    return image if _missing(image, other) <= (MOST_UNSHARP if sharpens else MOST_MISSING) else None
+    return image if _missing(image, other) <= (MAX_MISSING_REFINEMENT if refines else MAX_MISSING) else None
 
 
 def _webp(file: StrippedFile, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
-    lacking = webp.lacking(file.data)
-    if not 0 < lacking <= len(file.data):
+    missing = webp.missing_bytes(file.data)
+    if not 0 < missing <= len(file.data):
         return None
-    noise = (_noise() * (lacking // NOISE + 1))[:lacking]
-    image, other = (_loaded(opened(webp.ended(file.data, tail))) for tail in (bytes(lacking), noise))
-    return image if _missing(image, other) <= MOST_MISSING else None
+    noise = (_noise() * (missing // NOISE + 1))[:missing]
+    image, other = (_loaded(opened(webp.extended(file.data, tail))) for tail in (bytes(missing), noise))
+    return image if _missing(image, other) <= MAX_MISSING else None
 
 
 def _rows(file: StrippedFile, opened: Callable[[bytes], Image.Image]) -> Image.Image | None:
-    """Of a format that is decoded row by row into an image that is there before."""
+    """Decode a format whose rows are written into an existing image, over two different backgrounds."""
     image, other = opened(file.data), opened(file.data)
     if any(tile[0] not in ("raw", "zip") for tile in getattr(image, "tile", ())):
         return None
     _fill(image, 255)
     _fill(other, 0)
-    if _missing(image, other) > MOST_MISSING:
+    if _missing(image, other) > MAX_MISSING:
         return None
     return image
 
@@ -81,7 +81,7 @@ def _fill(image: Image.Image, shade: int) -> None:
     image.im = Image.new(image.mode, image.size, colour).im
     with suppress(OSError):
         image.load()
-    image.tile = []  # type: ignore[attr-defined] # of every opened file: what is still to be decoded
+    image.tile = []  # type: ignore[attr-defined] # of every opened file: the parts still to decode
 
 
 def _loaded(image: Image.Image) -> Image.Image:
@@ -94,7 +94,7 @@ def _noise() -> bytes:
 
 
 def _missing(image: Image.Image, other: Image.Image) -> float:
-    """The share of the pixels that two images of one file do not share."""
+    """The share of pixels that differ between two decodings of one file."""
     width, height = image.size
     different = 0
     for top in range(0, height, 64):

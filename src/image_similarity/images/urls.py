@@ -1,4 +1,4 @@
-"""What goes over the wire: an address as it is asked, and where a redirect leads."""
+"""Turn an address into the URL that is requested, and resolve redirects."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ LOCATION = "location"
 
 
 class AddressError(Exception):
-    """A text that cannot be asked for an image, now or later; the message says why."""
+    """A text that is not an address that can be fetched; the message says why."""
 
 
 def request_url(address: str, base: httpx.URL | None = None) -> httpx.URL:
-    """An address, or one that is meant from where ``base`` is, as it is asked: without its fragment.
+    """The URL to request for an address, absolute or relative to ``base``, without its fragment.
 
-    Spaces and letters of other scripts are quoted, a name of them is put as DNS has it, `&amp;` is `&`, and an address
-    that leaves its scheme out is asked by https.
+    Spaces and non-ASCII letters are quoted, an international host name is encoded for DNS, `&amp;` becomes `&`, and an
+    address without a scheme gets https.
 
     Raises:
-        AddressError: nobody can be asked for it.
+        AddressError: it cannot be requested.
     """
     import httpx
 
@@ -56,11 +56,11 @@ def request_url(address: str, base: httpx.URL | None = None) -> httpx.URL:
     return url.copy_with(fragment=None)
 
 
-def redirect_url(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
-    """Where a redirect leads; None where the answer is none.
+def redirect_url(response: httpx.Response, requested: httpx.URL) -> httpx.URL | None:
+    """The target of a redirect; None where the response is no redirect.
 
     Raises:
-        AddressError: it leads nowhere.
+        AddressError: its target is missing or cannot be requested.
     """
     if response.status_code not in MOVED:
         return None
@@ -69,17 +69,17 @@ def redirect_url(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None
         phrase = HTTPStatus(response.status_code).phrase
         raise AddressError(f"the server returned {response.status_code} {phrase} without saying where to")
     try:
-        return request_url(location, asked)
+        return request_url(location, requested)
     except AddressError as error:
         raise AddressError(f"redirected to what is not an address that can be fetched: {error}") from None
 
 
 async def hide_location(response: httpx.Response) -> None:
-    """Keep from a client of httpx where a redirect leads: it would take an odd address for a broken connection."""
+    """Move the Location header out of httpx's sight: it reports a malformed one as a broken connection."""
     if LOCATION in response.headers:
         response.extensions[LOCATION] = response.headers.pop(LOCATION)
 
 
 def port_of(url: httpx.URL) -> int:
-    """The port that an address means."""
+    """The explicit port of a URL, or its scheme's default."""
     return PORTS[url.scheme] if url.port is None else url.port

@@ -1,4 +1,4 @@
-"""An upright image to the square pixels that a network takes, and these to their six views."""
+"""Fit an upright image to a network's square input, and transform that into its six views."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WHITE = (255, 255, 255)
 ORIGINAL = "000"
 
-# The first version's codes. Turns are counter-clockwise.
+# The first version's codes. Rotations are counter-clockwise.
 TRANSFORMS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     ORIGINAL: lambda pixels: pixels,
     "0001": lambda pixels: pixels[:, ::-1],
@@ -43,7 +43,7 @@ FILTERS = {
 
 
 def views_for(data_augmentation: int) -> tuple[str, ...]:
-    """The views of ``--data_augmentation``: 0 the image alone, 1 all six.
+    """The views for ``data_augmentation``: 0 the image alone, 1 all six.
 
     Raises:
         UsageError: any other number.
@@ -54,18 +54,18 @@ def views_for(data_augmentation: int) -> tuple[str, ...]:
 
 
 def min_side(spec: InputSpec) -> int | None:
-    """The side that a decoded image must keep; None where every pixel counts.
+    """The side that a decoded image must keep; None where every pixel is needed.
 
-    Nearest neighbour picks single pixels, so an image that was decoded smaller would give others.
+    Nearest-neighbour resampling picks single pixels, and would pick others from an image decoded at reduced size.
     """
     return None if spec.interpolation == "nearest" else max(spec.size, spec.shorter)
 
 
 def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
-    """Fit an image to a network's input: stretched, whole on white, or its middle. RGB ``(size, size, 3)``."""
+    """Fit an image to a network's input: stretched, padded with white, or centre-cropped. RGB ``(size, size, 3)``."""
     size, resampling = spec.size, FILTERS[spec.interpolation]
     if spec.resize == "crop":
-        return _middle(image, spec)
+        return _centre_crop(image, spec)
     if spec.resize == "stretch":
         if image.size != (size, size):
             image = image.resize((size, size), resampling)
@@ -77,10 +77,10 @@ def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
     return np.asarray(canvas)
 
 
-def _middle(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
-    """Shorter side to ``shorter`` pixels, then the middle: whole numbers as in Hugging Face's image processors.
+def _centre_crop(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
+    """Resize the shorter side to ``shorter`` pixels, then centre-crop; rounds as Hugging Face's image processors do.
 
-    Only what is kept is resampled: an image ten thousand times as wide as high costs no more than any other.
+    Only the crop is resampled: an image ten thousand times as wide as high costs no more than any other.
     """
     size, (width, height) = spec.size, image.size
     shorter = spec.shorter or size
@@ -89,7 +89,7 @@ def _middle(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
     left, top = (wide - size) // 2, (high - size) // 2
     if (wide, high) == (width, height):
         return np.asarray(image.crop((left, top, left + size, top + size)))
-    across, down = width / wide, height / high  # pixels of the image for one of its resized self
+    across, down = width / wide, height / high  # source pixels for each resized pixel
     box = (left * across, top * down, min(width, (left + size) * across), min(height, (top + size) * down))
     return np.asarray(image.resize((size, size), FILTERS[spec.interpolation], box=box))
 

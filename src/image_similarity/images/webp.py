@@ -1,4 +1,4 @@
-"""A WebP's chunks: those that draw its first frame, and the colour profile and the orientation out of the others."""
+"""Parse a WebP: keep the chunks of its first frame, extract colour profile and orientation from the others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from image_similarity.images.exif import orientation
-from image_similarity.images.stripped_file import MOST_PROFILE, StrippedFile
+from image_similarity.images.stripped_file import MAX_PROFILE, StrippedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +19,12 @@ PIXELS = (b"ALPH", b"VP8 ", b"VP8L")
 
 
 def stripped(data: bytes) -> StrippedFile:
-    """A WebP without what does not draw, of an animation the first frame."""
-    notes, drawing, sizes, cut = dict[bytes, bytes](), list[bytes](), list[tuple[int, int]](), False
+    """Remove the chunks that do not affect the pixels; keep only the first frame of an animation."""
+    notes, drawing, sizes, truncated = dict[bytes, bytes](), list[bytes](), list[tuple[int, int]](), False
     extended, animated = b"", False
     for name, start, end in _chunks(data, HEAD, len(data)):
         body = data[start:end]
-        cut = cut or end > len(data)
+        truncated = truncated or end > len(data)
         if name == b"VP8X" and len(body) >= EXTENDED and not extended:
             extended = body[:EXTENDED]
             sizes.append((_number(body, 4) + 1, _number(body, 7) + 1))
@@ -48,24 +48,24 @@ def stripped(data: bytes) -> StrippedFile:
         "WEBP",
         size=max(sizes, key=lambda size: size[0] * size[1], default=None),
         orientation=orientation(notes.get(b"EXIF", b""), notes.get(b"XMP ", b"")),
-        profile=profile if profile and len(profile) <= MOST_PROFILE else None,
-        cut=cut or int.from_bytes(data[4:8], "little") + 8 > len(data) + 1,
+        profile=profile if profile and len(profile) <= MAX_PROFILE else None,
+        truncated=truncated or int.from_bytes(data[4:8], "little") + 8 > len(data) + 1,
     )
 
 
-def lacking(data: bytes) -> int:
-    """How many bytes the last chunk ought to have and has not."""
+def missing_bytes(data: bytes) -> int:
+    """How many bytes are missing from the end of the last chunk."""
     *_, (_, _, end) = [(b"", HEAD, HEAD), *_chunks(data, HEAD, len(data))]
     return max(0, end + end % 2 - len(data))
 
 
-def ended(data: bytes, tail: bytes) -> bytes:
-    """The file with something at its end."""
+def extended(data: bytes, tail: bytes) -> bytes:
+    """The file with ``tail`` appended and its length adjusted."""
     return data[:4] + struct.pack("<I", len(data) + len(tail) - 8) + data[8:] + tail
 
 
 def _chunks(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, and where the data begins and should end."""
+    """Each chunk's name, and where its data begins and should end."""
     while at + 8 <= end:
         name, length = struct.unpack_from("<4sI", data, at)
         yield name, at + 8, at + 8 + length
@@ -73,12 +73,12 @@ def _chunks(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _chunk(name: bytes, body: bytes, length: int) -> bytes:
-    """A chunk with the length that it should have; one that is cut short is for the decoder to see."""
+    """A chunk with its declared length, which the decoder compares with the actual one."""
     return name + struct.pack("<I", length) + body + b"\0" * (len(body) == length and length % 2)
 
 
 def _size(name: bytes, body: bytes) -> tuple[int, int]:
-    """Of a chunk of pixels; none is (0, 0)."""
+    """Width and height from a pixel chunk; (0, 0) from any other."""
     if name == b"VP8 " and len(body) >= 10 and body[3:6] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", body, 6)
         return width & 0x3FFF, height & 0x3FFF

@@ -1,4 +1,4 @@
-"""How good the answers are, and how the catalogue itself makes them better."""
+"""Measure search quality, and improve it with the catalogue itself: evaluation, comparison, calibration, adaptation."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Two models side by side before one takes the other's place: which products would show others than before."""
+"""Compare two models before switching: how the recommendations of each product would change."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from image_similarity.types import Product, ProductMatch, Progress
 
 TENTHS = 10
-TOLD = 500  # products between two words of progress
+PROGRESS_EVERY = 500  # products
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One product with its most similar products under both models. ``overlap``: the share that is the same."""
+    """A product with its most similar products under both models. ``overlap``: the share of them in common."""
 
     overlap: float
     old: Answer
@@ -51,14 +51,14 @@ class Comparison(Record):
         dataset: its name.
         old_key, new_key: of the models.
         number: of the most similar products that were compared.
-        products: that both have answers for.
-        only_old, only_new: products that one of them has no answer for.
-        overlap: the mean share of products that are among the most similar under both.
+        products: with recommendations of both models.
+        only_old, only_new: products with recommendations of one model only.
+        overlap: the mean share of most similar products in common.
         same_first: the share of products whose most similar product is the same.
         histogram: how many products have an overlap of 0 to 0.1, of 0.1 to 0.2 ... of 0.9 to 1.
-        changed: the products that change most, most first.
-        evaluation: both put to the same queries, as far as stored features can answer; None: they cannot be, because
-            of ``not_evaluated``.
+        changed: the products that change most, in descending order.
+        evaluation: of both models on the same queries, with stored features only; None for the reason in
+            ``not_evaluated``.
     """
 
     dataset: str
@@ -76,7 +76,7 @@ class Comparison(Record):
     not_evaluated: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Of the products that change, their ids without texts."""
+        """The changed products with the ids of their matches, without images."""
         changed = [
             {"product_id": change.product.product_id, "title": change.product.title, "overlap": change.overlap}
             | {"old": _ids(change.old.matches), "new": _ids(change.new.matches)}
@@ -93,7 +93,7 @@ def compare(
     options: CompareOptions,
     progress: Progress,
 ) -> Comparison:
-    """Compare two models' recommendations, product by product; memory does not grow with them, but for the ids.
+    """Compare two models' recommendations, one product at a time; memory grows only with the product ids.
 
     Raises:
         NotFittedError: the dataset is not fitted with one of the models, or they have no product in common.
@@ -103,8 +103,8 @@ def compare(
     with recommendations(dataset, settings) as (store, database):
         keys = [_key(model, store, dataset, settings) for model in models]
         former, latter = (store.of(key) for key in keys)
-        known, other = former.products(), set(latter.products())
-        both = [product for product in known if product in other]
+        old_products, new_products = former.products(), set(latter.products())
+        both = [product for product in old_products if product in new_products]
         if not both:
             raise NotFittedError(
                 f"{keys[0]} and {keys[1]} have recommendations of no product in common: fit both again"
@@ -113,11 +113,11 @@ def compare(
         for done, product in enumerate(both, start=1):
             sides = [_ids(side.similar(product)[:number]) for side in (former, latter)]
             share = tally.add(*sides)
-            # The largest go first: of equal ones those that come first by id stay.
-            heapq.heappush(most, (-share, _Backwards(product)))
+            # A heap of the smallest overlaps, largest on top; of equal ones the smallest ids stay.
+            heapq.heappush(most, (-share, _ReverseOrder(product)))
             if len(most) > options.shown:
                 heapq.heappop(most)
-            if not done % TOLD or done == len(both):
+            if not done % PROGRESS_EVERY or done == len(both):
                 progress("compared", done, len(both))
         changes = [(-share, str(product)) for share, product in sorted(most, reverse=True)]
         folder = Folders(settings.root).images(dataset)
@@ -133,8 +133,8 @@ def compare(
         new_key=keys[1],
         number=number,
         products=len(both),
-        only_old=len(known) - len(both),
-        only_new=len(other) - len(both),
+        only_old=len(old_products) - len(both),
+        only_new=len(new_products) - len(both),
         overlap=tally.overlap / len(both),
         same_first=tally.same_first / len(both),
         histogram=tuple(tally.histogram),
@@ -145,7 +145,7 @@ def compare(
 
 
 def _answer(side: Recommendations, product: str, number: int, show: Callable[..., list[ShownProduct]]) -> Answer:
-    """A product with its most similar products as people see them, with texts and images."""
+    """A product with its most similar products, their texts and images."""
     matches = side.similar(product)[:number]
     query, *shown = show([(product, ""), *((match.product_id, match.image_id) for match in matches)])
     return Answer(query, matches, shown)
@@ -154,10 +154,10 @@ def _answer(side: Recommendations, product: str, number: int, show: Callable[...
 def _evaluated(
     dataset: Dataset, settings: Settings, models: Sequence[ModelChoice], progress: Progress
 ) -> tuple[Evaluation | None, str]:
-    """Both models put to the same queries; or why they cannot be."""
+    """Evaluate both models on the same queries; or the reason why they cannot be."""
     try:
         return evaluate(dataset, settings, models, EvaluateOptions(stored_only=True), progress), ""
-    except NotFittedError as error:  # no product with two images, other images, features that have gone
+    except NotFittedError as error:  # no product with two images, other images, features that were removed
         return None, str(error)
 
 
@@ -170,7 +170,7 @@ class _Tally:
         self.histogram = [0] * TENTHS
 
     def add(self, old: list[str], new: list[str]) -> float:
-        """One product's answers; the share that is the same: of the longer one, 1 where both are empty."""
+        """Count one product; returns the share in common, of the longer list. It is 1 if both are empty."""
         longer = max(len(old), len(new))
         share = len(set(old) & set(new)) / longer if longer else 1.0
         self.overlap += share
@@ -179,8 +179,8 @@ class _Tally:
         return share
 
 
-class _Backwards(str):
-    """A text that sorts from z to a."""
+class _ReverseOrder(str):
+    """A text that sorts in descending order."""
 
     __slots__ = ()
 
@@ -189,10 +189,10 @@ class _Backwards(str):
 
 
 def _key(model: ModelChoice, store: RecommendationStore, dataset: Dataset, settings: Settings) -> str:
-    asked = model_with_recommendations(model, store, dataset, settings)
-    if not store.has(asked.key):
-        raise NotFittedError(f"{dataset.name} is not fitted with {asked.name}: run fit with that model first")
-    return asked.key
+    resolved = model_with_recommendations(model, store, dataset, settings)
+    if not store.has(resolved.key):
+        raise NotFittedError(f"{dataset.name} is not fitted with {resolved.name}: run fit with that model first")
+    return resolved.key
 
 
 def _ids(matches: Sequence[ProductMatch]) -> list[str]:

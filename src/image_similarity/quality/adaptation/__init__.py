@@ -1,1 +1,1 @@
-"""A linear map of a model's vectors, learned from products with several images; numpy only."""
+"""Adaptation: a linear projection of a model's vectors, learned from products with several images; numpy only."""

@@ -1,4 +1,4 @@
-"""Which rows are of one thing: by product, and by labelled pairs of products or rows that are alike."""
+"""Group rows by product, and by labelled pairs of similar products or rows."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Groups = NDArray[np.intp]
 
 
 def grouped(products: Sequence[Any] | NDArray[Any]) -> Groups:
-    """Number the products ``(n,)`` from 0 in the order of their ids: equal ids, equal numbers."""
+    """Number the products of rows, ``(n,)``, from 0 in the order of their ids."""
     _, numbers = np.unique(np.asarray(products), return_inverse=True)
     return numbers.reshape(-1).astype(np.intp)
 
 
 def joined(groups: Groups, pairs: Iterable[tuple[int, int]]) -> Groups:
-    """One group for all that pairs of rows link together, directly or through others.
+    """Merge the groups that pairs of rows link, directly or through other pairs.
 
     Raises:
         UsageError: a pair names a row that is not there.
@@ -49,7 +49,7 @@ def joined(groups: Groups, pairs: Iterable[tuple[int, int]]) -> Groups:
 def pairs_of_products(
     products: Sequence[str], pairs: Iterable[tuple[str, str]]
 ) -> tuple[list[tuple[int, int]], list[str]]:
-    """Pairs of product ids as pairs of rows, one for each, and the ids that no row is of."""
+    """Translate pairs of product ids to pairs of rows, one row per product; also returns the ids without a row."""
     row = {product: at for at, product in enumerate(products)}
     found, unknown = [], dict[str, None]()
     for pair in pairs:
@@ -61,10 +61,10 @@ def pairs_of_products(
 
 
 def with_several(groups: Groups) -> Groups:
-    """The numbers of the groups that have two rows or more."""
+    """The numbers of the groups with at least two rows."""
     return np.flatnonzero(np.bincount(groups) > 1).astype(np.intp)
 
 
 def sample(groups: Groups, most: int, random: np.random.Generator) -> NDArray[np.intp]:
-    """At most about ``most`` rows, in their order: those of whole groups of several, by chance."""
+    """At most about ``most`` rows, ascending: those of a random sample of groups with several rows."""
     return np.flatnonzero(np.isin(groups, sample_groups(np.bincount(groups), most, random)))

@@ -1,4 +1,4 @@
-"""Learns from the catalogue which differences do not matter, and keeps that beside its features if it helps."""
+"""Learn a projection from the catalogue that ignores irrelevant differences, and store it if it helps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SUFFIX = "+adapted"
 
 @dataclass(frozen=True, slots=True)
 class AdaptReport(Record):
-    """What was learned, where it is kept, and under which name it is used. ``unknown``: ids of pairs without images."""
+    """What was learned, where it is stored, and which model name uses it. ``unknown``: ids of pairs without images."""
 
     dataset: str
     model_key: str
@@ -40,7 +40,7 @@ class AdaptReport(Record):
     unknown: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """What was learned stands among the rest."""
+        """The fields of what was learned are merged into the top level."""
         place = fields_of(self, without=("learned", "unknown"))
         return {**place, **self.learned.as_dict(), "unknown_products": plain(self.unknown)}
 
@@ -54,37 +54,37 @@ def adapt(
     pairs: Sequence[tuple[str, str]] = (),
     options: LearnOptions | None = None,
 ) -> AdaptReport:
-    """Learn a projection of a model's features from the products that have several images, and keep it if it helps.
+    """Learn a projection of a model's features from the products with several images, and store it if it helps.
 
     Args:
         dataset: the dataset, fitted with the model.
         settings: where the workspace is.
         model: the model to improve.
-        progress: told about the cross-validation.
-        pairs: ids of products that are alike; each pair counts as one product.
-        options: what to choose from.
+        progress: reports the cross-validation.
+        pairs: ids of similar products; each pair counts as one product.
+        options: the values to choose from.
 
     Raises:
         NotFittedError: no features of this model.
-        AdaptationError: too few products with several images, or it does not help. What was kept before still stands.
+        AdaptationError: too few products with several images, or it does not help. An earlier projection is kept.
     """
     folders = Folders(settings.root)
     with Database(folders.database, dataset, timeout=settings.lock_timeout) as database:
-        # Learned anew, not on top of what was learned before.
-        asked = resolve(model, dataset, settings, FeatureStore(database).has_networks_of).plain
-        key, stored = asked.key, open_index(asked.recipe, database, settings, progress=progress)
+        # Learned from the plain model, not on top of an earlier projection.
+        base = resolve(model, dataset, settings, FeatureStore(database).has_networks_of).plain
+        key, stored = base.key, open_index(base.recipe, database, settings, progress=progress)
     linked, unknown = pairs_of_products(stored.features.product_ids, pairs)
     learned = learn(stored.features.vectors, stored.grouping.row_product, options, pairs=linked, progress=progress)
     if not learned.helps:
         raise AdaptationError(_no_help(dataset, key, learned))
     folder = projection_folder(settings, dataset, key)
     write_projection(folder, learned.projection, learned.as_dict())
-    _forget_others(folders.index / dataset.label, key_of([key], [1.0], learned.projection.digest))
-    return AdaptReport(dataset.name, key, asked.name.removesuffix(SUFFIX) + SUFFIX, folder, learned, unknown)
+    _remove_other_indexes(folders.index / dataset.label, key_of([key], [1.0], learned.projection.digest))
+    return AdaptReport(dataset.name, key, base.name.removesuffix(SUFFIX) + SUFFIX, folder, learned, unknown)
 
 
-def _forget_others(indexes: Path, key: str) -> None:
-    """Remove the indexes of what was learned before for the same model: nothing will ask them again."""
+def _remove_other_indexes(indexes: Path, key: str) -> None:
+    """Remove the indexes of earlier projections of the same model, which are no longer used."""
     general = key[: -len(key.rpartition("@")[2])]
     for index in indexes.glob(f"{glob.escape(general)}*"):
         if not index.name.startswith(f"{key}-"):

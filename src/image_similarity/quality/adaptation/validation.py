@@ -1,4 +1,4 @@
-"""Does it help things that it has not seen? Cross-validation over products, with bootstrap intervals over products."""
+"""Leave-one-out R@1 of held-out products, with bootstrap intervals over products."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-BLOCK = 1024  # rows that are compared at a time
+BLOCK = 1024  # rows compared at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """For each group that asked: how many of its rows did, and how many of these found their own group first."""
+    """Per group, ``(groups,)``: the number of its queries, and of those that found their own group first."""
 
     right: Doubles
-    asked: Doubles
+    queries: Doubles
 
     @property
     def share(self) -> float:
-        """R@1 over all rows that asked."""
-        return float(self.right.sum() / max(self.asked.sum(), 1))
+        """R@1 over all queries."""
+        return float(self.right.sum() / max(self.queries.sum(), 1))
 
 
 def leave_one_out(vectors: Floats, groups: Groups) -> Hits:
-    """Each row of a group with several asks among all other rows: is the nearest of its own group?
+    """Query with each row of a group with several rows, against all other rows: is the nearest of its own group?
 
     Args:
         vectors: ``(n, d)``, unit length.
@@ -51,13 +51,13 @@ def leave_one_out(vectors: Floats, groups: Groups) -> Hits:
 
 
 def joined(parts: list[Hits]) -> Hits:
-    """The hits of all folds."""
-    return Hits(np.concatenate([part.right for part in parts]), np.concatenate([part.asked for part in parts]))
+    """Concatenate the hits of all folds."""
+    return Hits(np.concatenate([part.right for part in parts]), np.concatenate([part.queries for part in parts]))
 
 
 def estimates(before: Hits, after: Hits, bootstrap: Bootstrap) -> tuple[Estimate, ...]:
-    """R@1 before, after, and the paired difference, each with its interval over groups."""
+    """R@1 before and after, and the paired difference, each with a bootstrap interval over groups."""
     columns = [before.right, after.right, after.right - before.right]
-    ends = interval_ends(np.column_stack(columns), before.asked, bootstrap)
+    ends = interval_ends(np.column_stack(columns), before.queries, bootstrap)
     values = [before.share, after.share, after.share - before.share]
     return tuple(Estimate(value, float(low), float(high)) for value, low, high in zip(values, *ends, strict=True))

@@ -1,10 +1,10 @@
-"""Whitening of what differs between images of one product.
+"""Whitening of the differences between images of one product.
 
-The covariance of differences between images of one thing says which directions are nuisance: pose, colour, light.
-Divided by their standard deviation they count less (Mikolajczyk and Matas, "Improving descriptors for fast tree
-matching by optimal linear projection", ICCV 2007; Hatch, Kajarekar and Stolcke, "Within-class covariance
-normalization", Interspeech 2006). Directions that never differed in the few images at hand are not taken for sure: all
-share a floor, the regularisation times the mean eigenvalue.
+The covariance of these differences shows which directions are nuisance: pose, colour, light. Divided by their standard
+deviation they count less (Mikolajczyk and Matas, "Improving descriptors for fast tree matching by optimal linear
+projection", ICCV 2007; Hatch, Kajarekar and Stolcke, "Within-class covariance normalization", Interspeech 2006).
+Directions without variance in the few images at hand are not trusted either: a floor, the regularisation times the mean
+eigenvalue, is added to all variances.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-SMALLEST = 1e-9  # of the largest eigenvalue: below, it is rounding
-FLAT = 1e-12  # a mean square below this is no difference
+SMALLEST = 1e-9  # of the largest eigenvalue: smaller ones are rounding errors
+FLAT = 1e-12  # smaller eigenvalues count as zero
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """Directions ``(rank, d)``, of unit length and at right angles, and the variance along each, largest first."""
+    """Orthonormal directions ``(rank, d)`` and the variance along each, largest first."""
 
     variances: Doubles
     directions: Doubles
 
 
 def deviations(vectors: Floats, groups: Groups) -> Doubles:
-    """Each row less the mean of its group, of groups with several rows ``(m, d)``; groups numbered without gaps."""
+    """The rows of groups with several rows, less the mean of their group, ``(m, d)``; groups numbered without gaps."""
     several = np.bincount(groups)[groups] > 1
     apart: Doubles = vectors[several] - centres(vectors, groups)[groups[several]]
     return apart
@@ -49,7 +49,7 @@ def centres(vectors: Floats, groups: Groups) -> Doubles:
 
 
 def axes_of(rows: Doubles, degrees: int) -> Axes:
-    """The eigenvectors of ``rows.T @ rows / degrees``, through the smaller of the two products of the rows."""
+    """The eigenvectors of ``rows.T @ rows / degrees``, by way of ``rows @ rows.T`` if that is smaller."""
     few = len(rows) < rows.shape[1]
     values, vectors = np.linalg.eigh(rows @ rows.T if few else rows.T @ rows)
     values, vectors = values[::-1], vectors[:, ::-1]
@@ -59,14 +59,14 @@ def axes_of(rows: Doubles, degrees: int) -> Axes:
     return Axes(values / max(degrees, 1), np.ascontiguousarray(directions))
 
 
-def within(vectors: Floats, groups: Groups) -> Axes:
-    """Along which directions the rows of one group differ, and how much: the pooled covariance within groups."""
+def within_group_axes(vectors: Floats, groups: Groups) -> Axes:
+    """The principal axes of the pooled covariance within groups."""
     apart = deviations(vectors, groups)
     return axes_of(apart, len(apart) - int((np.bincount(groups) > 1).sum()))
 
 
 def components(vectors: Floats, mean: Doubles, count: int) -> Doubles:
-    """The first principal components ``(at most count, d)`` of the rows."""
+    """The first principal components of the rows, at most ``count``: ``(components, d)``."""
     return axes_of(vectors - mean, len(vectors) - 1).directions[:count]
 
 
@@ -74,16 +74,15 @@ def whitening(axes: Axes, dimension: int, regularisation: float) -> Floats:
     """The symmetric matrix ``(dimension, dimension)`` that divides each direction by its standard deviation.
 
     A direction of variance ``v`` is divided by ``sqrt(v + floor)``, one without variance by ``sqrt(floor)``, where the
-    floor is the regularisation times the mean variance; then all by the largest of these factors, so that the largest
-    eigenvalue is 1.
+    floor is the regularisation times the mean variance. Then all are scaled so that the largest eigenvalue is 1.
     """
     floor = regularisation * float(axes.variances.mean())
     gains = np.sqrt(floor / (axes.variances + floor)) - 1
-    return _stretched(axes.directions, gains, dimension, 1.0)
+    return _scaled(axes.directions, gains, dimension, 1.0)
 
 
-def telling(vectors: Floats, groups: Groups, share: float) -> Floats:
-    """The symmetric matrix ``(d, d)`` that weighs whitened directions by how surely they tell groups apart.
+def discrimination(vectors: Floats, groups: Groups, share: float) -> Floats:
+    """The symmetric matrix ``(d, d)`` that weights whitened directions by how well they discriminate groups.
 
     Along each axis of the means' covariance the weight is ``(v / (v + noise)) ** share``, Wiener's filter for
     ``share`` 1, with the median variance as noise. Directions in which the means do not differ at all get the smallest
@@ -95,11 +94,11 @@ def telling(vectors: Floats, groups: Groups, share: float) -> Floats:
         return np.eye(vectors.shape[1], dtype=np.float32)
     weights = (axes.variances / (axes.variances + np.median(axes.variances))) ** share
     rest = float(weights.min())
-    return _stretched(axes.directions, weights - rest, vectors.shape[1], rest)
+    return _scaled(axes.directions, weights - rest, vectors.shape[1], rest)
 
 
-def _stretched(directions: Doubles, gains: Doubles, dimension: int, rest: float) -> Floats:
-    """``rest`` times the identity, and ``gains`` more along some directions. In float32: it is half the work."""
+def _scaled(directions: Doubles, gains: Doubles, dimension: int, rest: float) -> Floats:
+    """``rest`` times the identity plus ``gains`` along the directions. In float32, which halves the work."""
     single = directions.astype(np.float32)
     matrix: Floats = (single.T * gains.astype(np.float32)) @ single
     matrix[np.diag_indices(dimension)] += np.float32(rest)

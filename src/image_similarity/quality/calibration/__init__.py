@@ -1,1 +1,1 @@
-"""Match probabilities, learned from queries with known answers."""
+"""Calibration: match probabilities, learned from queries with known answers."""

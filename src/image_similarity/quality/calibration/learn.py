@@ -1,4 +1,4 @@
-"""Learns which probability a score stands for, and says how far off that is for products it was not learned from."""
+"""Learn the match probability of a score, and measure its error on products that were held out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from image_similarity.errors import CalibrationError
 from image_similarity.quality.adaptation.groups import grouped
-from image_similarity.quality.calibration.measures import Kept, calibration_error, kept_at, log_loss
+from image_similarity.quality.calibration.measures import OperatingPoint, calibration_error, log_loss, operating_point
 from image_similarity.search import FEATURES, KINDS, Calibration, ProbabilityCurve, balanced, features
 from image_similarity.util.plain_values import Record, fields_of
 from image_similarity.util.statistics import folds
@@ -28,9 +28,9 @@ LEAST_PRODUCTS = 30
 
 @dataclass(frozen=True, slots=True)
 class LearnOptions:
-    """How to learn. ``known`` is the share of photos whose product is in the catalogue: what nobody can measure."""
+    """How to learn. ``known_share``: the share of photos whose product is in the catalogue, an assumption."""
 
-    known: float = 0.5
+    known_share: float = 0.5
     false_matches: float = 0.05
     folds: int = 5
     seed: int = 0
@@ -42,16 +42,16 @@ STANDARD = LearnOptions()
 
 @dataclass(frozen=True, slots=True)
 class Calibrated(Record):
-    """What was learned, and how good it is: everything but ``calibration`` is of products that were left out.
+    """What was learned, and how good it is: all figures are of products that were held out.
 
     Attributes:
         calibration: learned from all queries.
-        products, queries: how many; each query is asked with and without its product.
+        products, queries: how many; each query counts with and without its product in the catalogue.
         error: the expected calibration error of first answers.
         errors: the same for each kind of query alone.
-        shown_error: of all products of all answers.
-        kept: of each kind of query, what the threshold of the allowed false matches keeps.
-        known: the share of photos whose product is in the catalogue, as it was told.
+        shown_error: the same for all products of all answers.
+        operating_points: for each kind of query, the threshold with the allowed false matches, and its effect.
+        known_share: the share of photos whose product is in the catalogue, as assumed.
     """
 
     calibration: Calibration
@@ -60,18 +60,19 @@ class Calibrated(Record):
     error: float
     errors: Mapping[str, float]
     shown_error: float
-    kept: Mapping[str, Kept]
-    known: float
+    operating_points: Mapping[str, OperatingPoint]
+    known_share: float
 
     def as_dict(self) -> dict[str, Any]:
         """Without the curves' numbers."""
         return {
             "products": self.products,
-            "known_share": self.known,
+            "known_share": self.known_share,
             "expected_calibration_error": self.error,
             "of_all_shown": self.shown_error,
             "kinds": {
-                name: {"queries": count, "expected_calibration_error": self.errors[name]} | fields_of(self.kept[name])
+                name: {"queries": count, "expected_calibration_error": self.errors[name]}
+                | fields_of(self.operating_points[name])
                 for name, count in self.queries.items()
             },
             "curves": {"plain": self.calibration.plain.kind, "scene": self.calibration.scene.kind},
@@ -79,10 +80,10 @@ class Calibrated(Record):
 
 
 def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) -> Calibrated:
-    """Learn from queries of several kinds, each kind weighing the same.
+    """Learn from queries of several kinds, with equal weight for each kind.
 
-    Every figure is of products that were left out: the products are parted into folds, and the answers of each are
-    judged by what was learned, and chosen by its own cross-validation, on the others.
+    The figures are cross-validated over products: the answers of each fold get their probabilities from curves that
+    were learned, and selected by an inner cross-validation, on the other folds.
 
     Raises:
         CalibrationError: too few products.
@@ -91,72 +92,74 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
     products = len(np.unique(np.concatenate([np.empty(0, np.intp), *(part.products for part in parts.values())])))
     if products < LEAST_PRODUCTS:
         raise CalibrationError(
-            f"{products} products have an image to ask with, and at least {LEAST_PRODUCTS} are needed to calibrate"
+            f"{products} products have an image to query with, and at least {LEAST_PRODUCTS} are needed to calibrate"
         )
     queries = balanced(list(parts.values()))
     random = np.random.default_rng(options.seed)
-    answers = queries.answers(options.known)
-    likely = np.empty(answers.scores.shape)
-    for inside, outside in folds(grouped(queries.products), options.folds, random):
-        calibration = _calibration(queries.of(inside), options, random)
-        asked = np.tile(np.isin(np.arange(len(queries)), outside), 2)
-        likely[asked] = calibration.probabilities(answers.scores[asked], answers.plain[asked])
+    answers = queries.answers(options.known_share)
+    probabilities = np.empty(answers.scores.shape)
+    for train, test in folds(grouped(queries.products), options.folds, random):
+        calibration = _calibration(queries.of(train), options, random)
+        held_out = np.tile(np.isin(np.arange(len(queries)), test), 2)
+        probabilities[held_out] = calibration.probabilities(answers.scores[held_out], answers.plain[held_out])
     return Calibrated(
         calibration=_calibration(queries, options, random),
         products=products,
         queries={name: len(part) for name, part in parts.items()},
-        known=options.known,
-        **_judged(likely, answers, np.repeat(list(parts), [len(part) for part in parts.values()]), options),
+        known_share=options.known_share,
+        **_figures(probabilities, answers, np.repeat(list(parts), [len(part) for part in parts.values()]), options),
     )
 
 
-def _judged(likely: Doubles, answers: Answers, names: NDArray[Any], options: LearnOptions) -> dict[str, Any]:
-    """The figures: ``names`` are the kinds of the queries."""
-    first, right, weights = likely[:, 0], answers.right[:, 0], answers.weights
+def _figures(probabilities: Doubles, answers: Answers, names: NDArray[Any], options: LearnOptions) -> dict[str, Any]:
+    """The figures of :class:`Calibrated`; ``names``: the kind of each query."""
+    first, right, weights = probabilities[:, 0], answers.right[:, 0], answers.weights
     kinds = {name: np.tile(names == name, 2) for name in dict.fromkeys(names.tolist())}
     return {
         "error": calibration_error(first, right, weights),
         "errors": {name: calibration_error(first[of], right[of], weights[of]) for name, of in kinds.items()},
-        "shown_error": calibration_error(likely.ravel(), answers.right.ravel(), np.repeat(weights, likely.shape[1])),
-        "kept": {
-            name: kept_at(first[of], right[of], answers.known[of], weights[of], options.false_matches)
+        "shown_error": calibration_error(
+            probabilities.ravel(), answers.right.ravel(), np.repeat(weights, probabilities.shape[1])
+        ),
+        "operating_points": {
+            name: operating_point(first[of], right[of], answers.known[of], weights[of], options.false_matches)
             for name, of in kinds.items()
         },
     }
 
 
 def _calibration(queries: QueryScores, options: LearnOptions, random: np.random.Generator) -> Calibration:
-    """One for images on a plain ground and one for scenes; where there are too few of either, both are of all."""
-    sorts = []
+    """One curve for images on a plain ground and one for scenes; each is fitted to all queries if it has too few."""
+    curves = []
     for plain in (True, False):
         these = queries.of(queries.plain == plain)
         enough = len(np.unique(these.products)) >= LEAST_PRODUCTS
-        sorts.append(_chosen(these if enough else queries, options, random))
-    return Calibration(*sorts)
+        curves.append(_best_curve(these if enough else queries, options, random))
+    return Calibration(*curves)
 
 
-def _chosen(queries: QueryScores, options: LearnOptions, random: np.random.Generator) -> ProbabilityCurve:
-    """The kind with the least surprise for first answers about products that it was not fitted to."""
+def _best_curve(queries: QueryScores, options: LearnOptions, random: np.random.Generator) -> ProbabilityCurve:
+    """The kind of curve with the least log loss for first answers, cross-validated over products."""
     losses = dict.fromkeys(options.kinds, 0.0)
     parts = folds(grouped(queries.products), options.folds, random) if len(options.kinds) > 1 else ()
-    for inside, outside in parts:
-        learned, asked = (queries.of(rows).answers(options.known) for rows in (inside, outside))
-        told, right = (features(asked.scores)[:, 0], asked.right[:, 0])
+    for train, test in parts:
+        learned, held_out = (queries.of(rows).answers(options.known_share) for rows in (train, test))
+        inputs, right = (features(held_out.scores)[:, 0], held_out.right[:, 0])
         for kind in options.kinds:
-            likely = _first(kind, learned)(told)
-            losses[kind] += log_loss(likely, right, asked.weights) * len(outside)
-    return fitted(min(losses, key=lambda kind: losses[kind]), queries.answers(options.known))
+            probabilities = _first_curve(kind, learned)(inputs)
+            losses[kind] += log_loss(probabilities, right, held_out.weights) * len(test)
+    return fitted(min(losses, key=lambda kind: losses[kind]), queries.answers(options.known_share))
 
 
 def fitted(kind: str, answers: Answers) -> ProbabilityCurve:
-    """Both curves of one kind."""
-    told, depth = features(answers.scores), answers.scores.shape[1]
-    first = _first(kind, answers)
+    """Fit the curves of one kind: one for first answers, one for the others."""
+    inputs, depth = features(answers.scores), answers.scores.shape[1]
+    first = _first_curve(kind, answers)
     if depth == 1:
         return ProbabilityCurve(kind, first, first)
-    rest = told[:, 1:].reshape(-1, len(FEATURES)), answers.right[:, 1:].ravel(), np.repeat(answers.weights, depth - 1)
+    rest = inputs[:, 1:].reshape(-1, len(FEATURES)), answers.right[:, 1:].ravel(), np.repeat(answers.weights, depth - 1)
     return ProbabilityCurve(kind, first, KINDS[kind](*rest))
 
 
-def _first(kind: str, answers: Answers) -> Curve:
+def _first_curve(kind: str, answers: Answers) -> Curve:
     return KINDS[kind](features(answers.scores)[:, 0], answers.right[:, 0], answers.weights)

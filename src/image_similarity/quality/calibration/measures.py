@@ -1,4 +1,4 @@
-"""Is a probability what it says? And what a threshold on it keeps and lets in."""
+"""Metrics of match probabilities: calibration error, log loss, and the operating point of a threshold."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ ROUNDING = 1e-9
 
 
 def calibration_error(
-    likely: Doubles, right: NDArray[np.bool_], weights: Doubles | None = None, bins: int = BINS
+    probabilities: Doubles, right: NDArray[np.bool_], weights: Doubles | None = None, bins: int = BINS
 ) -> float:
-    """The expected calibration error: how far, on average, a probability is from the share that was right.
+    """The expected calibration error: the mean distance of a probability from the share of answers that are right.
 
-    Probabilities fall into ``bins`` of equal width; of each, the difference between their mean and the share that was
-    right, weighed by how many there are (Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using
+    Probabilities fall into ``bins`` of equal width; of each, the difference between their mean and the share that is
+    right, weighted by their number (Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using
     Bayesian binning", AAAI 2015).
 
     Args:
-        likely: ``(n,)``, 0..1.
+        probabilities: ``(n,)``, 0..1.
         right: ``(n,)``.
-        weights: ``(n,)``; None: all count the same.
-        bins: how many.
+        weights: ``(n,)``; None: equal weights.
+        bins: the number of bins.
     """
-    counted = np.ones(len(likely)) if weights is None else weights
-    place = np.minimum((likely * bins).astype(np.intp), bins - 1)
-    promised = np.bincount(place, counted * likely, bins)
-    kept = np.bincount(place, counted * right, bins)
-    return float(np.abs(promised - kept).sum() / counted.sum())
+    counted = np.ones(len(probabilities)) if weights is None else weights
+    place = np.minimum((probabilities * bins).astype(np.intp), bins - 1)
+    predicted = np.bincount(place, counted * probabilities, bins)
+    observed = np.bincount(place, counted * right, bins)
+    return float(np.abs(predicted - observed).sum() / counted.sum())
 
 
-def log_loss(likely: Doubles, right: NDArray[np.bool_], weights: Doubles) -> float:
-    """The mean surprise, in nats: what a way of calibrating is chosen by."""
-    given = np.where(right, likely, 1 - likely)
+def log_loss(probabilities: Doubles, right: NDArray[np.bool_], weights: Doubles) -> float:
+    """The weighted mean log loss, in nats; the kind of curve is selected by it."""
+    given = np.where(right, probabilities, 1 - probabilities)
     return float(-(weights @ np.log(np.maximum(given, np.finfo(np.float64).tiny))) / weights.sum())
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What remains with a threshold on the first answer's probability.
+class OperatingPoint:
+    """The effect of a threshold on the first answer's match probability.
 
     Attributes:
-        threshold: what ``--min-match`` would be.
-        false_matches: of the photos of products that are not in the catalogue, the share that still gets an answer.
-        kept: of the photos of products that are, the share whose first answer is right and remains.
+        threshold: a value for ``--min-match``.
+        false_matches: the share of photos of products outside the catalogue that still get an answer.
+        kept: the share of photos of products in the catalogue whose first answer is right and passes.
         found: the same without a threshold: R@1.
     """
 
@@ -61,22 +61,23 @@ class Kept:
     found: float
 
 
-def kept_at(
-    likely: Doubles, right: NDArray[np.bool_], known: NDArray[np.bool_], weights: Doubles, false_matches: float
-) -> Kept:
-    """The lowest threshold with at most that share of false matches, and what it keeps.
+def operating_point(
+    probabilities: Doubles, right: NDArray[np.bool_], known: NDArray[np.bool_], weights: Doubles, false_matches: float
+) -> OperatingPoint:
+    """The lowest threshold with at most ``false_matches``, and its effect.
 
     Args:
-        likely, right: ``(n,)``, of first answers.
-        known: ``(n,)``, whether the product is in the catalogue at all.
+        probabilities, right: ``(n,)``, of first answers.
+        known: ``(n,)``, whether the query's product is in the catalogue.
         weights: ``(n,)``.
         false_matches: 0..1.
     """
-    places = np.append(np.unique(likely), np.nextafter(likely.max(), 2))  # every threshold that makes a difference
-    strange, own = weights * ~known, weights * known
-    counted = np.bincount(np.searchsorted(places, likely), strange, len(places))
-    let_in = np.cumsum(counted[::-1])[::-1] / strange.sum()  # at each place or above it
-    at = int(np.argmax(let_in <= false_matches + ROUNDING))
-    remains = likely >= places[at]
-    kept, found = (float(own @ each / own.sum()) for each in (remains & right, right))
-    return Kept(float(places[at]), float(let_in[at]), kept, found)
+    # Every threshold that makes a difference, the last one above all probabilities.
+    thresholds = np.append(np.unique(probabilities), np.nextafter(probabilities.max(), 2))
+    outside, inside = weights * ~known, weights * known
+    counted = np.bincount(np.searchsorted(thresholds, probabilities), outside, len(thresholds))
+    false_shares = np.cumsum(counted[::-1])[::-1] / outside.sum()  # at each threshold
+    at = int(np.argmax(false_shares <= false_matches + ROUNDING))
+    passes = probabilities >= thresholds[at]
+    kept, found = (float(inside @ each / inside.sum()) for each in (passes & right, right))
+    return OperatingPoint(float(thresholds[at]), float(false_shares[at]), kept, found)

@@ -1,1 +1,1 @@
-"""Queries with known answers, ranks, measures and their intervals."""
+"""Evaluation: queries with known answers, ranks, metrics and their intervals."""

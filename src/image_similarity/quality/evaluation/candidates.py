@@ -1,4 +1,4 @@
-"""The models of an evaluation, side by side on the same images, and what each costs."""
+"""The models of an evaluation, all on the same images, and the cost of each."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from image_similarity.store import Database
     from image_similarity.types import Progress
 
-SPEED_SECONDS, SPEED_IMAGES = 1.0, 256  # long enough for a figure to the first two digits
+SPEED_SECONDS, SPEED_IMAGES = 1.0, 256  # enough for two significant digits
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One model and the index that answers for it."""
+    """One model and its index."""
 
     label: str
     model: Model
@@ -40,14 +40,14 @@ class Candidate:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The images that answer."""
+        """The gallery of the evaluation."""
         grouping = self.stored.grouping
         return Catalogue(self.stored.features.vectors, grouping.row_product, grouping.starts)
 
 
 @dataclass(frozen=True, slots=True)
 class Cost(Record):
-    """What a model costs. ``images_per_second`` is of the network alone, on this machine; None: not measured."""
+    """The cost of a model. ``images_per_second`` is of the network alone, on this machine; None: not measured."""
 
     model: str
     model_key: str
@@ -59,43 +59,43 @@ class Cost(Record):
 def open_candidates(
     models: Sequence[ModelChoice], database: Database, dataset: Dataset, settings: Settings, progress: Progress
 ) -> list[Candidate]:
-    """The models' indexes, all of the same images.
+    """Open the models' indexes, which must be of the same images.
 
     Raises:
-        NotFittedError: no features of a model, or of other images than the first model's.
+        NotFittedError: a model has no features, or features of other images than the first model's.
     """
-    sides = []
+    candidates = []
     for choice in models:
         model = resolve(choice, dataset, settings, FeatureStore(database).has_networks_of)
-        sides.append(
+        candidates.append(
             Candidate(label(model.name), model, open_index(model.recipe, database, settings, progress=progress))
         )
-    first, *others = sides
-    for side in others:
-        if not np.array_equal(first.stored.identities, side.stored.identities):
-            counts = (f"{each.label} has {len(each.stored.identities)}" for each in (first, side))
+    first, *others = candidates
+    for candidate in others:
+        if not np.array_equal(first.stored.identities, candidate.stored.identities):
+            counts = (f"{each.label} has {len(each.stored.identities)}" for each in (first, candidate))
             raise NotFittedError(
                 f"the models have features of other images of {dataset.name} ({', '.join(counts)}): run fit with "
                 "both, last with the one that has fewer, then compare them"
             )
-    return sides
+    return candidates
 
 
 def label(name: str) -> str:
-    """A model's name for tables and plots: of the path of a description, the file's own name."""
+    """A model's name for tables and plots: the path of a description is shortened to the file's name."""
     return re.sub(r"[^+*\s]*[/\\]", "", name).replace(".toml", "")
 
 
-def cost(side: Candidate, embedder: Embedder | None, inputs: Sequence[Inputs]) -> Cost:
-    """What a model costs, its speed on these images where there are any."""
-    vectors = side.stored.features.vectors
+def cost(candidate: Candidate, embedder: Embedder | None, inputs: Sequence[Inputs]) -> Cost:
+    """Measure the cost of a model; its speed on ``inputs``, if there are any."""
+    vectors = candidate.stored.features.vectors
     speed = _speed(embedder, inputs) if embedder is not None and inputs else None
-    products = max(1, len(side.stored.grouping.products))
-    return Cost(side.label, side.model.key, int(vectors.shape[1]), vectors.nbytes / products, speed)
+    products = max(1, len(candidate.stored.grouping.products))
+    return Cost(candidate.label, candidate.model.key, int(vectors.shape[1]), vectors.nbytes / products, speed)
 
 
 def _speed(embedder: Embedder, inputs: Sequence[Inputs]) -> float:
-    embedder.embed(inputs[:1])  # what is done once is no cost of an image
+    embedder.embed(inputs[:1])  # warm-up: one-time work is not a cost per image
     done, started = 0, time.perf_counter()
     while True:
         embedder.embed(inputs)

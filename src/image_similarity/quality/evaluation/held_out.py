@@ -1,4 +1,4 @@
-"""A model that learned from this catalogue, asked honestly: about products that it is made to forget first."""
+"""Cross-validate an adapted model: each product is a query to a projection that was learned without it."""
 
 from __future__ import annotations
 
@@ -34,75 +34,80 @@ ROWS = 4096  # projected together
 
 @dataclass(frozen=True, slots=True)
 class HeldOutModel:
-    """What was learned without some products: the index as it would be, and which products those are ``(products,)``.
+    """A projection learned without some products, and the index projected with it.
 
-    ``projection`` turns the vectors of photos, as :attr:`side`'s model gives them, into those of the index.
+    Attributes:
+        candidate: the unadapted model and the projected index.
+        projection: maps vectors of the model to those of the index.
+        products: ``(products,)``, those that were held out.
     """
 
-    side: Candidate
+    candidate: Candidate
     projection: Projection
-    forgotten: NDArray[np.bool_]
+    products: NDArray[np.bool_]
 
 
-def held_out_models(side: Candidate, database: Database, settings: Settings, folder: Path) -> Iterator[HeldOutModel]:
-    """A learned model several times over, each without a part of the products; each product is left out once.
+def held_out_models(
+    candidate: Candidate, database: Database, settings: Settings, folder: Path
+) -> Iterator[HeldOutModel]:
+    """An adapted model learned again for each fold, without the fold's products; each product is held out once.
 
-    How much was learned (dimension, regularisation) is what all of the products chose.
+    Dimension, regularisation and share are those chosen on all products.
 
     Args:
-        side: a model that ends in ``+adapted``.
+        candidate: a model that ends in ``+adapted``.
         database: the dataset's.
         settings: where the workspace is.
         folder: for the vectors, one set at a time.
 
     Raises:
-        AdaptationError: without a part of them the products teach nothing.
+        AdaptationError: the products outside a fold have no difference to learn from.
     """
-    if side.model.learned is None:
-        raise ValueError(f"{side.label} has learned nothing")
-    plain = side.model.plain
-    stored = open_index(plain.recipe, database, settings, side.stored.manifest.views)
-    facts = projection_facts(side.model.learned)
+    if candidate.model.learned is None:
+        raise ValueError(f"{candidate.label} has learned nothing")
+    plain = candidate.model.plain
+    stored = open_index(plain.recipe, database, settings, candidate.stored.manifest.views)
+    facts = projection_facts(candidate.model.learned)
     choice = Choice(int(facts["dimension"]), float(facts["regularisation"]), float(facts["share"]))
     grouping = stored.grouping
     products, originals = np.asarray(grouping.row_product), None
     if grouping.view_count > 1:
         originals = np.array([view == ORIGINAL for view in stored.features.views])
-    for part in held_out(stored.features.vectors, products, choice, teaching=originals):
+    for part in held_out(stored.features.vectors, products, choice, trainable=originals):
         path = folder / "held-out.npy"
         changed = _projected(stored, part.projection, path)
-        forgotten = part.out[np.asarray(grouping.starts)[:-1]]
-        yield HeldOutModel(Candidate(side.label, plain, changed), part.projection, forgotten)
+        products_out = part.out[np.asarray(grouping.starts)[:-1]]
+        yield HeldOutModel(Candidate(candidate.label, plain, changed), part.projection, products_out)
         path.unlink()
 
 
-def about(outcome: Outcome, products: NDArray[np.bool_]) -> Outcome:
-    """The queries about some of the products ``(products,)``."""
+def queries_about(outcome: Outcome, products: NDArray[np.bool_]) -> Outcome:
+    """The queries about some products, given as a mask ``(products,)``."""
     kept = products[outcome.products]
     return Outcome(*(getattr(outcome, field.name)[kept] for field in fields(Outcome)))
 
 
-def without(outcome: Outcome, lost: Container[int]) -> Outcome:
-    """The queries but for those that some of the photos, by number, would have asked."""
-    kept = np.array([name not in lost for name in outcome.names.tolist()], bool)
+def without_photos(outcome: Outcome, photos: Container[int]) -> Outcome:
+    """The queries other than those of some photos, given by number."""
+    kept = np.array([number not in photos for number in outcome.numbers.tolist()], bool)
     return Outcome(*(getattr(outcome, field.name)[kept] for field in fields(Outcome)))
 
 
-def together(parts: Sequence[Outcome]) -> Outcome:
-    """The queries of all parts, in the order of what asks, as they are asked of any other model."""
+def merged(parts: Sequence[Outcome]) -> Outcome:
+    """The queries of all parts, sorted by number: the same order as for any other model."""
     whole = [np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Outcome)]
     order = np.argsort(whole[0], kind="stable")
     return Outcome(*(values[order] for values in whole))
 
 
 def _projected(stored: StoredIndex, projection: Projection, path: Path) -> StoredIndex:
-    """The same rows with other vectors, in a file: what is held does not grow with the catalogue. Asked exactly."""
+    """The index with projected vectors in a file, so that memory does not grow with the catalogue; exact search."""
     vectors = stored.features.vectors
-    turned = open_memmap(path, "w+", DTYPE, (len(vectors), projection.projected))
+    projected = open_memmap(path, "w+", DTYPE, (len(vectors), projection.output_dimension))
     for start in range(0, len(vectors), ROWS):
-        turned[start : start + ROWS] = projection.apply(vectors[start : start + ROWS])
+        projected[start : start + ROWS] = projection.apply(vectors[start : start + ROWS])
         release(vectors[start : start + ROWS])
-    turned.flush()
-    release(turned)
-    vectors = turned.view(np.ndarray)
+    projected.flush()
+    release(projected)
+    vectors = projected.view(np.ndarray)
     return replace(stored, features=replace(stored.features, vectors=vectors), index=ExactIndex(vectors))

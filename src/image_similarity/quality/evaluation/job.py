@@ -1,4 +1,4 @@
-"""How good are the answers? Models side by side, asked what the catalogue or somebody's labels know the answers to."""
+"""Evaluate models side by side, on queries whose answers are known from the catalogue or from labels."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.options import EvaluateOptions
 from image_similarity.quality.evaluation import names, plans
 from image_similarity.quality.evaluation.candidates import cost, open_candidates
-from image_similarity.quality.evaluation.held_out import about, held_out_models, together, without
+from image_similarity.quality.evaluation.held_out import held_out_models, merged, queries_about, without_photos
 from image_similarity.quality.evaluation.photos import (
     Embedded,
     Source,
     embedded,
-    failed,
+    failure_of,
     inputs_of,
     readable,
     simulate,
 )
-from image_similarity.quality.evaluation.protocols import ask
+from image_similarity.quality.evaluation.protocols import rank_queries
 from image_similarity.quality.evaluation.report import Evaluation
 from image_similarity.quality.evaluation.results import Result, side_by_side
 from image_similarity.quality.evaluation.worst import ProductCards, worst_misses
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
 
 TIMED = 16  # images that the speed is measured on
-LEARNED = "was learned anew without the products that are asked about, several times over: it knows none of them"
+LEARNED = "is cross-validated: each query is searched with a projection that was learned without its product"
 
 
 def evaluate(
@@ -58,13 +58,13 @@ def evaluate(
     options: EvaluateOptions,
     progress: Progress = no_progress,
 ) -> Evaluation:
-    """Put the same queries to each model. The same seed gives the same results, but for the speed.
+    """Evaluate each model with the same queries. The same seed gives the same results, except for the speed.
 
     Raises:
         UsageError: no model, an unknown protocol, attribute or option.
         CatalogueError: the table of labels cannot be read.
-        NotFittedError: no features of a model, features of other images, or nothing can be asked.
-        WeightsError, ModelError: a model cannot be had, and is needed (see ``stored_only``).
+        NotFittedError: a model has no features or features of other images, or no protocol can be measured.
+        WeightsError, ModelError: a model cannot be loaded, and is needed (see ``stored_only``).
     """
     labels = _labels(options, settings)
     _check(models, options)
@@ -73,47 +73,47 @@ def evaluate(
         Database(folders.database, dataset, timeout=settings.lock_timeout) as database,
         TemporaryDirectory() as folder,
     ):
-        sides = open_candidates(models, database, dataset, settings, progress)
-        shower = ProductCards(CatalogueRecords(database), folders.images(dataset))
-        run = _Run(settings, options, progress, shower, database, Path(folder))
-        sources = [] if options.stored_only else run.sources(sides[0])
-        planned, skipped = run.plan(sides[0], labels, sources)
-        asked = [run.ask(side, planned, sources) for side in sides]
+        candidates = open_candidates(models, database, dataset, settings, progress)
+        cards = ProductCards(CatalogueRecords(database), folders.images(dataset))
+        run = _Run(settings, options, progress, cards, database, Path(folder))
+        sources = [] if options.stored_only else run.sources(candidates[0])
+        planned, skipped = run.plan(candidates[0], labels, sources)
+        runs = [run.evaluate(candidate, planned, sources) for candidate in candidates]
         outcomes = [
-            _of_all(plan, [side.outcomes[at] for side in asked], [side.photos[at] for side in asked])
+            _common_queries(plan, [each.outcomes[at] for each in runs], [each.photos[at] for each in runs])
             for at, plan in enumerate(planned)
         ]
-        kept = [(plan, each) for plan, each in zip(planned, outcomes, strict=True) if len(each[0].names)]
+        kept = [(plan, each) for plan, each in zip(planned, outcomes, strict=True) if len(each[0].numbers)]
         skipped |= {
             plan.protocol.name: "no query has a right answer left"
             for plan, each in zip(planned, outcomes, strict=True)
-            if not len(each[0].names)
+            if not len(each[0].numbers)
         }
         if not kept:
-            raise NotFittedError(_nothing(dataset, skipped))
-        first = sides[0].stored.grouping
+            raise NotFittedError(_nothing_measured(dataset, skipped))
+        first = candidates[0].stored.grouping
         return Evaluation(
             dataset=dataset.name,
             seed=options.seed,
             images=len(first.row_product),
             products=len(first.products),
-            costs=[side.cost for side in asked],
-            results=[result for plan, each in kept for result in _results(plan, sides, each, options.seed)],
+            costs=[each.cost for each in runs],
+            results=[result for plan, each in kept for result in _results(plan, candidates, each, options.seed)],
             worst=[
-                worst_misses(plan, side, outcome, options.worst, shower)
+                worst_misses(plan, candidate, outcome, options.worst, cards)
                 for plan, each in kept
-                for side, outcome in zip(sides, each, strict=True)
+                for candidate, outcome in zip(candidates, each, strict=True)
             ],
-            abouts={plan.protocol.name: plan.protocol.about for plan, _ in kept},
+            descriptions={plan.protocol.name: plan.protocol.description for plan, _ in kept},
             skipped=skipped,
-            notes=[f"{side.label} {LEARNED}" for side in sides if side.model.learned],
+            notes=[f"{candidate.label} {LEARNED}" for candidate in candidates if candidate.model.learned],
             failures=[*labels.failures, *(failure for plan in planned for failure in plan.photos.failures)],
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """One model's answers to each plan, its vectors of each plan's photos, and what it costs."""
+class _ModelRun:
+    """One model's outcome and photo vectors for each plan, and its cost."""
 
     outcomes: list[Outcome]
     photos: list[Embedded]
@@ -125,43 +125,45 @@ class _Run:
     settings: Settings
     options: EvaluateOptions
     progress: Progress
-    shower: ProductCards
+    cards: ProductCards
     database: Database
     folder: Path
 
-    def sources(self, side: Candidate) -> list[Source]:
-        """The images that photos are made of, and the speed is measured on."""
-        starts, features = side.stored.grouping.starts, side.stored.features
+    def sources(self, candidate: Candidate) -> list[Source]:
+        """The images that photos are simulated from, and the speed is measured on."""
+        starts, features = candidate.stored.grouping.starts, candidate.stored.features
         sources = []
         for row in spread_over_products(starts, max(self.options.simulated, TIMED), self.options.seed):
-            image = self.shower.records.image(features.image_ids[row])
+            image = self.cards.records.image(features.image_ids[row])
             if image is not None:
-                place = image.file(self.shower.folder)
+                place = image.file(self.cards.folder)
                 sources.append(Source(row, image, place))
         return sources
 
-    def plan(self, side: Candidate, labels: Labels, sources: Sequence[Source]) -> tuple[list[Plan], dict[str, str]]:
-        """What can be asked, in the order of the protocols, and why the rest cannot."""
-        wanted = self.options.protocols or list(names.PROTOCOLS)
+    def plan(
+        self, candidate: Candidate, labels: Labels, sources: Sequence[Source]
+    ) -> tuple[list[Plan], dict[str, str]]:
+        """The plans of the protocols that can be measured, in their order, and why the others cannot."""
+        requested = self.options.protocols or list(names.PROTOCOLS)
         planned: dict[str, Plan | str] = {}
-        rows = plans.asking_rows(side, self.options.most_images, self.options.seed)
+        rows = plans.query_rows(candidate, self.options.most_images, self.options.seed)
         planned[names.LEAVE_ONE_OUT.name] = plans.leave_one_out(rows) if len(rows) else "no product has two images"
-        attribute = plans.own_attribute(side, self.options.leave_out)
+        attribute = plans.left_out_attribute(candidate, self.options.leave_out)
         planned[names.LEAVE_ATTRIBUTE_OUT.name] = (
-            plans.leave_attribute_out(rows, side, attribute) if attribute else "no attribute is a colour"
+            plans.leave_attribute_out(rows, candidate, attribute) if attribute else "no attribute is a colour"
         )
-        if names.SIMULATED.name in wanted:
+        if names.SIMULATED.name in requested:
             planned[names.SIMULATED.name] = self._simulated(sources[: self.options.simulated])
         planned[names.PHOTOS.name] = planned[names.PICKS.name] = "no table of such labels was given"
         if labels.photos:
-            photos = plans.labelled_photos(labels.photos, side, self.settings.max_pixels)
+            photos = plans.labelled_photos(labels.photos, candidate, self.settings.max_pixels)
             planned[names.PHOTOS.name] = "a network is needed" if self.options.stored_only else photos
         if labels.picks:
-            planned[names.PICKS.name] = plans.picked(labels.picks, side, str(self.options.labels))
-        asked = [(name, planned[name]) for name in names.PROTOCOLS if name in wanted]
+            planned[names.PICKS.name] = plans.picked(labels.picks, candidate, str(self.options.labels))
+        chosen = [(name, planned[name]) for name in names.PROTOCOLS if name in requested]
         return (
-            [each for _, each in asked if not isinstance(each, str)],
-            {name: each for name, each in asked if isinstance(each, str)},
+            [each for _, each in chosen if not isinstance(each, str)],
+            {name: each for name, each in chosen if isinstance(each, str)},
         )
 
     def _simulated(self, sources: Sequence[Source]) -> Plan | str:
@@ -173,67 +175,69 @@ class _Run:
             simulate(sources, self.options.seed, self.folder, self.settings.max_pixels, self.progress)
         )
 
-    def ask(self, side: Candidate, planned: Sequence[Plan], sources: Sequence[Source]) -> _Asked:
-        """All answers of one model, and what it costs. One network at a time is in memory."""
-        plain = side.model.plain  # what was learned comes later, a part forgotten
+    def evaluate(self, candidate: Candidate, planned: Sequence[Plan], sources: Sequence[Source]) -> _ModelRun:
+        """Evaluate one model and measure its cost. One network at a time is in memory."""
+        plain = candidate.model.plain  # a learned projection is applied later, one for each fold
         embedder = None if self.options.stored_only else plain.load(self.settings, self.progress)
-        photos = [self._photos(plan, side, embedder) for plan in planned]
-        if side.model.learned is None:
-            outcomes = [self._outcome(plan, side, each.vectors) for plan, each in zip(planned, photos, strict=True)]
+        photos = [self._photos(plan, candidate, embedder) for plan in planned]
+        if candidate.model.learned is None:
+            outcomes = [
+                self._outcome(plan, candidate, each.vectors) for plan, each in zip(planned, photos, strict=True)
+            ]
         else:
-            outcomes = self._honestly(side, planned, photos)
+            outcomes = self._held_out(candidate, planned, photos)
         limit = self.settings.max_pixels
         timed = [] if embedder is None else readable(sources, TIMED, limit)
-        inputs = [each for block in inputs_of(timed, side, limit) for each in block]
-        return _Asked(outcomes, photos, cost(side, embedder, inputs))
+        inputs = [each for block in inputs_of(timed, candidate, limit) for each in block]
+        return _ModelRun(outcomes, photos, cost(candidate, embedder, inputs))
 
-    def _photos(self, plan: Plan, side: Candidate, embedder: Embedder | None) -> Embedded:
-        """The vectors of a protocol's photos, before anything that was learned."""
+    def _photos(self, plan: Plan, candidate: Candidate, embedder: Embedder | None) -> Embedded:
+        """The vectors of a protocol's photos, before any learned projection."""
         paths = plan.photos.paths
         if embedder is None or not paths:
             return Embedded()
-        stage = f"embed {plan.protocol.name}, {side.label}"
+        stage = f"embed {plan.protocol.name}, {candidate.label}"
         limit = self.settings.max_pixels
-        return embedded(paths, side, embedder, limit, lambda n: self.progress(stage, n, len(paths)))
+        return embedded(paths, candidate, embedder, limit, lambda n: self.progress(stage, n, len(paths)))
 
-    def _honestly(self, side: Candidate, planned: Sequence[Plan], photos: Sequence[Embedded]) -> list[Outcome]:
-        """Each query put to what was learned without the product that it is about."""
+    def _held_out(self, candidate: Candidate, planned: Sequence[Plan], photos: Sequence[Embedded]) -> list[Outcome]:
+        """Evaluate an adapted model: each query with the projection that was learned without its product."""
         parts: list[list[Outcome]] = [[] for _ in planned]
-        for one in held_out_models(side, self.database, self.settings, self.folder):
+        for one in held_out_models(candidate, self.database, self.settings, self.folder):
             for plan, each, outcomes in zip(planned, photos, parts, strict=True):
-                turned = one.projection.apply(each.vectors) if each.vectors.size else each.vectors
-                outcomes.append(about(self._outcome(plan, one.side, turned), one.forgotten))
-        return [together(outcomes) for outcomes in parts]
+                projected = one.projection.apply(each.vectors) if each.vectors.size else each.vectors
+                outcomes.append(queries_about(self._outcome(plan, one.candidate, projected), one.products))
+        return [merged(outcomes) for outcomes in parts]
 
-    def _outcome(self, plan: Plan, side: Candidate, vectors: NDArray[np.floating]) -> Outcome:
-        stage = f"search {plan.protocol.name}, {side.label}"
+    def _outcome(self, plan: Plan, candidate: Candidate, vectors: NDArray[np.floating]) -> Outcome:
+        stage = f"search {plan.protocol.name}, {candidate.label}"
 
-        def told(done: int) -> None:
-            release(side.stored.features.vectors)  # every block of queries reads them all
+        def on_progress(done: int) -> None:
+            release(candidate.stored.features.vectors)  # every block of queries reads them all
             self.progress(stage, done, plan.total)
 
-        asking = iter(()) if plan.photos.paths and not vectors.size else plan.queries(side, vectors)
-        return ask(asking, plan.scores(side), told)
+        queries = iter(()) if plan.photos.paths and not vectors.size else plan.queries(candidate, vectors)
+        return rank_queries(queries, plan.scores(candidate), on_progress)
 
 
-def _of_all(plan: Plan, outcomes: list[Outcome], photos: Sequence[Embedded]) -> list[Outcome]:
-    """The queries that every model could be asked; a photo that one makes nothing of is a failure."""
-    lost = {number: error for each in photos for number, error in each.lost.items()}
+def _common_queries(plan: Plan, outcomes: list[Outcome], photos: Sequence[Embedded]) -> list[Outcome]:
+    """The queries that all models could embed; a photo that one of them could not is a failure."""
+    errors = {number: error for each in photos for number, error in each.errors.items()}
     plan.photos.failures += [
-        failed(error, *plan.photos.asking[number], plan.photos.originals[number])
-        for number, error in sorted(lost.items())
+        failure_of(error, *plan.photos.ids[number], plan.photos.originals[number])
+        for number, error in sorted(errors.items())
     ]
-    return [without(outcome, lost) for outcome in outcomes] if lost else outcomes
+    return [without_photos(outcome, errors) for outcome in outcomes] if errors else outcomes
 
 
-def _results(plan: Plan, sides: Sequence[Candidate], outcomes: Sequence[Outcome], seed: int) -> list[Result]:
+def _results(plan: Plan, candidates: Sequence[Candidate], outcomes: Sequence[Outcome], seed: int) -> list[Result]:
     first = outcomes[0]
-    counts = len(first.names), len(set(first.products.tolist()))
+    counts = len(first.numbers), len(set(first.products.tolist()))
     protocol = plan.protocol
     return [
-        Result(protocol.name, protocol.title, side.label, side.model.key, *counts, estimates, difference)
-        for side, (estimates, difference) in zip(
-            sides, side_by_side(outcomes, replace(Bootstrap(), seed=seed)), strict=True
+        Result(protocol.name, protocol.title, candidate.label, candidate.model.key, *counts, estimates, difference)
+        for candidate, (estimates, difference) in zip(
+            candidates, side_by_side(outcomes, replace(Bootstrap(), seed=seed)), strict=True
         )
     ]
 
@@ -252,6 +256,6 @@ def _check(models: Sequence[ModelChoice], options: EvaluateOptions) -> None:
         raise UsageError("name one model or more")
 
 
-def _nothing(dataset: Dataset, skipped: Mapping[str, str]) -> str:
+def _nothing_measured(dataset: Dataset, skipped: Mapping[str, str]) -> str:
     reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
     return f"nothing can be measured on {dataset.name}: {reasons}"

@@ -1,4 +1,4 @@
-"""From the ranks of the right answers to the field's measures, one value a query."""
+"""Compute retrieval metrics from the ranks of the right answers, one value per query."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 METRICS = ("r_at_1", "r_at_5", "r_at_10", "map_at_r", "mrr")
 NAMES = {"r_at_1": "R@1", "r_at_5": "R@5", "r_at_10": "R@10", "map_at_r": "mAP@R", "mrr": "MRR"}
-"""As results are titled, in papers and on our pages."""
+"""Titles of the metrics in tables and pages."""
 DEPTHS = (1, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """Where the right answers of some queries stand in each query's whole ranking.
+    """The ranks of the right answers in each query's whole ranking.
 
     Attributes:
         starts: ``(queries + 1,)``: the right answers of query ``i`` are ``ranks[starts[i]:starts[i + 1]]``.
@@ -36,12 +36,12 @@ class Ranks:
 
 
 def measure(ranks: Ranks) -> NDArray[np.float64]:
-    """The measures of each query, ``(queries, 5)``, in the order of :data:`METRICS`.
+    """The metrics of each query, ``(queries, 5)``, in the order of :data:`METRICS`.
 
-    - R@k: 1 where a right answer is among the first k, else 0.
-    - mAP@R: of the first R answers, R being how many are right at all, the precision at each right one, summed and
+    - R@k: 1 if a right answer is among the first k, else 0.
+    - mAP@R: with R right answers in all, the precision at each right one among the first R answers, summed and
       divided by R (Musgrave, Belongie and Lim, "A Metric Learning Reality Check", 2020, section 3.2).
-    - MRR: one over the place, from 1, of the first right answer.
+    - MRR: the reciprocal rank, from 1, of the first right answer.
     """
     counts = np.diff(ranks.starts)
     query = np.repeat(np.arange(len(counts)), counts)

@@ -1,4 +1,4 @@
-"""An evaluation as one page: tables, quality against speed, and the images of what each model gets most wrong."""
+"""An evaluation as one HTML page: tables, quality against speed, and each model's worst failures with images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from image_similarity.search import ShownProduct
     from image_similarity.util.statistics import Estimate
 
-COMPARED = "r_at_1"  # what is plotted and set against the first model
+COMPARED = "r_at_1"  # the metric that is plotted and compared with the first model
 MOST_FAILURES = 50
 SCALES = (
     "R@k: the share of queries with a right answer among the first k results. mAP@R: how well the first R answers are "
@@ -32,7 +32,7 @@ SCALES = (
 
 
 def write_page(found: Evaluation, path: Path, command: str) -> None:
-    """Write the report; simulated photos are made once more for it.
+    """Write the page; its simulated photos are rendered again.
 
     Raises:
         OutputError: it cannot be written.
@@ -59,11 +59,11 @@ def _page(found: Evaluation, folder: Path, command: str) -> Page:
         sections.append(Section(_short(result), intro, _rows(misses, place), compact=True))
     if found.failures or found.skipped:
         sections.append(_left_out(found))
-    return Page(f"Evaluation of {found.dataset}?", "", sections, facts, command)
+    return Page(f"Evaluation of {found.dataset}", "", sections, facts, command)
 
 
 def result_tables(found: Evaluation) -> list[Table]:
-    """The results as a page shows them, a table for each protocol."""
+    """The results as tables of a page, one per protocol."""
     return [_table(results, found) for results in _by_protocol(found)]
 
 
@@ -82,7 +82,7 @@ def _table(results: Sequence[Result], found: Evaluation) -> Table:
             row.append("the baseline" if change is None else _figure(change[COMPARED], signed=True))
         rows.append(row)
     against = [f"{NAMES[COMPARED]} against {first.model}"] if len(results) > 1 else []
-    note = f"{found.abouts[first.protocol]} {first.queries:,} queries, {first.products:,} products."
+    note = f"{found.descriptions[first.protocol]} {first.queries:,} queries, {first.products:,} products."
     return Table(first.title, note, ["Model", *(NAMES[metric] for metric in first.metrics), *against], rows)
 
 
@@ -123,16 +123,16 @@ def _short(result: Result) -> str:
 
 def _rows(misses: Sequence[Miss], place: Path) -> Iterator[Row]:
     for number, miss in enumerate(misses):
-        asked = miss.asked.image
+        image = miss.query.image
         if miss.seed is not None:
-            asked = _photo(asked, miss.seed, place.with_name(f"{place.name}-{number}.png"))
+            image = _photo(image, miss.seed, place.with_name(f"{place.name}-{number}.png"))
         answers = [_card(miss.first, 1), _card(miss.best, miss.rank, right=True)]
-        wanted = miss.best.product.title or miss.best.product.product_id
-        yield Row(_card(miss.asked, None, asked), answers, f"{wanted} first at rank {miss.rank:,}", "Query")
+        right = miss.best.product.title or miss.best.product.product_id
+        yield Row(_card(miss.query, None, image), answers, f"{right} first at rank {miss.rank:,}", "Query")
 
 
 def _photo(image: str, seed: int, target: Path) -> str:
-    """The simulated photo of an image, made again; the image itself where it is gone by now."""
+    """Render the simulated photo of an image again; the image itself if it can no longer be read."""
     try:
         simulated(Path(image), seed, Settings().max_pixels).save(target, compress_level=1)
     except ImageError:

@@ -1,4 +1,4 @@
-"""Photos that ask in an evaluation: simulated out of the catalogue's images, or a shop's own, and their vectors."""
+"""Query photos of an evaluation, simulated from the catalogue's images or a shop's own, and their vectors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from image_similarity.quality.evaluation.candidates import Candidate
     from image_similarity.types import CatalogueImage, Progress
 
-TOGETHER = 16  # photos in memory at a time
-SMALL = 64  # pixels a side: enough to find out whether an image is whole
+BATCH = 16  # photos in memory at a time
+SMALL = 64  # pixels a side: enough to check that an image can be decoded
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An image of the catalogue that a photo is made of: its row, itself, and where its file is."""
+    """An image of the catalogue that a photo is simulated from; ``path`` is its file."""
 
     row: int
     image: CatalogueImage
@@ -40,24 +40,24 @@ class Source:
 
 @dataclass(slots=True)
 class Photos:
-    """Photos as files, with what is known of each; ``failures`` are those that could not be used."""
+    """Query photos as files, in parallel lists; ``failures`` are those that could not be used."""
 
     paths: list[Path] = field(default_factory=list)
     seeds: list[int | None] = field(default_factory=list)
-    """What a simulated photo was made with; None for a real one."""
+    """The seed of a simulated photo; None for a real one."""
     originals: list[Path] = field(default_factory=list)
-    """The catalogue's image that a simulated photo was made of; a real photo itself."""
-    asking: list[tuple[str, str]] = field(default_factory=list)
-    """A product's id and an image's, or a photo's name: what a failure is called."""
+    """The catalogue image of a simulated photo; a real photo itself."""
+    ids: list[tuple[str, str]] = field(default_factory=list)
+    """Product id and image id, or photo name; for failures."""
     rows: list[int] = field(default_factory=list)
-    """The row that a simulated photo was made of; of no meaning for a real one."""
+    """The gallery row of a simulated photo's image; empty for real photos."""
     failures: list[Failure] = field(default_factory=list)
 
 
 def simulate(sources: Sequence[Source], seed: int, folder: Path, max_pixels: int, progress: Progress) -> Photos:
-    """A simulated photo of each source, as a file of ``folder``; each depends on the seed and its image's id alone."""
+    """Write a simulated photo of each source to ``folder``; it depends only on the seed and its image's id."""
 
-    def taken(numbered: tuple[int, Source]) -> Path | ImageError:
+    def render(numbered: tuple[int, Source]) -> Path | ImageError:
         number, source = numbered
         try:
             photo = simulated(source.path, photo_seed(seed, source.image.image_id), max_pixels)
@@ -69,21 +69,21 @@ def simulate(sources: Sequence[Source], seed: int, folder: Path, max_pixels: int
 
     photos = Photos()
     with ThreadPoolExecutor(processors()) as pool:
-        for done, (source, path) in enumerate(zip(sources, pool.map(taken, enumerate(sources)), strict=True), start=1):
+        for done, (source, path) in enumerate(zip(sources, pool.map(render, enumerate(sources)), strict=True), start=1):
             if isinstance(path, ImageError):
-                photos.failures.append(failed(path, source.image.product_id, source.image.image_id, source.path))
+                photos.failures.append(failure_of(path, source.image.product_id, source.image.image_id, source.path))
             else:
                 photos.paths.append(path)
                 photos.seeds.append(photo_seed(seed, source.image.image_id))
                 photos.originals.append(source.path)
-                photos.asking.append((source.image.product_id, source.image.image_id))
+                photos.ids.append((source.image.product_id, source.image.image_id))
                 photos.rows.append(source.row)
             progress("simulate photos", done, len(sources))
     return photos
 
 
 def simulated(path: Path, seed: int, max_pixels: int) -> Image.Image:
-    """The simulated photo of one image's file.
+    """Simulate a photo of one image file.
 
     Raises:
         ImageError: the file cannot be read.
@@ -92,12 +92,12 @@ def simulated(path: Path, seed: int, max_pixels: int) -> Image.Image:
 
 
 def photo_seed(seed: int, image_id: str) -> int:
-    """The seed of one image's photo: other images, before it or after it, do not change it."""
+    """The seed of one image's photo, independent of the other images."""
     return int.from_bytes(sha256(f"{seed} {image_id}".encode("utf-8", "surrogatepass")).digest()[:6], "big")
 
 
-def unreadable(path: Path, max_pixels: int) -> ImageError | None:
-    """Why an image's file cannot be used; None where it can."""
+def read_error(path: Path, max_pixels: int) -> ImageError | None:
+    """Why an image file cannot be used; None if it can."""
     try:
         decode(read_bytes(path), max_pixels=max_pixels, min_side=SMALL)
     except ImageError as error:
@@ -107,51 +107,57 @@ def unreadable(path: Path, max_pixels: int) -> ImageError | None:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Vectors of photos, ``(photos, dimension)``, and why there is none of some, which have zeros; empty if of none."""
+    """Vectors of photos, ``(photos, dimension)``, empty if there are none; photos with an error have zeros."""
 
     vectors: NDArray[np.floating] = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    lost: dict[int, ImageError] = field(default_factory=dict)
+    errors: dict[int, ImageError] = field(default_factory=dict)
 
 
 def embedded(
-    paths: Sequence[Path], side: Candidate, embedder: Embedder, max_pixels: int, told: Callable[[int], object]
+    paths: Sequence[Path],
+    candidate: Candidate,
+    embedder: Embedder,
+    max_pixels: int,
+    on_progress: Callable[[int], object],
 ) -> Embedded:
-    """The vectors of photos that are known to be whole."""
+    """Embed photos that are known to be readable."""
     rows: list[NDArray[np.float32] | ImageError] = []
-    for block in inputs_of(paths, side, max_pixels):
+    for block in inputs_of(paths, candidate, max_pixels):
         rows += embedder.embed(block)
-        told(len(rows))
-    lost = {number: row for number, row in enumerate(rows) if isinstance(row, ImageError)}
+        on_progress(len(rows))
+    errors = {number: row for number, row in enumerate(rows) if isinstance(row, ImageError)}
     sound = next((row for row in rows if not isinstance(row, ImageError)), None)
     if sound is None:
-        return Embedded(lost=lost)
-    return Embedded(np.stack([np.zeros_like(sound) if isinstance(row, ImageError) else row for row in rows]), lost)
+        return Embedded(errors=errors)
+    return Embedded(np.stack([np.zeros_like(sound) if isinstance(row, ImageError) else row for row in rows]), errors)
 
 
-def inputs_of(paths: Sequence[Path], side: Candidate, max_pixels: int) -> Iterator[list[Inputs]]:
-    """What a model takes of each image, some at a time, the next ones decoded meanwhile."""
+def inputs_of(paths: Sequence[Path], candidate: Candidate, max_pixels: int) -> Iterator[list[Inputs]]:
+    """A model's inputs for each image, in batches that are decoded in parallel."""
 
-    def taken(path: Path) -> Inputs:
-        return side.model.inputs(decode(read_bytes(path), max_pixels=max_pixels, min_side=side.model.min_side))
+    def prepare(path: Path) -> Inputs:
+        return candidate.model.inputs(
+            decode(read_bytes(path), max_pixels=max_pixels, min_side=candidate.model.min_side)
+        )
 
     with ThreadPoolExecutor(processors()) as pool:
-        for start in range(0, len(paths), TOGETHER):
-            yield list(pool.map(taken, paths[start : start + TOGETHER]))
+        for start in range(0, len(paths), BATCH):
+            yield list(pool.map(prepare, paths[start : start + BATCH]))
 
 
 def readable(sources: Iterable[Source], count: int, max_pixels: int) -> list[Path]:
-    """The first files that can be used."""
+    """The first ``count`` files that can be used."""
     found: list[Path] = []
     for source in sources:
         if len(found) == count:
             break
-        if unreadable(source.path, max_pixels) is None:
+        if read_error(source.path, max_pixels) is None:
             found.append(source.path)
     return found
 
 
-def failed(error: ImageError, product_id: str, image_id: str, path: Path) -> Failure:
-    """A photo that could not be used, as a row of the failures."""
+def failure_of(error: ImageError, product_id: str, image_id: str, path: Path) -> Failure:
+    """A photo that could not be used, as a :class:`Failure`."""
     stage: Literal["read", "decode", "embed"] = (
         "read" if error.stage == "read" else "embed" if error.stage == "embed" else "decode"
     )

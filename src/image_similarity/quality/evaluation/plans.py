@@ -1,8 +1,7 @@
-"""Which protocols a catalogue and its labels allow, and the queries of each, the same for every model."""
+"""Plan an evaluation: the protocols that a catalogue and its labels allow, with the same queries for every model."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from image_similarity.catalogue import column_key
 from image_similarity.errors import UsageError
+from image_similarity.index import product_number
 from image_similarity.quality.evaluation import names
-from image_similarity.quality.evaluation.photos import Photos, failed, unreadable
+from image_similarity.quality.evaluation.photos import Photos, failure_of, read_error
 from image_similarity.quality.evaluation.protocols import leave_one_image_out, photos, picks, simulated
 from image_similarity.quality.evaluation.ranks import ImageScores, ProductScores
 from image_similarity.types import Failure
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from image_similarity.catalogue import LabelledPhoto
     from image_similarity.quality.evaluation.candidates import Candidate
     from image_similarity.quality.evaluation.names import Protocol
-    from image_similarity.quality.evaluation.ranks import Asked, Scores
+    from image_similarity.quality.evaluation.ranks import QueryBlock, Scores
 
-    QueryBlocks = Callable[[Candidate, NDArray[np.floating]], Iterator[Asked]]
+    MakeBlocks = Callable[[Candidate, NDArray[np.floating]], Iterator[QueryBlock]]
 
 UNKNOWN = "its product has no images in the dataset"
 COLOURS = ("colour", "color")
@@ -35,29 +35,29 @@ COLOURS = ("colour", "color")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One protocol, ready to be put to any model: ``queries`` takes the vectors of the ``photos``, if it has any."""
+    """One protocol, ready for any model: ``queries`` takes the vectors of the ``photos``, if it has any."""
 
     protocol: Protocol
     total: int
-    queries: QueryBlocks
+    queries: MakeBlocks
     photos: Photos = field(default_factory=Photos)
 
     @property
-    def of_products(self) -> bool:
-        """Whether products are ranked, and not images."""
+    def ranks_products(self) -> bool:
+        """Whether products are ranked instead of images."""
         return self.protocol.name == names.PICKS.name
 
-    def scores(self, side: Candidate) -> Scores:
-        """What ranks the answers."""
-        catalogue = side.catalogue
-        if self.of_products:
+    def scores(self, candidate: Candidate) -> Scores:
+        """The scores that rank the answers of a model."""
+        catalogue = candidate.catalogue
+        if self.ranks_products:
             return ProductScores(catalogue.vectors, catalogue.starts)
         return ImageScores(catalogue.vectors)
 
 
-def asking_rows(side: Candidate, most: int, seed: int) -> NDArray[np.intp]:
-    """The images of products with several, ascending; of more than ``most``, those of whole products by chance."""
-    starts = np.asarray(side.stored.grouping.starts)
+def query_rows(candidate: Candidate, most: int, seed: int) -> NDArray[np.intp]:
+    """The rows of products with several images, ascending; if more than ``most``, those of a sample of products."""
+    starts = np.asarray(candidate.stored.grouping.starts)
     sizes = np.diff(starts)
     products = sample_groups(sizes, most, np.random.default_rng(seed))
     rows = [np.arange(starts[product], starts[product + 1]) for product in products]
@@ -65,72 +65,76 @@ def asking_rows(side: Candidate, most: int, seed: int) -> NDArray[np.intp]:
 
 
 def leave_one_out(rows: NDArray[np.intp]) -> Plan:
-    """Each of these rows asks."""
+    """Each of these rows is a query."""
     return Plan(
         names.LEAVE_ONE_OUT,
         len(rows),
-        lambda side, _: leave_one_image_out(side.catalogue, askers=rows),
+        lambda candidate, _: leave_one_image_out(candidate.catalogue, query_rows=rows),
     )
 
 
-def leave_attribute_out(rows: NDArray[np.intp], side: Candidate, attribute: str) -> Plan:
-    """The same with images of the asking image's own value of an attribute left out; see :func:`own_attribute`."""
-    codes = side.stored.columns[attribute].codes
+def leave_attribute_out(rows: NDArray[np.intp], candidate: Candidate, attribute: str) -> Plan:
+    """:func:`leave_one_out` against images with another value of an attribute; see :func:`left_out_attribute`."""
+    codes = candidate.stored.columns[attribute].codes
     protocol = names.LEAVE_ATTRIBUTE_OUT
     worded = replace(
-        protocol, title=protocol.title.format(attribute=attribute), about=protocol.about.format(attribute=attribute)
+        protocol,
+        title=protocol.title.format(attribute=attribute),
+        description=protocol.description.format(attribute=attribute),
     )
     return Plan(worded, len(rows), lambda each, _: leave_one_image_out(each.catalogue, codes, rows))
 
 
-def own_attribute(side: Candidate, wanted: str | None) -> str | None:
-    """The attribute whose own value is left out: the one that is named, or the catalogue's colour; None: there is none.
+def left_out_attribute(candidate: Candidate, name: str | None) -> str | None:
+    """The attribute whose own value is left out: the named one, else the catalogue's colour; None if it has none.
 
     Raises:
-        UsageError: no image has the attribute that is named.
+        UsageError: no image has the named attribute.
     """
-    columns = side.stored.columns
-    if wanted is None:
-        return next((name for name in columns if column_key(name) in COLOURS), None)
-    if wanted not in columns:
-        raise UsageError(f"no image has the attribute {wanted!r}; there are: {', '.join(columns) or 'none at all'}")
-    return wanted
+    columns = candidate.stored.columns
+    if name is None:
+        return next((each for each in columns if column_key(each) in COLOURS), None)
+    if name not in columns:
+        raise UsageError(f"no image has the attribute {name!r}; there are: {', '.join(columns) or 'none at all'}")
+    return name
 
 
-def simulated_photos(taken: Photos) -> Plan:
-    """Each simulated photo asks."""
-    rows = np.array(taken.rows, np.intp)
+def simulated_photos(usable: Photos) -> Plan:
+    """Each simulated photo is a query."""
+    rows = np.array(usable.rows, np.intp)
     return Plan(
         names.SIMULATED,
-        len(taken.paths),
-        lambda side, vectors: simulated(side.catalogue, vectors, rows),
-        taken,
+        len(usable.paths),
+        lambda candidate, vectors: simulated(candidate.catalogue, vectors, rows),
+        usable,
     )
 
 
-def labelled_photos(labelled: Sequence[LabelledPhoto], side: Candidate, max_pixels: int) -> Plan:
-    """Each photo asks for its products; photos that are missing or damaged, or of products unknown, are failures."""
-    numbers = product_numbers(side, {each for photo in labelled for each in photo.product_ids})
-    taken, right = Photos(), []
+def labelled_photos(labelled: Sequence[LabelledPhoto], candidate: Candidate, max_pixels: int) -> Plan:
+    """Each photo is a query for its products; unreadable photos and photos of unknown products are failures."""
+    numbers = numbers_of_products(candidate, {each for photo in labelled for each in photo.product_ids})
+    usable, right = Photos(), []
     for photo in labelled:
         known = [numbers[each] for each in photo.product_ids if each in numbers]
-        error = unreadable(photo.path, max_pixels)
+        error = read_error(photo.path, max_pixels)
         if error is not None:
-            taken.failures.append(failed(error, ",".join(photo.product_ids), photo.name, photo.path))
+            usable.failures.append(failure_of(error, ",".join(photo.product_ids), photo.name, photo.path))
         elif not known:
-            taken.failures.append(Failure("list", UNKNOWN, ",".join(photo.product_ids), photo.name, str(photo.path)))
+            usable.failures.append(Failure("list", UNKNOWN, ",".join(photo.product_ids), photo.name, str(photo.path)))
         else:
-            taken.paths.append(photo.path)
-            taken.originals.append(photo.path)
-            taken.seeds.append(None)
-            taken.asking.append((",".join(photo.product_ids), photo.name))
+            usable.paths.append(photo.path)
+            usable.originals.append(photo.path)
+            usable.seeds.append(None)
+            usable.ids.append((",".join(photo.product_ids), photo.name))
             right.append(known)
-    return Plan(names.PHOTOS, len(right), lambda side, vectors: photos(side.catalogue, vectors, right), taken)
+    return Plan(
+        names.PHOTOS, len(right), lambda candidate, vectors: photos(candidate.catalogue, vectors, right), usable
+    )
 
 
-def picked(pairs: Sequence[tuple[str, str]], side: Candidate, where: str) -> Plan:
-    """Each product of the pairs asks for those that were picked for it; products without images are failures."""
-    numbers = product_numbers(side, {each for pair in pairs for each in pair})
+def picked(pairs: Sequence[tuple[str, str]], candidate: Candidate, where: str) -> Plan:
+    """The first product of each pair is a query for those picked for it; products without images are failures."""
+    numbers = numbers_of_products(candidate, {each for pair in pairs for each in pair})
     similar: dict[int, list[int]] = {}
     failures = []
     for pair in pairs:
@@ -139,11 +143,13 @@ def picked(pairs: Sequence[tuple[str, str]], side: Candidate, where: str) -> Pla
             failures.append(Failure("list", f"{unknown} has no images in the dataset", pair[0], pair[1], where))
         elif pair[0] != pair[1]:
             similar.setdefault(numbers[pair[0]], []).append(numbers[pair[1]])
-    return Plan(names.PICKS, len(similar), lambda side, _: picks(side.catalogue, similar), Photos(failures=failures))
+    return Plan(
+        names.PICKS, len(similar), lambda candidate, _: picks(candidate.catalogue, similar), Photos(failures=failures)
+    )
 
 
-def product_numbers(side: Candidate, wanted: set[str]) -> Mapping[str, int]:
-    """The numbers of those products that have images."""
-    products = side.stored.grouping.products
-    places = {product: bisect_left(products, product) for product in wanted}
-    return {product: at for product, at in places.items() if at < len(products) and products[at] == product}
+def numbers_of_products(candidate: Candidate, product_ids: set[str]) -> Mapping[str, int]:
+    """The numbers of products by id, without those that have no images."""
+    products = candidate.stored.grouping.products
+    numbers = {each: product_number(products, each) for each in product_ids}
+    return {each: number for each, number in numbers.items() if number >= 0}

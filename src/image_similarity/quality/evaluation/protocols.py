@@ -1,4 +1,4 @@
-"""Who asks, and what would be right: each protocol gives its queries in blocks, so that none holds the catalogue."""
+"""The queries of each protocol and their right answers, in blocks, so that memory does not grow with the catalogue."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.quality.evaluation.metrics import measure
-from image_similarity.quality.evaluation.ranks import ITEMS, QUERIES, Asked, Scores, rank
+from image_similarity.quality.evaluation.ranks import ITEMS, QUERIES, QueryBlock, Scores, rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-RIGHT = 1_000_000
+RIGHT = 1_000_000  # right answers in one block
 
 
 @dataclass(frozen=True, slots=True)
 class BlockSize:
-    """How much is looked at together: queries, and right answers of all of them.
+    """The limits of a block: its queries, and the right answers of all of them.
 
-    A product of very many images asks in smaller blocks.
+    So the images of a product with very many come in smaller blocks.
     """
 
     queries: int = QUERIES
@@ -34,7 +34,7 @@ BLOCK = BlockSize()
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The images that answer: one row each, product by product.
+    """The gallery: one row per image, product by product.
 
     Attributes:
         vectors: ``(rows, dimension)``.
@@ -49,17 +49,17 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How each query went, in the order asked.
+    """The results of queries, in their order.
 
     Attributes:
-        names: ``(queries,)``, what asked: a row, a photo or a product by number.
-        products: ``(queries,)``, what it is about.
+        numbers: ``(queries,)``, the query's row, photo or product.
+        products: ``(queries,)``, the product of the query.
         values: ``(queries, 5)``, as :data:`~image_similarity.quality.evaluation.metrics.METRICS`.
         first: ``(queries,)``, the rank from 0 of the first right answer.
         best, top: ``(queries,)``, the item of the first right answer, and of the first answer.
     """
 
-    names: NDArray[np.intp]
+    numbers: NDArray[np.intp]
     products: NDArray[np.intp]
     values: NDArray[np.float64]
     first: NDArray[np.int64]
@@ -70,92 +70,94 @@ class Outcome:
 def leave_one_image_out(
     catalogue: Catalogue,
     values: NDArray[np.integer] | None = None,
-    askers: NDArray[np.integer] | None = None,
+    query_rows: NDArray[np.integer] | None = None,
     block: BlockSize = BLOCK,
-) -> Iterator[Asked]:
-    """Each image asks, and its product's other images are right; itself is left out by identity.
+) -> Iterator[QueryBlock]:
+    """Each image is a query, and its product's other images are right; the image itself is left out.
 
     Args:
-        catalogue: the images.
-        values: ``(rows,)``, a number for each value of an attribute, 0 for none: images with the asking image's own
-            value are no answers, of whichever product. An image without a value asks among all others.
-        askers: the rows that ask, ascending; None: all.
-        block: how much is looked at together.
+        catalogue: the gallery.
+        values: ``(rows,)``, a number for each value of an attribute, 0 for none: images of any product with the
+            query's own value are left out too. For a query without a value, none are.
+        query_rows: the rows that are queries, ascending; None: all of products with several.
+        block: the limits of a block.
 
-    A query without a right answer left is not asked.
+    A query without a right answer left is skipped.
     """
     starts = np.asarray(catalogue.starts)
-    if askers is None:
-        askers = np.flatnonzero(np.diff(starts)[catalogue.row_product] > 1)
-    owners = np.asarray(catalogue.row_product)[askers].astype(np.intp)
-    for rows in _cut(np.asarray(askers, np.intp), starts[owners + 1] - starts[owners], block):
+    if query_rows is None:
+        query_rows = np.flatnonzero(np.diff(starts)[catalogue.row_product] > 1)
+    owners = np.asarray(catalogue.row_product)[query_rows].astype(np.intp)
+    for rows in _split(np.asarray(query_rows, np.intp), starts[owners + 1] - starts[owners], block):
         lines, right = _ranges(starts, np.asarray(catalogue.row_product)[rows])
         keep = right != rows[lines]
         if values is not None:
             keep &= (values[rows][lines] == 0) | (values[right] != values[rows][lines])
         counts = np.bincount(lines[keep], minlength=len(rows))
-        asking = rows[counts > 0]
-        if len(asking):
-            products = np.asarray(catalogue.row_product)[asking].astype(np.intp)
-            asked = _asked(asking, products, catalogue.vectors[asking], right[keep], counts[counts > 0], own=asking)
-            yield asked if values is None else replace(asked, group=values[asking], item_group=values)
+        rows = rows[counts > 0]
+        if len(rows):
+            products = np.asarray(catalogue.row_product)[rows].astype(np.intp)
+            queries = _block(rows, products, catalogue.vectors[rows], right[keep], counts[counts > 0], own=rows)
+            yield queries if values is None else replace(queries, group=values[rows], item_group=values)
 
 
-def simulated(catalogue: Catalogue, vectors: NDArray[np.floating], sources: NDArray[np.integer]) -> Iterator[Asked]:
-    """Each simulated photo asks, and all images of its product are right, but the one that the photo was made of.
+def simulated(
+    catalogue: Catalogue, vectors: NDArray[np.floating], sources: NDArray[np.integer]
+) -> Iterator[QueryBlock]:
+    """Each simulated photo is a query, and all images of its product are right, except the photo's own image.
 
-    That one is no answer at all, unless its product has no other: then it is what is to be found.
+    That image is left out, unless its product has no other: then it is the right answer.
 
     Args:
-        catalogue: the images.
+        catalogue: the gallery.
         vectors: ``(photos, dimension)``.
-        sources: ``(photos,)``, the row that each was made of.
+        sources: ``(photos,)``, the row of the image that each was made from.
     """
     starts = np.asarray(catalogue.starts)
     owners = np.asarray(catalogue.row_product)[sources].astype(np.intp)
     sizes = starts[owners + 1] - starts[owners]
-    for numbers in _cut(np.arange(len(vectors)), sizes):
+    for numbers in _split(np.arange(len(vectors)), sizes):
         own, alone = np.asarray(sources, np.intp)[numbers], sizes[numbers] == 1
         lines, right = _ranges(starts, owners[numbers])
         keep = (right != own[lines]) | alone[lines]
         counts = np.bincount(lines[keep], minlength=len(numbers))
-        yield _asked(numbers, owners[numbers], vectors[numbers], right[keep], counts, own=np.where(alone, -1, own))
+        yield _block(numbers, owners[numbers], vectors[numbers], right[keep], counts, own=np.where(alone, -1, own))
 
 
 def photos(
     catalogue: Catalogue, vectors: NDArray[np.floating], right_products: Sequence[Sequence[int]]
-) -> Iterator[Asked]:
-    """Each photo from outside asks, and all images of its product, or of any of its products, are right.
+) -> Iterator[QueryBlock]:
+    """Each photo from outside is a query, and all images of its products are right.
 
     Args:
-        catalogue: the images.
+        catalogue: the gallery.
         vectors: ``(photos, dimension)``.
-        right_products: of each photo, its products by number, one or more; the first is what it is about.
+        right_products: the products of each photo by number, at least one; the first counts as the query's product.
     """
     starts = np.asarray(catalogue.starts)
-    for numbers in _cut(np.arange(len(vectors)), np.ones(len(vectors))):
+    for numbers in _split(np.arange(len(vectors)), np.ones(len(vectors))):
         rows = []
         for number in numbers:
             _, found = _ranges(starts, np.unique(right_products[number]))
             rows.append(found)
         products = np.array([right_products[number][0] for number in numbers], np.intp)
         counts = np.array([len(each) for each in rows])
-        yield _asked(numbers, products, vectors[numbers], np.concatenate(rows), counts)
+        yield _block(numbers, products, vectors[numbers], np.concatenate(rows), counts)
 
 
-def picks(catalogue: Catalogue, similar: Mapping[int, Sequence[int]]) -> Iterator[Asked]:
-    """Each product asks with all of its images, and the products that somebody has picked for it are right.
+def picks(catalogue: Catalogue, similar: Mapping[int, Sequence[int]]) -> Iterator[QueryBlock]:
+    """Each product with all of its images is a query, and the products picked for it by hand are right.
 
     Args:
-        catalogue: the images.
-        similar: product to products, by number, one or more for each and not itself.
+        catalogue: the gallery.
+        similar: product to products, by number, at least one for each and not itself.
     """
     starts = np.asarray(catalogue.starts)
-    askers = np.array(sorted(similar), np.intp)
-    for products in _cut(askers, np.diff(starts)[askers]):
+    query_products = np.array(sorted(similar), np.intp)
+    for products in _split(query_products, np.diff(starts)[query_products]):
         lines, rows = _ranges(starts, products)
         right = [np.unique(similar[product]) for product in products]
-        yield _asked(
+        yield _block(
             products,
             products,
             catalogue.vectors[rows],
@@ -166,46 +168,49 @@ def picks(catalogue: Catalogue, similar: Mapping[int, Sequence[int]]) -> Iterato
         )
 
 
-def ask(
-    queries: Iterator[Asked],
+def rank_queries(
+    queries: Iterator[QueryBlock],
     scores: Scores,
-    told: Callable[[int], object] = lambda done: done,
-    together: int = ITEMS,
+    on_progress: Callable[[int], object] = lambda done: done,
+    block_items: int = ITEMS,
 ) -> Outcome:
-    """Answer all queries of a protocol. ``told`` hears how many are answered; ``together``: items ranked at once."""
+    """Rank and measure all queries of a protocol.
+
+    ``on_progress`` gets the number of queries done; ``block_items``: see :func:`rank`.
+    """
     parts: list[tuple[NDArray[Any], ...]] = []
     done = 0
-    for asked in queries:
-        ranked = rank(asked, scores, together)
+    for block in queries:
+        ranked = rank(block, scores, block_items)
         first = ranked.ranks.first
-        parts.append((asked.names, asked.products, measure(ranked.ranks), first, ranked.best, ranked.top))
-        done += len(asked)
-        told(done)
+        parts.append((block.numbers, block.products, measure(ranked.ranks), first, ranked.best, ranked.top))
+        done += len(block)
+        on_progress(done)
     if not parts:
         nothing = np.empty(0, np.intp)
         return Outcome(nothing, nothing, np.empty((0, 5)), nothing, nothing, nothing)
     return Outcome(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
-def _asked(
-    names: NDArray[np.intp],
+def _block(
+    numbers: NDArray[np.intp],
     products: NDArray[np.intp],
     vectors: NDArray[np.floating],
     right: NDArray[np.intp],
     counts: NDArray[np.integer],
     own: NDArray[np.intp] | None = None,
     vectors_each: NDArray[np.integer] | None = None,
-) -> Asked:
-    none = np.full(len(names), -1, np.intp)
-    return Asked(
-        names=names,
+) -> QueryBlock:
+    none = np.full(len(numbers), -1, np.intp)
+    return QueryBlock(
+        numbers=numbers,
         products=products,
         vectors=vectors,
-        vector_starts=_starts(np.ones(len(names), np.intp) if vectors_each is None else vectors_each),
+        vector_starts=_starts(np.ones(len(numbers), np.intp) if vectors_each is None else vectors_each),
         right=right,
         right_starts=_starts(counts),
         own=none if own is None else own,
-        group=np.zeros(len(names), np.intp),
+        group=np.zeros(len(numbers), np.intp),
     )
 
 
@@ -214,18 +219,18 @@ def _starts(counts: NDArray[np.integer]) -> NDArray[np.intp]:
 
 
 def _ranges(starts: NDArray[np.integer], products: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The rows of products one after the other, each with its product's place among them."""
+    """The rows of products one after the other, and for each row the position of its product in ``products``."""
     sizes = starts[products + 1] - starts[products]
     lines = np.repeat(np.arange(len(products)), sizes)
     before = np.cumsum(sizes) - sizes
     return lines, (np.arange(len(lines)) - before[lines] + starts[products][lines]).astype(np.intp)
 
 
-def _cut(askers: NDArray[np.intp], sizes: NDArray[Any], block: BlockSize = BLOCK) -> Iterator[NDArray[np.intp]]:
-    """Blocks of askers, each small in number and in the sum of its sizes."""
+def _split(queries: NDArray[np.intp], sizes: NDArray[Any], block: BlockSize = BLOCK) -> Iterator[NDArray[np.intp]]:
+    """Split queries into blocks of a bounded number and a bounded sum of sizes; at least one query each."""
     first = 0
-    while first < len(askers):
+    while first < len(queries):
         within = np.cumsum(sizes[first : first + block.queries]) <= block.right
         end = first + max(1, int(np.count_nonzero(within)))
-        yield askers[first:end]
+        yield queries[first:end]
         first = end

@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, and what it found out."""
+"""The report of an evaluation."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation(Record):
-    """What was found out: protocol by protocol, in each the models in the order asked for.
+    """The results of an evaluation: by protocol, then by model in the order given.
 
-    ``skipped``: why a protocol was not asked, by its name. ``failures``: photos that could not be used. ``notes``: what
-    to know before believing the figures.
+    ``skipped``: why a protocol was not measured, by its name. ``failures``: photos that could not be used. ``notes``:
+    caveats about the figures.
     """
 
     dataset: str
@@ -32,21 +32,21 @@ class Evaluation(Record):
     costs: Sequence[Cost]
     results: Sequence[Result]
     worst: Sequence[Sequence[Miss]]
-    """Of each result."""
-    abouts: Mapping[str, str]
-    """What each protocol asks, in a sentence."""
+    """The worst failures of each result."""
+    descriptions: Mapping[str, str]
+    """Of each protocol, by its name."""
     skipped: Mapping[str, str]
     failures: Sequence[Failure]
     notes: Sequence[str] = ()
 
     @property
     def model_key(self) -> str:
-        """The first model's."""
+        """The key of the first model."""
         return self.results[0].model_key
 
     @property
     def queries(self) -> int:
-        """How many queries the first protocol asked."""
+        """The number of queries of the first protocol."""
         return self.results[0].queries
 
     @property
@@ -65,7 +65,7 @@ class Evaluation(Record):
         return self.results[0].metrics["r_at_10"].value
 
     def as_dict(self) -> dict[str, Any]:
-        """The first result's shares, then everything."""
+        """The first result's metrics at the top level, then all results."""
         first = self.results[0]
         results = [
             {**result.as_dict(), "worst": plain(misses)}
@@ -86,7 +86,7 @@ class Evaluation(Record):
         }
 
     def write_html(self, path: Path, command: str = "") -> None:
-        """One page: the tables, quality against speed, and the images of the worst failures.
+        """Write one HTML page: the tables, quality against speed, and the images of the worst failures.
 
         Raises:
             OutputError: it cannot be written.

@@ -1,4 +1,4 @@
-"""What a protocol found out about models side by side: measures, how sure they are, and where each failed most."""
+"""The results of a protocol: metrics with intervals, differences between models, and the worst queries."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Result(Record):
 def side_by_side(
     outcomes: Sequence[Outcome], bootstrap: Bootstrap = STANDARD
 ) -> list[tuple[Estimates, Estimates | None]]:
-    """The measures of each model, and its difference to the first, with intervals over the same draws of products.
+    """The metrics of each model and their difference to the first, with intervals over the same draws of products.
 
     Args:
-        outcomes: of the models, which were asked the same queries in the same order; one or more queries.
+        outcomes: of each model, for the same queries in the same order; at least one query.
         bootstrap: how to draw.
     """
     first = outcomes[0].values
@@ -55,8 +55,8 @@ def side_by_side(
     return list(zip(each[: len(outcomes)], [None, *each[len(outcomes) :]], strict=True))
 
 
-def worst(outcome: Outcome, count: int) -> list[int]:
-    """The queries whose right answer stands lowest, at most one of each product, worst first; by place."""
+def worst_queries(outcome: Outcome, count: int) -> list[int]:
+    """The positions of the queries whose first right answer ranks lowest, at most one per product, worst first."""
     order = np.lexsort((np.arange(len(outcome.first)), -outcome.first))
     order = order[outcome.first[order] > 0]
     _, once = np.unique(outcome.products[order], return_index=True)

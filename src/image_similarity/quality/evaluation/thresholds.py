@@ -1,4 +1,4 @@
-"""Bars that results have to reach: ``R@1=0.7``, or ``simulated:mAP@R=0.3`` for one protocol."""
+"""Thresholds that results have to reach: ``R@1=0.7``, or ``simulated:mAP@R=0.3`` for one protocol."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPELLED = {spelling.casefold(): metric for metric in METRICS for spelling in (me
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """``metric`` must be ``value`` or more, for every model; ``protocol`` None: the first that was asked."""
+    """``metric`` must be at least ``value`` for every model; ``protocol`` None: the first one measured."""
 
     protocol: str | None
     metric: str
@@ -28,10 +28,10 @@ class Threshold:
 
 
 def parse_threshold(text: str) -> Threshold:
-    """Read ``[protocol:]metric=value``.
+    """Parse ``[protocol:]metric=value``.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not a threshold.
     """
     left, divider, right = text.partition("=")
     protocol, colon, metric = left.strip().rpartition(":")
@@ -48,22 +48,22 @@ def parse_threshold(text: str) -> Threshold:
     return Threshold(protocol.strip() or None, known, value)
 
 
-def below_thresholds(bars: Sequence[Threshold], results: Sequence[Result]) -> list[str]:
-    """A sentence for each bar that a model is below.
+def below_thresholds(thresholds: Sequence[Threshold], results: Sequence[Result]) -> list[str]:
+    """A sentence for each model and threshold that it is below.
 
     Raises:
-        UsageError: a bar is about a protocol that was not asked.
+        UsageError: a threshold is for a protocol that was not measured.
     """
-    asked = [result.protocol for result in results]
+    measured = [result.protocol for result in results]
     sentences = []
-    for bar in bars:
-        protocol = bar.protocol or asked[0]
-        if protocol not in asked:
-            there = ", ".join(dict.fromkeys(asked))
+    for threshold in thresholds:
+        protocol = threshold.protocol or measured[0]
+        if protocol not in measured:
+            there = ", ".join(dict.fromkeys(measured))
             raise UsageError(f"there is a threshold for {protocol}, which was not measured; measured: {there}")
         for result in results:
-            value = result.metrics[bar.metric].value
-            if result.protocol == protocol and value < bar.value:
-                name = f"{NAMES[bar.metric]} of {result.model} under {protocol}"
-                sentences.append(f"{name} is {value:.4f}, below {bar.value}")
+            value = result.metrics[threshold.metric].value
+            if result.protocol == protocol and value < threshold.value:
+                name = f"{NAMES[threshold.metric]} of {result.model} under {protocol}"
+                sentences.append(f"{name} is {value:.4f}, below {threshold.value}")
     return sentences

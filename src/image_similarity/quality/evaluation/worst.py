@@ -1,4 +1,4 @@
-"""The worst failures of a model, as people want to see them: what asked, what came first, and what was right."""
+"""The worst failures of a model: the query, the first answer and the right one, with images and texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from image_similarity.quality.evaluation import names
-from image_similarity.quality.evaluation.results import worst
+from image_similarity.quality.evaluation.results import worst_queries
 from image_similarity.search import ShownProduct, show_products
 from image_similarity.types import Product
 from image_similarity.util.plain_values import Record
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Miss(Record):
-    """A query that was not answered first. ``seed`` is what a simulated photo was made with, of ``asked.image``.
+    """A query whose first answer is wrong. ``seed`` is that of a simulated photo of ``query.image``, else None.
 
-    ``first`` stood first and is wrong; ``best`` is the right answer that stood highest, at ``rank`` from 1.
+    ``first`` is the wrong answer at rank 1; ``best`` is the right answer with the best rank, ``rank``, from 1.
     """
 
-    asked: ShownProduct
+    query: ShownProduct
     seed: int | None
     first: ShownProduct
     best: ShownProduct
@@ -35,51 +35,49 @@ class Miss(Record):
 
     def as_dict(self) -> dict[str, Any]:
         """Products by their ids and images, without their texts."""
-        sides = (("asked", self.asked), ("first", self.first), ("right", self.best))
+        sides = (("query", self.query), ("first", self.first), ("right", self.best))
         shown = {name: {"product_id": each.product.product_id, "image": each.image} for name, each in sides}
         return {"rank": self.rank, "photo_seed": self.seed, **shown}
 
 
 @dataclass(frozen=True, slots=True)
 class ProductCards:
-    """Finds the images and the texts of rows and products."""
+    """Looks up the images and the texts of rows and products."""
 
     records: CatalogueRecords
     folder: Path
 
-    def row(self, side: Candidate, row: int) -> ShownProduct:
-        features = side.stored.features
+    def row(self, candidate: Candidate, row: int) -> ShownProduct:
+        features = candidate.stored.features
         return self._shown(features.product_ids[row], features.image_ids[row])
 
-    def product(self, side: Candidate, product: int) -> ShownProduct:
-        """One product, with its first image."""
-        return self._shown(side.stored.grouping.products[product])
+    def product(self, candidate: Candidate, product: int) -> ShownProduct:
+        """A product with its first image."""
+        return self._shown(candidate.stored.grouping.products[product])
 
     def _shown(self, product_id: str, image_id: str = "") -> ShownProduct:
         (shown,) = show_products(self.records, self.folder, [(product_id, image_id)])
         return shown
 
 
-def worst_misses(plan: Plan, side: Candidate, outcome: Outcome, count: int, shower: ProductCards) -> list[Miss]:
-    """The queries whose right answer stands lowest, at most one of each product, worst first."""
-    shown = shower.product if plan.of_products else shower.row
+def worst_misses(plan: Plan, candidate: Candidate, outcome: Outcome, count: int, cards: ProductCards) -> list[Miss]:
+    """The queries whose first right answer ranks lowest, at most one per product, worst first."""
+    shown = cards.product if plan.ranks_products else cards.row
     misses = []
-    for query in worst(outcome, count):
-        asked, seed = _asked(plan, side, outcome, query, shower)
-        first, best = shown(side, int(outcome.top[query])), shown(side, int(outcome.best[query]))
-        misses.append(Miss(asked, seed, first, best, int(outcome.first[query]) + 1))
+    for query in worst_queries(outcome, count):
+        card, seed = _query_card(plan, candidate, int(outcome.numbers[query]), cards)
+        first, best = shown(candidate, int(outcome.top[query])), shown(candidate, int(outcome.best[query]))
+        misses.append(Miss(card, seed, first, best, int(outcome.first[query]) + 1))
     return misses
 
 
-def _asked(
-    plan: Plan, side: Candidate, outcome: Outcome, query: int, shower: ProductCards
-) -> tuple[ShownProduct, int | None]:
-    name = int(outcome.names[query])
-    if plan.of_products:
-        return shower.product(side, name), None
+def _query_card(plan: Plan, candidate: Candidate, number: int, cards: ProductCards) -> tuple[ShownProduct, int | None]:
+    """The query with a row's, photo's or product's number, and the seed if it is a simulated photo."""
+    if plan.ranks_products:
+        return cards.product(candidate, number), None
     if plan.protocol.name == names.SIMULATED.name:
-        return shower.row(side, plan.photos.rows[name]), plan.photos.seeds[name]
+        return cards.row(candidate, plan.photos.rows[number]), plan.photos.seeds[number]
     if plan.protocol.name == names.PHOTOS.name:
-        path = plan.photos.paths[name]
+        path = plan.photos.paths[number]
         return ShownProduct(Product(path.name), str(path)), None
-    return shower.row(side, name), None
+    return cards.row(candidate, number), None

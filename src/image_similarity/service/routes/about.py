@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from image_similarity.fitting import uploads
+from image_similarity.fitting import upload_folder
 from image_similarity.index import facets_of
 from image_similarity.service import schemas
 from image_similarity.service.dependencies import State, may_read
@@ -147,7 +147,7 @@ def _catalogue(state: AppState, failed: Counter[tuple[str, str]], last_fit: floa
             for each in served.models
         ],
         store_bytes=_bytes(folders.database.parent.glob(f"{folders.database.name}*")),
-        images_bytes=_size(uploads(state.settings, dataset)),
+        images_bytes=_size(upload_folder(state.settings, dataset)),
         attributes=[
             schemas.Attribute(
                 name=facet.name,

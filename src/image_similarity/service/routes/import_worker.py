@@ -107,18 +107,18 @@ class ImportWorker:
     async def _image(self, image: schemas.Image) -> ImageData:
         """An image's bytes; not requested while its host is known to be unreachable."""
         host = _host_of(image)
-        reason = self._hosts.why_not(host)
+        reason = self._hosts.skip_reason(host)
         if reason is not None:
             raise FetchError(f"{reason} So were other images of {host}; this one was not requested.")
         try:
             data = await image_data(self._state, image)
         except UnreachableError as error:
-            self._hosts.unreached(host, error.reason)
+            self._hosts.record_failure(host, error.reason)
             raise
         except FetchError:
-            self._hosts.answered(host)
+            self._hosts.record_response(host)
             raise
-        self._hosts.answered(host)
+        self._hosts.record_response(host)
         return data
 
 
