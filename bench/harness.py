@@ -84,9 +84,9 @@ def in_turn(sides: Sequence[Side], rounds: int, *, warm: int = 1) -> list[Timing
 def part_of(choice: ModelChoice, settings: Settings) -> ModelPart:
     """The one network that a choice names."""
     from image_similarity.dataset import Dataset
-    from image_similarity.models.resolver import named
+    from image_similarity.models.resolver import define_model
 
-    (part,) = named(choice, Dataset.named("bench"), settings).parts
+    (part,) = define_model(choice, Dataset.named("bench"), settings).parts
     return part
 
 

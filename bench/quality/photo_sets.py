@@ -21,7 +21,7 @@ from image_similarity.dataset import Dataset
 from image_similarity.images.decoding import decode, read_bytes
 from image_similarity.images.simulator import simulated_photo
 from image_similarity.images.views import square
-from image_similarity.models.resolver import named
+from image_similarity.models.resolver import define_model
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity_demo import draw_sample
@@ -89,7 +89,7 @@ class Vectors:
     def __init__(self, model: str, cache: Path) -> None:
         self.name, self.cache = model, cache / "vectors"
         self.choice = ModelChoice(MODELS[model], precision="auto" if model == "colour-shape" else "fp32")
-        (self.part,) = named(self.choice, Dataset.named("bench"), Settings(root=self.cache)).parts
+        (self.part,) = define_model(self.choice, Dataset.named("bench"), Settings(root=self.cache)).parts
         self.spec = self.part.spec
         self.cache.mkdir(parents=True, exist_ok=True)
 

@@ -14,7 +14,7 @@ from image_similarity.errors import ImageError, ImageSimilarityError, UsageError
 from image_similarity.fitting import EmbeddedImage, delete_product, new_image, upsert_product
 from image_similarity.images import ONE_VIEW, SIX_VIEWS
 from image_similarity.index import parse_filter
-from image_similarity.models import each_row, resolve
+from image_similarity.models import embed_each, resolve
 from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, as_choice, merge_options
 from image_similarity.search import (
     CALIBRATED,
@@ -287,7 +287,7 @@ class Collection:
         encoder = self._text_model() if texts else None
         with NETWORK_LOCK:
             of_images = iter(embedder.embed(images) if embedder else ())
-            of_texts = iter(each_row(encoder.embed, texts) if encoder else ())
+            of_texts = iter(embed_each(encoder.embed, texts) if encoder else ())
         vectors: list[Vectors | Exception] = []
         for query in queries:
             photos = [[next(of_images) for _ in photo] for photo in query.inputs]
@@ -423,7 +423,7 @@ class Collection:
         vectors: dict[str, Vectors] = {}
         for key, views in pixels.items():
             with NETWORK_LOCK:
-                (rows,) = each_row(partial(_all_views, models[key]), [views])
+                (rows,) = embed_each(partial(_all_views, models[key]), [views])
             if isinstance(rows, ImageError):
                 raise rows
             vectors[key] = rows
@@ -471,7 +471,7 @@ class Collection:
         one = one and self.model.has_networks
         with self._loading:
             if one not in self._networks:
-                load = partial(self.model.load, self.settings, self._progress, one=one)
+                load = partial(self.model.load, self.settings, self._progress, single=one)
                 self._networks[one] = self._loader.submit(load)
             return self._networks[one]
 
@@ -483,9 +483,9 @@ class Collection:
             self._network(one=len(query.photos) == 1)
 
     def _check_text(self) -> None:
-        from image_similarity.models import text_side
+        from image_similarity.models import text_spec_of
 
-        text_side(self.model)
+        text_spec_of(self.model)
 
     def _text_model(self) -> TextModel:
         from image_similarity.models import load_text_model

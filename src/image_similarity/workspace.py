@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from image_similarity.collection import Collection
     from image_similarity.fitting import ExtractReport, FitReport
-    from image_similarity.models import Checked, DefaultModel, ModelRow, Pulled
+    from image_similarity.models import CheckedFile, DefaultModel, ModelRow, PulledModel
     from image_similarity.options import Photo, SearchOptions
     from image_similarity.quality import AdaptReport, CalibrateReport, Comparison, Evaluation
     from image_similarity.search import Answer
@@ -152,10 +152,10 @@ class Workspace:
         """
         from image_similarity.catalogue import CatalogueSnapshot
         from image_similarity.fitting import fit
-        from image_similarity.models import named as model_named
+        from image_similarity.models import define_model
 
         options, named = merge_options(FitOptions, options, changes), Dataset.named(dataset)
-        model = model_named(options.choice, named, self.settings)  # an unknown model fails before anything is read
+        model = define_model(options.choice, named, self.settings)  # an unknown model fails before anything is read
         notes = NoteLog(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
         with CatalogueSnapshot(listed, self.progress) as source:
@@ -402,7 +402,7 @@ class Workspace:
 
         return table(self.settings)
 
-    def pull_models(self, *names: str, to: str | Path | None = None) -> list[Pulled]:
+    def pull_models(self, *names: str, to: str | Path | None = None) -> list[PulledModel]:
         """Download models from the hub into the workspace, or into the folder ``to`` for another machine.
 
         >>> [pulled.name for pulled in workspace.pull_models("colour-shape")]
@@ -412,7 +412,7 @@ class Workspace:
 
         return pull_models(names, self.settings, Path(to) if to else None, self.progress)
 
-    def verify_models(self) -> list[Checked]:
+    def verify_models(self) -> list[CheckedFile]:
         """Check every downloaded file against the lock file; ``problem`` is empty if they agree.
 
         >>> [checked.name for checked in workspace.verify_models() if checked.problem]

@@ -119,7 +119,7 @@ def test_a_product_finds_those_like_it_and_one_that_is_not_there_finds_nothing(s
         ({"filter": "price <"}, "the filter at character"),
         ({"aggregate": "median"}, "there is no `aggregate` 'median'"),
         ({"min_match": 2.0}, "`min_match` is a probability from 0 to 1"),
-        ({"text": "red"}, "colour-shape knows no words"),
+        ({"text": "red"}, "colour-shape has no text encoder"),
     ],
 )
 def test_an_invalid_query_is_a_usage_error(shop: Collection, changes: dict[str, Any], reason: str) -> None:

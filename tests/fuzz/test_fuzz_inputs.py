@@ -191,23 +191,23 @@ def test_any_file_as_a_description_or_as_names_of_columns(here: Here, content: b
 
 
 LOCKED = {"repo": "a/b", "revision": "c" * 40, "licence": "MIT", "files": {"x.onnx": {"sha256": "0" * 64, "bytes": 5}}}
-LOCK_PARTS = ("told", "models", "format", "entry", *LOCKED)
+LOCK_PARTS = ("warned", "models", "format", "entry", *LOCKED)
 
 
 @examples(30)
-@example("told", None)
+@example("warned", None)
 @example("repo", "a\0b")
 @example("entry", "\ud800")
 @given(st.sampled_from(LOCK_PARTS), VALUE)
 def test_any_value_in_a_lock(here: Here, part: str, value: Any) -> None:
     entry = LOCKED | {part: value} if part in LOCKED else LOCKED
-    lock = {"format": 1, "models": {"CLIP-B32": value if part == "entry" else entry}, "told": []}
+    lock = {"format": 1, "models": {"CLIP-B32": value if part == "entry" else entry}, "warned": []}
     if part in lock:
         lock[part] = value
     here.file("models.lock", json.dumps(lock).encode())
-    shelf = ModelFolder(here.folder)
-    all_of(lambda: shelf.has_told("a"), lambda: shelf.tell("b"), lambda: shelf.entries())
-    all_of(lambda: shelf.is_whole("CLIP-B32"), lambda: shelf.verified("CLIP-B32", "x.onnx"))
+    folder = ModelFolder(here.folder)
+    all_of(lambda: folder.was_warned("a"), lambda: folder.add_warned("b"), lambda: folder.entries())
+    all_of(lambda: folder.is_complete("CLIP-B32"), lambda: folder.verified("CLIP-B32", "x.onnx"))
 
 
 # Names -------------------------------------------------------------------------------------------------------------

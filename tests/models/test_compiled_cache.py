@@ -76,13 +76,13 @@ def test_a_damaged_one_is_passed_over_and_written_again(settings: Settings, netw
         "cut": whole[:middle],
         "changed": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
         "empty": b"",
-        "other": b"another version's" + ready.FOOTER.pack(ready.MARK, zlib.crc32(b"another version's")),
+        "other": b"another version's" + ready.FOOTER.pack(ready.MAGIC, zlib.crc32(b"another version's")),
     }
     path.write_bytes(damaged[harm])
     np.testing.assert_array_equal(embed(settings, one=True), before)
     again = path.read_bytes()
     body, footer = again[: -ready.FOOTER.size], again[-ready.FOOTER.size :]
-    assert ready.FOOTER.unpack(footer) == (ready.MARK, zlib.crc32(body))
+    assert ready.FOOTER.unpack(footer) == (ready.MAGIC, zlib.crc32(body))
     assert len(again) > len(damaged[harm]) or harm == "changed"
 
 

@@ -77,8 +77,8 @@ def test_the_output_is_chosen_by_name_and_the_first_one_by_default(
 
 
 def test_an_output_that_there_is_not_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
-    said = refused(describe(mean_network(tmp_path / "tiny.onnx"), output="features"))
-    assert "has no output 'features': it has [['means'], ['doubled']]" in said
+    message = refused(describe(mean_network(tmp_path / "tiny.onnx"), output="features"))
+    assert "has no output 'features': it has [['means'], ['doubled']]" in message
 
 
 def test_a_network_that_takes_bytes_gets_bytes(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_a_network_that_takes_bytes_can_have_no_mean(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [{"layout": "NHWC"}, {"input_size": 5}])
 def test_a_network_of_another_shape_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
-    said = refused(describe(mean_network(tmp_path / "tiny.onnx"), **wrong))
-    assert said.startswith(f"{tmp_path / 'tiny.onnx'} cannot be loaded as tiny: ")
+    message = refused(describe(mean_network(tmp_path / "tiny.onnx"), **wrong))
+    assert message.startswith(f"{tmp_path / 'tiny.onnx'} cannot be loaded as tiny: ")
 
 
 def test_a_network_for_any_size_takes_larger_squares_and_is_another_model(tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_a_network_for_any_size_takes_larger_squares_and_is_another_model(tmp_pa
 
 
 def test_a_network_of_another_dimension_is_refused(tmp_path: Path) -> None:
-    said = refused(describe(mean_network(tmp_path / "tiny.onnx"), dimension=4))
-    assert said == f"{tmp_path / 'tiny.onnx'} gives 3 numbers an image, its record says 4"
+    message = refused(describe(mean_network(tmp_path / "tiny.onnx"), dimension=4))
+    assert message == f"{tmp_path / 'tiny.onnx'} gives 3 numbers an image, its record says 4"
 
 
 def test_a_network_with_a_second_input_is_refused(tmp_path: Path) -> None:
@@ -147,8 +147,8 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path, name: str, content
 
 
 def test_a_missing_network_is_named(tmp_path: Path) -> None:
-    said = refused(describe(tmp_path / "gone.onnx"))
-    assert said.startswith(f"{tmp_path / 'gone.onnx'}: No such file or directory")
+    message = refused(describe(tmp_path / "gone.onnx"))
+    assert message.startswith(f"{tmp_path / 'gone.onnx'}: No such file or directory")
 
 
 def test_an_altered_network_is_refused_by_its_digest(tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def test_an_altered_network_is_refused_by_its_digest(tmp_path: Path) -> None:
     assert load(description).spec.weights == f"tiny.onnx sha256:{stated}"
     network.write_bytes(network.read_bytes() + b"\0")
     altered = hashlib.sha256(network.read_bytes()).hexdigest()
-    said = refused(description)
-    assert said == f"{network} is not the file that {description} describes: sha256 {altered}, expected {stated}"
+    message = refused(description)
+    assert message == f"{network} is not the file that {description} describes: sha256 {altered}, expected {stated}"
 
 
 # Its name in the store ---------------------------------------------------------------------------------------------

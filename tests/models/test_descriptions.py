@@ -1,4 +1,4 @@
-"""A model's ``.toml``: what it may say, and what is said about a mistake in it."""
+"""A model's ``.toml`` description: what it may contain, and the messages about mistakes in it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_what_is_left_out_has_the_usual_values(network: Path) -> None:
 
 
 def test_everything_may_be_said(network: Path) -> None:
-    said = {"format": "onnx", "resize": "stretch", "interpolation": "lanczos", "source": "a test", "output": "means"}
-    spec = model_spec(ModelChoice(str(describe(network, commercial_use=False, mean=[0, 0.5, 1], **said))))
+    fields = {"format": "onnx", "resize": "stretch", "interpolation": "lanczos", "source": "a test", "output": "means"}
+    spec = model_spec(ModelChoice(str(describe(network, commercial_use=False, mean=[0, 0.5, 1], **fields))))
     assert spec.input == InputSpec(4, "stretch", "lanczos")
     assert "mean [0.0, 0.5, 1.0]" in spec.preprocessing
 
@@ -49,8 +49,8 @@ def test_a_middle_may_be_cut_out_of_more(network: Path) -> None:
     assert model_spec(ModelChoice(str(describe(network, resize="crop")))).input == InputSpec(4, "crop", "bicubic")
     spec = model_spec(ModelChoice(str(describe(network, resize="crop", shorter_side=5))))
     assert spec.input == InputSpec(4, "crop", "bicubic", 5)
-    said = refused(describe(network, resize="crop", shorter_side=3))
-    assert said.endswith('shorter_side = 3 must be at least input_size, with resize = "crop"')
+    message = refused(describe(network, resize="crop", shorter_side=3))
+    assert message.endswith('shorter_side = 3 must be at least input_size, with resize = "crop"')
 
 
 @pytest.mark.parametrize("field", ["name", "file", "dimension", "input_size", "licence"])
@@ -124,8 +124,8 @@ def test_a_file_that_is_not_toml_is_called_so(tmp_path: Path, text: bytes) -> No
 
 
 def test_a_description_that_is_not_there_is_named(tmp_path: Path) -> None:
-    said = refused(tmp_path / "gone.toml")
-    assert said == f"{tmp_path / 'gone.toml'}: No such file or directory. `model` takes the path of a model's .toml"
+    message = refused(tmp_path / "gone.toml")
+    assert message == f"{tmp_path / 'gone.toml'}: No such file or directory. `model` takes the path of a model's .toml"
 
 
 def test_names_and_licences_in_any_alphabet_are_read(tmp_path: Path) -> None:

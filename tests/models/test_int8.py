@@ -111,10 +111,10 @@ def test_a_fit_in_int8_is_calibrated_compared_and_kept(
     assert "the catalogue is too small" in str(report.int8)
     # The second time nothing is calibrated, compared or embedded: neither NNCF nor fp32 is there any more.
     monkeypatch.setitem(sys.modules, "nncf", None)
-    told: list[str] = []
-    workspace.progress = lambda stage, done, total=None: told.append(stage)
+    steps: list[str] = []
+    workspace.progress = lambda stage, done, total=None: steps.append(stage)
     again = workspace.fit("shop", pictures, model=in_int8(network))
-    assert set(told) == {"features", "similar products"}
+    assert set(steps) == {"features", "similar products"}
     assert (again.model_key, again.int8, again.counts.done) == (report.model_key, report.int8, 0)
 
 
@@ -218,12 +218,12 @@ def test_without_nncf_the_error_says_how_to_install_it(
 def test_nothing_is_printed_by_others(
     workspace: Workspace, tmp_path: Path, network: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[tuple[str, int, int | None]] = []
-    workspace.progress = lambda stage, done, total=None: told.append((stage, done, total))
+    steps: list[tuple[str, int, int | None]] = []
+    workspace.progress = lambda stage, done, total=None: steps.append((stage, done, total))
     workspace.fit("shop", paint_shop(tmp_path / "pictures"), model=in_int8(network))
     assert capfd.readouterr() == ("", "")
-    assert ("calibrate tiny", 6, 6) in told
-    assert ("compare int8 with fp32", 6, 6) in told
+    assert ("calibrate tiny", 6, 6) in steps
+    assert ("compare int8 with fp32", 6, 6) in steps
 
 
 def test_forcing_goes_with_int8_alone() -> None:

@@ -143,16 +143,16 @@ def test_official_weights_are_downloaded_once_and_built_where_no_other_framework
     for framework in ("tensorflow", "torch", "jax"):
         (tmp_path / f"{framework}.py").write_text("raise ImportError('not on this machine')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    told: list[str] = []
+    steps: list[str] = []
     with image_server() as server:
         path = f"/vgg19/{file}"
         server.give(path, Answer(network.weights.read_bytes()))
         here = replace(settings, weights_address=server.address + "/")
-        model = load_model(ModelChoice("VGG"), here, lambda stage, done, total=None: told.append(stage))
+        model = load_model(ModelChoice("VGG"), here, lambda stage, done, total=None: steps.append(stage))
         again = load_model(ModelChoice("VGG"), here, no_progress)
         assert len(server.asked(path)) == 1
     assert model.spec.key == "VGG"
-    assert list(dict.fromkeys(told)) == [f"download {file}", "build VGG"]
+    assert list(dict.fromkeys(steps)) == [f"download {file}", "build VGG"]
     vector = model.embed(network.pixels[:1])
     assert cosines(vector, network.vectors[:1]).min() >= SAME
     assert np.array_equal(vector, again.embed(network.pixels[:1]))
@@ -221,10 +221,10 @@ def test_another_file_than_the_official_one_is_refused_by_name_digest_and_size(
 ) -> None:
     file, official = tmp_path / "other.h5", NETWORKS[name].weights
     file.write_bytes(b"something else")
-    said = refused(ModelChoice(name, file), settings)
-    assert f"{file} does not hold the weights of {name}" in said
-    assert f"{hashlib.md5(b'something else').hexdigest()} and 14 bytes" in said
-    assert f"md5 {official.digest} and {official.size} bytes" in said
+    message = refused(ModelChoice(name, file), settings)
+    assert f"{file} does not hold the weights of {name}" in message
+    assert f"{hashlib.md5(b'something else').hexdigest()} and 14 bytes" in message
+    assert f"md5 {official.digest} and {official.size} bytes" in message
     assert in_cache(settings) == []
 
 
@@ -232,14 +232,14 @@ def test_ones_own_file_that_was_cut_short_is_refused(seeded: Networks, settings:
     network = seeded("VGG")
     with network.weights.open("rb") as whole:
         (tmp_path / "cut.h5").write_bytes(whole.read(1_000_000))
-    said = refused(ModelChoice("VGG", tmp_path / "cut.h5", network.digest), settings)
-    assert f"1000000 bytes, expected md5 {network.digest}. Is the file cut short" in said
+    message = refused(ModelChoice("VGG", tmp_path / "cut.h5", network.digest), settings)
+    assert f"1000000 bytes, expected md5 {network.digest}. Is the file cut short" in message
     assert in_cache(settings) == []
 
 
 def test_a_file_that_is_not_there_is_named(settings: Settings, tmp_path: Path) -> None:
-    said = refused(ModelChoice("VGG", tmp_path / "gone.h5", OTHERS), settings)
-    assert said == f"{tmp_path / 'gone.h5'}: No such file or directory. It should hold the weights of VGG"
+    message = refused(ModelChoice("VGG", tmp_path / "gone.h5", OTHERS), settings)
+    assert message == f"{tmp_path / 'gone.h5'}: No such file or directory. It should hold the weights of VGG"
 
 
 def test_weights_of_another_structure_are_refused_in_one_line(settings: Settings, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_weights_of_another_structure_are_refused_in_one_line(settings: Settings
         file.create_group("only").attrs["weight_names"] = [b"kernel"]
         file["only"]["kernel"] = np.zeros((3, 3), np.float32)
     digest = hashlib.sha256((tmp_path / "small.h5").read_bytes()).hexdigest()
-    said = refused(ModelChoice("VGG", tmp_path / "small.h5", digest), settings)
-    assert said.startswith(f"Keras could not build VGG from {tmp_path / 'small.h5'}")
-    assert "Model expected 16 layers, found 1" in said
+    message = refused(ModelChoice("VGG", tmp_path / "small.h5", digest), settings)
+    assert message.startswith(f"Keras could not build VGG from {tmp_path / 'small.h5'}")
+    assert "Model expected 16 layers, found 1" in message
     assert in_cache(settings) == []

@@ -47,9 +47,9 @@ def test_parts_stand_between_plus_signs_and_may_have_a_weight(text: str, parts: 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("VGG+VGG", "a model stands in it twice"),
+        ("VGG+VGG", "a model is in it twice"),
         ("VGG+0*colour", "the weight of colour must be above 0, not 0"),
-        ("+".join(f"m{number}" for number in range(9)), "at most 8 models side by side"),
+        ("+".join(f"m{number}" for number in range(9)), "at most 8 models in a mixture"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(text: str, reason: str) -> None:

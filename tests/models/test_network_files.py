@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from image_similarity.errors import ModelError, WeightsError
-from image_similarity.models.model_folder import Locked, ModelFolder
+from image_similarity.models.model_folder import LockEntry, ModelFolder
 from image_similarity.models.openvino_runtime import import_openvino
 from image_similarity.models.pull import locked_file
 from image_similarity.options import ModelChoice
@@ -136,14 +136,14 @@ def test_a_graph_that_cannot_be_read_through_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_pulled_network_takes_no_weights_that_were_not_pulled(tmp_path: Path) -> None:
-    shelf = ModelFolder(tmp_path / "models")
-    place = shelf.place("some/repo", "onnx/tiny.onnx")
+    folder = ModelFolder(tmp_path / "models")
+    place = folder.path_of("some/repo", "onnx/tiny.onnx")
     network(place.parent, (1.0, 2.0, 3.0))
     files = {"onnx/tiny.onnx": locked_file(place)}
-    shelf.keep("tiny", Locked("some/repo", "c" * 40, "MIT", files))
+    folder.add("tiny", LockEntry("some/repo", "c" * 40, "MIT", files))
     with pytest.raises(WeightsError, match="not a file that was pulled"):
-        shelf.verified("tiny", "onnx/tiny.onnx")
-    assert not shelf.is_whole("tiny")
+        folder.verified("tiny", "onnx/tiny.onnx")
+    assert not folder.is_complete("tiny")
     files["onnx/weights.data"] = locked_file(place.parent / "weights.data")
-    shelf.keep("tiny", Locked("some/repo", "c" * 40, "MIT", files))
-    assert shelf.verified("tiny", "onnx/tiny.onnx") == place
+    folder.add("tiny", LockEntry("some/repo", "c" * 40, "MIT", files))
+    assert folder.verified("tiny", "onnx/tiny.onnx") == place

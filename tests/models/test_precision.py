@@ -13,7 +13,7 @@ import pytest
 from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.models import precision as processor
-from image_similarity.models.precision import decided, key_at
+from image_similarity.models.precision import choose_precision, key_at
 from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
@@ -89,7 +89,7 @@ def test_int8_without_its_network_is_not_fitted() -> None:
 def test_auto_is_what_is_stored_then_the_wish_then_the_processor(
     stored: tuple[str, ...], wish: str, bf16: bool, expected: str
 ) -> None:
-    assert decided(stored, wish, bf16) == expected
+    assert choose_precision(stored, wish, bf16) == expected
     keys = {key_at("VGG", each) for each in stored}
     settings = Settings(precision=wish)
     for fitting in (True, False):

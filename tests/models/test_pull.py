@@ -55,14 +55,14 @@ def test_a_pull_brings_the_files_and_locks_them(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = fabricate(monkeypatch, hub, NAME)
-    told: list[tuple[str, int, int | None]] = []
-    (pulled,) = pull_models([NAME], online, progress=lambda stage, done, total=None: told.append((stage, done, total)))
+    steps: list[tuple[str, int, int | None]] = []
+    (pulled,) = pull_models([NAME], online, progress=lambda stage, done, total=None: steps.append((stage, done, total)))
     models = online.root / "models"
     assert (pulled.new, pulled.revision, pulled.trusted) == (True, COMMIT, ())
     for file in record.files:
         path = models / "hub" / "Xenova--clip-vit-base-patch32" / file.path
         assert path.read_bytes() == hub.files[record.repo, file.path]
-        assert (f"download {file.path}", file.size, file.size) in told
+        assert (f"download {file.path}", file.size, file.size) in steps
     locked = lock_of(models)["models"][NAME]
     assert (locked["repo"], locked["revision"], locked["licence"]) == (record.repo, COMMIT, record.licence)
     assert locked["files"] == {file.path: {"sha256": file.sha256, "bytes": file.size} for file in record.files}
@@ -177,9 +177,9 @@ def test_an_altered_file_is_refused_at_every_load(
     network.write_bytes(network.read_bytes()[:-1] + b"\x07")
     with pytest.raises(WeightsError) as caught:
         load_model(ModelChoice(NAME), online, no_progress)
-    said = str(caught.value)
-    assert said.startswith(f"{network} is not the file that was pulled: sha256 ")
-    assert said.endswith(f"Pull it again: image-similarity models pull {NAME}")
+    message = str(caught.value)
+    assert message.startswith(f"{network} is not the file that was pulled: sha256 ")
+    assert message.endswith(f"Pull it again: image-similarity models pull {NAME}")
     pull_models([NAME], online)
     load_model(ModelChoice(NAME), online, no_progress)
     network.unlink()
@@ -264,10 +264,10 @@ def test_a_download_that_never_gets_on_is_given_up(
 def test_without_internet_the_error_says_what_to_do(offline: Settings) -> None:
     with pytest.raises(WeightsError) as caught:
         pull_models(["DINOv2-S"], offline)
-    said = str(caught.value)
-    assert said.startswith("cannot pull onnx/model.onnx of onnx-community/dinov2-small: ")
-    assert "pull it on another machine into a folder (`to`)" in said
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith("cannot pull onnx/model.onnx of onnx-community/dinov2-small: ")
+    assert "pull it on another machine into a folder (`to`)" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("missing", ["repository", "commit", "file"])
@@ -374,14 +374,14 @@ def test_a_licence_that_forbids_commercial_use_is_said_once(
     put_record(monkeypatch, replace(record, licence="CC-BY-NC-4.0", commercial_use=False))
     for times in (1, 0):
         assert run(monkeypatch, "models", "pull", NAME) == 0
-        said = capsys.readouterr().err
-        assert said.count("warning: the licence of CLIP-B32 forbids commercial use: CC-BY-NC-4.0") == times
+        message = capsys.readouterr().err
+        assert message.count("warning: the licence of CLIP-B32 forbids commercial use: CC-BY-NC-4.0") == times
     network = describe(mean_network(tmp_path / "tiny.onnx"), commercial_use=False, licence="research only")
     paint(tmp_path / "photos" / "ball_1.png", (200, 30, 30))
     for times in (1, 0):
         assert run(monkeypatch, "fit", "-d", "shop", "--catalogue", "photos", "-m", str(network)) == 0
         assert capsys.readouterr().err.count("the licence of tiny forbids commercial use: research only") == times
-    assert lock_of(tmp_path / "data" / "models")["told"] == [NAME, "tiny"]
+    assert lock_of(tmp_path / "data" / "models")["warned"] == [NAME, "tiny"]
 
 
 def test_the_library_lists_pulls_and_verifies(

@@ -190,7 +190,7 @@ def test_the_command_searches_by_words(
     assert "there is nothing to search for: give a photo or a --text" in capsys.readouterr().err
     assert run("search", "--text", " ", *at) == 2
     assert run("search", "--text", "red", "-d", "shop", "-m", "colour-shape") == 2
-    assert "colour-shape knows no words: fit the dataset with SigLIP2-B or CLIP-B32" in capsys.readouterr().err
+    assert "colour-shape has no text encoder: fit the dataset with SigLIP2-B or CLIP-B32" in capsys.readouterr().err
 
 
 # What goes wrong ---------------------------------------------------------------------------------------------------
@@ -224,12 +224,12 @@ def test_a_network_of_another_form_is_refused(
     side = record.text
     assert side is not None
     pull_models(["CLIP-B32"], online)
-    for change, said in (
+    for change, reason in (
         ({"output": "sentence_embedding"}, "has no output 'sentence_embedding'"),
-        ({"file": record.file}, r"takes \['pixel_values'\]: input_ids and attention_mask are what there is to give"),
+        ({"file": record.file}, r"takes \['pixel_values'\]: only input_ids and attention_mask are supported"),
     ):
         put_record(monkeypatch, replace(record, text=replace(side, **change)))
-        with pytest.raises(ModelError, match=said):
+        with pytest.raises(ModelError, match=reason):
             load_text_model(model_named(ModelChoice("CLIP-B32"), online), online)
     put_record(monkeypatch, replace(record, dimension=768))
     with pytest.raises(ModelError, match="a text, CLIP-B32 has 768 an image"):

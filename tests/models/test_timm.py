@@ -21,7 +21,7 @@ from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.images.views import square
 from image_similarity.models import pull, timm_export
 from image_similarity.models.hub_records import RECORDS
-from image_similarity.models.inventory import Pulled, pull_models, table, verify_models
+from image_similarity.models.inventory import PulledModel, pull_models, table, verify_models
 from image_similarity.models.timm_export import Exported, Exporter, check_installed, write_graph
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
@@ -67,7 +67,7 @@ class Exporting:
         return replace(usual, **self.changes)
 
 
-def pulled_by(exporter: Exporter, settings: Settings, name: str = NAME) -> Pulled:
+def pulled_by(exporter: Exporter, settings: Settings, name: str = NAME) -> PulledModel:
     (pulled,) = pull_models([name], settings, exporter=exporter)
     return pulled
 
@@ -142,7 +142,7 @@ def test_timms_way_to_a_square_is_ours(
 def test_a_way_to_a_square_that_we_do_not_have_is_refused(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ModelError, match=r"in a way that is not known here: border, 0\.9"):
+    with pytest.raises(ModelError, match=r"in an unsupported way: border, 0\.9"):
         pulled_by(Exporting(crop_mode="border", crop_pct=0.9), online)
     assert not (online.root / "models" / "models.lock").exists()
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from image_similarity import Workspace
 from image_similarity.errors import ImageError, ModelError
-from image_similarity.models.unit_vectors import each_row
+from image_similarity.models.unit_vectors import embed_each
 from image_similarity.neighbours.cells.index import CellsIndex
 from image_similarity.neighbours.exact import ExactIndex
 from image_similarity.options import EvaluateOptions
@@ -131,9 +131,9 @@ def test_each_row_fails_by_itself() -> None:
             raise ValueError("no")
         return vectors
 
-    found = each_row(embed, [[1, 0], [-1, 0], [0, 0], [0, 1], [np.nan, 1]])
+    found = embed_each(embed, [[1, 0], [-1, 0], [0, 0], [0, 1], [np.nan, 1]])
     assert [isinstance(each, ImageError) for each in found] == [False, True, True, False, True]
-    assert each_row(embed, []) == []
+    assert embed_each(embed, []) == []
 
 
 def png(colour: tuple[int, int, int]) -> bytes:

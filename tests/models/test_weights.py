@@ -41,12 +41,12 @@ def refused(address: str, folder: Path, record: WeightsFile = RECORD) -> str:
     """The error of a download that came to nothing, after checking what all of them have in common."""
     with pytest.raises(WeightsError) as caught:
         get(address, folder, record)
-    said = str(caught.value)
-    assert "\n" not in said
+    message = str(caught.value)
+    assert "\n" not in message
     for named in (f"{address.rstrip('/')}{PATH}", "small.h5", "`weights` FILE", "`model` colour-shape"):
-        assert named in said
+        assert named in message
     assert not folder.exists() or list(folder.iterdir()) == []
-    return said
+    return message
 
 
 def closed_port() -> str:
@@ -82,9 +82,9 @@ def test_a_sha256_does_as_well_as_an_md5(server: ImageServer, tmp_path: Path) ->
 
 def test_progress_is_told_in_bytes(server: ImageServer, tmp_path: Path) -> None:
     server.give(PATH, Answer(BODY))
-    told: list[tuple[str, int, int | None]] = []
-    fetch(RECORD, "VGG", server.address, tmp_path, lambda stage, done, total=None: told.append((stage, done, total)))
-    assert told[-1] == ("download small.h5", len(BODY), len(BODY))
+    steps: list[tuple[str, int, int | None]] = []
+    fetch(RECORD, "VGG", server.address, tmp_path, lambda stage, done, total=None: steps.append((stage, done, total)))
+    assert steps[-1] == ("download small.h5", len(BODY), len(BODY))
 
 
 def test_after_a_failure_the_next_try_starts_anew(server: ImageServer, tmp_path: Path) -> None:
@@ -127,19 +127,19 @@ def test_a_whole_file_that_is_shorter_is_not_kept(server: ImageServer, tmp_path:
 def test_wrong_bytes_are_not_kept(server: ImageServer, tmp_path: Path) -> None:
     wrong = BODY[:-1] + b"!"
     server.give(PATH, Answer(wrong))
-    said = refused(server.address, tmp_path)
-    assert said.startswith(f"{server.address}{PATH} does not hold the weights of VGG")
-    assert hashlib.md5(wrong).hexdigest() in said
-    assert f"md5 {RECORD.digest} and {len(BODY)} bytes" in said
+    message = refused(server.address, tmp_path)
+    assert message.startswith(f"{server.address}{PATH} does not hold the weights of VGG")
+    assert hashlib.md5(wrong).hexdigest() in message
+    assert f"md5 {RECORD.digest} and {len(BODY)} bytes" in message
 
 
 def test_a_body_that_never_ends_is_given_up(server: ImageServer, tmp_path: Path) -> None:
     """The rest does not come before the server is released, and nobody waits for it."""
     server.give(PATH, Answer(bytes(8_000_000), half=True))
-    told: list[int] = []
+    steps: list[int] = []
     with pytest.raises(WeightsError, match="expected md5"):
-        fetch(RECORD, "VGG", server.address, tmp_path, lambda stage, done, total=None: told.append(done))
-    assert max(told, default=0) <= len(BODY)
+        fetch(RECORD, "VGG", server.address, tmp_path, lambda stage, done, total=None: steps.append(done))
+    assert max(steps, default=0) <= len(BODY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -174,11 +174,11 @@ def test_a_first_run_without_the_internet_says_what_to_do_in_one_line(settings: 
     address, official = closed_port(), NETWORKS[name].weights
     with pytest.raises(WeightsError) as caught:
         load_model(ModelChoice(name), replace(settings, weights_address=address), no_progress)
-    said = str(caught.value)
-    assert "\n" not in said
+    message = str(caught.value)
+    assert "\n" not in message
     for named in (f"{address}/{official.folder}/{official.file}", "`weights` FILE", "`model` colour-shape"):
-        assert named in said
-    assert f"{official.file} ({official.size // 1_000_000} MB)" in said
+        assert named in message
+    assert f"{official.file} ({official.size // 1_000_000} MB)" in message
     assert [path for path in Folders(settings.root).models.rglob("*") if path.is_file()] == []
 
 

@@ -22,9 +22,9 @@ def unit(count: int, dimension: int = 24, seed: int = 1) -> NDArray[np.float16]:
     return scaled
 
 
-def same(found: Neighbours, wanted: Neighbours) -> None:
-    np.testing.assert_array_equal(found.rows, wanted.rows)
-    np.testing.assert_allclose(found.scores, wanted.scores, atol=2e-6)
+def same(found: Neighbours, expected: Neighbours) -> None:
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=2e-6)
 
 
 def test_the_rows_are_those_of_the_exact_index(tmp_path: Path) -> None:
@@ -38,18 +38,18 @@ def test_a_memory_map_is_read_as_it_lies(tmp_path: Path) -> None:
     same(all_pairs(vectors, 4, tmp_path / "work", unit=1), ExactIndex(vectors).search(vectors, 4))
 
 
-def test_hundreds_of_twins_come_in_the_order_of_their_rows(tmp_path: Path) -> None:
+def test_hundreds_of_duplicates_come_in_the_order_of_their_rows(tmp_path: Path) -> None:
     vectors = np.repeat(np.eye(8, dtype=np.float16)[[0, 1, 0, 2]], [900, 3, 900, 300], axis=0)
     same(all_pairs(vectors, 30, tmp_path / "work", unit=1), ExactIndex(vectors).search(vectors, 30))
 
 
 def test_rows_whose_sample_misled_are_searched_for_by_themselves(tmp_path: Path) -> None:
     vectors = unit(7 * SIDE)  # two tiles are drawn as the sample: for some rows it holds too many of the nearest
-    found, wanted = all_pairs(vectors, 20, tmp_path / "work"), ExactIndex(vectors).search(vectors, 20)
-    np.testing.assert_allclose(found.scores, wanted.scores, atol=2e-6)
+    found, expected = all_pairs(vectors, 20, tmp_path / "work"), ExactIndex(vectors).search(vectors, 20)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=2e-6)
     singles = vectors.astype(np.float32)  # of so many rows some are as near as makes no difference
     scores = np.einsum("nd,nkd->nk", singles, singles[found.rows]).clip(-1, 1)
-    np.testing.assert_allclose(scores, wanted.scores, atol=2e-6)
+    np.testing.assert_allclose(scores, expected.scores, atol=2e-6)
 
 
 @pytest.mark.parametrize("rows", [1, 7, SIDE])
@@ -96,8 +96,8 @@ def test_what_other_work_left_is_not_taken_for_this(tmp_path: Path, change: str)
 
 
 def test_progress_ends_at_all_rows(tmp_path: Path) -> None:
-    told: list[tuple[str, int, int | None]] = []
-    all_pairs(unit(ROWS), 3, tmp_path / "work", lambda *step: told.append(step), unit=1)
-    assert told[0] == ("nearest", 0, ROWS)
-    assert told[-1] == ("nearest", ROWS, ROWS)
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    progress: list[tuple[str, int, int | None]] = []
+    all_pairs(unit(ROWS), 3, tmp_path / "work", lambda *step: progress.append(step), unit=1)
+    assert progress[0] == ("nearest", 0, ROWS)
+    assert progress[-1] == ("nearest", ROWS, ROWS)
+    assert [done for _, done, _ in progress] == sorted(done for _, done, _ in progress)

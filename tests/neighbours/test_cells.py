@@ -34,7 +34,7 @@ VECTORS, QUERIES = drawn(ROWS, 1), drawn(200, 2)
 
 
 class LittleCells(CellsIndex):
-    few = 100  # or some rows of these small matrices would never be looked up by cells
+    scan_up_to = 100  # or some rows of these small matrices would never be looked up by cells
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +92,13 @@ def test_a_list_of_rows_and_their_mask_find_the_same(folder: Path, tmp_path: Pat
         assert np.isin(found.rows, chosen).all()
 
 
-def test_looking_closely_in_turn_finds_what_looking_at_all_finds() -> None:
+def test_reranking_one_query_finds_what_reranking_all_candidates_finds() -> None:
     rows = np.random.default_rng(7).permutation(ROWS)[:96]
     for query in QUERIES.astype(np.float32):
         exact = VECTORS[rows].astype(np.float32) @ query
         order = np.argsort(-exact)
         right = np.sort(rerank(VECTORS, query[None], rows[None], K)[0])
-        found = rerank_query(VECTORS, query, (rows[order], exact[order] - 0.25), K)  # looks that are off alike
+        found = rerank_query(VECTORS, query, (rows[order], exact[order] - 0.25), K)  # all have the same error
         np.testing.assert_array_equal(np.sort(found), right)
 
 
@@ -111,7 +111,7 @@ def test_a_filter_that_only_rows_far_away_pass(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("k", [0, 1, 700, ROWS, ROWS + 1])
-def test_as_many_rows_as_asked_for_or_all(folder: Path, k: int) -> None:
+def test_as_many_rows_as_requested_or_all(folder: Path, k: int) -> None:
     found = LittleCells.open(VECTORS, folder).search(QUERIES[:3], k)
     assert found.rows.shape == (3, min(k, ROWS))
     assert all(len(set(rows)) == min(k, ROWS) for rows in found.rows.tolist())
@@ -151,9 +151,9 @@ def test_the_same_rows_make_the_same_cells(folder: Path, tmp_path: Path) -> None
 
 def test_of_all_rows_nearly_all_of_the_nearest_are_found_and_it_is_known_how_many(folder: Path, tmp_path: Path) -> None:
     pairs = cell_pairs(LittleCells.open(VECTORS, folder), K, tmp_path / "work")
-    wanted = ExactIndex(VECTORS).search(VECTORS, K)
+    expected = ExactIndex(VECTORS).search(VECTORS, K)
     assert pairs.effort.recall >= 0.96
-    right = [np.isin(one, two).mean() for one, two in zip(pairs.nearest.rows, wanted.rows, strict=True)]
+    right = [np.isin(one, two).mean() for one, two in zip(pairs.nearest.rows, expected.rows, strict=True)]
     assert np.mean(right) == pytest.approx(pairs.effort.recall, abs=0.02)
 
 
@@ -202,16 +202,16 @@ def test_all_rows_get_as_many_neighbours_as_asked_for_or_all(folder: Path, tmp_p
 
 
 def test_all_rows_go_on_after_the_last_whole_block(folder: Path, tmp_path: Path) -> None:
-    index, told = LittleCells.open(VECTORS, folder), list[int]()
+    index, progress = LittleCells.open(VECTORS, folder), list[int]()
 
     def stop_at_the_third(stage: str, done: int, total: int | None = None) -> None:
-        told.append(done)
-        if len(told) == 3:
+        progress.append(done)
+        if len(progress) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         cell_pairs(index, K, tmp_path / "work", stop_at_the_third, block=2500)
     found = cell_pairs(index, K, tmp_path / "work", stop_at_the_third, block=2500)
-    assert told[3] == told[2] > told[1] > told[0] == 0
-    assert told[-1] == ROWS
+    assert progress[3] == progress[2] > progress[1] > progress[0] == 0
+    assert progress[-1] == ROWS
     np.testing.assert_array_equal(found.nearest.rows, cell_pairs(index, K, tmp_path / "whole").nearest.rows)

@@ -1,4 +1,4 @@
-"""Thousands of products with the same picture: looked at once, and answered as if each had been looked at."""
+"""Thousands of products with the same picture: compared once, with the same result as comparing each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Vectors = NDArray[np.float16]
 
 
 class Watched:
-    """An exact index that remembers the most rows that it was asked for."""
+    """An exact index that remembers the largest ``k`` of its searches."""
 
     def __init__(self, vectors: Vectors) -> None:
         self.exact, self.most = ExactIndex(vectors), 0
@@ -88,20 +88,20 @@ def test_ties_fall_to_the_smaller_product_however_many_pictures_ask(kinds: list[
             product = int(shop.row_product[row])
             if product != query.own:
                 best[product] = max(best.get(product, -2e6), float(score))
-        wanted = sorted(best, key=lambda product: (-best[product], product))[:number]
-        assert [match.product_id for match in answer] == [shop.products[product] for product in wanted]
+        expected = sorted(best, key=lambda product: (-best[product], product))[:number]
+        assert [match.product_id for match in answer] == [shop.products[product] for product in expected]
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=80), st.integers(1, 30))
 def test_equal_vectors_are_compared_once_and_answer_as_if_each_were(kinds: list[int], k: int) -> None:
     vectors = unit(21)[kinds]
-    twins = Duplicates.find(vectors)
-    different = vectors[twins.first_rows]
+    duplicates = Duplicates.find(vectors)
+    different = vectors[duplicates.first_rows]
     assert len(different) == len(set(kinds))
-    found = twins.nearest_rows(ExactIndex(different).search(vectors, k), min(k, len(vectors)))
-    wanted = ExactIndex(vectors).search(vectors, k)
-    np.testing.assert_array_equal(found.rows, wanted.rows)
-    np.testing.assert_array_equal(found.scores, wanted.scores)
+    found = duplicates.nearest_rows(ExactIndex(different).search(vectors, k), min(k, len(vectors)))
+    expected = ExactIndex(vectors).search(vectors, k)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.scores, expected.scores)
 
 
 def test_the_nearest_of_all_rows_are_found_among_the_different_vectors(tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ def test_the_nearest_of_all_rows_are_found_among_the_different_vectors(tmp_path:
         return all_pairs(different, k, folder, progress)
 
     found = deduplicated_pairs(vectors, 50, tmp_path / "work", pairs, no_progress)
-    wanted = ExactIndex(vectors).search(vectors, 50)
+    expected = ExactIndex(vectors).search(vectors, 50)
     assert compared == [40]
-    np.testing.assert_array_equal(found.rows, wanted.rows)
-    np.testing.assert_allclose(found.scores, wanted.scores, atol=2e-6)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=2e-6)
 
 
-def test_a_few_twins_are_not_worth_a_copy(tmp_path: Path) -> None:
+def test_a_few_duplicates_are_not_worth_a_copy(tmp_path: Path) -> None:
     vectors = np.concatenate([unit(500), unit(3)])
     found = deduplicated_pairs(vectors, 4, tmp_path / "work", all_pairs, no_progress)
     np.testing.assert_array_equal(found.rows, ExactIndex(vectors).search(vectors, 4).rows)

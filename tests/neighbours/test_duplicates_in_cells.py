@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=[CellsIndex, LittleCells])
 def kind(request: pytest.FixtureRequest) -> type[CellsIndex]:
-    """Cells that are asked first for few rows already, or for many only."""
+    """Cells that are searched from few rows on, or only from many on."""
     chosen: type[CellsIndex] = request.param
     return chosen
 
@@ -42,12 +42,12 @@ def agreement(index: CellsIndex, vectors: np.ndarray, queries: np.ndarray, allow
 
 def test_alike_rows_are_coded_once(kind: type[CellsIndex], folder: Path) -> None:
     index = kind.open(SHOP, folder)
-    assert index.facts.rows == index.different == ROWS - ALIKE + 1
+    assert index.facts.rows == index.distinct == ROWS - ALIKE + 1
 
 
 @pytest.mark.parametrize("queries", [QUERIES, SHOP[PLACES[:3]]], ids=["any photo", "the alike picture"])
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.05, 0.004])
-def test_as_many_of_the_nearest_are_found_as_of_different_pictures(
+def test_as_many_of_the_nearest_are_found_as_of_distinct_pictures(
     kind: type[CellsIndex], folder: Path, queries: np.ndarray, share: float
 ) -> None:
     allowed = None if share == 1 else np.random.default_rng(8).random(ROWS) < share
@@ -58,8 +58,8 @@ def test_as_many_of_the_nearest_are_found_as_of_different_pictures(
 
 def test_a_filter_that_only_alike_rows_pass_finds_them(kind: type[CellsIndex], folder: Path) -> None:
     index, chosen = kind.open(SHOP, folder), PLACES[1500:1700]
-    wanted = ExactIndex(SHOP).search(QUERIES, K, np.isin(np.arange(ROWS), chosen)).rows
-    np.testing.assert_array_equal(index.search(QUERIES, K, Listed(chosen, ROWS)).rows, wanted)
+    expected = ExactIndex(SHOP).search(QUERIES, K, np.isin(np.arange(ROWS), chosen)).rows
+    np.testing.assert_array_equal(index.search(QUERIES, K, Listed(chosen, ROWS)).rows, expected)
 
 
 @pytest.mark.parametrize("k", [1, 2500, ROWS])
@@ -79,7 +79,7 @@ def test_alike_rows_come_and_go_without_new_cells(kind: type[CellsIndex], folder
     updated = kind.update(folder, tmp_path, vectors, rows)
     assert updated.facts == kind.open(SHOP, folder).facts
     for index in (updated, kind.open(vectors, tmp_path)):
-        assert index.different < len(updated.vectors) - 2000
+        assert index.distinct < len(updated.vectors) - 2000
         for queries in (QUERIES, more[:3], more[60:62], more[-2:]):
             assert agreement(index, vectors, queries) > 0.97
             assert agreement(index, vectors, queries, np.arange(len(vectors)) % 3 == 0) > 0.97

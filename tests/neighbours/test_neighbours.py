@@ -21,7 +21,7 @@ Build = Callable[..., NeighbourIndex]  # of vectors and, by name, how many queri
 
 INDEXES: list[Build] = [exact.ExactIndex]
 # Of unit length in any precision, with many equal scores: all products of two are halves.
-HALVES = np.array(
+FLOAT16 = np.array(
     [*product((-0.5, 0.5), repeat=4), *np.eye(4), *-np.eye(4)],
     np.float16,
 )
@@ -57,7 +57,7 @@ def test_rows_and_scores_are_those_of_scikit_learn(build: Build) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_stored_halves_score_as_scikit_learn_scores_them(build: Build, dtype: type[np.floating]) -> None:
-    vectors = HALVES.astype(dtype)
+    vectors = FLOAT16.astype(dtype)
     judge = NearestNeighbors(n_neighbors=9, metric="cosine", algorithm="brute").fit(vectors.astype(np.float32))
     distances, _ = judge.kneighbors(vectors.astype(np.float32))
     found = build(vectors).search(vectors, 9)
@@ -78,33 +78,33 @@ def test_rounding_of_stored_vectors_never_makes_a_score_above_one(build: Build) 
     assert scores.max() <= 1
 
 
-@pytest.mark.parametrize(("k", "wanted"), [(0, 0), (1, 1), (24, 24), (25, 24), (1000, 24)])
-def test_as_many_rows_as_asked_for_or_all(build: Build, k: int, wanted: int) -> None:
-    found = build(HALVES).search(HALVES[:3], k)
-    assert found.rows.shape == found.scores.shape == (3, wanted)
-    assert all(len(set(rows)) == wanted for rows in found.rows.tolist())
+@pytest.mark.parametrize(("k", "expected"), [(0, 0), (1, 1), (24, 24), (25, 24), (1000, 24)])
+def test_as_many_rows_as_requested_or_all(build: Build, k: int, expected: int) -> None:
+    found = build(FLOAT16).search(FLOAT16[:3], k)
+    assert found.rows.shape == found.scores.shape == (3, expected)
+    assert all(len(set(rows)) == expected for rows in found.rows.tolist())
 
 
 @pytest.mark.parametrize("chosen", [[], [0], [23], [3, 4, 5], [0, 7, 8, 20, 23], list(range(24))])
 def test_only_allowed_rows_are_found_and_none_of_them_is_missed(build: Build, chosen: list[int]) -> None:
     allowed = np.isin(np.arange(24), chosen)
-    found = build(HALVES).search(HALVES, 30, allowed)
+    found = build(FLOAT16).search(FLOAT16, 30, allowed)
     assert found.rows.shape == (24, len(chosen))
     assert all(sorted(rows) == chosen for rows in found.rows.tolist())
-    few = build(HALVES).search(HALVES, 2, allowed)
-    np.testing.assert_array_equal(few.rows, nearest(HALVES, HALVES, 2, allowed))
+    few = build(FLOAT16).search(FLOAT16, 2, allowed)
+    np.testing.assert_array_equal(few.rows, nearest(FLOAT16, FLOAT16, 2, allowed))
 
 
 def test_nothing_asked_and_nothing_there(build: Build) -> None:
-    assert build(HALVES).search(HALVES[:0], 5).rows.shape == (0, 5)
-    assert build(HALVES[:0]).search(HALVES[:2], 5).rows.shape == (2, 0)
+    assert build(FLOAT16).search(FLOAT16[:0], 5).rows.shape == (0, 5)
+    assert build(FLOAT16[:0]).search(FLOAT16[:2], 5).rows.shape == (2, 0)
 
 
 def test_the_stored_vectors_are_not_changed(build: Build) -> None:
-    vectors = HALVES.copy()
+    vectors = FLOAT16.copy()
     vectors.flags.writeable = False
     build(vectors).search(vectors, 3)
-    assert (vectors == HALVES).all()
+    assert (vectors == FLOAT16).all()
 
 
 @given(
@@ -125,19 +125,19 @@ def test_whatever_the_blocks_the_answer_is_the_definition(
     blocks: tuple[int, int],
     dtype: type[np.floating],
 ) -> None:
-    vectors, asked = HALVES[rows].astype(dtype), HALVES[queries].astype(dtype)
+    vectors, query_vectors = FLOAT16[rows].astype(dtype), FLOAT16[queries].astype(dtype)
     allowed = np.array([mask.random() < 0.7 for _ in rows], bool)
     index = build(vectors, queries=blocks[0], rows=blocks[1])
-    found, everywhere = index.search(asked, k, allowed), index.search(asked, k)
-    np.testing.assert_array_equal(found.rows, nearest(vectors, asked, k, allowed))
-    np.testing.assert_array_equal(everywhere.rows, nearest(vectors, asked, k, np.ones(len(rows), bool)))
-    exactly = np.einsum("qd,qkd->qk", asked.astype(float), vectors[found.rows].astype(float))
+    found, everywhere = index.search(query_vectors, k, allowed), index.search(query_vectors, k)
+    np.testing.assert_array_equal(found.rows, nearest(vectors, query_vectors, k, allowed))
+    np.testing.assert_array_equal(everywhere.rows, nearest(vectors, query_vectors, k, np.ones(len(rows), bool)))
+    exactly = np.einsum("qd,qkd->qk", query_vectors.astype(float), vectors[found.rows].astype(float))
     np.testing.assert_allclose(found.scores, exactly, atol=1e-6)
 
 
 def test_a_catalogue_of_several_blocks_at_their_real_size(build: Build) -> None:
-    vectors = HALVES[np.arange(exact.ROW_BLOCK * 2 + 100) % 24]
-    found = build(vectors).search(HALVES[:1], 3, np.arange(len(vectors)) >= exact.ROW_BLOCK)
+    vectors = FLOAT16[np.arange(exact.ROW_BLOCK * 2 + 100) % 24]
+    found = build(vectors).search(FLOAT16[:1], 3, np.arange(len(vectors)) >= exact.ROW_BLOCK)
     first = exact.ROW_BLOCK + (-exact.ROW_BLOCK % 24)  # the first allowed row that equals the query
     assert found.rows.tolist() == [[first, first + 24, first + 48]]
 

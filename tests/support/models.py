@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from image_similarity.dataset import Dataset
-from image_similarity.models.resolver import named
+from image_similarity.models.resolver import define_model
 from image_similarity.settings import Settings
 from image_similarity.types import Progress, no_progress
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def model_named(choice: ModelChoice, settings: Settings | None = None) -> Model:
-    return named(choice, Dataset("any"), settings or Settings())
+    return define_model(choice, Dataset("any"), settings or Settings())
 
 
 def model_spec(choice: ModelChoice, settings: Settings | None = None) -> ModelSpec:
@@ -28,4 +28,4 @@ def load_model(
     choice: ModelChoice, settings: Settings, progress: Progress = no_progress, one: bool = False
 ) -> EmbeddingModel:
     (part,) = model_named(choice, settings).parts
-    return part.load(settings, progress, one=one)
+    return part.load(settings, progress, single=one)

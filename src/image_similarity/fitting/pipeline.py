@@ -18,7 +18,7 @@ import numpy as np
 from image_similarity.catalogue import failure_of, resolve_id_clash
 from image_similarity.errors import ImageError
 from image_similarity.images import decoded_inputs, read_bytes, stack, white_background
-from image_similarity.models import each_row
+from image_similarity.models import embed_each
 from image_similarity.settings import MOST_FILE_BYTES
 from image_similarity.store import (
     CatalogueRecords,
@@ -101,7 +101,7 @@ class LazyModel:
         def embed(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
             return model.embed(np.concatenate(some)).reshape(len(some), len(some[0]), -1)
 
-        return each_row(embed, stacks)
+        return embed_each(embed, stacks)
 
     def _model(self) -> EmbeddingModel:
         if self._loaded is None:

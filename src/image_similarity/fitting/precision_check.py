@@ -12,7 +12,7 @@ import numpy as np
 from image_similarity.errors import ImageError, ModelError, NotFittedError
 from image_similarity.fitting.sampling import Sample, sample
 from image_similarity.images import decode, min_side, read_bytes, square
-from image_similarity.models import digest_of, each_row, int8_folder, quantise
+from image_similarity.models import digest_of, embed_each, int8_folder, quantise
 from image_similarity.neighbours import ExactIndex
 from image_similarity.settings import Folders
 from image_similarity.util.processors import processors
@@ -126,7 +126,7 @@ def _compare(
 ) -> Int8Check:
     vectors: list[NDArray[np.float32]] = []
     for start in range(0, len(reference.pixels), BATCH):
-        rows = each_row(_batch_embedder(int8), list(reference.pixels[start : start + BATCH]))
+        rows = embed_each(_batch_embedder(int8), list(reference.pixels[start : start + BATCH]))
         # An image without an int8 vector gets zeros: it has no neighbours, which counts against int8.
         vectors += [np.zeros_like(reference.vectors[0]) if isinstance(row, ImageError) else row for row in rows]
         progress("compare int8 with fp32", len(vectors), len(reference.pixels))
@@ -186,7 +186,7 @@ def _embedded(
     found: list[tuple[Any, CatalogueImage, NDArray[np.float32]]] = []
     for start in range(0, len(decoded), BATCH):
         some = decoded[start : start + BATCH]
-        rows = each_row(_batch_embedder(fp32), [array for array, _ in some])
+        rows = embed_each(_batch_embedder(fp32), [array for array, _ in some])
         found += [(*each, row) for each, row in zip(some, rows, strict=True) if not isinstance(row, ImageError)]
     if not found:
         raise NotFittedError("no image of the catalogue can be used to calibrate int8")

@@ -1,4 +1,4 @@
-"""Pixels to unit vectors: what a model's name means, and the networks behind it. The only room that knows networks."""
+"""Embedding models, from a model's name to its network: pixels to unit vectors. Only this room handles networks."""
 
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
         quantise as quantise,
     )
     from image_similarity.models.inventory import (
-        Checked as Checked,
+        CheckedFile as CheckedFile,
         ModelRow as ModelRow,
-        Pulled as Pulled,
+        PulledModel as PulledModel,
         pull_models as pull_models,
         table as table,
         verify_models as verify_models,
@@ -44,19 +44,19 @@ if TYPE_CHECKING:
     from image_similarity.models.recipe import Recipe as Recipe
     from image_similarity.models.registry import OFFLINE_MODEL as OFFLINE_MODEL
     from image_similarity.models.resolver import (
+        define_model as define_model,
         expression_of as expression_of,
         int8_folder as int8_folder,
-        named as named,
         projection_folder as projection_folder,
         resolve as resolve,
     )
     from image_similarity.models.text import (
         load_text_model as load_text_model,
-        text_side as text_side,
+        text_spec_of as text_spec_of,
     )
     from image_similarity.models.unit_vectors import (
-        NOTHING as NOTHING,
-        each_row as each_row,
+        ZERO_VECTOR as ZERO_VECTOR,
+        embed_each as embed_each,
         is_usable as is_usable,
         mean_vector as mean_vector,
         unit_length as unit_length,
@@ -69,7 +69,7 @@ else:
         colour_shape_record="COLOUR_SHAPE_PARTS",
         default_model="DefaultModel default_model_file read_default_model set_default_model",
         int8="digest_of quantise",
-        inventory="Checked ModelRow Pulled pull_models table verify_models",
+        inventory="CheckedFile ModelRow PulledModel pull_models table verify_models",
         licences="first_warning warnings_of",
         mixture="key_of",
         model="Embedder Inputs Model ModelPart",
@@ -77,7 +77,7 @@ else:
         projection="Projection projection_digest projection_facts record_file write_projection",
         recipe="Recipe",
         registry="OFFLINE_MODEL",
-        resolver="expression_of int8_folder named projection_folder resolve",
-        text="load_text_model text_side",
-        unit_vectors="NOTHING each_row is_usable mean_vector unit_length",
+        resolver="define_model expression_of int8_folder projection_folder resolve",
+        text="load_text_model text_spec_of",
+        unit_vectors="ZERO_VECTOR embed_each is_usable mean_vector unit_length",
     )

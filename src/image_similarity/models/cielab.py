@@ -1,4 +1,4 @@
-"""Colours as people tell them apart: CIELAB (D50), and how much of an image has which of them."""
+"""Perceptual colours: conversion to CIELAB (D50), and colour histograms."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 LOW = np.array([0.0, -60.0, -60.0], np.float32)
 HIGH = np.array([100.0, 60.0, 60.0], np.float32)
-"""The range of lightness and the two colour axes that bins divide; what lies outside counts to the outermost."""
+"""The range of lightness and the two colour axes that bins divide; values outside go to the outermost bins."""
 EPSILON = 1e-6
 
 
 def cielab(pixels: NDArray[np.uint8]) -> Floats:
-    """RGB bytes ``(h, w, 3)`` to L 0..100 and a, b -128..127."""
+    """Convert RGB bytes ``(h, w, 3)`` to L 0..100 and a, b -128..127."""
     converted = ImageCms.applyTransform(Image.fromarray(pixels), _transform())
     encoded = np.asarray(converted)
     lab = np.empty(encoded.shape, np.float32)
@@ -30,7 +30,7 @@ def cielab(pixels: NDArray[np.uint8]) -> Floats:
 
 
 def histogram(lab: Floats, weights: Floats, bins: tuple[int, int, int]) -> Floats:
-    """How much weight each colour has, ``(product of bins,)``; a colour is shared among the eight nearest bins.
+    """The total weight of each colour bin, ``(product of bins,)``; a colour is shared among the eight nearest bins.
 
     Args:
         lab: ``(n, 3)``.

@@ -1,9 +1,9 @@
-"""``colour``: which colours an image has and how much of each, white left out. Nothing of shapes, nothing of things.
+"""``colour``: a colour histogram of an image without its white pixels. It sees neither shapes nor objects.
 
-Made to stand beside a network: ``--model VGG+0.2*colour``. Square roots of the shares of 8 x 16 x 16 colours in
+It is meant to complement a network: ``--model VGG+0.2*colour``. Square roots of the shares of 8 x 16 x 16 colours in
 CIELAB, so that the cosine of two images is the Bhattacharyya coefficient of their colours (Aherne, Thacker and
-Rockett, "The Bhattacharyya metric as an absolute similarity measure for frequency coded data", 1998). How fine the bins
-are was measured (docs/notes/quality.md).
+Rockett, "The Bhattacharyya metric as an absolute similarity measure for frequency coded data", 1998). The number of
+bins was chosen by measurement (docs/notes/quality.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-WHITE = 246  # a pixel whose darkest channel is at least this is paper, not product
+WHITE = 246  # a pixel whose darkest channel is at least this is background
 
 
 class Colour:
@@ -37,7 +37,7 @@ class Colour:
 
 def _describe(pixels: NDArray[np.uint8]) -> Floats:
     inside = pixels.min(axis=-1) < WHITE
-    if not inside.any():  # a white thing on white, or nothing at all: white is all that can be said
+    if not inside.any():  # a white product on white, or an empty image: white is its colour
         inside[:] = True
     lab = cielab(pixels)[inside]
     roots: Floats = np.sqrt(histogram(lab, np.ones(len(lab), np.float32), BINS))

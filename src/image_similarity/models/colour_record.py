@@ -1,4 +1,4 @@
-"""The record of ``colour``, apart from what computes it: to look a product up takes neither numpy nor Pillow."""
+"""The record of ``colour``, in a file without numpy and Pillow: looking a product up needs the record only."""
 
 from __future__ import annotations
 

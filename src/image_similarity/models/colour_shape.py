@@ -1,12 +1,12 @@
-"""``colour-shape``: a description by hand of an image's colours and outlines. No weights, no training, no network.
+"""``colour-shape``: hand-crafted features of an image's colours and outlines. No weights, no training, no network.
 
-It knows nothing of things: two round red objects are alike to it. It is for a first run without internet, and as the
-plain baseline that any network must beat. Pillow resamples and converts to CIELAB; the rest is counting:
+It does not recognise objects: two round red ones are alike to it. It is meant for a first run without internet, and as
+the baseline that any network must beat. Pillow resamples and converts to CIELAB; the rest are histograms:
 
-* shape, 576 numbers: the thing, cut out (see ``foreground``) and brought to one size, as gradient orientations of its
+* shape, 576 numbers: the object, cut out (see ``foreground``) and scaled to one size, as gradient orientations of its
   lightness in 8 x 8 cells (Dalal and Triggs, "Histograms of oriented gradients for human detection", CVPR 2005),
   unsigned, 9 bins, both interpolations, square roots in place of block normalisation;
-* colour, 144 numbers: how much of the thing has each of 4 x 6 x 6 colours in CIELAB, background left out;
+* colour, 144 numbers: the shares of 4 x 6 x 6 colours in CIELAB, without the background;
 * layout, 64 numbers: how much of each of 4 x 4 fields is covered, and its mean colour.
 
 The weights of the three were chosen on a real catalogue (docs/models.md): shape first, colour to break its ties.
@@ -21,7 +21,7 @@ import numpy as np
 
 from image_similarity.models.cielab import EPSILON, cielab, count, histogram
 from image_similarity.models.colour_shape_record import CELLS, COLOUR_BINS, FIELDS, ORIENTATIONS, SIZE, SPEC
-from image_similarity.models.foreground import cropped, thing
+from image_similarity.models.foreground import crop_foreground, foreground_mask
 from image_similarity.models.unit_vectors import unit_length
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ WHITE_LAB = np.array([100.0, 0.0, 0.0], np.float32)
 
 
 class ColourShape:
-    """The :class:`~image_similarity.types.EmbeddingModel` that needs nothing."""
+    """An :class:`~image_similarity.types.EmbeddingModel` without weights."""
 
     spec = SPEC
 
@@ -46,9 +46,9 @@ class ColourShape:
 
 def _describe(pixels: NDArray[np.uint8]) -> Floats:
     lab = cielab(pixels)
-    foreground = thing(pixels, lab)
+    foreground = foreground_mask(pixels, lab)
     parts = (
-        (1.0, _shape(cropped(lab[..., 0], foreground))),
+        (1.0, _shape(crop_foreground(lab[..., 0], foreground))),
         (COLOUR_WEIGHT, _colour(lab, foreground)),
         (LAYOUT_WEIGHT, _layout(lab, foreground)),
     )
@@ -74,7 +74,7 @@ def _shape(lightness: Floats) -> Floats:
 
 @cache
 def _cell_weights() -> Floats:
-    """How much each of the 96 rows belongs to each of the 8 cells: a tent over two cells' width."""
+    """The weight of each of the 96 rows in each of the 8 cells: a triangle two cells wide."""
     side = SIZE // CELLS
     centres = (np.arange(CELLS) + 0.5) * side
     distance = np.abs(np.arange(SIZE) + 0.5 - centres[:, None]) / side
@@ -84,7 +84,7 @@ def _cell_weights() -> Floats:
 
 def _colour(lab: Floats, foreground: Floats) -> Floats:
     """Square roots of the shares of 144 colours; each pixel is shared among the eight nearest bins."""
-    inside = foreground > 0  # on most images a third of the pixels, and of the work
+    inside = foreground > 0  # on most images a third of the pixels
     lab, foreground = lab[inside], foreground[inside]
     roots: Floats = np.sqrt(histogram(lab, foreground, COLOUR_BINS))
     return roots

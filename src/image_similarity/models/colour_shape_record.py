@@ -1,4 +1,4 @@
-"""The record of ``colour-shape``, apart from what computes it: to look a product up takes neither numpy nor Pillow."""
+"""The record of ``colour-shape``, in a file without numpy and Pillow: looking a product up needs the record only."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ COLOUR_SHAPE_PARTS = (
     ("colour", slice(_SHAPE, _SHAPE + _COLOUR)),
     ("layout", slice(_SHAPE + _COLOUR, SPEC.dimension)),
 )
-"""What its numbers are about, and where they stand."""
+"""The parts of its vectors, and where they are."""

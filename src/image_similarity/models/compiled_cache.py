@@ -1,8 +1,8 @@
-"""A network as OpenVINO has made it ready on this machine, kept as a file: a search need not compile it again.
+"""A cache of networks compiled by OpenVINO on this machine, so that a search need not compile one again.
 
-The file's name holds a fingerprint of all that went into it: the network's files, the record, the configuration,
-OpenVINO's version and the processor. Where any of them has changed there is no such file, and a damaged one is passed
-over. It may be thrown away.
+The file's name holds a fingerprint of all that determines its content: the network's files, the record, the
+configuration, OpenVINO's version and the processor. If any of them changes, the network is compiled again. A damaged
+file is ignored. The files may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from image_similarity.types import ModelSpec
 
 ENDING = ".ready"
-FOOTER = struct.Struct("<4sI")  # a mark, and the CRC-32 of all before: a damaged network could crash OpenVINO
-MARK = b"isr1"
+FOOTER = struct.Struct("<4sI")  # magic bytes, and the CRC-32 of all before: a damaged network could crash OpenVINO
+MAGIC = b"isr1"
 
 
 def load_or_compile(
     folder: Path, spec: ModelSpec, graph: Graph, configuration: Mapping[str, str], compiled: Callable[[], Any]
 ) -> Any:
-    """A network ready to run, from its file in ``folder`` or else from ``compiled``, and then kept there.
+    """Load a compiled network from its file in ``folder``; where there is none, call ``compiled`` and keep the result.
 
-    A folder that cannot be written is no error: the next search compiles again.
+    A folder that cannot be written is no error: the next search then compiles again.
     """
     core = import_openvino().Core()
     path = folder / f"{spec.key}.{_fingerprint(core, spec, graph, configuration)}{ENDING}"
@@ -68,13 +68,13 @@ def _read(core: Any, path: Path, configuration: Mapping[str, str]) -> Any:
         if len(stored) <= FOOTER.size:
             return None
         network, footer = stored[: -FOOTER.size], stored[-FOOTER.size :]
-        if FOOTER.unpack(footer.tobytes()) != (MARK, zlib.crc32(network.data)):
+        if FOOTER.unpack(footer.tobytes()) != (MAGIC, zlib.crc32(network.data)):
             return None
-        # OpenVINO reads from it for as long as the network lives: the memory has to be its own, not Python's.
+        # OpenVINO reads from this memory as long as the network exists, so that it must not be Python's.
         tensor = openvino.Tensor(openvino.Type.u8, openvino.Shape([len(network)]))
         tensor.data[:] = network
         return core.import_model(tensor, "CPU", dict(configuration))
-    except (OSError, ValueError, RuntimeError):  # not there, of another OpenVINO
+    except (OSError, ValueError, RuntimeError):  # missing, or from another version of OpenVINO
         return None
 
 
@@ -82,7 +82,7 @@ def _keep(path: Path, spec: ModelSpec, network: Any) -> None:
     exported = network.export_model().getvalue()
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(exported)
-        file.write(FOOTER.pack(MARK, zlib.crc32(exported)))
+        file.write(FOOTER.pack(MAGIC, zlib.crc32(exported)))
     for other in path.parent.glob(f"{glob.escape(spec.key)}.*{ENDING}"):
         if other != path:
             with suppress(OSError):

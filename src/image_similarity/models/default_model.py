@@ -1,4 +1,4 @@
-"""A dataset's default model: the one that answers where nobody names one. Another takes its place in one step."""
+"""A dataset's default model: the one that is used where none is named."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from image_similarity.models.mixture import Expression
     from image_similarity.settings import Settings
 
-REMEMBERED = 10  # models that were the default before
+MAX_BEFORE = 10  # former default models
 
 
 @dataclass(frozen=True, slots=True)
 class DefaultModel(Record):
-    """A dataset's default model, and those before it, latest first."""
+    """A dataset's default model, and its former ones, latest first."""
 
     dataset: str
     model: str
@@ -29,10 +29,10 @@ class DefaultModel(Record):
 
 
 def read_default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
-    """The model that was chosen with :func:`set_default_model`, else the first version's.
+    """The model that was set by :func:`set_default_model`, else the first version's default.
 
     Raises:
-        StoreError: the file that says so is damaged.
+        StoreError: its file is damaged.
     """
     path = default_model_file(dataset, settings)
     try:
@@ -45,30 +45,30 @@ def read_default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
 
 
 def set_default_model(dataset: Dataset, settings: Settings, chosen: Expression) -> DefaultModel:
-    """Make a model the default. Any earlier one may be chosen again.
+    """Make a model the default, and remember the former ones.
 
     Raises:
-        OutputError: it cannot be written; the one before stays.
+        OutputError: it cannot be written; the former default stays.
     """
     path = default_model_file(dataset, settings)
     try:
         former = read_default_model(dataset, settings)
         known = [former.model, *former.before] if path.exists() else []
-    except StoreError:  # damaged: what was before is lost, what is asked for now is not
+    except StoreError:  # damaged: only the former ones are lost
         known = []
-    name = _anywhere(chosen)
-    before = [each for each in known if each != name][:REMEMBERED]
+    name = _with_absolute_paths(chosen)
+    before = [each for each in known if each != name][:MAX_BEFORE]
     write_sealed(path, {"model": name, "before": before})
     return DefaultModel(dataset.name, name, tuple(before))
 
 
 def default_model_file(dataset: Dataset, settings: Settings) -> Path:
-    """Where it is kept which model that is; there is none before the first :func:`set_default_model`."""
+    """The file that names the default model; it does not exist before the first :func:`set_default_model`."""
     return settings.root / "in_use" / f"{dataset.label}.json"
 
 
-def _anywhere(expression: Expression) -> str:
-    """The expression with the paths of descriptions made whole: it is read from other folders too."""
+def _with_absolute_paths(expression: Expression) -> str:
+    """The expression with absolute paths of descriptions: later commands run in other folders too."""
     terms = []
     for part in expression.parts:
         name = str(Path(part.name).resolve()) if part.name.endswith(".toml") else part.name

@@ -1,4 +1,4 @@
-"""What a model's name stands for: its record, and the way to load it. Each kind of model makes one of these."""
+"""The definition of a model: its record, and a function that loads it. Each kind of model has its own function."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A model before anybody has decided how finely it computes.
+    """A model before its precision is chosen.
 
     Attributes:
-        spec: its record; that of a network is at fp32.
-        load: gives the file of a network, verified, and downloaded and built where it must be; or a model that is code.
+        spec: its record; a network's is at fp32.
+        load: returns a network's verified file, downloaded and built if needed, or a model that is code.
     """
 
     spec: ModelSpec

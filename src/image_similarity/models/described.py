@@ -1,4 +1,4 @@
-"""A model that the user brings: an ONNX or TFLite file with a small TOML description beside it."""
+"""A user's own model: an ONNX, TFLite or OpenVINO file with a small TOML description beside it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ RESIZES = ("stretch", "pad", "crop")
 INTERPOLATIONS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 KINDS = {str: "text", bool: "true or false", int: "a whole number from 1 to 65536", list: "a list of three numbers"}
 BYTE = 255.0
-LONGEST = 1_000_000  # bytes of a description
+MAX_BYTES = 1_000_000  # of a description
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """One ``.toml`` file, checked. ``mean`` and ``std`` are of RGB scaled to 0..1."""
+    """The checked content of a ``.toml`` file. ``mean`` and ``std`` are of RGB scaled to 0..1."""
 
     name: str
     described_in: Path
@@ -53,15 +53,15 @@ class Description:
     shorter_side: int = 0
     any_size: bool = False
     others: tuple[tuple[str, str], ...] = ()
-    """Further files that hold its weights, with their SHA-256."""
+    """Further files with its weights, and their SHA-256."""
 
     @property
     def fingerprint(self) -> str:
-        """Eight hexadecimal digits over all that decides a vector: another file or another mean is another model."""
+        """Eight hexadecimal digits over all that determines a vector: another file or mean is another model."""
         deciding = asdict(self)
         for label in ("described_in", "file", "licence", "commercial_use", "source"):
             del deciding[label]
-        if not self.shorter_side:  # descriptions of before keep their keys
+        if not self.shorter_side:  # descriptions from before this field keep their keys
             del deciding["shorter_side"]
         if not self.any_size:
             del deciding["any_size"]
@@ -71,7 +71,7 @@ class Description:
 
     @property
     def spec(self) -> ModelSpec:
-        """The record that the rest of the project knows the model by."""
+        """The model's record, at fp32."""
         return ModelSpec(
             name=self.name,
             key=f"{self.name}@{self.fingerprint}",
@@ -93,7 +93,7 @@ class Description:
 
 
 def definition(choice: ModelChoice) -> Definition:
-    """The model of a description, which is read here and never again.
+    """The model of a description, which is read only here.
 
     Raises:
         UsageError, ModelError: as :func:`read_description`.
@@ -110,14 +110,15 @@ def read_description(choice: ModelChoice) -> Description:
     """Read and check a model's description.
 
     Raises:
-        ModelError: the file is not there, is not TOML, or a field is missing or odd: named, with what it may be.
+        UsageError: a digest is given with the choice.
+        ModelError: the file is missing or no TOML, or a field is missing or invalid; the message says what is allowed.
     """
     path = Path(choice.name)
     if choice.weights_digest is not None:
         raise UsageError(f"{path} states its own digest: leave `weights_digest` out")
     try:
         with open_file(path) as file:
-            fields = tomllib.loads(file.read(LONGEST).decode())
+            fields = tomllib.loads(file.read(MAX_BYTES).decode())
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}. `model` takes the path of a model's .toml") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of thousands of digits
@@ -126,7 +127,7 @@ def read_description(choice: ModelChoice) -> Description:
 
 
 def graph_of(described: Description) -> Graph:
-    """The graph of a description, after checking its file against the digest that the description states.
+    """The graph of a description; its file is checked against the description's digest.
 
     Raises:
         ModelError: the file is missing or altered.
@@ -157,7 +158,7 @@ def graph_of(described: Description) -> Graph:
 
 
 class _Fields:
-    """The fields of one description, taken one by one; what is left over at the end was a misspelling."""
+    """The fields of a description, removed as they are read: those that are left at the end are misspelt."""
 
     def __init__(self, path: Path, fields: dict[str, Any]) -> None:
         self.path = path
@@ -232,11 +233,11 @@ def _others(file: Path) -> tuple[tuple[str, str], ...]:
     try:
         return tuple(companions(file).items()) if is_file(file) else ()
     except NotAGraphError:
-        return ()  # it is not run either: whoever loads it says what is wrong
+        return ()  # loading it raises the error
 
 
 def _is_number(value: object) -> bool:
-    """Whether it is a number of ordinary size: TOML has ``nan``, ``inf`` and whole numbers without end."""
+    """Whether it is a number of ordinary size: TOML has ``nan``, ``inf`` and arbitrarily large integers."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 

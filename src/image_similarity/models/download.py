@@ -1,4 +1,4 @@
-"""A large file from the network: streamed, never longer than it may be, gone on with where a connection broke off."""
+"""Download a large file: streamed, limited in size, and resumed where the connection breaks off."""
 
 from __future__ import annotations
 
@@ -11,78 +11,78 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
-TRIES = 5  # of a body that breaks off again and again
-PAUSE = 0.5  # seconds before the next one
+TRIES = 5
+PAUSE = 0.5  # seconds before the next try
 HEADERS = {"User-Agent": "image-similarity", "Accept-Encoding": "identity"}
 
 
 class DownloadError(Exception):
-    """Why a file did not come, for people; ``code`` is a hub's own word for it."""
+    """Why a download failed; ``code`` is the hub's error code."""
 
     def __init__(self, reason: str, code: str = "") -> None:
         super().__init__(reason)
         self.code = code
 
 
-def client() -> httpx.Client:
-    """What asks."""
+def http_client() -> httpx.Client:
+    """A client that follows redirects, with this module's timeouts and headers."""
     import httpx
 
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     return httpx.Client(follow_redirects=True, timeout=timeout, headers=HEADERS)
 
 
-def download(address: str, file: BinaryIO, most: int, told: Callable[[int], None]) -> None:
-    """Write what is behind an address to a file, from its beginning.
+def download(address: str, file: BinaryIO, max_bytes: int, on_progress: Callable[[int], None]) -> None:
+    """Download from an address into an empty file.
 
-    It ends without an error soon after ``most`` bytes, for the caller to see that this is another file. Where the
-    connection breaks off and the server can give a rest, that is asked for; whoever needs to know that the pieces are
-    of one file compares its digest.
+    Stops without an error after the chunk that exceeds ``max_bytes``: the caller compares the size. Where the
+    connection breaks off and the server supports it, the rest is requested; whether all pieces are of the same file is
+    for the caller to check by a digest.
 
     Args:
         address: http or https; redirects are followed.
         file: empty.
-        most: bytes.
-        told: told the bytes so far.
+        max_bytes: the expected size, or a limit.
+        on_progress: called with the number of bytes so far.
 
     Raises:
-        DownloadError: it could not be had.
+        DownloadError: it failed.
         OSError: the file cannot be written.
     """
     import httpx
 
-    with client() as asking:
+    with http_client() as http:
         for left in reversed(range(TRIES)):
-            start, gives_rests = file.tell(), False
+            start, resumable = file.tell(), False
             try:
-                with asking.stream("GET", address, headers={"Range": f"bytes={start}-"} if start else {}) as response:
+                with http.stream("GET", address, headers={"Range": f"bytes={start}-"} if start else {}) as response:
                     response.raise_for_status()
-                    gives_rests = response.headers.get("Accept-Ranges") == "bytes"
-                    _copy(response, file, most, told)
+                    resumable = response.headers.get("Accept-Ranges") == "bytes"
+                    _copy(response, file, max_bytes, on_progress)
                 return
-            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last two: an address that is none
-                if not (left and gives_rests and file.tell() > start and isinstance(error, httpx.TransportError)):
-                    raise failure(error) from error
+            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last two: an invalid address
+                if not (left and resumable and file.tell() > start and isinstance(error, httpx.TransportError)):
+                    raise download_error(error) from error
                 time.sleep(PAUSE)
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def failure(error: Exception) -> DownloadError:
-    """One of httpx's errors in words for people."""
+def download_error(error: Exception) -> DownloadError:
+    """Turn one of httpx's errors into a :class:`DownloadError`."""
     import httpx
 
     if isinstance(error, httpx.HTTPStatusError):
-        answer = error.response
-        return DownloadError(f"the server answers {answer.status_code}", answer.headers.get("X-Error-Code", ""))
+        response = error.response
+        return DownloadError(f"the server answers {response.status_code}", response.headers.get("X-Error-Code", ""))
     return DownloadError(str(error) or type(error).__name__)
 
 
-def _copy(response: httpx.Response, file: BinaryIO, most: int, told: Callable[[int], None]) -> None:
+def _copy(response: httpx.Response, file: BinaryIO, max_bytes: int, on_progress: Callable[[int], None]) -> None:
     if not response.headers.get("Content-Range", "").startswith(f"bytes {file.tell()}-"):
         file.seek(0)
         file.truncate()
     for chunk in response.iter_bytes():
         file.write(chunk)
-        if file.tell() > most:
+        if file.tell() > max_bytes:
             return
-        told(file.tell())
+        on_progress(file.tell())

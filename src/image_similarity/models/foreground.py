@@ -1,8 +1,8 @@
-"""Which pixels are the thing and which are what it lies on: colours of the middle against colours of the border.
+"""Separate the object from its background, by the colours in the middle against the colours at the border.
 
 No network: each pixel's colour is looked up in two histograms in CIELAB, one over a ring along the border and one that
-counts the middle most; the share of the second is how surely it is of the thing. A studio's white falls away, and so
-do lawns, floors and checked cloths, as long as the thing has other colours.
+counts the middle most; the share of the second is the probability of the foreground. This removes a studio's white, but
+also lawns, floors and checked cloths, as long as the object has other colours.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ LOW = np.array([0, -60, -60], np.float32)
 STEP = np.array([100 / 8, 10, 10], np.float32)
 RING = 0.1  # of the shorter side
 MIDDLE = 0.33  # standard deviation of the middle's weights, of each side
-# Shares below which a pixel is surely background, and above which it is surely the thing. A plain background's own
-# colour gets a half at most; elsewhere a share is also weighed by how near the middle it is.
-ON_PLAIN, ON_ANYTHING = (0.5, 0.75), (0.3, 0.5)
-LEAST = 20  # pixels; an image with less of a thing than this is taken whole
-REACH = 2.2  # half the crop's side, in standard deviations of the thing's extent
+# Shares up to which a pixel is background, and from which it is foreground. A plain background's own colour has a share
+# of a half at most; on other backgrounds shares are also weighted by the distance from the middle.
+ON_PLAIN, ON_OTHER = (0.5, 0.75), (0.3, 0.5)
+MIN_PIXELS = 20  # an image with less foreground than this is taken whole
+REACH = 2.2  # half the crop's side, in standard deviations of the foreground's extent
 ONE_COLOUR = 5.0  # distance in CIELAB
 PLAIN = 0.9  # of the border
 WHITE = 254
-PADDED = 0.4  # of a side: a photo fills the side of its frame, a thing on white touches it here and there
+PADDED = 0.4  # of a side: a padded photo fills the side of its frame, a product on white touches it only in places
 LIGHT = 100.0
 
 
-def thing(pixels: NDArray[np.uint8], lab: Floats) -> Floats:
-    """How surely each pixel is of the thing, 0..1.
+def foreground_mask(pixels: NDArray[np.uint8], lab: Floats) -> Floats:
+    """The probability of each pixel to be foreground, 0..1; all ones where hardly any is.
 
     Args:
-        pixels: RGB ``(n, n, 3)``, perhaps padded with white to a square.
+        pixels: RGB ``(n, n, 3)``, possibly padded with white to a square.
         lab: the same in CIELAB.
     """
     rows, columns = _frame(pixels)
     framed = lab[rows, columns]
     ring, middle = _weights(*framed.shape[:2])
     cell = _cells(framed)
-    beside, within = _histogram(cell, ring)[cell], _histogram(cell, middle**2)[cell]
-    likely = within / (within + beside + 1e-9)
+    at_border, in_middle = _histogram(cell, ring)[cell], _histogram(cell, middle**2)[cell]
+    ratio = in_middle / (in_middle + at_border + 1e-9)
     share = np.zeros(lab.shape[:2], np.float32)
     plain = _is_plain(framed[ring > 0])
-    share[rows, columns] = _blurred(likely if plain else likely * middle)
-    surely_not, surely = ON_PLAIN if plain else ON_ANYTHING
-    mask: Floats = np.clip((share - surely_not) / (surely - surely_not), 0, 1).astype(np.float32)
-    return mask if mask.sum() >= LEAST else np.ones_like(mask)
+    share[rows, columns] = _blurred(ratio if plain else ratio * middle)
+    background, foreground = ON_PLAIN if plain else ON_OTHER
+    mask: Floats = np.clip((share - background) / (foreground - background), 0, 1).astype(np.float32)
+    return mask if mask.sum() >= MIN_PIXELS else np.ones_like(mask)
 
 
-def cropped(lightness: Floats, mask: Floats) -> Floats:
-    """The thing alone on white, brought to fill a square of the same size."""
+def crop_foreground(lightness: Floats, mask: Floats) -> Floats:
+    """The foreground on white, cropped and scaled to fill a square of the same size."""
     size = len(mask)
     position = np.arange(size, dtype=np.float32) + 0.5
     total = mask.sum()
@@ -74,13 +74,13 @@ def cropped(lightness: Floats, mask: Floats) -> Floats:
 
 
 def _is_plain(border: Floats) -> bool:
-    """Whether the border is of one colour, as in a studio: then colour alone tells, wherever in the image."""
+    """Whether the border has one colour, as in a studio: then colour alone decides, regardless of the position."""
     distance = np.linalg.norm(border - np.median(border, axis=0), axis=-1)
     return bool((distance < ONE_COLOUR).mean() > PLAIN)
 
 
 def _frame(pixels: NDArray[np.uint8]) -> tuple[slice, slice]:
-    """The photo inside its white padding."""
+    """The rows and columns of the photo, without white padding."""
     white = np.logical_and.reduce(pixels >= WHITE, axis=-1)
     return _unpadded(white), _unpadded(white.T)
 
@@ -97,7 +97,7 @@ def _unpadded(white: NDArray[np.bool_]) -> slice:
 
 @cache
 def _weights(height: int, width: int) -> tuple[Floats, Floats]:
-    """The ring along the border, and a hill over the middle (its square is what the histogram counts with)."""
+    """The weights of the ring along the border, and a Gaussian over the middle (its square weights the histogram)."""
     thick = max(2, int(RING * min(height, width)))
     ring = np.ones((height, width), np.float32)
     ring[thick : height - thick, thick : width - thick] = 0
@@ -115,7 +115,7 @@ def _cells(lab: Floats) -> NDArray[np.intp]:
 
 
 def _histogram(cell: NDArray[np.intp], weights: Floats) -> Floats:
-    """Shares of colours, each spread to its neighbours: shades of one cloth fall into more than one cell."""
+    """Shares of colours, smoothed over neighbouring cells: shades of one material fall into more than one cell."""
     counted: Floats = np.bincount(cell.ravel(), weights.ravel(), int(np.prod(BINS))).astype(np.float32).reshape(BINS)
     for axis in range(3):
         counted = _smoothed(counted, axis)
@@ -124,7 +124,7 @@ def _histogram(cell: NDArray[np.intp], weights: Floats) -> Floats:
 
 
 def _smoothed(values: Floats, axis: int) -> Floats:
-    """A quarter of each neighbour and a half of itself."""
+    """Smooth along an axis: half of each value and a quarter of each neighbour."""
     moved = np.moveaxis(values, axis, 0)
     smooth: Floats = np.float32(0.5) * moved
     smooth[1:] += np.float32(0.25) * moved[:-1]

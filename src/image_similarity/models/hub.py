@@ -1,4 +1,4 @@
-"""Pulled models, ready to run: a record and its locked files to a graph. Nothing here reaches the network."""
+"""Models pulled from the Hugging Face hub: from a record and its locked files to a graph. Works offline."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ BYTE = 255.0
 
 
 def definition(choice: ModelChoice, settings: Settings) -> Definition:
-    """A pulled model. One whose digest is in its record need not be there for this.
+    """The definition of a model of the hub. It need not be pulled if its digest is in its record.
 
     Raises:
-        UsageError: weights of one's own are given.
-        WeightsError: it was never pulled, and only a pull tells its digest.
+        UsageError: the choice gives weights.
+        WeightsError: it was never pulled, and its record has no digest.
     """
     record = RECORDS[choice.name]
     if choice.weights is not None or choice.weights_digest is not None:
@@ -56,17 +56,17 @@ def definition(choice: ModelChoice, settings: Settings) -> Definition:
 
 
 def _graph(record: HubRecord, settings: Settings) -> Graph:
-    """The graph of a pulled model, its file checked against the lock and the record.
+    """The graph of a pulled model; its file is checked against the lock and the record.
 
     Raises:
         WeightsError: it was not pulled, or a file is missing or altered.
     """
     from image_similarity.models.graph import Graph
 
-    shelf = shelf_of(record.name, settings)
+    folder = folder_with(record.name, settings)
     mean, std = (tuple(BYTE * value for value in values) for values in (record.mean, record.std))
     return Graph(
-        path=shelf.verified(record.name, record.graph, "" if record.exported_from else record.file.sha256),
+        path=folder.verified(record.name, record.graph, "" if record.exported_from else record.file.sha256),
         layout="NCHW",
         mean=(mean[0], mean[1], mean[2]),
         std=(std[0], std[1], std[2]),
@@ -75,23 +75,23 @@ def _graph(record: HubRecord, settings: Settings) -> Graph:
     )
 
 
-def shelf_of(name: str, settings: Settings) -> ModelFolder:
-    """The folder that a model is read from.
+def folder_with(name: str, settings: Settings) -> ModelFolder:
+    """The folder that a model is read from: the first that has it.
 
     Raises:
         WeightsError: it was never pulled.
     """
-    shelf = find(model_folders(settings), name)
-    if shelf is None:
+    folder = find(model_folders(settings), name)
+    if folder is None:
         raise not_pulled(name)
-    return shelf
+    return folder
 
 
 def _digest(record: HubRecord, settings: Settings) -> str:
-    """Of the file that was pulled: as its record has it, else as it was locked when it first came."""
+    """The SHA-256 of a model's file: from its record, else from the lock of its first pull."""
     if record.file.sha256:
         return record.file.sha256
-    entry = shelf_of(record.name, settings).entries()[record.name]
+    entry = folder_with(record.name, settings).entries()[record.name]
     locked = (entry.files | entry.made_from).get(record.file.path)
     if locked is None:
         raise not_pulled(record.name, " as a whole")
@@ -99,7 +99,7 @@ def _digest(record: HubRecord, settings: Settings) -> str:
 
 
 def _fingerprint(record: HubRecord, digest: str) -> str:
-    """Eight hexadecimal digits over all that decides a vector."""
+    """Eight hexadecimal digits over all that determines a vector."""
     names = ("dimension", "mean", "std", "output", "first_token")
     deciding = {name: getattr(record, name) for name in names} | {"sha256": digest, "input": asdict(record.input)}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]

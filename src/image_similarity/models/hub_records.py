@@ -1,7 +1,7 @@
-"""The networks that are pulled from the Hugging Face hub, one frozen record each. Importing this loads nothing else.
+"""The networks that can be pulled from the Hugging Face hub, one frozen record each.
 
-Revisions and digests are what several public projects pin for the same files; where none was to be found there is
-none here: the first pull then resolves the revision and locks what came (``models.lock``, docs/models.md).
+Revisions and digests are those that several public projects pin for the same files. Where none was found, the first
+pull resolves the revision and locks the files that it downloads (``models.lock``, docs/models.md).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ Triple = tuple[float, float, float]
 IMAGENET: tuple[Triple, Triple] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 OPENAI: tuple[Triple, Triple] = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF: tuple[Triple, Triple] = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-NEWEST = "main"  # a revision that was not known when this was written: resolved and locked at the first pull
+NEWEST = "main"  # in place of a revision that is not known: resolved and locked at the first pull
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """One file of a repository. ``size`` in bytes; where there is no ``sha256``, about."""
+    """One file of a repository. ``size``: in bytes; approximate where there is no ``sha256``."""
 
     path: str
     size: int
@@ -29,11 +29,11 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class TextSpec:
-    """The side of a model that takes words: its network, its tokeniser, and what the network was trained to get."""
+    """The text encoder of a model: its network, its tokeniser, and the input that the network was trained with."""
 
     file: HubFile
     tokenizer: HubFile
-    length: int  # tokens, always: shorter texts are padded, longer ones cut
+    length: int  # tokens: shorter texts are padded, longer ones cut
     pad: int
     end: int  # the token that every text ends with
     output: str
@@ -42,11 +42,11 @@ class TextSpec:
 
 @dataclass(frozen=True, slots=True)
 class HubRecord:
-    """All that decides a pulled model's vectors, and what a shop must know before it uses them.
+    """All that determines a pulled model's vectors, and its licence.
 
     ``mean`` and ``std`` are of RGB in 0..1. ``output`` None is the network's first; ``first_token`` takes the first of
-    the tokens that it gives. ``exported_from`` is timm's name of a network whose weights, not whose graph, are on the
-    hub: a pull then makes the graph, once.
+    the output's tokens. ``exported_from``: timm's name of a network of which the hub has the weights, but no graph; a
+    pull then exports the graph, once.
     """
 
     name: str
@@ -67,7 +67,7 @@ class HubRecord:
 
     @property
     def files(self) -> tuple[HubFile, ...]:
-        """What a pull brings."""
+        """The files that a pull downloads."""
         return (self.file,) if self.text is None else (self.file, self.text.file, self.text.tokenizer)
 
     @property
@@ -215,5 +215,5 @@ _ALL = (
 )
 
 RECORDS = {record.name: record for record in _ALL}
-"""Name to record, in the order in which they are listed."""
+"""Records by name, in the order of the table."""
 WITH_TEXT = tuple(record.name for record in _ALL if record.text is not None)

@@ -1,4 +1,4 @@
-"""The table of models: what there is, what is here; bringing models, and checking what was brought."""
+"""The table of models with their state on this machine; pulling models, and verifying pulled files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from image_similarity.errors import UsageError, WeightsError
 from image_similarity.models import timm_export
 from image_similarity.models.hub_records import RECORDS
 from image_similarity.models.keras_networks import NETWORKS, WEIGHTS
-from image_similarity.models.model_folder import ModelFolder, find, shelves
+from image_similarity.models.model_folder import ModelFolder, find
 from image_similarity.models.pull import Hub, pull
 from image_similarity.models.registry import MODELS, define
 from image_similarity.models.timm_networks import pull_timm
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from image_similarity.types import InputSpec, ModelSpec
 
 PULLED, NOT_PULLED, BUILT_IN, AT_FIRST_USE = "pulled", "not pulled", "built in", "at first use"
-WAYS = {"stretch": "stretched", "pad": "padded", "crop": "middle"}
+RESIZED = {"stretch": "stretched", "pad": "padded", "crop": "middle"}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow(Record):
-    """One model of the table, as people and programs want it.
+    """One model of the table.
 
-    ``words``: whether it can be searched by words. ``size``: the bytes of all of its files; about, where they were
+    ``words``: whether it supports text queries. ``size``: the bytes of all of its files; approximate where they were
     never pulled and no digest is known. ``folder``: where they are.
     """
 
@@ -55,8 +55,8 @@ class ModelRow(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled(Record):
-    """One model that was asked for: where it is now, and which of its digests were not known beforehand."""
+class PulledModel(Record):
+    """One requested model: its folder, whether it is new, and which of its files had no known digest (``trusted``)."""
 
     name: str
     folder: Path
@@ -69,8 +69,8 @@ class Pulled(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked(Record):
-    """One file of a shelf. ``problem`` is empty where it is what was locked."""
+class CheckedFile(Record):
+    """One pulled file. ``problem`` is empty where the file matches its lock."""
 
     name: str
     path: str
@@ -78,14 +78,15 @@ class Checked(Record):
 
 
 def table(settings: Settings) -> list[ModelRow]:
-    """Every model by name, those first that need no pull; then timm's that were pulled.
+    """Every model of the table, in its order, then timm's that were pulled.
 
     Raises:
         WeightsError: a lock cannot be read.
     """
     folders = model_folders(settings)
     rows = [_row(name, settings) for name in MODELS]
-    pulled = dict.fromkeys(name for shelf in shelves(folders) for name in shelf.entries() if name.startswith("timm:"))
+    entries = (name for folder in map(ModelFolder, folders) for name in folder.entries())
+    pulled = dict.fromkeys(name for name in entries if name.startswith("timm:"))
     return rows + [_timm_row(name, settings) for name in pulled]
 
 
@@ -95,85 +96,85 @@ def pull_models(
     to: Path | None = None,
     progress: Progress = no_progress,
     exporter: Exporter = timm_export,
-) -> list[Pulled]:
-    """Bring models onto a shelf: the workspace's own, or a folder to be carried elsewhere.
+) -> list[PulledModel]:
+    """Pull models into the workspace, or into a folder to be copied to another machine.
 
     Args:
         names: from the table, or ``timm:NAME``.
-        settings: where the workspace and the hub are.
-        to: another folder than the workspace's.
-        progress: told the bytes so far.
-        exporter: makes graphs of timm's weights.
+        settings: the workspace and the hub's address.
+        to: the folder, if not the workspace's.
+        progress: receives the bytes downloaded.
+        exporter: exports graphs from timm's weights.
 
     Raises:
-        UsageError: there is no such model; nothing was brought.
+        UsageError: there is no such model; nothing was pulled.
         WeightsError, ModelError, OutputError: as :func:`~image_similarity.models.pull.pull`.
     """
     for name in names:
         if name not in MODELS and not ModelChoice(name).is_timm:
             raise UsageError(f"there is no model {name!r} to pull: there are {', '.join(MODELS)}, and timm:NAME")
-    shelf = ModelFolder(to or Folders(settings.root).models)
+    folder = ModelFolder(to or Folders(settings.root).models)
     hub = Hub(settings.hub_address, progress)
-    return [_pull(name, shelf, hub, settings, exporter) for name in dict.fromkeys(names)]
+    return [_pull(name, folder, hub, settings, exporter) for name in dict.fromkeys(names)]
 
 
-def verify_models(settings: Settings) -> list[Checked]:
-    """Hash every file that was pulled, of the carried folder and of the workspace's own.
+def verify_models(settings: Settings) -> list[CheckedFile]:
+    """Hash every pulled file, in all folders of models, and compare it with its lock.
 
     Raises:
         WeightsError: a lock cannot be read.
     """
     checked = []
-    for shelf in shelves(model_folders(settings)):
-        for name, entry in shelf.entries().items():
+    for folder in map(ModelFolder, model_folders(settings)):
+        for name, entry in folder.entries().items():
             checked += [
-                _checked(name, shelf.place(entry.repo, path), partial(shelf.verified, name, path))
+                _checked(name, folder.path_of(entry.repo, path), partial(folder.verified, name, path))
                 for path in entry.files
             ]
         for name, network in NETWORKS.items():
-            file, record = shelf.folder / WEIGHTS / network.weights.file, network.weights
+            file, record = folder.path / WEIGHTS / network.weights.file, network.weights
             if file.exists():
                 checked.append(_checked(name, file, partial(verify, file, record.digest, record.size, name)))
     return checked
 
 
-def _checked(name: str, path: Path, check: Callable[[], object]) -> Checked:
+def _checked(name: str, path: Path, check: Callable[[], object]) -> CheckedFile:
     try:
         check()
     except WeightsError as error:
-        return Checked(name, str(path), str(error))
-    return Checked(name, str(path), "")
+        return CheckedFile(name, str(path), str(error))
+    return CheckedFile(name, str(path), "")
 
 
-def _pull(name: str, shelf: ModelFolder, hub: Hub, settings: Settings, exporter: Exporter) -> Pulled:
-    before = shelf.entries().get(name)
+def _pull(name: str, folder: ModelFolder, hub: Hub, settings: Settings, exporter: Exporter) -> PulledModel:
+    before = folder.entries().get(name)
     if name in NETWORKS:
-        file = fetch(NETWORKS[name].weights, name, settings.weights_address, shelf.folder / WEIGHTS, hub.progress)
+        file = fetch(NETWORKS[name].weights, name, settings.weights_address, folder.path / WEIGHTS, hub.progress)
         spec = define(ModelChoice(name), settings).spec
-        return Pulled(name, file.parent, True, "", file.stat().st_size, spec.licence, spec.commercial_use, ())
+        return PulledModel(name, file.parent, True, "", file.stat().st_size, spec.licence, spec.commercial_use, ())
     if ModelChoice(name).is_timm:
-        entry = pull_timm(name, shelf, hub, exporter)
-        spec = define(ModelChoice(name), replace(settings, models=shelf.folder)).spec
+        entry = pull_timm(name, folder, hub, exporter)
+        spec = define(ModelChoice(name), replace(settings, models=folder.path)).spec
         trusted, allowed = tuple(entry.made_from), spec.commercial_use
     elif name in RECORDS:
         record = RECORDS[name]
-        entry = pull(record, shelf, hub, exporter)
+        entry = pull(record, folder, hub, exporter)
         trusted, allowed = tuple(file.path for file in record.files if not file.sha256), record.commercial_use
     else:
         spec = define(ModelChoice(name), settings).spec
-        return Pulled(name, shelf.folder, False, "", 0, spec.licence, spec.commercial_use, ())
+        return PulledModel(name, folder.path, False, "", 0, spec.licence, spec.commercial_use, ())
     new = before != entry
     size = sum(each.bytes for each in entry.files.values())
-    where = shelf.place(entry.repo)
-    return Pulled(name, where, new, entry.revision, size, entry.licence, allowed, trusted if new else ())
+    path = folder.path_of(entry.repo)
+    return PulledModel(name, path, new, entry.revision, size, entry.licence, allowed, trusted if new else ())
 
 
 def _row(name: str, settings: Settings) -> ModelRow:
     record, folders = RECORDS.get(name), model_folders(settings)
     if record is None:
         return _own_row(name, settings)
-    shelf = find(folders, name)
-    entry = shelf.entries()[name] if shelf else None
+    folder = find(folders, name)
+    entry = folder.entries()[name] if folder else None
     locked = {} if entry is None else entry.files | entry.made_from
     known = {file.path: file.sha256 for file in record.files if file.sha256}
     return ModelRow(
@@ -188,13 +189,13 @@ def _row(name: str, settings: Settings) -> ModelRow:
         commercial_use=record.commercial_use,
         size=sum(locked[file.path].bytes if file.path in locked else file.size for file in record.files),
         sha256={path: each.sha256 for path, each in locked.items()} or known,
-        state=PULLED if shelf else NOT_PULLED,
-        folder=str(shelf.place(record.repo)) if shelf else "",
+        state=PULLED if folder else NOT_PULLED,
+        folder=str(folder.path_of(record.repo)) if folder else "",
     )
 
 
 def _own_row(name: str, settings: Settings) -> ModelRow:
-    """A model that is code, or one of the first version's, which come by themselves when first used."""
+    """A model that is code, or one of the first version's, which are downloaded at first use."""
     network, spec, folders = NETWORKS.get(name), define(ModelChoice(name), settings).spec, model_folders(settings)
     if network is None:
         return _of_spec(spec, "this package", BUILT_IN)
@@ -205,11 +206,11 @@ def _own_row(name: str, settings: Settings) -> ModelRow:
 
 def _timm_row(name: str, settings: Settings) -> ModelRow:
     spec = define(ModelChoice(name), settings).spec
-    shelf = next(shelf for shelf in shelves(model_folders(settings)) if name in shelf.entries())
-    entry = shelf.entries()[name]
+    folder = next(folder for folder in map(ModelFolder, model_folders(settings)) if name in folder.entries())
+    entry = folder.entries()[name]
     return replace(
         _of_spec(spec, entry.repo, PULLED),
-        folder=str(shelf.place(entry.repo)),
+        folder=str(folder.path_of(entry.repo)),
         revision=entry.revision,
         size=sum(each.bytes for each in entry.files.values()),
         sha256={path: each.sha256 for path, each in (entry.files | entry.made_from).items()},
@@ -236,4 +237,4 @@ def _of_spec(spec: ModelSpec, source: str, state: str) -> ModelRow:
 
 def _input_text(spec: InputSpec) -> str:
     side = f" of {spec.shorter}" if spec.shorter else ""
-    return f"{spec.size}, {WAYS[spec.resize]}{side}, {spec.interpolation}"
+    return f"{spec.size}, {RESIZED[spec.resize]}{side}, {spec.interpolation}"

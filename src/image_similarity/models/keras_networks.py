@@ -1,4 +1,4 @@
-"""The first version's two networks: Keras' own graphs and weights, built once, then run by OpenVINO without Keras."""
+"""The first version's two networks: Keras' own graphs and weights, exported once, then run by OpenVINO alone."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ LICENCE = "Apache-2.0 (Keras); weights: see docs/models.md"
 
 
 def definition(choice: ModelChoice, settings: Settings) -> Definition:
-    """One of the two. One's own weights make another model, with the digest in its key."""
+    """The definition of one of the two. Other weights make it another model, with their digest in its key."""
     network = NETWORKS[choice.name]
     digest = _digest(choice)
 
@@ -102,10 +102,10 @@ def definition(choice: ModelChoice, settings: Settings) -> Definition:
 
 
 def _network(choice: ModelChoice, settings: Settings, progress: Progress) -> Graph:
-    """The graph of one of the two; the first time its weights are fetched and its graph is built and cached.
+    """The graph of one of the two. At first use its weights are downloaded and its graph is built and cached.
 
     Raises:
-        WeightsError: the weights cannot be had or are not the right ones.
+        WeightsError: the weights cannot be downloaded or are not the expected ones.
         ModelError: Keras could not build the graph.
     """
     from image_similarity.models.graph import Graph
@@ -121,9 +121,9 @@ def _network(choice: ModelChoice, settings: Settings, progress: Progress) -> Gra
                 f"{built} is not there: {choice.name} was never built from the weights {digest}. "
                 "Give their file with `weights` FILE"
             )
-        kept = (folder / WEIGHTS for folder in model_folders(settings))
-        here = next((folder for folder in kept if (folder / network.weights.file).exists()), cache / WEIGHTS)
-        weights = choice.weights or fetch(network.weights, choice.name, settings.weights_address, here, progress)
+        folders = (folder / WEIGHTS for folder in model_folders(settings))
+        kept = next((folder for folder in folders if (folder / network.weights.file).exists()), cache / WEIGHTS)
+        weights = choice.weights or fetch(network.weights, choice.name, settings.weights_address, kept, progress)
         progress(f"build {choice.name}", 0, 1)
         _build(choice.name, weights, built)
         progress(f"build {choice.name}", 1, 1)
@@ -143,7 +143,7 @@ def _digest(choice: ModelChoice) -> str:
 
 
 def _build(name: str, weights: Path, folder: Path) -> None:
-    """Build in a process of its own: Keras chooses its backend when it is first imported, and takes memory."""
+    """Build the graph in a process of its own: Keras chooses its backend at import, and takes much memory."""
     with replacing_folder(folder) as temporary:
         environment = {"KERAS_BACKEND": "openvino", "KERAS_HOME": str(temporary / "keras")}
         try:
@@ -154,17 +154,17 @@ def _build(name: str, weights: Path, folder: Path) -> None:
 
 
 def build_graph(name: str, weights: Path, target: Path) -> None:
-    """Write a network's graph, up to its layer and the average over it, as OpenVINO IR. Imports Keras.
+    """Export a network, up to its layer and with global average pooling, as OpenVINO IR. Imports Keras.
 
     Args:
         name: a key of :data:`NETWORKS`.
         weights: a file in Keras' ``.h5`` layout, of the whole network without its classifier.
         target: where to write; ends in ``.xml``.
     """
-    import_openvino()  # before Keras imports it whole
+    import_openvino()  # before Keras imports it with its converter
     import keras
 
-    # The other way round every convolution would stand between two transpositions: a quarter of the time.
+    # With channels last, every convolution would be between two transpositions: a quarter of the time.
     keras.config.set_image_data_format("channels_first")
     network = NETWORKS[name]
     application = getattr(keras.applications, network.application)

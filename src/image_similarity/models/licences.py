@@ -1,4 +1,4 @@
-"""Licences that forbid commercial use: said once for each workspace and model."""
+"""Warnings about licences that forbid commercial use, once for each workspace and model."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def warnings_of(model: Model, settings: Settings) -> Iterator[str]:
-    """What is to be said of the licences of a model that is about to be used."""
+    """The warnings about the licences of a model's parts, each only the first time."""
     for spec in model.specs:
         if not spec.commercial_use:
             yield from first_warning(spec.name, spec.licence, settings)
 
 
 def first_warning(name: str, licence: str, settings: Settings) -> Iterator[str]:
-    """That a model must not be used commercially, unless this workspace was told before."""
+    """The warning that a model must not be used commercially, unless this workspace has given it before."""
     from image_similarity.models.model_folder import ModelFolder
 
-    shelf = ModelFolder(Folders(settings.root).models)
-    with suppress(ImageSimilarityError):  # a lock that cannot be read or written: said again next time
-        if shelf.has_told(name):
+    folder = ModelFolder(Folders(settings.root).models)
+    with suppress(ImageSimilarityError):  # where the lock cannot be read or written, the warning is repeated next time
+        if folder.was_warned(name):
             return
-        shelf.tell(name)
+        folder.add_warned(name)
     yield f"the licence of {name} forbids commercial use: {licence}"

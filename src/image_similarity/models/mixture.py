@@ -1,7 +1,7 @@
-"""Models side by side, and what a catalogue taught them: ``mobilenetv2.toml+0.1*colour``, ``VGG+adapted``.
+"""Mixtures of models, and models with a learned projection: ``mobilenetv2.toml+0.1*colour``, ``VGG+adapted``.
 
-Each part gives a vector of unit length; it is scaled by the root of its share, so that a weight says how much of the
-similarity is the part's, and the parts stand one after the other in one vector. Needs neither numpy nor a model.
+Each part gives a vector of unit length, which is scaled by the square root of the part's share. Their concatenation is
+the mixture's vector, so that the share of a part is its share of the similarity.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 ADAPTED = "adapted"
 TERM = re.compile(r"\s*(?:(\d++(?:\.\d*+)?(?:[eE]-?\d++)?|\.\d++)\s*\*\s*)?(.+?)\s*", re.DOTALL)
-MOST_PARTS = 8
+MAX_PARTS = 8
 LONGEST_KEY = 80
 """A key is part of a file's name; a longer one is replaced by its digest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One model of a mixture, by name; weights are shares of the similarity and need not add up to one."""
+    """One model of a mixture, by name. Weights are shares of the similarity, and need not add up to one."""
 
     name: str
     weight: float = 1.0
@@ -33,51 +33,51 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What a ``--model`` says: one part or more, and whether to use what ``adapt`` learned for them."""
+    """A parsed ``--model``: one part or more, and whether to apply the projection that ``adapt`` learned for them."""
 
     parts: tuple[Part, ...]
     adapted: bool = False
 
 
 def parse_expression(text: str, is_model: Callable[[str], bool]) -> Expression:
-    """Read ``A``, ``A+0.1*B``, ``A+B+adapted``.
+    """Parse ``A``, ``A+0.1*B``, ``A+B+adapted``.
 
     Args:
-        text: as typed. A file's name may hold ``+`` and ``*`` itself: pieces are put together until they name a model.
-        is_model: tells names of the table and paths of descriptions from everything else.
+        text: as typed. A file's name may contain ``+`` and ``*``: pieces are joined until they name a model.
+        is_model: whether a text is a name of the table or the path of a description.
 
     Raises:
-        UsageError: a piece names no model, a weight is not above zero, one model stands twice, or there are too many.
+        UsageError: a piece names no model, a weight is not above zero, a model is repeated, or there are too many.
     """
     if is_model(text):
         return Expression((Part(text),))
     pieces = text.split("+")
     adapted = len(pieces) > 1 and pieces[-1].strip() == ADAPTED
-    parts, waiting = list[Part](), None
+    parts, pending = list[Part](), None
     for piece in pieces[:-1] if adapted else pieces:
-        waiting = piece if waiting is None else f"{waiting}+{piece}"
-        part = _part(waiting, is_model)
+        pending = piece if pending is None else f"{pending}+{piece}"
+        part = _part(pending, is_model)
         if part is not None:
             parts.append(part)
-            waiting = None
-    if waiting is not None:
-        # The table's own message names the models that there are.
-        return Expression((Part(_name_of(waiting)),))
+            pending = None
+    if pending is not None:
+        # Looking it up in the table raises an error that lists the models.
+        return Expression((Part(_name_of(pending)),))
     names = [part.name for part in parts]
     if len(set(names)) < len(names):
-        raise UsageError(f"`model` {text}: a model stands in it twice; give it one weight")
-    if len(parts) > MOST_PARTS:
-        raise UsageError(f"`model` {text}: at most {MOST_PARTS} models side by side")
+        raise UsageError(f"`model` {text}: a model is in it twice; give it one weight")
+    if len(parts) > MAX_PARTS:
+        raise UsageError(f"`model` {text}: at most {MAX_PARTS} models in a mixture")
     return Expression(tuple(parts), adapted)
 
 
 def key_of(keys: Sequence[str], weights: Sequence[float], projection: str = "") -> str:
-    """The name of an index and of recommendations: of one model its own key, of several all of them with their weights.
+    """The key of an index and of recommendations: a model's own key, or for a mixture all keys with their weights.
 
     Args:
         keys: of the parts.
         weights: of the parts.
-        projection: the digest of what was learned; empty for nothing.
+        projection: the digest of the learned projection; empty for none.
     """
     key = keys[0]
     if len(keys) > 1:
@@ -85,14 +85,14 @@ def key_of(keys: Sequence[str], weights: Sequence[float], projection: str = "") 
             each if weight == 1 else f"{weight:g}x{each}" for each, weight in zip(keys, weights, strict=True)
         )
         if len(key) > LONGEST_KEY:
-            import hashlib  # brings OpenSSL: most keys are short
+            import hashlib  # imports OpenSSL, which most keys, being short, do not need
 
             key = f"mixture@{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     return f"{key}+{ADAPTED}@{projection}" if projection else key
 
 
 def shares_of(weights: Sequence[float]) -> list[float]:
-    """The parts' shares of the similarity; they add up to one."""
+    """The parts' shares of the similarity, which add up to one."""
     total = math.fsum(weights)
     return [weight / total for weight in weights]
 

@@ -1,6 +1,6 @@
-"""A model as everything else takes it: its parts, their shares of the similarity, and what was learned for them.
+"""A resolved model: its parts, their shares of the similarity, and the projection that was learned for them.
 
-numpy and the networks are imported where they are used: to look a product up takes the key only.
+numpy and the networks are imported where they are used: looking a product up needs the key only.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from image_similarity.types import EmbeddingModel, ModelSpec
 
 Inputs: TypeAlias = "tuple[NDArray[np.uint8], ...]"
-"""One image as each part takes it, ``(size, size, 3)``."""
+"""One image, once for each part in its input size: ``(size, size, 3)``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPart:
-    """One of the models that stand side by side.
+    """One of the models of a mixture, or the only model.
 
     Attributes:
-        definition: what its name stands for, at fp32.
-        spec: its record in the precision that it computes in.
+        definition: its definition, at fp32.
+        spec: its record, at its precision.
         weight: its share of the similarity; the shares of all parts need not add up to one.
-        int8: the folder of its int8 network; None unless it computes in int8.
+        int8: the folder of its int8 network; None at other precisions.
     """
 
     definition: Definition
@@ -53,22 +53,22 @@ class ModelPart:
 
     @property
     def is_network(self) -> bool:
-        """Whether it computes in a precision at all; other models are code."""
+        """Whether it is a network, which has a precision; other models are code."""
         return bool(self.definition.spec.precision)
 
     def graph(self, progress: Progress = no_progress) -> Graph:
-        """The network's file at fp32, verified; downloaded and built where it must be.
+        """The network's verified file at fp32; downloaded and built if needed.
 
         Raises:
-            WeightsError, ModelError: it cannot be had.
+            WeightsError, ModelError: it cannot be downloaded, verified or built.
         """
         return cast("Graph", self.definition.load(progress))
 
-    def load(self, settings: Settings, progress: Progress = no_progress, *, one: bool = False) -> EmbeddingModel:
-        """Ready to embed. ``one``: a single image, soon; a network is then kept compiled in the workspace.
+    def load(self, settings: Settings, progress: Progress = no_progress, *, single: bool = False) -> EmbeddingModel:
+        """Load it, ready to embed. ``single``: for one image at a time, with low latency; caches the compiled network.
 
         Raises:
-            WeightsError: its weights cannot be had or are not the ones its record names.
+            WeightsError: its weights cannot be downloaded, or are not the ones that its record names.
             ModelError: it cannot be built or compiled.
         """
         if not self.is_network:
@@ -81,18 +81,18 @@ class ModelPart:
             from image_similarity.models.int8 import quantised_graph
 
             graph = quantised_graph(self.int8)
-        return OpenVinoModel(self.spec, graph, Folders(settings.root).models if one else None)
+        return OpenVinoModel(self.spec, graph, Folders(settings.root).models if single else None)
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a model's name means, found out once. Make it with :func:`~image_similarity.models.resolver.resolve`.
+    """A model or a mixture, resolved once by :func:`~image_similarity.models.resolver.resolve`.
 
     Attributes:
-        choice: as it was asked for.
-        parts: one model, or several side by side.
-        learned: the folder of the projection that was learned for them; None for none, or none yet.
-        adapted: whether what was learned for them is asked for.
+        choice: the user's choice.
+        parts: one model, or several of a mixture.
+        learned: the folder of the learned projection to apply; None for none.
+        adapted: whether the choice includes a learned projection.
     """
 
     choice: ModelChoice
@@ -102,7 +102,7 @@ class Model:
 
     @property
     def name(self) -> str:
-        """As it was asked for."""
+        """Its name in the user's choice."""
         return self.choice.name
 
     @property
@@ -117,16 +117,16 @@ class Model:
 
     @property
     def base_key(self) -> str:
-        """Names what the parts give together, before any projection."""
+        """The key of the parts' joined vectors, without a projection."""
         return key_of([spec.key for spec in self.specs], self.weights)
 
     @cached_property
     def key(self) -> str:
-        """Names the index and the recommendations.
+        """The key of the index and the recommendations.
 
         Raises:
-            NotFittedError: a projection is asked for, and nothing has been learned yet.
-            StoreError: its record is damaged.
+            NotFittedError: nothing has been learned yet.
+            StoreError: the projection's record is damaged.
         """
         if self.learned is None:
             return self.base_key
@@ -138,7 +138,7 @@ class Model:
 
     @cached_property
     def projection(self) -> Projection | None:
-        """What was learned, read when it is first needed.
+        """The learned projection, read at first use; None for none.
 
         Raises:
             NotFittedError, StoreError: as :attr:`key`.
@@ -151,7 +151,7 @@ class Model:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """How an index's vectors are made of the parts'.
+        """How to compute an index's vectors from the parts'.
 
         Raises:
             NotFittedError, StoreError: as :attr:`key`.
@@ -165,17 +165,17 @@ class Model:
 
     @property
     def plain(self) -> Model:
-        """The same without what was learned."""
+        """The same model without the learned projection."""
         return replace(self, learned=None)
 
     @property
     def has_networks(self) -> bool:
-        """Whether a network is among the parts."""
+        """Whether any part is a network."""
         return any(part.is_network for part in self.parts)
 
     @cached_property
     def min_side(self) -> int | None:
-        """The side that a decoded image must keep, in pixels; None where every pixel counts."""
+        """The shorter side, in pixels, at which an image may be decoded; None for full size only."""
         from image_similarity.images import min_side
 
         sides = [min_side(spec.input) for spec in self.specs]
@@ -183,28 +183,28 @@ class Model:
         return max(known) if len(known) == len(sides) else None
 
     def inputs(self, image: Image.Image) -> Inputs:
-        """What :meth:`Embedder.embed` takes of one upright RGB image."""
+        """The input of :meth:`Embedder.embed` for one upright RGB image."""
         from image_similarity.images import square
 
         return tuple(square(image, spec.input) for spec in self.specs)
 
-    def load(self, settings: Settings, progress: Progress = no_progress, *, one: bool = False) -> Embedder:
-        """What embeds images as the index has them. ``one``: a single image, soon.
+    def load(self, settings: Settings, progress: Progress = no_progress, *, single: bool = False) -> Embedder:
+        """Load all parts. ``single``: for one image at a time, with low latency.
 
         Raises:
-            WeightsError, ModelError: a part cannot be had.
+            WeightsError, ModelError: a part cannot be loaded.
         """
-        return Embedder([part.load(settings, progress, one=one) for part in self.parts], self.recipe)
+        return Embedder([part.load(settings, progress, single=single) for part in self.parts], self.recipe)
 
     def at(self, precision: str, int8_folders: Sequence[Path | None] = ()) -> Model:
-        """The same with its networks in a precision.
+        """The same model with its networks at a precision.
 
         Args:
             precision: ``fp32``, ``bf16`` or ``int8``.
-            int8_folders: for int8, of each part; None where a part has no int8 network.
+            int8_folders: for int8, the folder of each part; None where a part is no network.
 
         Raises:
-            NotFittedError: int8, and a part has no int8 network.
+            NotFittedError: a part has no int8 network.
             ModelError: the record of an int8 network cannot be read.
         """
         folders = int8_folders or [None] * len(self.parts)
@@ -218,7 +218,7 @@ class Model:
 
 
 class Embedder:
-    """From images, as the parts of a model take them, to vectors of the space that an index has."""
+    """The loaded parts of a model: from images to vectors of the index's space."""
 
     def __init__(self, models: Sequence[EmbeddingModel], recipe: Recipe) -> None:
         self._models, self._recipe = models, recipe
@@ -229,10 +229,10 @@ class Embedder:
         return {model.spec.key: model for model in self._models}
 
     def embed(self, images: Sequence[Inputs]) -> list[NDArray[np.float32] | ImageError]:
-        """For each image its unit vector ``(dimension,)``, or why there is none."""
-        from image_similarity.models.unit_vectors import each_row
+        """For each image its unit vector ``(dimension,)``, or the error why there is none."""
+        from image_similarity.models.unit_vectors import embed_each
 
-        return each_row(self._together, images)
+        return embed_each(self._together, images)
 
     def _together(self, images: Sequence[Inputs]) -> NDArray[np.float32]:
         import numpy as np

@@ -1,14 +1,14 @@
 """Folders of pulled models: the files, and ``models.lock``, which names each by its SHA-256.
 
-A folder stands by itself: carried to a machine without internet it is read there as it is
-(``IMAGE_SIMILARITY_MODELS``). The lock is JSON, byte for byte in docs/storage.md.
+A folder is self-contained: it can be copied to a machine without internet (``IMAGE_SIMILARITY_MODELS``). The lock is
+JSON, described in docs/storage.md.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,17 +23,17 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class LockedFile:
-    """What a file was when it came. ``bytes`` is its size."""
+    """A file's SHA-256 and size in bytes when it was pulled."""
 
     sha256: str
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockEntry:
     """One model in a lock. ``files`` are by their paths below the repository's folder.
 
-    ``made_from`` holds the files, gone by now, that one of them was made from, by the program ``made_by``.
+    ``made_from``: files that were removed after one of ``files`` was made from them, by the program ``made_by``.
     """
 
     repo: str
@@ -45,18 +45,18 @@ class Locked:
 
 
 class ModelFolder:
-    """One folder of pulled models; it need not exist before something is kept there."""
+    """One folder of pulled models; it need not exist before something is written to it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.lock = folder / LOCK
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = path / LOCK
 
-    def place(self, repo: str, path: str = "") -> Path:
-        """Where a file of a repository is, or would be."""
-        return self.folder / "hub" / repo.replace("/", "--") / path
+    def path_of(self, repo: str, path: str = "") -> Path:
+        """The path of a repository's folder, or of a file in it, whether it exists or not."""
+        return self.path / "hub" / repo.replace("/", "--") / path
 
-    def entries(self) -> dict[str, Locked]:
-        """The models that are here.
+    def entries(self) -> dict[str, LockEntry]:
+        """The pulled models, by name.
 
         Raises:
             WeightsError: the lock cannot be read.
@@ -66,42 +66,43 @@ class ModelFolder:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"{self.lock} is damaged: remove it and pull the models again") from error
 
-    def keep(self, name: str, entry: Locked) -> None:
-        """Add or replace a model's entry; the file is replaced in one step.
+    def add(self, name: str, entry: LockEntry) -> None:
+        """Add or replace a model's entry; the file is replaced atomically.
 
         Raises:
+            WeightsError: the lock is damaged.
             OutputError: it cannot be written.
         """
-        self.entries()  # a damaged lock is not written over
+        self.entries()  # raises rather than overwrite a damaged lock
         content = self._read()
         content["models"] = dict(sorted({**content["models"], name: asdict(entry)}.items()))
         self._write(content)
 
     def verified(self, name: str, path: str, expected: str = "") -> Path:
-        """A file that is the one that was locked and, where one is ``expected``, of that SHA-256.
+        """The path of a pulled file, after checking its SHA-256 against the lock and, if given, against ``expected``.
 
         Raises:
-            WeightsError: it is not there or not that file: what it is, what was expected, and what to do.
+            WeightsError: it is missing or another file; the message says what was expected and what to do.
         """
         entry = self.entries().get(name)
         again = f"Pull it again: image-similarity models pull {name}"
         if entry is None or path not in entry.files:
-            raise WeightsError(f"{self.folder} has no {path} of {name}. {again}")
+            raise WeightsError(f"{self.path} has no {path} of {name}. {again}")
         locked = entry.files[path].sha256
-        place = self.place(entry.repo, path)
+        file = self.path_of(entry.repo, path)
         if expected and locked != expected:
             raise WeightsError(f"{self.lock} names {locked} for {path} of {name}, its record {expected}. {again}")
-        actual = sha256_of(place, f"It should hold {name}. {again}")
+        actual = sha256_of(file, f"It should hold {name}. {again}")
         if actual != locked:
-            raise WeightsError(f"{place} is not the file that was pulled: sha256 {actual}, expected {locked}. {again}")
-        for other, digest in companions(place).items():
+            raise WeightsError(f"{file} is not the file that was pulled: sha256 {actual}, expected {locked}. {again}")
+        for other, digest in companions(file).items():
             known = entry.files.get((PurePosixPath(path).parent / other).as_posix())
             if known is None or known.sha256 != digest:
-                raise WeightsError(f"{place} takes weights from {other}, which is not a file that was pulled. {again}")
-        return place
+                raise WeightsError(f"{file} takes weights from {other}, which is not a file that was pulled. {again}")
+        return file
 
-    def is_whole(self, name: str) -> bool:
-        """Whether every file that is locked for a model is here and unaltered."""
+    def is_complete(self, name: str) -> bool:
+        """Whether all locked files of a model exist and are unaltered."""
         entry = self.entries().get(name)
         try:
             for path in entry.files if entry else ():
@@ -110,18 +111,18 @@ class ModelFolder:
             return False
         return entry is not None
 
-    def has_told(self, what: str) -> bool:
-        """Whether something that is told only once was told."""
-        return what in self._read().get("told", [])
+    def was_warned(self, name: str) -> bool:
+        """Whether the warning about a model's licence was given."""
+        return name in self._read().get("warned", [])
 
-    def tell(self, what: str) -> None:
-        """Remember that something was told.
+    def add_warned(self, name: str) -> None:
+        """Record that the warning about a model's licence was given.
 
         Raises:
             OutputError: it cannot be written.
         """
         content = self._read()
-        self._write({**content, "told": sorted({*content.get("told", []), what})})
+        self._write({**content, "warned": sorted({*content.get("warned", []), name})})
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -132,8 +133,8 @@ class ModelFolder:
             raise WeightsError(f"{self.lock} cannot be read: {error}. Remove it and pull the models again") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise WeightsError(f"{self.lock} is of another version of this program: pull the models with this one")
-        told = content.get("told", [])
-        if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
+        warned = content.get("warned", [])
+        if not isinstance(warned, list) or not all(isinstance(each, str) for each in warned):
             raise WeightsError(f"{self.lock} is damaged: remove it and pull the models again")
         return content
 
@@ -144,16 +145,11 @@ class ModelFolder:
 
 def find(folders: Iterable[Path], name: str) -> ModelFolder | None:
     """The first of some folders that has a model."""
-    return next((shelf for shelf in shelves(folders) if name in shelf.entries()), None)
-
-
-def shelves(folders: Iterable[Path]) -> Iterator[ModelFolder]:
-    """Each folder as a shelf."""
-    return (ModelFolder(folder) for folder in folders)
+    return next((folder for folder in map(ModelFolder, folders) if name in folder.entries()), None)
 
 
 def not_pulled(name: str, why: str = "") -> WeightsError:
-    """The error of a model that is nowhere."""
+    """The error for a model that is in no folder."""
     return WeightsError(
         f"{name} is not here{why}: run `image-similarity models pull {name}`, or point IMAGE_SIMILARITY_MODELS at a "
         "folder that has it"
@@ -164,7 +160,7 @@ def sha256_of(path: Path, otherwise: str) -> str:
     """A file's SHA-256.
 
     Raises:
-        WeightsError: it cannot be read; ``otherwise`` says what to do then.
+        WeightsError: it cannot be read; ``otherwise`` is added to the message.
     """
     try:
         with open_file(path) as file:
@@ -173,12 +169,12 @@ def sha256_of(path: Path, otherwise: str) -> str:
         raise WeightsError(f"{path}: {error.strerror or error}. {otherwise}") from error
 
 
-def _locked(entry: dict[str, Any]) -> Locked:
+def _locked(entry: dict[str, Any]) -> LockEntry:
     files, made_from = (
         {str(path): LockedFile(str(each["sha256"]), int(each["bytes"])) for path, each in entry.get(part, {}).items()}
         for part in ("files", "made_from")
     )
-    return Locked(
+    return LockEntry(
         repo=str(entry["repo"]),
         revision=str(entry["revision"]),
         licence=str(entry["licence"]),

@@ -1,8 +1,7 @@
-"""All files of a network: weights may lie beside its graph, and decide its vectors as much as the graph does.
+"""All files of a network: weights may be in files beside its graph, and determine its vectors as the graph does.
 
-OpenVINO takes the numbers of ``model.xml`` from ``model.bin``; an ONNX graph names files of its tensors. What a graph
-names is believed only where it is a file of the same folder (or below): a graph from elsewhere is not to read this
-machine's other files.
+OpenVINO reads the weights of ``model.xml`` from ``model.bin``; an ONNX graph names external files of its tensors. Only
+files in the graph's folder or below are accepted: a downloaded graph must not read other files of this machine.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from image_similarity.errors import ModelError
 from image_similarity.util.files import open_file
 
 Span = tuple[int, int]
-"""Where a message begins and ends."""
-VARINT, EIGHT, LENGTH, FOUR = 0, 1, 2, 5  # protobuf's ways to write a field
-DEEPEST = 64  # graphs in graphs
-# Of onnx.proto: which fields of a message lead to tensors, by number, and to which message.
-WAYS = {
+"""The start and the end of a message."""
+VARINT, EIGHT, LENGTH, FOUR = 0, 1, 2, 5  # protobuf's wire types
+MAX_DEPTH = 64  # of nested graphs
+# From onnx.proto: the fields of each message that lead to tensors, by number, and their types.
+FIELDS = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
@@ -34,21 +33,21 @@ WAYS = {
 
 
 class NotAGraphError(ModelError):
-    """A file that is no network, whatever its name says."""
+    """A file that is no network, despite its name."""
 
 
 def companions(network: Path) -> dict[str, str]:
-    """The SHA-256 of each further file that a network is made of, by its path beside it; most have none.
+    """The SHA-256 of each further file of a network, by its path relative to the network's folder; often empty.
 
     Raises:
-        ModelError: one is missing, is a link, or lies elsewhere.
-        NotAGraphError: the network's own file is none.
+        ModelError: one is missing, is a link, or is outside the folder.
+        NotAGraphError: the network's own file is not a graph.
     """
-    names = _named(network)
-    return {name: _digest(_beside(network, name)) for name in sorted(names)}
+    names = _external_files(network)
+    return {name: _digest(_checked_path(network, name)) for name in sorted(names)}
 
 
-def _named(network: Path) -> set[str]:
+def _external_files(network: Path) -> set[str]:
     kind = network.suffix.lower()
     if kind == ".xml":
         numbers = network.with_suffix(".bin")
@@ -61,24 +60,24 @@ def _named(network: Path) -> set[str]:
 
 @lru_cache(64)
 def _of_onnx(network: Path, _inode: int, size: int, _changed: int) -> frozenset[str]:
-    """The files that a graph names; the file's state is there so that another one is read anew."""
+    """The files that an ONNX graph names. The other arguments make the cache notice that the file has changed."""
     if not size:
         return frozenset()
     with network.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         try:
             return frozenset(_locations(mapped, (0, size), "model"))
-        except (ValueError, IndexError):  # text that is none is a ValueError too
+        except (ValueError, IndexError):  # also invalid UTF-8
             raise NotAGraphError(f"{network.name} is no ONNX graph, or is cut short") from None
 
 
-def _beside(network: Path, name: str) -> Path:
-    """A file that a graph names, where it is one that it may."""
-    away = ModelError(
+def _checked_path(network: Path, name: str) -> Path:
+    """The path of a file that a graph names, if it is in the graph's folder or below."""
+    outside = ModelError(
         f"{network} takes weights from {name!r}, which is not a file beside it. Put it there, and not as a link"
     )
     windows = PureWindowsPath(name)
     if not name or "\0" in name or windows.drive or windows.root or ".." in windows.parts:
-        raise away
+        raise outside
     path = network.parent.joinpath(*PurePosixPath(name).parts)
     real = network.parent.resolve()
     try:
@@ -86,12 +85,12 @@ def _beside(network: Path, name: str) -> Path:
     except OSError:  # a name that is too long
         inside = False
     if not inside:
-        raise away
+        raise outside
     return path
 
 
 def digest(file: Path) -> str:
-    """The SHA-256 of a file, which is read once as long as it stays as it is: networks are large.
+    """The SHA-256 of a file, cached until the file changes, because networks are large.
 
     Raises:
         OSError: it cannot be read.
@@ -114,11 +113,11 @@ def _digest(file: Path) -> str:
 
 
 def _locations(data: mmap.mmap, span: Span, kind: str, depth: int = 0) -> Iterator[str]:
-    """Where the tensors of a message have their numbers, if that is elsewhere."""
-    if depth > DEEPEST:
+    """The external files of a message's tensors."""
+    if depth > MAX_DEPTH:
         raise ValueError("too deep")
     for number, content in _fields(data, span):
-        inner = WAYS[kind].get(number)
+        inner = FIELDS[kind].get(number)
         if inner == "entry":
             pair = {field: data[start:end].decode() for field, (start, end) in _fields(data, content)}
             if pair.get(1) == "location":
@@ -128,33 +127,33 @@ def _locations(data: mmap.mmap, span: Span, kind: str, depth: int = 0) -> Iterat
 
 
 def _fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, Span]]:
-    """The fields of a message that have a length of their own; the others are passed over."""
-    place, end = span
-    while place < end:
-        key, place = _varint(data, place)
+    """The length-delimited fields of a message, with their numbers; all others are skipped."""
+    position, end = span
+    while position < end:
+        key, position = _varint(data, position)
         kind = key & 7
         if kind == LENGTH:
-            size, place = _varint(data, place)
-            if place + size > end:
+            size, position = _varint(data, position)
+            if position + size > end:
                 raise ValueError("cut short")
-            yield key >> 3, (place, place + size)
-            place += size
+            yield key >> 3, (position, position + size)
+            position += size
         elif kind == VARINT:
-            _, place = _varint(data, place)
+            _, position = _varint(data, position)
         elif kind in (EIGHT, FOUR):
-            place += 8 if kind == EIGHT else 4
+            position += 8 if kind == EIGHT else 4
         else:
-            raise ValueError("no such kind of field")
-    if place != end:
+            raise ValueError("no such wire type")
+    if position != end:
         raise ValueError("cut short")
 
 
-def _varint(data: mmap.mmap, place: int) -> tuple[int, int]:
+def _varint(data: mmap.mmap, position: int) -> tuple[int, int]:
     value = shift = 0
     while shift <= 63:
-        byte = data[place]
+        byte = data[position]
         value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
+        position, shift = position + 1, shift + 7
         if not byte & 0x80:
-            return value, place
-    raise ValueError("a number without end")
+            return value, position
+    raise ValueError("a number is too long")

@@ -1,4 +1,4 @@
-"""Runs a network on the processor: OpenVINO, with the preprocessing compiled into the graph."""
+"""Run a network on the processor by OpenVINO, with the preprocessing compiled into the graph."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
     from image_similarity.types import ModelSpec
 
 
-NOT_SCALED = (255.0, 255.0, 255.0)  # the std of a network that takes 0..1, which is what a description starts from
+NOT_SCALED = (255.0, 255.0, 255.0)  # the std of a network that takes 0..1, a description's default
 AHEAD = 2
-"""Images in hand for each that is computed: the next one is there before Python's other threads let us give it."""
+"""Requests per parallel inference: the next image is queued before Python gets around to providing one."""
 
 
 class OpenVinoModel:
     """An :class:`~image_similarity.types.EmbeddingModel` over any file that OpenVINO reads.
 
-    One image an inference, as many inferences at once as the processor likes: as fast as batches on processors, and
-    an image's vector never depends on its neighbours in a batch, so that an interrupted run and an unbroken one
-    store the same bytes.
+    One image per inference, with as many inferences in parallel as is optimal for the processor: as fast as batches on
+    processors, and an image's vector never depends on its neighbours in a batch, so that an interrupted run and an
+    unbroken one store the same bytes.
 
-    A record of bf16 or int8 multiplies in bf16 where the processor does so by itself, and in fp32 where it does not:
-    finer, never coarser, so that photos asked on one machine find what was fitted on another.
+    A record of bf16 or int8 multiplies in bf16 where the processor supports it, and in fp32 where it does not: with
+    more precision, never with less, so that photos embedded on one machine match what was fitted on another.
     """
 
-    def __init__(self, spec: ModelSpec, graph: Graph, ready: Path | None = None) -> None:
-        """``ready``: for one image as soon as may be, kept in that folder for the next time; None: for many."""
+    def __init__(self, spec: ModelSpec, graph: Graph, cache: Path | None = None) -> None:
+        """``cache``: compile for low latency, and keep the compiled network in that folder; None: for throughput."""
         self.spec = spec
-        if ready is None:
+        if cache is None:
             self._compiled = _compile(spec, graph, configuration(spec, "THROUGHPUT"))
         else:
-            quick = configuration(spec, "LATENCY")
-            self._compiled = load_or_compile(ready, spec, graph, quick, lambda: _compile(spec, graph, quick))
+            latency = configuration(spec, "LATENCY")
+            self._compiled = load_or_compile(cache, spec, graph, latency, lambda: _compile(spec, graph, latency))
         self._at_once = AHEAD * int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB ``(n, size, size, 3)`` to unit vectors ``(n, dimension)``."""
         vectors = np.empty((len(pixels), self.spec.dimension), np.float32)
-        # Requests in a ring and no callbacks: OpenVINO's threads would wait for Python's lock to call back, while the
-        # thread that frees the model holds that lock and waits for them, for ever.
+        # A ring of requests, because callbacks could deadlock: OpenVINO's threads would wait for Python's lock, while
+        # the thread that frees the model holds it and waits for them.
         requests = [self._compiled.create_infer_request() for _ in range(min(self._at_once, len(pixels)))]
         for row, image in enumerate(pixels):
             request = requests[row % len(requests)]
@@ -68,12 +68,12 @@ def _take(request: Any, vector: NDArray[np.float32]) -> None:
 
 
 def computes_bf16() -> bool:
-    """Whether OpenVINO multiplies bf16 numbers on this processor without pretending."""
+    """Whether this processor supports bf16, so that OpenVINO need not emulate it."""
     return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def configuration(spec: ModelSpec, hint: str) -> dict[str, str]:
-    """What OpenVINO is told: many images at once (``THROUGHPUT``) or one at once (``LATENCY``), and how finely."""
+    """OpenVINO's configuration: the performance hint, ``THROUGHPUT`` or ``LATENCY``, and the precision."""
     precision = "bf16" if spec.precision in ("bf16", "int8") and computes_bf16() else "f32"
     return {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
 
@@ -82,7 +82,7 @@ def prepared_network(spec: ModelSpec, graph: Graph) -> Any:
     """A network as OpenVINO's model, with the preprocessing in it: bytes ``(1, size, size, 3)`` in, one output.
 
     Raises:
-        ModelError: the file is no network, or not as its record says.
+        ModelError: the file is no network, or does not match its record.
     """
     try:
         return _read(import_openvino().Core(), spec, graph)
@@ -95,7 +95,7 @@ def _read(core: Any, spec: ModelSpec, graph: Graph) -> Any:
     if graph.prepared:
         return model
     if len(model.inputs) == 1:
-        _close_sizes(model, spec, graph)
+        _fix_shape(model, spec, graph)
     return _with_preprocessing(with_one_output(model, graph), spec, graph)
 
 
@@ -117,19 +117,19 @@ def _compile(spec: ModelSpec, graph: Graph, settings: dict[str, str]) -> Any:
     return compiled
 
 
-def _close_sizes(model: Any, spec: ModelSpec, graph: Graph) -> None:
-    """Close the sizes that a file leaves open, or that may be others. What does not fit is the compiler's to name."""
+def _fix_shape(model: Any, spec: ModelSpec, graph: Graph) -> None:
+    """Set the input shape where the file leaves it open or allows others. The compiler reports a mismatch."""
     import openvino
 
     size = spec.input.size
-    wanted = openvino.PartialShape([1, 3, size, size] if graph.layout == "NCHW" else [1, size, size, 3])
+    shape = openvino.PartialShape([1, 3, size, size] if graph.layout == "NCHW" else [1, size, size, 3])
     stated = model.inputs[0].get_partial_shape()
-    if graph.any_size or (stated.is_dynamic and stated.compatible(wanted)):
-        model.reshape(wanted)
+    if graph.any_size or (stated.is_dynamic and stated.compatible(shape)):
+        model.reshape(shape)
 
 
 def with_one_output(model: Any, graph: Graph) -> Any:
-    """Only the output that is asked for: what others need is never computed."""
+    """The model with the graph's output only, so that nothing is computed for others."""
     import openvino
 
     names = [sorted(output.get_names()) for output in model.outputs]
@@ -140,7 +140,7 @@ def with_one_output(model: Any, graph: Graph) -> Any:
         if not matching:
             raise ModelError(f"{graph.path} has no output {graph.output!r}: it has {names}")
         chosen = matching[0]
-    result = chosen.node.input_value(0)  # what the file gives out, without the giving out
+    result = chosen.node.input_value(0)  # the value, without its output node
     if graph.first_token:
         from openvino import opset13 as ops
 
@@ -153,8 +153,8 @@ def _with_preprocessing(model: Any, spec: ModelSpec, graph: Graph) -> Any:
     import openvino
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
-    bytes_wanted = model.inputs[0].get_element_type() == openvino.Type.u8
-    if bytes_wanted and (any(graph.mean) or graph.std != NOT_SCALED):
+    takes_bytes = model.inputs[0].get_element_type() == openvino.Type.u8
+    if takes_bytes and (any(graph.mean) or graph.std != NOT_SCALED):
         raise ModelError(f"{graph.path} takes bytes, not numbers: {spec.name} can have no mean and no std")
     steps = PrePostProcessor(model)
     entry = steps.input(0)
@@ -164,13 +164,13 @@ def _with_preprocessing(model: Any, spec: ModelSpec, graph: Graph) -> Any:
     entry.model().set_layout(openvino.Layout(graph.layout))
     if graph.reverse_channels:
         entry.preprocess().convert_color(ColorFormat.BGR)
-    if not bytes_wanted:  # a quantised network takes the bytes themselves
+    if not takes_bytes:  # a quantised network takes the bytes themselves
         entry.preprocess().convert_element_type(openvino.Type.f32).mean(list(graph.mean)).scale(list(graph.std))
     steps.output(0).tensor().set_element_type(openvino.Type.f32)
     return steps.build()
 
 
 def first_line(error: Exception) -> str:
-    """What OpenVINO means to say, which is the last line of what it says."""
+    """The essential line of OpenVINO's error message, which is its last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

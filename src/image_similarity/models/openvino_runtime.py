@@ -1,4 +1,4 @@
-"""OpenVINO, brought in quickly and quietly."""
+"""Import OpenVINO quickly and without telemetry."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ CONVERTER = "openvino.tools.ovc"
 
 
 def import_openvino() -> Any:
-    """The package ``openvino``, without its converter from other frameworks.
+    """Import the package ``openvino`` without its converter from other frameworks.
 
-    The converter takes longer to import than all the rest, tells its makers over the network of every import, and
-    leaves a file in the user's home for that; we never convert. OpenVINO goes on without it where it cannot be
-    imported. A program that asks for ``openvino.convert_model`` gets it, imported then.
+    The converter takes longer to import than all the rest, sends telemetry at every import, and writes a file in the
+    user's home for that; it is not needed here. OpenVINO works without it where it cannot be imported. A program that
+    uses ``openvino.convert_model`` still gets it, imported at that time.
     """
     if "openvino" not in sys.modules and CONVERTER not in sys.modules:
-        sys.modules[CONVERTER] = None  # type: ignore[assignment]  # Python's own way to say: not to be had
+        sys.modules[CONVERTER] = None  # type: ignore[assignment]  # makes its import fail
         try:
             import openvino
         finally:
@@ -29,7 +29,7 @@ def import_openvino() -> Any:
 
 
 def _converter(name: str) -> Any:
-    """What ``openvino`` lacks as long as nobody asks for it."""
+    """The missing attribute of ``openvino``, imported at first use."""
     if name != "convert_model":
         raise AttributeError(f"module 'openvino' has no attribute {name!r}")
     return import_module(CONVERTER).convert_model

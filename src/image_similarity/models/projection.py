@@ -1,6 +1,6 @@
-"""A learned projection of vectors, and its two files. It is applied when an index is built and to each query.
+"""A learned projection of vectors, and its two files. It is applied to rows when an index is built, and to queries.
 
-numpy is imported where it is used: to look a product up takes the digest only.
+numpy is imported where it is used: looking a product up needs the digest only.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 RECORD = "projection.json"
-SHOWN = 100  # characters of what zip says of its damage: it may say it with the damage itself
+MAX_REASON = 100  # characters: zipfile's messages may contain the damaged bytes
 DIGITS = 8
-TRIES = 10  # times that the files may be replaced between reading the one and the other
+TRIES = 10  # how often the files may be replaced between reading the one and the other
 AGAIN = "Run adapt again"
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A linear map of vectors that were centred: ``(vector - mean) @ matrix``, then unit length.
+    """A linear map of centred vectors: ``(vector - mean) @ matrix``, scaled to unit length.
 
-    Make it with :meth:`of`, or :func:`read_projection`.
+    Created by :meth:`of` or :func:`read_projection`.
     """
 
     mean: NDArray[np.float32]  # (d,)
     matrix: NDArray[np.float32]  # (d, m)
     digest: str
-    """Eight hexadecimal digits over mean and matrix: other numbers are another model."""
+    """Eight hexadecimal digits over mean and matrix: other values make another model."""
 
     @classmethod
     def of(cls, mean: NDArray[np.floating], matrix: NDArray[np.floating]) -> Projection:
-        """A projection with its digest; numbers are kept as float32.
+        """Create a projection, in float32, with its digest.
 
         Args:
             mean: ``(d,)``.
             matrix: ``(d, m)``, ``m`` at least 1.
 
         Raises:
-            ValueError: the shapes do not go together, or a number is not finite.
+            ValueError: the shapes do not match, or a number is not finite.
         """
         import numpy as np
 
@@ -65,16 +65,16 @@ class Projection:
 
     @property
     def dimension(self) -> int:
-        """Of the vectors that come in, ``d``."""
+        """The dimension of the vectors to project, ``d``."""
         return int(self.matrix.shape[0])
 
     @property
-    def projected(self) -> int:
-        """The dimension of the vectors that come out, ``m``."""
+    def output_dimension(self) -> int:
+        """The dimension of the projected vectors, ``m``."""
         return int(self.matrix.shape[1])
 
     def apply(self, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Vectors ``(n, d)`` to vectors ``(n, m)`` of unit length.
+        """Project vectors ``(n, d)`` to ``(n, m)``, of unit length.
 
         Raises:
             ModelError: a number is not finite.
@@ -88,7 +88,7 @@ class Projection:
 
 
 def projection_digest(folder: Path) -> str:
-    """The digest of the projection in a folder, without reading its numbers.
+    """The digest of the projection in a folder; reads only its record.
 
     Raises:
         NotFittedError: there is none.
@@ -98,7 +98,7 @@ def projection_digest(folder: Path) -> str:
 
 
 def projection_facts(folder: Path) -> dict[str, Any]:
-    """What :func:`write_projection` was told about a projection: how it was learned, and what it gave.
+    """The ``facts`` given to :func:`write_projection`: how the projection was learned, and what it achieved.
 
     Raises:
         NotFittedError: there is none.
@@ -108,11 +108,11 @@ def projection_facts(folder: Path) -> dict[str, Any]:
 
 
 def read_projection(folder: Path) -> Projection:
-    """The projection of a folder, checked against its digest.
+    """Read the projection in a folder, and check it against its digest.
 
     Raises:
         NotFittedError: there is none.
-        StoreError: a file of it is damaged.
+        StoreError: one of its files is damaged.
     """
     for _ in range(TRIES):
         digest = projection_digest(folder)
@@ -124,21 +124,21 @@ def read_projection(folder: Path) -> Projection:
                 raise StoreError(f"{path} is missing. {AGAIN}") from error
             continue
         if projection.digest != digest:
-            raise StoreError(f"{path} is damaged: its numbers are not those of its name. {AGAIN}")
+            raise StoreError(f"{path} is damaged: its content does not match its name. {AGAIN}")
         return projection
     raise StoreError(f"the projection in {folder} is replaced faster than it can be read")
 
 
 def write_projection(folder: Path, projection: Projection, facts: Mapping[str, Any]) -> None:
-    """Put a projection in place of the one before, in one step.
+    """Write a projection, and replace the previous one atomically.
 
     Args:
-        folder: of this dataset and model; made where it is not there.
-        projection: what was learned.
-        facts: how, from what, and what it gave; plain values, ready for JSON.
+        folder: of this dataset and model; created if it is missing.
+        projection: the projection.
+        facts: how and from what it was learned, and what it achieved; JSON.
 
     Raises:
-        OutputError: it cannot be written; the one before stays.
+        OutputError: it cannot be written; the previous one stays.
     """
     import numpy as np
 
@@ -146,7 +146,7 @@ def write_projection(folder: Path, projection: Projection, facts: Mapping[str, A
     with replacing(folder / name) as temporary, temporary.open("wb") as file:
         np.savez(file, mean=projection.mean, matrix=projection.matrix)
     record = {"format": FORMAT, "digest": projection.digest, "facts": facts}
-    write_sealed(record_file(folder), record)  # from here on the new one is the one that is meant
+    write_sealed(record_file(folder), record)  # now the new one is in use
     for other in folder.glob("projection-*.npz"):
         if other.name != name:
             with suppress(OSError):
@@ -154,7 +154,7 @@ def write_projection(folder: Path, projection: Projection, facts: Mapping[str, A
 
 
 def record_file(folder: Path) -> Path:
-    """The file of a folder that names the projection which is meant, written last."""
+    """The file that names the projection in use, written last."""
     return folder / RECORD
 
 
@@ -188,5 +188,5 @@ def _read(path: Path) -> Projection:
             return Projection.of(arrays["mean"], arrays["matrix"])
     except FileNotFoundError:
         raise
-    except Exception as error:  # a damaged archive makes nearly anything of it
-        raise StoreError(f"{path} is damaged: {str(error)[:SHOWN]}. {AGAIN}") from error
+    except Exception as error:  # a damaged archive can raise nearly anything
+        raise StoreError(f"{path} is damaged: {str(error)[:MAX_REASON]}. {AGAIN}") from error

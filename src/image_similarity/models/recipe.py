@@ -1,4 +1,4 @@
-"""What the vectors of an index are made of: the stored features of one model or several, and a learned projection."""
+"""How the vectors of an index are computed from the stored features of one or several models."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How vectors come about, the same for a catalogue's rows and for a query's.
+    """Joins the models' features and applies a learned projection: for a catalogue's rows and for queries alike.
 
     Attributes:
-        key: names the index.
+        key: of the index.
         models: the keys of the features.
         weights: of the models, above zero; their shares of the similarity.
-        projection: applied to what the models give together; None for none.
+        projection: applied to the joined features; None for none.
     """
 
     key: str
@@ -36,30 +36,30 @@ class Recipe:
 
     @classmethod
     def of(cls, model_key: str) -> Recipe:
-        """One model's features as they are stored."""
+        """The recipe of one model without a projection: its stored features, unchanged."""
         return cls(model_key, (model_key,))
 
     def dimension(self, dimensions: Sequence[int]) -> int:
-        """Of the vectors that come out, given those of the models' features."""
-        return self.projection.projected if self.projection else sum(dimensions)
+        """The dimension of the index's vectors, given those of the models' features."""
+        return self.projection.output_dimension if self.projection else sum(dimensions)
 
     def slices(self, dimensions: Sequence[int]) -> list[slice]:
-        """Where each model's numbers stand in a joined vector that was not projected."""
+        """Each model's part of a joined vector, before any projection."""
         ends = np.cumsum(dimensions).tolist()
         return [slice(end - size, end) for end, size in zip(ends, dimensions, strict=True)]
 
     def joined(self, features: Sequence[NDArray[np.floating]]) -> NDArray[np.floating]:
-        """The models' unit vectors ``(n, d_i)`` as one each, ``(n, sum d_i)`` float32 of unit length.
+        """Join the models' unit vectors ``(n, d_i)`` to ``(n, sum d_i)``, float32 and of unit length.
 
-        One model's stay what they are, to the last bit.
+        A single model's vectors are returned unchanged.
         """
         if len(features) == 1:
             return features[0]
         roots = np.sqrt(shares_of(self.weights)).astype(np.float32)
-        side_by_side = [root * each.astype(np.float32) for root, each in zip(roots, features, strict=True)]
-        return unit_length(np.concatenate(side_by_side, axis=1), self.key)
+        scaled = [root * each.astype(np.float32) for root, each in zip(roots, features, strict=True)]
+        return unit_length(np.concatenate(scaled, axis=1), self.key)
 
     def vectors(self, features: Sequence[NDArray[np.floating]]) -> NDArray[np.floating]:
-        """The models' unit vectors ``(n, d_i)`` to the index's ``(n, dimension)``."""
+        """Compute the index's vectors ``(n, dimension)`` from the models' unit vectors ``(n, d_i)``."""
         joined = self.joined(features)
         return self.projection.apply(joined) if self.projection else joined

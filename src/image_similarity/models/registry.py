@@ -1,4 +1,4 @@
-"""The table of embedding models. A new one is one line here and, if it is of a new kind, one small file beside it."""
+"""The table of embedding models. A new one needs a line here and, if it is of a new kind, a small file beside it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "Inception_Resnet"
 OFFLINE_MODEL = "colour-shape"
 
-# Each kind of model is imported where it is chosen: --help and `similar` need none of them.
+# Each kind of model is imported only when it is used: --help and `similar` need none of them.
 
 
 def _colour_shape(choice: ModelChoice, settings: Settings) -> Definition:  # noqa: ARG001
@@ -80,22 +80,22 @@ MODELS: dict[str, Callable[[ModelChoice, Settings], Definition]] = {
     "colour": _colour,
     **dict.fromkeys(RECORDS, _hub),
 }
-"""Name to what defines it. Defining is cheap; loading may download and build."""
+"""By name, the function that makes a model's definition. Defining is cheap; loading may download and build."""
 
 
 def is_model(name: str) -> bool:
-    """Whether a name is one of the table's, one of timm's or the path of a description."""
+    """Whether a text is a name of the table, a name of timm's or the path of a description."""
     choice = ModelChoice(name)
     return name in MODELS or ((choice.is_description or choice.is_timm) and not _has_terms(name))
 
 
 def define(choice: ModelChoice, settings: Settings) -> Definition:
-    """What a single model's name stands for, without loading it.
+    """The definition of a single model, without loading it.
 
     Raises:
         UsageError: there is no such model, or it has no such precision.
         ModelError: its description cannot be read.
-        WeightsError: it was never pulled, and only a pull tells what it is.
+        WeightsError: it was never pulled, and is not known before.
     """
     defined = _kind(choice)(choice, settings)
     if not defined.spec.precision and choice.precision not in ("auto", "fp32"):
@@ -122,5 +122,5 @@ def _no_weights(choice: ModelChoice) -> None:
 
 
 def _has_terms(name: str) -> bool:
-    """Whether a text that ends like a description's path is several models instead: no file is there by that name."""
+    """Whether a text that ends like a description's path is a mixture: it has operators, and is no existing file."""
     return ("+" in name or "*" in name) and not is_file(name)

@@ -1,6 +1,6 @@
-"""From a model's name to the model: what is asked for is read once, and passed on as one :class:`Model`.
+"""Resolve a model's name, once, to a :class:`Model`.
 
-``auto`` becomes the precision that a dataset has features of, ``+adapted`` what was learned for it.
+``auto`` becomes the precision of the dataset's features, ``+adapted`` the projection that was learned for the dataset.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from image_similarity.errors import UsageError
 from image_similarity.models.default_model import read_default_model
 from image_similarity.models.mixture import parse_expression
 from image_similarity.models.model import Model, ModelPart
-from image_similarity.models.precision import decided, processor_has_bf16
+from image_similarity.models.precision import choose_precision, processor_has_bf16
 from image_similarity.models.registry import define, is_model
 from image_similarity.options import IN_USE
 from image_similarity.settings import Folders
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 FLOATING = ("fp32", "bf16")
 
 
-def named(choice: ModelChoice, dataset: Dataset, settings: Settings) -> Model:
-    """The models that a choice names, before it is known what the dataset has of them.
+def define_model(choice: ModelChoice, dataset: Dataset, settings: Settings) -> Model:
+    """The model of a choice, before its precision and its projection are known; if it names none, the default model.
 
-    ``auto`` and int8 are fp32 here, and nothing is learned. Where no model is named it is the dataset's default.
+    ``auto`` and int8 are fp32 here, and there is no projection.
 
     Raises:
-        UsageError: it is not well formed, there is no such model, none of several has the precision that is asked for,
-            or weights are given for several at once.
+        UsageError: the name is malformed, there is no such model, or it does not have the requested precision, or
+            weights are given for a mixture.
         ModelError: a description cannot be read.
-        WeightsError: a model was never pulled, and only a pull tells what it is.
+        WeightsError: a model was never pulled, and is not known before.
         StoreError: the file that names the default model is damaged.
     """
     if choice.name == IN_USE:
@@ -48,7 +48,7 @@ def named(choice: ModelChoice, dataset: Dataset, settings: Settings) -> Model:
     parts = []
     for part in expression.parts:
         alone = replace(choice, name=part.name)
-        if len(names) > 1:  # the precision goes to the networks among them
+        if len(names) > 1:  # a mixture's precision is for its networks only
             alone = replace(alone, precision="auto", force_int8=False)
         definition = define(alone, settings)
         parts.append(ModelPart(definition, definition.spec, part.weight))
@@ -65,37 +65,35 @@ def resolve(
     fitting: bool = False,
     bf16: bool | None = None,
 ) -> Model:
-    """What a model's name means in a dataset.
+    """Resolve a model for a dataset.
 
     Args:
-        model: as the user asked, or as :func:`named` found it.
+        model: the user's choice, or the result of :func:`define_model`.
         dataset: the dataset.
-        settings: where the workspace is, and its preferred precision.
-        has: whether there is what answers for a model in the precision that it has: features, or recommendations.
-        fitting: features are to be computed; else an int8 network answers where there is nothing else.
-        bf16: whether the processor computes in bf16; None: find out.
+        settings: the workspace, and its preferred precision.
+        has: whether the dataset has what the caller needs, features or recommendations, of a model at its precision.
+        fitting: whether features will be computed; if not, an int8 network is used where there is nothing else.
+        bf16: whether the processor computes in bf16; None: detect.
 
     Raises:
-        UsageError, ModelError, WeightsError: as :func:`named`.
-        NotFittedError: int8 is asked for and there is no int8 network yet.
+        UsageError, ModelError, WeightsError: as :func:`define_model`.
+        NotFittedError: int8 is requested and there is no int8 network yet.
     """
-    base = model if isinstance(model, Model) else named(model, dataset, settings)
+    base = model if isinstance(model, Model) else define_model(model, dataset, settings)
     if base.adapted:
-        parts = base
 
-        def learned(plain: Model) -> Model:
+        def adapted(plain: Model) -> Model:
             return replace(plain, learned=projection_folder(settings, dataset, plain.base_key))
 
-        found = _decided(parts, dataset, settings, lambda plain: has(learned(plain)), (fitting, bf16))
-        return learned(found)
-    return _decided(base, dataset, settings, has, (fitting, bf16))
+        return adapted(_at_precision(base, dataset, settings, lambda plain: has(adapted(plain)), (fitting, bf16)))
+    return _at_precision(base, dataset, settings, has, (fitting, bf16))
 
 
 def expression_of(choice: ModelChoice) -> Expression:
-    """The names in a choice, which may be several side by side.
+    """Parse the name in a choice, which may be a mixture.
 
     Raises:
-        UsageError: it is not well formed, or weights are given for several models at once.
+        UsageError: it is malformed, or weights are given for a mixture.
     """
     expression = parse_expression(choice.name, is_model)
     if len(expression.parts) > 1 and (choice.weights is not None or choice.weights_digest is not None):
@@ -104,23 +102,23 @@ def expression_of(choice: ModelChoice) -> Expression:
 
 
 def int8_folder(key: str, dataset: Dataset, settings: Settings) -> Path:
-    """Where a dataset's int8 network of a model is kept, by the model's key at fp32."""
+    """The folder of a dataset's int8 network, by the model's key at fp32."""
     return Folders(settings.root).models / "int8" / dataset.name / key
 
 
 def projection_folder(settings: Settings, dataset: Dataset, base_key: str) -> Path:
-    """Where what a dataset taught a model is kept, by the key of the model."""
+    """The folder of the projection that was learned on a dataset, by the key of the model."""
     return settings.root / "adapted" / dataset.label / base_key
 
 
-def _decided(
+def _at_precision(
     model: Model,
     dataset: Dataset,
     settings: Settings,
     has: Callable[[Model], bool],
     how: tuple[bool, bool | None],
 ) -> Model:
-    """The model in one precision for all of its networks."""
+    """The model at one precision for all of its networks, chosen where the user did not."""
     fitting, bf16 = how
     if not model.has_networks:
         return model
@@ -130,9 +128,9 @@ def _decided(
     if model.choice.precision != "auto":
         return model
     stored = {precision for precision in FLOATING if has(model.at(precision))}
-    if len(stored) == 1:  # nothing to prefer: the processor need not be asked
+    if len(stored) == 1:  # no choice: the processor does not matter
         return model.at(stored.pop())
-    chosen = model.at(decided(stored, settings.precision, processor_has_bf16() if bf16 is None else bf16))
+    chosen = model.at(choose_precision(stored, settings.precision, processor_has_bf16() if bf16 is None else bf16))
     if not fitting and not stored and len(model.parts) == 1 and int8[0].is_dir():
         quantised = model.at("int8", int8)
         return quantised if has(quantised) else chosen

@@ -1,7 +1,7 @@
-"""Words to unit vectors that lie near the vectors of fitting images, with the models that have such a side.
+"""Text encoders: from texts to unit vectors in the space of the model's image vectors.
 
-The tokeniser is the one that the network was trained with (``tokenizers``); every text is brought to the same number
-of tokens, because some of these networks were trained so and are exported so.
+The tokeniser is the one that the network was trained with (``tokenizers``). Every text is padded or cut to the same
+number of tokens, because some of these networks were trained and exported that way.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from image_similarity.errors import ModelError, UsageError
 from image_similarity.models.graph import Graph
-from image_similarity.models.hub import shelf_of
+from image_similarity.models.hub import folder_with
 from image_similarity.models.hub_records import RECORDS, WITH_TEXT
 from image_similarity.models.openvino_network import configuration, first_line, with_one_output
 from image_similarity.models.openvino_runtime import import_openvino
@@ -29,32 +29,32 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import ModelSpec, TextModel
 
-GIVEN = ("input_ids", "attention_mask")
+INPUTS = ("input_ids", "attention_mask")
 INSTALL = "searching by words needs tokenizers: pip install 'image-similarity[text]'"
 
 
-def text_side(model: Model) -> TextSpec:
-    """What a model says of its side for words.
+def text_spec_of(model: Model) -> TextSpec:
+    """The record of a model's text encoder.
 
     Raises:
-        UsageError: it has none; with those that have one.
+        UsageError: it has none; the message names the models that have one.
     """
     record = RECORDS.get(model.name)
     if record is None or record.text is None:
-        raise UsageError(f"{model.name} knows no words: fit the dataset with {' or '.join(WITH_TEXT)}")
+        raise UsageError(f"{model.name} has no text encoder: fit the dataset with {' or '.join(WITH_TEXT)}")
     return record.text
 
 
 def load_text_model(model: Model, settings: Settings) -> TextModel:
-    """Load the side of a model that takes words; its files are checked against the lock.
+    """Load a model's text encoder; its files are checked against the lock.
 
     Raises:
-        UsageError: the model has no such side.
+        UsageError: the model has none.
         WeightsError: it was not pulled, or a file is missing or altered.
         ModelError: it cannot be compiled, or ``tokenizers`` is not installed.
     """
-    text, shelf = text_side(model), shelf_of(model.name, settings)
-    network, tokenizer = (shelf.verified(model.name, file.path, file.sha256) for file in (text.file, text.tokenizer))
+    text, folder = text_spec_of(model), folder_with(model.name, settings)
+    network, tokenizer = (folder.verified(model.name, file.path, file.sha256) for file in (text.file, text.tokenizer))
     (spec,) = model.specs
     return OpenVinoTextModel(spec, text, network, tokenizer)
 
@@ -68,7 +68,7 @@ class OpenVinoTextModel:
         self._compiled = _compile(spec, text, network)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Texts to unit vectors ``(n, dimension)``. What is too long is cut."""
+        """Texts to unit vectors ``(n, dimension)``. Texts that are too long are cut."""
         vectors = np.empty((len(texts), self.spec.dimension), np.float32)
         request = self._compiled.create_infer_request()
         for row, text in enumerate(texts):
@@ -77,17 +77,17 @@ class OpenVinoTextModel:
         return unit_length(vectors, self.spec.name)
 
     def tokens(self, text: str) -> list[int]:
-        """What the network gets of a text, before padding; the last one is the end."""
+        """The tokens of a text before padding; the last one is the end token."""
         text = text.lower() if self._text.lower_case else text
         ids: list[int] = self._tokenizer.encode(text).ids[: self._text.length]
         return ids if ids and ids[-1] == self._text.end else [*ids[: self._text.length - 1], self._text.end]
 
     def _inputs(self, tokens: list[int]) -> dict[int, NDArray[Any]]:
-        blank = self._text.length - len(tokens)
-        values = {"input_ids": tokens + [self._text.pad] * blank, "attention_mask": [1] * len(tokens) + [0] * blank}
+        padding = self._text.length - len(tokens)
+        values = {"input_ids": tokens + [self._text.pad] * padding, "attention_mask": [1] * len(tokens) + [0] * padding}
         return {
-            place: np.array([values[_name_of(entry)]], entry.get_element_type().to_dtype())
-            for place, entry in enumerate(self._compiled.inputs)
+            number: np.array([values[_name_of(entry)]], entry.get_element_type().to_dtype())
+            for number, entry in enumerate(self._compiled.inputs)
         }
 
 
@@ -98,7 +98,7 @@ def _tokenizer(path: Path, text: TextSpec) -> Any:
         raise ModelError(INSTALL) from error
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # its errors have no class of their own
+    except Exception as error:  # tokenizers raises plain Exception
         raise ModelError(f"{path} is no tokeniser: {first_line(error)}") from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(text.length)
@@ -106,23 +106,23 @@ def _tokenizer(path: Path, text: TextSpec) -> Any:
 
 
 def _name_of(entry: Any) -> str:
-    """An input's name in the file; OpenVINO may know it by others too, once shapes are fixed."""
+    """An input's name in the file; OpenVINO may add other names once shapes are fixed."""
     names = entry.get_names()
-    return next((name for name in GIVEN if name in names), entry.any_name)
+    return next((name for name in INPUTS if name in names), entry.any_name)
 
 
 def _compile(spec: ModelSpec, text: TextSpec, path: Path) -> Any:
     core = import_openvino().Core()
     try:
         model = core.read_model(path)
-        taken = {_name_of(entry) for entry in model.inputs}
-        if not taken <= set(GIVEN):
-            raise ModelError(f"{path} takes {sorted(taken)}: {' and '.join(GIVEN)} are what there is to give")
+        names = {_name_of(entry) for entry in model.inputs}
+        if not names <= set(INPUTS):
+            raise ModelError(f"{path} takes {sorted(names)}: only {' and '.join(INPUTS)} are supported")
         model.reshape({entry: [1, text.length] for entry in model.inputs})
         graph = Graph(path, "", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), output=text.output)
         compiled = core.compile_model(with_one_output(model, graph), "CPU", configuration(spec, "LATENCY"))
     except RuntimeError as error:
-        raise ModelError(f"{path} cannot be loaded for the words of {spec.name}: {first_line(error)}") from error
+        raise ModelError(f"{path} cannot be loaded as text encoder of {spec.name}: {first_line(error)}") from error
     shape = compiled.output(0).get_partial_shape()
     if shape.is_dynamic or int(np.prod(shape.to_shape())) != spec.dimension:
         raise ModelError(f"{path} gives numbers of shape {shape} a text, {spec.name} has {spec.dimension} an image")

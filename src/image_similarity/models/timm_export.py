@@ -1,7 +1,7 @@
-"""Weights of a timm network to an ONNX file, once, by PyTorch in a process of its own; later runs need neither.
+"""Export a timm network to an ONNX file, once, by PyTorch in a process of its own; later runs need neither.
 
-What timm knows of the network's input comes with it. The file is run once beside the network itself: one that gives
-other numbers is not kept.
+The export includes timm's preprocessing of the network. The file is run once and compared with the network itself: one
+with different results is not kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEAST_COSINE = 0.9999
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export made, and how timm would feed it; ``mean`` and ``std`` are of RGB in 0..1."""
+    """The result of an export, and timm's preprocessing; ``mean`` and ``std`` are of RGB in 0..1."""
 
     dimension: int
     size: int
@@ -42,10 +42,10 @@ class Exported:
 
 
 class Exporter(Protocol):
-    """What makes graphs of weights: this module, which needs PyTorch and timm."""
+    """Exports graphs from weights: this module, which needs PyTorch and timm, or a replacement in tests."""
 
     def check_installed(self, name: str) -> None:
-        """Before anything is downloaded."""
+        """Check the packages needed, before anything is downloaded."""
         ...
 
     def export(self, architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
@@ -54,27 +54,26 @@ class Exporter(Protocol):
 
 
 def check_installed(name: str) -> None:
-    """Before anything is downloaded.
+    """Check the packages needed, before anything is downloaded.
 
     Raises:
-        ModelError: PyTorch, timm or what they export with is not installed; with the install line.
+        ModelError: PyTorch, timm or a package for the export is not installed; the message says how to install.
     """
     if any(find_spec(package) is None for package in NEEDED):
         raise ModelError(f"{name} {INSTALL}")
 
 
 def export(architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
-    """Write a network as ONNX that takes one image, ``(1, 3, size, size)``.
+    """Write a network as ONNX, with one image ``(1, 3, size, size)`` as input.
 
     Args:
         architecture: timm's name of the network, with or without its tag.
         weights: its ``.safetensors``.
         target: the file to write.
-        whole: with its last layer, as contrastive networks need it; else without the classifier.
+        whole: with its last layer, as contrastive networks need; else without the classifier.
 
     Raises:
-        ModelError: a package is missing, timm knows no such network, the weights are another's, or it cannot be
-            exported.
+        ModelError: a package is missing, timm has no such network, the weights do not fit, or the export fails.
         OutputError: the file cannot be written.
     """
     check_installed(architecture)
@@ -91,7 +90,7 @@ def write_graph(network: Any, config: dict[str, Any], target: Path) -> Exported:
 
     Args:
         network: the module; takes ``(1, 3, size, size)``, gives ``(1, dimension)``.
-        config: what ``timm.data.resolve_data_config`` says of it, and ``license``.
+        config: the result of ``timm.data.resolve_data_config``, and ``license``.
         target: the file to write.
     """
     import numpy as np

@@ -1,4 +1,4 @@
-"""Unit length, the one property that every embedding model's vectors share."""
+"""Unit vectors: embedding images one by one or together, checking and normalising the vectors."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 T = TypeVar("T")
-NOTHING = "the model finds nothing in it: every number of its vector is zero"
+ZERO_VECTOR = "the model finds nothing in it: every number of its vector is zero"
 
 
-def each_row(
+def embed_each(
     embed: Callable[[Sequence[T]], NDArray[np.float32]], images: Sequence[T]
 ) -> list[NDArray[np.float32] | ImageError]:
-    """Embed images together; one that spoils the batch is found by itself, and costs no other its vector.
+    """Embed images together, or one by one where that fails, so that one bad image does not affect the others.
 
     Args:
-        embed: a vector, or one of each view, for each of some images.
-        images: as ``embed`` takes them.
+        embed: computes a vector, or one for each view, for each of some images.
+        images: the input of ``embed``.
 
     Returns:
-        For each its vectors, or why there are none.
+        For each image its vectors, or the error why there are none.
     """
     if not images:
         return []
@@ -36,17 +36,17 @@ def each_row(
     except (ModelError, RuntimeError, ValueError, ArithmeticError) as error:
         if len(images) == 1:
             return [ImageError("embed", (str(error).splitlines() or [type(error).__name__])[0])]
-        return [row for image in images for row in each_row(embed, [image])]
-    return [row if is_usable(row) else ImageError("embed", NOTHING) for row in rows]
+        return [row for image in images for row in embed_each(embed, [image])]
+    return [row if is_usable(row) else ImageError("embed", ZERO_VECTOR) for row in rows]
 
 
 def is_usable(vectors: NDArray[np.floating]) -> bool:
-    """Whether vectors ``(..., dimension)`` can be compared: finite, and none of them nothing but zeros."""
+    """Whether vectors ``(..., dimension)`` can be compared: all are finite, and none is all zeros."""
     return bool(np.isfinite(vectors).all() and vectors.any(axis=-1).all())
 
 
 def mean_vector(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of unit vectors ``(n, dimension)``, of unit length again: ``(1, dimension)``. One stays what it is."""
+    """The mean of unit vectors ``(n, dimension)``, scaled to unit length: ``(1, dimension)``. One is unchanged."""
     if len(vectors) == 1:
         return vectors
     mean: NDArray[np.float32] = vectors.mean(axis=0, keepdims=True)
@@ -56,7 +56,7 @@ def mean_vector(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def unit_length(vectors: NDArray[np.float32], model: str) -> NDArray[np.float32]:
     """Scale each row of ``(n, dimension)`` to length one, so that a dot product is the cosine.
 
-    A row of zeros stays so: it is like nothing.
+    A row of zeros is unchanged.
 
     Raises:
         ModelError: a number is not finite.

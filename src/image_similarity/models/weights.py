@@ -1,4 +1,4 @@
-"""A network's weights: had once, from their official address or a local file, and never trusted unchecked."""
+"""A network's official weights: downloaded once, and verified by size and digest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALGORITHMS = {32: "md5", 64: "sha256"}
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """One official file. ``digest`` is the publisher's, MD5 or SHA-256 by its length; ``size`` in bytes."""
+    """One official file. ``digest``: the publisher's MD5 or SHA-256, told apart by length; ``size``: in bytes."""
 
     file: str
     folder: str
@@ -29,7 +29,7 @@ class WeightsFile:
 
 
 def check_digest(digest: str) -> str:
-    """A digest as the user typed it, in lower case.
+    """Check a digest that the user typed, and return it in lower case.
 
     Raises:
         UsageError: it is neither an MD5 nor a SHA-256.
@@ -44,7 +44,7 @@ def verify(file: Path, expected: str, size: int | None, name: str) -> None:
     """Check a weights file by size and digest.
 
     Raises:
-        WeightsError: it is not there, not of the size, or not of the digest: all of it named.
+        WeightsError: it is missing, or its size or digest is wrong; the message has the actual and the expected ones.
     """
     try:
         actual_size = file.stat().st_size
@@ -53,28 +53,28 @@ def verify(file: Path, expected: str, size: int | None, name: str) -> None:
     except OSError as error:
         raise WeightsError(f"{file}: {error.strerror or error}. It should hold the weights of {name}") from error
     if actual != expected or (size is not None and actual_size != size):
-        wanted = f"{ALGORITHMS[len(expected)]} {expected}" + (f" and {size} bytes" if size is not None else "")
+        described = f"{ALGORITHMS[len(expected)]} {expected}" + (f" and {size} bytes" if size is not None else "")
         raise WeightsError(
-            f"{file} does not hold the weights of {name}: {actual} and {actual_size} bytes, expected {wanted}. "
+            f"{file} does not hold the weights of {name}: {actual} and {actual_size} bytes, expected {described}. "
             "Is the file cut short, or another network's?"
         )
 
 
 def fetch(record: WeightsFile, name: str, address: str, folder: Path, progress: Progress) -> Path:
-    """The official file of a network, from the cache or else from its address.
+    """The official file of a network, from the cache or downloaded.
 
     Args:
-        record: the file wanted.
+        record: the file.
         name: the model, for messages.
-        address: where the publisher's folders start.
+        address: the base address of the publisher's folders.
         folder: the cache.
-        progress: told the bytes so far.
+        progress: receives the bytes downloaded.
 
     Returns:
         The file's path in the cache, verified.
 
     Raises:
-        WeightsError: it cannot be had, or what came is not it; nothing is left half written.
+        WeightsError: it cannot be downloaded, or is not the expected file; then nothing is kept.
     """
     path = folder / record.file
     if path.exists():

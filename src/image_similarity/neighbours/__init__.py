@@ -1,4 +1,4 @@
-"""Nearest vectors. Derived from the features; may be thrown away at any time."""
+"""Nearest-neighbour search: exact, approximate, and of all rows at once."""
 
 from typing import TYPE_CHECKING
 

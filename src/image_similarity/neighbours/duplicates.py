@@ -1,4 +1,4 @@
-"""Rows of equal vectors, looked at once: a catalogue where thousands share one placeholder is as quick as any other."""
+"""Search each distinct vector once: a catalogue where thousands share one placeholder is as fast as any other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1024  # rows that are read together
 EXPANDED = 1 << 20  # scores packed together: 8 MB
-WORTH = 8  # pairs of twins for each row: from here on looking at each vector once pays for its copy
+WORTH_A_COPY = 8  # pairs of duplicates for each row, above which a copy of the distinct vectors pays
 DIGEST = 16  # bytes
 
 
@@ -31,8 +31,8 @@ DIGEST = 16  # bytes
 class Duplicates:
     """Which rows of a matrix have the same vector.
 
-    ``members``: all rows, by the vector that they have, ascending for each vector; those of vector ``i`` are
-    ``members[starts[i]:starts[i + 1]]``. Vectors are in the order of their first rows. ``vector_of``: of each row.
+    Distinct vectors are numbered in the order of their first rows. ``members``: all rows, grouped by vector, ascending
+    within each; those of vector ``i`` are ``members[starts[i]:starts[i + 1]]``. ``vector_of``: each row's vector.
     """
 
     members: NDArray[np.intp]
@@ -41,15 +41,15 @@ class Duplicates:
 
     @classmethod
     def from_numbers(cls, vector_of: NDArray[np.integer], vectors: int) -> Self:
-        """Of rows whose vectors have numbers below ``vectors`` already; a number may be no row's."""
+        """Group rows whose vectors are numbered already, from 0 to ``vectors - 1``; a number may have no rows."""
         starts = np.append(0, np.cumsum(np.bincount(vector_of, minlength=vectors)))
         return cls(np.argsort(vector_of, kind="stable"), starts, vector_of)
 
     @classmethod
     def find(cls, vectors: NDArray[np.float16], only: NDArray[np.integer] | None = None) -> Self:
-        """Find them in a matrix ``(n, dimension)``; what was read of a memory map is given back.
+        """Find the duplicates in a matrix ``(n, dimension)``; pages read of a memory map are released.
 
-        Where ``only`` some of its rows are asked about, they are numbered from 0 in this order.
+        ``only``: rows to consider; the result then numbers them from 0, in this order.
         """
         count = len(vectors) if only is None else len(only)
         digests = np.empty(count, f"S{DIGEST}")
@@ -64,36 +64,36 @@ class Duplicates:
 
     @property
     def first_rows(self) -> NDArray[np.intp]:
-        """The first row of each vector, ascending."""
+        """The first row of each distinct vector, ascending."""
         return self.members[self.starts[:-1]]
 
     @property
     def are_many(self) -> bool:
-        """Whether looking at each vector once is worth a copy of them."""
+        """Whether searching each vector once is worth a copy of the distinct ones."""
         sizes = np.diff(self.starts).astype(np.float64)
-        return bool((sizes * (sizes - 1)).sum() > WORTH * len(self.members))
+        return bool((sizes * (sizes - 1)).sum() > WORTH_A_COPY * len(self.members))
 
     def nearest_rows(self, found: Neighbours, k: int, allowed: RowSet | None = None) -> Neighbours:
-        """The ``k`` nearest rows of some vectors, out of their nearest different vectors: ``k``, or all.
+        """The ``k`` nearest rows of each query, from its ``k`` nearest distinct vectors, or from all of them.
 
-        Every twin of a vector is as near; equal scores come in the order of the rows. Where only some rows are
-        ``allowed``, every vector that was found has one of them.
+        Duplicates have equal scores and come in the order of their rows. With ``allowed``, every vector found must
+        have an allowed row.
         """
-        numbers, place = np.unique(found.rows, return_inverse=True)
-        twins = self._of_some(numbers, k, allowed)
-        place = place.reshape(found.rows.shape)
-        sizes = np.diff(twins.starts)[place]
-        if found.rows.shape[1] < k:  # all vectors, in every line
-            return twins._spread(Neighbours(place, found.scores), sizes, k)
-        rows, scores = twins.first_rows[place], found.scores.copy()
+        numbers, vector = np.unique(found.rows, return_inverse=True)
+        group = self._subset(numbers, k, allowed)
+        vector = vector.reshape(found.rows.shape)
+        sizes = np.diff(group.starts)[vector]
+        if found.rows.shape[1] < k:  # each query has found all vectors
+            return group._expand(Neighbours(vector, found.scores), sizes, k)
+        rows, scores = group.first_rows[vector], found.scores.copy()
         some = np.flatnonzero((sizes > 1).any(axis=1))
         if len(some):
-            near = twins._spread(Neighbours(place[some], found.scores[some]), sizes[some], k)
+            near = group._expand(Neighbours(vector[some], found.scores[some]), sizes[some], k)
             rows[some], scores[some] = near.rows, near.scores
         return Neighbours(rows, scores)
 
-    def _of_some(self, numbers: NDArray[np.intp], k: int, allowed: RowSet | None) -> Duplicates:
-        """The twins of some vectors, which are numbered anew in this order: the first ``k`` rows, or all allowed."""
+    def _subset(self, numbers: NDArray[np.intp], k: int, allowed: RowSet | None) -> Duplicates:
+        """Only some vectors, renumbered in this order, each with its first ``k`` rows, or with all allowed ones."""
         sizes = np.diff(self.starts)[numbers]
         if allowed is None:
             sizes = np.minimum(sizes, k)
@@ -104,8 +104,8 @@ class Duplicates:
         starts = np.append(0, np.cumsum(np.bincount(vector_of, minlength=len(numbers))))
         return Duplicates(members, starts, vector_of)
 
-    def _spread(self, found: Neighbours, sizes: NDArray[np.intp], k: int) -> Neighbours:
-        """Of each line's vectors the first rows, and of all these the ``k`` nearest."""
+    def _expand(self, found: Neighbours, sizes: NDArray[np.intp], k: int) -> Neighbours:
+        """The ``k`` nearest rows of each query: up to ``k`` rows of each vector found, then the best of them."""
         sizes = np.minimum(sizes, k)
         widths = sizes.sum(axis=1)
         best = np.empty((len(sizes), k), np.int64)
@@ -115,14 +115,14 @@ class Duplicates:
             counts = sizes[part].reshape(-1)
             rows = self.members[_runs(self.starts[found.rows[part]].reshape(-1), counts)]
             packed = np.full((len(sizes[part]), int(widths[part].max())), FARTHEST)
-            there = np.arange(packed.shape[1]) < widths[part, None]
-            packed[there] = packed_scores(np.repeat(found.scores[part].reshape(-1), counts), rows)
+            used = np.arange(packed.shape[1]) < widths[part, None]
+            packed[used] = packed_scores(np.repeat(found.scores[part].reshape(-1), counts), rows)
             best[part] = nearest(packed, k)
         return neighbours_of(best)
 
 
 def _runs(starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:
-    """``starts[0], starts[0] + 1, ...``, ``lengths[0]`` numbers, then those from ``starts[1]`` on, and so on."""
+    """Concatenated ranges: ``lengths[0]`` numbers from ``starts[0]`` on, then those from ``starts[1]`` on, ..."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
 
@@ -134,45 +134,45 @@ def deduplicated_pairs(
     pairs: Callable[[NDArray[np.float16], int, Path, Progress], Neighbours],
     progress: Progress,
 ) -> Neighbours:
-    """The ``k`` nearest rows of every row, as ``pairs`` finds them, but each different vector is looked at once.
+    """The ``k`` nearest rows of every row, as ``pairs`` finds them, but with each distinct vector compared once.
 
     Args:
-        vectors: ``(n, dimension)``; a memory map is read by parts.
-        k: rows wanted; all, where there are fewer.
-        folder: for what is done so far; the answers are memory maps of files in it.
-        pairs: finds them where all vectors are different, such as ``all_pairs`` does.
-        progress: told how many are done.
+        vectors: ``(n, dimension)``; a memory map is read in parts.
+        k: rows per row; all, where there are fewer.
+        folder: for resumable work; the results are memory maps of files in it.
+        pairs: finds the nearest rows where all vectors are distinct, such as ``all_pairs``.
+        progress: receives the number of rows done.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    twins = Duplicates.find(vectors)
-    if not twins.are_many:
+    duplicates = Duplicates.find(vectors)
+    if not duplicates.are_many:
         return pairs(vectors, k, folder, progress)
-    found = pairs(vectors[twins.first_rows], k, folder / "different", progress)
-    return spread(twins, found, min(k, len(vectors)), folder)
+    found = pairs(vectors[duplicates.first_rows], k, folder / "different", progress)
+    return expand_pairs(duplicates, found, min(k, len(vectors)), folder)
 
 
-def spread(twins: Duplicates, found: Neighbours, k: int, folder: Path) -> Neighbours:
-    """The ``k`` nearest rows of every row, out of the nearest different vectors of every different vector.
+def expand_pairs(duplicates: Duplicates, found: Neighbours, k: int, folder: Path) -> Neighbours:
+    """The ``k`` nearest rows of every row, from the nearest distinct vectors of every distinct vector.
 
-    The answers are memory maps of files in the folder.
+    The results are memory maps of files in the folder.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    count = len(twins.members)
-    paths = folder / "twins-rows.npy", folder / "twins-scores.npy"
+    count = len(duplicates.members)
+    paths = folder / "expanded-rows.npy", folder / "expanded-scores.npy"
     with replacing(paths[0]) as rows_path, replacing(paths[1]) as scores_path:
         rows = np.lib.format.open_memmap(rows_path, "w+", np.int32, (count, k))
         scores = np.lib.format.open_memmap(scores_path, "w+", np.float32, (count, k))
         together = max(1, EXPANDED // found.rows.shape[1] // k)
         for start in range(0, count, together):
             part = slice(start, start + together)
-            different, place = np.unique(twins.vector_of[part], return_inverse=True)
-            nearest = Neighbours(found.rows[different].astype(np.intp), found.scores[different])
-            nearest = twins.nearest_rows(nearest, k)
-            rows[part], scores[part] = nearest.rows[place], nearest.scores[place]
+            distinct, line = np.unique(duplicates.vector_of[part], return_inverse=True)
+            nearest = Neighbours(found.rows[distinct].astype(np.intp), found.scores[distinct])
+            nearest = duplicates.nearest_rows(nearest, k)
+            rows[part], scores[part] = nearest.rows[line], nearest.scores[line]
             release(rows[part])
             release(scores[part])
         rows.flush()

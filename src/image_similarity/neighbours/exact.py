@@ -1,4 +1,4 @@
-"""Every row against every query: no index is more right, and this one judges the others."""
+"""Exact search: compares every row with every query. The ground truth for approximate indexes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     from image_similarity.types import Neighbours, RowSet
 
-QUERY_BLOCK, ROW_BLOCK = 256, 2048  # a few MB at a time, in the processor's cache, whatever the catalogue's size
+QUERY_BLOCK, ROW_BLOCK = 256, 2048  # their scores take a few MB, which stay in the processor's cache
 
 
 class ExactIndex:
     """A :class:`~image_similarity.types.NeighbourIndex` that computes every score.
 
     Args:
-        vectors: ``(n, dimension)``, float16 or float32; kept as it is, not copied. What many queries read of a
-            memory map is given back.
-        queries: compared together.
-        rows: compared with them together.
+        vectors: ``(n, dimension)``, float16 or float32; not copied. Pages of a memory map are released after a search
+            with several queries.
+        queries: the number in a block.
+        rows: the number in a block.
     """
 
     def __init__(self, vectors: NDArray[np.floating], queries: int = QUERY_BLOCK, rows: int = ROW_BLOCK) -> None:
@@ -39,7 +39,7 @@ class ExactIndex:
 
         Args:
             queries: ``(m, dimension)``.
-            k: rows wanted; never more come back than are allowed.
+            k: rows per query; fewer where fewer are allowed.
             allowed: the rows that may be found, as a set or as a mask ``(n,)``; None: all.
         """
         rows = np.arange(len(self._vectors)) if allowed is None else np.sort(row_set(allowed).numbers())
@@ -55,16 +55,16 @@ class ExactIndex:
         for start in range(0, len(rows), self._row_block):
             chosen = rows[start : start + self._row_block]
             scores = queries @ to_float32(self._rows(chosen)).T
-            if len(queries) > 1:  # many follow; one alone comes back soon, and wants to find the pages where they were
+            if len(queries) > 1:  # after a single query the next one follows soon, and finds the pages in memory
                 release(self._vectors[chosen[0] : chosen[-1] + 1])
-            if best.shape[1] == k:  # nearly all rows are too far from all queries: they are not packed
+            if best.shape[1] == k:  # skips nearly all rows: they are too far from all queries
                 reach = (scores >= score_to_reach(best)[:, None]).any(axis=0)
                 scores, chosen = scores[:, reach], chosen[reach]
             best = nearest(np.concatenate([best, packed_scores(scores, chosen)], axis=1), k)
         return best
 
     def _rows(self, rows: NDArray[np.intp]) -> NDArray[np.floating]:
-        """A slice where the rows are adjacent: no copy."""
+        """The vectors of some rows; a view, not a copy, where the rows are adjacent."""
         if len(rows) == rows[-1] - rows[0] + 1:
             return self._vectors[rows[0] : rows[-1] + 1]
         return self._vectors.take(rows, axis=0)

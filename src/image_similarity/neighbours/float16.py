@@ -1,4 +1,4 @@
-"""float16 to float32, several times as fast as NumPy's own conversion: by shifting bits rather than value by value."""
+"""Convert float16 to float32 by shifting bits, several times as fast as NumPy's conversion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIGN_AND_VALUE = np.array([0x8FFFE000], np.uint32).view(np.int32)[0]
 
 
 def to_float32(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Finite ``float16`` values as ``float32``, exactly; ``float32`` values as they are."""
+    """Finite ``float16`` values as ``float32``, exactly; ``float32`` values unchanged, without a copy."""
     if values.dtype != np.float16:
         return values.astype(np.float32, copy=False)
     singles = np.empty(values.shape, np.float32)
@@ -25,7 +25,7 @@ def to_float32(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def write_float32(values: NDArray[np.float16], singles: NDArray[np.float32]) -> None:
-    """Finite values as ``float32`` into an array of the same shape, which lies in one piece."""
+    """Write finite values as ``float32`` into a contiguous array of the same shape."""
     bits = singles.view(np.int32)
     bits[...] = np.ascontiguousarray(values).view(np.int16)
     np.left_shift(bits, SHIFT, out=bits)

@@ -1,7 +1,7 @@
-"""Which index answers for how many rows: all of them compared up to a number, an approximate one from there on.
+"""Choose an index by the number of rows: exact up to a limit, approximate above it.
 
-Two numbers, since they pay at different sizes (docs/notes/performance.md): one query at a time is sooner answered by
-cells already where all pairs at once are still sooner compared than the cells of all of them are looked into.
+There are two limits (docs/notes/performance.md): with as many rows as make cells faster for single queries, comparing
+all pairs of rows at once is still faster than searching the cells for every row.
 """
 
 from __future__ import annotations
@@ -21,63 +21,62 @@ if TYPE_CHECKING:
     from image_similarity.types import NeighbourIndex, Progress
 
 EXACT_UP_TO = 50_000
-"""Up to so many rows every row is compared with every query."""
+"""The most rows for which every row is compared with a query."""
 
 ALL_PAIRS_UP_TO = 100_000
-"""Up to so many rows every row is compared with every other where all are asked for at once."""
+"""The most rows for which every row is compared with every other, to find the nearest of all rows at once."""
 
-
-LEAST = 0.98
-"""Of the nearest, the share that cells are to find on a sample, where every row could be compared instead."""
+MIN_RECALL = 0.98
+"""The recall on a sample below which every row is compared instead of cells, where that is possible."""
 
 
 class LargeIndex(Protocol):
-    """What makes a :class:`~image_similarity.types.NeighbourIndex` with files of its own; ``vectors``: ``(n, d)``."""
+    """A class of :class:`~image_similarity.types.NeighbourIndex` with files of its own; ``vectors``: ``(n, d)``."""
 
     @classmethod
     def build(cls, vectors: NDArray[np.float16], folder: Path, progress: Progress) -> NeighbourIndex:
-        """Write its files into a folder."""
+        """Build an index and write its files into a folder."""
         ...
 
     @classmethod
     def open(cls, vectors: NDArray[np.float16], folder: Path) -> NeighbourIndex:
-        """Map what was written before."""
+        """Open the index that was written into a folder."""
         ...
 
     @classmethod
     def update(
         cls, old: Path, folder: Path, vectors: NDArray[np.float16], rows: NDArray[np.int64], progress: Progress
     ) -> NeighbourIndex:
-        """Write its files into ``folder`` out of those in ``old``.
+        """Update the index in ``old`` and write it into ``folder``.
 
-        ``rows[i]`` is the new row of old row ``i``, -1 where it has gone; rows that none leads to are new.
+        ``rows[i]`` is the new row of old row ``i``, -1 where it was removed; all other rows are new.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class IndexChoice:
-    """From how many rows on which approximate index answers; None: never one."""
+    """Which approximate index to use above how many rows; None: always the exact one."""
 
     large: type[LargeIndex] | None = None
     exact_up_to: int = EXACT_UP_TO
 
     def for_rows(self, rows: int) -> type[LargeIndex] | None:
-        """The approximate index for so many rows, or None where the exact one is to answer."""
+        """The approximate index for this many rows; None for the exact one."""
         return self.large if rows > self.exact_up_to else None
 
 
 def open_or_exact(
     large: type[LargeIndex], vectors: NDArray[np.float16], folder: Path, all_pairs_up_to: int = ALL_PAIRS_UP_TO
 ) -> NeighbourIndex:
-    """What answers in a folder with an approximate index's files.
+    """Open the approximate index in a folder, or the exact one where cells have too little recall.
 
-    Vectors that are like noise have no neighbourhoods, and cells find little of them: every row is compared then, as
-    long as there are no more than ``all_pairs_up_to``.
+    That happens with vectors like noise, which have no clusters. The exact index is used for them up to
+    ``all_pairs_up_to`` rows.
     """
     index = large.open(vectors, folder)
     few = len(vectors) <= all_pairs_up_to
-    return ExactIndex(vectors) if few and isinstance(index, CellsIndex) and index.effort.recall < LEAST else index
+    return ExactIndex(vectors) if few and isinstance(index, CellsIndex) and index.effort.recall < MIN_RECALL else index
 
 
 STANDARD_CHOICE = IndexChoice(CellsIndex)

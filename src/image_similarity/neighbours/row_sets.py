@@ -1,4 +1,4 @@
-"""Some rows of a matrix: a mask where they are many, numbers where they are few."""
+"""Sets of rows of a matrix: a mask for many rows, a list of numbers for few."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Masked:
-    """A :class:`~image_similarity.types.RowSet` that is known by its mask ``(rows,)``."""
+    """A :class:`~image_similarity.types.RowSet` given by its mask ``(rows,)``."""
 
     of: NDArray[np.bool_]
 
@@ -25,7 +25,7 @@ class Masked:
         return int(np.count_nonzero(self.of))
 
     def mask(self) -> NDArray[np.bool_]:
-        """``(rows,)``; not to be written to."""
+        """The mask ``(rows,)``; do not write to it."""
         return self.of
 
     def numbers(self) -> NDArray[np.intp]:
@@ -33,13 +33,13 @@ class Masked:
         return np.flatnonzero(self.of)
 
     def has(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether each of some rows is one of them."""
+        """Whether each of some rows is in the set."""
         return self.of.take(rows)
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A :class:`~image_similarity.types.RowSet` that is known by its rows, each once, in any order, out of ``rows``."""
+    """A :class:`~image_similarity.types.RowSet` given by its rows, each once, in any order; ``rows``: of the matrix."""
 
     of: NDArray[np.intp]
     rows: int
@@ -49,7 +49,7 @@ class Listed:
         return len(self.of)
 
     def mask(self) -> NDArray[np.bool_]:
-        """``(rows,)``; not to be written to."""
+        """The mask ``(rows,)``; do not write to it."""
         return self._mask
 
     @cached_property
@@ -59,14 +59,14 @@ class Listed:
         return mask
 
     def numbers(self) -> NDArray[np.intp]:
-        """The rows, in any order; not to be written to."""
+        """The rows, in any order; do not write to them."""
         return self.of
 
     def has(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether each of some rows is one of them."""
+        """Whether each of some rows is in the set."""
         return self._mask.take(rows)
 
 
 def row_set(allowed: RowSet | NDArray[np.bool_]) -> RowSet:
-    """A mask ``(rows,)`` as a set of rows; a set as it is."""
+    """Wrap a mask ``(rows,)`` as a set of rows; a set is returned unchanged."""
     return Masked(allowed) if isinstance(allowed, np.ndarray) else allowed

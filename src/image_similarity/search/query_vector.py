@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import ImageError, UsageError
-from image_similarity.models import NOTHING, is_usable, mean_vector, unit_length
+from image_similarity.models import ZERO_VECTOR, is_usable, mean_vector, unit_length
 from image_similarity.search.part_weights import part_weighting
 
 if TYPE_CHECKING:
@@ -71,5 +71,5 @@ def query_vector(text: Vectors | None, photo: Vectors | None, text_weight: float
 def _usable(vector: Vectors) -> Vectors:
     """The vector, checked: photos, text and weights can cancel out."""
     if not is_usable(vector):
-        raise ImageError("embed", NOTHING)
+        raise ImageError("embed", ZERO_VECTOR)
     return vector

@@ -1,1 +1,1 @@
-"""The nearest rows of every row, exact."""
+"""Exact nearest rows of every row of a matrix."""

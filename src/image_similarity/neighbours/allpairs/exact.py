@@ -1,11 +1,11 @@
-"""The nearest rows of every row, exact: each pair of rows is multiplied once, in low precision, for both of its rows.
+"""Exact nearest rows of every row: each pair of rows is multiplied once, in low precision, for both of its rows.
 
-A sample of the columns tells for each row a score that some hundred others are sure to reach. What reaches it, less
-what low precision can be off by, is a candidate; candidates are multiplied again in float32. A row with too few
-candidates is searched for by itself, so the answer is :class:`ExactIndex`'s.
+A sample of the columns gives a lower bound for each row: a score that about a hundred other rows reach. Rows that reach
+it, allowing for the error of low precision, are candidates, which are re-ranked in float32. A row with too few
+candidates is searched by itself. So the result equals that of :class:`ExactIndex`.
 
-The work is done in units of rows. A unit's answer, and what it found for the units after it, are files: a run that was
-broken off goes on after its last whole unit.
+The work is done in units of rows. A unit's result, and the candidates that it found for later units, are files: an
+interrupted run resumes after its last complete unit.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from image_similarity.types import Progress
 
-UNIT = 4  # tiles: what a broken-off run does again at most
-CLOSE = 1 << 20  # values of the rows whose candidates are looked at closely together: 4 MB in float32
-CROWDED = 64  # candidates a row of one tile, on average: more are thinned out at once, or twins would fill the memory
+UNIT = 4  # tiles: what an interrupted run repeats at most
+RERANK_BLOCK = 1 << 20  # values of the rows whose candidates are re-ranked together: 4 MB in float32
+MAX_CANDIDATES = 64  # per row of a tile, on average: more are reduced at once, or duplicates would fill the memory
 
 
 def all_pairs(
@@ -46,17 +46,17 @@ def all_pairs(
     """The ``k`` nearest rows of every row, itself among them: as ``ExactIndex(vectors).search(vectors, k)``.
 
     Args:
-        vectors: ``(n, dimension)``, about unit length; a memory map is read by parts.
-        k: rows wanted; all, where there are fewer.
-        folder: for what is done so far; the answers are memory maps of files in it.
-        progress: told how many rows are done.
-        unit: tiles of rows that are done together.
+        vectors: ``(n, dimension)``, about unit length; a memory map is read in parts.
+        k: nearest rows per row; all, where there are fewer.
+        folder: for resumable work; the results are memory maps of files in it.
+        progress: receives the number of rows done.
+        unit: the number of tiles in a unit.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
     work = _Work(vectors, min(k, len(vectors)), folder, unit)
-    with ThreadPoolExecutor(1) as finisher:  # the last word on one unit is said while the next is multiplied
+    with ThreadPoolExecutor(1) as finisher:  # one unit is re-ranked while the next is multiplied
         finishing: list[Future[None]] = []
         for number in range(work.units):
             if not work.is_done(number):
@@ -71,7 +71,7 @@ def all_pairs(
 
 
 class _Work:
-    """One run's plan: units of some tiles, each multiplied with itself and all tiles after it."""
+    """One run: units of some tiles, each multiplied with itself and all later tiles."""
 
     def __init__(self, vectors: NDArray[np.float16], k: int, folder: Path, tiles: int) -> None:
         self.vectors, self.k, self.folder, self.unit = np.asarray(vectors), k, folder, tiles
@@ -80,17 +80,17 @@ class _Work:
         self.units = -(-self.tiles.count // tiles)
         self.pool = ThreadPoolExecutor(processors())
         resume(folder, self.vectors, {"k": self.k, "error": self.tiles.error, "unit": tiles})
-        self.floors = lower_bounds(self.vectors, self.k, self.tiles, self.pool)
-        # Two scores of one row are each off by so much; their order tells nothing within twice that.
-        self.reach = np.full(self.tiles.count * SIDE, np.inf, np.float32)
-        self.reach[: len(vectors)] = self.floors - 2 * self.tiles.error
+        self.lower_bounds = lower_bounds(self.vectors, self.k, self.tiles, self.pool)
+        # Twice the error: a score and the one that it is compared with may both be off.
+        self.thresholds = np.full(self.tiles.count * SIDE, np.inf, np.float32)
+        self.thresholds[: len(vectors)] = self.lower_bounds - 2 * self.tiles.error
 
     def is_done(self, unit: int) -> bool:
-        """Whether an earlier run ended this unit."""
+        """Whether an earlier run completed this unit."""
         return self._path(unit, "nearest").exists()
 
     def candidates(self, unit: int) -> NDArray[np.int64]:
-        """What may be nearest to a unit's rows; what was found for later units on the way is put by for them."""
+        """The candidates of a unit's rows. Those that it finds for later units are saved."""
         tiles = range(unit * self.unit, min((unit + 1) * self.unit, self.tiles.count))
         found: list[list[NDArray[np.int64]]] = [[] for _ in range(self.units)]
         for pairs in self.pool.map(self._column, range(tiles.start, self.tiles.count), [tiles] * self.tiles.count):
@@ -102,13 +102,13 @@ class _Work:
         return np.concatenate([*found[unit], *(self._earlier(before, unit) for before in range(unit))])
 
     def finish(self, unit: int, candidates: NDArray[np.int64]) -> None:
-        """Find a unit's nearest rows among its candidates. With that it is done."""
+        """Re-rank a unit's candidates and save its nearest rows, which completes the unit."""
         candidates.sort()
         self._save(unit, "nearest", self._nearest(unit, candidates))
         trim()
 
     def answers(self) -> Neighbours:
-        """The units' answers in one piece, as memory maps."""
+        """The results of all units together, as memory maps."""
         shape = (len(self.vectors), self.k)
         with replacing(self.folder / "rows.npy") as rows_path, replacing(self.folder / "scores.npy") as scores_path:
             rows = np.lib.format.open_memmap(rows_path, "w+", np.int32, shape)
@@ -131,7 +131,7 @@ class _Work:
         )
 
     def _column(self, column: int, tiles: range) -> list[tuple[int, NDArray[np.int64]]]:
-        """The candidates of a unit's tiles and one tile not before them, by the unit whose rows they are for."""
+        """The candidates from a unit's tiles and one tile that is not before them, each with the unit of its rows."""
         found = []
         for tile in tiles:
             if tile > column:
@@ -143,49 +143,49 @@ class _Work:
         return found
 
     def _candidates(self, tile: int, other: int, scores: NDArray[np.float32]) -> tuple[int, NDArray[np.int64]]:
-        """The pairs of a tile's rows that reach their floor, for the tile's unit. ``scores`` has a row for each."""
+        """The tile's unit, and the pairs of the tile's rows that reach their thresholds; ``(tile, other)`` scores."""
         unit, within = divmod(tile, self.unit)
-        floor = self.reach[tile * SIDE : tile * SIDE + len(scores)]
-        # The mask is made in the order that the scores lie in: the other way round each would be fetched from afar.
+        thresholds = self.thresholds[tile * SIDE : tile * SIDE + len(scores)]
+        # The mask is made in the memory order of the scores: the other order would miss the cache at each score.
         if scores.strides[1] == scores.itemsize:
-            rows, others = np.divmod(np.flatnonzero(scores >= floor[:, None]), scores.shape[1])
+            rows, others = np.divmod(np.flatnonzero(scores >= thresholds[:, None]), scores.shape[1])
         else:
-            others, rows = np.divmod(np.flatnonzero(np.greater_equal(scores.T, floor)), scores.shape[0])
-        if len(rows) > CROWDED * len(scores) and len(rows) > self.k * len(scores):
-            rows, others, values = self._thinned(tile, other)
+            others, rows = np.divmod(np.flatnonzero(np.greater_equal(scores.T, thresholds)), scores.shape[0])
+        if len(rows) > MAX_CANDIDATES * len(scores) and len(rows) > self.k * len(scores):
+            rows, others, values = self._best_of_tile(tile, other)
         else:
             values = scores[rows, others]
         return unit, packed(rows + within * SIDE, others + other * SIDE, values)
 
-    def _thinned(self, tile: int, other: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
-        """The ``k`` best of another tile for each row of one: as exact as the last word."""
-        mine, theirs = self.tiles.rows(tile), self.tiles.rows(other)
-        scores = ExactIndex(self.vectors[theirs]).search(self.vectors[mine], self.k)
-        rows = np.repeat(np.arange(mine.stop - mine.start), scores.rows.shape[1])
-        return rows, scores.rows.reshape(-1), scores.scores.reshape(-1)
+    def _best_of_tile(self, tile: int, other: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
+        """The ``k`` best of another tile for each row of a tile, exactly."""
+        rows, others = self.tiles.rows(tile), self.tiles.rows(other)
+        found = ExactIndex(self.vectors[others]).search(self.vectors[rows], self.k)
+        row = np.repeat(np.arange(rows.stop - rows.start), found.rows.shape[1])
+        return row, found.rows.reshape(-1), found.scores.reshape(-1)
 
     def _nearest(self, unit: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The packed scores of the ``k`` nearest of a unit's rows, out of its sorted candidates."""
+        """The packed scores of the ``k`` nearest of a unit's rows, from its sorted candidates."""
         part = slice(unit * self.unit * SIDE, (unit + 1) * self.unit * SIDE)
-        mine, floors = self.vectors[part], self.floors[part]
-        nearest = np.empty((len(mine), self.k), np.int64)
-        left_open = np.zeros(len(mine), bool)
-        together = max(1, CLOSE // self.vectors.shape[1])
-        for start in range(0, len(mine), together):
-            rows = range(start, min(start + together, len(mine)))
+        vectors, bounds = self.vectors[part], self.lower_bounds[part]
+        nearest = np.empty((len(vectors), self.k), np.int64)
+        unresolved = np.zeros(len(vectors), bool)
+        together = max(1, RERANK_BLOCK // self.vectors.shape[1])
+        for start in range(0, len(vectors), together):
+            rows = range(start, min(start + together, len(vectors)))
             part = slice(rows.start, rows.stop)
-            kept, short = best_of(of_rows(pairs, rows), rows, self.k, floors[part], 2 * self.tiles.error)
-            asked = to_float32(mine[part])
-            release(mine[part])
-            left_open[part] = short
-            nearest[part][~short] = rerank_pairs(self.vectors, asked, (row_of(kept) - start, other_of(kept)), self.k)
-        if left_open.any():
-            found = ExactIndex(self.vectors).search(mine[left_open], self.k)
-            nearest[left_open] = packed_scores(found.scores.astype(np.float64), found.rows)
+            kept, short = best_of(of_rows(pairs, rows), rows, self.k, bounds[part], 2 * self.tiles.error)
+            block = to_float32(vectors[part])
+            release(vectors[part])
+            unresolved[part] = short
+            nearest[part][~short] = rerank_pairs(self.vectors, block, (row_of(kept) - start, other_of(kept)), self.k)
+        if unresolved.any():
+            found = ExactIndex(self.vectors).search(vectors[unresolved], self.k)
+            nearest[unresolved] = packed_scores(found.scores.astype(np.float64), found.rows)
         return nearest
 
     def _earlier(self, before: int, unit: int) -> NDArray[np.int64]:
-        """What an earlier unit found for a later one."""
+        """The candidates that an earlier unit saved for a later one."""
         ends = np.load(self._path(before, "ends"))
         start, stop = ends[unit - before - 1 : unit - before + 1]
         return np.asarray(np.load(self._path(before, "later"), mmap_mode="r")[start:stop])
@@ -194,7 +194,7 @@ class _Work:
         return self.folder / f"{unit:05}.{what}.npy"
 
     def _save(self, unit: int, what: str, *pieces: NDArray[np.int64]) -> None:
-        """Write some arrays as one, ``(n,)`` or ``(n, k)``; piece by piece, so that they need not be one in memory."""
+        """Write some arrays as one, ``(n,)`` or ``(n, k)``, without concatenating them in memory."""
         shape = (sum(map(len, pieces)), *(pieces[0].shape[1:] if pieces else ()))
         with replacing(self._path(unit, what)) as path, path.open("wb") as file:
             header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.int64)), "fortran_order": False, "shape": shape}

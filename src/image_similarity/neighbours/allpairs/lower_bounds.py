@@ -1,4 +1,4 @@
-"""For each row of a matrix a score that more than ``k`` other rows reach, going by a sample of them."""
+"""Lower bounds: for each row of a matrix a score that more than ``k`` other rows reach, estimated on a sample."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ if TYPE_CHECKING:
 
     from image_similarity.neighbours.allpairs.tiles import Tiles
 
-SAMPLE_TILES = 2  # rows that tell each row's floor
-ONE_IN_200 = 2.58  # standard deviations; so many rows have too few above their floor
+SAMPLE_TILES = 2  # of rows, the size of the sample
+ONE_IN_200 = 2.58  # standard deviations: one row in 200 has too few rows above its lower bound
 AT_ONCE = 64  # rows of the sample that are read together
-LOWEST = -1.1  # every score reaches it
+LOWEST = -1.1  # below every score
 SEED = 20_26
 
 
 def lower_bounds(vectors: NDArray[np.float16], k: int, tiles: Tiles, pool: Executor) -> NDArray[np.float32]:
-    """The floors ``(n,)``; :data:`LOWEST` where the sample is too small to tell.
+    """The lower bounds ``(n,)``; :data:`LOWEST` where the sample is too small for an estimate.
 
     Args:
-        vectors: ``(n, dimension)``; what is read of a memory map is given back.
-        k: rows that are to reach it.
+        vectors: ``(n, dimension)``; pages read of a memory map are released.
+        k: rows that should reach a bound.
         tiles: of the same vectors.
-        pool: for the work, tile by tile.
+        pool: runs the work, tile by tile.
     """
     count = min(len(vectors), SAMPLE_TILES * SIDE)
     sample = sample_rows(np.arange(len(vectors)), count, SEED)
-    columns = [_taken(vectors, part) for part in np.array_split(sample, -(-count // SIDE))]
-    place = place_of(k * count / len(vectors))
+    columns = [_rows_of(vectors, part) for part in np.array_split(sample, -(-count // SIDE))]
+    rank = rank_of_bound(k * count / len(vectors))
 
     def of_tile(tile: int) -> NDArray[np.float32]:
         rows = vectors[tiles.rows(tile)]
-        if place > count:
+        if rank > count:
             return np.full(len(rows), LOWEST, np.float32)
         best = np.empty((len(rows), 0), np.float32)
         for part in columns:  # never all scores at once: a sample of two tiles would take twice a tile's memory
-            best = np.concatenate([best, _highest(tiles.against(rows, part), place)], axis=1)
-        floors: NDArray[np.float32] = _highest(best, place).min(axis=1)
-        return floors
+            best = np.concatenate([best, _highest(tiles.against(rows, part), rank)], axis=1)
+        bounds: NDArray[np.float32] = _highest(best, rank).min(axis=1)
+        return bounds
 
     return np.concatenate(list(pool.map(of_tile, range(tiles.count))))
 
 
-def place_of(expected: float) -> int:
-    """How far down a row's sampled scores its floor lies, when so many of its nearest are expected in the sample.
+def rank_of_bound(expected: float) -> int:
+    """The rank of the lower bound among a row's sampled scores, when so many of its nearest are expected in the sample.
 
-    The number of them that are in it is Poisson distributed: in one row of 200 it exceeds the mean by more than 2.58
-    standard deviations (rounded up by what the normal distribution is wrong by where the mean is small).
+    Their number in the sample is Poisson distributed: in one row of 200 it exceeds the mean by more than 2.58 standard
+    deviations (plus a correction of the normal approximation for small means).
     """
     return int(expected + ONE_IN_200 * expected**0.5 + 1.5)
 
 
-def _taken(vectors: NDArray[np.float16], rows: NDArray[np.intp]) -> NDArray[np.float16]:
-    """Some rows, spread over a matrix in order; what was read of it is given back bit by bit."""
+def _rows_of(vectors: NDArray[np.float16], rows: NDArray[np.intp]) -> NDArray[np.float16]:
+    """Copy some rows, ascending, of a matrix; pages of a memory map are released as they are read."""
     pieces = []
     for few in np.array_split(rows, max(1, len(rows) // AT_ONCE)):
         pieces.append(vectors.take(few, axis=0))
@@ -70,7 +70,7 @@ def _taken(vectors: NDArray[np.float16], rows: NDArray[np.intp]) -> NDArray[np.f
 
 
 def _highest(scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
-    """The highest of each line, in no order; the scores change places."""
+    """The ``number`` highest scores of each row, unsorted; reorders ``scores`` in place."""
     surplus = scores.shape[1] - number
     if surplus > 0:
         scores.partition(surplus, axis=1)

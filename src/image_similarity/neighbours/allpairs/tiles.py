@@ -1,4 +1,4 @@
-"""Dot products of blocks of rows, as fast as the processor goes: OpenVINO, in bfloat16 where the processor has it."""
+"""Fast dot products of blocks of rows by OpenVINO, in bfloat16 where the processor has it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Tiles:
     """The scores of tiles of a matrix against each other.
 
     Args:
-        vectors: ``(n, dimension)`` float16, about unit length; kept as it is, a memory map stays one.
+        vectors: ``(n, dimension)`` float16, about unit length; not copied.
 
-    :meth:`scores` may be called from as many threads as there are processors, one core each.
+    :meth:`scores` is thread-safe; each call uses one core.
     """
 
     def __init__(self, vectors: NDArray[np.float16]) -> None:
@@ -40,7 +40,7 @@ class Tiles:
         precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         self.error = ERROR[precision]
         shape = [SIDE, vectors.shape[1]]
-        # Not float16: OpenVINO would never give back what it converts into, 10 MB for each object of this kind.
+        # Not float16: OpenVINO never releases the memory of its conversion, 10 MB for each compiled model.
         sides = [ops.parameter(shape, openvino.Type.f32) for _ in range(2)]
         product = ops.matmul(*sides, False, True)
         cores = processors()
@@ -49,47 +49,47 @@ class Tiles:
             "CPU",
             {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores},
         )
-        self._mine, self._making = local(), Lock()
+        self._of_thread, self._create_lock = local(), Lock()
 
     def rows(self, tile: int) -> slice:
-        """The rows of a tile; the last may have fewer."""
+        """The rows of a tile; the last tile may have fewer."""
         return slice(tile * SIDE, min((tile + 1) * SIDE, len(self._vectors)))
 
     def scores(self, first: int, second: int) -> NDArray[np.float32]:
         """The scores of two tiles, ``(rows of first, rows of second)``, each off by at most ``error``.
 
-        Good until this thread asks again. Soonest where ``second`` is the one that this thread asked for before.
+        Valid until this thread's next call. Fastest where ``second`` is the same as in this thread's previous call.
         """
         return self.against(self._vectors[self.rows(first)], self._vectors[self.rows(second)], second)
 
     def against(
-        self, first: NDArray[np.float16], second: NDArray[np.float16], named: int | None = None
+        self, first: NDArray[np.float16], second: NDArray[np.float16], key: int | None = None
     ) -> NDArray[np.float32]:
-        """As :meth:`scores`, of any two blocks of at most ``SIDE`` rows. What was read of a memory map is given back.
+        """As :meth:`scores`, of any two blocks of at most ``SIDE`` rows. Pages read of a memory map are released.
 
-        A ``second`` block that is ``named`` as the one before is the same one.
+        ``key``: identifies ``second``, which is not copied again where the previous call had the same key.
         """
-        mine = self._mine
-        if not hasattr(mine, "request"):
-            # One at a time: two threads that each make a tensor of OpenVINO can wait for each other for ever.
-            with self._making:
-                mine.request, mine.sides, mine.scores = self._made()
-                mine.named = None
-        _put(first, mine.sides[0])
-        if named is None or named != mine.named:
-            _put(second, mine.sides[1])
-        mine.named = named
-        mine.request.infer()
-        scores: NDArray[np.float32] = mine.scores
+        state = self._of_thread
+        if not hasattr(state, "request"):
+            # One at a time: two threads that each create a tensor of OpenVINO can deadlock.
+            with self._create_lock:
+                state.request, state.sides, state.scores = self._create_request()
+                state.key = None
+        _copy(first, state.sides[0])
+        if key is None or key != state.key:
+            _copy(second, state.sides[1])
+        state.key = key
+        state.request.infer()
+        scores: NDArray[np.float32] = state.scores
         return scores[: len(first), : len(second)]
 
-    def _made(self) -> tuple[Any, list[NDArray[np.float32]], NDArray[np.float32]]:
-        """A request, and its inputs and its output as arrays."""
+    def _create_request(self) -> tuple[Any, list[NDArray[np.float32]], NDArray[np.float32]]:
+        """An inference request, and its inputs and its output as arrays."""
         request = self._compiled.create_infer_request()
         return request, [request.get_input_tensor(i).data for i in range(2)], request.get_output_tensor(0).data
 
 
-def _put(block: NDArray[np.float16], side: NDArray[np.float32]) -> None:
+def _copy(block: NDArray[np.float16], side: NDArray[np.float32]) -> None:
     write_float32(block, side[: len(block)])
     side[len(block) :] = 0
     release(block)

@@ -1,4 +1,4 @@
-"""A folder of work that may be broken off: what is in it is of this work, or it is empty."""
+"""Folders of resumable work: each holds files of one piece of work only."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FACTS = "work.json"
-ROWS = 1024  # digested at a time
+ROWS = 1024  # hashed at a time
 
 
 def resume(folder: Path, vectors: NDArray[np.float16], facts: Mapping[str, object]) -> None:
-    """Keep what an earlier run of the same work left in a folder, and nothing else.
+    """Prepare a folder: keep what an interrupted run of the same work left in it, remove anything else.
 
     Args:
-        folder: made when it is not there, emptied when it is of other work.
-        vectors: ``(n, dimension)``, what the work is on.
-        facts: what else decides its outcome; JSON.
+        folder: created where it is missing, emptied where it holds other work.
+        vectors: ``(n, dimension)``, the input of the work.
+        facts: everything else that determines its result; JSON.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    told = json.dumps({**facts, "shape": vectors.shape, "digest": _digest(vectors)}, sort_keys=True)
+    text = json.dumps({**facts, "shape": vectors.shape, "digest": _digest(vectors)}, sort_keys=True)
     path = folder / FACTS
-    if path.exists() and path.read_text(encoding="utf-8") == told:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     shutil.rmtree(folder, ignore_errors=True)
     with replacing(path) as temporary:
-        temporary.write_text(told, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _digest(vectors: NDArray[np.float16]) -> str:

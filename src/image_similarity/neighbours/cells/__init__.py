@@ -1,1 +1,1 @@
-"""Large catalogues: the space is cut into cells, and a query looks into the nearest ones."""
+"""Approximate search in large catalogues: vectors are clustered into cells, and a query searches the nearest ones."""

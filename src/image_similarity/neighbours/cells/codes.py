@@ -1,7 +1,7 @@
-"""What cells keep of each row: a 4-bit code of each of its principal components, and these components in a byte each.
+"""What cells store of each row: its principal components, each as a 4-bit code and as a byte.
 
-FAISS' fast scan (after André et al., "Quicker ADC", 2018) looks through the codes of the nearest cells, 32 rows at a
-time. The bytes serve filters that so few rows pass that no cells are needed.
+FAISS' fast scan (after André et al., "Quicker ADC", 2018) compares the codes of the nearest cells, 32 rows at a time.
+The bytes are for filters that so few rows pass that these are scanned without cells.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ if TYPE_CHECKING:
     from image_similarity.types import Progress
 
 CODES, FACTS, COMPONENTS, BYTES = "cells.faiss", "cells.json", "components.npy", "bytes.npy"
-ADD_BLOCK = 16_384  # rows coded together
-LOOK_BLOCK = 1024  # rows whose bytes are multiplied together: they stay in the processor's nearest cache
+ADD_BLOCK = 16_384  # rows encoded together
+SCAN_BLOCK = 1024  # rows whose bytes are multiplied together: they stay in the processor's nearest cache
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How far to look, and the share of the truly nearest ten that was found so on a sample of the catalogue."""
+    """How much to search, and the recall@10 that it gave on a sample of the catalogue."""
 
-    probes: int  # cells
-    close: int  # rows looked at closely
+    probes: int  # cells to search
+    rerank: int  # candidates to re-rank
     recall: float
 
 
 @dataclass(frozen=True, slots=True)
 class CellsFacts:
-    """What ``cells.json`` holds."""
+    """The content of ``cells.json``."""
 
-    rows: int  # when the cells were made
+    rows: int  # when the cells were trained
     cells: int
-    query: Effort  # for a photo, for one product
+    query: Effort  # for single queries
     catalogue: Effort  # for all products at once
 
 
 class CellCodes:
-    """The coded rows of an index. A row's number here is its slot: the order in which rows were added."""
+    """The encoded rows of an index. A row's number here is its slot: its position in the order of addition."""
 
     def __init__(self, codes: Any, components: NDArray[np.float32], small: NDArray[np.int8], facts: CellsFacts) -> None:
         self._codes, self.components, self._small, self.facts = codes, components, small, facts
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The codes that :meth:`write` put into a folder."""
+        """Read the codes that :meth:`write` wrote."""
         import faiss
 
         facts = read_sealed(folder / FACTS)
@@ -65,7 +65,7 @@ class CellCodes:
         return cls(codes, np.load(folder / COMPONENTS), small, CellsFacts(**facts, query=query, catalogue=catalogue))
 
     def write(self, folder: Path) -> None:
-        """Write the codes into a folder, file by file, each whole or not at all.
+        """Write the codes into a folder, each file atomically.
 
         Raises:
             OutputError: the folder cannot be written to.
@@ -80,7 +80,7 @@ class CellCodes:
         write_sealed(folder / FACTS, self.facts)
 
     def add(self, vectors: NDArray[np.float16], rows: NDArray[np.integer], progress: Progress = no_progress) -> None:
-        """Code some rows of a matrix; their slots follow those that there are."""
+        """Encode some rows of a matrix; their slots follow the existing ones."""
         small = [self._small]
         for start in range(0, len(rows), ADD_BLOCK):
             components = projected(vectors[rows[start : start + ADD_BLOCK]], self.components)
@@ -94,6 +94,7 @@ class CellCodes:
         return int(self._codes.ntotal)
 
     def cells(self) -> list[NDArray[np.int64]]:
+        """The slots of each cell."""
         import faiss
 
         lists = self._codes.invlists
@@ -101,43 +102,43 @@ class CellCodes:
         return [np.array(slots, np.int64) for slots in found]
 
     def centres(self) -> NDArray[np.float32]:
-        """The centre of each cell ``(cells, components)``."""
+        """The centres of the cells, ``(cells, components)``."""
         import faiss
 
         centres = faiss.downcast_index(self._codes.quantizer)
         return np.asarray(centres.reconstruct_n(0, centres.ntotal))
 
     def nearest(
-        self, queries: NDArray[np.float32], close: int, probes: int, alive: NDArray[np.bool_] | None = None
+        self, queries: NDArray[np.float32], count: int, probes: int, allowed: NDArray[np.bool_] | None = None
     ) -> NDArray[np.int64]:
-        """The slots of the nearest cells that look nearest, ``(queries, close)``; -1 where there are not so many.
+        """The nearest slots by their codes, in the nearest cells: ``(queries, count)``; -1 where there are fewer.
 
         Args:
             queries: ``(n, dimension)``.
-            close: slots wanted for each.
-            probes: cells to look into.
-            alive: ``(slots,)``, those that may be found; None: all.
+            count: slots per query.
+            probes: cells to search.
+            allowed: ``(slots,)``, those that may be found; None: all.
         """
         import faiss
 
         options = faiss.SearchParametersIVF(nprobe=probes)
-        if alive is not None:
-            bits = np.packbits(alive, bitorder="little")
-            options.sel = faiss.IDSelectorBitmap(len(alive), faiss.swig_ptr(bits))
-        _, slots = self._codes.search(projected(queries, self.components), close, params=options)
+        if allowed is not None:
+            bits = np.packbits(allowed, bitorder="little")
+            options.sel = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
+        _, slots = self._codes.search(projected(queries, self.components), count, params=options)
         return np.asarray(slots)
 
-    def among(
-        self, query: NDArray[np.float32], close: int, slots: NDArray[np.intp]
+    def scan(
+        self, query: NDArray[np.float32], count: int, slots: NDArray[np.intp]
     ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Those of the given slots that look nearest by their bytes, best first, and how near: at most ``close``."""
+        """The ``count`` nearest of the given slots by their bytes, best first, and their approximate scores."""
         component = projected(query[None], self.components)[0] / np.float32(BYTE_STEPS)
         scores = np.empty(len(slots), np.float32)
-        for start in range(0, len(slots), LOOK_BLOCK):
-            some = self._small.take(slots[start : start + LOOK_BLOCK], axis=0)
-            scores[start : start + LOOK_BLOCK] = dots(some.astype(np.float32), component)
-        if len(slots) > close:
-            best = np.argpartition(scores, len(slots) - close)[len(slots) - close :]
+        for start in range(0, len(slots), SCAN_BLOCK):
+            some = self._small.take(slots[start : start + SCAN_BLOCK], axis=0)
+            scores[start : start + SCAN_BLOCK] = dots(some.astype(np.float32), component)
+        if len(slots) > count:
+            best = np.argpartition(scores, len(slots) - count)[len(slots) - count :]
             slots, scores = slots[best], scores[best]
         best_first = np.argsort(-scores)
         return slots[best_first], scores[best_first]

@@ -1,4 +1,4 @@
-"""The directions in which a catalogue's vectors differ: fewer numbers a row, nearly the same dot products."""
+"""Principal components of a catalogue's vectors: fewer numbers per row, nearly the same dot products."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from image_similarity.neighbours.float16 import to_float32
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ENERGY = 0.95  # of the squared length that the components keep, on average
+ENERGY = 0.95  # share of the squared length that the components keep, on average
 COUNTS = (32, 64, 128, 256)
 BYTE_STEPS = 127
-WIDE = 256  # numbers of a row that are sooner multiplied row by row than by blocks of rows, measured
-ONE_THREAD = 8192  # numbers of a matrix that OpenBLAS multiplies with a vector without waking a second thread
+WIDE = 256  # dimension from which multiplying row by row is faster than in blocks of rows, measured
+ONE_THREAD = 8192  # values of a matrix that OpenBLAS multiplies with a vector without a second thread
 
 
 def principal_components(sample: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The first principal components of a sample ``(n, dimension)``, not centred, as columns ``(dimension, m)``.
+    """The first principal components of a sample ``(n, dimension)``, as columns ``(dimension, m)``.
 
     ``m`` is the smallest of 32, 64, 128, 256 that keeps 95 % of the squared length; never more than the dimension.
-    Not centred, so that dot products of components are those of the vectors, but for what is left out.
+    The sample is not centred, so that dot products of components approximate those of the vectors.
     """
-    singles = to_float32(sample)
-    energies, directions = np.linalg.eigh(singles.T @ singles)
+    rows = to_float32(sample)
+    energies, directions = np.linalg.eigh(rows.T @ rows)
     energies, directions = energies[::-1], directions[:, ::-1]
     kept = np.cumsum(energies) / energies.sum()
     enough = int(np.searchsorted(kept, ENERGY)) + 1
@@ -34,19 +34,19 @@ def principal_components(sample: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def projected(vectors: NDArray[np.floating], components: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors ``(n, dimension)`` by their components ``(n, m)``."""
+    """Project vectors ``(n, dimension)`` onto components: ``(n, m)``."""
     return np.ascontiguousarray(to_float32(vectors) @ components)
 
 
 def to_bytes(components: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Components of unit vectors ``(n, m)`` as whole numbers of 127ths, scaled alike in all rows."""
+    """Round components of unit vectors ``(n, m)`` to multiples of 1/127, as int8."""
     return np.rint(components * BYTE_STEPS).clip(-BYTE_STEPS, BYTE_STEPS).astype(np.int8)
 
 
 def dots(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The dot products of rows ``(n, m)`` with one query ``(m,)``, by this thread alone.
+    """The dot products of rows ``(n, m)`` with one query ``(m,)``, in this thread alone.
 
-    A second one saves ten microseconds at most, and where the processors are busy it is waited for for milliseconds.
+    A second thread would save ten microseconds at most, but can delay by milliseconds where the processors are busy.
     """
     if rows.shape[1] >= WIDE:
         each: NDArray[np.float32] = np.vecdot(rows, query)

@@ -1,4 +1,4 @@
-"""The rows of cells in the order of the cells, with their principal components side by side in a file."""
+"""The rows in the order of their cells, with their principal components in a file in the same order."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ ROWS_AT_ONCE = 16_384
 
 
 class CellRows:
-    """What cells hold.
+    """Rows sorted by cell. A row's position is its index in this order.
 
     Attributes:
         order: ``(rows,)``, all rows that are in cells, cell by cell.
-        starts: ``(cells + 1,)``, where each cell begins in ``order``.
+        starts: ``(cells + 1,)``, the position where each cell begins.
         components: ``(rows, m)`` float32, of the rows in that order; a memory map.
         centres: ``(cells, m)`` float32.
     """
@@ -43,7 +43,7 @@ class CellRows:
 
     @classmethod
     def of(cls, index: CellsIndex, folder: Path) -> Self:
-        """Those of an index; the components are computed unless an earlier run left them in the folder.
+        """The rows of an index; the components are computed unless an earlier run left them in the folder.
 
         Raises:
             OutputError: the folder cannot be written to.
@@ -65,54 +65,54 @@ class CellRows:
     def of_cell(self, cell: int) -> NDArray[np.intp]:
         return self.order[self.starts[cell] : self.starts[cell + 1]]
 
-    def place_of(self, row: int) -> tuple[int, int]:
-        """The cell of a row, and its place in ``order``."""
-        place = int(self._places[np.searchsorted(self.order, row, sorter=self._places)])
-        return int(np.searchsorted(self.starts, place, "right")) - 1, place
+    def locate(self, row: int) -> tuple[int, int]:
+        """The cell of a row, and its position."""
+        position = int(self._by_row[np.searchsorted(self.order, row, sorter=self._by_row)])
+        return int(np.searchsorted(self.starts, position, "right")) - 1, position
 
     def before(self, cell: int) -> int:
-        """How many rows the cells before one have."""
+        """How many rows are in the cells before this one."""
         return int(self.starts[cell])
 
     def blocks(self, done: int, rows: int) -> Iterator[range]:
-        """Runs of cells from cell ``done`` on, each of about so many rows."""
+        """Ranges of cells from cell ``done`` on, each with about ``rows`` rows."""
         while done < len(self.starts) - 1:
             stop = int(np.searchsorted(self.starts, self.starts[done] + rows, "right")) - 1
             stop = min(max(stop, done + 1), len(self.starts) - 1)
             yield range(done, stop)
             done = stop
 
-    def near(self, cell: int, cells: int, least: int = 0) -> NDArray[np.intp]:
-        """The ``cells`` nearest cells of one, nearest first; more where they have fewer than ``least`` rows."""
+    def nearest_cells(self, cell: int, cells: int, least: int = 0) -> NDArray[np.intp]:
+        """The ``cells`` nearest cells of a cell, nearest first; more where they have fewer than ``least`` rows."""
         scores = self.centres @ self.centres[cell]
         if cells < len(scores):
             best = np.argpartition(scores, len(scores) - cells)[len(scores) - cells :]
             best = best[np.argsort(-scores[best])]
             if np.diff(self.starts)[best].sum() >= least:
                 return best
-        return np.argsort(-scores)[: max(cells, self._enough(scores, least))]
+        return np.argsort(-scores)[: max(cells, self._cells_with(scores, least))]
 
-    def candidates(self, cell: int, cells: int, close: int) -> NDArray[np.intp]:
-        """For each row of a cell the ``close`` rows in the nearest cells that look nearest, by their components."""
+    def candidates(self, cell: int, cells: int, count: int) -> NDArray[np.intp]:
+        """For each row of a cell the ``count`` nearest rows in the nearest cells, by their components."""
         import faiss
 
-        places = self.places(self.near(cell, cells, close))
-        asked = np.ascontiguousarray(self.components[self.starts[cell] : self.starts[cell + 1]])
-        close = min(close, len(places))
-        _, found = faiss.knn(asked, self.components[places], close, metric=faiss.METRIC_INNER_PRODUCT)
-        rows: NDArray[np.intp] = self.order[places[found]]
+        positions = self.positions(self.nearest_cells(cell, cells, count))
+        queries = np.ascontiguousarray(self.components[self.starts[cell] : self.starts[cell + 1]])
+        count = min(count, len(positions))
+        _, found = faiss.knn(queries, self.components[positions], count, metric=faiss.METRIC_INNER_PRODUCT)
+        rows: NDArray[np.intp] = self.order[positions[found]]
         return rows
 
-    def places(self, cells: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Where in ``order`` the rows of some cells stand."""
+    def positions(self, cells: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The positions of the rows of some cells."""
         return np.concatenate([np.arange(self.starts[cell], self.starts[cell + 1]) for cell in cells])
 
     @cached_property
-    def _places(self) -> NDArray[np.intp]:
-        """The places of the rows, in the order of the rows."""
+    def _by_row(self) -> NDArray[np.intp]:
+        """The positions, sorted by row."""
         return np.argsort(self.order)
 
-    def _enough(self, scores: NDArray[np.float32], least: int) -> int:
-        """How many of the nearest cells have so many rows together."""
+    def _cells_with(self, scores: NDArray[np.float32], least: int) -> int:
+        """How many of the nearest cells together have at least ``least`` rows."""
         sizes = np.diff(self.starts)[np.argsort(-scores)]
         return int(np.searchsorted(np.cumsum(sizes), least)) + 1

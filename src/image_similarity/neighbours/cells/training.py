@@ -1,4 +1,4 @@
-"""Making cells: components, centres, codes, and how far one has to look, measured on the catalogue's own rows."""
+"""Train cells: components, centres, codes, and the search effort needed, measured on the catalogue's own rows."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from image_similarity.types import Progress
 
 SEED = 20_26
-CELLS_PER_ROOT = 4  # cells for each square root of the rows
-ROWS_PER_CENTRE = 32  # rows that each centre is the mean of, while they are looked for
+CELLS_PER_ROOT = 4  # cells / square root of the rows
+ROWS_PER_CENTRE = 32  # rows of the sample for k-means, per centre
 ROUNDS = 8  # of k-means
-CODE_BITS = 4  # what FAISS' fast scan takes
-CODE_ROWS = 65_536  # rows that the codes are fitted to
-LEAST_ROWS = 1024  # that FAISS fits codes to without a word; fewer are shown to it again and again
+CODE_BITS = 4  # that FAISS' fast scan takes
+CODE_ROWS = 65_536  # rows that the codes are trained on
+LEAST_ROWS = 1024  # that FAISS trains codes on without a warning; fewer are repeated
 COMPONENT_ROWS = 50_000
 TEST_ROWS, TEST_NEAREST = 256, 10
-CLOSE = (16, 24, 32, 48, 64, 96, 128, 192, 256)
-QUERY_RECALL, CATALOGUE_RECALL = 0.995, 0.96  # wanted on the test rows; photos from outside are a little harder
-SLACK = 0.002  # of the wanted recall, how much the codes alone may cost
+RERANK_COUNTS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+QUERY_RECALL, CATALOGUE_RECALL = 0.995, 0.96  # targets on the test rows; photos from outside are a little harder
+SLACK = 0.002  # recall above the target that all cells together must reach, so that fewer cells can reach the target
 
 
 def trained_codes(vectors: NDArray[np.float16], rows: NDArray[np.intp], progress: Progress) -> CellCodes:
-    """Cells for some rows of a matrix ``(n, dimension)``: the slot of each is its place among them."""
+    """Train cells on some rows of a matrix ``(n, dimension)`` and encode them; slot ``i`` is ``rows[i]``."""
     count = len(rows)
     cells = max(1, min(int(CELLS_PER_ROOT * count**0.5), count // ROWS_PER_CENTRE))
     components = principal_components(vectors[sample_rows(rows, COMPONENT_ROWS, SEED)])
-    untested = Effort(cells, CLOSE[-1], 0.0)
+    untested = Effort(cells, RERANK_COUNTS[-1], 0.0)
     facts = CellsFacts(count, cells, untested, untested)
     sample = projected(vectors[sample_rows(rows, cells * ROWS_PER_CENTRE, SEED)], components)
     codes = CellCodes(_empty(sample, cells), components, np.empty((0, components.shape[1]), np.int8), facts)
@@ -50,14 +50,14 @@ def trained_codes(vectors: NDArray[np.float16], rows: NDArray[np.intp], progress
 
 
 def true_nearest(vectors: NDArray[np.float16], rows: NDArray[np.intp], tests: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The ten nearest of some rows for each of the test rows, and itself."""
+    """For each test row the eleven nearest of some rows, by exact search: itself and ten others."""
     index = ExactIndex(vectors)
     among = None if len(rows) == len(vectors) else Listed(rows, len(vectors))
     return index.search(vectors[tests], TEST_NEAREST + 1, among).rows
 
 
 def _empty(sample: NDArray[np.float32], cells: int) -> Any:
-    """FAISS' index, trained and without rows."""
+    """A trained FAISS index without rows."""
     import faiss
 
     dimension = sample.shape[1]
@@ -76,33 +76,33 @@ def _empty(sample: NDArray[np.float32], cells: int) -> Any:
 
 
 def _efforts(vectors: NDArray[np.float16], rows: NDArray[np.intp], codes: CellCodes) -> tuple[Effort, Effort]:
-    """How far to look so that enough of the ten nearest other rows of some test rows are found."""
+    """The efforts for single queries and for the whole catalogue that reach their recall on some test rows."""
     tests = sample_rows(rows, TEST_ROWS, SEED)
     truth = true_nearest(vectors, rows, tests)
     queries = to_float32(vectors[tests])
 
-    def recall(probes: int, close: int) -> float:
-        slots = codes.nearest(queries, close, probes)
+    def recall(probes: int, count: int) -> float:
+        slots = codes.nearest(queries, count, probes)
         found = np.where(slots < 0, -1, rows[slots])
-        right = [np.isin(near[near != own], looked) for near, looked, own in zip(truth, found, tests, strict=True)]
+        right = [np.isin(near[near != own], line) for near, line, own in zip(truth, found, tests, strict=True)]
         others = np.concatenate(right)
         return float(others.mean()) if len(others) else 1.0
 
-    def effort(wanted: float) -> Effort:
+    def effort(target: float) -> Effort:
         cells = codes.facts.cells
-        close = next((close for close in CLOSE if recall(cells, close) >= wanted + SLACK), CLOSE[-1])
-        return _least(recall, cells, close, wanted)
+        enough = (count for count in RERANK_COUNTS if recall(cells, count) >= target + SLACK)
+        return _least_effort(recall, cells, next(enough, RERANK_COUNTS[-1]), target)
 
     return effort(QUERY_RECALL), effort(CATALOGUE_RECALL)
 
 
-def _least(recall: Callable[[int, int], float], cells: int, close: int, wanted: float) -> Effort:
-    """The smallest number of cells that gives the wanted recall, found by halving; all of them where none does."""
+def _least_effort(recall: Callable[[int, int], float], cells: int, count: int, target: float) -> Effort:
+    """The smallest number of cells that reaches the target recall, by bisection; all of them where none does."""
     low, high = 1, cells
     while low < high:
         middle = (low + high) // 2
-        if recall(middle, close) >= wanted:
+        if recall(middle, count) >= target:
             high = middle
         else:
             low = middle + 1
-    return Effort(high, close, round(recall(high, close), 4))
+    return Effort(high, count, round(recall(high, count), 4))

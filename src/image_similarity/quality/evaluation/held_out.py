@@ -103,7 +103,7 @@ def merged(parts: Sequence[Outcome]) -> Outcome:
 def _projected(stored: StoredIndex, projection: Projection, path: Path) -> StoredIndex:
     """The index with projected vectors in a file, so that memory does not grow with the catalogue; exact search."""
     vectors = stored.features.vectors
-    projected = open_memmap(path, "w+", DTYPE, (len(vectors), projection.projected))
+    projected = open_memmap(path, "w+", DTYPE, (len(vectors), projection.output_dimension))
     for start in range(0, len(vectors), ROWS):
         projected[start : start + ROWS] = projection.apply(vectors[start : start + ROWS])
         release(vectors[start : start + ROWS])

@@ -1,4 +1,4 @@
-"""A calibration's file: small JSON, beside the features, for one model and the views that it was measured with."""
+"""Read and write the calibration file: small JSON, for one model and the views that it was measured with."""
 
 from __future__ import annotations
 
