@@ -458,9 +458,8 @@ def test_no_password_no_signature_and_no_picture_in_letters_is_shown(tmp_path: P
     with table.open("w", newline="") as file:
         csv.writer(file).writerows([["product_id", "image"], *([f"p{at}", each] for at, each in enumerate(addresses))])
     workspace = Workspace(tmp_path / "data")
-    told = [workspace.extract(table, "shop", downloads=DownloadOptions(tries=1)).failures]
-    told.append([failure for _, failure in workspace.failures("shop")])
-    for failures in told:
+    report = workspace.extract(table, "shop", downloads=DownloadOptions(tries=1))
+    for failures in (report.failures, [failure for _, failure in workspace.failures("shop")]):
         where = [each.location for each in sorted(failures, key=lambda each: each.product_id)]
         assert where[:2] == [f"http://***@{host}/gone.jpg", f"{server.address}/signed.jpg?size=2"]
         assert len(where[2]) < 120 and where[2].startswith("data:image/png;base64,QUJD")

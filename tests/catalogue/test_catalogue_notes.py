@@ -40,14 +40,14 @@ def command(*arguments: object) -> tuple[int, str, str]:
 
 
 def test_a_fit_that_downloads_says_what_an_extract_says(tmp_path: Path, catalogue: Path) -> None:
-    told: list[str] = []
-    report = Workspace(tmp_path / "python", notes=told.append).fit("shop", catalogue, model="colour-shape")
-    assert tuple(told) == report.notes
-    assert any(SAME in each for each in told) and any("a few pixels only" in each for each in told)
+    notes: list[str] = []
+    report = Workspace(tmp_path / "python", notes=notes.append).fit("shop", catalogue, model="colour-shape")
+    assert tuple(notes) == report.notes
+    assert any(SAME in each for each in notes) and any("a few pixels only" in each for each in notes)
     said = ("-d", "shop", "--catalogue", catalogue)
     code, _, lines = command("fit", "-w", tmp_path / "lines", *said, "-m", "colour-shape")
     assert code == 0
-    assert [line for line in lines.splitlines() if line.startswith("Note: ")] == [f"Note: {each}" for each in told]
+    assert [line for line in lines.splitlines() if line.startswith("Note: ")] == [f"Note: {each}" for each in notes]
 
 
 @pytest.mark.parametrize("job", [["fit", "-m", "colour-shape"], ["extract"]], ids=["fit", "extract"])
@@ -98,9 +98,9 @@ def test_the_first_version_says_it_of_a_department(
     said = capsys.readouterr().err
     assert SAME in said and "cp1252" in said
     assert [headers.get("X-Key") for headers in server.asked("/111.jpg")] == ["17"]
-    told: list[str] = []
-    report = Workspace(notes=told.append).extract_department(371)
-    assert tuple(told) == report.notes and any("cp1252" in each for each in told)
+    notes: list[str] = []
+    report = Workspace(notes=notes.append).extract_department(371)
+    assert tuple(notes) == report.notes and any("cp1252" in each for each in notes)
 
 
 def test_the_first_version_says_the_same(

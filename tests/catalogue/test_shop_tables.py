@@ -170,8 +170,7 @@ def test_products_are_joined_where_there_is_no_doubt_and_refused_where_nothing_j
     assert any("spelled differently" in note for note in notes)
     assert any("have no image" in note for note in notes)
     (tmp_path / "p.csv").write_text("product_id,title\nq1,Shoe\n")
-    told: list[str] = []
-    workspace = Workspace(settings=Settings(root=tmp_path / "data"), notes=told.append)
+    workspace = Workspace(settings=Settings(root=tmp_path / "data"))
     with pytest.raises(CatalogueError, match=r"no product of .* has an image"):
         workspace.fit("shop", tmp_path / "images.csv", products=tmp_path / "p.csv", model="colour-shape")
     assert not (tmp_path / "data").exists()

@@ -189,12 +189,14 @@ def test_a_catalogue_that_breaks_off_changes_nothing(server: ImageServer, settin
 
 
 def test_progress_is_told_of_every_image(server: ImageServer, settings: Settings) -> None:
-    told: list[tuple[str, int, int | None]] = []
+    reports: list[tuple[str, int, int | None]] = []
     source = Listed([image(server, "7_1.jpg"), image(server, "../x.jpg"), image(server, "7_2.jpg")])
-    Workspace(settings=settings, progress=lambda *each: told.append((*each, None)[:3])).extract(source, "shop", QUICK)
-    assert [row for row in told if row[0] == "download"] == [("download", 2, 3), ("download", 3, 3)]
-    assert told[-1] == ("download", 3, 3)
-    assert any(row[0] == "list" for row in told)
+    Workspace(settings=settings, progress=lambda *each: reports.append((*each, None)[:3])).extract(
+        source, "shop", QUICK
+    )
+    assert [row for row in reports if row[0] == "download"] == [("download", 2, 3), ("download", 3, 3)]
+    assert reports[-1] == ("download", 3, 3)
+    assert any(row[0] == "list" for row in reports)
 
 
 def test_two_runs_never_write_into_one_folder(server: ImageServer, settings: Settings) -> None:

@@ -252,10 +252,12 @@ def test_the_model_is_not_loaded_when_everything_is_known(
 
 
 def test_progress_reaches_its_total(model: CountingModel, settings: Settings, folder: Path) -> None:
-    told: dict[str, tuple[int, int | None]] = {}
-    watched = Workspace(settings=settings, progress=lambda stage, done, total=None: told.update({stage: (done, total)}))
+    reported: dict[str, tuple[int, int | None]] = {}
+    watched = Workspace(
+        settings=settings, progress=lambda stage, done, total=None: reported.update({stage: (done, total)})
+    )
     watched.fit("shop", folder, model=MODEL)
-    assert told == {"features": (6, 6), "similar products": (4, 4)}
+    assert reported == {"features": (6, 6), "similar products": (4, 4)}
 
 
 def test_the_datasets_own_folder_is_the_catalogue_when_none_is_named(workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""Files that are no good picture: each is refused with a stage and a reason, and none of them costs much memory."""
+"""Files that are no good image: each is refused with a stage and a reason, and none of them costs much memory."""
 
 from __future__ import annotations
 
@@ -168,13 +168,13 @@ def test_a_damaged_exif_does_not_cost_the_picture() -> None:
 
 def only_an_image_error(data: bytes, min_side: int | None = None) -> None:
     try:
-        picture = decode(data, max_pixels=LIMIT, min_side=min_side)
+        image = decode(data, max_pixels=LIMIT, min_side=min_side)
     except ImageError as error:
         assert error.stage == "decode"
         assert error.reason
     else:
-        assert picture.mode == "RGB"
-        assert picture.width * picture.height <= LIMIT
+        assert image.mode == "RGB"
+        assert image.width * image.height <= LIMIT
 
 
 @examples(derandomize=True, deadline=None, max_examples=300)

@@ -1,4 +1,4 @@
-"""Pictures of every kind become the same thing: RGB as a screen would show it, on white."""
+"""Images of every kind become the same thing: RGB as a screen would show it, on white."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ LOSSY = 12  # what JPEG and WebP change in a plain field
 
 
 def read(data: bytes) -> Image.Image:
-    picture = decode(data, max_pixels=1_000_000)
-    assert picture.mode == "RGB"
-    return picture
+    image = decode(data, max_pixels=1_000_000)
+    assert image.mode == "RGB"
+    return image
 
 
 def colours(data: bytes) -> list[tuple[int, ...]]:
@@ -80,16 +80,16 @@ def test_the_transparent_colour_of_a_sixteen_bit_picture_becomes_white() -> None
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
 def test_a_scientific_tiff_is_scaled(mode: str) -> None:
-    picture = Image.new(mode, (2, 1), 0)
-    picture.putpixel((1, 0), 200 * 257)
-    assert colours(encoded(picture, "TIFF")) == [(0,) * 3, (200,) * 3]
+    image = Image.new(mode, (2, 1), 0)
+    image.putpixel((1, 0), 200 * 257)
+    assert colours(encoded(image, "TIFF")) == [(0,) * 3, (200,) * 3]
 
 
 @pytest.mark.parametrize(("value", "shade"), [(0.5, 127), (1.0, 255), (127.0, 127), (300.0, 255)])
 def test_a_tiff_of_fractions_is_scaled_and_one_of_bytes_is_not(value: float, shade: int) -> None:
-    picture = Image.new("F", (2, 1), 0.0)
-    picture.putpixel((1, 0), value)
-    assert colours(encoded(picture, "TIFF")) == [(0,) * 3, (shade,) * 3]
+    image = Image.new("F", (2, 1), 0.0)
+    image.putpixel((1, 0), value)
+    assert colours(encoded(image, "TIFF")) == [(0,) * 3, (shade,) * 3]
 
 
 SHADES = (0, 51, 102, 255)
@@ -128,7 +128,7 @@ def test_grey_numbers_of_a_tiff_of_any_width_are_scaled(
 
 
 def test_fractions_a_little_above_one_are_still_shares_of_white() -> None:
-    values = struct.pack("<4f", 0.0, 0.5, 1.0, 1.25)  # as a sharpened picture has them
+    values = struct.pack("<4f", 0.0, 0.5, 1.0, 1.25)  # as a sharpened image has them
     assert alike(colours(tiff(32, 3, values)), [(0,) * 3, (127,) * 3, WHITE, WHITE], 1)
 
 
@@ -139,11 +139,11 @@ def test_numbers_that_are_none_cost_no_picture() -> None:
 
 def test_a_tiffs_palette_of_eight_bits_in_sixteen_has_its_colours() -> None:
     data = encoded(four_corners().quantize(4), "TIFF")
-    with Image.open(io.BytesIO(data)) as picture:
+    with Image.open(io.BytesIO(data)) as image:
         place = data.index(struct.pack("<HHI", 320, 3, 768)) + 8
         at = struct.unpack_from("<I", data, place)[0]
         palette = struct.unpack_from("<768H", data, at)
-        assert picture.mode == "P"
+        assert image.mode == "P"
     small = struct.pack("<768H", *(value >> 8 for value in palette))
     assert alike(corners_of(read(data[:at] + small + data[at + len(small) :])), CORNERS)
     assert alike(corners_of(read(data)), CORNERS)
@@ -181,7 +181,7 @@ def test_a_picture_in_cielab_has_its_colours() -> None:
         four_corners(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
     assert lab is not None
-    assert alike(corners_of(read(encoded(lab, "TIFF"))), CORNERS, 25)  # of saturated colours; Pillow alone: no picture
+    assert alike(corners_of(read(encoded(lab, "TIFF"))), CORNERS, 25)  # of saturated colours; Pillow alone: no image
 
 
 # Palettes, few bits, transparency ----------------------------------------------------------------------------------
@@ -192,30 +192,30 @@ def test_a_palette_becomes_its_colours() -> None:
 
 
 def test_a_transparent_entry_of_a_palette_becomes_white() -> None:
-    picture = Image.new("P", (2, 1), 0)
-    picture.putpalette([*RED, *BLUE])
-    picture.putpixel((1, 0), 1)
-    assert colours(encoded(picture, "PNG", transparency=0)) == [WHITE, BLUE]
-    assert colours(encoded(picture, "PNG", transparency=b"\x80\xff")) == [(255, 127, 127), BLUE]
+    image = Image.new("P", (2, 1), 0)
+    image.putpalette([*RED, *BLUE])
+    image.putpixel((1, 0), 1)
+    assert colours(encoded(image, "PNG", transparency=0)) == [WHITE, BLUE]
+    assert colours(encoded(image, "PNG", transparency=b"\x80\xff")) == [(255, 127, 127), BLUE]
 
 
 def test_one_bit_a_pixel_is_black_and_white() -> None:
-    picture = Image.new("1", (2, 1), 0)
-    picture.putpixel((1, 0), 1)
-    assert colours(encoded(picture, "PNG")) == [(0, 0, 0), WHITE]
+    image = Image.new("1", (2, 1), 0)
+    image.putpixel((1, 0), 1)
+    assert colours(encoded(image, "PNG")) == [(0, 0, 0), WHITE]
 
 
 def test_what_hides_under_transparency_is_not_seen() -> None:
-    picture = Image.new("RGBA", (3, 1), (*RED, 0))
-    picture.putpixel((1, 0), (*RED, 255))
-    picture.putpixel((2, 0), (0, 0, 0, 51))  # a shadow, one fifth
-    assert colours(encoded(picture, "PNG")) == [WHITE, RED, (204,) * 3]
+    image = Image.new("RGBA", (3, 1), (*RED, 0))
+    image.putpixel((1, 0), (*RED, 255))
+    image.putpixel((2, 0), (0, 0, 0, 51))  # a shadow, one fifth
+    assert colours(encoded(image, "PNG")) == [WHITE, RED, (204,) * 3]
 
 
 def test_grey_with_alpha_is_flattened_on_white() -> None:
-    picture = Image.new("LA", (2, 1), (10, 0))
-    picture.putpixel((1, 0), (10, 255))
-    assert colours(encoded(picture, "PNG")) == [WHITE, (10,) * 3]
+    image = Image.new("LA", (2, 1), (10, 0))
+    image.putpixel((1, 0), (10, 255))
+    assert colours(encoded(image, "PNG")) == [WHITE, (10,) * 3]
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
@@ -242,9 +242,9 @@ def test_the_holes_of_an_animations_first_frame_are_white() -> None:
     [((0, 0, 0, 0), WHITE), ((255, 0, 0, 0), (0, 255, 255)), ((0, 255, 255, 0), RED), ((0, 0, 0, 255), (0, 0, 0))],
 )
 def test_inks_become_colours(inks: tuple[int, ...], shown: tuple[int, ...]) -> None:
-    picture = Image.new("CMYK", (16, 16), inks)
-    assert alike(colours(encoded(picture, "JPEG", quality=95)), shown, LOSSY)
-    assert set(colours(encoded(picture, "TIFF"))) == {shown}
+    image = Image.new("CMYK", (16, 16), inks)
+    assert alike(colours(encoded(image, "JPEG", quality=95)), shown, LOSSY)
+    assert set(colours(encoded(image, "TIFF"))) == {shown}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Metadata never decides over pixels: whatever a file holds beside them, the picture is used, and upright."""
+"""Metadata never decides over pixels: whatever a file holds beside them, the image is used, and upright."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def exif(tag: int, kind: int, count: int, value: bytes, within: int = 0) -> byte
 
 
 def upright(data: bytes, tolerance: int = LOSSY) -> bool:
-    picture = decode(data, max_pixels=1_000_000)
-    return picture.size == (48, 32) and alike(corners_of(picture), CORNERS, tolerance)
+    image = decode(data, max_pixels=1_000_000)
+    return image.size == (48, 32) and alike(corners_of(image), CORNERS, tolerance)
 
 
 def with_app1(jpeg: bytes, body: bytes) -> bytes:
@@ -95,15 +95,15 @@ def test_exif_that_is_any_bytes_costs_no_picture(block: bytes, kind: str) -> Non
         data = encoded(four_corners(), kind, exif=filler)
         at = data.index(filler) + 8
         data = data[:at] + block + data[at + len(block) :]
-    picture = decode(data, max_pixels=1_000_000)
-    assert picture.width * picture.height == 48 * 32
+    image = decode(data, max_pixels=1_000_000)
+    assert image.width * image.height == 48 * 32
 
 
 @pytest.mark.parametrize(("kind", "count"), [(3, 2), (4, 2), (3, 700), (12, 1), (4, 2**31), (3, 0), (99, 1)])
 @pytest.mark.parametrize("tag", [254, 292, 332, 334, 34675])
 @pytest.mark.parametrize("place", [8, 1 << 20])
 def test_a_damaged_tag_of_a_tiff_is_no_warning_to_the_program(tag: int, kind: int, count: int, place: int) -> None:
-    """The suite makes errors of warnings: one of Pillow's would cost the picture."""
+    """The suite makes errors of warnings: one of Pillow's would cost the image."""
     data = bytearray(encoded(four_corners(), "TIFF", tiffinfo={tag: b"\0" if tag == 34675 else 0}))
     (at,) = struct.unpack_from("<I", data, 4)
     (entries,) = struct.unpack_from("<H", data, at)
@@ -199,9 +199,9 @@ def test_no_tag_of_a_tiff_that_does_not_draw_costs_it(kind: int) -> None:
 @pytest.mark.parametrize("cut", [1, 20, 100])
 def test_a_webp_cut_within_its_metadata_is_used_and_called_repaired(cut: int) -> None:
     data = encoded(four_corners(), "WEBP", exif=b"Exif\0\0" + bytes(300), lossless=True)
-    picture = decode(data[:-cut], max_pixels=10_000)
-    assert alike(corners_of(picture), CORNERS)
-    assert was_repaired(picture)
+    image = decode(data[:-cut], max_pixels=10_000)
+    assert alike(corners_of(image), CORNERS)
+    assert was_repaired(image)
 
 
 def test_of_a_phones_second_picture_nothing_is_looked_at() -> None:

@@ -1,4 +1,4 @@
-"""Pictures come out as they were seen, however the camera was held, at any size, and from phones' formats too."""
+"""Images come out as they were seen, however the camera was held, at any size, and from phones' formats too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.pictures import CORNERS, RED, alike, corners_of, encoded, fou
 LOSSY = 12
 Stored = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
-# What a camera stores of an upright picture, from EXIF 2.3, section 4.6.4 A: the side of the scene that the stored
+# What a camera stores of an upright image, from EXIF 2.3, section 4.6.4 A: the side of the scene that the stored
 # first row and first column are.
 STORED: dict[int, Stored] = {
     1: lambda seen: seen,  # top, left
@@ -33,9 +33,9 @@ STORED: dict[int, Stored] = {
 
 
 def read(data: bytes, min_side: int | None = None) -> Image.Image:
-    picture = decode(data, max_pixels=10_000_000, min_side=min_side)
-    assert picture.mode == "RGB"
-    return picture
+    image = decode(data, max_pixels=10_000_000, min_side=min_side)
+    assert image.mode == "RGB"
+    return image
 
 
 def as_stored(value: int, width: int = 48, height: int = 32) -> Image.Image:
@@ -45,18 +45,18 @@ def as_stored(value: int, width: int = 48, height: int = 32) -> Image.Image:
 @pytest.mark.parametrize("value", STORED)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_a_turned_picture_is_turned_back(kind: str, value: int) -> None:
-    picture = read(encoded(as_stored(value), kind, exif=orientation(value)))
-    assert picture.size == (48, 32)
-    assert alike(corners_of(picture), CORNERS, LOSSY if kind in ("JPEG", "WEBP") else 0)
+    image = read(encoded(as_stored(value), kind, exif=orientation(value)))
+    assert image.size == (48, 32)
+    assert alike(corners_of(image), CORNERS, LOSSY if kind in ("JPEG", "WEBP") else 0)
 
 
 @pytest.mark.parametrize("value", STORED)
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_turned_jpeg_that_is_decoded_smaller_is_turned_back_too(mode: str, value: int) -> None:
     data = encoded(as_stored(value, 1200, 800).convert(mode), "JPEG", exif=orientation(value))
-    picture = read(data, min_side=100)
-    assert picture.size == (300, 200)  # a quarter; an eighth would be less than twice a hundred
-    assert alike(corners_of(picture), corners_of(four_corners().convert(mode).convert("RGB")), LOSSY)
+    image = read(data, min_side=100)
+    assert image.size == (300, 200)  # a quarter; an eighth would be less than twice a hundred
+    assert alike(corners_of(image), corners_of(four_corners().convert(mode).convert("RGB")), LOSSY)
 
 
 @pytest.mark.parametrize("value", [0, 9, 255])
@@ -90,17 +90,17 @@ def test_other_formats_are_decoded_whole_whatever_is_kept() -> None:
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
 def test_avif_and_heic_are_read_upright(kind: str, value: int) -> None:
     pytest.importorskip("pillow_heif").register_heif_opener()
-    picture = read(encoded(as_stored(value, 96, 64), kind, exif=orientation(value).tobytes()))
-    assert picture.size == (96, 64)
-    assert alike(corners_of(picture), CORNERS, LOSSY)
+    image = read(encoded(as_stored(value, 96, 64), kind, exif=orientation(value).tobytes()))
+    assert image.size == (96, 64)
+    assert alike(corners_of(image), CORNERS, LOSSY)
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
 def test_transparency_in_avif_and_heic_becomes_white(kind: str) -> None:
     pytest.importorskip("pillow_heif").register_heif_opener()
-    picture = Image.new("RGBA", (64, 64), (*RED, 0))
-    picture.paste((*RED, 255), (0, 0, 32, 64))
-    flat = read(encoded(picture, kind))
+    image = Image.new("RGBA", (64, 64), (*RED, 0))
+    image.paste((*RED, 255), (0, 0, 32, 64))
+    flat = read(encoded(image, kind))
     assert alike(flat.getpixel((8, 32)), RED, LOSSY)
     assert alike(flat.getpixel((56, 32)), (255, 255, 255), LOSSY)
 

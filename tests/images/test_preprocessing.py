@@ -48,23 +48,23 @@ def photographs() -> list[bytes]:
     return [path.read_bytes() for path in (folder / "china.jpg", folder / "flower.jpg", *shop)]
 
 
-def pictures() -> Iterator[Image.Image]:
+def images() -> Iterator[Image.Image]:
     for data in photographs():
-        picture = decode(data, max_pixels=10**8)
-        yield picture
-        yield picture.crop(ODD)
-        yield picture.crop(ODD).rotate(90, expand=True)
+        image = decode(data, max_pixels=10**8)
+        yield image
+        yield image.crop(ODD)
+        yield image.crop(ODD).rotate(90, expand=True)
 
 
 def in_grey_levels(record: HubRecord, numbers: NDArray[Any]) -> NDArray[np.float64]:
-    """What a network gets, ``(3, size, size)``, as the picture that it stands for: theirs has its own mean and std."""
+    """What a network gets, ``(3, size, size)``, as the image that it stands for: theirs has its own mean and std."""
     mean, std = (np.array(values)[:, None, None] for values in (record.mean, record.std))
     levels: NDArray[np.float64] = np.asarray(numbers, np.float64) * std * 255 + mean * 255
     return levels
 
 
-def ours(record: HubRecord, picture: Image.Image) -> NDArray[np.float64]:
-    return square(picture, record.input).astype(np.float64).transpose(2, 0, 1)
+def ours(record: HubRecord, image: Image.Image) -> NDArray[np.float64]:
+    return square(image, record.input).astype(np.float64).transpose(2, 0, 1)
 
 
 @cache
@@ -74,15 +74,15 @@ def processor(name: str) -> Callable[[Image.Image], NDArray[Any]]:
     kind, options = PROCESSORS[name]
     more: dict[str, Any] = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
     made = getattr(transformers, f"{kind}Pil")(**options, **(more if kind == "BitImageProcessor" else {}))
-    return lambda picture: np.asarray(made(picture, return_tensors="np")["pixel_values"][0])
+    return lambda image: np.asarray(made(image, return_tensors="np")["pixel_values"][0])
 
 
 @ALL
 def test_each_network_sees_what_hugging_faces_processor_shows_it(record: HubRecord) -> None:
-    for picture in pictures():
-        theirs = in_grey_levels(record, processor(record.name)(picture))
+    for image in images():
+        theirs = in_grey_levels(record, processor(record.name)(image))
         assert theirs.shape == (3, record.input.size, record.input.size)
-        assert np.abs(ours(record, picture) - theirs).mean() < 0.25
+        assert np.abs(ours(record, image) - theirs).mean() < 0.25
 
 
 @ALL
@@ -105,9 +105,9 @@ def test_torchvision_shows_it_the_same(record: HubRecord) -> None:
     sides = (spec.size, spec.size) if spec.resize == "stretch" else spec.shorter or spec.size
     steps = [transforms.Resize(sides, mode), transforms.CenterCrop(spec.size), transforms.ToTensor()]
     shown = transforms.Compose([*steps, transforms.Normalize(record.mean, record.std)])
-    for picture in pictures():
-        theirs = in_grey_levels(record, shown(picture).numpy())
-        mine = ours(record, picture)
+    for image in images():
+        theirs = in_grey_levels(record, shown(image).numpy())
+        mine = ours(record, image)
         # torchvision rounds half a pixel to the even one where Hugging Face cuts it off: at most one pixel aside.
         asides = (np.roll(theirs, step, axis) for step in (0, 1) for axis in (1, 2))
         assert min(np.abs(mine - aside)[:, 2:-2, 2:-2].mean() for aside in asides) < 0.25
@@ -119,6 +119,6 @@ def test_another_way_to_the_square_would_not_pass(record: HubRecord) -> None:
 
     other = {"stretch": "crop", "crop": "stretch"}[record.input.resize]
     changed = dataclasses.replace(record, input=dataclasses.replace(record.input, resize=other))  # type: ignore[arg-type]
-    picture = next(pictures())
-    theirs = in_grey_levels(record, processor(record.name)(picture))
-    assert np.abs(ours(changed, picture) - theirs).mean() > 5
+    image = next(images())
+    theirs = in_grey_levels(record, processor(record.name)(image))
+    assert np.abs(ours(changed, image) - theirs).mean() > 5

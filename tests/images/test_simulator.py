@@ -1,4 +1,4 @@
-"""Simulated photos: seeded, plausible, and of the thing that was on the picture."""
+"""Simulated photos: seeded, plausible, and of the thing that was on the image."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def studio(
     size: tuple[int, int] = (300, 400), background: int = 250, colour: tuple[int, int, int] = RED
 ) -> Image.Image:
     """A red ring with a white inside, on an even background."""
-    picture = Image.new("RGB", size, (background,) * 3)
+    image = Image.new("RGB", size, (background,) * 3)
     width, height = size
-    ImageDraw.Draw(picture).ellipse(
+    ImageDraw.Draw(image).ellipse(
         (width * 0.2, height * 0.2, width * 0.8, height * 0.8), fill=(background,) * 3, outline=colour, width=width // 6
     )
-    return picture
+    return image
 
 
 def reds(photo: Image.Image) -> float:
@@ -87,7 +87,7 @@ def test_a_white_inside_stays_and_the_outside_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         four_corners(200, 150),
         studio(background=120),
@@ -96,11 +96,11 @@ def test_a_white_inside_stays_and_the_outside_goes() -> None:
     ],
     ids=["four colours", "grey", "nothing", "noise"],
 )
-def test_a_picture_without_a_light_even_background_is_the_scene_itself(picture: Image.Image) -> None:
-    assert cutout(picture) is None
-    photo = simulated_photo(picture, 1)
+def test_an_image_without_a_light_even_background_is_the_scene_itself(image: Image.Image) -> None:
+    assert cutout(image) is None
+    photo = simulated_photo(image, 1)
     assert max(photo.size) == STANDARD.side
-    assert photo.width / photo.height == pytest.approx(picture.width / picture.height, rel=0.02)
+    assert photo.width / photo.height == pytest.approx(image.width / image.height, rel=0.02)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (500, 2), (3000, 40)])
@@ -135,7 +135,7 @@ def test_a_background_is_an_uneven_surface_of_any_size(size: tuple[int, int]) ->
 
 
 def test_the_picture_given_stays_as_it_is() -> None:
-    picture = studio((2000, 1600))
-    before = picture.tobytes()
-    simulated_photo(picture, 0)
-    assert picture.tobytes() == before
+    image = studio((2000, 1600))
+    before = image.tobytes()
+    simulated_photo(image, 0)
+    assert image.tobytes() == before

@@ -199,7 +199,7 @@ def test_a_tiff_that_ends_before_its_tags_is_called_cut_short(code: str, big: bo
 def test_one_of_many_bits_without_its_last_bytes_is_used(big: bool) -> None:
     data = tiff(COLOURS, "f4", big=big, tags_first=True)
     assert alike(shown(data), COLOURS * 255, 1)
-    picture = decode(data[:-9], max_pixels=1_000_000)
-    assert was_repaired(picture) and alike(corners_of(picture), CORNERS, 1)
+    image = decode(data[:-9], max_pixels=1_000_000)
+    assert was_repaired(image) and alike(corners_of(image), CORNERS, 1)
     with pytest.raises(ImageError, match="truncated"):
         shown(data[:-1500])

@@ -1,4 +1,4 @@
-"""A picture whose file was cut short: used where next to nothing of its pixels is missing, and called repaired."""
+"""An image whose file was cut short: used where next to nothing of its pixels is missing, and called repaired."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read(data: bytes, *, strict: bool = False, min_side: int | None = None) -> I
 
 
 def off(found: Image.Image, whole: Image.Image) -> float:
-    """How far two pictures are from each other, of 255."""
+    """How far two images are from each other, of 255."""
     return float(np.abs(np.asarray(found, float) - np.asarray(whole, float)).mean())
 
 
@@ -46,16 +46,16 @@ def test_a_whole_picture_is_not_repaired(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("missing", [5, 9, 40])
 def test_a_picture_without_its_last_bytes_is_used(kind: str, missing: int) -> None:
-    picture = read(KINDS[kind][:-missing])
-    assert was_repaired(picture)
-    assert off(picture, read(KINDS[kind])) < 1
+    image = read(KINDS[kind][:-missing])
+    assert was_repaired(image)
+    assert off(image, read(KINDS[kind])) < 1
 
 
 @pytest.mark.parametrize("kind", ["grey", "colours", "colours at full width", "inks", "in passes"])
 def test_a_jpeg_without_its_end_alone_is_used(kind: str) -> None:
-    picture = read(KINDS[kind][:-2])
-    assert was_repaired(picture)
-    assert off(picture, read(KINDS[kind])) < 0.1
+    image = read(KINDS[kind][:-2])
+    assert was_repaired(image)
+    assert off(image, read(KINDS[kind])) < 0.1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -105,10 +105,10 @@ def test_what_cannot_be_repaired_is_refused_as_damaged_and_never_shown_wrong(kin
 
 def test_one_that_is_decoded_smaller_is_repaired_too() -> None:
     data = encoded(COLOURED.resize((1200, 800)), "JPEG")
-    picture = read(data[:-60], min_side=100)
-    assert picture.size == (300, 200)
-    assert was_repaired(picture)
-    assert off(picture, read(data, min_side=100)) < 1
+    image = read(data[:-60], min_side=100)
+    assert image.size == (300, 200)
+    assert was_repaired(image)
+    assert off(image, read(data, min_side=100)) < 1
 
 
 def test_a_fit_counts_what_it_repaired_and_strict_refuses_it(tmp_path: Path) -> None:

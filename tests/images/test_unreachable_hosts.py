@@ -43,8 +43,8 @@ def test_a_host_that_nobody_reaches_is_given_up_and_said_once(
 ) -> None:
     dead = nobody if host == "refusing" else host
     good = server.give("/a.jpg", Answer(picture()))
-    told: list[str] = []
-    workspace = Workspace(tmp_path / "data", notes=told.append)
+    notes: list[str] = []
+    workspace = Workspace(tmp_path / "data", notes=notes.append)
     addresses = [*(f"http://{dead}/{number}.jpg" for number in range(40)), good]
     report = workspace.extract(table(tmp_path, addresses), "shop", downloads=QUICK)
     assert (report.counts.done, report.counts.failed) == (1, 40)
@@ -52,7 +52,7 @@ def test_a_host_that_nobody_reaches_is_given_up_and_said_once(
     passed = [each for each in report.failures if "not requested" in each.reason]
     assert IN_A_ROW <= len(tried) <= IN_A_ROW + QUICK.concurrency - 1
     assert len(tried) + len(passed) == 40
-    (note,) = told
+    (note,) = notes
     assert note.startswith(f"{dead} could not be reached") and f"{len(passed)} of its images" in note
     assert report.notes == (note,)
 

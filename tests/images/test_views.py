@@ -29,7 +29,7 @@ SQUARES = st.integers(1, 7).flatmap(lambda side: arrays(np.uint8, (side, side, 3
 
 
 def coloured(rows: list[list[int]]) -> NDArray[np.uint8]:
-    """A picture whose red is the number, green a hundred more, blue two hundred less than the most."""
+    """An image whose red is the number, green a hundred more, blue two hundred less than the most."""
     numbers = np.array(rows)
     return np.stack([numbers, numbers + 100, 200 - numbers], axis=-1).astype(np.uint8)
 
@@ -106,10 +106,10 @@ def speckled(width: int, height: int) -> Image.Image:
 @pytest.mark.parametrize("size", [1, 8, 224])
 def test_nearest_takes_the_pixel_under_each_centre(width: int, height: int, size: int) -> None:
     """What Keras' ``load_img`` does, computed in whole numbers; against Keras itself: ``test_keras_networks.py``."""
-    picture = speckled(width, height)
-    pixels = square(picture, InputSpec(size, "stretch", "nearest"))
+    image = speckled(width, height)
+    pixels = square(image, InputSpec(size, "stretch", "nearest"))
     columns, rows = ([(2 * place + 1) * side // (2 * size) for place in range(size)] for side in (width, height))
-    assert np.array_equal(pixels, np.asarray(picture)[np.ix_(rows, columns)])
+    assert np.array_equal(pixels, np.asarray(image)[np.ix_(rows, columns)])
 
 
 @pytest.mark.parametrize("interpolation", FILTERS)
@@ -143,8 +143,8 @@ def test_a_padded_square_has_the_whole_picture_in_the_middle_of_white(
 
 
 def test_box_is_the_mean_of_what_a_pixel_covers() -> None:
-    picture = Image.fromarray(coloured([[0, 2, 10, 20], [4, 6, 30, 40]]))
-    pixels = square(picture, InputSpec(2, "pad", "box"))
+    image = Image.fromarray(coloured([[0, 2, 10, 20], [4, 6, 30, 40]]))
+    pixels = square(image, InputSpec(2, "pad", "box"))
     assert pixels[0, :, 0].tolist() == [3, 25]
     assert (pixels[1] == 255).all()
 
@@ -155,12 +155,12 @@ def test_box_is_the_mean_of_what_a_pixel_covers() -> None:
 def test_a_middle_is_cut_out_of_the_picture_made_smaller(
     width: int, height: int, shorter: int, interpolation: Interpolation
 ) -> None:
-    picture = speckled(width, height)
+    image = speckled(width, height)
     scale = shorter or 16
     wide, high = (scale * side // min(width, height) for side in (width, height))
-    whole = np.asarray(picture.resize((wide, high), FILTERS[interpolation])).astype(int)
+    whole = np.asarray(image.resize((wide, high), FILTERS[interpolation])).astype(int)
     left, top = (wide - 16) // 2, (high - 16) // 2
-    pixels = square(picture, InputSpec(16, "crop", interpolation, shorter)).astype(int)
+    pixels = square(image, InputSpec(16, "crop", interpolation, shorter)).astype(int)
     # Pillow may go down before it goes across, and rounds and clips in between: noise shows that, photographs do not.
     assert np.abs(pixels - whole[top : top + 16, left : left + 16]).mean() < 3
 
@@ -175,8 +175,8 @@ def test_a_middle_costs_no_more_of_a_picture_ten_thousand_times_as_wide_as_high(
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
 @pytest.mark.parametrize("interpolation", FILTERS)
 def test_a_picture_that_fits_is_not_resampled(resize: Resize, interpolation: Interpolation) -> None:
-    picture = speckled(16, 16)
-    assert np.array_equal(square(picture, InputSpec(16, resize, interpolation)), np.asarray(picture))
+    image = speckled(16, 16)
+    assert np.array_equal(square(image, InputSpec(16, resize, interpolation)), np.asarray(image))
 
 
 def test_nearest_needs_every_pixel_and_the_others_need_their_size() -> None:

@@ -1,4 +1,4 @@
-"""Record how each image of a folder was fetched, so that a refresh requests only those that changed."""
+"""Record how each image of a folder was fetched, so that a refresh downloads only those that changed."""
 
 from __future__ import annotations
 
