@@ -365,7 +365,7 @@ def test_what_is_to_be_known_of_a_table_is_in_the_answer(service: Service) -> No
     job = finished(service, answer)
     assert answer.json()["notes"] == job["notes"] and job["repaired"] == 0
     notes = " / ".join(job["notes"])
-    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back also hold images and are not read"):
+    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back also have images and are not read"):
         assert word in notes
     assert "/tmp" not in notes
     described = service.get("/v1/openapi.json").json()["components"]["schemas"]
