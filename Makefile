@@ -31,7 +31,7 @@ fuzz: $(VENV)/.developed
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --numprocesses 2 tests/fuzz tests/service/test_schema.py \
 		tests/images/test_image_metadata.py
 
-# Kills, races, full disks, damaged pictures and attacks on real processes; `make campaign MINUTES=60` for long.
+# Kills, races, full disks, damaged images and attacks on real processes; `make campaign MINUTES=60` for long.
 MINUTES ?= 9
 campaign: export OPENBLAS_NUM_THREADS := 1
 campaign: export OMP_NUM_THREADS := 1

@@ -1,4 +1,4 @@
-"""Real processes that are killed, raced, starved and attacked, again and again: nothing may be lost, hang or grow.
+"""Stress tests: real processes are killed, raced, starved and attacked; nothing may be lost, hang or grow.
 
-``python -m campaign --minutes 9``; each file holds one kind of trouble, ``trial.py`` what every experiment is given.
+``python -m campaign --minutes 9``; each file holds experiments of one kind, ``trial.py`` what all of them use.
 """

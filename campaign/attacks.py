@@ -1,6 +1,6 @@
-"""A service under fire: what needs little of the one who sends it and much of the one who gets it.
+"""Attacks on a service: requests that are cheap to send and expensive to answer.
 
-Under each attack the service grows by less than 1.5 GB, answers ``/healthz`` in half a second, and is as ever after.
+Under each attack the service must grow by less than 1.5 GB, answer ``/healthz`` in half a second, and work afterwards.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from image_similarity.service.storage.query_photos import PRUNED_EVERY
 PRODUCTS = 30
 GROWS = 1500.0  # MB over the idle service
 WAITS = 0.5  # seconds for /healthz
-ENDS = 90.0  # seconds until an attack's requests are answered, one way or the other
+ENDS = 90.0  # seconds until each request of an attack is answered or refused
 KEPT_PHOTOS = 20
 SIDE = 4900  # pixels: 24 megapixels, nearly all that a service takes
 REFUSED = (400, 408, 413, 414, 415, 422, 429, 431, 503)
@@ -40,25 +40,25 @@ SMALL: dict[str, dict[str, object]] = {
     "PNG": {"compress_level": 1},
     "TIFF": {"compression": "tiff_lzw"},
 }
-"""What packs a plain picture quickly and well."""
+"""Options that compress a plain image quickly and well."""
 Attack = Callable[[Trial, Service], None]
 
 
-def together(trial: Trial, requests: Sequence[Callable[[], httpx.Response]], allowed: Sequence[int]) -> None:
-    """Send all of them at once; every answer is one of those that may be."""
+def send_all(trial: Trial, requests: Sequence[Callable[[], httpx.Response]], allowed: Sequence[int]) -> None:
+    """Send all requests at once; every status must be allowed."""
 
-    def ask(request: Callable[[], httpx.Response]) -> None:
+    def send(request: Callable[[], httpx.Response]) -> None:
         try:
             status = request().status_code
         except (httpx.RemoteProtocolError, httpx.WriteError, httpx.ReadError):
-            status = 413  # the service closed the door before all was sent
+            status = 413  # the service closed the connection before the whole body was sent
         except httpx.HTTPError as error:
             trial.check(False, f"no answer: {type(error).__name__}")
             return
         trial.count("requests")
         trial.check(status in allowed, f"answered with {status}")
 
-    threads = [threading.Thread(target=ask, args=(request,)) for request in requests]
+    threads = [threading.Thread(target=send, args=(request,)) for request in requests]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -77,8 +77,8 @@ def _search(service: Service, photo: bytes) -> Callable[[], httpx.Response]:
     return _post(service, "/v1/search", files={"file": photo})
 
 
-def large_pictures(trial: Trial, service: Service) -> None:
-    """Eight searches at once with small files of many pixels, in every format that packs them well."""
+def large_images(trial: Trial, service: Service) -> None:
+    """Eight searches at once with small files of many pixels, in every format that compresses them well."""
     plain = Image.new("RGB", (SIDE, SIDE), "red")
     made = {
         "WebP": encoded(plain, "WEBP", quality=1, method=0),
@@ -88,17 +88,17 @@ def large_pictures(trial: Trial, service: Service) -> None:
         "TIFF of floats": encoded(Image.new("F", (SIDE, SIDE)), "TIFF", compression="tiff_adobe_deflate"),
     }
     for photo in made.values():
-        together(trial, [_search(service, photo)] * 8, (200, *REFUSED))
+        send_all(trial, [_search(service, photo)] * 8, (200, *REFUSED))
     beyond = encoded(Image.new("1", (2 * SIDE, 2 * SIDE)), "PNG", compress_level=1)
-    together(trial, [_search(service, beyond)] * 8, REFUSED)
+    send_all(trial, [_search(service, beyond)] * 8, REFUSED)
 
 
 def many_scans(trial: Trial, service: Service) -> None:
-    """Progressive JPEGs whose last scan comes two thousand times."""
-    whole = encoded(shop.picture(1, 1200), "JPEG", progressive=True)
+    """Progressive JPEGs with two thousand copies of their last scan."""
+    whole = encoded(shop.image(1, 1200), "JPEG", progressive=True)
     last = whole.rfind(b"\xff\xda")
     photo = whole[:-2] + whole[last:-2] * 2000 + whole[-2:]
-    together(trial, [_search(service, photo)] * 4, (200, *REFUSED))
+    send_all(trial, [_search(service, photo)] * 4, (200, *REFUSED))
 
 
 def packed_tables(trial: Trial, service: Service) -> None:
@@ -120,11 +120,11 @@ def packed_tables(trial: Trial, service: Service) -> None:
     bombs = {"bomb.csv.gz": rows.getvalue()}, {"bomb.parquet": cells.getvalue()}
     for bomb, times in zip(bombs, (2, 6), strict=True):
         files = {"file": next(iter(bomb.items()))}
-        together(trial, [_post(service, "/v1/jobs", files=files)] * times, (202, *REFUSED))
+        send_all(trial, [_post(service, "/v1/jobs", files=files)] * times, (202, *REFUSED))
 
 
 def addresses(trial: Trial, service: Service) -> None:
-    """Products of fifty large pictures each, which are fetched: put at once, and imported."""
+    """Products of fifty large images each, which are fetched: upserted at once, and imported."""
     kinds = ("WEBP", "PNG", "JPEG", "GIF", "TIFF")
     plain = Image.new("RGB", (SIDE, SIDE), "red")
     plain.paste("blue", (0, 0, SIDE // 2, SIDE // 2))
@@ -138,34 +138,34 @@ def addresses(trial: Trial, service: Service) -> None:
             )
             for body in bodies
         ]
-        together(trial, puts, (201, 503))
+        send_all(trial, puts, (201, 503))
         job = service.post("/v1/jobs", json={"products": [{**each, "images": images[:5]} for each in bodies]}).json()
         for _ in range(600):
             state = service.get(f"/v1/jobs/{job['job_id']}").json()
             if state["state"] in ("done", "failed"):
                 break
             time.sleep(0.1)
-        trial.count("pictures", 60 + 15)
-        trial.check(state["state"] == "done" and not state["failed"], f"an import of large pictures: {state}")
+        trial.count("images", 60 + 15)
+        trial.check(state["state"] == "done" and not state["failed"], f"an import of large images: {state}")
 
 
 def bodies_that_take_long(trial: Trial, service: Service) -> None:
-    """A form's field in an encoding that is slow to read, and JSON of nothing but keys."""
+    """A form field in an encoding that is slow to decode, and JSON of nothing but keys."""
     line = "--frontier\r\nContent-Disposition: form-data; name="
     slow = f'{line}"text"\r\nContent-Type: text/plain; charset=punycode\r\n\r\n' + "a" * 1_000_000
     for charset in ("punycode", "undefined", "idna", "utf-7"):
         form = (slow.replace("punycode", charset) + "\r\n--frontier--\r\n").encode()
         headers = {"Content-Type": "multipart/form-data; boundary=frontier"}
-        together(trial, [_post(service, "/v1/search", content=form, headers=headers)], REFUSED)
+        send_all(trial, [_post(service, "/v1/search", content=form, headers=headers)], REFUSED)
     keys = "{" + ",".join(f'"{number}":0' for number in range(1_500_000)) + "}"
     deep = "[" * 100_000
     for text in (keys, '{"image": ' + keys + "}", deep, '{"image": {"base64": "' + "A" * 20_000_000 + '"}}'):
         headers = {"Content-Type": "application/json"}
-        together(trial, [_post(service, "/v1/search", content=text.encode(), headers=headers)] * 2, REFUSED)
+        send_all(trial, [_post(service, "/v1/search", content=text.encode(), headers=headers)] * 2, REFUSED)
 
 
 def heads_without_end(trial: Trial, service: Service) -> None:
-    """Headers, an address or the frame of a body that never end, twenty at once; the service hangs up early."""
+    """Headers, an address or chunk framing that never end, twenty at once; the service must close the connection."""
     endless = b"X: " + b"y" * 60_000 + b"\r\n"
     body = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     kinds = (
@@ -182,8 +182,8 @@ def heads_without_end(trial: Trial, service: Service) -> None:
             for _ in range(1000):  # 60 MB
                 connection.sendall(more)
             connection.settimeout(5)
-            said = connection.recv(100)
-            trial.check(said[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 414", b"HTTP/1.1 431"), f"answered {said!r}")
+            output = connection.recv(100)
+            trial.check(output[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 414", b"HTTP/1.1 431"), f"answered {output!r}")
 
     for _ in range(20):
         threads = [threading.Thread(target=send, args=each) for each in kinds * 4]
@@ -195,9 +195,9 @@ def heads_without_end(trial: Trial, service: Service) -> None:
 
 
 def photos_to_keep(trial: Trial, service: Service) -> None:
-    """More photos than the service keeps; the folder stays as small as it was told."""
+    """More photos than the service may keep; the folder must stay within the limit."""
     for number in range(300):
-        sent = service.post("/v1/photos", files={"file": encoded(shop.picture(number, 64), "PNG")})
+        sent = service.post("/v1/photos", files={"file": encoded(shop.image(number, 64), "PNG")})
         trial.check(sent.status_code in (201, *REFUSED), f"a photo to keep: {sent.status_code}")
         trial.count("requests")
     kept = len(list((service.workspace / "photos").rglob("*.jpg")))
@@ -205,7 +205,7 @@ def photos_to_keep(trial: Trial, service: Service) -> None:
 
 
 def idle_and_slow(trial: Trial, service: Service) -> None:
-    """A thousand connections that say nothing, and a hundred whose bodies come a letter at a time."""
+    """Nine hundred connections that send nothing, and a hundred whose bodies never end."""
     head = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += b"Content-Length: 99999\r\n\r\n{"
     with _connections(service, 900), _connections(service, 100) as slow:
@@ -216,56 +216,56 @@ def idle_and_slow(trial: Trial, service: Service) -> None:
         began = time.monotonic()
         answer = service.get("/v1/products/p1/similar")
         trial.check(answer.status_code == 200, f"beside idle and slow clients: {answer.status_code}")
-        photo = service.post("/v1/search", files={"file": encoded(shop.picture(1, 64), "PNG")}).status_code
+        photo = service.post("/v1/search", files={"file": encoded(shop.image(1, 64), "PNG")}).status_code
         took = time.monotonic() - began
         trial.check(photo == 200 and took < 15, f"a search beside idle and slow clients: {photo} after {took:.0f} s")
         trial.count("connections", 1000)
 
 
 def readers_that_do_not_read(trial: Trial, service: Service) -> None:
-    """A hundred and fifty clients ask for much, or for a little too often, and take none of it."""
+    """A hundred and fifty clients request large responses, or small ones too often, and read nothing."""
     large = encoded(Image.fromarray(np.random.default_rng(2).integers(0, 256, (1200, 1200, 3), np.uint8)), "PNG")
     put = service.put("/v1/products/large", files={"images": large})
-    trial.check(put.status_code == 201, f"a product with a large picture: {put.status_code}")
+    trial.check(put.status_code == 201, f"a product with a large image: {put.status_code}")
     for path, times in (("/v1/products?number=200", 100), (put.json()["images"][0]["url"], 15)):
-        with _connections(service, 150) as deaf:
-            for connection in deaf:
+        with _connections(service, 150) as clients:
+            for connection in clients:
                 connection.settimeout(0.2)
                 with suppress(OSError):
                     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * times)
             time.sleep(5)
-            trial.count("connections", len(deaf))
+            trial.count("connections", len(clients))
     service.delete("/v1/products/large")
 
 
 def foreign_attributes(trial: Trial, service: Service) -> None:
-    """A few products with a hundred attributes of junk leave the shop's own filters as they are."""
+    """A few products with a hundred junk attributes must not break the filters of the shop's own attributes."""
     for number in range(3):
         junk = {f"junk{number}-{place}": "x" for place in range(100)}
         answer = service.put(
             f"/v1/products/junk-{number}",
             data={"product": json.dumps({"attributes": junk})},
-            files={"images": encoded(shop.picture(number), "PNG")},
+            files={"images": encoded(shop.image(number), "PNG")},
         )
         trial.check(answer.status_code in (200, 201, *REFUSED), f"a hundred attributes: {answer.status_code}")
     time.sleep(2)
-    query = {"image": {"base64": base64.b64encode(encoded(shop.picture(2), "PNG")).decode()}, "filter": "price < 5"}
+    query = {"image": {"base64": base64.b64encode(encoded(shop.image(2), "PNG")).decode()}, "filter": "price < 5"}
     found = service.post("/v1/search", json=query)
     trial.check(found.status_code == 200, f"the shop's own filter: {found.status_code} {found.text[:200]}")
     body = {"product": json.dumps({"attributes": {"n" * 15_000_000: "x"}})}
-    files = {"images": encoded(shop.picture(1), "PNG")}
+    files = {"images": encoded(shop.image(1), "PNG")}
     large = httpx.put(f"{_base(service)}/v1/products/large", data=body, files=files, timeout=ENDS).status_code
     trial.check(large in REFUSED, f"an attribute's name of 15 MB: {large}")
 
 
 def forged_senders(trial: Trial, service: Service) -> None:
-    """Whoever says to come from everywhere is still one client."""
+    """A client that forges ``X-Forwarded-For`` is still limited as one client."""
     statuses = [
         httpx.get(f"{_base(service)}/v1/products/p1", headers={"X-Forwarded-For": f"10.0.0.{number}"}).status_code
         for number in range(60)
     ]
     trial.count("requests", len(statuses))
-    trial.check(0 < statuses.count(200) < 30, f"{statuses.count(200)} of 60 requests were let in, one a second may be")
+    trial.check(0 < statuses.count(200) < 30, f"{statuses.count(200)} of 60 requests were answered at one a second")
 
 
 @contextmanager
@@ -277,7 +277,7 @@ def _connection(service: Service) -> Iterator[socket.socket]:
 
 @contextmanager
 def _connections(service: Service, number: int) -> Iterator[list[socket.socket]]:
-    """As many as can be had."""
+    """Up to ``number`` open connections; those that are refused are left out."""
     with ExitStack() as stack:
         held = []
         for _ in range(number):
@@ -287,15 +287,15 @@ def _connections(service: Service, number: int) -> Iterator[list[socket.socket]]
 
 
 def _under(attack: Attack, *flags: str) -> Callable[[Trial], None]:
-    """An experiment: the attack on a service that is watched, again where only the clock was missed."""
+    """An experiment: the attack on a monitored service, repeated once where only the response time was too long."""
 
     def experiment(trial: Trial) -> None:
         workspace = trial.folder / "data"
         trial.check_run(run(fit(workspace, shop.draw(trial.folder / "shop", range(PRODUCTS)))), 0)
-        photo = encoded(shop.picture(8), "PNG")
+        photo = encoded(shop.image(8), "PNG")
         with running(workspace, "--fetch-from", "127.0.0.1", *flags) as service:
             service.search(photo)
-            for _ in range(2):  # this machine may have been busy with something else
+            for _ in range(2):  # the machine may have been busy with something else
                 with Watch(service.process.pid, service.address) as watch:
                     attack(trial, service)
                 trial.counts["MB"] = max(trial.counts["MB"], round(watch.grew))
@@ -304,15 +304,15 @@ def _under(attack: Attack, *flags: str) -> Callable[[Trial], None]:
                     break
             trial.counts["ms"] = round(1000 * watch.waited)
             trial.check(watch.waited < WAITS, f"/healthz took {watch.waited:.2f} s")
-            _as_ever(trial, service, photo)
+            _check_after(trial, service, photo)
 
     return experiment
 
 
-def _as_ever(trial: Trial, service: Service, photo: bytes) -> None:
-    """The service is there, answers, and has nothing to be ashamed of in its log."""
+def _check_after(trial: Trial, service: Service, photo: bytes) -> None:
+    """The service still runs, answers, has no traceback in its log, and stops on SIGTERM."""
     trial.check(service.process.poll() is None, f"the service ended with {service.process.poll()}")
-    for _ in range(100):  # whoever comes too often is told to wait
+    for _ in range(100):  # the rate limit may still refuse requests
         status = service.post("/v1/search", files={"file": photo}).status_code
         if status not in (429, 503):
             break
@@ -328,7 +328,7 @@ def _as_ever(trial: Trial, service: Service, photo: bytes) -> None:
 
 
 EXPERIMENTS = {
-    "attack: large pictures": (_under(large_pictures), 2),
+    "attack: large images": (_under(large_images), 2),
     "attack: many scans": (_under(many_scans), 1),
     "attack: packed tables": (_under(packed_tables), 2),
     "attack: addresses": (_under(addresses), 2),

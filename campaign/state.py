@@ -1,4 +1,4 @@
-"""What a workspace holds, read with SQLite and as files, so that two of them can be compared."""
+"""The content of a workspace, read with SQLite and as files, to compare two of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ UNFINISHED = ("*.part", "*.pairs")
 
 
 def database(workspace: Path) -> Path:
-    """The feature store."""
+    """The path of the feature store."""
     return workspace / "database" / "features.db"
 
 
 def sound(workspace: Path) -> bool:
-    """Whether SQLite finds its file in order; one that is not there yet is."""
+    """Whether the feature store passes SQLite's integrity check, or does not exist yet."""
     if not database(workspace).exists():
         return True
     with closing(sqlite3.connect(database(workspace))) as connection:
@@ -32,17 +32,17 @@ def sound(workspace: Path) -> bool:
 
 
 def held(workspace: Path) -> dict[str, object]:
-    """All that a fit leaves and that is the same after every fit of the same catalogue."""
+    """The result of a fit that is the same after every fit of the same catalogue."""
     return _held(workspace, "true")
 
 
 def found(workspace: Path) -> dict[str, object]:
-    """The same without what is kept of pictures that have gone, in case they come back."""
+    """The same without the inactive rows of removed images, which are kept in case these return."""
     return _held(workspace, "active")
 
 
-def kept_for_later(workspace: Path) -> int:
-    """How many rows there are of pictures that have gone."""
+def inactive_rows(workspace: Path) -> int:
+    """The number of inactive rows, of removed images."""
     with closing(sqlite3.connect(f"file:{database(workspace)}?mode=ro", uri=True)) as connection:
         return int(connection.execute("SELECT count(*) FROM features_shop WHERE NOT active").fetchone()[0])
 
@@ -50,9 +50,9 @@ def kept_for_later(workspace: Path) -> int:
 def _held(workspace: Path, which: str) -> dict[str, object]:
     with closing(sqlite3.connect(f"file:{database(workspace)}?mode=ro", uri=True)) as connection:
         columns = sorted(row[1] for row in connection.execute('PRAGMA table_info("features_shop")'))
-        named = ", ".join(f'"{name}"' for name in columns)
+        quoted = ", ".join(f'"{name}"' for name in columns)
         found: dict[str, object] = {
-            "features": connection.execute(f"SELECT {named} FROM features_shop WHERE {which} ORDER BY id").fetchall()
+            "features": connection.execute(f"SELECT {quoted} FROM features_shop WHERE {which} ORDER BY id").fetchall()
         }
         for name, query in TABLES.items():
             found[name] = connection.execute(query).fetchall()
@@ -61,21 +61,21 @@ def _held(workspace: Path, which: str) -> dict[str, object]:
 
 
 def differences(found: dict[str, object], expected: dict[str, object]) -> list[str]:
-    """The names of what is not the same."""
+    """The names of the parts that differ."""
     return sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
 
 
 def leftovers(workspace: Path) -> list[str]:
-    """Temporary files, and folders of an index that nothing names."""
+    """Temporary files, and index folders that are not the current one."""
     found = [path for pattern in UNFINISHED for path in workspace.rglob(pattern)]
     for current in workspace.rglob("current"):
-        named = current.read_text().strip()
-        found += [path for path in current.parent.glob("g*") if path.name != named]
+        name = current.read_text().strip()
+        found += [path for path in current.parent.glob("g*") if path.name != name]
     return sorted(str(path.relative_to(workspace)) for path in found)
 
 
 def contradictions(workspace: Path) -> list[str]:
-    """Images that are found and in no catalogue, or the other way round."""
+    """Images that have active features but are in no catalogue, or the other way round."""
     with closing(sqlite3.connect(f"file:{database(workspace)}?mode=ro", uri=True)) as connection:
         active = {row[0] for row in connection.execute(
             "SELECT DISTINCT substr(id, 1, length(id) - length(view) - 1) FROM features_shop WHERE active"

@@ -1,4 +1,4 @@
-"""A service as seen from outside while something is done to it: its memory, and how long ``/healthz`` takes."""
+"""Monitors a service from outside during an attack: its memory, and the response time of ``/healthz``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx
 
-OWN = ("RssAnon:", "RssShmem:")  # what is mapped from files is not the service's alone
+OWN = ("RssAnon:", "RssShmem:")  # without pages mapped from files, which are shared
 EVERY = 0.05  # seconds
-DEAD = 30.0  # seconds that nobody waits longer than
+DEAD = 30.0  # seconds after which a request is given up, and recorded for one that fails
 
 
 def memory(pid: int) -> float:
-    """The megabytes of a process and of all that it has started."""
+    """The memory of a process and its descendants in megabytes."""
     total, waiting = 0.0, [pid]
     children = _children()
     while waiting:
@@ -44,7 +44,7 @@ class Watch:
         self._pid, self._address = pid, address
         self._before = memory(pid)
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._weigh), threading.Thread(target=self._ask)]
+        self._threads = [threading.Thread(target=self._measure), threading.Thread(target=self._poll)]
         self.grew = self.waited = 0.0
 
     def __enter__(self) -> Watch:
@@ -57,11 +57,11 @@ class Watch:
         for thread in self._threads:
             thread.join()
 
-    def _weigh(self) -> None:
+    def _measure(self) -> None:
         while not self._over.wait(EVERY):
             self.grew = max(self.grew, memory(self._pid) - self._before)
 
-    def _ask(self) -> None:
+    def _poll(self) -> None:
         with httpx.Client(base_url=self._address, timeout=DEAD) as client:
             while not self._over.wait(EVERY):
                 began = time.monotonic()

@@ -68,7 +68,7 @@ def phone(browser: Browser, service: Service) -> Iterator[Reader]:
 
 @pytest.fixture(scope="module")
 def helmet(workspace: Path) -> Path:
-    """A picture that is sure to find its product first, however it is drawn: the catalogue's own."""
+    """A photo that always finds its product first: an image of the catalogue."""
     return workspace.parent / "sample" / "images" / f"{FIRST}_1.jpg"
 
 
@@ -272,7 +272,7 @@ def test_an_answer_that_comes_too_late_is_dropped(desk: Reader, helmet: Path) ->
 
 @pytest.fixture(scope="module")
 def wordy(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service whose model knows the words of colours."""
+    """The address of a service whose model supports text queries for colours."""
     folder = tmp_path_factory.mktemp("words")
     with pytest.MonkeyPatch.context() as patch, hub_server() as hub:
         fabricate(patch, hub, WORDY)

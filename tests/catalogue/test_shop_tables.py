@@ -63,7 +63,7 @@ def test_columns_with_pictures_that_are_not_read_are_said(
     (tmp_path / "t.csv").write_text(f"{header}\n{row}\n")
     notes = check(open_source(tmp_path / "t.csv", settings=SETTINGS))
     said = [note for note in notes if "are not read" in note]
-    assert said == ([f"{unread} also hold images and are not read: map the columns to read all"] * bool(unread))
+    assert said == ([f"{unread} also have images and are not read: map the columns to read all"] * bool(unread))
 
 
 def test_shops_name_products_in_ways_of_their_own(tmp_path: Path) -> None:

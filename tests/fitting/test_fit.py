@@ -220,7 +220,7 @@ def test_lines_of_a_table_that_repeat_or_contradict(workspace: Workspace, folder
     assert counted(report) == (2, 1, 3)
     reasons = {(each.stage, each.product_id): each.reason for each in report.failures}
     assert reasons["list", "red"].startswith("the image id is already used by ")
-    assert "names no product" in reasons["list", ""]
+    assert "has no product id" in reasons["list", ""]
     assert reasons["read", "green"] == "No such file or directory"
 
 

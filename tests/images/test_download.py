@@ -169,7 +169,7 @@ def test_redirects_are_followed_but_not_for_ever_nor_to_files(tmp_path: Path, se
     circle = server.give("/circle", Answer(status=302, headers={"Location": "/circle"}))
     assert failed(fetch(tmp_path / "b", circle), "download", "redirected")
     away = server.give("/away", Answer(status=302, headers={"Location": "file:///etc/passwd"}))
-    assert failed(fetch(tmp_path / "b", away), "download", "not an address")
+    assert failed(fetch(tmp_path / "b", away), "download", "redirected to an address that cannot be fetched")
 
 
 @pytest.mark.parametrize("address", ["http://", "http://[::1", "https://exa mple.org:x/", "http://" + "a" * 70 + "/"])

@@ -283,10 +283,10 @@ def spelled(data: bytes) -> dict[str, str]:
 @pytest.mark.parametrize("way", list(spelled(b"")))
 def test_base64_is_read_however_it_is_written(service: Service, way: str) -> None:
     photo = photo_of(RED, (0, 90, 250))
-    wanted = service.search(photo)["matches"]
+    expected = service.search(photo)["matches"]
     answer = service.post("/v1/search", json={"image": {"base64": spelled(photo)[way]}})
     assert answer.status_code == 200, answer.text
-    assert answer.json()["matches"] == wanted
+    assert answer.json()["matches"] == expected
 
 
 def test_a_data_address_is_a_picture_wherever_an_address_may_stand(service: Service) -> None:
@@ -365,10 +365,10 @@ def test_a_picture_may_be_a_text_and_a_text_a_number(service: Service) -> None:
     photo = photo_of(RED)
     letters = base64.b64encode(photo).decode()
     until(lambda: "typed" not in {match["product_id"] for match in service.search(photo)["matches"]})
-    wanted = service.search(photo)["matches"]
+    expected = service.search(photo)["matches"]
     for image in (letters, f"data:image/png;base64,{letters}"):
         answer = service.post("/v1/search", json={"image": image, "number": None})
-        assert answer.json()["matches"] == wanted
+        assert answer.json()["matches"] == expected
     refused = service.post("/v1/search", json={"images": ["http://127.0.0.1:70000/a.png"]})
     assert refused.status_code == 422 and "ports" in refused.json()["detail"]
     made = service.put("/v1/products/501", json={"title": 501, "description": None, "images": [letters]})

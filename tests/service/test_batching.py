@@ -11,7 +11,7 @@ from image_similarity.service.answering.batching import Batches
 
 
 class Slow:
-    """Answers when it is told to, and remembers what came together."""
+    """Answers when ``go`` is set, and records its batches."""
 
     def __init__(self) -> None:
         self.begun, self.go = Event(), Event()

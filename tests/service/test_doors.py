@@ -122,9 +122,9 @@ def test_other_sites_pages_and_names_are_kept_out(workspace: Path) -> None:
         assert service.get("/v1/models", headers={"Host": "evil.example"}).status_code == 403
         evil, friend = {"Origin": "https://evil.example"}, {"Origin": "https://shop.example"}
         assert service.delete("/v1/products/none", headers=evil).status_code == 403
-        asked = service.post("/v1/search", files={"file": photo_of(RED)}, headers=friend)
-        assert asked.status_code == 200
-        assert asked.headers["access-control-allow-origin"] == "https://shop.example"
+        answer = service.post("/v1/search", files={"file": photo_of(RED)}, headers=friend)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "https://shop.example"
 
 
 def test_one_client_may_ask_so_much_a_second(workspace: Path) -> None:
@@ -170,14 +170,14 @@ def test_a_stop_lets_requests_end(workspace: Path) -> None:
     with running(workspace) as service:
         answers: list[int] = []
         photo = photo_of(BLUE, RED, size=2500)
-        asking = threading.Thread(
+        thread = threading.Thread(
             target=lambda: answers.append(
                 httpx.post(f"{service.address}v1/search", files={"file": photo}, timeout=60.0).status_code
             )
         )
-        asking.start()
+        thread.start()
         until(lambda: answers or "image_similarity_searching 1.0" in service.get("/metrics").text)
         service.process.terminate()
-        asking.join()
+        thread.join()
         assert answers == [200]
         assert service.process.wait(30) == 0

@@ -1,4 +1,4 @@
-"""Fetching a picture from an address that a stranger has named."""
+"""Fetching an image from a client's address."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ HERE = FetchLimits(trusted=Trusted.parse(["127.0.0.1/32"]))
 
 
 class Names:
-    """A resolver: the answers of a name come one after the other, the last stays. It keeps what it was asked."""
+    """A resolver whose answers for a name are used in turn, the last one repeatedly. It records the names."""
 
     def __init__(self, **answers: list[list[str]]) -> None:
         self.answers = {name.replace("_", "."): list(given) for name, given in answers.items()}
-        self.asked: list[str] = []
+        self.resolved: list[str] = []
 
     async def __call__(self, name: str, port: int) -> Sequence[str]:
-        self.asked.append(name)
+        self.resolved.append(name)
         left = self.answers.get(name)
         if left is None:
             return await look_up(name, port)
@@ -105,7 +105,7 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_asked(server: ImageS
     address = server.give("/ball.jpg", Answer(picture()))
     names = Names(shop_test=[["127.0.0.1"], ["10.0.0.1"]])  # the second answer is what DNS rebinding brings
     assert fetched(address.replace("127.0.0.1", "shop.test"), names=names) == picture()
-    assert names.asked == ["shop.test"]
+    assert names.resolved == ["shop.test"]
     (headers,) = server.asked("/ball.jpg")
     assert headers["Host"] == address.split("/")[2].replace("127.0.0.1", "shop.test")
 
@@ -146,7 +146,7 @@ def test_a_name_that_changes_between_redirects_is_refused(server: ImageServer) -
     address = server.give("/", Answer(status=301, headers={"Location": "/secret"})).replace("127.0.0.1", "shop.test")
     names = Names(shop_test=[["127.0.0.1"], ["169.254.169.254"]])
     assert "169.254.169.254" in refused(address, names=names).internal
-    assert names.asked == ["shop.test", "shop.test"]
+    assert names.resolved == ["shop.test", "shop.test"]
 
 
 def test_redirects_end(server: ImageServer) -> None:
@@ -156,7 +156,7 @@ def test_redirects_end(server: ImageServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "message"),
     [
         ("ftp://example.com/a", "http and https"),
         ("file:///etc/passwd", "http and https"),
@@ -170,8 +170,8 @@ def test_redirects_end(server: ImageServer) -> None:
         ("http://example.com:0/", "ports"),
     ],
 )
-def test_what_no_web_address_may_be_is_told(address: str, said: str) -> None:
-    assert said in str(refused(address, names=Names(example_com=[["127.0.0.1"]])))
+def test_what_no_web_address_may_be_is_told(address: str, message: str) -> None:
+    assert message in str(refused(address, names=Names(example_com=[["127.0.0.1"]])))
 
 
 def test_a_stranger_cannot_tell_a_private_name_from_none_or_from_a_silent_server(server: ImageServer) -> None:

@@ -261,9 +261,9 @@ def test_any_name_can_be_allowed() -> None:
     "host", ["Look.example", "look.example:8000", "look.example.", "2001:db8::1", "[2001:db8::1]:80"]
 )
 def test_a_listed_name_counts_however_it_is_written(host: str) -> None:
-    asked = "[2001:db8::1]:8000" if "2001" in host else "look.example:8000"
+    name = "[2001:db8::1]:8000" if "2001" in host else "look.example:8000"
     with serving(HostGuard(application(), hosts=[host])) as address:
-        assert httpx.get(address + "/", headers={"Host": asked}).status_code == 200
+        assert httpx.get(address + "/", headers={"Host": name}).status_code == 200
         assert httpx.get(address + "/", headers={"Host": "other.example"}).status_code == 403
 
 

@@ -94,7 +94,7 @@ def test_what_another_process_changes_counts_at_once(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "changes", "wants"),
+    ("host", "changes", "required"),
     [
         ("127.0.0.1", {}, False),
         ("::1", {}, False),
@@ -106,9 +106,9 @@ def test_what_another_process_changes_counts_at_once(path: Path) -> None:
         ("127.0.0.1", {"keys": True, "insecure": True}, True),
     ],
 )
-def test_keys_are_asked_for_where_others_could_come(host: str, changes: dict[str, bool], wants: bool) -> None:
+def test_keys_are_asked_for_where_others_could_come(host: str, changes: dict[str, bool], required: bool) -> None:
     options = replace(ServiceOptions(Dataset.named("shop"), host=host), **changes)  # type: ignore[arg-type]
-    assert options.requires_keys is wants
+    assert options.requires_keys is required
 
 
 GOOD = {"name": "web", "scope": "read", "created": "2026-11-01T12:00:00+00:00", "expires": None, "sha256": "0" * 64}

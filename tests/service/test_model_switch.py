@@ -34,7 +34,7 @@ def settings_of(workspace: Path) -> Settings:
 
 
 def models_of(service: Service) -> dict[str, int]:
-    """The names of the models that answer, with their dimensions."""
+    """The served models' names and dimensions."""
     return {model["name"]: model["dimension"] for model in service.get("/v1/models").json()["models"]}
 
 
@@ -44,8 +44,8 @@ def first(service: Service, photo: bytes) -> tuple[str, str]:
     return answer["model"], answer["matches"][0]["product_id"]
 
 
-def teach(workspace: Path, model: str, dimension: int) -> None:
-    """What ``adapt`` keeps where it helps: here a projection onto the last of the numbers."""
+def adapt(workspace: Path, model: str, dimension: int) -> None:
+    """Write what ``adapt`` would learn: here a projection onto the last dimensions."""
     spec = model_spec(ModelChoice(model))
     matrix = np.eye(spec.dimension, dimension, dimension - spec.dimension)
     folder = projection_folder(settings_of(workspace), Dataset.named(DATASET), spec.key)
@@ -76,12 +76,12 @@ def test_what_was_put_while_another_model_answered_is_found_after_a_restart(tmp_
         assert first(service, photo_of(AZURE)) == ("colour-shape", "azure")
 
 
-def test_what_is_learned_beside_the_service_is_taken_up(tmp_path: Path) -> None:
+def test_what_is_learned_beside_the_service_is_picked_up(tmp_path: Path) -> None:
     workspace = fitted(tmp_path)
-    teach(workspace, "colour-shape", 40)
+    adapt(workspace, "colour-shape", 40)
     with running(workspace, model="colour-shape+adapted") as service, customers(service) as statuses:
         assert models_of(service) == {"colour-shape+adapted": 40}
-        teach(workspace, "colour-shape", 50)
+        adapt(workspace, "colour-shape", 50)
         until(lambda: models_of(service) == {"colour-shape+adapted": 50})
         assert first(service, photo_of(RED)) == ("colour-shape+adapted", "red")
     assert statuses == {200}
@@ -111,7 +111,7 @@ def test_a_put_that_was_under_way_while_another_model_took_over_is_found_under_t
     write, embedded_for = state.store.write, list[str]()
 
     async def write_later(work: Any) -> Any:
-        """The pictures are embedded, the store is not written yet: now comes another model, ready to the end."""
+        """Switch to another model after the images are embedded and before the store is written."""
         embedded_for.append(state.served.model(None).name)
         if len(embedded_for) == 1:
             shop.use(DATASET, "colour")

@@ -41,8 +41,8 @@ def test_of_too_many_photos_those_go_that_nobody_asked_with_for_longest(tmp_path
     names = [photos.keep(photo_of(colour)).name for colour in (RED, GREEN)]
     for age, name in zip((100, 200), names, strict=True):
         os.utime(tmp_path / f"{name}.jpg", (age, age))
-    assert photos.find(names[0])  # asked with: it is the younger one now
-    newest = QueryPhotos(tmp_path, 2, MOST).keep(photo_of(BLUE)).name  # once in a while, and at once after a start
+    assert photos.find(names[0])  # used: it is the most recently used one now
+    newest = QueryPhotos(tmp_path, 2, MOST).keep(photo_of(BLUE)).name  # the first photo after a start prunes
     assert [photos.find(name) is not None for name in (*names, newest)] == [True, False, True]
 
 

@@ -26,9 +26,9 @@ from tests.support.servers import Answer, image_server
 from tests.support.service import until
 from tests.support.serving import serving
 
-LIMIT = 4_000_000  # pixels that strangers may send
+LIMIT = 4_000_000  # pixels of a client's image
 LARGE = encoded(four_corners(2000, 2000), "WEBP", lossless=True)
-OWN = encoded(four_corners(2500, 2500), "WEBP", lossless=True)  # more than strangers may send
+OWN = encoded(four_corners(2500, 2500), "WEBP", lossless=True)  # larger than a client's may be
 SMALL = encoded(four_corners(), "PNG")
 
 
@@ -77,10 +77,10 @@ def test_the_shops_own_pictures_are_shown_however_large_a_strangers_may_be(here:
         assert alike(corners_of(shown), CORNERS, 12)
 
 
-@pytest.mark.parametrize("ask", ["search", "put", "thumbnail", "photo"])
-def test_whoever_finds_no_room_is_told_when_to_come_back(here: Here, ask: str) -> None:
+@pytest.mark.parametrize("action", ["search", "put", "thumbnail", "photo"])
+def test_whoever_finds_no_room_is_told_when_to_come_back(here: Here, action: str) -> None:
     def answer() -> httpx.Response:
-        match ask:
+        match action:
             case "search":
                 return here.client.post("/v1/search", files={"file": LARGE})
             case "put":
@@ -106,12 +106,12 @@ def test_an_import_waits_for_room_and_fails_no_product_for_it(here: Here) -> Non
         with here.state.decoding.within():
             decode(LARGE, max_pixels=LIMIT)
             job = job_of(here, address, "waits")
-            until(lambda: len(server.asked("/large.webp")) > 1)  # it was asked for, found no room, is asked for again
-            stands = here.client.get(f"/v1/jobs/{job}").json()
-            assert (stands["state"], stands["done"], stands["failed"]) == ("running", 0, 0)
+            until(lambda: len(server.asked("/large.webp")) > 1)  # requested, no memory to decode it, requested again
+            job_state = here.client.get(f"/v1/jobs/{job}").json()
+            assert (job_state["state"], job_state["done"], job_state["failed"]) == ("running", 0, 0)
         until(lambda: here.client.get(f"/v1/jobs/{job}").json()["state"] == "done")
-    stands = here.client.get(f"/v1/jobs/{job}").json()
-    assert (stands["done"], stands["failed"], stands["failures"]) == (1, 0, [])
+    job_state = here.client.get(f"/v1/jobs/{job}").json()
+    assert (job_state["done"], job_state["failed"], job_state["failures"]) == (1, 0, [])
 
 
 def test_what_is_only_shown_looks_the_same_however_little_of_it_is_decoded_as_a_whole(tmp_path: Path) -> None:

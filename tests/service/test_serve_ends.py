@@ -41,28 +41,28 @@ def refused(workspace: Path, *flags: str, on: tuple[str, ...] = ()) -> tuple[int
         (("--model", "no-such"), 2, "there is no model 'no-such'"),
         (("--model", "colour-shape", "--model", "VGG"), 1, "has no features of VGG"),
         ((), 1, "has no features of Inception_Resnet"),
-        (("--model", "colour-shape", "--fetch-from", "nowhere/99"), 2, "'nowhere/99' is no host"),
+        (("--model", "colour-shape", "--fetch-from", "nowhere/99"), 2, "'nowhere/99' is neither a host"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_a_sentence(
     workspace: Path, flags: tuple[str, ...], code: int, sentence: str
 ) -> None:
-    ended, said = refused(workspace, *flags)
-    assert ended == code and sentence in said
+    ended, output = refused(workspace, *flags)
+    assert ended == code and sentence in output
 
 
 def test_a_port_that_another_has_is_said(workspace: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        code, said = refused(workspace, "--port", str(other.getsockname()[1]))
-    assert code == 2 and "cannot listen at 127.0.0.1:" in said
+        code, output = refused(workspace, "--port", str(other.getsockname()[1]))
+    assert code == 2 and "cannot listen at 127.0.0.1:" in output
 
 
 def test_a_damaged_store_is_said(workspace: Path, tmp_path: Path) -> None:
     shutil.copytree(workspace, tmp_path / "data")
     store = tmp_path / "data" / "database" / "features.db"
     store.write_bytes(store.read_bytes()[:5000])
-    code, said = refused(tmp_path / "data", "--dataset", "shop", "--model", "colour-shape")
-    assert code == 1 and f"{store} is damaged or not a feature store" in said
+    code, output = refused(tmp_path / "data", "--dataset", "shop", "--model", "colour-shape")
+    assert code == 1 and f"{store} is damaged or not a feature store" in output
 
 
 def test_a_disk_that_may_only_be_read_is_said_where_that_matters(workspace: Path, tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_a_disk_that_may_only_be_read_is_said_where_that_matters(workspace: Path
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this machine lets nobody mount anything")
     shutil.rmtree(place / "data" / "index")  # so that it has to write
-    code, said = refused(place / "data", "--model", "colour-shape", on=on)
-    assert code == 1 and "cannot be written: Read-only file system" in said
+    code, output = refused(place / "data", "--model", "colour-shape", on=on)
+    assert code == 1 and "cannot be written: Read-only file system" in output
 
 
-@pytest.mark.parametrize(("told", "code", "said"), [(signal.SIGTERM, 0, []), (signal.SIGINT, 130, ["stopped"])])
+@pytest.mark.parametrize(("sent", "code", "output"), [(signal.SIGTERM, 0, []), (signal.SIGINT, 130, ["stopped"])])
 def test_to_be_told_to_end_while_it_loads(
-    workspace: Path, tmp_path: Path, told: signal.Signals, code: int, said: list[str]
+    workspace: Path, tmp_path: Path, sent: signal.Signals, code: int, output: list[str]
 ) -> None:
     shutil.copytree(workspace, tmp_path / "data")
     shutil.rmtree(tmp_path / "data" / "index")  # so that there is something to do
@@ -88,7 +88,7 @@ def test_to_be_told_to_end_while_it_loads(
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as service:
         assert service.stderr is not None
         assert service.stderr.readline() == "Loading shop ...\n"
-        service.send_signal(told)
+        service.send_signal(sent)
         rest = [line for line in service.stderr.read().splitlines() if not line.startswith(("Open ", "stopping: "))]
         assert service.wait(60) == code
-    assert rest == said
+    assert rest == output

@@ -86,14 +86,14 @@ def test_a_crop_asks_with_a_part_of_the_photo(service: Service) -> None:
 
 
 def test_queries_that_come_together_get_their_own_answers(service: Service) -> None:
-    asked = {"red": RED, "green": GREEN, "blue": BLUE}
+    colours = {"red": RED, "green": GREEN, "blue": BLUE}
     answers: list[tuple[str, list[str]]] = []
 
     def ask(name: str) -> None:
         for _ in range(5):
-            answers.append((name, ids(service.search(photo_of(asked[name]), number="1"))))
+            answers.append((name, ids(service.search(photo_of(colours[name]), number="1"))))
 
-    threads = [threading.Thread(target=ask, args=(name,)) for name in list(asked) * 4]
+    threads = [threading.Thread(target=ask, args=(name,)) for name in list(colours) * 4]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -203,8 +203,8 @@ def test_the_same_key_carries_a_request_out_once(service: Service) -> None:
     again = put(service, "once", photo_of(AZURE), headers=key, title="First")
     assert again.status_code == 201 and again.json()["title"] == "Second"  # it changed nothing any more
     refused(put(service, "once", headers=key, title="Third"), 409, "Idempotency-Key")
-    gone = {"Idempotency-Key": "delete-1"}
-    assert [service.delete("/v1/products/once", headers=gone).status_code for _ in range(2)] == [204, 204]
+    key = {"Idempotency-Key": "delete-1"}
+    assert [service.delete("/v1/products/once", headers=key).status_code for _ in range(2)] == [204, 204]
 
 
 def test_the_same_request_sent_many_times_at_once_is_carried_out_once(service: Service) -> None:
@@ -250,7 +250,7 @@ def test_a_fit_beside_the_service_is_taken_up_and_no_request_fails(tmp_path: Pat
     assert statuses == {200}
 
 
-def test_an_index_with_many_changes_beside_it_is_built_anew_meanwhile(tmp_path: Path) -> None:
+def test_an_index_with_many_changes_beside_it_is_rebuilt_meanwhile(tmp_path: Path) -> None:
     workspace = fitted(tmp_path)
     with running(workspace, "--rebuild-after", "2") as service:
         for number in range(4):
@@ -364,10 +364,10 @@ def test_what_is_to_be_known_of_a_table_is_in_the_answer(service: Service) -> No
     answer = service.post("/v1/jobs", files={"file": ("shop.csv", table)})
     job = finished(service, answer)
     assert answer.json()["notes"] == job["notes"] and job["repaired"] == 0
-    said = " / ".join(job["notes"])
-    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back also hold images and are not read"):
-        assert word in said
-    assert "/tmp" not in said
+    notes = " / ".join(job["notes"])
+    for word in ("cp1252", "1 line before the header", "image, image2", "photo_back also have images and are not read"):
+        assert word in notes
+    assert "/tmp" not in notes
     described = service.get("/v1/openapi.json").json()["components"]["schemas"]
     assert {"repaired", "notes"} <= set(described["Job"]["required"])
     assert "repaired" in described["PutProduct"]["required"]
@@ -432,8 +432,8 @@ def test_the_service_says_what_it_is_and_how_it_fares(service: Service) -> None:
     models = service.get("/v1/models").json()
     assert models["dataset"] == "shop" and [each["name"] for each in models["models"]] == ["colour-shape"]
     assert models["models"][0]["match"] == ["shape", "colour"] and models["models"][0]["default"]
-    measured = service.get("/metrics").text
-    assert 'image_similarity_requests_total{method="GET",route="/v1/models",status="200"}' in measured
+    metrics = service.get("/metrics").text
+    assert 'image_similarity_requests_total{method="GET",route="/v1/models",status="200"}' in metrics
     search = service.get("/v1/openapi.json").json()["paths"]["/v1/search"]["post"]
     bodies = {kind: body["schema"].get("title") for kind, body in search["requestBody"]["content"].items()}
     assert bodies == {"application/json": "SearchRequest", "multipart/form-data": "SearchForm", "image/jpeg": None}

@@ -20,7 +20,7 @@ SEPARATORS = ",;\t|"
 QUOTE = '"'
 SNIFFED = 25  # lines used to detect the separator and the header
 SWALLOWED = 4  # lines inside one cell that look like rows: its quote was never closed
-UNCLOSED = "a quote is opened and not closed as it should be"
+UNCLOSED = "a quote is not closed"
 
 IsHeader = Callable[[Sequence[str]], bool]
 """Whether some cells are known column names."""

@@ -49,15 +49,15 @@ class FolderSource(JoinedSource):
         if 2 * len(numbered) >= len(images) > 1:
             self.note(
                 f"{len(numbered)} of {len(images)} products have names numbered like the images of one product, "
-                f"{', '.join(map(repr, numbered[:2]))} for two: what stands before the _ of a file's name is the "
-                "product. If they belong together, list the images in a table: product_id,image"
+                f"such as {', '.join(map(repr, numbered[:2]))}. The product of a file is the part of its name before "
+                "the first _. If these are one product, list the images in a table: product_id,image"
             )
             return
         for product_id, count in images.items():
             if count >= MIN_GROUP and (CAMERA.fullmatch(product_id) or len(images) == 1):
                 self.note(
-                    f"{count} images are taken for one product, {product_id!r}: what stands before the _ of a file's "
-                    "name is the product. If it is not, list the images in a table: product_id,image"
+                    f"{count} images are taken for one product, {product_id!r}. The product of a file is the part of "
+                    "its name before the first _. If this is wrong, list the images in a table: product_id,image"
                 )
                 return
 

@@ -64,7 +64,7 @@ def _table(rows: Iterator[Row | BadRow], where: str, limits: TableLimits) -> Tab
             return Table(header, chain(before, rows))
     first = before[0] if before else None
     if isinstance(first, BadRow):
-        raise CatalogueError(f"{where} holds no row that is a JSON object; row {first.number}: {first.reason}")
+        raise CatalogueError(f"{where} has no row that is a JSON object; row {first.number}: {first.reason}")
     return Table((), iter(()))
 
 

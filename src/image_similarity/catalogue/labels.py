@@ -52,7 +52,7 @@ def read_labels(location: str, settings: Settings) -> Labels:
         settings: the S3 endpoint.
 
     Raises:
-        CatalogueError: existing is no such table, or it has neither form.
+        CatalogueError: there is no such table, or it has neither form.
     """
     with open_table(location, settings) as table:
         header = table.header

@@ -149,11 +149,11 @@ def _not_a_catalogue(request: Request) -> CatalogueSource | None:
     """Report a location that no other kind accepted."""
     scheme, divider, _ = request.location.partition("://")
     if divider:
-        raise UsageError(f"a catalogue cannot be read from {scheme}://: give a path of this machine or s3://bucket/key")
+        raise UsageError(f"a catalogue cannot be read from {scheme}://: give a local path or s3://bucket/key")
     if not is_folder(request.path):
         raise CatalogueError(f"there is no catalogue at {request.location}: no such file or folder")
     raise CatalogueError(
-        f"the folder {request.location} is no catalogue: it holds no images, no folders of images one or two "
+        f"the folder {request.location} is not a catalogue: it has no images, no folders of images one or two "
         "deep, and neither images.csv nor listing.csv"
     )
 

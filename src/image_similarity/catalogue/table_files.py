@@ -91,7 +91,7 @@ def _reject_other_formats(start: bytes, where: str) -> None:
         if start.startswith(mark):
             raise CatalogueError(f"{where} is {what}, not a table. {advice}")
     if start and not start.strip(b"\0"):  # left by an interrupted copy, or a sparse file
-        raise CatalogueError(f"{where} holds nothing but zeros where it begins. Fetch it again")
+        raise CatalogueError(f"{where} begins with zeros only. Fetch it again")
 
 
 def _is_header(names: Sequence[str]) -> bool:

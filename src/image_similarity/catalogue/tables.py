@@ -94,7 +94,7 @@ class ProductTable:
                     columns = Columns.of(row.cells, self._names)
                 product_id = product_of_row(row.cells, columns)
                 if not product_id:
-                    self.failures.append(_failure(self.location, row.number, "the row names no product"))
+                    self.failures.append(_failure(self.location, row.number, "the row has no product id"))
                 elif product_id not in seen:
                     seen.add(product_id)
                     yield _product(product_id, columns, row.cells)
@@ -169,7 +169,7 @@ class TableSource(JoinedSource):
                 f"{fallbacks} is read only where {given} is empty, else it is an attribute: map the columns to read all"
             )
         if unread and not self._names.of("image"):
-            notes.append(f"{', '.join(unread)} also hold images and are not read: map the columns to read all")
+            notes.append(f"{', '.join(unread)} also have images and are not read: map the columns to read all")
         return notes
 
     def _unread(self, table: Table) -> list[str]:
@@ -228,9 +228,9 @@ class TableSource(JoinedSource):
         for text, image_id in zip(values, image_ids, strict=True):
             try:
                 if not product_id:
-                    raise RowError("the row names no product")
+                    raise RowError("the row has no product id")
                 if not text:
-                    raise RowError("the row names no image")
+                    raise RowError("the row has no image")
                 known_id, location = self._place(product_id, text, image_id, pixl=columns.image is None)
                 if not is_text(location):
                     raise RowError("the path of the file is not UTF-8")

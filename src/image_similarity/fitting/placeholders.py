@@ -31,7 +31,7 @@ def placeholder_notes(log: FetchLog, listing: Listing) -> tuple[str, ...]:
     groups = [products for products, addresses in same.values() if len(products) > 1 and len(addresses) > 1]
     notes = []
     if dots:
-        notes.append(f"{_products(dots)}: an image of a few pixels only, as shops use it as a placeholder")
+        notes.append(f"{_products(dots)}: an image of a few pixels only, probably a placeholder")
     groups.sort(key=lambda products: (-len(products), min(products)))
     for products in groups[:SHOWN_GROUPS]:
         notes.append(f"{_products(products)}: the same image at different addresses. Is it a placeholder?")
@@ -41,8 +41,8 @@ def placeholder_notes(log: FetchLog, listing: Listing) -> tuple[str, ...]:
     if left:
         shown = ", ".join(left[:SHOWN_PRODUCTS]) + (", ..." if len(left) > SHOWN_PRODUCTS else "")
         notes.append(
-            f"{len(left)} file{'s' if len(left) > 1 else ''} in {log.folder} ({shown}) came for images that the "
-            "catalogue lists no longer; nothing needs them"
+            f"{len(left)} file{'s' if len(left) > 1 else ''} in {log.folder} ({shown}) of images that the "
+            "catalogue no longer lists; they can be deleted"
         )
     return tuple(notes)
 

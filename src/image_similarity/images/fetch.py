@@ -122,7 +122,7 @@ class Fetcher:
             sent = {**self._headers.for_url(url, listed), **headers}
             reason = self.hosts.skip_reason(_host(url))
             if reason is not None:
-                raise PermanentError(f"{reason}; so were other images of {_host(url)}, this one was not requested")
+                raise PermanentError(f"{reason}, as other images of {_host(url)}: this one was not requested")
             async with self._client.stream("GET", url, headers=sent) as response:
                 self.hosts.record_response(_host(url))
                 location = redirect_url(response, url)

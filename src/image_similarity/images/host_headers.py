@@ -36,7 +36,7 @@ def parse_headers(texts: Iterable[str]) -> Headers:
     for number, text in enumerate(texts, start=1):
         host, name, value = _parts(text)
         if not NAME.fullmatch(name) or not value:
-            raise UsageError(f"header {number} is none: {FORM}")
+            raise UsageError(f"header {number} is not valid: {FORM}")
         found.setdefault(host, {})[name] = value
     HostHeaders(found)  # an invalid header is refused before anything is read
     return found
@@ -65,7 +65,7 @@ class HostHeaders:
             host, of_host = (ONLY_HOST, {key: value}) if isinstance(value, str) else (key, value)
             if host != ONLY_HOST and not HOST.fullmatch(host) and not re.fullmatch(r"[^\s:/@\[\]]+", host):
                 raise UsageError(
-                    f"{host!r} is not a host that headers can be sent to: write images.example or its port too"
+                    f"{host!r} is not a valid host for headers: write images.example or images.example:8080"
                 )
             for name, content in of_host.items():
                 _check(name, content)
@@ -112,8 +112,8 @@ def _is_https_upgrade(url: httpx.URL, listed: httpx.URL) -> bool:
 
 def _check(name: str, value: str) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise UsageError(f"a header's name is letters, digits and -, not {name!r}")
+        raise UsageError(f"a header's name has letters, digits and - only, not {name!r}")
     if name.lower() in RESERVED:
-        raise UsageError(f"the header {name} is not for you to set")
+        raise UsageError(f"the header {name} cannot be set")
     if not isinstance(value, str) or not VALUE.fullmatch(value):
         raise UsageError(f"the value of the header {name} cannot be sent: it is empty or holds odd characters")

@@ -52,7 +52,7 @@ def request_url(address: str, base: httpx.URL | None = None) -> httpx.URL:
     if ":" not in name:
         labels = name.removesuffix(".").split(".")
         if len(name) > LONGEST_HOST or not all(LABEL.fullmatch(label) for label in labels):
-            raise AddressError("this is not an address: no host can have such a name")
+            raise AddressError("this is not an address: invalid host name")
     return url.copy_with(fragment=None)
 
 
@@ -67,11 +67,11 @@ def redirect_url(response: httpx.Response, requested: httpx.URL) -> httpx.URL | 
     location = str(response.extensions.get(LOCATION) or response.headers.get(LOCATION, "")).strip()
     if not location:
         phrase = HTTPStatus(response.status_code).phrase
-        raise AddressError(f"the server returned {response.status_code} {phrase} without saying where to")
+        raise AddressError(f"the server returned {response.status_code} {phrase} without a Location header")
     try:
         return request_url(location, requested)
     except AddressError as error:
-        raise AddressError(f"redirected to what is not an address that can be fetched: {error}") from None
+        raise AddressError(f"redirected to an address that cannot be fetched: {error}") from None
 
 
 async def hide_location(response: httpx.Response) -> None:

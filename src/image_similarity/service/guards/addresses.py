@@ -90,5 +90,7 @@ def plain(name: str) -> str:
 def _host(entry: str) -> tuple[str, int | None]:
     name, colon, port = plain(entry.strip()).partition(":")
     if not name or "/" in name or any(c.isspace() for c in name) or (colon and not port.isdecimal()):
-        raise UsageError(f"{entry!r} is no host (images.internal, images.internal:8080) and no network (10.1.0.0/16)")
+        raise UsageError(
+            f"{entry!r} is neither a host (images.internal, images.internal:8080) nor a network (10.1.0.0/16)"
+        )
     return name, int(port) if colon else None

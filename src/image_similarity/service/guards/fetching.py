@@ -40,7 +40,7 @@ ATTEMPTS = 3
 """Addresses of one name that are tried, where the first ones do not accept the connection."""
 RETRIES = DownloadOptions(tries=3, base_delay=0.3, longest_delay=2.0)
 """Tries where a server reports trouble, and the delays between: short, because a client waits."""
-UNREACHED = "The address could not be fetched, or is not one of the open internet."
+UNREACHED = "The address could not be fetched, or is not a public one."
 HEADERS = {"User-Agent": "image-similarity", **ACCEPT_HEADERS}
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]

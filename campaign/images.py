@@ -1,4 +1,4 @@
-"""Damaged pictures of every format through fit and through the service: each used or refused, none ends anything."""
+"""Damaged images of every format in a fit and in the service: each is used or refused, none crashes anything."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from campaign.commands import HUNG, fit, run
 from campaign.trial import Trial
 
 COUNTS = re.compile(r"(\d+) images seen: (\d+) embedded, (\d+) already known, (\d+) failed")
-SLOW = 5.0  # seconds for one small picture
+SLOW = 5.0  # seconds for one small image
 ENDINGS = {"JPEG": "jpg", "TIFF": "tif"}
 EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-FEW = 300  # damaged pictures of one fit
+FEW = 300  # damaged images of one fit
 
 
-def sound_ones() -> list[tuple[str, bytes]]:
-    """A picture in every format and in what formats have of their own."""
-    base = shop.picture(1, 96)
+def sound_images() -> list[tuple[str, bytes]]:
+    """An image in every format, and in the variants of each format, with the format's name."""
+    base = shop.image(1, 96)
     clear, indexed, grey = base.copy(), base.quantize(64), base.convert("L")
     clear.putalpha(grey)
     deep = Image.fromarray(np.arange(96 * 96, dtype=np.uint16).reshape(96, 96))
@@ -33,54 +33,54 @@ def sound_ones() -> list[tuple[str, bytes]]:
     made = [
         *((base, "JPEG", options) for options in ({"progressive": True, "exif": orientation(6)}, {"quality": 80})),
         (base.convert("CMYK"), "JPEG", {}),
-        *((picture, "PNG", {}) for picture in (base, clear, indexed, deep, grey, base.convert("1"))),
+        *((image, "PNG", {}) for image in (base, clear, indexed, deep, grey, base.convert("1"))),
         *((base, "WEBP", options) for options in ({}, {"lossless": True}, {**moving, "duration": 40})),
         *((indexed, "GIF", options) for options in ({}, {"save_all": True, "append_images": [indexed.rotate(9)]})),
         *((base, "TIFF", {"compression": way}) for way in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits")),
         (base.convert("1"), "TIFF", {"compression": "group4"}),
-        *((picture, "TIFF", {}) for picture in (base, deep, Image.fromarray(np.ones((40, 50), np.float32)))),
-        *((picture, "BMP", {}) for picture in (base, indexed, grey)),
+        *((image, "TIFF", {}) for image in (base, deep, Image.fromarray(np.ones((40, 50), np.float32)))),
+        *((image, "BMP", {}) for image in (base, indexed, grey)),
         (base, "AVIF", {"speed": 10}),
         (clear, "AVIF", {"speed": 10}),
     ]
-    return [(kind, encoded(picture, kind, **options)) for picture, kind, options in made]
+    return [(kind, encoded(image, kind, **options)) for image, kind, options in made]
 
 
-def damaged(chance: Random, sound: list[tuple[str, bytes]]) -> tuple[str, bytes]:
-    """One of them with something wrong."""
-    kind, whole = chance.choice(sound)
+def damaged(rng: Random, sound: list[tuple[str, bytes]]) -> tuple[str, bytes]:
+    """One of the sound images with random damage."""
+    kind, whole = rng.choice(sound)
     data = bytearray(whole)
-    at, other = chance.randrange(len(data)), chance.choice(sound)[1]
-    match chance.randrange(8):
+    at, other = rng.randrange(len(data)), rng.choice(sound)[1]
+    match rng.randrange(8):
         case 0:
-            for _ in range(chance.choice([1, 2, 8, 64])):
-                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            for _ in range(rng.choice([1, 2, 8, 64])):
+                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         case 1:
-            for _ in range(chance.choice([1, 2, 4])):
-                data[chance.randrange(min(len(data), 200))] = chance.randrange(256)
+            for _ in range(rng.choice([1, 2, 4])):
+                data[rng.randrange(min(len(data), 200))] = rng.randrange(256)
         case 2:
             del data[at:]
         case 3:
-            data[at : at + chance.choice([1, 8, 64, 1024])] = bytes(chance.choice([1, 8, 64]))
+            data[at : at + rng.choice([1, 8, 64, 1024])] = bytes(rng.choice([1, 8, 64]))
         case 4:
-            data[at:at] = data[at : at + chance.choice([4, 32, 512])] * chance.choice([1, 3, 50])
+            data[at:at] = data[at : at + rng.choice([4, 32, 512])] * rng.choice([1, 3, 50])
         case 5:
-            data = data[:at] + other[chance.randrange(len(other)) :]
+            data = data[:at] + other[rng.randrange(len(other)) :]
         case 6:
-            data[at:at] = chance.randbytes(chance.choice([1, 4, 300]))
-        case _:  # a number of the header becomes one that is at the edge of something
-            at = chance.randrange(min(len(data) - 4, 120))
-            length, order = chance.choice([1, 2, 4]), chance.choice(["little", "big"])
-            number = chance.choice(EDGES) & (256**length - 1)
+            data[at:at] = rng.randbytes(rng.choice([1, 4, 300]))
+        case _:  # a number of the header becomes an edge case
+            at = rng.randrange(min(len(data) - 4, 120))
+            length, order = rng.choice([1, 2, 4]), rng.choice(["little", "big"])
+            number = rng.choice(EDGES) & (256**length - 1)
             data[at : at + length] = number.to_bytes(length, order)
     return kind, bytes(data)
 
 
 def fits(trial: Trial) -> None:
-    """Folders of damaged pictures: each is counted, the sound ones among them are used."""
-    sound = sound_ones()
+    """Folders of damaged images: each is counted, and the sound ones among them are used."""
+    sound = sound_images()
     for turn in trial.rounds():
-        folder = trial.folder / f"pictures-{turn}"
+        folder = trial.folder / f"images-{turn}"
         folder.mkdir()
         for number in range(FEW):
             kind, data = damaged(trial.random, sound)
@@ -92,15 +92,15 @@ def fits(trial: Trial) -> None:
         found = COUNTS.search(done.stderr)
         if trial.check(found is not None, f"no count: {done.stderr[-300:]}") and found:
             seen, *parts = map(int, found.groups())
-            trial.check(seen == sum(parts) == FEW + len(sound), f"it does not add up: {found[0]}")
-            trial.count("pictures", seen)
+            trial.check(seen == sum(parts) == FEW + len(sound), f"the counts do not add up: {found[0]}")
+            trial.count("images", seen)
         refused = sorted(set(re.findall(r"good\d+_1\.\w+", done.stderr)))
-        trial.check(not refused, f"sound pictures refused: {refused}")
+        trial.check(not refused, f"sound images refused: {refused}")
 
 
 def searches(trial: Trial) -> None:
-    """The same as photos: an answer or a 422, soon."""
-    sound, workspace = sound_ones(), trial.folder / "data"
+    """The same as photos in requests: a quick answer or 422."""
+    sound, workspace = sound_images(), trial.folder / "data"
     trial.check_run(run(fit(workspace, shop.draw(trial.folder / "shop", range(30)))), 0)
     with running(workspace) as service:
         for turn in trial.rounds():
@@ -116,7 +116,7 @@ def searches(trial: Trial) -> None:
                 except httpx.HTTPError as error:
                     status = type(error).__name__
                 took = time.monotonic() - began
-                trial.count("pictures")
+                trial.count("images")
                 if not trial.check(status in ("200", "201", "422"), f"a damaged {kind}: {status}"):
                     (trial.folder / f"found-{turn}.{kind.lower()}").write_bytes(data)
                 trial.check(took < SLOW, f"a damaged {kind} of {len(data)} bytes took {took:.1f} s")
@@ -124,4 +124,4 @@ def searches(trial: Trial) -> None:
     trial.check("Traceback" not in log, f"in the log: {log[log.find('Traceback') :][:700]}")
 
 
-EXPERIMENTS = {"damaged pictures fitted": (fits, 2), "damaged pictures searched": (searches, 2)}
+EXPERIMENTS = {"damaged images fitted": (fits, 2), "damaged images searched": (searches, 2)}
