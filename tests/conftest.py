@@ -36,7 +36,10 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-LONGEST = ("docs", "docs_pages", "page", "keras_networks", "precision", "service_schema", "adapt", "real_forms")
+LONGEST = (
+    *("docs_pages", "docs", "page", "keras_networks", "calibrate", "int8", "fit_trouble", "addresses", "examples"),
+    *("index_trouble", "attacks", "terminal", "model_records", "memory", "model_switch", "first_version"),
+)
 """The files of tests that take longest: begun first, so that no worker is left alone with one at the end."""
 
 

@@ -1,4 +1,4 @@
-"""``colour-shape``: what it looks at, told by what it finds nearer to what."""
+"""``colour-shape``: what it sees, tested by which images are nearer to which."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.seeded"]
 
 BOTH = ["VGG", "Inception_Resnet"]
-SAME = 1 - 1e-8  # 0.99999 is asked for; the cosine falls short of 1 by 1e-13, and with a mean off by 0.1 by 1e-7
+SAME = 1 - 1e-8  # 0.99999 is required; the cosine falls short of 1 by 1e-13, and with a mean off by 0.1 by 1e-7
 OTHERS = "0123456789abcdef" * 2  # a digest of nothing here
 
 

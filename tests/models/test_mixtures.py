@@ -153,7 +153,7 @@ def test_an_index_of_what_was_learned_before_goes_when_something_else_is_learned
     first = fields_workspace.adapt("shop", model="fields")
     index_of(fields_workspace.settings, first.use)
     again = fields_workspace.adapt("shop", model=first.use, pairs=[("p00", "p01")])
-    assert again.use == first.use, "learned anew, not on top of itself"
+    assert again.use == first.use, "learned again, not on top of itself"
     assert again.learned.projection.digest != first.learned.projection.digest
     index_of(fields_workspace.settings, again.use)
     kept = {path.name for path in (fields_workspace.settings.root / "index" / "shop").iterdir()}

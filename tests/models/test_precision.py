@@ -97,11 +97,11 @@ def test_auto_is_what_is_stored_then_the_wish_then_the_processor(
         assert model.specs[0].precision == expected
 
 
-@pytest.mark.parametrize("asked", ["fp32", "bf16"])
-def test_a_precision_that_is_asked_for_is_taken_whatever_is_stored(asked: str) -> None:
-    choice = replace(VGG, precision=asked)  # type: ignore[arg-type]
+@pytest.mark.parametrize("requested", ["fp32", "bf16"])
+def test_a_precision_that_is_asked_for_is_taken_whatever_is_stored(requested: str) -> None:
+    choice = replace(VGG, precision=requested)  # type: ignore[arg-type]
     model = resolve(choice, SHOP, Settings(), lambda _: True, fitting=True, bf16=True)
-    assert model.specs[0].precision == asked
+    assert model.specs[0].precision == requested
 
 
 def test_auto_leaves_a_model_that_is_no_network_alone() -> None:

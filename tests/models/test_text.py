@@ -125,11 +125,11 @@ def test_words_find_products_and_a_photo_may_help(
     assert found(workspace.search("shop", model=name, text="something blue", number=1)) == ["blue"]
     assert found(workspace.search("shop", model=name, text="Red", number=1)) == ["red"]
     photo = paint(tmp_path / "photo.png", BLUE)
-    asked = {weight: workspace.search("shop", photo, model=name, text="green", text_weight=weight) for weight in (0, 1)}
-    assert found(asked[0])[0] == "blue"
-    assert found(asked[1])[0] == "green"
+    by = {weight: workspace.search("shop", photo, model=name, text="green", text_weight=weight) for weight in (0, 1)}
+    assert found(by[0])[0] == "blue"
+    assert found(by[1])[0] == "green"
     alone = workspace.search("shop", photo, model=name)
-    assert [match.score for match in asked[0].matches] == [match.score for match in alone.matches]
+    assert [match.score for match in by[0].matches] == [match.score for match in alone.matches]
     half = {
         match.product_id: match.score for match in workspace.search("shop", photo, model=name, text="green").matches
     }

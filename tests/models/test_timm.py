@@ -51,16 +51,16 @@ def online(settings: Settings, hub: HubServer) -> Settings:
 
 
 class Exporting:
-    """Exports the network of three means, whatever is asked for; knows what was asked."""
+    """Exports the network of three means, whatever the weights; records the exports."""
 
     def __init__(self, **changes: Any) -> None:
-        self.changes, self.asked = changes, list[str]()
+        self.changes, self.exports = changes, list[str]()
 
     def check_installed(self, name: str) -> None:
         """Nothing is needed."""
 
     def export(self, architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
-        self.asked.append(f"{architecture} {weights.read_bytes().decode()} {'whole' if whole else 'bare'}")
+        self.exports.append(f"{architecture} {weights.read_bytes().decode()} {'whole' if whole else 'bare'}")
         target.parent.mkdir(parents=True, exist_ok=True)
         mean_network(target)
         usual = Exported(3, SIDE, (0.5, 0.3, 0.0), (0.25, 0.5, 2.0), "bicubic", 0.8, "center", "mit", "a test")
@@ -88,7 +88,7 @@ def test_a_name_becomes_a_model_like_any_other(
 ) -> None:
     exporter = Exporting()
     pulled = pulled_by(exporter, online)
-    assert exporter.asked == ["test_net.a1 weights bare"]
+    assert exporter.exports == ["test_net.a1 weights bare"]
     assert (pulled.new, pulled.licence, pulled.trusted) == (True, "mit", ("model.safetensors",))
     spec = model_spec(ModelChoice(NAME), online)
     assert (spec.name, spec.dimension, spec.input) == (NAME, 3, InputSpec(SIDE, "crop", "bicubic", 5))
@@ -100,7 +100,7 @@ def test_a_name_becomes_a_model_like_any_other(
     assert set(locked["files"]) == {"model.onnx", "model.toml"}
     assert (set(locked["made_from"]), locked["made_by"]) == ({"model.safetensors"}, "a test")
     assert not pulled_by(exporter, online).new
-    assert len(exporter.asked) == 1
+    assert len(exporter.exports) == 1
     row = table(online)[-1]
     assert (row.name, row.state, row.dimension) == (NAME, "pulled", 3)
     report = Workspace(settings=online).fit("shop", paint_shop(tmp_path / "pictures"), model=NAME)

@@ -96,8 +96,8 @@ def test_an_evaluation_names_the_photo_and_asks_with_the_others(
         for models in ([MODEL], ["colour", MODEL]):
             found = shop.evaluate("shop", model=models, options=options)
             assert [(each.stage, each.image_id) for each in found.failures] == [("embed", "night.png")]
-            asked = {each.queries for each in found.results if each.protocol == "photos"}
-            assert asked == ({1} if len(names) == 2 else set())
+            queries = {each.queries for each in found.results if each.protocol == "photos"}
+            assert queries == ({1} if len(names) == 2 else set())
             json.dumps(found.as_dict(), allow_nan=False)
 
 
@@ -154,11 +154,11 @@ def test_in_the_service_only_that_photo_is_refused(how: str, settings: Settings,
     options = ServiceOptions(Dataset.named("shop"), (ModelChoice(MODEL),))
     with TestClient(create_app(options, settings), base_url="http://127.0.0.1") as client:
 
-        def asked(colour: tuple[int, int, int]) -> int:
+        def status_of(colour: tuple[int, int, int]) -> int:
             return client.post("/v1/search", files={"file": png(colour)}).status_code
 
         with ThreadPoolExecutor(8) as pool:
-            codes = list(pool.map(asked, [(250, 0, 0), (0, 0, 0), (0, 250, 0), (0, 0, 250)] * 6))
+            codes = list(pool.map(status_of, [(250, 0, 0), (0, 0, 0), (0, 250, 0), (0, 0, 250)] * 6))
         assert codes == [200, 422, 200, 200] * 6
         put = client.put("/v1/products/dark", files={"images": png((0, 0, 0))})
         assert put.status_code == 422
@@ -181,8 +181,8 @@ def test_a_query_that_is_like_nothing_gets_rows_from_cells_too() -> None:
         for some in (None, allowed):
             for k in (1, 10, 2500):
                 found = index.search(queries, k, some)
-                wanted = ExactIndex(stored).search(queries, k, some)
-                assert found.rows.shape == wanted.rows.shape
+                expected = ExactIndex(stored).search(queries, k, some)
+                assert found.rows.shape == expected.rows.shape
                 assert all(len(set(line)) == len(line) for line in found.rows.tolist())
                 assert found.rows.min() >= 0
-                np.testing.assert_array_equal(found.scores[:2], wanted.scores[:2])
+                np.testing.assert_array_equal(found.scores[:2], expected.scores[:2])

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 
 from image_similarity.neighbours import exact
 from image_similarity.neighbours.row_sets import Listed
@@ -47,6 +46,8 @@ def nearest(vectors: Vectors, queries: Vectors, k: int, allowed: NDArray[np.bool
 
 
 def test_rows_and_scores_are_those_of_scikit_learn(build: Build) -> None:
+    from sklearn.neighbors import NearestNeighbors
+
     vectors, queries = unit(400, 16, seed=1), unit(30, 16, seed=2)
     judge = NearestNeighbors(n_neighbors=12, metric="cosine", algorithm="brute").fit(vectors)
     distances, rows = judge.kneighbors(queries)
@@ -57,6 +58,8 @@ def test_rows_and_scores_are_those_of_scikit_learn(build: Build) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_stored_halves_score_as_scikit_learn_scores_them(build: Build, dtype: type[np.floating]) -> None:
+    from sklearn.neighbors import NearestNeighbors
+
     vectors = FLOAT16.astype(dtype)
     judge = NearestNeighbors(n_neighbors=9, metric="cosine", algorithm="brute").fit(vectors.astype(np.float32))
     distances, _ = judge.kneighbors(vectors.astype(np.float32))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 from numpy.typing import NDArray
-from sklearn.metrics import pairwise_distances
 
 from image_similarity.errors import AdaptationError, UsageError
 from image_similarity.quality.adaptation.groups import grouped, joined, pairs_of_products, sample
@@ -128,6 +127,8 @@ def test_whitened_differences_are_alike_in_every_direction() -> None:
 
 
 def test_who_finds_his_own_product_is_counted_as_by_another_library() -> None:
+    from sklearn.metrics import pairwise_distances
+
     vectors, products = shop(20, 3)
     groups = grouped(products)
     distances = pairwise_distances(vectors, metric="cosine")

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from image_similarity.errors import CalibrationError
 from image_similarity.quality.calibration.learn import LearnOptions, learn
@@ -30,6 +28,8 @@ numbers = st.floats(-3, 3).map(lambda value: round(value, 1))  # rounded, so tha
 
 @given(st.lists(st.tuples(numbers, numbers, st.sampled_from([0.5, 1.0, 3.0])), min_size=1, max_size=40))
 def test_rising_steps_are_those_of_scikit_learn(rows: list[tuple[float, float, float]]) -> None:
+    from sklearn.isotonic import IsotonicRegression
+
     values, targets, weights = np.array(rows).T
     places, levels = isotonic(values, targets, weights)
     inputs = np.linspace(-4, 4, 81)
@@ -45,6 +45,8 @@ def test_steps_pool_what_falls() -> None:
 
 
 def test_the_logistic_curve_is_scikit_learns() -> None:
+    from sklearn.linear_model import LogisticRegression
+
     random = np.random.default_rng(3)
     features = random.normal(size=(500, 2)) * [1, 40] + [0, 7]
     right = random.random(500) < sigmoid(features @ [1.5, -0.05] + 0.4)

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
-from scipy.stats import bootstrap as scipy_bootstrap  # type: ignore[import-untyped]
-from sklearn.metrics import average_precision_score, label_ranking_average_precision_score, top_k_accuracy_score
 
 from image_similarity.quality.evaluation.metrics import METRICS, Ranks, measure
 from image_similarity.util.statistics import Bootstrap, intervals
@@ -39,6 +37,8 @@ def test_one_query_by_hand() -> None:
 
 @given(RANKINGS)
 def test_average_precision_at_r_is_scikit_learns_of_the_first_r(relevance: list[list[bool]]) -> None:
+    from sklearn.metrics import average_precision_score
+
     for line, ours in zip(relevance, table(relevance)["map_at_r"], strict=True):
         right = sum(line)
         cut = line[:right]
@@ -48,6 +48,8 @@ def test_average_precision_at_r_is_scikit_learns_of_the_first_r(relevance: list[
 
 @given(RANKINGS)
 def test_the_reciprocal_rank_is_scikit_learns_with_the_first_right_answer_alone(relevance: list[list[bool]]) -> None:
+    from sklearn.metrics import label_ranking_average_precision_score
+
     for line, ours in zip(relevance, table(relevance)["mrr"], strict=True):
         alone = np.zeros(len(line) + 1, bool)  # one more, or scikit-learn takes a line of one label for no ranking
         alone[line.index(True)] = True
@@ -56,6 +58,8 @@ def test_the_reciprocal_rank_is_scikit_learns_with_the_first_right_answer_alone(
 
 @given(RANKINGS)
 def test_recall_is_scikit_learns_top_k_accuracy(relevance: list[list[bool]]) -> None:
+    from sklearn.metrics import top_k_accuracy_score
+
     width = max(max(map(len, relevance)), 12)
     scores = np.tile(-np.arange(width, dtype=float), (len(relevance), 1))
     firsts = [line.index(True) for line in relevance]
@@ -84,6 +88,8 @@ def test_a_better_place_for_a_right_answer_never_lowers_a_measure(line: list[boo
 
 
 def test_an_interval_is_scipys_if_each_product_has_one_query() -> None:
+    from scipy.stats import bootstrap as scipy_bootstrap  # type: ignore[import-untyped]
+
     values = np.random.default_rng(3).random(60)
     mean, ends = intervals(values[:, None], np.arange(60), Bootstrap(draws=20_000))
     theirs = scipy_bootstrap(

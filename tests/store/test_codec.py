@@ -60,6 +60,6 @@ def test_stored_vectors_can_be_read_with_one_line_and_no_code_of_ours(tmp_path: 
         assert [column[0] for column in table.description] == [
             *("id", "item_id", "view", "white_background", "active", "digest", "features_mean-colour"),
         ]
-        (*said, blob) = table.fetchone()
-    assert said == ["8156287_1.jpg,000", "8156287", "000", 1, 1, b"\1\2"]
+        (*row, blob) = table.fetchone()
+    assert row == ["8156287_1.jpg,000", "8156287", "000", 1, 1, b"\1\2"]
     np.testing.assert_array_equal(np.frombuffer(blob, "<f2"), vector.astype(np.float16))

@@ -58,7 +58,7 @@ class KilledError(Exception):
 
 @dataclass
 class Happening:
-    """What comes between two images that a fit is told of."""
+    """What happens between two images that a fit reads."""
 
     at: int
     do: Callable[[], None]

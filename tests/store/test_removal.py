@@ -136,6 +136,7 @@ def test_the_command_line_says_how_to_go_on(tmp_path: Path) -> None:
     refused = run(command)
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: 20 of 40 products would be removed")
+    assert "Is it truncated? At most 10% may be removed by default; nothing was removed." in refused.stderr
     assert refused.stderr.endswith("set --allow-removal\n")
     assert run([*command, "--allow-removal"]).returncode == 0
 

@@ -60,16 +60,16 @@ def ids(database: Database) -> list[str]:
 
 
 def test_an_image_is_missing_until_all_its_views_are_stored(store: FeatureStore) -> None:
-    asked = [(image("a.jpg"), b"A")]
-    assert store.missing(asked, KEY, ONE_VIEW) == [True]
+    images = [(image("a.jpg"), b"A")]
+    assert store.missing(images, KEY, ONE_VIEW) == [True]
     store.add([row("a.jpg", b"A")], KEY)
-    assert store.missing(asked, KEY, ONE_VIEW) == [False]
-    assert store.missing(asked, KEY, SIX_VIEWS) == [True]
+    assert store.missing(images, KEY, ONE_VIEW) == [False]
+    assert store.missing(images, KEY, SIX_VIEWS) == [True]
     store.add([row("a.jpg", b"A", view=view) for view in SIX_VIEWS], KEY)
-    assert store.missing(asked, KEY, SIX_VIEWS) == [False]
+    assert store.missing(images, KEY, SIX_VIEWS) == [False]
 
 
-def test_each_image_is_asked_for_by_itself(store: FeatureStore) -> None:
+def test_each_image_is_checked_by_itself(store: FeatureStore) -> None:
     store.add([row("b.jpg", b"B")], KEY)
     assert store.missing([(image(f"{name}.jpg"), name.upper().encode()) for name in "abc"], KEY, ONE_VIEW) == [
         *(True, False, True),
@@ -92,15 +92,15 @@ def test_another_content_is_missing_and_replaces_every_view_of_every_model(
 
 def test_the_same_content_under_another_name_is_copied_not_computed(store: FeatureStore, database: Database) -> None:
     store.add([row("a.jpg", b"A", 0, 0, 1, product_id="p", white=True)], KEY)
-    assert store.missing([(image("twin.jpg", "q"), b"A")], KEY, ONE_VIEW) == [False]
+    assert store.missing([(image("copy.jpg", "q"), b"A")], KEY, ONE_VIEW) == [False]
     features = matrix(database, KEY, ONE_VIEW)
-    assert (features.image_ids, features.product_ids) == (["a.jpg", "twin.jpg"], ["p", "q"])
+    assert (features.image_ids, features.product_ids) == (["a.jpg", "copy.jpg"], ["p", "q"])
     assert features.vectors.tolist() == [[0, 0, 1], [0, 0, 1]]
 
 
-def test_a_twin_with_fewer_views_is_no_help(store: FeatureStore, database: Database) -> None:
+def test_a_copy_with_fewer_views_is_no_help(store: FeatureStore, database: Database) -> None:
     store.add([row("a.jpg", b"A")], KEY)
-    assert store.missing([(image("twin.jpg"), b"A")], KEY, SIX_VIEWS) == [True]
+    assert store.missing([(image("copy.jpg"), b"A")], KEY, SIX_VIEWS) == [True]
     assert ids(database) == ["a.jpg,000"]
 
 

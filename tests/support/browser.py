@@ -24,7 +24,7 @@ from tests.support.service import DATASET, MODEL
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 QUIET = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
 QUIET += ["disable-component-update", "disable-sync"]
 ARTEFACTS = Path(os.environ.get("IMAGE_SIMILARITY_ARTEFACTS") or Path(__file__).parents[2] / ".artefacts")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         parse_headers as parse_headers,
     )
     from image_similarity.images.model_inputs import decoded_inputs as decoded_inputs
-    from image_similarity.images.pacing import retry_delay as retry_delay
+    from image_similarity.images.pacing import RetryableError as RetryableError, with_retries as with_retries
     from image_similarity.images.plain_background import on_plain_background as on_plain_background
     from image_similarity.images.reply_bodies import (
         ACCEPT_HEADERS as ACCEPT_HEADERS,
@@ -85,7 +85,7 @@ else:
         fetch_log="FetchLog",
         host_headers="HostHeaders parse_headers",
         model_inputs="decoded_inputs",
-        pacing="retry_delay",
+        pacing="RetryableError with_retries",
         plain_background="on_plain_background",
         reply_bodies="ACCEPT_HEADERS RETRY_STATUSES ReplyError Sink TooLargeError copy_body is_complete",
         simulator="STANDARD simulated_photo",

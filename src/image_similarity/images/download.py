@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from image_similarity.catalogue import failure_of
 from image_similarity.errors import ImageError
-from image_similarity.images.fetch import Fetcher, PermanentError, RetryableError, client_of
+from image_similarity.images.fetch import Fetcher, PermanentError, client_of
 from image_similarity.images.fetch_log import Content, FetchLog, Validators
-from image_similarity.images.pacing import Sleep
+from image_similarity.images.pacing import RetryableError, Sleep
 from image_similarity.options import DownloadOptions
 from image_similarity.settings import Settings
 from image_similarity.types import CatalogueImage, Failure

@@ -16,7 +16,7 @@ from image_similarity.errors import ImageError, OutputError
 from image_similarity.images.data_uris import decode_data_uri
 from image_similarity.images.fetch_log import Validators
 from image_similarity.images.host_headers import HostHeaders
-from image_similarity.images.pacing import Pace, Sleep, retry_delay
+from image_similarity.images.pacing import Pace, RetryableError, Sleep, with_retries
 from image_similarity.images.reply_bodies import ACCEPT_HEADERS, RETRY_STATUSES, ReplyError, copy_body, is_complete
 from image_similarity.images.unreachable_hosts import UnreachableHosts
 from image_similarity.images.urls import AddressError, hide_location, redirect_url, request_url
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
 MAX_REDIRECTS = 5
 TIMED_OUT = "timed out"
 BODY_TIMEOUT = 10  # times the time-out: the limit for one whole body, even if its bytes keep coming slowly
-
-
-class RetryableError(Exception):
-    """A try failed, but a later one may succeed."""
-
-    def __init__(self, reason: str, retry_after: str | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
 
 
 class _UnreachableError(RetryableError):
@@ -77,17 +69,16 @@ class Fetcher:
             RetryableError, PermanentError: it could not be fetched; the message is for users.
             OutputError: the disk is full.
         """
-        for attempt in range(1, self._options.tries + 1):
-            try:
-                return await self._try(address, headers, body)
-            except RetryableError as error:
-                host = error.host if isinstance(error, _UnreachableError) else ""
-                if attempt == self._options.tries or self.hosts.is_suspended(host):
-                    if host:
-                        self.hosts.record_failure(host, str(error))
-                    raise RetryableError(f"{error} (tried {attempt} times)" if attempt > 1 else str(error)) from error
-                await self._sleep(retry_delay(attempt, error.retry_after, self._options))
-        raise AssertionError("unreachable: the last try returns or raises")
+        try:
+            return await with_retries(
+                lambda: self._try(address, headers, body), self._options, self._sleep, self._is_suspended
+            )
+        except _UnreachableError as error:
+            self.hosts.record_failure(error.host, error.reason)
+            raise
+
+    def _is_suspended(self, error: RetryableError) -> bool:
+        return isinstance(error, _UnreachableError) and self.hosts.is_suspended(error.host)
 
     async def _try(self, address: str, headers: Mapping[str, str], body: BinaryIO) -> Reply:
         import httpx

@@ -1,4 +1,4 @@
-"""Waiting times of downloads: the request rate, and the pause after a failed try."""
+"""The pace of downloads: the request rate, and retries with their pauses."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 from image_similarity.options import DownloadOptions
 from image_similarity.types import Clock
 
 Sleep = Callable[[float], Awaitable[None]]
+T = TypeVar("T")
 
 
 class Pace:
@@ -29,6 +31,39 @@ class Pace:
         self._next = slot + self._interval
         if slot > now:
             await self._sleep(slot - now)
+
+
+class RetryableError(Exception):
+    """A request failed in a way that may succeed the next time; ``retry_after`` is the response's header."""
+
+    def __init__(self, reason: str, retry_after: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.retry_after, self.tries = reason, retry_after, 1
+
+    def __str__(self) -> str:
+        return f"{self.reason} (tried {self.tries} times)" if self.tries > 1 else self.reason
+
+
+async def with_retries(
+    request: Callable[[], Awaitable[T]],
+    options: DownloadOptions,
+    sleep: Sleep = asyncio.sleep,
+    gives_up: Callable[[RetryableError], bool] = lambda _: False,
+) -> T:
+    """Await ``request`` until it succeeds, ``options.tries`` times at most or until ``gives_up``, with pauses between.
+
+    Raises:
+        RetryableError: the last try failed; it says how many there were.
+    """
+    for attempt in range(1, options.tries + 1):
+        try:
+            return await request()
+        except RetryableError as error:
+            error.tries = attempt
+            if attempt == options.tries or gives_up(error):
+                raise
+            await sleep(retry_delay(attempt, error.retry_after, options))
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 def retry_delay(attempt: int, retry_after: str | None, options: DownloadOptions, now: Clock = time.time) -> float:

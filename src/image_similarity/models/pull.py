@@ -76,7 +76,7 @@ class Hub:
             with target.open("wb") as file:
                 download(self._address(repo, commit, path), file, size, lambda done: self.progress(stage, done, size))
                 if file.tell() != size:
-                    raise DownloadError(f"{file.tell()} bytes came of a file that should be of size {size}")
+                    raise DownloadError(f"{file.tell()} bytes received of a file that should be of size {size}")
         return target
 
     def _address(self, repo: str, revision: str, path: str) -> str:
@@ -188,7 +188,7 @@ def _fetch(
 
 
 def locked_file(path: Path) -> LockedFile:
-    """The lock entry of a file as it is now."""
+    """A file's SHA-256 and size, for the lock."""
     return LockedFile(sha256_of(path, "It was there a moment ago"), path.stat().st_size)
 
 

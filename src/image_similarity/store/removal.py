@@ -37,7 +37,7 @@ class RemovalLimit:
         Args:
             removed: the products that would be removed.
             products: how many there are.
-            why: a clause that says why they would be removed, and what may be wrong.
+            why: says why they would be removed, and what may be wrong; with its own full stop or question mark.
 
         Raises:
             RemovalError: they are ten or more, and a larger share than the limit.
@@ -46,7 +46,7 @@ class RemovalLimit:
             return
         examples = ", ".join(removed[:NAMED])
         raise RemovalError(
-            f"{len(removed):,} of {products:,} products would be removed ({examples}, ...): {why()}. At most "
+            f"{len(removed):,} of {products:,} products would be removed ({examples}, ...): {why()} At most "
             f"{self.share:.0%} may be removed by default; nothing was removed. To remove them, set `allow_removal`"
         )
 

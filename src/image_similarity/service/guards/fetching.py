@@ -20,6 +20,7 @@ from image_similarity.images import (
     RETRY_STATUSES,
     AddressError,
     ReplyError,
+    RetryableError,
     Sink,
     TooLargeError,
     copy_body,
@@ -27,7 +28,7 @@ from image_similarity.images import (
     port_of,
     redirect_url,
     request_url,
-    retry_delay,
+    with_retries,
 )
 from image_similarity.options import DownloadOptions
 from image_similarity.service.guards.addresses import Trusted, is_open
@@ -61,14 +62,6 @@ class FetchError(ImageError):
 
 class UnreachableError(FetchError):
     """A host has no address, no allowed address, or none that accepts the connection: the client is not told which."""
-
-
-class _RetryError(FetchError):
-    """A server responded with a status that may be retried."""
-
-    def __init__(self, status: int, retry_after: str | None) -> None:
-        super().__init__(UNREACHED, f"answered {status}")
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +106,9 @@ async def fetch_into(
     fetch = _Fetch(limits, resolve or look_up, tls or _tls(), to)
     try:
         async with asyncio.timeout(limits.seconds):
-            for attempt in range(1, RETRIES.tries + 1):
-                try:
-                    return await _fetch_once(fetch, address)
-                except _RetryError as error:
-                    if attempt == RETRIES.tries:
-                        raise
-                    await asyncio.sleep(retry_delay(attempt, error.retry_after, RETRIES))
+            await with_retries(lambda: _fetch_once(fetch, address), RETRIES)
+    except RetryableError as error:
+        raise FetchError(UNREACHED, str(error)) from None
     except TimeoutError:
         raise FetchError(UNREACHED, "took too long") from None
 
@@ -196,7 +185,7 @@ class _Fetch:
             if redirect is not None:
                 return redirect
             if response.status_code in RETRY_STATUSES:
-                raise _RetryError(response.status_code, response.headers.get("Retry-After"))
+                raise RetryableError(f"answered {response.status_code}", response.headers.get("Retry-After"))
             if not is_complete(response):
                 raise FetchError(UNREACHED, f"answered {response.status_code}")
             await copy_body(response, self.limits.most_bytes, self.to)
