@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO, NoReturn, cast
@@ -151,6 +152,7 @@ def _download(client: Any, bucket: str, key: str) -> BinaryIO:
 def _client(settings: Settings, region: str | None) -> Any:
     import boto3
     from botocore.config import Config
+    from botocore.session import get_session
 
     # Few and short attempts: an endpoint that does not respond is reported within seconds.
     config = Config(
@@ -158,9 +160,19 @@ def _client(settings: Settings, region: str | None) -> Any:
         read_timeout=READ_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": TRIES},
     )
-    return boto3.session.Session().client(
+    core = get_session()
+    core.register_component("data_loader", _descriptions())
+    return boto3.session.Session(botocore_session=core).client(
         "s3", region_name=region, endpoint_url=settings.s3_endpoint, config=config, **aws_keys(settings.config_file)
     )
+
+
+@cache
+def _descriptions() -> Any:
+    """botocore's descriptions of services: parsed once, as that takes most of the time that making a client does."""
+    from botocore.session import get_session
+
+    return get_session().get_component("data_loader")
 
 
 def aws_keys(config_file: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from image_similarity.images.reply_bodies import ACCEPT_HEADERS, RETRY_STATUSES,
 from image_similarity.images.unreachable_hosts import UnreachableHosts
 from image_similarity.images.urls import AddressError, hide_location, redirect_url, request_url
 from image_similarity.options import DownloadOptions
+from image_similarity.util.tls import tls_context
 
 if TYPE_CHECKING:
     import httpx
@@ -160,6 +161,7 @@ def client_of(options: DownloadOptions, sleep: Sleep = asyncio.sleep) -> httpx.A
     if options.per_second is not None:
         hooks["request"] = [Pace(options.per_second, sleep=sleep).wait]
     return httpx.AsyncClient(
+        verify=tls_context(),
         http2=find_spec("h2") is not None,
         follow_redirects=False,  # each step is checked: which host, and which headers it gets
         timeout=httpx.Timeout(options.timeout, pool=None),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, BinaryIO
 
+from image_similarity.util.tls import tls_context
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,7 +31,7 @@ def http_client() -> httpx.Client:
     import httpx
 
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    return httpx.Client(follow_redirects=True, timeout=timeout, headers=HEADERS)
+    return httpx.Client(verify=tls_context(), follow_redirects=True, timeout=timeout, headers=HEADERS)
 
 
 def download(address: str, file: BinaryIO, max_bytes: int, on_progress: Callable[[int], None]) -> None:

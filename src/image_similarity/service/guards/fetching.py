@@ -8,7 +8,6 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import httpx
 
@@ -33,6 +32,7 @@ from image_similarity.images import (
 from image_similarity.options import DownloadOptions
 from image_similarity.service.guards.addresses import Trusted, is_open
 from image_similarity.types import Stage
+from image_similarity.util.tls import tls_context
 
 STAGE: Stage = "download"
 FIRST_FREE_PORT = 1024
@@ -103,7 +103,7 @@ async def fetch_into(
     Raises:
         FetchError: it is not allowed, could not be fetched, or is too large.
     """
-    fetch = _Fetch(limits, resolve or look_up, tls or _tls(), to)
+    fetch = _Fetch(limits, resolve or look_up, tls or tls_context(), to)
     try:
         async with asyncio.timeout(limits.seconds):
             await with_retries(lambda: _fetch_once(fetch, address), RETRIES)
@@ -220,8 +220,3 @@ def _request(url: httpx.URL, address: str, seconds: float) -> httpx.Request:
         headers={"Host": url.netloc.decode("ascii"), **HEADERS},
         extensions={"sni_hostname": name, "timeout": httpx.Timeout(seconds).as_dict()},
     )
-
-
-@lru_cache(1)
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # takes 20 ms and more: made once
