@@ -181,7 +181,7 @@ def test_any_damaged_page_is_an_error_that_names_the_file(workspace: Workspace, 
         for job in (
             lambda: workspace.search("shop", folder / "red_1.png", model=MODEL),
             lambda: workspace.similar("shop", "red", model=MODEL),
-            lambda: workspace.evaluate("shop", model=MODEL),
+            lambda: workspace.evaluate("shop", model=MODEL, simulated=1),
             lambda: workspace.failures("shop"),
             lambda: workspace.fit("shop", folder, model=MODEL),
         ):

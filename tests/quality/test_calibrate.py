@@ -257,15 +257,15 @@ def test_an_adapted_model_is_calibrated_on_held_out_products(
     workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model=Fields.spec.name)
     workspace.adapt("shop", model=Fields.spec.name)
     workspace.progress = lambda _, done, total=None: totals.append(total) if done == total else None
-    report = workspace.calibrate("shop", model=name, images=72)
+    report = workspace.calibrate("shop", model=name, images=36)
     assert report.model_key.startswith(f"{Fields.spec.name}+adapted@")
-    assert len(totals) == 4 and sum(total or 0 for total in totals) == 72
+    assert len(totals) == 4 and sum(total or 0 for total in totals) == 36
 
     parts, held_out = list[dict[str, QueryScores]](), list[Any]()
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(name), shop, settings, FeatureStore(database).has_networks_of)
         candidate = Candidate("", model, open_index(model.recipe, database, settings))
-        rows = sampled_rows(Gallery.of(candidate.stored), 72, seed=0)
+        rows = sampled_rows(Gallery.of(candidate.stored), 36, seed=0)
         own, records = np.asarray(candidate.stored.grouping.row_product)[rows], CatalogueRecords(database)
         for one in held_out_models(candidate, database, settings, tmp_path):
             gallery, project = Gallery.of(one.candidate.stored), one.projection.apply

@@ -41,11 +41,18 @@ def cutout(image: Image.Image) -> Image.Image | None:
         return None
     alpha = Image.fromarray(foreground.astype(np.uint8) * 255).resize(image.size, Image.Resampling.BILINEAR)
     # Shrunk by a pixel, or a light fringe of the background would remain.
-    alpha = alpha.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.GaussianBlur(SOFT))
+    alpha = Image.fromarray(_eroded(np.asarray(alpha))).filter(ImageFilter.GaussianBlur(SOFT))
     alone = image.convert("RGBA")
     alone.putalpha(alpha)
     box = alpha.point([0] * 32 + [255] * 224).getbbox()
     return None if box is None else alone.crop(box)
+
+
+def _eroded(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The minimum of each pixel and its eight neighbours: Pillow's ``MinFilter``, over ten times as fast."""
+    rows = np.pad(alpha, 1, mode="edge")
+    rows = np.minimum(np.minimum(rows[:-2], rows[1:-1]), rows[2:])
+    return np.minimum(np.minimum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
 
 
 def _connected_to_border(near: Mask, ring: Mask) -> Mask:

@@ -171,8 +171,11 @@ def _with_blur_and_noise(photo: Image.Image, options: PhotoOptions, rng: Rng) ->
         blurred = _motion_blur(photo, 3 * blur, rng.uniform(0, math.pi))
     strength = options.noise * rng.random()
     grey = strength * rng.standard_normal((*blurred.shape[:2], 1), np.float32)
-    colour = strength / 3 * rng.standard_normal(blurred.shape, np.float32)
-    return Image.fromarray(np.clip(blurred + (grey + colour), 0, 255).astype(np.uint8))
+    noise = rng.standard_normal(blurred.shape, np.float32)
+    noise *= strength / 3
+    noise += grey
+    noise += blurred
+    return Image.fromarray(np.clip(noise, 0, 255, out=noise).astype(np.uint8))
 
 
 def _motion_blur(photo: Image.Image, length: float, angle: float) -> NDArray[np.float32]:
