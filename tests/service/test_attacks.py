@@ -25,6 +25,7 @@ from tests.support.servers import Answer, image_server
 from tests.support.service import Service, fitted, photo_of, running, until
 from tests.support.shop import paint_shop
 from tests.support.tiny_networks import describe, mean_network
+from tests.support.web import web
 
 RED = (250, 0, 0)
 SOON = 5.0  # seconds that a client waits; what is tried here took minutes
@@ -144,7 +145,7 @@ def test_who_says_nothing_gives_place_to_who_does(service: Service, sent: bytes)
             with suppress(OSError):
                 held.sendall(sent)
         for _ in range(10):
-            assert httpx.get(f"{service.address}healthz", timeout=SOON).status_code == 200
+            assert web.get(f"{service.address}healthz", timeout=SOON).status_code == 200
 
 
 def test_who_is_being_answered_keeps_its_place_and_one_more_is_turned_away_with_a_word(
@@ -162,7 +163,7 @@ def test_who_is_being_answered_keeps_its_place_and_one_more_is_turned_away_with_
             assert reply(connection).startswith(b"HTTP/1.1 503 ")
         pictures.released.set()
         assert put.result().status_code == 201
-        until(lambda: httpx.get(f"{service.address}healthz", timeout=SOON).status_code == 200)
+        until(lambda: web.get(f"{service.address}healthz", timeout=SOON).status_code == 200)
 
 
 def test_a_client_that_waits_for_no_answer_is_hung_up_on(service: Service) -> None:

@@ -18,6 +18,7 @@ from image_similarity.service.guards.access import AccessLog, set_key_name
 from image_similarity.service.guards.headers import SecurityHeaders
 from image_similarity.service.guards.hosts import HostGuard
 from tests.support.serving import serving
+from tests.support.web import web
 
 LINES: list[dict[str, Any]] = []
 
@@ -88,7 +89,7 @@ def service() -> Iterator[str]:
 
 @pytest.mark.parametrize("path", ["/", "/page/page.js"])
 def test_the_page_may_load_its_own_files_and_show_chosen_pictures(service: str, path: str) -> None:
-    policy = httpx.get(service + path).headers["Content-Security-Policy"].split("; ")
+    policy = web.get(service + path).headers["Content-Security-Policy"].split("; ")
     assert "default-src 'none'" in policy
     assert "script-src 'self'" in policy
     assert "img-src 'self' blob:" in policy
@@ -98,7 +99,7 @@ def test_the_page_may_load_its_own_files_and_show_chosen_pictures(service: str, 
 
 @pytest.mark.parametrize("path", ["/v1/products/a", "/v1/images/1", "/v1/nothing", "/healthz", "/pages", "/long"])
 def test_any_other_answer_may_do_nothing(service: str, path: str) -> None:
-    headers = httpx.get(service + path).headers
+    headers = web.get(service + path).headers
     assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -109,15 +110,15 @@ def test_any_other_answer_may_do_nothing(service: str, path: str) -> None:
 
 
 def test_what_an_answer_says_itself_stands(service: str) -> None:
-    assert httpx.get(service + "/v1/images/1").headers.get_list("Cache-Control") == ["max-age=60"]
-    assert httpx.get(service + "/v1/products/a").headers["Cache-Control"] == "no-store"
-    assert httpx.get(service + "/own").headers.get_list("Content-Security-Policy") == ["default-src 'self'"]
+    assert web.get(service + "/v1/images/1").headers.get_list("Cache-Control") == ["max-age=60"]
+    assert web.get(service + "/v1/products/a").headers["Cache-Control"] == "no-store"
+    assert web.get(service + "/own").headers.get_list("Content-Security-Policy") == ["default-src 'self'"]
 
 
 def test_listed_sites_may_show_the_pictures() -> None:
     with serving(SecurityHeaders(application(), cross_origin=True)) as address:
-        assert httpx.get(address + "/v1/images/1").headers["Cross-Origin-Resource-Policy"] == "cross-origin"
-        assert httpx.get(address + "/").headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert web.get(address + "/v1/images/1").headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+        assert web.get(address + "/").headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
 # The access log -----------------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def test_listed_sites_may_show_the_pictures() -> None:
 
 def test_a_request_is_one_line_without_its_query_and_headers(service: str) -> None:
     secret = {"Authorization": "Bearer is_secret", "Cookie": "a=is_secret"}
-    answer = httpx.get(service + "/v1/products/a%2Fb%22?filter=is_secret", headers=secret)
+    answer = web.get(service + "/v1/products/a%2Fb%22?filter=is_secret", headers=secret)
     line = line_of(answer)
     assert "is_secret" not in json.dumps(line)
     del line["request_id"]
@@ -142,30 +143,30 @@ def test_a_request_is_one_line_without_its_query_and_headers(service: str) -> No
 
 
 def test_bytes_of_a_stream_add_up_and_nobody_is_named_who_showed_no_key(service: str) -> None:
-    line = line_of(httpx.get(service + "/long"))
+    line = line_of(web.get(service + "/long"))
     assert (line["bytes"], line["key"]) == (5, None)
 
 
 @pytest.mark.parametrize(("path", "status"), [("/broken", 500), ("/refused", 401), ("/nothing", 404)])
 def test_errors_have_their_line_too(service: str, path: str, status: int) -> None:
-    answer = httpx.get(service + path)
+    answer = web.get(service + path)
     assert (answer.status_code, line_of(answer)["status"]) == (status, status)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_a_long_path_does_not_fill_the_log(service: str) -> None:
-    assert len(line_of(httpx.get(service + "/v1/products/" + "a" * 5000))["path"]) == 600
+    assert len(line_of(web.get(service + "/v1/products/" + "a" * 5000))["path"]) == 600
 
 
 def test_a_sane_request_id_is_kept(service: str) -> None:
-    assert httpx.get(service, headers={"X-Request-ID": "cart-7.b_2"}).headers["X-Request-ID"] == "cart-7.b_2"
+    assert web.get(service, headers={"X-Request-ID": "cart-7.b_2"}).headers["X-Request-ID"] == "cart-7.b_2"
 
 
 @pytest.mark.parametrize("given", ["", "a b", "a" * 65, "x;y", "{}", "ä"])
 def test_any_other_request_id_is_replaced(service: str, given: str) -> None:
-    made = httpx.get(service, headers=[(b"X-Request-ID", given.encode())]).headers["X-Request-ID"]
+    made = web.get(service, headers=[(b"X-Request-ID", given.encode())]).headers["X-Request-ID"]
     assert len(made) == 32
-    assert httpx.get(service).headers["X-Request-ID"] != made
+    assert web.get(service).headers["X-Request-ID"] != made
 
 
 # The guard ----------------------------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ def test_any_other_request_id_is_replaced(service: str, given: str) -> None:
     "host", ["localhost:8000", "LOCALHOST", "127.0.0.1", "[::1]:80", "shop.example:443", "shop.example."]
 )
 def test_the_services_own_names_are_answered(service: str, host: str) -> None:
-    assert httpx.get(service + "/v1/products/a", headers={"Host": host}).status_code == 200
+    assert web.get(service + "/v1/products/a", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_the_services_own_names_are_answered(service: str, host: str) -> None:
     ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "evil@localhost", "localhost/a", "", "a:b"],
 )
 def test_a_name_that_is_not_the_services_is_not(service: str, host: str) -> None:
-    answer = httpx.get(service + "/", headers={"Host": host})
+    answer = web.get(service + "/", headers={"Host": host})
     assert answer.status_code == 403
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert "`allowed_host`" in answer.json()["detail"]
@@ -199,7 +200,7 @@ def test_two_hosts_are_none(service: str) -> None:
 
 
 def test_a_probe_may_ask_by_any_address(service: str) -> None:
-    assert httpx.get(service + "/healthz", headers={"Host": "10.1.2.3:8000"}).status_code == 200
+    assert web.get(service + "/healthz", headers={"Host": "10.1.2.3:8000"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_probe_may_ask_by_any_address(service: str) -> None:
 )
 def test_the_services_page_listed_sites_and_programs_may_change(service: str, host: str, origin: str | None) -> None:
     headers = {"Host": host} | ({"Origin": origin} if origin else {})
-    assert httpx.post(service + "/v1/feedback", headers=headers).text == '"changed"'
+    assert web.post(service + "/v1/feedback", headers=headers).text == '"changed"'
 
 
 @pytest.mark.parametrize(
@@ -238,23 +239,23 @@ def test_the_services_page_listed_sites_and_programs_may_change(service: str, ho
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_another_sites_page_may_not(service: str, method: str, origin: str) -> None:
     headers = {"Host": "localhost:8000", "Origin": origin}
-    answer = httpx.request(method, service + "/v1/feedback", headers=headers)
+    answer = web.request(method, service + "/v1/feedback", headers=headers)
     assert answer.status_code == 403
     assert answer.json()["title"] == "Forbidden"
 
 
 def test_another_sites_page_may_look_at_nothing_but_is_not_refused(service: str) -> None:
-    answer = httpx.get(service + "/v1/products/a", headers={"Origin": "http://evil.example"})
+    answer = web.get(service + "/v1/products/a", headers={"Origin": "http://evil.example"})
     assert answer.status_code == 200  # its browser keeps the answer from it: no header allows the site
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 def test_any_name_can_be_allowed() -> None:
     with serving(HostGuard(application(), hosts=["*"])) as address:
-        assert httpx.get(address + "/", headers={"Host": "whatever.example"}).status_code == 200
-        assert httpx.get(address + "/", headers={"Host": "a b"}).status_code == 403
+        assert web.get(address + "/", headers={"Host": "whatever.example"}).status_code == 200
+        assert web.get(address + "/", headers={"Host": "a b"}).status_code == 403
         headers = {"Host": "whatever.example", "Origin": "http://evil.example"}
-        assert httpx.post(address + "/v1/feedback", headers=headers).status_code == 403
+        assert web.post(address + "/v1/feedback", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -263,8 +264,8 @@ def test_any_name_can_be_allowed() -> None:
 def test_a_listed_name_counts_however_it_is_written(host: str) -> None:
     name = "[2001:db8::1]:8000" if "2001" in host else "look.example:8000"
     with serving(HostGuard(application(), hosts=[host])) as address:
-        assert httpx.get(address + "/", headers={"Host": name}).status_code == 200
-        assert httpx.get(address + "/", headers={"Host": "other.example"}).status_code == 403
+        assert web.get(address + "/", headers={"Host": name}).status_code == 200
+        assert web.get(address + "/", headers={"Host": "other.example"}).status_code == 403
 
 
 @pytest.mark.parametrize("host", ["", "http://look.example", "a b", "look.example/x"])

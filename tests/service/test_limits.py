@@ -20,6 +20,7 @@ from image_similarity.service.guards.json_limits import too_deep
 from image_similarity.service.guards.limits import BodyLimit, RateLimiter, client_of
 from tests.support.service import until
 from tests.support.serving import serving
+from tests.support.web import web
 
 LIMIT = 2000
 
@@ -172,10 +173,10 @@ BODIES = {
 @pytest.mark.parametrize("path", BODIES)
 def test_a_body_may_be_as_large_as_the_limit_and_no_larger(service: str, path: str, declared: bool) -> None:
     body, headers = BODIES[path](LIMIT)
-    answer = httpx.post(service + path, content=body if declared else parts(body), headers=headers)
+    answer = web.post(service + path, content=body if declared else parts(body), headers=headers)
     assert answer.status_code == 200, answer.text
     body, headers = BODIES[path](LIMIT + 1)
-    answer = httpx.post(service + path, content=body if declared else parts(body), headers=headers)
+    answer = web.post(service + path, content=body if declared else parts(body), headers=headers)
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["title"] == "Too large"
@@ -203,8 +204,8 @@ def test_a_body_that_does_not_come_is_not_waited_for(path: str) -> None:
 
 def test_an_answer_may_take_longer_than_a_body() -> None:
     with serving(BodyLimit(application(), LIMIT, seconds=0.05)) as address:
-        assert httpx.get(address + "/slow").text == "0123456789"
-        assert httpx.post(address + "/slow", content=b"a" * 100).text == "0123456789"
+        assert web.get(address + "/slow").text == "0123456789"
+        assert web.post(address + "/slow", content=b"a" * 100).text == "0123456789"
 
 
 def test_what_all_send_together_has_a_limit_too() -> None:
@@ -217,18 +218,18 @@ def test_what_all_send_together_has_a_limit_too() -> None:
             for connection in slow:
                 connection.sendall(head + b"a" * (LIMIT - 1))
             until(lambda: limited.held == 2 * LIMIT - 2)
-            answer = httpx.post(address + "/stream", content=b"a" * 100)
+            answer = web.post(address + "/stream", content=b"a" * 100)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
             assert "uploaded" in answer.json()["detail"]
             for connection in slow:
                 connection.sendall(b"a")
                 assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
         until(lambda: limited.held == 0)
-        assert httpx.post(address + "/stream", content=b"a" * 100).json() == 100
+        assert web.post(address + "/stream", content=b"a" * 100).json() == 100
 
 
 def test_the_connection_goes_on_after_a_refusal(service: str) -> None:
-    with httpx.Client(base_url=service) as client:
+    with httpx.Client(verify=False, base_url=service) as client:
         for _ in range(3):
             assert client.post("/stream", content=parts(b"a" * 100_000)).status_code == 413
             assert client.get("/none").json() == "nothing"

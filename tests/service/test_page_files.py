@@ -23,7 +23,8 @@ FILES = {entry.name: entry.read_bytes() for entry in FOLDER.iterdir()}
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with serving(SecurityHeaders(Starlette(routes=page.routes))) as address, httpx.Client(base_url=address) as client:
+    app = SecurityHeaders(Starlette(routes=page.routes))
+    with serving(app) as address, httpx.Client(verify=False, base_url=address) as client:
         yield client
 
 

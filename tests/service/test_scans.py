@@ -11,6 +11,7 @@ import httpx
 
 from tests.support.pictures import encoded, four_corners
 from tests.support.service import PATIENCE, Service, customers, fitted, running, until
+from tests.support.web import web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,9 +50,9 @@ def test_two_thousand_scans_are_refused_at_every_door_while_others_are_answered(
     photo = of_scans(2000)
     with running(fitted(tmp_path)) as service:
         doors: dict[str, Callable[[], httpx.Response]] = {
-            "search": lambda: httpx.post(f"{service.address}v1/search", files={"file": photo}, timeout=PATIENCE),
-            "photos": lambda: httpx.post(f"{service.address}v1/photos", files={"file": photo}, timeout=PATIENCE),
-            "put": lambda: httpx.put(f"{service.address}v1/products/x", files={"images": photo}, timeout=PATIENCE),
+            "search": lambda: web.post(f"{service.address}v1/search", files={"file": photo}, timeout=PATIENCE),
+            "photos": lambda: web.post(f"{service.address}v1/photos", files={"file": photo}, timeout=PATIENCE),
+            "put": lambda: web.put(f"{service.address}v1/products/x", files={"images": photo}, timeout=PATIENCE),
         }
         for door in doors.values():
             assert "2000 scans are more than the limit of 100" in door().json()["detail"]
@@ -66,7 +67,7 @@ def test_two_thousand_scans_are_refused_at_every_door_while_others_are_answered(
 def _ends_while_it_decodes(service: Service) -> None:
     """Told to stop while pictures of as many scans as it takes are decoded: who waits is answered, and it ends well."""
     photo, at = of_scans(100), f"{service.address}v1/search"
-    with sent_at_once(*[lambda: httpx.post(at, files={"file": photo}, timeout=PATIENCE)] * AT_ONCE) as answered:
+    with sent_at_once(*[lambda: web.post(at, files={"file": photo}, timeout=PATIENCE)] * AT_ONCE) as answered:
         until(lambda: f"image_similarity_searching {AT_ONCE}.0" in service.get("/metrics").text)
         assert service.get("/healthz").status_code == 200
         service.process.terminate()
