@@ -160,3 +160,30 @@ def test_a_service_gives_large_blocks_back_at_once() -> None:
     if given_back(False) > 100:
         pytest.skip("a C library that keeps nothing")
     assert given_back(True) > 100
+
+
+NEW_PAGES = """
+import resource
+import numpy as np
+from image_similarity.util.memory import keep_freed
+
+def new_pages():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        [np.ones(1 << 20, np.uint8) for _ in range(8)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(new_pages())
+keep_freed()
+new_pages()
+print(new_pages())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries have no such call")
+def test_a_command_maps_no_new_pages_for_each_array() -> None:
+    ended = subprocess.run([sys.executable, "-c", NEW_PAGES], capture_output=True, check=True, text=True)
+    before, after = map(int, ended.stdout.split())
+    if before < 1000:
+        pytest.skip("a C library that keeps them by itself")
+    assert after < before / 10

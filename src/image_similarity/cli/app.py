@@ -89,8 +89,10 @@ def demo(
 ) -> None:
     """Draw a sample shop, fit it, search it with customers' photos and write a page with the results."""
     from image_similarity.cli import printing as show
+    from image_similarity.util.memory import keep_freed
     from image_similarity_demo import run_demo
 
+    keep_freed()
     with Bars() as bars:
         result = run_demo(folder, bars)
     show.show_answer(result.similar, o.Format.table)
@@ -205,6 +207,7 @@ def fit(
 ) -> None:
     """Embed a catalogue's images and write each product's recommendations; only new and changed images are computed."""
     from image_similarity.cli import printing as show
+    from image_similarity.util.memory import keep_freed
 
     options = FitOptions(
         products=products,
@@ -216,6 +219,7 @@ def fit(
         downloads=DownloadOptions(headers=headers_of(header)),
         allow_removal=allow_removal,
     )
+    keep_freed()
     with Bars() as bars:
         report = open_workspace(workspace, bars, strict=strict).fit(dataset, catalogue, options)
     if format is o.ReportFormat.json:

@@ -32,10 +32,12 @@ def calibrate(
 ) -> None:
     """Learn match probabilities from the catalogue itself."""
     from image_similarity.settings import Settings
+    from image_similarity.util.memory import keep_freed
     from image_similarity.workspace import Workspace
 
     choice = ModelChoice(model, weights, weights_digest, precision)
     settings = Settings.from_environment(None, root=workspace)
+    keep_freed()
     with Bars() as bars:
         place = Workspace(settings=settings, progress=bars)
         report = place.calibrate(dataset, CalibrateOptions(known=known, images=images), model=choice)

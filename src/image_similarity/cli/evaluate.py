@@ -59,6 +59,7 @@ def evaluate(
 ) -> None:
     """Measure how often the right product comes first."""
     from image_similarity.quality import below_thresholds, parse_threshold
+    from image_similarity.util.memory import keep_freed
 
     bars = [parse_threshold(text) for text in at_least or ()]
     models = model or [IN_USE]
@@ -73,6 +74,7 @@ def evaluate(
         stored_only=stored_only,
         seed=seed,
     )
+    keep_freed()
     with Bars() as shown:
         place = open_workspace(workspace, shown)
         found = place.evaluate(dataset, options, model=choices)

@@ -50,10 +50,23 @@ def trim_at_once() -> None:
 
     For long-lived processes that decode images now and then: else the C library soon keeps blocks of up to 32 MB.
     """
+    _set_thresholds(MMAP_THRESHOLD, TRIM_THRESHOLD)
+
+
+def keep_freed() -> None:
+    """From now on, keep freed blocks of up to 32 MB for later allocations, 256 MB in all.
+
+    For a process that computes on one image after another: mapping new pages for each array takes a fifth of the time
+    of ``colour-shape``.
+    """
+    _set_thresholds(1 << 25, 1 << 28)
+
+
+def _set_thresholds(mapped: int, trimmed: int) -> None:
     mallopt = _glibc_function("mallopt")
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
-        mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD)
+        mallopt(M_MMAP_THRESHOLD, mapped)
+        mallopt(M_TRIM_THRESHOLD, trimmed)
 
 
 def _glibc_function(name: str) -> Any:
