@@ -184,6 +184,17 @@ def test_a_quote_that_is_never_closed_is_not_swallowed(tmp_path: Path) -> None:
     assert [failure.location.rpartition(":")[2] for failure in failures_of(source)] == ["3"]
 
 
+def test_a_json_line_with_fewer_columns_takes_none_from_the_lines_after_it(tmp_path: Path) -> None:
+    rows = [
+        {"id": "1", "image": "a.jpg", "title": "Red", "price": 5},
+        {"id": "2", "image": "b.jpg"},
+        {"id": "3", "image": "c.jpg", "title": "Blue", "price": 7},
+    ]
+    source = table(tmp_path, "\n".join(json.dumps(row) for row in rows), "rows.jsonl")
+    assert [product.title for product in source.products()] == ["Red", "", "Blue"]
+    assert [image.attributes.get("price") for image in source] == ["5", None, "7"]
+
+
 def test_bad_json_lines_are_failures(tmp_path: Path) -> None:
     rows = ['{"sku": 1, "url": "' + A + '"}', "{broken", "[1, 2]", '{"url": "x"}', '{"sku": 2, "images": []}']
     deep = "[" * 100_000

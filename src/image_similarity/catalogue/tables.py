@@ -19,7 +19,7 @@ from image_similarity.catalogue.image_columns import IMAGE_WORDS
 from image_similarity.catalogue.names import is_text, name_for_address, shown_text
 from image_similarity.catalogue.paths import AmbiguousPathError, FileFinder, leads_out
 from image_similarity.catalogue.product_join import JoinedSource
-from image_similarity.catalogue.rows import BadRow, Table
+from image_similarity.catalogue.rows import BadRow, Row, Table
 from image_similarity.catalogue.s3 import open_object
 from image_similarity.catalogue.table_files import reading
 from image_similarity.errors import CatalogueError, UsageError
@@ -84,14 +84,8 @@ class ProductTable:
         seen: set[str] = set()
         with open_table(self.location, self._settings, self._region) as table:
             self.notes = table.notes
-            columns = _columns(table, self.location, self._names)
-            columns.require(self.location, table.header, image=False)
-            for row in table.rows:
-                if isinstance(row, BadRow):
-                    self.failures.append(_failure(self.location, row.number, row.reason))
-                    continue
-                if tuple(row.cells) != table.header:  # JSON lines may have other columns in every row
-                    columns = Columns.of(row.cells, self._names)
+            of_table = _columns(table, self.location, self._names, image=False)
+            for row, columns in _rows(table, of_table, self.location, self._names, self.failures):
                 product_id = product_of_row(row.cells, columns)
                 if not product_id:
                     self.failures.append(_failure(self.location, row.number, "the row has no product id"))
@@ -195,15 +189,9 @@ class TableSource(JoinedSource):
         self._last_product_with_images, seen = "", set[str]()
         with open_table(self.location, self._settings, self._region) as table:
             self.notes = table.notes
-            columns = _columns(table, self.location, self._names)
-            columns.require(self.location, table.header, image=True)
-            products = products and columns.describe_products
-            for row in table.rows:
-                if isinstance(row, BadRow):
-                    self.failures.append(_failure(self.location, row.number, row.reason))
-                    continue
-                if tuple(row.cells) != table.header:  # JSON lines may have other columns in every row
-                    columns = Columns.of(row.cells, self._names)
+            of_table = _columns(table, self.location, self._names, image=True)
+            products = products and of_table.describe_products
+            for row, columns in _rows(table, of_table, self.location, self._names, self.failures):
                 product_id = product_of_row(row.cells, columns) if products else ""
                 if product_id and product_id not in seen:
                     seen.add(product_id)
@@ -286,11 +274,23 @@ class TableSource(JoinedSource):
         return Path(self.location).parent / text
 
 
-def _columns(table: Table, where: str, names: ColumnNames) -> Columns:
+def _columns(table: Table, where: str, names: ColumnNames, *, image: bool) -> Columns:
     columns = Columns.of(table.header, names)
     if columns.product in table.repeated:
         raise CatalogueError(f"{where} has two columns named {columns.product}. Rename one of them")
+    columns.require(where, table.header, image=image)
     return columns
+
+
+def _rows(
+    table: Table, columns: Columns, where: str, names: ColumnNames, failures: list[Failure]
+) -> Iterator[tuple[Row, Columns]]:
+    """Each readable row with its columns: JSON lines may have other ones in every row. The others become failures."""
+    for row in table.rows:
+        if isinstance(row, BadRow):
+            failures.append(_failure(where, row.number, row.reason))
+        else:
+            yield row, columns if tuple(row.cells) == table.header else Columns.of(row.cells, names)
 
 
 def _path_of(rest: str) -> str:
