@@ -49,7 +49,7 @@ class OperatingPoint:
     """The effect of a threshold on the first answer's match probability.
 
     Attributes:
-        threshold: a value for ``--min-match``.
+        threshold: a value for ``min_match``.
         false_matches: the share of photos of products outside the catalogue that still get an answer.
         kept: the share of photos of products in the catalogue whose first answer is right and passes.
         found: the same without a threshold: R@1.
