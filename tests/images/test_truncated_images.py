@@ -23,9 +23,9 @@ KINDS = {
     "inks": encoded(COLOURED.convert("CMYK"), "JPEG"),
     "in passes": encoded(COLOURED, "JPEG", progressive=True),
     "PNG": encoded(COLOURED, "PNG"),
-    "PNG of a palette": encoded(COLOURED.quantize(64), "PNG"),
+    "PNG of a palette": encoded(COLOURED.quantize(64, Image.Quantize.FASTOCTREE), "PNG"),
     "BMP": encoded(COLOURED, "BMP"),
-    "WebP": encoded(COLOURED, "WEBP", lossless=True),
+    "WebP": encoded(COLOURED, "WEBP", lossless=True, method=0),
 }
 
 
@@ -82,8 +82,8 @@ def test_a_picture_in_passes_of_which_one_is_missing_for_a_colour_is_refused() -
 
 
 PACKED = {
-    "GIF": encoded(COLOURED.quantize(64), "GIF"),
-    "interlaced GIF": encoded(COLOURED.quantize(64), "GIF", interlace=1),
+    "GIF": encoded(COLOURED.quantize(64, Image.Quantize.FASTOCTREE), "GIF"),
+    "interlaced GIF": encoded(COLOURED.quantize(64, Image.Quantize.FASTOCTREE), "GIF", interlace=1),
     "AVIF": encoded(COLOURED, "AVIF", speed=10),
     "AVIF with transparency": encoded(COLOURED.convert("RGBA"), "AVIF", speed=10),
     "moving AVIF": encoded(COLOURED, "AVIF", speed=10, save_all=True, append_images=[COLOURED.rotate(180)]),
