@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 COMPARED = "r_at_1"  # the metric that is plotted and compared with the first model
 MOST_FAILURES = 50
 SCALES = (
-    "R@k: the share of queries with a right answer among the first k results. mAP@R: how well the first R answers are "
-    "ordered, R being how many are right. MRR: one over the place of the first right answer, on average. The bands are "
-    "95% intervals: products are drawn again and again, as if the catalogue had had others. A difference is counted "
-    "query by query, so its interval is its own."
+    "R@k: the share of queries with a right answer among the first k results. mAP@R: the mean average precision of the "
+    "first R results, R being the number of right answers. MRR: the mean of 1 / rank of the first right answer. The "
+    "bands are 95% intervals of a bootstrap over products; those of a difference compare two models query by query."
 )
 
 
