@@ -160,9 +160,10 @@ def client_of(options: DownloadOptions, sleep: Sleep = asyncio.sleep) -> httpx.A
     hooks: dict[str, list[Callable[..., Any]]] = {"response": [hide_location]}
     if options.per_second is not None:
         hooks["request"] = [Pace(options.per_second, sleep=sleep).wait]
+    http2 = find_spec("h2") is not None
     return httpx.AsyncClient(
-        verify=tls_context(),
-        http2=find_spec("h2") is not None,
+        verify=tls_context(http2=http2),
+        http2=http2,
         follow_redirects=False,  # each step is checked: which host, and which headers it gets
         timeout=httpx.Timeout(options.timeout, pool=None),
         limits=httpx.Limits(max_connections=options.concurrency),
