@@ -51,6 +51,13 @@ def _keras(choice: ModelChoice, settings: Settings) -> Definition:
     return definition(choice, settings)
 
 
+def _lite(choice: ModelChoice, settings: Settings) -> Definition:
+    from image_similarity.models.efficientnet_lite import definition
+
+    _no_weights(choice)
+    return definition(choice, settings)
+
+
 def _described(choice: ModelChoice, settings: Settings) -> Definition:  # noqa: ARG001
     from image_similarity.models.described import definition
 
@@ -76,6 +83,8 @@ if TYPE_CHECKING:
 MODELS: dict[str, Callable[[ModelChoice, Settings], Definition]] = {
     "VGG": _keras,
     "Inception_Resnet": _keras,
+    "EfficientNet-Lite0": _lite,
+    "EfficientNet-Lite2": _lite,
     "colour-shape": _colour_shape,
     "colour": _colour,
     **dict.fromkeys(RECORDS, _hub),
