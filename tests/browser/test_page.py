@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
 
 FIRST = "helmet03"
-WORDY = "CLIP-B32"
+WORDY = "SigLIP2-B-224"
 
 
 @pytest.fixture(scope="module")

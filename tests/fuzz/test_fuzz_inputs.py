@@ -201,13 +201,13 @@ LOCK_PARTS = ("warned", "models", "format", "entry", *LOCKED)
 @given(st.sampled_from(LOCK_PARTS), VALUE)
 def test_any_value_in_a_lock(here: Here, part: str, value: Any) -> None:
     entry = LOCKED | {part: value} if part in LOCKED else LOCKED
-    lock = {"format": 1, "models": {"CLIP-B32": value if part == "entry" else entry}, "warned": []}
+    lock = {"format": 1, "models": {"SigLIP2-B-224": value if part == "entry" else entry}, "warned": []}
     if part in lock:
         lock[part] = value
     here.file("models.lock", json.dumps(lock).encode())
     folder = ModelFolder(here.folder)
     all_of(lambda: folder.was_warned("a"), lambda: folder.add_warned("b"), lambda: folder.entries())
-    all_of(lambda: folder.is_complete("CLIP-B32"), lambda: folder.verified("CLIP-B32", "x.onnx"))
+    all_of(lambda: folder.is_complete("SigLIP2-B-224"), lambda: folder.verified("SigLIP2-B-224", "x.onnx"))
 
 
 # Names -------------------------------------------------------------------------------------------------------------

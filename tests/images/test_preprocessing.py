@@ -28,13 +28,12 @@ SHOP_PHOTOS = 3
 
 # By the networks' own ``preprocessor_config.json``: which processor, its size and its filter (2 bilinear, 3 bicubic).
 PROCESSORS = {
-    "DINOv2-S": ("BitImageProcessor", {"size": {"shortest_edge": 256}, "crop_size": 224, "resample": 3}),
-    "DINOv2-B": ("BitImageProcessor", {"size": {"shortest_edge": 256}, "crop_size": 224, "resample": 3}),
-    "SigLIP2-B": ("SiglipImageProcessor", {"size": {"height": 224, "width": 224}, "resample": 2}),
-    "SigLIP-B16-384": ("SiglipImageProcessor", {"size": {"height": 384, "width": 384}, "resample": 3}),
-    "CLIP-B32": ("CLIPImageProcessor", {"size": {"shortest_edge": 224}, "crop_size": 224, "resample": 3}),
+    "Marqo-FashionSigLIP": ("SiglipImageProcessor", {"size": {"height": 224, "width": 224}, "resample": 3}),
+    "Marqo-Ecommerce-B": ("SiglipImageProcessor", {"size": {"height": 224, "width": 224}, "resample": 3}),
+    "SigLIP2-B-384": ("SiglipImageProcessor", {"size": {"height": 384, "width": 384}, "resample": 2}),
+    "SigLIP2-B-224": ("SiglipImageProcessor", {"size": {"height": 224, "width": 224}, "resample": 2}),
     "UNICOM-B32": ("CLIPImageProcessor", {"size": {"shortest_edge": 224}, "crop_size": 224, "resample": 3}),
-    "PE-Core-S": ("SiglipImageProcessor", {"size": {"height": 384, "width": 384}, "resample": 2}),
+    "DINOv2-S": ("BitImageProcessor", {"size": {"shortest_edge": 256}, "crop_size": 224, "resample": 3}),
 }
 
 

@@ -141,9 +141,9 @@ def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(name: s
         with pytest.raises(UsageError) as caught:
             ask(ModelChoice(name))
         assert str(caught.value).startswith(
-            f"there is no model {name!r}: use VGG, Inception_Resnet, colour-shape, colour, DINO"
+            f"there is no model {name!r}: use VGG, Inception_Resnet, colour-shape, colour, Marqo-"
         )
-        assert str(caught.value).endswith(", PE-Core-S, timm:NAME, or the path of a model's .toml description")
+        assert str(caught.value).endswith(", DINOv2-S, timm:NAME, or the path of a model's .toml description")
 
 
 @pytest.mark.parametrize("choice", [{"weights": Path("a.h5")}, {"weights_digest": "0" * 32}])

@@ -15,7 +15,7 @@ import pytest
 from image_similarity import Workspace
 from image_similarity.cli import main
 from image_similarity.errors import OutputError, UsageError, WeightsError
-from image_similarity.models.hub_records import RECORDS
+from image_similarity.models.hub_records import RECORDS, WITH_TEXT
 from image_similarity.models.inventory import pull_models, table, verify_models
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
@@ -26,8 +26,8 @@ from tests.support.hub import COMMIT, HubServer, fabricate, lock_of, put_record
 from tests.support.models import load_model, model_spec
 from tests.support.tiny_networks import describe, mean_network
 
-NAME = "CLIP-B32"  # three files
-UNKNOWN = "UNICOM-B32"  # one, of which no digest is known
+NAME = "SigLIP2-B-224"  # three files
+UNKNOWN = "UNICOM-B32"  # one
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_pull_brings_the_files_and_locks_them(
     models = online.root / "models"
     assert (pulled.new, pulled.revision, pulled.trusted) == (True, COMMIT, ())
     for file in record.files:
-        path = models / "hub" / "Xenova--clip-vit-base-patch32" / file.path
+        path = models / "hub" / "onnx-community--siglip2-base-patch16-224-ONNX" / file.path
         assert path.read_bytes() == hub.files[record.repo, file.path]
         assert (f"download {file.path}", file.size, file.size) in steps
     locked = lock_of(models)["models"][NAME]
@@ -85,7 +85,7 @@ def test_only_what_is_missing_is_brought_again(
 ) -> None:
     record = fabricate(monkeypatch, hub, NAME)
     pull_models([NAME], online)
-    (online.root / "models" / "hub" / "Xenova--clip-vit-base-patch32" / "tokenizer.json").unlink()
+    (online.root / "models" / "hub" / "onnx-community--siglip2-base-patch16-224-ONNX" / "tokenizer.json").unlink()
     hub.asked.clear()
     pull_models([NAME], online)
     assert hub.downloads == [f"/{record.repo}/resolve/{COMMIT}/tokenizer.json"]
@@ -183,7 +183,9 @@ def test_an_altered_file_is_refused_at_every_load(
     pull_models([NAME], online)
     load_model(ModelChoice(NAME), online, no_progress)
     network.unlink()
-    with pytest.raises(WeightsError, match=r"vision_model\.onnx: No such file or directory\. It should hold CLIP-B32"):
+    with pytest.raises(
+        WeightsError, match=r"vision_model\.onnx: No such file or directory\. It should hold SigLIP2-B-224"
+    ):
         load_model(ModelChoice(NAME), online, no_progress)
 
 
@@ -199,7 +201,7 @@ def test_a_lock_that_says_otherwise_than_the_record_is_no_way_in(
 
     lock.write_text(lock.read_text().replace(record.file.sha256, hashlib.sha256(b"altered").hexdigest()))
     with pytest.raises(
-        WeightsError, match=rf"for onnx/vision_model\.onnx of CLIP-B32, its record {record.file.sha256}"
+        WeightsError, match=rf"for onnx/vision_model\.onnx of SigLIP2-B-224, its record {record.file.sha256}"
     ):
         load_model(ModelChoice(NAME), online, no_progress)
 
@@ -299,8 +301,8 @@ def test_a_server_that_is_no_hub_is_called_so(
 
 
 def test_an_unknown_name_stops_everything_before_it_begins(online: Settings, hub: HubServer) -> None:
-    with pytest.raises(UsageError, match=r"there is no model 'DINOv9' to pull: there are VGG, .*PE-Core-S, and timm"):
-        pull_models(["CLIP-B32", "DINOv9"], online)
+    with pytest.raises(UsageError, match=r"there is no model 'DINOv9' to pull: there are VGG, .*DINOv2-S, and timm"):
+        pull_models(["SigLIP2-B-224", "DINOv9"], online)
     assert hub.asked == []
 
 
@@ -345,7 +347,8 @@ def test_list_pull_and_verify(
     assert run(monkeypatch, "models", "list", *at, "--format", "json") == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert list(rows)[:3] == ["VGG", "Inception_Resnet", "colour-shape"]
-    assert [name for name, row in rows.items() if row["words"]] == ["SigLIP2-B", "CLIP-B32"]
+    assert tuple(name for name, row in rows.items() if row["words"]) == WITH_TEXT
+    assert all(row["good_for"] and bool(row["work"]) == ("colour" not in name) for name, row in rows.items())
     assert set(rows[NAME]["sha256"]) == {file.path for file in RECORDS[NAME].files}
     assert rows["DINOv2-S"]["sha256"] == {"onnx/model.onnx": RECORDS["DINOv2-S"].file.sha256}
     assert run(monkeypatch, "models", "verify", *at) == 0
@@ -375,7 +378,7 @@ def test_a_licence_that_forbids_commercial_use_is_said_once(
     for times in (1, 0):
         assert run(monkeypatch, "models", "pull", NAME) == 0
         message = capsys.readouterr().err
-        assert message.count("warning: the licence of CLIP-B32 forbids commercial use: CC-BY-NC-4.0") == times
+        assert message.count("warning: the licence of SigLIP2-B-224 forbids commercial use: CC-BY-NC-4.0") == times
     network = describe(mean_network(tmp_path / "tiny.onnx"), commercial_use=False, licence="research only")
     paint(tmp_path / "photos" / "ball_1.png", (200, 30, 30))
     for times in (1, 0):

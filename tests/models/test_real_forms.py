@@ -27,33 +27,31 @@ LAYERS = 2
 SIDES = {0: "batch", 1: "num_channels", 2: "height", 3: "width"}
 
 
-def vision(name: str) -> tuple[Any, list[str]]:
-    """A network of the kind of a record's, and the outputs that its file has."""
+def vision(name: str) -> tuple[Any, dict[str, str]]:
+    """A network of the kind of a record's, and the outputs that its file has, by their names in PyTorch."""
     import transformers as t
 
     wide = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": LAYERS}
     if name == "DINOv2-S":
         config = t.Dinov2Config(hidden_size=384, num_attention_heads=6, num_hidden_layers=LAYERS, image_size=518)
-        return t.Dinov2Model(config), ["last_hidden_state", "pooler_output"]
-    if name == "SigLIP2-B":
-        return t.SiglipVisionModel(t.SiglipVisionConfig(**wide)), ["last_hidden_state", "pooler_output"]
-    config = t.CLIPVisionConfig(num_hidden_layers=LAYERS, projection_dim=512)
-    return t.CLIPVisionModelWithProjection(config), ["image_embeds", "last_hidden_state"]
+        return t.Dinov2Model(config), {"last_hidden_state": "last_hidden_state", "pooler_output": "pooler_output"}
+    config = t.SiglipVisionConfig(image_size=RECORDS[name].input.size, **wide)
+    pooled = str(RECORDS[name].output)
+    return t.SiglipVisionModel(config), {"last_hidden_state": "last_hidden_state", "pooler_output": pooled}
 
 
-def text(name: str) -> tuple[Any, list[str]]:
+def text(name: str) -> tuple[Any, dict[str, str]]:
     """The same of the side that takes words."""
     import transformers as t
 
-    if name == "SigLIP2-B":
-        wide = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
-        config = t.SiglipTextConfig(num_hidden_layers=LAYERS, vocab_size=1000, bos_token_id=2, eos_token_id=1, **wide)
-        return t.SiglipTextModel(config), ["pooler_output"]
-    config = t.CLIPTextConfig(num_hidden_layers=LAYERS, projection_dim=512, bos_token_id=49406, eos_token_id=49407)
-    return t.CLIPTextModelWithProjection(config), ["text_embeds"]
+    side = RECORDS[name].text
+    assert side is not None
+    wide = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
+    config = t.SiglipTextConfig(num_hidden_layers=LAYERS, vocab_size=1000, bos_token_id=2, eos_token_id=1, **wide)
+    return t.SiglipTextModel(config), {"pooler_output": side.output}
 
 
-def exported(network: Any, outputs: list[str], given: Any, entry: str, sides: dict[int, str], file: Path) -> Any:
+def exported(network: Any, outputs: dict[str, str], given: Any, entry: str, sides: dict[int, str], file: Path) -> Any:
     """Write a network's file; gives a function from its input to its outputs by name."""
     import torch
 
@@ -66,8 +64,9 @@ def exported(network: Any, outputs: list[str], given: Any, entry: str, sides: di
             found = self.network(given, return_dict=True)
             return tuple(found[name] for name in outputs)
 
-    axes = {entry: sides, **{name: {0: "batch"} for name in outputs}}
-    names = {"input_names": [entry], "output_names": outputs, "dynamic_axes": axes}
+    named = list(outputs.values())
+    axes = {entry: sides, **{name: {0: "batch"} for name in named}}
+    names = {"input_names": [entry], "output_names": named, "dynamic_axes": axes}
     wrapped = Wrapped()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the way of exporting that the hub's files were made in is an old one
@@ -75,7 +74,7 @@ def exported(network: Any, outputs: list[str], given: Any, entry: str, sides: di
 
     def ask(numbers: NDArray[Any], output: str) -> NDArray[np.float32]:
         with torch.no_grad():
-            found: NDArray[np.float32] = wrapped(torch.from_numpy(numbers))[outputs.index(output)].numpy()
+            found: NDArray[np.float32] = wrapped(torch.from_numpy(numbers))[named.index(output)].numpy()
         return found
 
     return ask
@@ -89,7 +88,7 @@ def least_cosine(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> floa
     return float(((ours * theirs).sum(axis=1) / np.linalg.norm(theirs, axis=1)).min())
 
 
-@pytest.mark.parametrize("name", ["DINOv2-S", "SigLIP2-B", "CLIP-B32"])
+@pytest.mark.parametrize("name", ["DINOv2-S", "SigLIP2-B-384", "Marqo-FashionSigLIP"])
 def test_pictures_go_through_the_real_architecture_as_pytorch_takes_them(name: str, tmp_path: Path) -> None:
     import torch
 

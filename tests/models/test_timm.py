@@ -20,13 +20,13 @@ from image_similarity import Workspace
 from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.images.views import square
 from image_similarity.models import pull, timm_export
-from image_similarity.models.hub_records import RECORDS
+from image_similarity.models.hub_records import NEWEST, RECORDS, HubRecord
 from image_similarity.models.inventory import PulledModel, pull_models, table, verify_models
 from image_similarity.models.timm_export import Exported, Exporter, check_installed, write_graph
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import InputSpec, no_progress
-from tests.support.hub import HubServer, hub_server, lock_of, vision_network
+from tests.support.hub import HubServer, hub_server, lock_of, put_record, vision_network
 from tests.support.models import load_model, model_spec
 from tests.support.shop import paint_shop
 from tests.support.tiny_networks import SIDE, mean_network
@@ -67,6 +67,11 @@ class Exporting:
         return replace(usual, **self.changes)
 
 
+def unpinned(record: HubRecord) -> HubRecord:
+    """A record that trusts the weights on the hub, as they are not the real ones."""
+    return replace(record, revision=NEWEST, file=replace(record.file, sha256=""))
+
+
 def pulled_by(exporter: Exporter, settings: Settings, name: str = NAME) -> PulledModel:
     (pulled,) = pull_models([name], settings, exporter=exporter)
     return pulled
@@ -76,7 +81,7 @@ def test_without_the_extra_the_install_line_is_said_before_anything_is_downloade
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
-    for name in (NAME, "PE-Core-S"):
+    for name in (NAME, "Marqo-Ecommerce-B"):
         with pytest.raises(ModelError) as caught:
             pull_models([name], online)
         assert str(caught.value) == f"{name} needs PyTorch and timm, once: pip install 'image-similarity[torch]'"
@@ -159,21 +164,22 @@ def test_a_name_that_is_none_or_was_not_pulled_is_said_so(online: Settings, hub:
 def test_a_record_that_is_exported_keeps_its_own_preprocessing(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = RECORDS["PE-Core-S"]
+    record = unpinned(RECORDS["Marqo-Ecommerce-B"])
+    put_record(monkeypatch, record)
     hub.files[record.repo, record.file.path] = b"weights"
 
     class Whole(Exporting):
         def export(self, architecture: str, weights: Path, target: Path, whole: bool) -> Exported:
-            assert (architecture, whole) == ("vit_pe_core_small_patch16_384", True)
+            assert (architecture, whole) == ("vit_base_patch16_siglip_224", True)
             target.write_bytes(vision_network(record))
-            return Exported(512, 384, (0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "center", "", "a test")
+            return Exported(768, 224, (0.4,) * 3, (0.4,) * 3, "bilinear", 0.9, "center", "", "a test")
 
-    pulled = pulled_by(Whole(), online, "PE-Core-S")
+    pulled = pulled_by(Whole(), online, "Marqo-Ecommerce-B")
     assert sorted(path.name for path in pulled.folder.iterdir()) == ["model.onnx"]  # the weights are no longer needed
-    model = load_model(ModelChoice("PE-Core-S"), online, no_progress)
-    assert model.spec.input == InputSpec(384, "stretch", "bilinear")
-    assert model.embed(np.zeros((1, 384, 384, 3), np.uint8)).shape == (1, 512)
-    assert not pulled_by(Whole(), online, "PE-Core-S").new
+    model = load_model(ModelChoice("Marqo-Ecommerce-B"), online, no_progress)
+    assert model.spec.input == InputSpec(224, "stretch", "bicubic")
+    assert model.embed(np.zeros((1, 224, 224, 3), np.uint8)).shape == (1, 768)
+    assert not pulled_by(Whole(), online, "Marqo-Ecommerce-B").new
     assert pull.locked_file(pulled.folder / "model.onnx").bytes > 0
 
 
@@ -219,6 +225,29 @@ def test_a_network_of_timms_gives_what_timm_makes_of_a_picture(online: Settings,
     with torch.no_grad():
         expected = network.forward_head(network.forward_features(shown(picture)[None]), pre_logits=True).numpy()
     vector = model.embed(square(picture, model.spec.input)[None])
+    assert float((vector @ expected.T / np.linalg.norm(expected)).item()) > 0.999
+
+
+@torch_and_timm
+def test_the_images_side_of_an_open_clip_checkpoint_is_what_is_exported(
+    online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import timm
+    import torch
+    from safetensors.torch import save
+
+    torch.manual_seed(0)
+    network = timm.create_model("test_vit", pretrained=False).eval()
+    both = {f"visual.trunk.{name}": value for name, value in network.state_dict().items()}
+    record = unpinned(RECORDS["Marqo-Ecommerce-B"])
+    record = replace(record, dimension=1000, input=InputSpec(160, "stretch", "bicubic"), exported_from="test_vit")
+    put_record(monkeypatch, record)
+    hub.files[record.repo, record.file.path] = save({**both, "text.positional_embedding": torch.ones(64, 768)})
+    pull_models([record.name], online)
+    pixels = np.random.default_rng(2).integers(0, 256, (1, 160, 160, 3), np.uint8)
+    vector = load_model(ModelChoice(record.name), online, no_progress).embed(pixels)
+    with torch.no_grad():
+        expected = network(torch.from_numpy((pixels / 255 - 0.5) / 0.5).permute(0, 3, 1, 2).float()).numpy()
     assert float((vector @ expected.T / np.linalg.norm(expected)).item()) > 0.999
 
 

@@ -262,7 +262,7 @@ def fabricate(monkeypatch: pytest.MonkeyPatch, hub: HubServer, name: str, *, kno
     file = _named(record.file, contents[record.file.path], known)
     side = record.text
     if side is not None:
-        contents[side.file.path] = text_network(record, side, with_mask=side.lower_case)
+        contents[side.file.path] = text_network(record, side, with_mask=side.punctuation)
         contents[side.tokenizer.path] = tokenizer(side)
         network, words = (_named(each, contents[each.path], known) for each in (side.file, side.tokenizer))
         side = replace(side, file=network, tokenizer=words)

@@ -25,27 +25,28 @@ def list_models(
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """List all models with licence, size and whether they are on this machine."""
+    """List all models: what each is good for, what it costs, and whether it is on this machine."""
     from image_similarity.cli import printing as show
 
     rows = open_workspace(workspace).models()
     if format is o.Format.json:
         show.show_json(rows)
         return
-    header = ["model", "state", "MB", "dimension", "px", "text", "licence"]
+    header = ["model", "good for", "MB", "work", "px", "state", "licence"]
     cells = [
         [
             row.name,
-            row.state,
+            row.good_for,
             f"{row.size / MEGABYTE:.0f}" if row.size else "",
-            row.dimension,
+            f"{row.work:.1f}" if row.work else "",
             row.input.split(",")[0],
-            "yes" if row.words else "",
+            row.state,
             row.licence.split(" (")[0] + ("" if row.commercial_use else ", non-commercial"),
         ]
         for row in rows
     ]
-    show.show_rows(header, cells, format, "Models (all fields with --format json)")
+    title = "Models (work: billions of multiplications an image; all fields with --format json)"
+    show.show_rows(header, cells, format, title)
 
 
 @models.command()

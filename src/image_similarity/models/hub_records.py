@@ -1,7 +1,8 @@
 """The networks that can be pulled from the Hugging Face hub, one frozen record each.
 
-Revisions and digests are those that several public projects pin for the same files. Where none was found, the first
-pull resolves the revision and locks the files that it downloads (``models.lock``, docs/models.md).
+Revisions and digests are those that public projects pin for the same files, or that the hub itself shows for them.
+Where none was found, the first pull resolves the revision and locks the files that it downloads (``models.lock``,
+docs/models.md).
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ NEWEST = "main"  # in place of a revision that is not known: resolved and locked
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """One file of a repository. ``size``: in bytes; approximate where there is no ``sha256``."""
+    """One file of a repository. ``size``: in bytes; where only megabytes are known, those.
+
+    ``sha256``: empty where none is known: the first pull trusts the file, and locks it.
+    """
 
     path: str
     size: int
@@ -38,6 +42,7 @@ class TextSpec:
     end: int  # the token that every text ends with
     output: str
     lower_case: bool = False
+    punctuation: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,44 +81,78 @@ class HubRecord:
         return "model.onnx" if self.exported_from else self.file.path
 
 
-_DINO = InputSpec(224, "crop", "bicubic", 256)
-_CLIP = InputSpec(224, "crop", "bicubic")
+_SIGLIP = InputSpec(224, "stretch", "bicubic")  # of open_clip's copies
+
+
+def _siglip2_text(network: HubFile, tokenizer: HubFile) -> TextSpec:
+    """SigLIP 2's text encoder; its texts were in lower case when it was trained."""
+    return TextSpec(network, tokenizer, length=64, pad=0, end=1, output="pooler_output", lower_case=True)
+
 
 _ALL = (
     HubRecord(
-        name="DINOv2-S",
-        repo="onnx-community/dinov2-small",
-        revision="8b1f705a3a7f6f062f6bdd21986c1583d3ef105d",
-        file=HubFile("onnx/model.onnx", 88_532_934, "f22797eabf810a75e41de68d378541ebea372122b25c4ce3ef25ff618250c20a"),
-        dimension=384,
-        input=_DINO,
-        mean=IMAGENET[0],
-        std=IMAGENET[1],
-        licence="Apache-2.0 (Meta's weights; the ONNX repository states none)",
-        commercial_use=True,
-        origin="facebook/dinov2-small",
-        output="last_hidden_state",
-        first_token=True,
-    ),
-    HubRecord(
-        name="DINOv2-B",
-        repo="onnx-community/dinov2-base",
-        revision="31ef06cac16d5d301c5930d147002a058c85a5e4",
+        name="Marqo-FashionSigLIP",
+        repo="Marqo/marqo-fashionSigLIP",
+        revision="c56244cc94f92419e8369fa71efdaf403b124ce8",
         file=HubFile(
-            "onnx/model.onnx", 346_627_111, "320d1012a6fc65b101fc85ca30ee7a47b2e4f6a2e8bd78fb9d7036def0e30cb0"
+            "onnx/vision_model.onnx", 372_000_000, "a7e773846b27a699c45ba7e3978514b7fca420662d7e69e3b9226982f09f4a13"
         ),
         dimension=768,
-        input=_DINO,
-        mean=IMAGENET[0],
-        std=IMAGENET[1],
-        licence="Apache-2.0 (Meta's weights; the ONNX repository states none)",
+        input=_SIGLIP,
+        mean=HALF[0],
+        std=HALF[1],
+        licence="Apache-2.0 (Marqo's weights)",
         commercial_use=True,
-        origin="facebook/dinov2-base",
-        output="last_hidden_state",
-        first_token=True,
+        origin="SigLIP ViT-B/16, trained further on fashion",
+        output="image_embeds",
+        text=TextSpec(
+            file=HubFile(
+                "onnx/text_model.onnx", 441_000_000, "c1d501b23bddf27ba828c037b0780e44fdf47ca4c0b925ef190ab5bcf7aaf6e6"
+            ),
+            tokenizer=HubFile("tokenizer.json", 2_420_000),
+            length=64,
+            pad=1,  # the end token: SigLIP reads the padding too
+            end=1,
+            output="text_embeds",
+            lower_case=True,  # as its own processor prepares texts
+            punctuation=False,
+        ),
     ),
     HubRecord(
-        name="SigLIP2-B",
+        name="Marqo-Ecommerce-B",
+        repo="Marqo/marqo-ecommerce-embeddings-B",
+        revision="6854090aa39b2a9d70f390d83ae9e70cf9d9004e",
+        file=HubFile(
+            "open_clip_model.safetensors",
+            813_000_000,
+            "43c734d562a70e79111a48cf2f4fa2bc8e26e6fe29cec9fb818f106254afc865",
+        ),
+        dimension=768,
+        input=_SIGLIP,
+        mean=HALF[0],
+        std=HALF[1],
+        licence="Apache-2.0 (Marqo's weights)",
+        commercial_use=True,
+        origin="SigLIP ViT-B/16, trained further on shop products",
+        exported_from="vit_base_patch16_siglip_224",
+    ),
+    HubRecord(
+        name="SigLIP2-B-384",
+        repo="onnx-community/siglip2-base-patch16-384-ONNX",
+        revision=NEWEST,
+        file=HubFile("onnx/vision_model.onnx", 373_000_000),
+        dimension=768,
+        input=InputSpec(384, "stretch", "bilinear"),
+        mean=HALF[0],
+        std=HALF[1],
+        licence="Apache-2.0 (Google's weights; the ONNX repository states none)",
+        commercial_use=True,
+        origin="google/siglip2-base-patch16-384",
+        output="pooler_output",
+        text=_siglip2_text(HubFile("onnx/text_model.onnx", 1_129_000_000), HubFile("tokenizer.json", 34_400_000)),
+    ),
+    HubRecord(
+        name="SigLIP2-B-224",
         repo="onnx-community/siglip2-base-patch16-224-ONNX",
         revision="ba1f3b0843f24bc5417d38e19c37b287d719b2f4",
         file=HubFile(
@@ -127,90 +166,42 @@ _ALL = (
         commercial_use=True,
         origin="google/siglip2-base-patch16-224",
         output="pooler_output",
-        text=TextSpec(
-            file=HubFile(
+        text=_siglip2_text(
+            HubFile(
                 "onnx/text_model.onnx",
                 1_129_469_657,
                 "baf12d941beabafafb14f7b4adb38dc15be18681b964a84410ec53d9d65e6293",
             ),
-            tokenizer=HubFile(
-                "tokenizer.json", 34_000_000, "cb9140fae3ac5122c972d37adf83e1248471a38147ad76f8215c8872c6fd8322"
-            ),
-            length=64,
-            pad=0,
-            end=1,
-            output="pooler_output",
-            lower_case=True,  # its texts were in lower case when it was trained
-        ),
-    ),
-    HubRecord(
-        name="SigLIP-B16-384",
-        repo="Xenova/siglip-base-patch16-384",
-        revision=NEWEST,
-        file=HubFile("onnx/vision_model.onnx", 372_000_000),
-        dimension=768,
-        input=InputSpec(384, "stretch", "bicubic"),
-        mean=HALF[0],
-        std=HALF[1],
-        licence="Apache-2.0 (Google's weights)",
-        commercial_use=True,
-        origin="google/siglip-base-patch16-384",
-        output="pooler_output",
-    ),
-    HubRecord(
-        name="CLIP-B32",
-        repo="Xenova/clip-vit-base-patch32",
-        revision="d15189d7028b43f1d3e65039190477f6af591c2a",
-        file=HubFile(
-            "onnx/vision_model.onnx", 351_685_709, "fd6e1402a588279d1723c7534d4bcba5bc0b14b47dfab0e46f8c47b8270d7d40"
-        ),
-        dimension=512,
-        input=_CLIP,
-        mean=OPENAI[0],
-        std=OPENAI[1],
-        licence="MIT (OpenAI's weights)",
-        commercial_use=True,
-        origin="openai/clip-vit-base-patch32",
-        output="image_embeds",
-        text=TextSpec(
-            file=HubFile(
-                "onnx/text_model.onnx", 254_058_553, "3f6571f5bad13a97c469c1622e1cfc4d9aef78b79fdbfcff804ca357bfada8cc"
-            ),
-            tokenizer=HubFile(
-                "tokenizer.json", 2_224_119, "f7f3b7af117d467b58374797691a6438d3e6b9e9cef800dfd5dced7f697a90cd"
-            ),
-            length=77,
-            pad=49407,
-            end=49407,
-            output="text_embeds",
+            HubFile("tokenizer.json", 34_363_039, "cb9140fae3ac5122c972d37adf83e1248471a38147ad76f8215c8872c6fd8322"),
         ),
     ),
     HubRecord(
         name="UNICOM-B32",
         repo="Qdrant/Unicom-ViT-B-32",
-        revision=NEWEST,
-        file=HubFile("model.onnx", 480_000_000),
+        revision="0e77bf0c0028b0ff34aafd7e5148c5fd8a98585c",
+        file=HubFile("model.onnx", 467_000_000, "15ed6fdb6c3e027e0c838ec02498615e16b3d0933748671da98c184664b0f05b"),
         dimension=512,
-        input=_CLIP,
+        input=InputSpec(224, "crop", "bicubic"),
         mean=OPENAI[0],
         std=OPENAI[1],
-        licence="MIT (DeepGlint's weights)",
+        licence="Apache-2.0 (by the card of the ONNX repository; DeepGlint's weights)",
         commercial_use=True,
         origin="UNICOM ViT-B/32 (arXiv 2304.05884)",
     ),
     HubRecord(
-        name="PE-Core-S",
-        repo="timm/vit_pe_core_small_patch16_384.fb",
-        revision=NEWEST,
-        file=HubFile("model.safetensors", 96_000_000),
-        dimension=512,
-        input=InputSpec(384, "stretch", "bilinear"),  # Meta's own transform; timm's copy says otherwise
-        mean=HALF[0],
-        std=HALF[1],
-        licence="Apache-2.0 (Meta's weights)",
+        name="DINOv2-S",
+        repo="onnx-community/dinov2-small",
+        revision="8b1f705a3a7f6f062f6bdd21986c1583d3ef105d",
+        file=HubFile("onnx/model.onnx", 88_532_934, "f22797eabf810a75e41de68d378541ebea372122b25c4ce3ef25ff618250c20a"),
+        dimension=384,
+        input=InputSpec(224, "crop", "bicubic", 256),
+        mean=IMAGENET[0],
+        std=IMAGENET[1],
+        licence="Apache-2.0 (Meta's weights; the ONNX repository states none)",
         commercial_use=True,
-        origin="facebook/PE-Core-S16-384",
-        exported_from="vit_pe_core_small_patch16_384",
+        origin="facebook/dinov2-small",
+        output="last_hidden_state",
+        first_token=True,
     ),
 )
 

@@ -14,6 +14,7 @@ from image_similarity.models.keras_networks import NETWORKS, WEIGHTS
 from image_similarity.models.model_folder import ModelFolder, find
 from image_similarity.models.pull import Hub, pull
 from image_similarity.models.registry import MODELS, define
+from image_similarity.models.suitability import SUITABILITY, Suitability
 from image_similarity.models.timm_networks import pull_timm
 from image_similarity.models.weights import fetch, verify
 from image_similarity.options import ModelChoice
@@ -35,11 +36,14 @@ RESIZED = {"stretch": "stretched", "pad": "padded", "crop": "middle"}
 class ModelRow(Record):
     """One model of the table.
 
-    ``words``: whether it supports text queries. ``size``: the bytes of all of its files; approximate where they were
-    never pulled and no digest is known. ``folder``: where they are.
+    ``good_for``: what to take it for; empty for timm's. ``work``: billions of multiplications for one image; 0 for a
+    model that is no network, and where it is not known. ``words``: whether it supports text queries. ``size``: the
+    bytes of all of its files; approximate where they were never pulled. ``folder``: where they are.
     """
 
     name: str
+    good_for: str
+    work: float
     source: str
     revision: str
     dimension: int
@@ -177,8 +181,11 @@ def _row(name: str, settings: Settings) -> ModelRow:
     entry = folder.entries()[name] if folder else None
     locked = {} if entry is None else entry.files | entry.made_from
     known = {file.path: file.sha256 for file in record.files if file.sha256}
+    suitability = SUITABILITY[name]
     return ModelRow(
         name=name,
+        good_for=suitability.good_for,
+        work=suitability.work,
         source=f"{record.repo} ({record.origin})",
         revision=entry.revision if entry else record.revision,
         dimension=record.dimension,
@@ -218,8 +225,11 @@ def _timm_row(name: str, settings: Settings) -> ModelRow:
 
 
 def _of_spec(spec: ModelSpec, source: str, state: str) -> ModelRow:
+    suitability = SUITABILITY.get(spec.name, Suitability())
     return ModelRow(
         name=spec.name,
+        good_for=suitability.good_for,
+        work=suitability.work,
         source=source,
         revision="",
         dimension=spec.dimension,

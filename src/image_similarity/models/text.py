@@ -6,6 +6,7 @@ number of tokens, because some of these networks were trained and exported that 
 
 from __future__ import annotations
 
+import string
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from image_similarity.types import ModelSpec, TextModel
 
 INPUTS = ("input_ids", "attention_mask")
+NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 INSTALL = "searching by words needs tokenizers: pip install 'image-similarity[text]'"
 
 
@@ -41,7 +43,8 @@ def text_spec_of(model: Model) -> TextSpec:
     """
     record = RECORDS.get(model.name)
     if record is None or record.text is None:
-        raise UsageError(f"{model.name} has no text encoder: fit the dataset with {' or '.join(WITH_TEXT)}")
+        *others, last = WITH_TEXT
+        raise UsageError(f"{model.name} has no text encoder: fit the dataset with {', '.join(others)} or {last}")
     return record.text
 
 
@@ -78,7 +81,7 @@ class OpenVinoTextModel:
 
     def tokens(self, text: str) -> list[int]:
         """The tokens of a text before padding; the last one is the end token."""
-        text = text.lower() if self._text.lower_case else text
+        text = _as_trained(text, self._text)
         ids: list[int] = self._tokenizer.encode(text).ids[: self._text.length]
         return ids if ids and ids[-1] == self._text.end else [*ids[: self._text.length - 1], self._text.end]
 
@@ -89,6 +92,12 @@ class OpenVinoTextModel:
             number: np.array([values[_name_of(entry)]], entry.get_element_type().to_dtype())
             for number, entry in enumerate(self._compiled.inputs)
         }
+
+
+def _as_trained(text: str, spec: TextSpec) -> str:
+    """A text in the form of those that the network was trained with."""
+    text = text.lower() if spec.lower_case else text
+    return text if spec.punctuation else " ".join(text.replace("_", " ").translate(NO_PUNCTUATION).split())
 
 
 def _tokenizer(path: Path, text: TextSpec) -> Any:
