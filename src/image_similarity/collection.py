@@ -433,7 +433,7 @@ class Collection:
 
     @property
     def reads_text(self) -> bool:
-        """Whether it supports text queries: the model has a text encoder, and it can be loaded."""
+        """Whether it supports text queries: a part of the model has a text encoder, and it can be loaded."""
         try:
             self._text_model()
         except ImageSimilarityError:
@@ -483,9 +483,9 @@ class Collection:
             self._network(one=len(query.photos) == 1)
 
     def _check_text(self) -> None:
-        from image_similarity.models import text_spec_of
+        from image_similarity.models import text_specs_of
 
-        text_spec_of(self.model)
+        text_specs_of(self.model)
 
     def _text_model(self) -> TextModel:
         from image_similarity.models import load_text_model

@@ -148,10 +148,8 @@ class EmbeddingModel(Protocol):
 class TextModel(Protocol):
     """The text encoder of some embedding models: its vectors are in the same space as those of the images."""
 
-    spec: ModelSpec
-
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Texts to unit vectors ``(n, dimension)``."""
+        """Texts to vectors ``(n, dimension)``, of unit length where all of the model reads text."""
         ...
 
 

@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from image_similarity.cli import main
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.models.inventory import pull_models
-from image_similarity.models.text import OpenVinoTextModel, load_text_model
+from image_similarity.models.recipe import Recipe
+from image_similarity.models.text import OpenVinoTextModel, load_text_model, text_specs_of
+from image_similarity.models.unit_vectors import unit_length
 from image_similarity.options import ModelChoice, Query
 from image_similarity.search.answer import Answer
 from image_similarity.search.query_vector import query_vector
@@ -101,9 +104,22 @@ def test_the_query_is_the_weighted_sum_of_both() -> None:
     text, photo = np.array([[1, 0, 0]], np.float32), np.array([[0, 1, 0]], np.float32)
     assert query_vector(text, None, 0.2) is text
     assert query_vector(None, photo, 0.5) is photo
-    assert np.allclose(query_vector(text, photo, 0.8), np.array([[0.8, 0.2, 0]]) / 0.68**0.5, atol=1e-6)
+    assert np.allclose(query_vector(text, photo, 0.8), [[0.8, 0.2, 0]])
     assert np.allclose(query_vector(text, photo, 0), photo)
     assert np.allclose(query_vector(text, photo, 1), text)
+
+
+def test_in_a_mixture_a_text_scores_as_in_the_parts_that_read_it() -> None:
+    recipe = Recipe("mixture", ("a", "b", "c"), (1.0, 0.5, 0.3))
+    sizes = (4, 3, 2)
+    drawn = np.random.default_rng(5)
+    images, (text, other, _) = (
+        [unit_length(drawn.normal(size=(rows, size)).astype(np.float32), "drawn") for size in sizes] for rows in (6, 1)
+    )
+    rows = recipe.joined(images)
+    assert np.allclose(rows @ recipe.of_some([text, None, None], sizes).T, images[0] @ text.T, atol=1e-6)
+    by_share = (images[0] @ text.T + 0.5 * images[1] @ other.T) / 1.5
+    assert np.allclose(rows @ recipe.of_some([text, other, None], sizes).T, by_share, atol=1e-6)
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
@@ -137,6 +153,37 @@ def test_words_find_products_and_a_photo_may_help(
     assert min(half["green"] or 0, half["blue"] or 0) > max(half["red"] or 0, half["orange"] or 0)
 
 
+def test_in_a_mixture_the_part_that_reads_text_answers(
+    online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name, mixture = "SigLIP2-B-224", "SigLIP2-B-224+0.4*colour"
+    fabricate(monkeypatch, hub, name)
+    workspace = Workspace(settings=online)
+    workspace.pull_models(name)
+    workspace.fit("shop", paint_shop(tmp_path / "pictures"), model=mixture)
+    photo = paint(tmp_path / "photo.png", BLUE)
+
+    def scores(query: Path | None = None, model: str = mixture, **changes: Any) -> dict[str, float]:
+        matches = workspace.search("shop", query, model=model, **changes).matches
+        return {match.product_id: match.score or 0 for match in matches}
+
+    words = scores(text="something blue")
+    assert words == pytest.approx(scores(text="something blue", model=name), abs=2e-3)
+    assert max(words, key=lambda each: words[each]) == "blue"
+    pictured, both = scores(photo), scores(photo, text="orange", text_weight=0.7)
+    only_orange = scores(text="orange")
+    assert both == pytest.approx({each: 0.7 * only_orange[each] + 0.3 * pictured[each] for each in both}, abs=2e-2)
+    assert scores(text="something blue", match="shape") == words
+    with pytest.raises(UsageError, match="a `text` cannot be compared by colour: leave `match` out"):
+        scores(text="something blue", match="colour")
+
+
+def test_adapted_vectors_are_not_compared_with_words(settings: Settings) -> None:
+    adapted = replace(model_named(ModelChoice("SigLIP2-B-224+0.4*colour"), settings), learned=settings.root)
+    with pytest.raises(UsageError, match=r"needs the vectors of .* as they were before adapt: leave \+adapted out"):
+        text_specs_of(adapted)
+
+
 def test_words_that_say_nothing_are_refused_and_cost_no_other_search_its_answer(
     online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -145,13 +192,14 @@ def test_words_that_say_nothing_are_refused_and_cost_no_other_search_its_answer(
     from image_similarity.service.app import create_app
     from image_similarity.service.options import ServiceOptions
 
+    mixture = "SigLIP2-B-224+0.4*colour"
     fabricate(monkeypatch, hub, "SigLIP2-B-224")
     workspace = Workspace(settings=online)
     workspace.pull_models("SigLIP2-B-224")
-    workspace.fit("shop", paint_shop(tmp_path / "pictures"), model="SigLIP2-B-224")
+    workspace.fit("shop", paint_shop(tmp_path / "pictures"), model=mixture)
     with pytest.raises(UsageError, match="the text 'warm and cosy' cannot be used: the model finds nothing in it"):
-        workspace.search("shop", model="SigLIP2-B-224", text="warm and cosy")
-    options = ServiceOptions(Dataset.named("shop"), (ModelChoice("SigLIP2-B-224"),))
+        workspace.search("shop", model=mixture, text="warm and cosy")
+    options = ServiceOptions(Dataset.named("shop"), (ModelChoice(mixture),))
     with TestClient(create_app(options, online), base_url="http://127.0.0.1") as client, ThreadPoolExecutor(8) as pool:
         texts = ["red", "warm and cosy", "blue", "warm"] * 4
         answers = list(pool.map(lambda each: client.post("/v1/search", json={"text": each}), texts))

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from image_similarity.models import hub as hub_models, hub_records, inventory as table, text
+from image_similarity.models import hub as hub_models, hub_records, inventory as table
 from image_similarity.models.hub_records import RECORDS, HubFile, HubRecord, TextSpec
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def fabricate(monkeypatch: pytest.MonkeyPatch, hub: HubServer, name: str, *, kno
 
 def put_record(monkeypatch: pytest.MonkeyPatch, record: HubRecord) -> None:
     """Put a record in the place of the one of its name while a test runs."""
-    for module in (hub_models, text, table):
+    for module in (hub_models, table):
         assert module.RECORDS is RECORDS
     monkeypatch.setitem(RECORDS, record.name, record)
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     )
     from image_similarity.models.text import (
         load_text_model as load_text_model,
-        text_spec_of as text_spec_of,
+        text_specs_of as text_specs_of,
     )
     from image_similarity.models.unit_vectors import (
         ZERO_VECTOR as ZERO_VECTOR,
@@ -78,6 +78,6 @@ else:
         recipe="Recipe",
         registry="OFFLINE_MODEL",
         resolver="define_model expression_of int8_folder projection_folder resolve",
-        text="load_text_model text_spec_of",
+        text="load_text_model text_specs_of",
         unit_vectors="ZERO_VECTOR embed_each is_usable mean_vector unit_length",
     )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from image_similarity.models.graph import Graph
+    from image_similarity.models.hub_records import TextSpec
     from image_similarity.types import EmbeddingModel, ModelSpec, Progress
 
 
@@ -19,7 +20,9 @@ class Definition:
     Attributes:
         spec: its record; a network's is at fp32.
         load: returns a network's verified file, downloaded and built if needed, or a model that is code.
+        text: its text encoder; None for none.
     """
 
     spec: ModelSpec
     load: Callable[[Progress], Graph | EmbeddingModel]
+    text: TextSpec | None = None

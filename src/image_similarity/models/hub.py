@@ -52,7 +52,7 @@ def definition(choice: ModelChoice, settings: Settings) -> Definition:
         precision="fp32",
         commercial_use=record.commercial_use,
     )
-    return Definition(spec, load)
+    return Definition(spec, load, record.text)
 
 
 def _graph(record: HubRecord, settings: Settings) -> Graph:

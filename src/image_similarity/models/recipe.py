@@ -59,6 +59,21 @@ class Recipe:
         scaled = [root * each.astype(np.float32) for root, each in zip(roots, features, strict=True)]
         return unit_length(np.concatenate(scaled, axis=1), self.key)
 
+    def of_some(self, features: Sequence[NDArray[np.float32] | None], dimensions: Sequence[int]) -> NDArray[np.float32]:
+        """A query's vectors ``(n, sum d_i)`` from some of the models' unit vectors, to compare with joined vectors.
+
+        The other models, None here, do not count. A score is the mean of the cosines of those given, by their shares:
+        not of unit length, so that it is not smaller for the models that are left out.
+        """
+        shares = shares_of(self.weights)
+        counted = sum(share for share, each in zip(shares, features, strict=True) if each is not None)
+        (rows,) = {len(each) for each in features if each is not None}
+        parts = [
+            np.zeros((rows, size), np.float32) if each is None else np.float32(share**0.5 / counted) * each
+            for share, each, size in zip(shares, features, dimensions, strict=True)
+        ]
+        return np.concatenate(parts, axis=1)
+
     def vectors(self, features: Sequence[NDArray[np.floating]]) -> NDArray[np.floating]:
         """Compute the index's vectors ``(n, dimension)`` from the models' unit vectors ``(n, d_i)``."""
         joined = self.joined(features)

@@ -14,7 +14,7 @@ import numpy as np
 from image_similarity.errors import ModelError, UsageError
 from image_similarity.models.graph import Graph
 from image_similarity.models.hub import folder_with
-from image_similarity.models.hub_records import RECORDS, WITH_TEXT
+from image_similarity.models.hub_records import WITH_TEXT
 from image_similarity.models.openvino_network import configuration, first_line, with_one_output
 from image_similarity.models.openvino_runtime import import_openvino
 from image_similarity.models.unit_vectors import unit_length
@@ -35,31 +35,55 @@ NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 INSTALL = "searching by words needs tokenizers: pip install 'image-similarity[text]'"
 
 
-def text_spec_of(model: Model) -> TextSpec:
-    """The record of a model's text encoder.
+def text_specs_of(model: Model) -> tuple[TextSpec | None, ...]:
+    """The text encoder of each part of a model; None for a part that has none.
 
     Raises:
-        UsageError: it has none; the message names the models that have one.
+        UsageError: no part has one, and the message names the models that have one; or the model is adapted.
     """
-    record = RECORDS.get(model.name)
-    if record is None or record.text is None:
+    specs = tuple(part.definition.text for part in model.parts)
+    if not any(specs):
         *others, last = WITH_TEXT
         raise UsageError(f"{model.name} has no text encoder: fit the dataset with {', '.join(others)} or {last}")
-    return record.text
+    if model.learned is not None:
+        raise UsageError(f"`text` needs the vectors of {model.name} as they were before adapt: leave +adapted out")
+    return specs
 
 
 def load_text_model(model: Model, settings: Settings) -> TextModel:
-    """Load a model's text encoder; its files are checked against the lock.
+    """Load a model's text encoders; their files are checked against the lock.
 
     Raises:
-        UsageError: the model has none.
-        WeightsError: it was not pulled, or a file is missing or altered.
-        ModelError: it cannot be compiled, or ``tokenizers`` is not installed.
+        UsageError: as :func:`text_specs_of`.
+        WeightsError: one was not pulled, or a file is missing or altered.
+        ModelError: one cannot be compiled, or ``tokenizers`` is not installed.
     """
-    text, folder = text_spec_of(model), folder_with(model.name, settings)
-    network, tokenizer = (folder.verified(model.name, file.path, file.sha256) for file in (text.file, text.tokenizer))
-    (spec,) = model.specs
+    encoders = [
+        None if text is None else _load(spec, text, settings)
+        for spec, text in zip(model.specs, text_specs_of(model), strict=True)
+    ]
+    (first, *others) = encoders
+    return MixtureTextModel(model, encoders) if others or first is None else first
+
+
+def _load(spec: ModelSpec, text: TextSpec, settings: Settings) -> OpenVinoTextModel:
+    folder = folder_with(spec.name, settings)
+    network, tokenizer = (folder.verified(spec.name, file.path, file.sha256) for file in (text.file, text.tokenizer))
     return OpenVinoTextModel(spec, text, network, tokenizer)
+
+
+class MixtureTextModel:
+    """The :class:`~image_similarity.types.TextModel` of a mixture: a text is compared with the parts that read it."""
+
+    def __init__(self, model: Model, encoders: Sequence[TextModel | None]) -> None:
+        """``encoders``: of each part; None for a part that reads no text."""
+        self._recipe, self._encoders = model.recipe, encoders
+        self._dimensions = [spec.dimension for spec in model.specs]
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts to ``(n, dimension)``: an image's score is its cosine in the parts that read text, by their shares."""
+        features = [None if encoder is None else encoder.embed(texts) for encoder in self._encoders]
+        return self._recipe.of_some(features, self._dimensions)
 
 
 class OpenVinoTextModel:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import ImageError, UsageError
-from image_similarity.models import ZERO_VECTOR, is_usable, mean_vector, unit_length
+from image_similarity.models import ZERO_VECTOR, is_usable, mean_vector
 from image_similarity.search.part_weights import part_weighting
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def search_vectors(
 
     Raises:
         ImageError: a photo has no vector, or the combined vector is zero.
-        UsageError: the text has no vector, or the model has no part for ``match``.
+        UsageError: the text has no vector, or the model has no part for ``match``, or none that reads the text.
     """
     if isinstance(text, ImageError):
         raise UsageError(f"the text {query.query.text!r} cannot be used: {text.reason}")
@@ -47,25 +47,28 @@ def search_vectors(
         if failed is not None:
             raise failed
         own.append(_usable(mean_vector(np.stack([row for row in rows if not isinstance(row, ImageError)]))))
-    of_text = None if text is None else text[None]
-    vector = query_vector(of_text, np.concatenate(own) if own else None, query.query.text_weight)
-    return _usable(part_weighting(query.options.match, model)(vector))
+    match = query.options.match
+    weighted = part_weighting(match, model)
+    if text is not None and not is_usable(weighted(text[None])):
+        raise UsageError(f"a `text` cannot be compared by {match}: leave `match` out")
+    photo = _usable(weighted(np.concatenate(own))) if own else None
+    return _usable(query_vector(None if text is None else text[None], photo, query.query.text_weight))
 
 
 def query_vector(text: Vectors | None, photo: Vectors | None, text_weight: float) -> Vectors:
-    """``text_weight * text + (1 - text_weight) * photo``, of unit length, ``(photos, dimension)``.
+    """``text_weight * text + (1 - text_weight) * photo``, ``(photos, dimension)``: a score is the same sum of both's.
 
-    Its cosines rank images as the weighted sum of the two cosines does. If one of the two is None: the other.
+    If one of the two is None: the other.
 
     Args:
-        text: the unit vector of the text, ``(1, dimension)``.
-        photo: the unit vectors of the photos, ``(photos, dimension)``.
+        text: the vector of the text, ``(1, dimension)``.
+        photo: the vectors of the photos, ``(photos, dimension)``.
         text_weight: the weight of the text, 0 to 1.
     """
     if text is None or photo is None:
         (alone,) = (vector for vector in (text, photo) if vector is not None)
         return alone
-    return unit_length((text_weight * text + (1 - text_weight) * photo).astype(np.float32), "the query")
+    return (text_weight * text + (1 - text_weight) * photo).astype(np.float32)
 
 
 def _usable(vector: Vectors) -> Vectors:
