@@ -18,6 +18,7 @@ import harness  # noqa: E402
 PARSER = harness.arguments(__doc__ or "")
 PARSER.add_argument("--networks", nargs="+", default=["VGG", "Inception_Resnet", "MobileNetV2"])
 PARSER.add_argument("--images", type=int, default=8, help="images a round; ten times as many for MobileNetV2")
+PARSER.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="gpu: the fp32 file on the GPU beside them")
 PARSER.add_argument("--without-torch", action="store_true", help="leave PyTorch out: it takes most of the time")
 ASKED = PARSER.parse_args()
 THREADS = harness.pin(ASKED.threads)  # before anything makes a pool of threads
@@ -61,6 +62,9 @@ def ours(choice: ModelChoice, pixels: np.ndarray[Any, Any]) -> list[harness.Side
         (asked,) = Model(choice, (part,)).at(precision, [folder]).parts
         model = asked.load(SETTINGS)
         sides.append(harness.Side(f"ours {precision}", lambda model=model: model.embed(pixels), len(pixels)))
+    if ASKED.device == "gpu" and part.graph().path.suffix == ".onnx":
+        there = part.load(replace(SETTINGS, device="gpu"))
+        sides.append(harness.Side("ours on the GPU", lambda: there.embed(pixels), len(pixels)))
     return sides
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from image_similarity.errors import UsageError
 
@@ -24,12 +24,17 @@ ENVIRONMENT = {
     "max_pixels": "IMAGE_SIMILARITY_MAX_PIXELS",
     "service_max_pixels": "IMAGE_SIMILARITY_SERVICE_MAX_PIXELS",
     "precision": "IMAGE_SIMILARITY_PRECISION",
+    "device": "IMAGE_SIMILARITY_DEVICE",
+    "gpu_provider": "IMAGE_SIMILARITY_GPU_PROVIDER",
     "max_removal": "IMAGE_SIMILARITY_MAX_REMOVAL",
     "lock_timeout": "IMAGE_SIMILARITY_LOCK_TIMEOUT",
 }
 """The environment variable of each setting that has one."""
 MOST_FILE_BYTES = 200_000_000
 LONGEST_WAIT = 86_400  # seconds
+Device = Literal["auto", "cpu", "gpu"]
+"""What runs networks. ``auto``: a GPU if there is one, for many images; else the processor."""
+CUDA = "CUDAExecutionProvider"
 PRECISIONS = ("auto", "fp32", "bf16")  # not int8: it is calibrated and checked, so it is requested explicitly
 
 
@@ -67,6 +72,9 @@ class Settings:
         lock_timeout: seconds to wait while another process writes to the feature store.
         precision: the precision of a dataset's first features if none is requested: ``fp32``, ``bf16``, or ``auto``:
             bf16 if the processor supports it, else fp32.
+        device: what runs networks: ``cpu``, ``gpu``, or ``auto``: the GPU for many images, if there is one and ONNX
+            Runtime for it; else the processor.
+        gpu_provider: ONNX Runtime's execution provider for the GPU.
         max_removal: a fit or an extract stops if it would remove a larger share of a dataset's products, and at least
             ten.
         config_file: the first version's file with AWS credentials; parsed, never executed.
@@ -89,6 +97,8 @@ class Settings:
     strict: bool = False
     lock_timeout: float = 30.0
     precision: str = "auto"
+    device: Device = "auto"
+    gpu_provider: str = CUDA
     max_removal: float = 0.1
     config_file: Path = Path("config.py")
 
@@ -119,6 +129,8 @@ class Settings:
             values["lock_timeout"] = _seconds(str(values["lock_timeout"]), ENVIRONMENT["lock_timeout"])
         if values.get("precision", "auto") not in PRECISIONS:
             raise UsageError(f"{ENVIRONMENT['precision']} must be one of {', '.join(PRECISIONS)}")
+        if values.get("device", "auto") not in get_args(Device):
+            raise UsageError(f"{ENVIRONMENT['device']} must be one of {', '.join(get_args(Device))}")
         return replace(cls(), **values)  # type: ignore[arg-type]
 
 

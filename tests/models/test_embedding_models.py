@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.seeded"]
 
 
-@pytest.fixture(scope="module", params=["colour-shape", "colour", "described", "VGG"])
+@pytest.fixture(scope="module", params=["colour-shape", "colour", "described", "on a GPU", "VGG"])
 def model(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -36,10 +36,12 @@ def model(
     if request.param == "VGG":
         networks: Callable[[str], EmbeddingModel] = request.getfixturevalue("seeded_model")
         return networks("VGG")
-    name = request.param
-    if name == "described":
+    name, settings = request.param, Settings()
+    if name == "on a GPU":  # ONNX Runtime's provider for processors in its place
+        settings = Settings(device="gpu", gpu_provider="CPUExecutionProvider")
+    if name in ("described", "on a GPU"):
         name = str(describe(mean_network(tmp_path_factory.mktemp("described") / "tiny.onnx")))
-    return load_model(ModelChoice(name), Settings(), no_progress)
+    return load_model(ModelChoice(name), settings, no_progress)
 
 
 @pytest.fixture(scope="module")

@@ -191,6 +191,7 @@ def fit(
     weights_digest: o.WeightsDigest = None,
     precision: o.Precision = "auto",
     force_int8: o.ForceInt8 = False,
+    device: o.Device = None,
     data_augmentation: Annotated[
         int,
         typer.Option(
@@ -221,7 +222,7 @@ def fit(
     )
     keep_freed()
     with Bars() as bars:
-        report = open_workspace(workspace, bars, strict=strict).fit(dataset, catalogue, options)
+        report = open_workspace(workspace, bars, strict=strict, device=device).fit(dataset, catalogue, options)
     if format is o.ReportFormat.json:
         show.show_report(report, show.fit_facts(report))
     else:

@@ -22,6 +22,7 @@ def calibrate(
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precision = "auto",
+    device: o.Device = None,
     known: Annotated[
         float,
         typer.Option(help="Your estimate of the share of photos whose product is in the catalogue, between 0 and 1."),
@@ -36,7 +37,7 @@ def calibrate(
     from image_similarity.workspace import Workspace
 
     choice = ModelChoice(model, weights, weights_digest, precision)
-    settings = Settings.from_environment(None, root=workspace)
+    settings = Settings.from_environment(None, root=workspace, device=device)
     keep_freed()
     with Bars() as bars:
         place = Workspace(settings=settings, progress=bars)

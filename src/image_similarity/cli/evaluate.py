@@ -30,6 +30,7 @@ def evaluate(
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precision = "auto",
+    device: o.Device = None,
     labels: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +77,7 @@ def evaluate(
     )
     keep_freed()
     with Bars() as shown:
-        place = open_workspace(workspace, shown)
+        place = open_workspace(workspace, shown, device=device)
         found = place.evaluate(dataset, options, model=choices)
     _print(found, format)
     if html is not None:

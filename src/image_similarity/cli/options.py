@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from image_similarity import options
+from image_similarity import options, settings
 
 
 class Format(StrEnum):
@@ -52,6 +52,14 @@ Precision = Annotated[
     options.Precision,
     typer.Option(
         "--precision", help="Numeric precision; auto: as fitted, else bf16 if the processor has it, else fp32."
+    ),
+]
+Device = Annotated[
+    settings.Device | None,
+    typer.Option(
+        "--device",
+        help="Run networks on the processor or an NVIDIA GPU; auto: a GPU if there is one, for many images. "
+        "[default: auto]",
     ),
 ]
 ForceInt8 = Annotated[bool, typer.Option("--force-int8", help="Use int8 even if its check finds it too far from fp32.")]

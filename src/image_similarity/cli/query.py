@@ -55,6 +55,7 @@ def search(
     weights: o.Weights = None,
     weights_digest: o.WeightsDigest = None,
     precision: o.Precision = "auto",
+    device: o.Device = None,
     data_augmentation: Annotated[
         int | None,
         typer.Option(
@@ -101,7 +102,7 @@ def search(
     )
     choice = ModelChoice(model, weights, weights_digest, precision)
     with Bars() as bars:
-        answer = open_workspace(workspace, bars).search(
+        answer = open_workspace(workspace, bars, device=device).search(
             dataset, query, options, model=choice, data_augmentation=data_augmentation
         )
     show.show_answer(answer, format)

@@ -35,6 +35,7 @@ def serve(
         typer.Option("--model", "-m", help="Model to serve; repeatable, the first is the default."),
     ] = None,
     precision: o.Precision = "auto",
+    device: o.Device = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; anything but this machine requires API keys.")
     ] = "127.0.0.1",
@@ -85,7 +86,7 @@ def serve(
         from image_similarity.service import ServiceOptions, run
     except ImportError as error:
         raise UsageError(INSTALL) from error
-    settings = Settings.from_environment(None, root=workspace)
+    settings = Settings.from_environment(None, root=workspace, device=device)
     dataset = dataset or _only_dataset(settings)
     options = ServiceOptions(
         Dataset.named(dataset),

@@ -73,10 +73,14 @@ class ModelPart:
         """
         if not self.is_network:
             return cast("EmbeddingModel", self.definition.load(progress))
+        from image_similarity.models.device import gpu_model
         from image_similarity.models.openvino_network import OpenVinoModel
 
         if self.int8 is None:
             graph = self.graph(progress)
+            on_gpu = gpu_model(self.spec, graph, settings, single=single)
+            if on_gpu is not None:
+                return on_gpu
         else:
             from image_similarity.models.int8 import quantised_graph
 

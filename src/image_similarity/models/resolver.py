@@ -118,7 +118,25 @@ def _at_precision(
     has: Callable[[Model], bool],
     how: tuple[bool, bool | None],
 ) -> Model:
-    """The model at one precision for all of its networks, chosen where the user did not."""
+    """The model at one precision for all of its networks, chosen where the user did not, and on the user's device."""
+
+    def placed(model: Model) -> Model:
+        if settings.device != "gpu":  # `auto` takes the GPU only where it gives the same features
+            return model
+        from image_similarity.models.device import with_gpu_keys
+
+        return with_gpu_keys(model, settings)
+
+    return placed(_with_precision(model, dataset, settings, lambda model: has(placed(model)), how))
+
+
+def _with_precision(
+    model: Model,
+    dataset: Dataset,
+    settings: Settings,
+    has: Callable[[Model], bool],
+    how: tuple[bool, bool | None],
+) -> Model:
     fitting, bf16 = how
     if not model.has_networks:
         return model
