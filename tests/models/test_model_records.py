@@ -89,6 +89,9 @@ def test_every_model_is_pulled_loaded_and_asked_through_the_same_few_calls(
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     expected = by_onnx_runtime(pulled.folder / record.file.path, record, pixels)
     assert np.allclose(vectors, expected, atol=1e-5)
+    if record.file.path.endswith(".onnx"):  # what is exported is such a file too
+        on_gpu = dataclasses.replace(online, device="gpu", gpu_provider="CPUExecutionProvider")
+        assert np.allclose(load_model(choice, on_gpu, no_progress).embed(pixels), expected, atol=1e-5)
     assert model.spec == model_spec(choice, online)
 
 
