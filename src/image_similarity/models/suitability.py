@@ -21,6 +21,8 @@ class Suitability:
 SUITABILITY = {
     "VGG": Suitability("results as the first version's", 17.7),
     "Inception_Resnet": Suitability("results as the first version's", 13.2),
+    "EfficientNet-Lite0": Suitability("things of all kinds, with the least work", 0.8),
+    "EfficientNet-Lite2": Suitability("things of all kinds, with little work", 1.2),
     "colour-shape": Suitability("a first look, without any download"),
     "colour": Suitability("colours, in a mixture with a network"),
     "Marqo-FashionSigLIP": Suitability("clothes, shoes, bags; words in English", 17.0),
