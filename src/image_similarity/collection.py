@@ -17,7 +17,6 @@ from image_similarity.index import parse_filter
 from image_similarity.models import embed_each, resolve
 from image_similarity.options import IN_USE, Query, SearchOptions, SimilarOptions, as_choice, merge_options
 from image_similarity.search import (
-    CALIBRATED,
     Answer,
     Explained,
     PreparedQuery,
@@ -32,6 +31,7 @@ from image_similarity.search import (
     photo_bytes,
     photo_name,
     prepare,
+    scoring_of,
     search_vectors,
     show_products,
 )
@@ -162,7 +162,7 @@ class Collection:
 
         Raises:
             UsageError: a photo cannot be used, or an option does not work with the others or with the model.
-            NotFittedError: ``min_match`` needs ``calibrate`` first.
+            NotFittedError: ``min_match`` needs ``calibrate`` first, or ``calibrate`` for this kind of search.
             WeightsError, ModelError: the network cannot be loaded.
             ImageError: the model has no vector for the photo, such as of a blank one.
 
@@ -268,10 +268,9 @@ class Collection:
         part_weighting(options.match, self.model)
         if query.text is not None:
             self._check_text()
-        prepared = prepare(query, options, self.model, self.settings, calibrated=self.is_calibrated)
-        if options.min_match is not None:
-            self._probabilities.of(prepared.scoring, options.min_match, self._generation)
-        return prepared
+        scoring = scoring_of(query, options)
+        probabilities = self._probabilities.of(scoring, options.min_match, self._generation)
+        return prepare(query, options, self.model, self.settings, calibrated=probabilities.calibration is not None)
 
     def vectors_of(self, queries: Sequence[PreparedQuery]) -> list[Vectors | Exception]:
         """The vectors of each query, ``(photos, dimension)``, or why it has none; embeds all of them together.
@@ -441,9 +440,12 @@ class Collection:
         return True
 
     @property
-    def is_calibrated(self) -> bool:
-        """Whether the dataset is calibrated for this model."""
-        return self._probabilities.of(CALIBRATED, None, self._generation).kept is not None
+    def calibrated(self) -> list[str]:
+        """The searches with match probabilities: ``photo``, ``several``, ``shape``, ``colour``, ``crops``, ``mean``.
+
+        Empty if the dataset is not calibrated for this model.
+        """
+        return self._probabilities.scorings
 
     def load(self) -> None:
         """Load the networks now, for one photo and for many, so that the first query does not wait.

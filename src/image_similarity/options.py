@@ -24,6 +24,8 @@ Match = Literal["shape", "colour"]
 """Compare only the shape (same thing, other colours) or only the colour (other things, same colours)."""
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 """Numeric precision of a network. ``auto``: as fitted, else bf16 if the processor supports it, else fp32."""
+AlsoCalibrated = Literal["several", "crops", "mean"]
+"""Searches that are calibrated on request: with several photos, with ``crops``, or with the aggregate ``mean``."""
 Photo = str | Path | bytes
 """A path, a URL, or the bytes of an image file."""
 Columns = Mapping[str, str | Sequence[str]]
@@ -380,6 +382,8 @@ class CalibrateOptions:
         known: your estimate of the share of photos whose product is in the catalogue, between 0 and 1.
         images: number of catalogue images to learn from, each unchanged and as a simulated photo.
         seed: random seed of the sample.
+        also: what else to calibrate: searches with ``several`` photos (at least two simulated photos of each image),
+            with ``crops`` (twelve times the embedding), or with the aggregate ``mean``.
 
     Raises:
         UsageError: an option has an invalid value.
@@ -392,12 +396,16 @@ class CalibrateOptions:
     known: float = 0.5
     images: int = 600
     seed: int = 0
+    also: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.known < 1:
             raise UsageError(f"`known` must be above 0 and below 1, not {self.known}")
         if self.images < 1:
             raise UsageError(f"`images` must be 1 or more, not {self.images}")
+        for name in self.also:
+            if name not in get_args(AlsoCalibrated):
+                raise UsageError(f"`also` is {', '.join(get_args(AlsoCalibrated))}, not {name!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

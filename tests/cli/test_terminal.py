@@ -203,8 +203,13 @@ def test_a_fit_that_receives_a_signal_ends_with_a_short_message(
 def test_an_error_names_options_and_the_command_line_its_flags(shop: Path) -> None:
     photo = shop / "pictures" / "red_1.png"
     done = run(f"search {{shop}} {photo} --min-match 0.5 --aggregate votes", shop)
-    assert done.stderr == "error: --min-match works with --aggregate best only, not with votes\n"
-    with pytest.raises(UsageError, match=r"^`min_match` works with `aggregate` best only"):
+    assert done.stderr == (
+        "error: --min-match cannot be used here: --aggregate votes has no match probability: points do not say how "
+        "similar a product is\n"
+    )
+    with pytest.raises(
+        UsageError, match=r"^`min_match` cannot be used here: `aggregate` votes has no match probability"
+    ):
         Workspace(shop / "data").search("shop", photo, model="colour-shape", min_match=0.5, aggregate="votes")
     first_version = ["--task", "fit", "--dataset", "shop", "--transfer_model", "VGG", "--weights_digest", "x"]
     script = [sys.executable, "-c", "import sys; from image_similarity.cli.first_version import main; sys.exit(main())"]

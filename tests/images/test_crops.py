@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from image_similarity import Workspace
-from image_similarity.errors import UsageError
 from image_similarity.images.crops import SHARE, with_crops
 from image_similarity.models.unit_vectors import mean_vector
 from image_similarity.settings import Settings
@@ -53,5 +52,3 @@ def test_a_search_with_crops_asks_with_their_mean(
     blue = next(match.score for match in cropped.matches if match.product_id == "blue")
     assert blue == pytest.approx(mean[2] / np.linalg.norm(mean), abs=0.01)
     assert whole.matches[0].product_id == cropped.matches[0].product_id == "blue"
-    with pytest.raises(UsageError, match="`min_match` works with `aggregate` best only"):
-        workspace.search("shop", tmp_path / "photo.png", model=MODEL, crops=True, min_match=0.5)

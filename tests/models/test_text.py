@@ -151,6 +151,9 @@ def test_words_find_products_and_a_photo_may_help(
         match.product_id: match.score for match in workspace.search("shop", photo, model=name, text="green").matches
     }
     assert min(half["green"] or 0, half["blue"] or 0) > max(half["red"] or 0, half["orange"] or 0)
+    reason = "a text has no match probability: it describes many products, not one"
+    with pytest.raises(UsageError, match=f"`min_match` cannot be used here: {reason}"):
+        workspace.search("shop", photo, model=name, text="green", min_match=0.5)
 
 
 def test_in_a_mixture_the_part_that_reads_text_answers(

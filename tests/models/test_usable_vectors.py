@@ -120,7 +120,7 @@ def test_a_calibration_asks_with_the_others(
 
     known(monkeypatch, Sunny(how))
     report = shop.calibrate("shop", model=MODEL, images=36)
-    assert 30 <= report.calibrated.queries["simulated photos"] < 36
+    assert 30 <= report.calibrated["photo"].queries["simulated photos"] < 36
     json.dumps(report.as_dict(), allow_nan=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from image_similarity.index.build import open_index
 from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
 from image_similarity.quality.calibration.learn import learn
-from image_similarity.quality.calibration.self_queries import LEAVE_ONE_OUT, SIMULATED, SelfQueries, sampled_rows
+from image_similarity.quality.calibration.self_queries import SelfQueries, sampled_rows
+from image_similarity.quality.calibration.self_scores import LEAVE_ONE_OUT, SIMULATED, self_scores
 from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.held_out import held_out_models
 from image_similarity.ranking.gallery import Gallery
-from image_similarity.search.calibration.file import read_calibration
+from image_similarity.search.calibration.file import read_calibrations
 from image_similarity.search.calibration.query_scores import QueryScores
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
@@ -36,7 +38,17 @@ from tests.support.service import running
 from tests.support.shop import known
 
 MODEL = "colour-shape"
-PRODUCTS = 36
+PRODUCTS = 30
+ALSO = ("--also", "several", "--also", "crops", "--also", "mean")
+SCORINGS: dict[str, dict[str, Any]] = {
+    "photo": {},
+    "shape": {"match": "shape"},
+    "colour": {"match": "colour"},
+    "several": {},
+    "crops": {"crops": True},
+    "mean": {"aggregate": "mean"},
+}
+"""What calibration knows, and how a search asks for it."""
 
 
 def thing(number: int, seed: int, ground: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
@@ -66,7 +78,9 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     folder = tmp_path_factory.mktemp("calibrated")
     workspace = Workspace(settings=Settings(root=folder / "data"))
     workspace.fit("shop", paint_products(folder / "pictures"), model=MODEL)
-    ran = CliRunner().invoke(app, [*command(workspace, "calibrate"), "--images", "36", "--format", "json"])
+    ran = CliRunner().invoke(
+        app, [*command(workspace, "calibrate"), "--images", str(PRODUCTS), *ALSO, "--format", "json"]
+    )
     assert ran.exit_code == 0, ran.output
     (folder / "report.json").write_text(ran.stdout)
     return workspace
@@ -95,16 +109,18 @@ def saved(picture: Image.Image, path: Path) -> Path:
 
 def test_a_calibration_says_how_far_off_it_is_and_is_kept(calibrated: Workspace) -> None:
     report = json.loads((calibrated.settings.root.parent / "report.json").read_text())
-    assert report["products"] == PRODUCTS
-    assert set(report["kinds"]) == {"leave one image out", "simulated photos"}
-    assert [kind["queries"] for kind in report["kinds"].values()] == [PRODUCTS, PRODUCTS]
-    assert 0 <= report["expected_calibration_error"] < 0.3
-    assert all(kind["false_matches"] <= 0.05 for kind in report["kinds"].values())
+    photo = report["scorings"]["photo"]
+    assert photo["products"] == PRODUCTS
+    assert set(photo["kinds"]) == {"leave one image out", "simulated photos"}
+    assert [kind["queries"] for kind in photo["kinds"].values()] == [PRODUCTS, 2 * PRODUCTS]
+    for found in report["scorings"].values():
+        assert 0 <= found["expected_calibration_error"] < 0.3
+        assert all(kind["false_matches"] <= 0.05 for kind in found["kinds"].values())
     file = Path(report["file"])
     assert file == calibrated.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
-    kept = read_calibration(file, MODEL)
-    assert kept is not None
-    assert kept.facts["expected_calibration_error"] == report["expected_calibration_error"]
+    kept = read_calibrations(file, MODEL)
+    assert list(kept) == list(report["scorings"]) == list(SCORINGS)
+    assert {name: each.facts for name, each in kept.items()} == report["scorings"]
 
 
 def test_each_match_gets_a_probability_and_the_very_product_a_high_one(calibrated: Workspace, tmp_path: Path) -> None:
@@ -144,49 +160,97 @@ def test_people_read_words_beside_the_numbers(calibrated: Workspace, tmp_path: P
     assert 0 < float(csv.splitlines()[1].split(",")[4]) <= 1
 
 
-def test_scores_of_other_kinds_get_no_probability(calibrated: Workspace, tmp_path: Path) -> None:
+def test_each_scoring_has_probabilities_of_its_own_from_command_python_and_service(
+    calibrated: Workspace, tmp_path: Path
+) -> None:
+    paths = [saved(thing(7, seed), tmp_path / f"photo{seed}.png") for seed in (5, 6)]
+    firsts = set[float]()
+    with running(calibrated.settings.root, model=MODEL) as service, calibrated.open("shop", MODEL) as shop:
+        assert service.get("/v1/models").json()["models"][0]["calibrated"] == list(SCORINGS)
+        for name, options in SCORINGS.items():
+            photos = paths if name == "several" else paths[:1]
+            files = [("file", path.read_bytes()) for path in photos]
+            flags = [f"--{key}" if value is True else f"--{key}={value}" for key, value in options.items()]
+            for least in (0.0, 0.99):
+                answer = shop.search(photos, min_match=least, **options)
+                fields = {"min_match": str(least), **{key: str(value).lower() for key, value in options.items()}}
+                served = service.post("/v1/search", data=fields, files=files).json()
+                told = [(match.product_id, match.probability) for match in answer.matches]
+                assert [(match["product_id"], match["probability"]) for match in served["matches"]] == told
+                assert (served["no_match"], served["note"]) == (answer.no_match, answer.note)
+                assert answer.no_match is (least > 0)
+                if least == 0:
+                    firsts.add(told[0][1] or 0)
+                    _, printed, _ = searched(calibrated, photos[0], *map(str, photos[1:]), "--min-match=0", *flags)
+                    assert [(match["product_id"], match["probability"]) for match in printed["matches"]] == told
+    assert len(firsts) == len(SCORINGS)
+
+
+def test_a_search_without_probabilities_says_why(calibrated: Workspace, tmp_path: Path) -> None:
     photo = saved(thing(7, 5), tmp_path / "photo.png")
-    answer = calibrated.search("shop", photo, model=MODEL, aggregate="mean")
-    assert answer.no_match is None and answer.matches[0].probability is None
-    two = calibrated.search("shop", [photo, photo], model=MODEL)
-    assert two.no_match is None and two.matches[0].probability is None
-    with pytest.raises(UsageError, match="not with best with several photos"):
-        calibrated.search("shop", [photo, photo], model=MODEL, min_match=0.5)
-    with pytest.raises(UsageError, match="`min_match` works with `aggregate` best only, not with votes"):
-        calibrated.search("shop", photo, model=MODEL, aggregate="votes", min_match=0.5)
+    for photos, options, reason in (
+        ([photo], {"aggregate": "votes"}, "`aggregate` votes has no match probability: points do not say how similar"),
+        (
+            [photo, photo],
+            {"crops": True},
+            "several photos with `crops` has no match probability: use one",
+        ),
+    ):
+        answer = calibrated.search("shop", photos, model=MODEL, **options)
+        assert answer.no_match is None and answer.matches[0].probability is None
+        assert reason in answer.note
+        with pytest.raises(UsageError, match="`min_match` cannot be used here: ") as error:
+            calibrated.search("shop", photos, model=MODEL, min_match=0.5, **options)
+        assert reason in str(error.value)
     with pytest.raises(UsageError, match="a probability from 0 to 1, not 2"):
         calibrated.search("shop", photo, model=MODEL, min_match=2)
 
 
-def test_a_service_returns_probabilities_for_one_photo(calibrated: Workspace, tmp_path: Path) -> None:
-    photo = ("file", saved(thing(7, 5), tmp_path / "photo.png").read_bytes())
-    with running(calibrated.settings.root, model=MODEL) as service:
-        for fields, files, sure in (
-            ({}, [photo], True),
-            ({}, [photo, photo], False),
-            ({"match": "colour"}, [photo], False),
-        ):
-            answer = service.post("/v1/search", data=fields, files=files).json()
-            assert (answer["matches"][0]["probability"] is not None) is sure
-            assert (answer["no_match"] is not None) is sure
+def test_a_table_has_a_line_for_each_kind_of_query_and_earlier_calibrations_stay(
+    calibrated: Workspace, tmp_path: Path
+) -> None:
+    copy = Workspace(settings=Settings(root=shutil.copytree(calibrated.settings.root, tmp_path / "data")))
+    ran = CliRunner().invoke(app, [*command(copy, "calibrate"), "--images", "30"], env={"COLUMNS": "160"})
+    assert ran.exit_code == 0, ran.output
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in ran.stdout.splitlines() if "│" in line]
+    assert [row[:3] for row in cells] == [
+        [search, query, str(PRODUCTS)]
+        for search in ("one photo", "--match shape", "--match colour")
+        for query in ("leave one image out", "simulated photos")
+    ]
+    file = copy.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
+    kept = read_calibrations(file, MODEL)
+    for row in cells:
+        facts = kept[{"one photo": "photo", "--match shape": "shape", "--match colour": "colour"}[row[0]]].facts
+        kind = facts["kinds"][row[1]]
+        shares = [kind[name] for name in ("found", "expected_calibration_error", "kept")]
+        assert row[3:6] == [f"{share:.3f}" for share in shares]
+        assert 0 <= float(row[6]) - kind["threshold"] < 0.01
+    assert "kept from an earlier calibration: several photos, --crops, --aggregate mean" in ran.stderr
+    before = read_calibrations(calibrated.settings.root / "calibrated" / "shop" / "colour-shape-1.json", MODEL)
+    assert list(kept) == list(SCORINGS) and kept["crops"] == before["crops"] and kept["photo"] != before["photo"]
 
 
 def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_path: Path) -> None:
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     code, answer, _ = searched(fitted, photo)
     assert code == 0 and "no_match" not in answer and "probability" not in answer["matches"][0]
-    with pytest.raises(NotFittedError, match=r"`min_match` needs match probabilities .*run image-similarity calibrate"):
+    with pytest.raises(NotFittedError, match="`min_match` needs match probabilities: run image-similarity calibrate"):
         fitted.search("shop", photo, model=MODEL, min_match=0.5)
 
 
-def test_a_calibration_of_an_older_catalogue_is_used_and_noted(fitted: Workspace, tmp_path: Path) -> None:
+def test_a_calibration_of_an_older_catalogue_or_of_another_search_is_noted(fitted: Workspace, tmp_path: Path) -> None:
     source = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
     curve = {"weights": [8.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": [], "smooth": 1.0}
     curves = {"kind": "by hand", "first": curve, "others": curve | {"bias": -20.0}}
-    record = {"format": 1, "model": MODEL, "generation": -1, "facts": {}, "plain": curves, "scene": curves}
+    of_photo = {"generation": -1, "facts": {}, "plain": curves, "scene": curves}
+    record = {"format": 2, "model": MODEL, "scorings": {"photo": of_photo}}
     write_sealed(source, record)
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     answer = fitted.search("shop", photo, model=MODEL, min_match=0.1)
+    with pytest.raises(NotFittedError, match="for `crops`: run image-similarity calibrate with `also` crops first"):
+        fitted.search("shop", photo, model=MODEL, min_match=0.1, crops=True)
+    assert "no match probabilities for `match` shape" in fitted.search("shop", photo, model=MODEL, match="shape").note
     first = answer.matches[0]
     assert first.score is not None
     assert first.probability == pytest.approx(1 / (1 + np.exp(6 - 8 * first.score)), abs=1e-3)
@@ -195,7 +259,7 @@ def test_a_calibration_of_an_older_catalogue_is_used_and_noted(fitted: Workspace
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"format": 1, "model": "other"}', '{"format": 1, "model": "colour-shape"}']
+    "text", ["{", "[]", '{"format": 2, "model": "other"}', '{"format": 2, "model": "colour-shape"}']
 )
 def test_a_damaged_calibration_is_reported_and_ignored(fitted: Workspace, tmp_path: Path, text: str) -> None:
     file = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
@@ -238,7 +302,7 @@ def test_with_few_images_several_photos_of_each_are_queries(calibrated: Workspac
         gallery = Gallery.of(open_index(model.recipe, database, settings))
         self_queries = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
         rows = sampled_rows(gallery, 5, seed=0)
-        parts = self_queries.queries(rows, copies=2)
+        parts = self_scores(self_queries.queries(rows, copies=2), gallery, model, ["photo"])["photo"]
         everything = sampled_rows(gallery, 10_000, seed=0)
     assert len({gallery.features.product_ids[row] for row in rows}) == 5  # one of each product first
     assert everything.tolist() == list(range(len(gallery)))
@@ -270,8 +334,10 @@ def test_an_adapted_model_is_calibrated_on_held_out_products(
         for one in held_out_models(candidate, database, settings, tmp_path):
             gallery, project = Gallery.of(one.candidate.stored), one.projection.apply
             self_queries = SelfQueries(gallery, one.candidate.model, settings, records, tmp_path, project)
-            parts.append(self_queries.queries(rows[one.products[own]]))
+            queries = self_queries.queries(rows[one.products[own]])
+            parts.append(self_scores(queries, gallery, one.candidate.model, ["photo"])["photo"])
             held_out.append(one.products)
     assert (np.sum(held_out, axis=0) == 1).all(), "each product is held out once"
-    queries = {kind: QueryScores.concatenated([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
-    assert report.calibrated.as_dict() == learn(queries).as_dict()
+    kinds = {kind: QueryScores.concatenated([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
+    assert list(report.calibrated) == ["photo"], "an adapted model has no parts apart"
+    assert report.calibrated["photo"].as_dict() == learn(kinds).as_dict()

@@ -204,12 +204,12 @@ def test_the_error_is_measured_on_held_out_products() -> None:
     queries = QueryScores(
         np.repeat(np.arange(products), each), own, others, np.zeros(len(own), bool), np.ones(len(own))
     )
-    learned = learn({"named": queries}, LearnOptions(kinds=("isotonic, score",)))
+    learned = learn({"named": queries}, LearnOptions(kinds=("score",)))
     seen = queries.answers(0.5)
     inside = calibration_error(
         learned.calibration.probabilities(seen.scores, seen.plain)[:, 0], seen.right[:, 0], seen.weights
     )
-    assert learned.error > 2 * inside
+    assert learned.error > 1.2 * inside
 
 
 def test_probabilities_of_one_answer_are_of_one_product_or_none() -> None:
@@ -242,7 +242,7 @@ def test_an_image_on_a_plain_background_uses_the_curve_of_such_images() -> None:
 
 
 def test_too_few_images_on_a_plain_background_use_the_curve_of_all() -> None:
-    queries, options = made_up(60, 1), LearnOptions(kinds=("platt, score",))
+    queries, options = made_up(60, 1), LearnOptions(kinds=("score",))
     some = learn({"some": replace(queries, plain=queries.products < 29)}, options).calibration
     assert some.plain == learn({"none": queries}, options).calibration.scene
     assert some.scene != some.plain

@@ -10,6 +10,7 @@ import typer
 
 from image_similarity.cli import options as o
 from image_similarity.cli.progress import Bars
+from image_similarity.cli.terminal import with_flags
 from image_similarity.options import IN_USE, CalibrateOptions, ModelChoice
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ def calibrate(
         typer.Option(help="Your estimate of the share of photos whose product is in the catalogue, between 0 and 1."),
     ] = 0.5,
     images: Annotated[int, typer.Option(min=30, help="Number of catalogue images to learn from.")] = 600,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="several|crops|mean",
+            help="Also calibrate searches with several photos, with --crops (twelve times the work of the network) or "
+            "with --aggregate mean; repeat for more than one.",
+        ),
+    ] = None,
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
@@ -41,29 +50,37 @@ def calibrate(
     keep_freed()
     with Bars() as bars:
         place = Workspace(settings=settings, progress=bars)
-        report = place.calibrate(dataset, CalibrateOptions(known=known, images=images), model=choice)
+        report = place.calibrate(dataset, CalibrateOptions(known=known, images=images, also=also or ()), model=choice)
     _show(report, format)
 
 
 def _show(report: CalibrateReport, how: o.Format) -> None:
     from image_similarity.cli import printing as show
+    from image_similarity.search import OPTIONS, PHOTO
 
     if how is o.Format.json:
         show.show_json(report)
         return
-    found = report.calibrated
-    header = ["query", "queries", "R@1", "calibration error", "recall at 5% false matches", "--min-match"]
+    header = ["search", "query", "queries", "R@1", "calibration error", "recall at 5% false matches", "--min-match"]
     rows = []
-    for name, count in found.queries.items():
-        point = found.operating_points[name]
-        shares = (f"{share:.3f}" for share in (point.found, found.errors[name], point.kept))
-        # Rounded up: the printed threshold lets no more false matches through than the measured one.
-        rows.append([name, count, *shares, f"{math.ceil(point.threshold * 100) / 100:.2f}"])
+    for scoring, found in report.calibrated.items():
+        for name, count in found.queries.items():
+            point = found.operating_points[name]
+            shares = (f"{share:.3f}" for share in (point.found, found.errors[name], point.kept))
+            # Rounded up: the printed threshold lets no more false matches through than the measured one.
+            least = f"{math.ceil(point.threshold * 100) / 100:.2f}"
+            rows.append([with_flags(OPTIONS[scoring]), name, count, *shares, least])
     show.show_rows(header, rows, how, f"Match probability, {report.dataset}, on products left out of the learning")
+    photo = report.calibrated[PHOTO]
     show.log(
-        f"expected calibration error {found.error:.3f}: measured on {found.products} products, each left out of the "
-        f"learning; assumes that {found.known_share:.0%} of the photos show a product of the catalogue"
+        f"expected calibration error of one photo {photo.error:.3f}: measured on {photo.products} products, each left "
+        f"out of the learning; assumes that {photo.known_share:.0%} of the photos show a product of the catalogue"
     )
+    for scoring, reason in report.skipped.items():
+        show.log(f"{with_flags(OPTIONS[scoring])}: no match probabilities, {reason}")
+    if report.kept:
+        kept = ", ".join(with_flags(OPTIONS[scoring]) for scoring in report.kept)
+        show.log(f"kept from an earlier calibration: {kept}")
     if report.unread:
         show.log(f"{len(report.unread)} images could not be read and were left out")
     show.log(f"Written to {report.file}; search uses it")

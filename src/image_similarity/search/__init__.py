@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     )
     from image_similarity.search.calibration.file import (
         StoredCalibration as StoredCalibration,
-        write_calibration as write_calibration,
+        read_calibrations as read_calibrations,
+        write_calibrations as write_calibrations,
     )
     from image_similarity.search.calibration.probabilities import (
         Calibration as Calibration,
@@ -36,13 +37,15 @@ if TYPE_CHECKING:
         explain as explain,
     )
     from image_similarity.search.match_probability import (
-        CALIBRATED as CALIBRATED,
         OLDER as OLDER,
         MatchProbabilities as MatchProbabilities,
         ProbabilityCache as ProbabilityCache,
         calibration_file as calibration_file,
     )
-    from image_similarity.search.part_weights import part_weighting as part_weighting
+    from image_similarity.search.part_weights import (
+        part_weighting as part_weighting,
+        supported_matches as supported_matches,
+    )
     from image_similarity.search.prepared_query import (
         PreparedQuery as PreparedQuery,
         photo_bytes as photo_bytes,
@@ -54,6 +57,16 @@ if TYPE_CHECKING:
         look_up as look_up,
         model_with_recommendations as model_with_recommendations,
         recommendations as recommendations,
+    )
+    from image_similarity.search.scoring import (
+        COLOUR as COLOUR,
+        CROPS as CROPS,
+        MEAN as MEAN,
+        OPTIONS as OPTIONS,
+        PHOTO as PHOTO,
+        SEVERAL as SEVERAL,
+        SHAPE as SHAPE,
+        scoring_of as scoring_of,
     )
     from image_similarity.search.state import (
         State as State,
@@ -68,14 +81,15 @@ else:
         __name__,
         answer="Answer ShownProduct score_texts show_products probability_text",
         calibration__curves="Curve KINDS",
-        calibration__file="StoredCalibration write_calibration",
+        calibration__file="StoredCalibration read_calibrations write_calibrations",
         calibration__probabilities="Calibration ProbabilityCurve",
         calibration__query_scores="Answers DEPTH FEATURES QueryScores features balanced",
         explanation="Explained Why explain",
-        match_probability="CALIBRATED ProbabilityCache MatchProbabilities OLDER calibration_file",
-        part_weights="part_weighting",
+        match_probability="ProbabilityCache MatchProbabilities OLDER calibration_file",
+        part_weights="part_weighting supported_matches",
         prepared_query="PreparedQuery photo_bytes photo_name prepare",
         query_vector="search_vectors",
         recommended="look_up recommendations model_with_recommendations",
+        scoring="PHOTO SEVERAL SHAPE COLOUR CROPS MEAN OPTIONS scoring_of",
         state="State next_state open_state indexed_state",
     )

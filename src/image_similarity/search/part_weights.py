@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from image_similarity.errors import UsageError
+from image_similarity.options import Match
 from image_similarity.search.explanation import parts_of
 
 if TYPE_CHECKING:
@@ -15,13 +17,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.models import Model
-    from image_similarity.options import Match
 
     Floats = NDArray[np.float32]
 
 OF_COLOUR = ("colour", "layout")
 """The parts that describe colour: the model ``colour``, and two of the three parts of ``colour-shape``. A network
 counts as shape."""
+
+
+def supported_matches(model: Model) -> list[Match]:
+    """The values of ``match`` that a model supports."""
+    supported = list[Match]()
+    for match in get_args(Match):
+        with suppress(UsageError):
+            part_weighting(match, model)
+            supported.append(match)
+    return supported
 
 
 def part_weighting(match: Match | None, model: Model) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:

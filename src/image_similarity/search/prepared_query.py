@@ -12,6 +12,7 @@ from image_similarity.errors import ImageError, UsageError
 from image_similarity.images import decode, on_plain_background, read_bytes, with_crops
 from image_similarity.search.answer import ShownProduct
 from image_similarity.search.explanation import small_copy
+from image_similarity.search.scoring import Scoring, scoring_of
 from image_similarity.types import Product
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class PreparedQuery:
     Attributes:
         query, options: as requested.
         inputs: for each photo the images to embed: the photo, and with ``crops`` its centre and its corners.
-        plain: whether all photos have a plain background; False if there is none, or no calibration that needs it.
+        plain: whether a photo has a plain background; False if there is none, or no calibration that needs it.
         small: a small copy of the photo if the answer is to be explained, else None.
     """
 
@@ -56,16 +57,9 @@ class PreparedQuery:
         return ShownProduct(Product(", ".join(self.names), self.query.text or ""), path)
 
     @property
-    def scoring(self) -> str:
-        """How its scores are computed, as far as match probabilities depend on it, in words: ``best with `crops```."""
-        query, options = self.query, self.options
-        variants = {
-            "`crops`": options.crops,
-            "`text`": query.text is not None,
-            "`match`": options.match is not None,
-            "several photos": len(query.photos) > 1,
-        }
-        return " with ".join([options.aggregate, *(name for name, is_used in variants.items() if is_used)])
+    def scoring(self) -> Scoring:
+        """How it is scored, as far as match probabilities depend on it."""
+        return scoring_of(self.query, self.options)
 
 
 def prepare(
@@ -83,7 +77,7 @@ def prepare(
         query,
         options,
         tuple([model.inputs(each) for each in (with_crops(image) if options.crops else [image])] for image in images),
-        calibrated and bool(images) and all(on_plain_background(image) for image in images),
+        calibrated and any(on_plain_background(image) for image in images),
         small_copy(images[0], model) if options.explain and images else None,
     )
 

@@ -80,7 +80,7 @@ class Calibrated(Record):
 
 
 def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) -> Calibrated:
-    """Learn from queries of several kinds, with equal weight for each kind.
+    """Learn from queries of several kinds, with equal weight for each kind; those with too few products do not count.
 
     The figures are cross-validated over products: the answers of each fold get their probabilities from curves that
     were learned, and selected by an inner cross-validation, on the other folds.
@@ -88,11 +88,12 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
     Raises:
         CalibrationError: too few products.
     """
-    parts = {name: part for name, part in parts.items() if len(part)}
-    products = len(np.unique(np.concatenate([np.empty(0, np.intp), *(part.products for part in parts.values())])))
-    if products < LEAST_PRODUCTS:
+    products = {name: len(np.unique(part.products)) for name, part in parts.items()}
+    parts = {name: part for name, part in parts.items() if products[name] >= LEAST_PRODUCTS}
+    if not parts:
         raise CalibrationError(
-            f"{products} products have an image to query with, and at least {LEAST_PRODUCTS} are needed to calibrate"
+            f"{max(products.values(), default=0)} products have an image to query with, and at least {LEAST_PRODUCTS} "
+            "are needed to calibrate"
         )
     queries = balanced(list(parts.values()))
     random = np.random.default_rng(options.seed)
@@ -104,7 +105,7 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
         probabilities[held_out] = calibration.probabilities(answers.scores[held_out], answers.plain[held_out])
     return Calibrated(
         calibration=_calibration(queries, options, random),
-        products=products,
+        products=len(np.unique(queries.products)),
         queries={name: len(part) for name, part in parts.items()},
         known_share=options.known_share,
         **_figures(probabilities, answers, np.repeat(list(parts), [len(part) for part in parts.values()]), options),

@@ -1,4 +1,4 @@
-"""Query a catalogue with its own images, whose right answers are known: as they are, and as simulated photos."""
+"""Query a catalogue with its own images, whose products are known: as they are, and as simulated photos."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.errors import ImageError
-from image_similarity.images import STANDARD, decode, on_plain_background, read_bytes, simulated_photo
-from image_similarity.neighbours import to_float32
-from image_similarity.ranking import GalleryQuery, rank_products
-from image_similarity.search import DEPTH, QueryScores
+from image_similarity.images import STANDARD, decode, on_plain_background, read_bytes, simulated_photo, with_crops
+from image_similarity.models import mean_vector
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.processors import processors
 from image_similarity.util.sampling import spread_over_products
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,26 +27,49 @@ if TYPE_CHECKING:
     from image_similarity.store import CatalogueRecords
 
     Rows = NDArray[np.intp]
+    Vector = NDArray[np.float32]
+    Embedded = Vector | ImageError
 
-LEAVE_ONE_OUT, SIMULATED = "leave one image out", "simulated photos"
-AT_ONCE = 32  # images
+AT_ONCE, AT_ONCE_WITH_CROPS = 32, 8  # images
 MOST_PHOTOS = 4  # simulated photos per image, if a catalogue has few images
 
 
 @dataclass(frozen=True, slots=True)
-class _SelfQuery:
-    """An image of the catalogue by its row, and one of its simulated photos."""
+class SelfQuery:
+    """An image of the catalogue by its row, and one of its simulated photos.
+
+    Attributes:
+        row, copy: the image, and the number of the photo.
+        plain, photo_plain: whether the image and the photo have a plain background.
+        photo: the photo's vector, ``(dimension,)``.
+        image_crops, photo_crops: the vectors of a search with crops; None if they were not requested, for the image of
+            a further photo, and where a crop cannot be embedded.
+    """
 
     row: int
     copy: int
     plain: bool
-    photo: Inputs
     photo_plain: bool
+    photo: Vector
+    image_crops: Vector | None = None
+    photo_crops: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The same before it is embedded. ``photo``: with its crops, if requested; ``image``: the same, or nothing."""
+
+    row: int
+    copy: int
+    plain: bool
+    photo_plain: bool
+    photo: list[Inputs]
+    image: list[Inputs]
 
 
 @dataclass(slots=True)
 class SelfQueries:
-    """Searches a gallery with its own images.
+    """Makes queries of a gallery's own images.
 
     ``project`` maps the model's vectors to those of the gallery. ``unread``: ids of images that can no longer be read.
     A photo that the model cannot embed is skipped.
@@ -60,10 +81,11 @@ class SelfQueries:
     records: CatalogueRecords
     folder: Path
     project: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors
+    crops: bool = False
     unread: list[str] = field(default_factory=list)
 
-    def queries(self, rows: Rows, copies: int = 1, progress: Progress = no_progress) -> dict[str, QueryScores]:
-        """The scores of the queries by their kind; empty if no image can be read.
+    def queries(self, rows: Rows, copies: int = 1, progress: Progress = no_progress) -> list[SelfQuery]:
+        """The queries; none if no image can be read.
 
         Args:
             rows: rows of the gallery, one for each image to query with.
@@ -71,39 +93,27 @@ class SelfQueries:
             progress: reports the photos made.
         """
         planned = [(int(row), copy) for copy in range(copies) for row in rows]
-        queries: list[_SelfQuery] = []
-        photos = []
+        at_once = AT_ONCE_WITH_CROPS if self.crops else AT_ONCE
+        queries: list[SelfQuery] = []
         embedder = self.model.load(self.settings, progress)
         with ThreadPoolExecutor(processors()) as pool:
-            for start in range(0, len(planned), AT_ONCE):
+            for start in range(0, len(planned), at_once):
                 # The store is read here, in the thread that opened it; the pool only decodes.
-                chunk = [(*each, self._location(each[0])) for each in planned[start : start + AT_ONCE]]
+                chunk = [(*each, self._location(each[0])) for each in planned[start : start + at_once]]
                 prepared = [each for each in pool.map(self._prepared, chunk) if each]
-                vectors = embedder.embed([each.photo for each in prepared])
-                usable = [
-                    (each, row) for each, row in zip(prepared, vectors, strict=True) if not isinstance(row, ImageError)
-                ]
-                if usable:
-                    photos.append(self.project(np.stack([row for _, row in usable])))
-                queries += [each for each, _ in usable]
-                progress("calibrate", min(start + AT_ONCE, len(planned)), len(planned))
-        if not queries:
-            return {}
-        own = np.array([each.row for each in queries], np.intp)
-        plain, photo_plain = np.array([(each.plain, each.photo_plain) for each in queries], bool).T
-        once = np.array([each.copy == 0 for each in queries])  # an image as it is is one query
-        images = self.gallery.features.vectors[own[once]]
-        kinds = {
-            LEAVE_ONE_OUT: self._scores(own[once], images, plain[once], with_own_image=False),
-            SIMULATED: self._scores(own, np.concatenate(photos), photo_plain, with_own_image=True),
-        }
-        return {name: scores for name, scores in kinds.items() if len(scores)}
+                vectors = iter(embedder.embed([inputs for each in prepared for inputs in (*each.photo, *each.image)]))
+                for each in prepared:
+                    photo, image = ([next(vectors) for _ in pictures] for pictures in (each.photo, each.image))
+                    if not isinstance(photo[0], ImageError):
+                        queries.append(self._query(each, photo[0], photo[1:] and photo, image))
+                progress("calibrate", min(start + at_once, len(planned)), len(planned))
+        return queries
 
     def _location(self, row: int) -> Path | None:
         image = self.records.image(self.gallery.features.image_ids[row])
         return None if image is None else image.file(self.folder)
 
-    def _prepared(self, planned: tuple[int, int, Path | None]) -> _SelfQuery | None:
+    def _prepared(self, planned: tuple[int, int, Path | None]) -> _Prepared | None:
         """Read an image and simulate a photo of it; None if it cannot be read."""
         row, copy, path = planned
         side = max(STANDARD.side, self.model.min_side or 0)  # at least the photo's size, even for a small network
@@ -117,29 +127,22 @@ class SelfQueries:
                 self.unread.append(self.gallery.features.image_ids[row])
             return None
         photo = simulated_photo(image, row * MOST_PHOTOS + copy)
-        return _SelfQuery(row, copy, on_plain_background(image), self.model.inputs(photo), on_plain_background(photo))
+        pictures = with_crops(photo) if self.crops else [photo]
+        crops = with_crops(image) if self.crops and not copy else []  # the vector of the image alone is in the gallery
+        inputs = ([self.model.inputs(each) for each in some] for some in (pictures, crops))
+        return _Prepared(row, copy, on_plain_background(image), on_plain_background(photo), *inputs)
 
-    def _scores(
-        self, rows: Rows, vectors: NDArray[np.floating], plain: NDArray[np.bool_], *, with_own_image: bool
-    ) -> QueryScores:
-        """Search with vectors of the rows' images. ``with_own_image``: whether a row's own image may be found."""
-        products = np.asarray(self.gallery.row_product)[rows].astype(np.intp)
-        own = np.array([self._own(row, vector, with_own_image) for row, vector in zip(rows, vectors, strict=True)])
-        queries = [GalleryQuery([""], vector[None], int(at)) for vector, at in zip(vectors, products, strict=True)]
-        found = rank_products(self.gallery, queries, DEPTH, "best")
-        others = np.array([[match.score for match in matches] for matches in found], np.float64)
-        lone = np.isneginf(own)  # without its own image, a product with a single image has none to find
-        everything = QueryScores(products, own, others, plain, np.ones(len(rows)))
-        return everything.of(~lone)
+    def _query(
+        self, prepared: _Prepared, photo: Vector, photo_crops: Sequence[Embedded], image_crops: Sequence[Embedded]
+    ) -> SelfQuery:
+        crops = self._mean(image_crops), self._mean(photo_crops)
+        (vector,) = self.project(photo[None])
+        return SelfQuery(prepared.row, prepared.copy, prepared.plain, prepared.photo_plain, vector, *crops)
 
-    def _own(self, row: int, vector: NDArray[np.floating], with_own_image: bool) -> float:
-        """The best score of the row's product; minus infinity if it has no image to find."""
-        rows = self.gallery.rows_of(int(self.gallery.row_product[row]))
-        scores = to_float32(self.gallery.features.vectors[rows]) @ to_float32(vector)
-        if not with_own_image:
-            same = np.asarray(self.gallery.row_image[rows]) == self.gallery.row_image[row]
-            scores = np.where(same, -np.inf, scores)
-        return round(float(scores.max()), 6)
+    def _mean(self, vectors: Sequence[Embedded]) -> Vector | None:
+        """The vector of a search with a picture and its crops; None if one of them has none."""
+        rows = [each for each in vectors if not isinstance(each, ImageError)]
+        return mean_vector(self.project(np.stack(rows)))[0] if rows and len(rows) == len(vectors) else None
 
 
 def sampled_rows(gallery: Gallery, most: int, seed: int) -> Rows:

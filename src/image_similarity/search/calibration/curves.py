@@ -1,4 +1,4 @@
-"""Calibration curves: a weighted sum of score, margin and level, then a logistic or isotonic curve or their mean."""
+"""Calibration curves: a weighted sum of score, margin and level, then the mean of a logistic and an isotonic curve."""
 
 from __future__ import annotations
 
@@ -93,14 +93,12 @@ def blend(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: t
     return replace(steps(features, right, weights, uses), smooth=0.5)
 
 
-def _kind(shape: Callable[..., Curve], *names: str) -> Callable[..., Curve]:
+def _kind(*names: str) -> Callable[..., Curve]:
     uses = tuple(name in names for name in FEATURES)
-    return lambda features, right, weights: shape(features, right, weights, uses)
+    return lambda features, right, weights: blend(features, right, weights, uses)
 
 
 KINDS: dict[str, Callable[[Doubles, NDArray[np.bool_], Doubles], Curve]] = {
-    f"{name}, {' + '.join(uses)}": _kind(shape, *uses)
-    for name, shape in (("platt", platt), ("isotonic", steps), ("blend", blend))
-    for uses in (("score",), ("score", "margin"), ("score", "margin", "level"))
+    " + ".join(uses): _kind(*uses) for uses in (("score",), ("score", "margin"), ("score", "margin", "level"))
 }
-"""Name to fitting function of features ``(n, 3)``, right ``(n,)`` and weights ``(n,)``."""
+"""The features that a curve uses, to its fitting function of features ``(n, 3)``, right ``(n,)``, weights ``(n,)``."""

@@ -1,4 +1,4 @@
-"""Read and write the calibration file: small JSON, for one model and the views that it was measured with."""
+"""Read and write the calibrations of one model and its views: small JSON, a record for each scoring."""
 
 from __future__ import annotations
 
@@ -13,46 +13,41 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 AGAIN = "Run calibrate again"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCalibration:
-    """A calibration with what its file records about it.
+    """The calibration of one scoring, with what its file records about it.
 
     Attributes:
         calibration: the curves.
-        model_key: the model whose scores it calibrates.
         generation: the dataset's generation when it was measured.
         facts: how it was measured, and its calibration error; plain values.
     """
 
     calibration: Calibration
-    model_key: str
     generation: int
     facts: Mapping[str, Any]
 
 
-def write_calibration(path: Path, kept: StoredCalibration) -> None:
-    """Write a calibration; it replaces the previous one atomically.
+def write_calibrations(path: Path, model_key: str, calibrations: Mapping[str, StoredCalibration]) -> None:
+    """Write the calibrations of a model by scoring; they replace the previous ones atomically.
 
     Raises:
-        OutputError: it cannot be written; the previous one is unchanged.
+        OutputError: they cannot be written; the previous ones are unchanged.
     """
-    record = {
-        "format": FORMAT,
-        "model": kept.model_key,
-        "generation": kept.generation,
-        "facts": kept.facts,
-        "plain": kept.calibration.plain,
-        "scene": kept.calibration.scene,
+    scorings = {
+        name: {"generation": each.generation, "facts": each.facts}
+        | {"plain": each.calibration.plain, "scene": each.calibration.scene}
+        for name, each in calibrations.items()
     }
-    write_sealed(path, record)
+    write_sealed(path, {"format": FORMAT, "model": model_key, "scorings": scorings})
 
 
-def read_calibration(path: Path, model_key: str) -> StoredCalibration | None:
-    """Read the calibration of a model; None if there is no file.
+def read_calibrations(path: Path, model_key: str) -> dict[str, StoredCalibration]:
+    """Read the calibrations of a model by scoring; none if there is no file.
 
     Raises:
         StoreError: the file is damaged, or of another model.
@@ -60,13 +55,17 @@ def read_calibration(path: Path, model_key: str) -> StoredCalibration | None:
     try:
         record = read_sealed(path)
     except FileNotFoundError:
-        return None
+        return {}
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read: {error}. {AGAIN}") from error
     if record.get("format") != FORMAT or record.get("model") != model_key:
         raise StoreError(f"{path} is no calibration of {model_key} of format {FORMAT}. {AGAIN}")
     try:
-        curves = [ProbabilityCurve.from_dict(record[name]) for name in ("plain", "scene")]
-        return StoredCalibration(Calibration(*curves), model_key, int(record["generation"]), dict(record["facts"]))
+        return {str(name): _calibration(each) for name, each in record["scorings"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{path} is damaged: {error}. {AGAIN}") from error
+
+
+def _calibration(record: Mapping[str, Any]) -> StoredCalibration:
+    plain, scene = (ProbabilityCurve.from_dict(record[name]) for name in ("plain", "scene"))
+    return StoredCalibration(Calibration(plain, scene), int(record["generation"]), dict(record["facts"]))

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from concurrent.futures import Future
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from image_similarity.errors import UsageError
 from image_similarity.options import Match, SimilarOptions
-from image_similarity.search import OLDER, Answer, PreparedQuery, part_weighting
+from image_similarity.search import OLDER, Answer, PreparedQuery, supported_matches
 from image_similarity.service import schemas
 from image_similarity.service.answering.batching import Batches
 
@@ -83,19 +83,12 @@ class ServedModel:
     @cached_property
     def matches(self) -> list[Match]:
         """The values of ``match`` that this model supports."""
-        return [match for match in get_args(Match) if self._supports(match)]
+        return supported_matches(self.collection.model)
 
     @cached_property
     def reads_text(self) -> bool:
         """Whether text queries are supported."""
         return self.collection.reads_text
-
-    def _supports(self, match: Match) -> bool:
-        try:
-            part_weighting(match, self.collection.model)
-        except UsageError:
-            return False
-        return True
 
     def _search(self, query: PreparedQuery, vectors: Future[Vectors], answer: Future[schemas.Matches | None]) -> None:
         """Queue an embedded query for the search."""

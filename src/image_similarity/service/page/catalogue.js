@@ -43,7 +43,7 @@ function disk({ store_bytes: store, images_bytes: kept, models }) {
 function models({ models }) {
 	const rows = shop.models.map((model) => {
 		const { images = 0, index_bytes: bytes = 0 } = models.find(({ name }) => name === model.name) ?? {};
-		const supports = [model.text && "text", ...model.match, model.calibrated && "probabilities"].filter(Boolean).join(", ");
+		const supports = [model.text && "text", ...model.match, model.calibrated.length && "probabilities"].filter(Boolean).join(", ");
 		const licence = model.licence + (model.commercial_use ? "" : ", non-commercial");
 		return [model.name + (model.default ? " (default)" : ""), count(images), size(bytes), `${model.dimension} ${model.precision}`, supports, licence];
 	});

@@ -6,7 +6,7 @@ import { matchCard } from "./card.js";
 import { announce, clearError, counted, h, showError } from "./dom.js";
 import { expression } from "./filters.js";
 import { hidePair, showPair } from "./pair.js";
-import { modelsOf } from "./shop.js";
+import { hasProbabilities, modelsOf } from "./shop.js";
 
 /** `update(state)` ends when all answers are shown. */
 export function results() {
@@ -47,7 +47,7 @@ function query(state, model) {
 	if (state.photo) given.image = { photo: state.photo };
 	if (state.photo && crop(state)) given.crop = crop(state);
 	if (state.text) given.text = state.text;
-	if (state.min_match && model.calibrated) given.min_match = Number(state.min_match);
+	if (state.min_match && hasProbabilities(model, state)) given.min_match = Number(state.min_match);
 	return ["v1/search", given];
 }
 

@@ -14,3 +14,8 @@ export function modelsOf({ model, with: other }) {
 	const second = shop.models.find(({ name }) => name === other && name !== first?.name);
 	return [first, second].filter(Boolean);
 }
+
+/** Whether a search of the state has match probabilities under a model: never one with a text. */
+export function hasProbabilities({ calibrated, match }, state) {
+	return !state.text && calibrated.includes(match.includes(state.match) ? state.match : "photo");
+}

@@ -113,7 +113,7 @@ def _model(served: ServedModel, default: bool) -> schemas.Model:
         precision=" and ".join(dict.fromkeys(spec.precision for spec in specs if spec.precision)),
         text=served.reads_text,
         match=served.matches,
-        calibrated=served.collection.is_calibrated,
+        calibrated=served.collection.calibrated,
         licence=" and ".join(dict.fromkeys(spec.licence for spec in specs)),
         commercial_use=all(spec.commercial_use for spec in specs),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from image_similarity.errors import NotFittedError
 from image_similarity.images import ImageData, bytes_of
 from image_similarity.options import Match, Query as PhotoQuery, SimilarOptions
 from image_similarity.service import schemas
@@ -77,13 +78,14 @@ async def _query(
     """Prepare a query: its photos are decoded in a thread, within the memory budget."""
     if request.text is not None and not model.reads_text:
         raise UnusableError(f"the model {model.name} does not support text queries")
-    if request.min_match is not None and not model.collection.is_calibrated:
-        raise ConflictError(f"min_match needs match probabilities: run calibrate for {model.name} first")
 
     def prepared() -> PreparedQuery:
         files = [bytes_of(photo) for photo in photos]
         crop = None if request.crop is None else request.crop.box
         query = PhotoQuery(photo=files, text=request.text, text_weight=request.text_weight, crop=crop)
-        return model.collection.prepared(query, request.options)
+        try:
+            return model.collection.prepared(query, request.options)
+        except NotFittedError as error:  # `min_match` without a calibration; the message names no file
+            raise ConflictError(f"{model.name}: {error}") from error
 
     return await state.work(prepared)

@@ -19,7 +19,10 @@ class Model(Answer):
     precision: str
     text: bool = Field(description="Whether it can be searched by text.")
     match: list[library.Match] = Field(description="The supported values of `match`.")
-    calibrated: bool = Field(description="Whether `min_match` and probabilities are available.")
+    calibrated: list[str] = Field(
+        description="The searches with match probabilities, and so with `min_match`: `photo`, `several` (photos), "
+        "`shape` and `colour` (with `match`), `crops`, `mean` (with `aggregate`)."
+    )
     licence: str
     commercial_use: bool
 

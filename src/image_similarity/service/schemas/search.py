@@ -48,7 +48,9 @@ class SearchOptions(Strict):
     filter: Condition | None = Field(
         default=None, description='Only products that match this condition: `price < 50 and brand = "Kipsta"`.'
     )
-    min_match: Share | None = Field(default=None, description="Least match probability of a result.")
+    min_match: Share | None = Field(
+        default=None, description="Least match probability of a result; needs a calibration of this search."
+    )
     aggregate: Aggregate = Field(default="best", description="How scores of image pairs become the product's score.")
     match: library.Match | None = Field(default=None, description="Compare only the shape or only the colour.")
     explain: bool = Field(default=False, description="Explain each result; takes fifty times as long.")
@@ -152,7 +154,9 @@ class Match(Answer):
     attributes: dict[str, str]
     score: float = Field(description="Cosine of the best pair of images.")
     closeness: Closeness = Field(description="The score in words, relative to scores in this catalogue.")
-    probability: float | None = Field(description="Probability of the same product; null without a calibration.")
+    probability: float | None = Field(
+        description="Probability of the same product; null without a calibration of this search."
+    )
     image: ProductImage = Field(description="The image that matched.")
     query_image: ProductImage | None = Field(description="The image of the query product that matched.")
     why: Why | None = Field(default=None, description="Only with `explain`.")
@@ -163,5 +167,7 @@ class Matches(Answer):
 
     model: str
     matches: list[Match]
-    no_match: bool | None = Field(description="Whether no product is likely enough; null without a calibration.")
+    no_match: bool | None = Field(
+        description="Whether no product is likely enough; null without a calibration of this search."
+    )
     note: str
