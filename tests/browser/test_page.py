@@ -384,6 +384,11 @@ def test_where_no_product_is_likely_enough_it_says_so(desk: Reader, tmp_path: Pa
     desk.page.get_by_label("Minimum match probability").select_option("0.9")
     desk.find(".empty:visible").get_by_text("No match").wait_for()
     desk.shot("no-match")
+    desk.page.get_by_role("radio", name="Shape").check(force=True)
+    with_minimum = desk.page.get_by_label("Minimum match probability")
+    assert with_minimum.is_visible() and with_minimum.input_value() == "0.9"  # shape has probabilities of its own
+    desk.page.get_by_role("radio", name="Everything").check(force=True)
+    desk.find(".empty:visible").get_by_text("No match").wait_for()
     desk.button("Show similar products anyway").click()
     assert desk.found() == before
 

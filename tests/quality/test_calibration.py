@@ -16,7 +16,7 @@ from image_similarity.search.calibration.curves import KINDS, Curve, blend, plat
 from image_similarity.search.calibration.isotonic import isotonic
 from image_similarity.search.calibration.logistic import logistic, sigmoid
 from image_similarity.search.calibration.probabilities import ProbabilityCurve
-from image_similarity.search.calibration.query_scores import QueryScores, balanced, features
+from image_similarity.search.calibration.query_scores import QueryScores, features
 
 Doubles = NDArray[np.float64]
 MIXED = np.array([True, False])
@@ -136,7 +136,7 @@ def test_if_wrong_answers_have_the_highest_probability_none_is_kept() -> None:
 
 
 def test_each_query_counts_with_and_without_its_product() -> None:
-    queries = QueryScores(np.array([7, 8]), np.array([0.8, 0.1]), np.array([[0.9, 0.5], [0.7, 0.6]]), MIXED, np.ones(2))
+    queries = QueryScores(np.array([7, 8]), np.array([0.8, 0.1]), np.array([[0.9, 0.5], [0.7, 0.6]]), MIXED)
     answers = queries.answers(0.75)
     assert answers.scores.tolist() == [[0.9, 0.8], [0.7, 0.6], [0.9, 0.5], [0.7, 0.6]]
     assert answers.right.tolist() == [[False, True], [False, False], [False, False], [False, False]]
@@ -152,20 +152,15 @@ def test_the_features_of_an_answer_are_score_lead_and_level() -> None:
 
 
 def test_a_draw_is_no_knowledge() -> None:
-    answers = QueryScores(np.array([0]), np.array([0.9]), np.array([[0.9, 0.5]]), np.ones(1, bool), np.ones(1)).answers(
-        0.5
-    )
+    answers = QueryScores(np.array([0]), np.array([0.9]), np.array([[0.9, 0.5]]), np.ones(1, bool)).answers(0.5)
     assert answers.right[0].tolist() == [False, True]
 
 
-def test_kinds_of_queries_weigh_alike() -> None:
+def test_queries_of_all_kinds_are_as_deep_as_the_least_deep() -> None:
     some, many = (
-        QueryScores(np.arange(n), np.zeros(n), np.zeros((n, depth)), np.ones(n, bool), np.ones(n))
-        for n, depth in ((2, 5), (8, 3))
+        QueryScores(np.arange(n), np.zeros(n), np.zeros((n, depth)), np.ones(n, bool)) for n, depth in ((2, 5), (8, 3))
     )
-    both = balanced([some, many])
-    assert both.weights[:2].sum() == both.weights[2:].sum() == pytest.approx(5)
-    assert both.others.shape == (10, 3)
+    assert QueryScores.concatenated([some, many]).others.shape == (10, 3)
 
 
 # Learning ---------------------------------------------------------------------------------------------------------
@@ -178,7 +173,7 @@ def made_up(products: int, seed: int, each: int = 4, spread: float = 0.08) -> Qu
     easy = np.repeat(random.normal(0, 0.05, products), each)
     others = -np.sort(-(0.5 + random.normal(0, spread, (count, 10))), axis=1)
     own = 0.72 + easy + random.normal(0, spread, count)
-    return QueryScores(np.repeat(np.arange(products), each), own, others, np.zeros(count, bool), np.ones(count))
+    return QueryScores(np.repeat(np.arange(products), each), own, others, np.zeros(count, bool))
 
 
 def test_what_was_learned_holds_for_others() -> None:
@@ -201,9 +196,7 @@ def test_the_error_is_measured_on_held_out_products() -> None:
     own = np.where(easy, 0.9, 0.1)
     first = 0.5 + np.repeat(np.arange(products), each) * 0.01
     others = np.column_stack([first, first - 0.2])
-    queries = QueryScores(
-        np.repeat(np.arange(products), each), own, others, np.zeros(len(own), bool), np.ones(len(own))
-    )
+    queries = QueryScores(np.repeat(np.arange(products), each), own, others, np.zeros(len(own), bool))
     learned = learn({"named": queries}, LearnOptions(kinds=("score",)))
     seen = queries.answers(0.5)
     inside = calibration_error(

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         FEATURES as FEATURES,
         Answers as Answers,
         QueryScores as QueryScores,
-        balanced as balanced,
         features as features,
     )
     from image_similarity.search.explanation import (
@@ -83,7 +82,7 @@ else:
         calibration__curves="Curve KINDS",
         calibration__file="StoredCalibration read_calibrations write_calibrations",
         calibration__probabilities="Calibration ProbabilityCurve",
-        calibration__query_scores="Answers DEPTH FEATURES QueryScores features balanced",
+        calibration__query_scores="Answers DEPTH FEATURES QueryScores features",
         explanation="Explained Why explain",
         match_probability="ProbabilityCache MatchProbabilities OLDER calibration_file",
         part_weights="part_weighting supported_matches",

@@ -10,7 +10,7 @@ import numpy as np
 from image_similarity.errors import CalibrationError
 from image_similarity.quality.adaptation.groups import grouped
 from image_similarity.quality.calibration.measures import OperatingPoint, calibration_error, log_loss, operating_point
-from image_similarity.search import FEATURES, KINDS, Calibration, ProbabilityCurve, balanced, features
+from image_similarity.search import FEATURES, KINDS, Calibration, ProbabilityCurve, QueryScores, features
 from image_similarity.util.plain_values import Record, fields_of
 from image_similarity.util.statistics import folds
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.search import Answers, Curve, QueryScores
+    from image_similarity.search import Answers, Curve
 
     Doubles = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ class Calibrated(Record):
 
 
 def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) -> Calibrated:
-    """Learn from queries of several kinds, with equal weight for each kind; those with too few products do not count.
+    """Learn from queries of several kinds; those with too few products do not count.
 
     The figures are cross-validated over products: the answers of each fold get their probabilities from curves that
     were learned, and selected by an inner cross-validation, on the other folds.
@@ -95,7 +95,7 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
             f"{max(products.values(), default=0)} products have an image to query with, and at least {LEAST_PRODUCTS} "
             "are needed to calibrate"
         )
-    queries = balanced(list(parts.values()))
+    queries = QueryScores.concatenated(list(parts.values()))
     random = np.random.default_rng(options.seed)
     answers = queries.answers(options.known_share)
     probabilities = np.empty(answers.scores.shape)

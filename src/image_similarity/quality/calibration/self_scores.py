@@ -108,7 +108,7 @@ def _scores(queries: Sequence[_Query], gallery: Gallery, model: Model, scoring: 
     found = rank_products(gallery, searches, DEPTH, aggregate)
     others = np.array([[match.score for match in matches] for matches in found], np.float64)
     plain = np.array([each.plain for each in queries], bool)
-    return QueryScores(products, own, others, plain, np.ones(len(queries))).of(~np.isnan(own))
+    return QueryScores(products, own, others, plain).of(~np.isnan(own))
 
 
 def _own(gallery: Gallery, query: _Query, vectors: Vectors, aggregate: str) -> float:

@@ -27,14 +27,12 @@ class QueryScores:
         own: ``(n,)``, the score of that product.
         others: ``(n, depth)``, the scores of the best other products, best first; ``depth`` at least 1.
         plain: ``(n,)``, whether each image has a plain background.
-        weights: ``(n,)``, the weight of each.
     """
 
     products: NDArray[np.intp]
     own: Doubles
     others: Doubles
     plain: NDArray[np.bool_]
-    weights: Doubles
 
     def __len__(self) -> int:
         return len(self.products)
@@ -44,8 +42,14 @@ class QueryScores:
 
     @classmethod
     def concatenated(cls, parts: Sequence[QueryScores]) -> QueryScores:
-        """The queries of all parts, concatenated; at least one part."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
+        """The queries of all parts, at least one; as deep as the least deep."""
+        depth = min(part.others.shape[1] for part in parts)
+        return cls(
+            np.concatenate([part.products for part in parts]),
+            np.concatenate([part.own for part in parts]),
+            np.concatenate([part.others[:, :depth] for part in parts]),
+            np.concatenate([part.plain for part in parts]),
+        )
 
     def answers(self, known: float) -> Answers:
         """The answers to all queries, first with the own product in the catalogue, then without.
@@ -63,7 +67,7 @@ class QueryScores:
             scores=np.concatenate([np.take_along_axis(merged, order, axis=1), self.others]),
             right=np.concatenate([right, np.zeros_like(right)]),
             plain=np.concatenate([self.plain, self.plain]),
-            weights=np.concatenate([known * self.weights, (1 - known) * self.weights]) * 2,
+            weights=np.repeat([2 * known, 2 * (1 - known)], len(self)),
         )
 
 
@@ -76,7 +80,8 @@ class Answers:
         known: ``(m,)``, whether that product is in the catalogue.
         scores: ``(m, depth)``.
         right: ``(m, depth)``, which product is the own one; at most one per row.
-        plain, weights: ``(m,)``, as in :class:`QueryScores`.
+        plain: ``(m,)``, as in :class:`QueryScores`.
+        weights: ``(m,)``, the weight of each answer.
     """
 
     products: NDArray[np.intp]
@@ -85,19 +90,6 @@ class Answers:
     right: NDArray[np.bool_]
     plain: NDArray[np.bool_]
     weights: Doubles
-
-
-def balanced(parts: list[QueryScores]) -> QueryScores:
-    """The queries of several kinds, weighted so that all kinds have the same total weight."""
-    depth = min(part.others.shape[1] for part in parts)
-    total = sum(len(part) for part in parts)
-    return QueryScores(
-        np.concatenate([part.products for part in parts]),
-        np.concatenate([part.own for part in parts]),
-        np.concatenate([part.others[:, :depth] for part in parts]),
-        np.concatenate([part.plain for part in parts]),
-        np.concatenate([part.weights * (total / len(parts) / part.weights.sum()) for part in parts]),
-    )
 
 
 def features(scores: Doubles) -> Doubles:
