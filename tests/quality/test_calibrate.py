@@ -164,7 +164,7 @@ def test_each_scoring_has_probabilities_of_its_own_from_command_python_and_servi
     calibrated: Workspace, tmp_path: Path
 ) -> None:
     paths = [saved(thing(7, seed), tmp_path / f"photo{seed}.png") for seed in (5, 6)]
-    firsts = set[float]()
+    stored = read_calibrations(calibrated.settings.root / "calibrated" / "shop" / "colour-shape-1.json", MODEL)
     with running(calibrated.settings.root, model=MODEL) as service, calibrated.open("shop", MODEL) as shop:
         assert service.get("/v1/models").json()["models"][0]["calibrated"] == list(SCORINGS)
         for name, options in SCORINGS.items():
@@ -180,10 +180,11 @@ def test_each_scoring_has_probabilities_of_its_own_from_command_python_and_servi
                 assert (served["no_match"], served["note"]) == (answer.no_match, answer.note)
                 assert answer.no_match is (least > 0)
                 if least == 0:
-                    firsts.add(told[0][1] or 0)
+                    scores = np.array([[match.score for match in answer.matches]], np.float64)
+                    (own,) = stored[name].calibration.probabilities(scores, np.array([True]))
+                    np.testing.assert_allclose([probability or 0 for _, probability in told], own, atol=1e-4)
                     _, printed, _ = searched(calibrated, photos[0], *map(str, photos[1:]), "--min-match=0", *flags)
                     assert [(match["product_id"], match["probability"]) for match in printed["matches"]] == told
-    assert len(firsts) == len(SCORINGS)
 
 
 def test_a_search_without_probabilities_says_why(calibrated: Workspace, tmp_path: Path) -> None:
@@ -302,13 +303,25 @@ def test_with_few_images_several_photos_of_each_are_queries(calibrated: Workspac
         gallery = Gallery.of(open_index(model.recipe, database, settings))
         self_queries = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
         rows = sampled_rows(gallery, 5, seed=0)
-        parts = self_scores(self_queries.queries(rows, copies=2), gallery, model, ["photo"])["photo"]
+        scores = self_scores(
+            queries := self_queries.queries(rows, copies=2), gallery, model, ["photo", "several", "mean"]
+        )
+        parts = scores["photo"]
         everything = sampled_rows(gallery, 10_000, seed=0)
     assert len({gallery.features.product_ids[row] for row in rows}) == 5  # one of each product first
     assert everything.tolist() == list(range(len(gallery)))
     assert len(parts[LEAVE_ONE_OUT]) == 5 and len(parts[SIMULATED]) == 10
     assert (parts[SIMULATED].own[:5] != parts[SIMULATED].own[5:]).all()  # other photos of the same pictures
     assert parts[LEAVE_ONE_OUT].plain.all() and not parts[SIMULATED].plain.any()
+    vectors = gallery.features.vectors.astype(np.float32)
+    other = vectors[[row + 1 if row % 2 == 0 else row - 1 for row in rows]]  # a product's second image is the next row
+    np.testing.assert_allclose(parts[LEAVE_ONE_OUT].own, (vectors[rows] * other).sum(axis=1), atol=2e-3)
+    assert set(scores["several"]) == {SIMULATED}, "without both of its images, a product has none to find"
+    photos = np.stack([query.photo for query in queries])
+    both = np.stack([photos @ vectors[start : start + 2].T for start in rows - rows % 2])  # (products, photos, images)
+    pairs = np.stack([both[at, [at, at + 5]] for at in range(5)])
+    np.testing.assert_allclose(scores["several"][SIMULATED].own, pairs.max(axis=(1, 2)), atol=2e-3)
+    np.testing.assert_allclose(scores["mean"][SIMULATED].own[:5], pairs[:, 0].mean(axis=1), atol=2e-3)
 
 
 def test_an_adapted_model_is_calibrated_on_held_out_products(
