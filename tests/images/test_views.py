@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image_similarity.errors import UsageError
+from image_similarity.images.resampling import FILTERS
 from image_similarity.images.views import (
-    FILTERS,
     ONE_VIEW,
     SIX_VIEWS,
     TRANSFORMS,
@@ -181,8 +181,12 @@ def test_a_picture_that_fits_is_not_resampled(resize: Resize, interpolation: Int
 
 def test_nearest_needs_every_pixel_and_the_others_need_their_size() -> None:
     assert min_side(InputSpec(224, "stretch", "nearest")) is None
-    assert min_side(InputSpec(224, "pad", "bicubic")) == 224
-    assert min_side(InputSpec(224, "crop", "bicubic", 256)) == 256
+    assert min_side(InputSpec(384, "pad", "bicubic")) == 384
+    assert min_side(InputSpec(384, "crop", "bicubic", 448)) == 448
+
+
+def test_small_inputs_are_made_from_one_decoding() -> None:
+    assert min_side(InputSpec(128, "pad", "box")) == min_side(InputSpec(320, "pad", "bicubic")) == 320
 
 
 # Studio shots ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
 from image_similarity import Workspace
 from image_similarity.errors import UsageError, WeightsError
-from image_similarity.images.views import FILTERS
+from image_similarity.images.resampling import FILTERS
 from image_similarity.models.hub_records import NEWEST, RECORDS, WITH_TEXT, HubRecord
 from image_similarity.models.inventory import pull_models
 from image_similarity.models.registry import MODELS

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def decoded_inputs(
     data: bytes, inputs: Sequence[InputSpec], max_pixels: int, *, strict: bool = False
 ) -> tuple[list[NDArray[np.uint8]], bool]:
-    """Decode once for each distinct ``min_side``, so a model's pixels never depend on the other models.
+    """Decode once for each distinct ``min_side`` and make each distinct input once.
+
+    A model's pixels never depend on the other models.
 
     Args:
         data: the file's bytes.
@@ -35,9 +37,11 @@ def decoded_inputs(
         ImageError: stage ``decode``.
     """
     images: dict[int | None, Image.Image] = {}
+    squares: dict[InputSpec, NDArray[np.uint8]] = {}
     for spec in inputs:
         side = min_side(spec)
         if side not in images:
             images[side] = decode(data, max_pixels=max_pixels, min_side=side, strict=strict)
-    repaired = any(was_repaired(image) for image in images.values())
-    return [square(images[min_side(spec)], spec) for spec in inputs], repaired
+        if spec not in squares:
+            squares[spec] = square(images[side], spec)
+    return [squares[spec] for spec in inputs], any(was_repaired(image) for image in images.values())

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from image_similarity.errors import UsageError
+from image_similarity.images.resampling import resampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,13 +34,9 @@ TRANSFORMS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 ONE_VIEW = (ORIGINAL,)
 SIX_VIEWS = tuple(TRANSFORMS)
 
-FILTERS = {
-    "nearest": Image.Resampling.NEAREST,
-    "box": Image.Resampling.BOX,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+SHARED_SIDE = 320
+"""Pixels. Smaller inputs are made from an image decoded for this side, so that the usual parts of a mixture share one
+decoding, in a fit and in a search."""
 
 
 def views_for(data_augmentation: int) -> tuple[str, ...]:
@@ -58,22 +55,23 @@ def min_side(spec: InputSpec) -> int | None:
 
     Nearest-neighbour resampling picks single pixels, and would pick others from an image decoded at reduced size.
     """
-    return None if spec.interpolation == "nearest" else max(spec.size, spec.shorter)
+    return None if spec.interpolation == "nearest" else max(spec.size, spec.shorter, SHARED_SIDE)
 
 
 def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
     """Fit an image to a network's input: stretched, padded with white, or centre-cropped. RGB ``(size, size, 3)``."""
-    size, resampling = spec.size, FILTERS[spec.interpolation]
+    size = spec.size
     if spec.resize == "crop":
         return _centre_crop(image, spec)
     if spec.resize == "stretch":
         if image.size != (size, size):
-            image = image.resize((size, size), resampling)
+            image = resampled(image, (size, size), spec.interpolation)
         return np.asarray(image)
     scale = size / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     canvas = Image.new("RGB", (size, size), WHITE)
-    canvas.paste(image.resize((width, height), resampling), ((size - width) // 2, (size - height) // 2))
+    small = resampled(image, (width, height), spec.interpolation)
+    canvas.paste(small, ((size - width) // 2, (size - height) // 2))
     return np.asarray(canvas)
 
 
@@ -91,7 +89,7 @@ def _centre_crop(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
         return np.asarray(image.crop((left, top, left + size, top + size)))
     across, down = width / wide, height / high  # source pixels for each resized pixel
     box = (left * across, top * down, min(width, (left + size) * across), min(height, (top + size) * down))
-    return np.asarray(image.resize((size, size), FILTERS[spec.interpolation], box=box))
+    return np.asarray(resampled(image, (size, size), spec.interpolation, box))
 
 
 def stack(pixels: NDArray[np.uint8], views: Sequence[str]) -> NDArray[np.uint8]:

@@ -190,7 +190,8 @@ class Model:
         """The input of :meth:`Embedder.embed` for one upright RGB image."""
         from image_similarity.images import square
 
-        return tuple(square(image, spec.input) for spec in self.specs)
+        made = {spec: square(image, spec) for spec in {spec.input for spec in self.specs}}
+        return tuple(made[spec.input] for spec in self.specs)
 
     def load(self, settings: Settings, progress: Progress = no_progress, *, single: bool = False) -> Embedder:
         """Load all parts. ``single``: for one image at a time, with low latency.
