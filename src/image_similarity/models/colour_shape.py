@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.models.cielab import EPSILON, cielab, count, histogram
+from image_similarity.models.cielab import EPSILON, count, decoded_lab, encoded_lab, histogram
 from image_similarity.models.colour_shape_record import CELLS, COLOUR_BINS, FIELDS, ORIENTATIONS, SIZE, SPEC
 from image_similarity.models.foreground import crop_foreground, foreground_mask
 from image_similarity.models.unit_vectors import unit_length
@@ -45,11 +45,12 @@ class ColourShape:
 
 
 def _describe(pixels: NDArray[np.uint8]) -> Floats:
-    lab = cielab(pixels)
+    encoded = encoded_lab(pixels)
+    lab = decoded_lab(encoded)
     foreground = foreground_mask(pixels, lab)
     parts = (
         (1.0, _shape(crop_foreground(lab[..., 0], foreground))),
-        (COLOUR_WEIGHT, _colour(lab, foreground)),
+        (COLOUR_WEIGHT, _colour(encoded, foreground)),
         (LAYOUT_WEIGHT, _layout(lab, foreground)),
     )
     joined = np.concatenate([weight * unit_length(part[None], SPEC.name)[0] for weight, part in parts])
@@ -82,11 +83,10 @@ def _cell_weights() -> Floats:
     return weights
 
 
-def _colour(lab: Floats, foreground: Floats) -> Floats:
+def _colour(encoded: NDArray[np.uint8], foreground: Floats) -> Floats:
     """Square roots of the shares of 144 colours; each pixel is shared among the eight nearest bins."""
     inside = foreground > 0  # on most images a third of the pixels
-    lab, foreground = lab[inside], foreground[inside]
-    roots: Floats = np.sqrt(histogram(lab, foreground, COLOUR_BINS))
+    roots: Floats = np.sqrt(histogram(encoded[inside], foreground[inside], COLOUR_BINS))
     return roots
 
 
