@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -68,6 +68,10 @@ class _Decoded:
     pixels: dict[int, NDArray[np.uint8]]
     failure: Failure | None = None
     repaired: bool = False
+
+
+_Outcome: TypeAlias = "tuple[_Decoded, NDArray[np.uint8], NDArray[np.float32] | ImageError]"
+"""An image, its views' pixels, and their vectors or the error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +278,11 @@ class FeaturesRun:
         self._fail_all([(each.image, each.failure) for each in decoded])
         usable = [each for each in decoded if each.failure is None]
         failures: dict[str, tuple[CatalogueImage, Failure]] = {}
-        for place in range(len(self.models)):
-            failures |= self._embed(place, [each for each in usable if place in each.pixels])
+        embedded = self._embed(pool, usable)
+        if embedded:
+            with self.database.writing():  # one transaction for all models
+                for place, outcomes in embedded.items():
+                    failures |= self._store(self.models[place].spec.key, outcomes)
         self._fail_all(list(failures.values()))
         self.counts.done += len(usable) - len(failures)
         self.counts.repaired += sum(each.repaired for each in usable if each.image.image_id not in failures)
@@ -283,13 +290,25 @@ class FeaturesRun:
         if pending.duplicates:
             self._finish(pool, self._begin(pool, pending.duplicates))
 
-    def _embed(self, place: int, images: Sequence[_Decoded]) -> dict[str, tuple[CatalogueImage, Failure]]:
-        """Embed images with one model and store the features; returns failures by image id."""
-        if not images:
-            return {}
-        model = self.models[place]
-        stacks = [stack(image.pixels[place], self.views) for image in images]
-        outcomes = list(zip(images, stacks, model.each(stacks), strict=True))
+    def _embed(self, pool: ThreadPoolExecutor, images: Sequence[_Decoded]) -> dict[int, list[_Outcome]]:
+        """Embed images with the models that lack them; returns the outcomes by the models' indices.
+
+        Networks use all processors, one network after the other; beside them, models that are code run in the pool.
+        """
+
+        def outcomes(place: int) -> list[_Outcome]:
+            some = [image for image in images if place in image.pixels]
+            stacks = [stack(image.pixels[place], self.views) for image in some]
+            return list(zip(some, stacks, self.models[place].each(stacks), strict=True))
+
+        places = sorted({place for image in images for place in image.pixels})
+        networks = [place for place in places if self.models[place].spec.precision] or places
+        code = {place: pool.submit(outcomes, place) for place in places if place not in networks}
+        embedded = {place: outcomes(place) for place in networks}
+        return embedded | {place: started.result() for place, started in code.items()}
+
+    def _store(self, key: str, outcomes: Sequence[_Outcome]) -> dict[str, tuple[CatalogueImage, Failure]]:
+        """Store the features of a model; returns failures by image id."""
         self.store.add(
             (
                 FeatureRow(image.image, view, image.digest, white_background(pixels), encode(vector))
@@ -297,7 +316,7 @@ class FeaturesRun:
                 if not isinstance(rows, ImageError)
                 for view, pixels, vector in zip(self.views, views, rows, strict=True)
             ),
-            model.spec.key,
+            key,
         )
         return {
             image.image.image_id: (image.image, failure_of(image.image, rows.stage, rows.reason))
