@@ -1,6 +1,6 @@
 """Resample an image: with SIMD instructions where their package is installed, elsewhere the same filter with Pillow.
 
-On product photos the two differ by less than a tenth of a grey level on average; SIMD is eight to eleven times as fast.
+On product photos the two differ by less than a tenth of a grey level on average; SIMD is five to eleven times as fast.
 With Pillow, resampling a JPEG takes longer than decoding it.
 """
 
