@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import StoreError
-from image_similarity.models.registry import DEFAULT_MODEL
+from image_similarity.models.standard import LATEST
 from image_similarity.util.plain_values import Record
 from image_similarity.util.sealed_json import read_sealed, write_sealed
 
@@ -29,7 +28,7 @@ class DefaultModel(Record):
 
 
 def read_default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
-    """The model that was set by :func:`set_default_model`, else the first version's default.
+    """The model that was set by :func:`set_default_model`, else the latest ``standard``.
 
     Raises:
         StoreError: its file is damaged.
@@ -39,7 +38,7 @@ def read_default_model(dataset: Dataset, settings: Settings) -> DefaultModel:
         kept = read_sealed(path)
         return DefaultModel(dataset.name, str(kept["model"]), tuple(str(each) for each in kept["before"]))
     except FileNotFoundError:
-        return DefaultModel(dataset.name, DEFAULT_MODEL)
+        return DefaultModel(dataset.name, LATEST)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path} cannot be read: {error}. Run use again, or remove the file") from error
 
@@ -56,7 +55,7 @@ def set_default_model(dataset: Dataset, settings: Settings, chosen: Expression) 
         known = [former.model, *former.before] if path.exists() else []
     except StoreError:  # damaged: only the former ones are lost
         known = []
-    name = _with_absolute_paths(chosen)
+    name = chosen.name
     before = [each for each in known if each != name][:MAX_BEFORE]
     write_sealed(path, {"model": name, "before": before})
     return DefaultModel(dataset.name, name, tuple(before))
@@ -65,12 +64,3 @@ def set_default_model(dataset: Dataset, settings: Settings, chosen: Expression) 
 def default_model_file(dataset: Dataset, settings: Settings) -> Path:
     """The file that names the default model; it does not exist before the first :func:`set_default_model`."""
     return settings.root / "in_use" / f"{dataset.label}.json"
-
-
-def _with_absolute_paths(expression: Expression) -> str:
-    """The expression with absolute paths of descriptions: later commands run in other folders too."""
-    terms = []
-    for part in expression.parts:
-        name = str(Path(part.name).resolve()) if part.name.endswith(".toml") else part.name
-        terms.append(name if part.weight == 1 else f"{part.weight:g}*{name}")
-    return "+".join([*terms, *(["adapted"] if expression.adapted else [])])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
@@ -33,10 +34,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A parsed ``--model``: one part or more, and whether to apply the projection that ``adapt`` learned for them."""
+    """A parsed ``--model``: one part or more, and whether to apply the projection that was learned for them.
+
+    ``recipe``: the version of ``standard`` that the parts are those of; empty for all others.
+    """
 
     parts: tuple[Part, ...]
     adapted: bool = False
+    recipe: str = ""
+
+    @property
+    def name(self) -> str:
+        """The expression as text, with descriptions by their absolute paths: later commands run in other folders."""
+        terms = [self.recipe] if self.recipe else [_term(part) for part in self.parts]
+        return "+".join([*terms, *([ADAPTED] if self.adapted else [])])
 
 
 def parse_expression(text: str, is_model: Callable[[str], bool]) -> Expression:
@@ -95,6 +106,11 @@ def shares_of(weights: Sequence[float]) -> list[float]:
     """The parts' shares of the similarity, which add up to one."""
     total = math.fsum(weights)
     return [weight / total for weight in weights]
+
+
+def _term(part: Part) -> str:
+    name = str(Path(part.name).resolve()) if part.name.endswith(".toml") else part.name
+    return name if part.weight == 1 else f"{part.weight:g}*{name}"
 
 
 def _part(text: str, is_model: Callable[[str], bool]) -> Part | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from image_similarity.errors import UsageError
 from image_similarity.models.definition import Definition
 from image_similarity.models.hub_records import RECORDS
+from image_similarity.models.standard import STANDARD
 from image_similarity.options import ModelChoice
 from image_similarity.util.files import is_file
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from image_similarity.settings import Settings
 
-DEFAULT_MODEL = "Inception_Resnet"
 OFFLINE_MODEL = "colour-shape"
 
 # Each kind of model is imported only when it is used: --help and `similar` need none of them.
@@ -120,8 +120,8 @@ def _kind(choice: ModelChoice) -> Callable[[ModelChoice, Settings], Definition]:
     if choice.name in MODELS:
         return MODELS[choice.name]
     raise UsageError(
-        f"there is no model {choice.name!r}: use {', '.join(MODELS)}, timm:NAME, or the path of a model's .toml "
-        "description"
+        f"there is no model {choice.name!r}: use {', '.join([STANDARD, *MODELS])}, timm:NAME, or the path of a model's "
+        ".toml description"
     )
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
 from image_similarity.models.default_model import read_default_model
-from image_similarity.models.mixture import parse_expression
+from image_similarity.models.mixture import ADAPTED, parse_expression
 from image_similarity.models.model import Model, ModelPart
 from image_similarity.models.precision import choose_precision, processor_has_bf16
 from image_similarity.models.registry import define, is_model
+from image_similarity.models.standard import RECIPES, STANDARD, recipe_of
 from image_similarity.options import IN_USE
 from image_similarity.settings import Folders
 
@@ -44,6 +45,8 @@ def define_model(choice: ModelChoice, dataset: Dataset, settings: Settings) -> M
     if choice.name == IN_USE:
         choice = replace(choice, name=read_default_model(dataset, settings).model)
     expression = expression_of(choice)
+    if expression.recipe:
+        choice = replace(choice, name=expression.name)
     names = [part.name for part in expression.parts]
     parts = []
     for part in expression.parts:
@@ -95,7 +98,11 @@ def expression_of(choice: ModelChoice) -> Expression:
     Raises:
         UsageError: it is malformed, or weights are given for a mixture.
     """
-    expression = parse_expression(choice.name, is_model)
+    recipe = recipe_of(choice.name)
+    name = RECIPES[recipe] + choice.name.strip().removeprefix(recipe).removeprefix(STANDARD) if recipe else choice.name
+    expression = parse_expression(name, is_model)
+    if recipe and name.removeprefix(RECIPES[recipe]) in ("", f"+{ADAPTED}"):
+        expression = replace(expression, recipe=recipe)
     if len(expression.parts) > 1 and (choice.weights is not None or choice.weights_digest is not None):
         raise UsageError("`weights` and `weights_digest` go with a single model, not with a mixture")
     return expression

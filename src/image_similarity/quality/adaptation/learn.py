@@ -11,31 +11,36 @@ from numpy.typing import NDArray
 
 from image_similarity.errors import AdaptationError
 from image_similarity.models import Projection
-from image_similarity.quality.adaptation.groups import grouped, joined, sample, with_several
-from image_similarity.quality.adaptation.validation import Hits, estimates, joined as all_hits, leave_one_out
-from image_similarity.quality.adaptation.whitening import components, discrimination, whitening, within_group_axes
+from image_similarity.quality.adaptation.groups import Groups, grouped, joined, sample, with_several
+from image_similarity.quality.adaptation.validation import Change, Hits, change, leave_one_out, photo_hits
+from image_similarity.quality.adaptation.whitening import axes_of, centres, deviations, discrimination, whitening
 from image_similarity.types import no_progress
 from image_similarity.util.plain_values import Record, fields_of
-from image_similarity.util.statistics import Bootstrap, Estimate, folds
+from image_similarity.util.sampling import sample_rows
+from image_similarity.util.statistics import Bootstrap, folds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from image_similarity.quality.adaptation.groups import Groups
     from image_similarity.types import Progress
 
 Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Fitted = tuple[Doubles, Floats]  # mean (d,) and matrix (dimension, d)
-FULL = 0
-"""As a dimension: that of the vectors."""
+Rows = NDArray[np.intp]
+LEAVE_ONE_OUT, SIMULATED = "leave-one-out", "simulated"
+PHOTO_SHARE = 0.1  # of photos in the covariance of irrelevant differences, where products have several images too
+
+FEW = 2  # times the dimension: with fewer rows, the components of all rows of the gallery are kept
 
 
 class Choice(NamedTuple):
-    """The hyperparameters that cross-validation chooses."""
+    """The hyperparameters that cross-validation chooses.
 
-    dimension: int
+    ``emphasis`` multiplies the share of a mixture's smallest part.
+    """
+
     regularisation: float
+    emphasis: float
+    dimension: int
     share: float
 
 
@@ -43,84 +48,116 @@ class Choice(NamedTuple):
 class LearnOptions:
     """How to learn. The defaults were compared in docs/notes/quality.md."""
 
-    regularisations: tuple[float, ...] = (0.1, 0.3)
-    dimensions: tuple[int, ...] = (256, FULL)
-    shares: tuple[float, ...] = (0.0, 0.5)
-    """Exponents of the weight of a direction for discriminating products; 0: no weighting."""
+    regularisations: tuple[float, ...] = (0.3, 1.0)
+    emphases: tuple[float, ...] = (1.0, 2.0)
+    """Only for mixtures."""
+    dimension: int = 256
+    share: float = 0.5
+    """The exponent of the weight of a direction for discriminating products; 0: no weighting."""
     least_products: int = 30
-    """The least number of products with several images."""
+    """The least number of products with several images, or with photos."""
     folds: int = 4
-    inner_folds: int = 3
-    most_rows: int = 20_000
+    most_rows: int = 8_000
     """Most rows to learn from; of more, whole products are sampled."""
-    validation_rows: int = 2_000
+    validation_rows: int = 1_500
     """Most rows in the cross-validation, likewise."""
     resamples: int = 2_000
     seed: int = 0
+
+
+DEFAULTS = LearnOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """Simulated photos of rows: their vectors ``(m, d)`` of unit length, and the row that each is of ``(m,)``."""
+
+    vectors: NDArray[np.floating]
+    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Learned(Record):
     """A projection, its hyperparameters, and its effect on products that it was not learned from.
 
-    ``before``, ``after`` and ``difference`` are leave-one-out R@1, cross-validated over products; the hyperparameters
-    are chosen inside each fold, without the held-out products.
+    Attributes:
+        projection: learned from all products of the sample.
+        choice: the hyperparameters that cross-validation chose.
+        products, images, photos: how many it was learned from.
+        leave_one_out: R@1 of left-out images, cross-validated over products; None if no product has several images.
+        simulated: the same of simulated photos; None without photos.
     """
 
     projection: Projection
-    dimension: int
-    regularisation: float
-    share: float
+    choice: Choice
     products: int
     images: int
-    before: Estimate
-    after: Estimate
-    difference: Estimate
+    photos: int
+    leave_one_out: Change | None
+    simulated: Change | None
 
     @property
     def helps(self) -> bool:
-        """Whether the whole interval of the difference is above zero."""
-        return self.difference.low > 0
+        """Whether one of the two is better by its whole interval, and the other is not worse."""
+        differences = [each.difference for each in (self.leave_one_out, self.simulated) if each is not None]
+        return any(each.low > 0 for each in differences) and all(each.value >= 0 for each in differences)
 
     def as_dict(self) -> dict[str, Any]:
         """All fields except the projection, and ``helps``."""
-        return fields_of(self, without=("projection",)) | {"helps": self.helps}
+        return fields_of(self, without=("projection", "choice")) | self.choice._asdict() | {"helps": self.helps}
 
 
 def learn(
     vectors: NDArray[np.floating],
     products: Sequence[Any] | NDArray[Any],
-    options: LearnOptions | None = None,
+    options: LearnOptions = DEFAULTS,
     *,
     pairs: Iterable[tuple[int, int]] = (),
+    photos: Photos | None = None,
+    smallest_part: slice | None = None,
     progress: Progress = no_progress,
 ) -> Learned:
-    """Learn from the images of each product, and evaluate on held-out products.
+    """Learn from the images of each product and from photos of them, and evaluate on held-out products.
 
     Args:
         vectors: ``(n, d)``, unit length; original images only, no transformed views.
         products: the product of each row, ``(n,)``.
         options: the values to choose from, and how many rows to use.
         pairs: similar rows of different products: their products count as one.
-        progress: reports the folds.
+        photos: simulated photos of some rows.
+        smallest_part: the columns of a mixture's part with the smallest share; None for a single model.
+        progress: reports the cross-validation.
 
     Raises:
-        AdaptationError: fewer products with several images than ``options.least_products``, or no difference in them.
+        AdaptationError: too few products with several images or photos, or no difference in them.
     """
-    options = options or LearnOptions()
     # By id and not by row, so that another order of the rows samples the same products.
     groups = joined(grouped(products), pairs)
-    _check(groups, options)
     random = np.random.default_rng(options.seed)
-    some = sample(groups, options.validation_rows, random)
-    before, after = _cross_validated(_rows(vectors, some), _renumbered(groups[some]), options, progress)
-    shares = estimates(before, after, Bootstrap(options.resamples, options.seed))
-    rows = sample(groups, options.most_rows, random)
-    choice = _best_choice(_rows(vectors, some), _renumbered(groups[some]), options)
-    mean, matrix = _Fitter(_rows(vectors, rows), _renumbered(groups[rows]), choice.dimension)(choice)
-    projection = Projection.of(mean, matrix.T)
-    count = len(with_several(groups))
-    return Learned(projection, len(matrix), choice.regularisation, choice.share, count, len(rows), *shares)
+    validation = _Examples.sampled(vectors, groups, photos, options.validation_rows, random)
+    _check(validation, options)
+    choices = [
+        Choice(regularisation, emphasis, options.dimension, options.share)
+        for regularisation, emphasis in product(
+            options.regularisations, options.emphases if smallest_part is not None else (1.0,)
+        )
+    ]
+    before, after = _cross_validated(validation, choices, smallest_part, options, progress)
+    examples = _Examples.sampled(vectors, groups, photos, options.most_rows, random)
+    choice = _best(after)
+    columns = _columns(examples.vectors.shape[1], smallest_part, choice.emphasis)
+    projection = _Fitter(examples, examples.vectors, columns, choice.dimension)(choice)
+    validated, bootstrap = _nested(after), Bootstrap(options.resamples, options.seed)
+    changes = {kind: change(before[kind], validated[kind], bootstrap) for kind in before if before[kind].queries.any()}
+    return Learned(
+        projection,
+        choice._replace(dimension=projection.output_dimension),
+        examples.products,
+        len(examples.vectors),
+        len(examples.sources),
+        changes.get(LEAVE_ONE_OUT),
+        changes.get(SIMULATED),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +172,10 @@ def held_out(
     vectors: NDArray[np.floating],
     products: Sequence[Any] | NDArray[Any],
     choice: Choice,
-    options: LearnOptions | None = None,
+    options: LearnOptions = DEFAULTS,
     *,
+    photos: Photos | None = None,
+    smallest_part: slice | None = None,
     trainable: NDArray[np.bool_] | None = None,
 ) -> Iterator[HeldOut]:
     """Learn again without each of ``options.folds`` folds of the products: every row is held out once.
@@ -146,25 +185,79 @@ def held_out(
         products: the product of each row, ``(n,)``.
         choice: the hyperparameters chosen on all products.
         options: the number of folds, and how many rows to use.
+        photos, smallest_part: as for :func:`learn`.
         trainable: ``(n,)``, the rows that may be learned from: original images; None: all.
 
     Raises:
         AdaptationError: the images of each product in the other folds do not differ.
     """
-    options = options or LearnOptions()
     groups = grouped(products)
     random = np.random.default_rng(options.seed)
-    for train, test in folds(groups, options.folds, random):
-        train = train if trainable is None else train[trainable[train]]
-        rows = train[sample(_renumbered(groups[train]), options.most_rows, random)]
-        mean, matrix = _Fitter(_rows(vectors, rows), _renumbered(groups[rows]), choice.dimension)(choice)
+    gallery = _float32(
+        vectors,
+        sample_rows(
+            np.arange(len(groups)) if trainable is None else np.flatnonzero(trainable), options.most_rows, options.seed
+        ),
+    )
+    for _, test in folds(groups, options.folds, random):
         out = np.zeros(len(groups), bool)
         out[test] = True
-        yield HeldOut(Projection.of(mean, matrix.T), out)
+        usable = ~out if trainable is None else ~out & trainable
+        examples = _Examples.sampled(vectors, groups, photos, options.most_rows, random, usable)
+        columns = _columns(examples.vectors.shape[1], smallest_part, choice.emphasis)
+        yield HeldOut(_Fitter(examples, gallery, columns, choice.dimension)(choice), out)
 
 
-def _check(groups: Groups, options: LearnOptions) -> None:
-    count = len(with_several(groups)) if len(groups) else 0
+@dataclass(frozen=True, slots=True)
+class _Examples:
+    """Rows to learn from or to validate with, their groups without gaps, and photos of some rows."""
+
+    vectors: Floats
+    groups: Groups
+    photos: Floats
+    sources: Rows
+
+    @classmethod
+    def sampled(
+        cls,
+        vectors: NDArray[np.floating],
+        groups: Groups,
+        photos: Photos | None,
+        most: int,
+        random: np.random.Generator,
+        usable: NDArray[np.bool_] | None = None,
+    ) -> _Examples:
+        """Whole products, at random: those with several images, up to ``most`` rows, and those with photos."""
+        usable = np.ones(len(groups), bool) if usable is None else usable
+        allowed = np.flatnonzero(usable)
+        numbers = grouped(groups[allowed])
+        chosen = np.zeros(len(groups), bool)
+        if len(with_several(numbers)):
+            chosen[allowed[sample(numbers, most, random)]] = True
+        of_photos = np.empty(0, np.intp) if photos is None else np.flatnonzero(usable[photos.rows])
+        if photos is not None:
+            chosen |= usable & np.isin(groups, groups[photos.rows[of_photos]])
+        rows = np.flatnonzero(chosen)
+        if photos is None or not len(of_photos):
+            none = np.empty((0, vectors.shape[1]), np.float32)
+            return cls(_float32(vectors, rows), grouped(groups[rows]), none, np.empty(0, np.intp))
+        sources = np.searchsorted(rows, photos.rows[of_photos])
+        return cls(_float32(vectors, rows), grouped(groups[rows]), _float32(photos.vectors, of_photos), sources)
+
+    def of(self, rows: Rows) -> _Examples:
+        """Some of the rows, ascending, with their photos."""
+        kept = np.isin(self.sources, rows)
+        sources = np.searchsorted(rows, self.sources[kept])
+        return _Examples(self.vectors[rows], grouped(self.groups[rows]), self.photos[kept], sources)
+
+    @property
+    def products(self) -> int:
+        """How many products have several images or photos."""
+        return len(np.union1d(with_several(self.groups), self.groups[self.sources]))
+
+
+def _check(examples: _Examples, options: LearnOptions) -> None:
+    count = examples.products
     if count < options.least_products:
         raise AdaptationError(
             f"{count} products have several images, and at least {options.least_products} are needed to learn from: "
@@ -172,67 +265,123 @@ def _check(groups: Groups, options: LearnOptions) -> None:
         )
 
 
-def _cross_validated(vectors: Floats, groups: Groups, options: LearnOptions, progress: Progress) -> tuple[Hits, Hits]:
-    """The hits of held-out products, without and with a projection learned from the others."""
-    before, after = list[Hits](), list[Hits]()
-    parts = folds(groups, options.folds, np.random.default_rng(options.seed))
+def _cross_validated(
+    examples: _Examples,
+    choices: Sequence[Choice],
+    smallest_part: slice | None,
+    options: LearnOptions,
+    progress: Progress,
+) -> tuple[Mapping[str, Hits], Mapping[Choice, list[Mapping[str, Hits]]]]:
+    """The hits of the vectors as they are; and of each choice, fold by fold, with a projection learned without it."""
+    before = _hits(examples, examples.vectors, examples.photos, np.arange(len(examples.vectors)))
+    after: dict[Choice, list[Mapping[str, Hits]]] = {choice: [] for choice in choices}
+    parts = folds(examples.groups, options.folds, np.random.default_rng(options.seed))
     for done, (train, test) in enumerate(parts):
         progress("cross-validation", done, options.folds)
-        training = vectors[train], _renumbered(groups[train])
-        choice = _best_choice(*training, options)
-        mean, matrix = _Fitter(*training, choice.dimension)(choice)
-        before.append(leave_one_out(vectors[test], _renumbered(groups[test])))
-        after.append(leave_one_out(_projected(vectors[test], mean, matrix), _renumbered(groups[test])))
+        training, fitters = examples.of(train), dict[float, _Fitter]()
+        for choice in choices:
+            if choice.emphasis not in fitters:
+                columns = _columns(examples.vectors.shape[1], smallest_part, choice.emphasis)
+                fitters[choice.emphasis] = _Fitter(training, examples.vectors, columns, choice.dimension)
+            learned = fitters[choice.emphasis](choice)
+            projected = learned.apply(examples.vectors)
+            photos = learned.apply(examples.photos) if len(examples.photos) else examples.photos
+            after[choice].append(_hits(examples, projected, photos, test))
     progress("cross-validation", options.folds, options.folds)
-    return all_hits(before), all_hits(after)
+    return before, after
 
 
-def _best_choice(vectors: Floats, groups: Groups, options: LearnOptions) -> Choice:
-    """The hyperparameters with the most hits on held-out products; of equals the first."""
-    right = dict[Choice, float]()
-    for train, test in folds(groups, options.inner_folds, np.random.default_rng(options.seed + 1)):
-        test_groups = _renumbered(groups[test])
-        for dimension in options.dimensions:
-            fitter = _Fitter(vectors[train], _renumbered(groups[train]), dimension)
-            for regularisation, share in product(options.regularisations, options.shares):
-                choice = Choice(dimension, regularisation, share)
-                hits = leave_one_out(_projected(vectors[test], *fitter(choice)), test_groups)
-                right[choice] = right.get(choice, 0.0) + float(hits.right.sum())
-    return max(right, key=lambda choice: right[choice])
+def _hits(examples: _Examples, vectors: Floats, photos: Floats, rows: Rows) -> Mapping[str, Hits]:
+    """The hits of queries about the products of some rows; all rows are the gallery."""
+    about = np.isin(examples.sources, rows)
+    return {
+        LEAVE_ONE_OUT: leave_one_out(vectors, examples.groups, rows),
+        SIMULATED: photo_hits(photos[about], examples.sources[about], vectors, examples.groups),
+    }
+
+
+def _best(after: Mapping[Choice, Sequence[Mapping[str, Hits]]]) -> Choice:
+    """The choice with the least product of the error rates of left-out images and photos; of equals the first."""
+    return min(after, key=lambda choice: sum(_log_error(each) for each in _sum(after[choice]).values()))
+
+
+def _nested(after: Mapping[Choice, Sequence[Mapping[str, Hits]]]) -> Mapping[str, Hits]:
+    """The hits of each fold with the choice that is best for the other folds."""
+    count = len(next(iter(after.values())))
+    parts = []
+    for fold in range(count):
+        others = {choice: [*hits[:fold], *hits[fold + 1 :]] for choice, hits in after.items()}
+        parts.append(after[_best(others)][fold])
+    return _sum(parts)
+
+
+def _sum(parts: Sequence[Mapping[str, Hits]]) -> Mapping[str, Hits]:
+    total = dict(parts[0])
+    for part in parts[1:]:
+        total = {kind: hits + part[kind] for kind, hits in total.items()}
+    return total
+
+
+def _log_error(hits: Hits) -> float:
+    """The logarithm of the error rate, by Laplace's rule of succession; 0 without queries."""
+    if not hits.queries.any():
+        return 0.0
+    queries, right = hits.queries.sum(), hits.right.sum()
+    return float(np.log((queries - right + 1) / (queries + 2)))
 
 
 class _Fitter:
-    """Fits mean and matrix; the work that does not depend on regularisation and share is done once, here."""
+    """Fits projections of one emphasis; what does not depend on the regularisation is computed once, here.
 
-    def __init__(self, vectors: Floats, groups: Groups, dimension: int) -> None:
-        self.mean: Doubles = vectors.mean(axis=0, dtype=np.float64)
-        full = dimension == FULL or dimension >= vectors.shape[1]
-        self.basis = None if full else components(vectors, self.mean, dimension)
-        centred = vectors - self.mean
-        self.inside: Floats = (centred if self.basis is None else centred @ self.basis.T).astype(np.float32)
-        self.groups = groups
-        self.axes = within_group_axes(self.inside, groups)
+    Args:
+        examples: what is learned from.
+        gallery: ``(n, d)``, rows of the catalogue, whether learned from or not. Their principal components are kept
+            where the examples are so few that theirs would not span what a catalogue shows.
+        columns: ``(d,)``, the scale of each number of a vector.
+        dimension: of the projected vectors, at most.
+    """
+
+    def __init__(self, examples: _Examples, gallery: Floats, columns: Floats, dimension: int) -> None:
+        self.mean: Floats = examples.vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.columns, self.groups = columns, examples.groups
+        rows, photos = ((each - self.mean) * columns for each in (examples.vectors, examples.photos))
+        self.centres = centres(rows, examples.groups)
+        shown = rows if len(rows) >= FEW * dimension else (gallery - self.mean) * columns
+        self.shown = np.concatenate([shown, photos])
+        self.axes = axes_of(_nuisance(rows, examples.groups, photos, examples.sources))
         if not len(self.axes.variances):
             raise AdaptationError("all images of each product have the same vector: there is nothing to learn from")
 
-    def __call__(self, choice: Choice) -> Fitted:
-        first = whitening(self.axes, self.inside.shape[1], choice.regularisation)
-        matrix = first
-        if choice.share:
-            matrix = discrimination((self.inside @ first).astype(np.float32), self.groups, choice.share) @ first
-        return self.mean, matrix if self.basis is None else (matrix @ self.basis).astype(np.float32)
+    def __call__(self, choice: Choice) -> Projection:
+        """Whiten, weight what discriminates products, and keep the principal components of the result."""
+        whiten = whitening(self.axes, choice.regularisation)
+        # Single images say nothing about which directions discriminate: their means are the images themselves.
+        share = choice.share if len(with_several(self.groups)) else 0.0
+        weight = discrimination(whiten(self.centres), share)
+        found = axes_of(weight(whiten(self.shown)), choice.dimension)
+        return Projection.of(self.mean, (whiten(weight(found.directions)) * self.columns).T)
 
 
-def _projected(vectors: Floats, mean: Doubles, matrix: Floats) -> Floats:
-    """Centre, project and scale to unit length; a vector equal to the mean becomes zero."""
-    projected = (vectors - mean.astype(np.float32)) @ matrix.T
-    unit: Floats = projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return unit
+def _columns(dimension: int, smallest_part: slice | None, emphasis: float) -> Floats:
+    """The scale of each number of a vector, which multiplies the share of the smallest part."""
+    columns = np.ones(dimension, np.float32)
+    if smallest_part is not None:
+        columns[smallest_part] = np.sqrt(emphasis)
+    return columns
 
 
-def _rows(vectors: NDArray[np.floating], rows: NDArray[np.intp]) -> Floats:
+def _nuisance(rows: Floats, groups: Groups, photos: Floats, sources: Rows) -> Floats:
+    """Rows whose outer products add up to the covariance of irrelevant differences.
+
+    Those between images of one product, and half of those between a photo and its image, which differ twice as much as
+    either from their mean.
+    """
+    images = deviations(rows, groups)
+    taken = (photos - rows[sources]) / np.float32(np.sqrt(2 * max(len(photos), 1)))
+    if not len(images) or not len(taken):
+        return np.concatenate([images, taken])
+    return np.concatenate([images * np.float32(np.sqrt(1 - PHOTO_SHARE)), taken * np.float32(np.sqrt(PHOTO_SHARE))])
+
+
+def _float32(vectors: NDArray[np.floating], rows: Rows) -> Floats:
     return np.asarray(vectors[rows], np.float32)
-
-
-def _renumbered(groups: Groups) -> Groups:
-    return grouped(groups)

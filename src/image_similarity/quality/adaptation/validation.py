@@ -1,4 +1,4 @@
-"""Leave-one-out R@1 of held-out products, with bootstrap intervals over products."""
+"""R@1 of left-out images and of simulated photos, with bootstrap intervals over products."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from image_similarity.util.plain_values import Record
 from image_similarity.util.statistics import Bootstrap, Estimate, interval_ends
 
 if TYPE_CHECKING:
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-BLOCK = 1024  # rows compared at a time
+Rows = NDArray[np.intp]
+BLOCK = 1024  # queries at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Record):
+    """R@1 before and after, and the paired difference."""
+
+    before: Estimate
+    after: Estimate
+    difference: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +41,55 @@ class Hits:
         """R@1 over all queries."""
         return float(self.right.sum() / max(self.queries.sum(), 1))
 
+    def __add__(self, other: Hits) -> Hits:
+        return Hits(self.right + other.right, self.queries + other.queries)
 
-def leave_one_out(vectors: Floats, groups: Groups) -> Hits:
-    """Query with each row of a group with several rows, against all other rows: is the nearest of its own group?
+
+def leave_one_out(vectors: Floats, groups: Groups, rows: Rows | None = None) -> Hits:
+    """Query with rows of groups with several, against all other rows: is the nearest of the same group?
 
     Args:
         vectors: ``(n, d)``, unit length.
         groups: ``(n,)``.
+        rows: the rows to query with; None: all. Those of groups with one row are skipped.
     """
-    counts = np.bincount(groups)
-    right = np.zeros(len(counts))
-    for start in range(0, len(vectors), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(vectors)))
-        scores = vectors[rows] @ vectors.T
-        scores[np.arange(len(rows)), rows] = -np.inf
-        own = groups[scores.argmax(axis=1)] == groups[rows]
-        right += np.bincount(groups[rows], own, len(counts))
-    several = counts > 1
-    return Hits(right[several], counts[several].astype(np.float64))
+    rows = np.arange(len(vectors)) if rows is None else rows
+    rows = rows[np.bincount(groups)[groups[rows]] > 1]
+    return _hits(vectors[rows], groups[rows], rows, vectors, groups)
 
 
-def joined(parts: list[Hits]) -> Hits:
-    """Concatenate the hits of all folds."""
-    return Hits(np.concatenate([part.right for part in parts]), np.concatenate([part.queries for part in parts]))
+def photo_hits(photos: Floats, sources: Rows, vectors: Floats, groups: Groups) -> Hits:
+    """Query with photos of rows: is the nearest row of the same group?
+
+    The row itself does not count, unless it is the only one of its group.
+
+    Args:
+        photos: ``(m, d)``, unit length.
+        sources: ``(m,)``, the row that each is of.
+        vectors: ``(n, d)``, unit length.
+        groups: ``(n,)``.
+    """
+    several = np.bincount(groups)[groups[sources]] > 1
+    return _hits(photos, groups[sources], np.where(several, sources, -1), vectors, groups)
 
 
-def estimates(before: Hits, after: Hits, bootstrap: Bootstrap) -> tuple[Estimate, ...]:
-    """R@1 before and after, and the paired difference, each with a bootstrap interval over groups."""
-    columns = [before.right, after.right, after.right - before.right]
-    ends = interval_ends(np.column_stack(columns), before.queries, bootstrap)
+def _hits(queries: Floats, owners: Groups, left_out: Rows, vectors: Floats, groups: Groups) -> Hits:
+    count = int(groups.max(initial=-1)) + 1
+    right = np.zeros(count)
+    for start in range(0, len(queries), BLOCK):
+        part = slice(start, start + BLOCK)
+        scores = queries[part] @ vectors.T
+        lines = np.flatnonzero(left_out[part] >= 0)
+        scores[lines, left_out[part][lines]] = -np.inf
+        right += np.bincount(owners[part], groups[scores.argmax(axis=1)] == owners[part], count)
+    return Hits(right, np.bincount(owners, minlength=count).astype(np.float64))
+
+
+def change(before: Hits, after: Hits, bootstrap: Bootstrap) -> Change:
+    """R@1 before and after, and the paired difference, each with a bootstrap interval over groups with queries."""
+    asked = before.queries > 0
+    columns = [each[asked] for each in (before.right, after.right, after.right - before.right)]
+    ends = interval_ends(np.column_stack(columns), before.queries[asked], bootstrap)
     values = [before.share, after.share, after.share - before.share]
-    return tuple(Estimate(value, float(low), float(high)) for value, low, high in zip(values, *ends, strict=True))
+    estimates = [Estimate(value, float(low), float(high)) for value, low, high in zip(values, *ends, strict=True)]
+    return Change(*estimates)
