@@ -154,6 +154,7 @@ class FitOptions(ExtractOptions):
             downloaded.
         number: number of recommendations per product.
         aggregate: how the scores of image pairs become a product score: ``best``, ``mean`` or ``votes``.
+        learn: learn from the catalogue which differences to ignore, kept only if it helps, and match probabilities.
 
     Raises:
         UsageError: an option has an invalid value.
@@ -169,6 +170,7 @@ class FitOptions(ExtractOptions):
     download: bool = True
     number: int = 10
     aggregate: Aggregate = "best"
+    learn: bool = True
 
     def __post_init__(self) -> None:
         _augmentation(self.data_augmentation)

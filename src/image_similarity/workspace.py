@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from image_similarity.collection import Collection
-    from image_similarity.fitting import ExtractReport, FitReport
+    from image_similarity.fit import FitReport
+    from image_similarity.fitting import ExtractReport
     from image_similarity.models import CheckedFile, DefaultModel, ModelRow, PulledModel
     from image_similarity.options import Photo, SearchOptions
     from image_similarity.quality import AdaptReport, CalibrateReport, Comparison, Evaluation
@@ -49,7 +50,7 @@ class Workspace:
     ``workspace.fit("shop", "photos", number=5)``. A model is a name (``VGG``, ``Inception_Resnet``, ``colour-shape``),
     the path of a ``.toml`` description, a mixture (``VGG+0.2*colour``), an adapted model (``VGG+adapted``), or a
     :class:`~image_similarity.options.ModelChoice`, which also sets weights and precision. By default it is the
-    dataset's default model (see :meth:`use`), else ``Inception_Resnet``.
+    dataset's default model (see :meth:`use`), else ``standard``.
 
     Every method raises a subclass of :class:`~image_similarity.errors.ImageSimilarityError` for anything that the
     caller can correct.
@@ -127,7 +128,10 @@ class Workspace:
         options: FitOptions | None = None,
         **changes: Any,
     ) -> FitReport:
-        """Embed a catalogue's new and changed images and write each product's recommendations.
+        """Embed a catalogue's new and changed images, learn from it, and write each product's recommendations.
+
+        The first model that a dataset is fitted with becomes its default model. What the catalogue teaches is kept only
+        if it helps, and learned again once the catalogue has changed enough for it to matter.
 
         Args:
             dataset: the dataset's name.
@@ -151,7 +155,7 @@ class Workspace:
         'toys_model_colour-shape'
         """
         from image_similarity.catalogue import CatalogueSnapshot
-        from image_similarity.fitting import fit
+        from image_similarity.fit import fit
         from image_similarity.models import define_model
 
         options, named = merge_options(FitOptions, options, changes), Dataset.named(dataset)

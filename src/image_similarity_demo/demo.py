@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from image_similarity_demo.look import Family
 
 DATASET = "shop"
-MODEL = "colour-shape"  # needs no weights
 SHOWN = 5  # answers per row
 
 
@@ -45,8 +44,7 @@ def run_demo(folder: Path, progress: Progress, families: Sequence[Family] = FAMI
     sample, page = folder / "sample", folder / "index.html"
     draw_sample(sample, progress=progress, families=families)
     workspace = Workspace(folder / "data", progress=progress)
-    report = workspace.fit(DATASET, sample, model=MODEL, number=SHOWN)
-    workspace.use(DATASET, MODEL)
+    report = workspace.fit(DATASET, sample, number=SHOWN)
     with (sample / "photos.csv").open(encoding="utf-8", newline="") as file:
         photos = {row["photo"]: row["product_id"] for row in csv.DictReader(file)}
     with workspace.open(DATASET) as shop:
@@ -57,7 +55,7 @@ def run_demo(folder: Path, progress: Progress, families: Sequence[Family] = FAMI
     facts = {
         "products": str(report.products),
         "images": str(report.counts.seen),
-        "model": MODEL,
+        "model": report.default_model,
         "photos that find their product first": f"{found} of {len(photos)}",
     }
     sections = [

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from image_similarity.cli import main, printing as show
 from image_similarity.cli.app import app, app_for
-from image_similarity.fitting.fit_job import FitReport
+from image_similarity.fit import FitReport
 from image_similarity.types import Counts
 from tests.conftest import MeanColour, paint
 from tests.support.servers import Answer, image_server, picture

@@ -14,7 +14,7 @@ import pytest
 
 from image_similarity import Workspace
 from image_similarity.errors import CatalogueError, NotFittedError, UsageError
-from image_similarity.fitting.fit_job import FitReport
+from image_similarity.fit import FitReport
 from image_similarity.images.views import SIX_VIEWS
 from image_similarity.settings import Settings
 from tests.conftest import MeanColour, paint

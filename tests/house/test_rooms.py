@@ -31,6 +31,7 @@ ROOMS = [
     ["fitting"],
     ["collection"],
     ["quality"],
+    ["fit"],
     ["workspace"],
     ["service"],
     ["cli"],

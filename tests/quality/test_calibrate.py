@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_similarity.quality.calibration.self_queries import SelfQueries, sampled_rows
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
@@ -21,7 +22,6 @@ from image_similarity.index.build import open_index
 from image_similarity.models.resolver import resolve
 from image_similarity.options import ModelChoice
 from image_similarity.quality.calibration.learn import learn
-from image_similarity.quality.calibration.self_queries import SelfQueries, sampled_rows
 from image_similarity.quality.calibration.self_scores import LEAVE_ONE_OUT, SIMULATED, self_scores
 from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.held_out import held_out_models

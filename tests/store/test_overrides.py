@@ -17,7 +17,7 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from image_similarity import Workspace
 from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, OutputError
-from image_similarity.fitting.fit_job import FitReport
+from image_similarity.fit import FitReport
 from image_similarity.fitting.upsert import (
     EmbeddedImage,
     delete_orphan_files,

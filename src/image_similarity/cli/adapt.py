@@ -28,7 +28,7 @@ def adapt(
     format: o.Formats = o.Format.table,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = Path("data"),
 ) -> None:
-    """Learn from products with several images which differences to ignore; kept only if it helps."""
+    """Learn from the catalogue's images and photos of them which differences to ignore; kept only if it helps."""
     from image_similarity.catalogue import read_pairs
     from image_similarity.settings import Settings
     from image_similarity.workspace import Workspace
@@ -49,13 +49,16 @@ def _show(report: AdaptReport, how: o.Format) -> None:
         show.show_json(report)
         return
     learned = report.learned
-    shares = (("before", learned.before), ("after", learned.after), ("difference", learned.difference))
-    rows = [[name, f"{share.value:.3f}", f"{share.low:.3f}", f"{share.high:.3f}"] for name, share in shares]
-    title = f"Another photo of the same product, {report.dataset}, products left out"
-    show.show_rows(["", "R@1", "95% from", "to"], rows, how, title)
+    rows = []
+    for name, change in (("left-out images", learned.leave_one_out), ("simulated photos", learned.simulated)):
+        if change is not None:
+            shares = (("before", change.before), ("after", change.after), ("difference", change.difference))
+            rows += [[name, what, f"{each.value:.3f}", f"{each.low:.3f}", f"{each.high:.3f}"] for what, each in shares]
+    title = f"How often the right product comes first, {report.dataset}, products left out"
+    show.show_rows(["queries", "", "R@1", "95% from", "to"], rows, how, title)
     show.log(
-        f"learned from {learned.images} images of {learned.products} products with several images: "
-        f"dimension {learned.dimension}, regularisation {learned.regularisation}"
+        f"learned from {learned.images} images and {learned.photos} simulated photos of {learned.products} products: "
+        f"dimension {learned.choice.dimension}, regularisation {learned.choice.regularisation}"
     )
     if report.unknown:
         ids = ", ".join(report.unknown[:SHOWN_UNKNOWN])

@@ -203,11 +203,15 @@ def fit(
     header: o.Headers = None,
     strict: o.Strict = False,
     allow_removal: o.AllowRemoval = False,
+    learn: Annotated[
+        bool, typer.Option("--learn/--no-learn", help="Learn from the catalogue; kept only if it helps.")
+    ] = True,
     format: o.ReportFormats = o.ReportFormat.text,  # noqa: A002 (the flag's name)
     workspace: o.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Embed a catalogue's images and write each product's recommendations; only new and changed images are computed."""
+    """Embed a catalogue's new and changed images, learn from it, and write each product's recommendations."""
     from image_similarity.cli import printing as show
+    from image_similarity.cli.fit_report import fit_facts, show_fit
     from image_similarity.util.memory import keep_freed
 
     options = FitOptions(
@@ -219,14 +223,15 @@ def fit(
         aggregate=aggregate,
         downloads=DownloadOptions(headers=headers_of(header)),
         allow_removal=allow_removal,
+        learn=learn,
     )
     keep_freed()
     with Bars() as bars:
         report = open_workspace(workspace, bars, strict=strict, device=device).fit(dataset, catalogue, options)
     if format is o.ReportFormat.json:
-        show.show_report(report, show.fit_facts(report))
+        show.show_report(report, fit_facts(report))
     else:
-        show.show_fit(report, dataset)
+        show_fit(report, dataset)
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 

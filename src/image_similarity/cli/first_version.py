@@ -151,11 +151,12 @@ def _fit(call: _Call) -> int:
         aggregate="votes",
         allow_removal=call.flags.allow_removal,
         download=False,  # extract_images downloads
+        learn=False,
     )
     with _catalogue(call) as catalogue:
         report = call.workspace.fit(call.dataset.name, catalogue, options)
     show_counts("embedded", report.counts, report.failures, call.dataset.name)
-    show_overridden(report.overridden)
+    show_overridden(report.embedded.overridden)
     return SOME_FAILED if report.failures else 0
 
 

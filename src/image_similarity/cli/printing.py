@@ -21,9 +21,10 @@ from image_similarity.search import probability_text, score_texts
 from image_similarity.util.plain_values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from image_similarity.fitting import ExtractReport, FitReport
+    from image_similarity.fit import FitReport
+    from image_similarity.fitting import ExtractReport
     from image_similarity.search import Answer
     from image_similarity.types import Counts, Failure
 
@@ -56,19 +57,6 @@ def show_answer(answer: Answer, how: Format) -> None:
         log(with_flags(answer.note))
 
 
-def recall_lines(report: FitReport) -> Iterator[str]:
-    """Lines about approximate search in a fit's report: from how many rows on it is used, and its recall."""
-    from image_similarity.neighbours import ALL_PAIRS_UP_TO, EXACT_UP_TO
-
-    for what, up_to, recall in (
-        ("similar products are found approximately", ALL_PAIRS_UP_TO, report.recall),
-        ("searches are approximate", EXACT_UP_TO, report.search_recall),
-    ):
-        if recall is not None:
-            rows = f"{report.rows} images and views, more than {up_to}"
-            yield f"{rows}: {what}, recall {recall:.1%} (on a sample)"
-
-
 def show_failures(failures: Sequence[tuple[str, Failure]], how: Format) -> None:
     """Print each failure as a row."""
     header = ["job", "stage", "product", "image", "address", "reason"]
@@ -92,30 +80,6 @@ def show_counts(verb: str, counts: Counts, failures: Sequence[Failure], dataset:
         log(f"  {failure.stage}: {place} of product {failure.product_id} ({failure.location}): {failure.reason}")
     if len(failures) > SHOWN_FAILURES:
         log(f"  and {len(failures) - SHOWN_FAILURES} more: image-similarity failures --dataset {dataset!r}")
-
-
-def show_fit(report: FitReport, dataset: str) -> None:
-    """Print a fit's report as text."""
-    if report.int8 is not None:
-        log(str(report.int8))
-    for line in recall_lines(report):
-        log(line)
-    show_counts("embedded", report.counts, report.failures, dataset)
-    show_overridden(report.overridden)
-    log(f"{report.products} products with {report.model_key}: {report.recommendations}.pickle and .parquet")
-
-
-def fit_facts(report: FitReport) -> dict[str, object]:
-    """The fields that only a fit's report has, for JSON."""
-    return {
-        "model": report.model_key,
-        "products": report.products,
-        "stay_as_put": report.overridden,
-        "recommendations": report.recommendations,
-        "recall": report.recall,
-        "search_recall": report.search_recall,
-        "int8": None if report.int8 is None else str(report.int8),
-    }
 
 
 def show_report(report: FitReport | ExtractReport, facts: Mapping[str, object]) -> None:

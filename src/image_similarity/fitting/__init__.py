@@ -10,8 +10,11 @@ if TYPE_CHECKING:
         extract_department as extract_department,
     )
     from image_similarity.fitting.fit_job import (
-        FitReport as FitReport,
-        fit as fit,
+        EmbeddedCatalogue as EmbeddedCatalogue,
+        WrittenRecommendations as WrittenRecommendations,
+        embed_catalogue as embed_catalogue,
+        fitting_database as fitting_database,
+        write_recommendations as write_recommendations,
     )
     from image_similarity.fitting.upsert import (
         EmbeddedImage as EmbeddedImage,
@@ -28,6 +31,6 @@ else:
         __name__,
         backfill="backfill_features",
         extract_job="ExtractReport extract extract_department",
-        fit_job="FitReport fit",
+        fit_job="EmbeddedCatalogue WrittenRecommendations embed_catalogue fitting_database write_recommendations",
         upsert="EmbeddedImage delete_orphan_files delete_product new_image upload_folder upsert_product",
     )

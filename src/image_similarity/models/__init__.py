@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from image_similarity.models.colour_shape_record import COLOUR_SHAPE_PARTS as COLOUR_SHAPE_PARTS
     from image_similarity.models.default_model import (
+        BY_FIT as BY_FIT,
+        BY_USE as BY_USE,
         DefaultModel as DefaultModel,
         default_model_file as default_model_file,
         read_default_model as read_default_model,
@@ -35,9 +37,11 @@ if TYPE_CHECKING:
     )
     from image_similarity.models.openvino_runtime import import_openvino as import_openvino
     from image_similarity.models.projection import (
+        ProjectedPhotos as ProjectedPhotos,
         Projection as Projection,
         projection_digest as projection_digest,
         projection_facts as projection_facts,
+        read_projected_photos as read_projected_photos,
         record_file as record_file,
         write_projection as write_projection,
     )
@@ -67,14 +71,17 @@ else:
     __getattr__ = face(
         __name__,
         colour_shape_record="COLOUR_SHAPE_PARTS",
-        default_model="DefaultModel default_model_file read_default_model set_default_model",
+        default_model="BY_FIT BY_USE DefaultModel default_model_file read_default_model set_default_model",
         int8="digest_of quantise",
         inventory="CheckedFile ModelRow PulledModel pull_models table verify_models",
         licences="first_warning warnings_of",
         mixture="key_of",
         model="Embedder Inputs Model ModelPart",
         openvino_runtime="import_openvino",
-        projection="Projection projection_digest projection_facts record_file write_projection",
+        projection=(
+            "ProjectedPhotos Projection projection_digest projection_facts read_projected_photos record_file "
+            "write_projection"
+        ),
         recipe="Recipe",
         registry="OFFLINE_MODEL",
         resolver="define_model expression_of int8_folder projection_folder resolve",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from image_similarity.models.graph import Graph
     from image_similarity.models.projection import Projection
     from image_similarity.models.recipe import Recipe
-    from image_similarity.options import ModelChoice
+    from image_similarity.options import ModelChoice, Precision
     from image_similarity.settings import Settings
     from image_similarity.types import EmbeddingModel, ModelSpec
 
@@ -171,6 +171,11 @@ class Model:
     def plain(self) -> Model:
         """The same model without the learned projection."""
         return replace(self, learned=None)
+
+    @property
+    def precision(self) -> Precision:
+        """The precision of its networks, the same for all; ``auto`` if it has none."""
+        return next((cast("Precision", part.spec.precision) for part in self.parts if part.is_network), "auto")
 
     @property
     def has_networks(self) -> bool:

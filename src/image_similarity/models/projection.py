@@ -6,7 +6,7 @@ numpy is imported where it is used: looking a product up needs the digest only.
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from image_similarity.util.files import replacing
 from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -87,6 +87,19 @@ class Projection:
         return unit_length(projected.astype(np.float32, copy=False), f"adapted-{self.digest}")
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectedPhotos:
+    """The simulated photos that a projection was learned from.
+
+    Attributes:
+        image_ids: the image that each is of.
+        vectors: ``(photos, d)``, of unit length, not projected.
+    """
+
+    image_ids: Sequence[str]
+    vectors: NDArray[np.floating]
+
+
 def projection_digest(folder: Path) -> str:
     """The digest of the projection in a folder; reads only its record.
 
@@ -129,13 +142,32 @@ def read_projection(folder: Path) -> Projection:
     raise StoreError(f"the projection in {folder} is replaced faster than it can be read")
 
 
-def write_projection(folder: Path, projection: Projection, facts: Mapping[str, Any]) -> None:
+def read_projected_photos(folder: Path) -> ProjectedPhotos | None:
+    """The photos given to :func:`write_projection`; None if there were none.
+
+    Raises:
+        NotFittedError: there is no projection.
+        StoreError: one of its files is damaged.
+    """
+    import numpy as np
+
+    path = folder / _file_of(projection_digest(folder))
+    with _arrays(path) as arrays:
+        if "photos" not in arrays:
+            return None
+        return ProjectedPhotos(arrays["image_ids"].tolist(), arrays["photos"].astype(np.float32))
+
+
+def write_projection(
+    folder: Path, projection: Projection, facts: Mapping[str, Any], photos: ProjectedPhotos | None = None
+) -> None:
     """Write a projection, and replace the previous one atomically.
 
     Args:
         folder: of this dataset and model; created if it is missing.
         projection: the projection.
         facts: how and from what it was learned, and what it achieved; JSON.
+        photos: what it was learned from besides the catalogue: to learn again without some products.
 
     Raises:
         OutputError: it cannot be written; the previous one stays.
@@ -144,7 +176,10 @@ def write_projection(folder: Path, projection: Projection, facts: Mapping[str, A
 
     name = _file_of(projection.digest)
     with replacing(folder / name) as temporary, temporary.open("wb") as file:
-        np.savez(file, mean=projection.mean, matrix=projection.matrix)
+        arrays: dict[str, NDArray[Any]] = {"mean": projection.mean, "matrix": projection.matrix}
+        if photos is not None:
+            arrays |= {"photos": photos.vectors.astype(np.float16), "image_ids": np.array(photos.image_ids, np.str_)}
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stubs take its options for names of arrays
     record = {"format": FORMAT, "digest": projection.digest, "facts": facts}
     write_sealed(record_file(folder), record)  # now the new one is in use
     for other in folder.glob("projection-*.npz"):
@@ -181,11 +216,17 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Projection:
+    with _arrays(path) as arrays:
+        return Projection.of(arrays["mean"], arrays["matrix"])
+
+
+@contextmanager
+def _arrays(path: Path) -> Iterator[Any]:
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Projection.of(arrays["mean"], arrays["matrix"])
+            yield arrays
     except FileNotFoundError:
         raise
     except Exception as error:  # a damaged archive can raise nearly anything

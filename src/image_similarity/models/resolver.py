@@ -13,6 +13,7 @@ from image_similarity.models.default_model import read_default_model
 from image_similarity.models.mixture import ADAPTED, parse_expression
 from image_similarity.models.model import Model, ModelPart
 from image_similarity.models.precision import choose_precision, processor_has_bf16
+from image_similarity.models.projection import record_file
 from image_similarity.models.registry import define, is_model
 from image_similarity.models.standard import RECIPES, STANDARD, recipe_of
 from image_similarity.options import IN_USE
@@ -88,7 +89,13 @@ def resolve(
         def adapted(plain: Model) -> Model:
             return replace(plain, learned=projection_folder(settings, dataset, plain.base_key))
 
-        return adapted(_at_precision(base, dataset, settings, lambda plain: has(adapted(plain)), (fitting, bf16)))
+        def has_adapted(plain: Model) -> bool:
+            learned = adapted(plain)
+            return learned.learned is not None and record_file(learned.learned).exists() and has(learned)
+
+        # To fit it, features are needed, and the projection is learned from them.
+        needed = (lambda plain: has(adapted(plain))) if fitting else has_adapted
+        return adapted(_at_precision(base, dataset, settings, needed, (fitting, bf16)))
     return _at_precision(base, dataset, settings, has, (fitting, bf16))
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
         below_thresholds as below_thresholds,
         parse_threshold as parse_threshold,
     )
+    from image_similarity.quality.learning import (
+        Learning as Learning,
+        learn_from_catalogue as learn_from_catalogue,
+    )
 else:
     from image_similarity.util.face import face
 
@@ -37,5 +41,6 @@ else:
         evaluation__page="result_tables",
         evaluation__report="Evaluation",
         evaluation__results="Result",
+        learning="Learning learn_from_catalogue",
         evaluation__thresholds="below_thresholds parse_threshold",
     )

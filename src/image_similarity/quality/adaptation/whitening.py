@@ -34,10 +34,10 @@ class Axes:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """A symmetric map of rows ``(n, d)``: ``rest`` times each, plus ``gains`` along orthonormal ``directions (k, d)``."""
+    """A symmetric map of rows ``(n, d)``: ``rest`` times each, plus ``gains`` along the orthonormal ``directions``."""
 
-    directions: Floats
-    gains: Floats
+    directions: Floats  # (k, d)
+    gains: Floats  # (k,)
     rest: float = 1.0
 
     def __call__(self, rows: Floats) -> Floats:

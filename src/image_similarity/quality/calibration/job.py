@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ from image_similarity.errors import CalibrationError, StoreError
 from image_similarity.index import open_index
 from image_similarity.models import resolve
 from image_similarity.quality.calibration.learn import Calibrated, LearnOptions, learn
-from image_similarity.quality.calibration.self_queries import MOST_PHOTOS, SelfQueries, sampled_rows
 from image_similarity.quality.calibration.self_scores import self_scores
 from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.held_out import held_out_models
+from image_similarity.quality.self_queries import PhotoSample, make_queries
 from image_similarity.ranking import Gallery
 from image_similarity.search import (
     CROPS,
@@ -31,7 +31,7 @@ from image_similarity.search import (
     write_calibrations,
 )
 from image_similarity.settings import Folders
-from image_similarity.store import CatalogueRecords, Database, FeatureStore
+from image_similarity.store import Database, FeatureStore
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.plain_values import Record, fields_of, plain
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from image_similarity.dataset import Dataset
     from image_similarity.options import CalibrateOptions, ModelChoice
+    from image_similarity.quality.self_queries import MadeQueries, SelfQuery
     from image_similarity.settings import Settings
 
     Project = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -81,6 +82,7 @@ def calibrate(
     model: ModelChoice,
     options: CalibrateOptions,
     progress: Progress = no_progress,
+    made: MadeQueries | None = None,
 ) -> CalibrateReport:
     """Learn the match probability of each score, and store it for ``search``.
 
@@ -94,6 +96,7 @@ def calibrate(
         model: the model.
         options: how many images to query with, and how to learn.
         progress: reports the images.
+        made: queries that were made of this catalogue with this model; None: make them.
 
     Raises:
         NotFittedError: no features of this model.
@@ -105,10 +108,10 @@ def calibrate(
         resolved = resolve(model, dataset, settings, FeatureStore(database).has_networks_of)
         stored = open_index(resolved.recipe, database, settings, None, progress)
         scorings = [PHOTO, *supported_matches(resolved), *dict.fromkeys(options.also)]
-        rows = sampled_rows(Gallery.of(stored), options.images, options.seed)
-        copies = min(MOST_PHOTOS, max(options.images // max(1, len(rows)), 2 if SEVERAL in scorings else 1))
-        sample = _Sample(rows, copies, scorings)
-        parts, unread = _queries(Candidate("", resolved, stored), sample, database, settings, progress)
+        sample = PhotoSample(options.images, options.seed, 2 if SEVERAL in scorings else 1, CROPS in scorings)
+        if made is None or not made.fit(sample, stored):
+            made = make_queries(stored, resolved, database, settings, sample, progress)
+        parts = _parts(Candidate("", resolved, stored), made.queries, scorings, (database, settings))
     if not any(parts[PHOTO].values()):
         raise CalibrationError(f"not one image of {dataset.name} can be read any more: run fit, then calibrate")
     calibrated, skipped = _learned(parts, LearnOptions(known_share=options.known, seed=options.seed))
@@ -117,7 +120,30 @@ def calibrate(
     generation = stored.manifest.generation
     new = {name: StoredCalibration(one.calibration, generation, one.as_dict()) for name, one in calibrated.items()}
     write_calibrations(path, resolved.key, {**new, **kept})
-    return CalibrateReport(dataset.name, resolved.key, path, calibrated, skipped, list(kept), unread)
+    return CalibrateReport(dataset.name, resolved.key, path, calibrated, skipped, list(kept), made.unread)
+
+
+def renew_calibration(dataset: Dataset, settings: Settings, model: ModelChoice) -> bool:
+    """Declare match probabilities valid for a catalogue that has hardly changed; returns whether there are any.
+
+    Raises:
+        NotFittedError: no features of this model.
+        OutputError: the file cannot be written.
+    """
+    with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
+        resolved = resolve(model, dataset, settings, FeatureStore(database).has_networks_of)
+        stored = open_index(resolved.recipe, database, settings, None)
+    generation = stored.manifest.generation
+    path = calibration_file(settings, dataset, resolved.key, len(stored.manifest.views))
+    try:
+        calibrations = read_calibrations(path, resolved.key)
+    except StoreError:
+        return False
+    if any(each.generation != generation for each in calibrations.values()):
+        write_calibrations(
+            path, resolved.key, {name: replace(each, generation=generation) for name, each in calibrations.items()}
+        )
+    return PHOTO in calibrations
 
 
 def _learned(
@@ -144,32 +170,17 @@ def _earlier(path: Path, key: str, calibrated: Container[str]) -> dict[str, Stor
     return {name: each for name, each in stored.items() if name in OPTIONS and name not in calibrated}
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """The rows to query with, the simulated photos of each, and the scorings."""
-
-    rows: NDArray[np.intp]
-    copies: int
-    scorings: Sequence[str]
-
-
-def _queries(
-    candidate: Candidate, sample: _Sample, database: Database, settings: Settings, progress: Progress
-) -> tuple[dict[str, dict[str, QueryScores]], list[str]]:
-    """The queries by scoring and kind, and the images that cannot be read."""
-    own = np.asarray(candidate.stored.grouping.row_product)[sample.rows]
-    records, folder = CatalogueRecords(database), Folders(settings.root).images(database.dataset)
-    found, unread = [dict[str, dict[str, QueryScores]]()], list[str]()
+def _parts(
+    candidate: Candidate, queries: Sequence[SelfQuery], scorings: Sequence[str], where: tuple[Database, Settings]
+) -> dict[str, dict[str, QueryScores]]:
+    """The scores of the queries by scoring and kind."""
+    found = [dict[str, dict[str, QueryScores]]()]
     with TemporaryDirectory() as place:
-        for each, project, products in _folds(candidate, database, settings, Path(place)):
-            gallery, rows = Gallery.of(each.stored), sample.rows[products[own]]
-            self_queries = SelfQueries(
-                gallery, each.model, settings, records, folder, project, CROPS in sample.scorings
-            )
-            queries = self_queries.queries(rows, sample.copies, progress) if len(rows) else []
-            found.append(self_scores(queries, gallery, each.model, sample.scorings))
-            unread += self_queries.unread
-    return {scoring: _merged([each.get(scoring, {}) for each in found]) for scoring in sample.scorings}, unread
+        for each, project, products in _folds(candidate, *where, Path(place)):
+            gallery = Gallery.of(each.stored)
+            some = [query.projected(project) for query in queries if products[gallery.row_product[query.row]]]
+            found.append(self_scores(some, gallery, each.model, scorings))
+    return {scoring: _merged([each.get(scoring, {}) for each in found]) for scoring in scorings}
 
 
 def _merged(parts: Sequence[Mapping[str, QueryScores]]) -> dict[str, QueryScores]:

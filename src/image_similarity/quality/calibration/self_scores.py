@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.models import Model
-    from image_similarity.quality.calibration.self_queries import SelfQuery
+    from image_similarity.quality.self_queries import SelfQuery
     from image_similarity.ranking import Gallery
 
     Vectors = NDArray[np.floating]

@@ -10,9 +10,10 @@ from numpy.lib.format import open_memmap
 
 from image_similarity.images import ORIGINAL
 from image_similarity.index import open_index
-from image_similarity.models import projection_facts
+from image_similarity.models import projection_facts, read_projected_photos
 from image_similarity.neighbours import ExactIndex
-from image_similarity.quality.adaptation.learn import Choice, held_out
+from image_similarity.quality.adaptation.job import smallest_part
+from image_similarity.quality.adaptation.learn import Choice, Photos, held_out
 from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.protocols import Outcome
 from image_similarity.store import DTYPE
@@ -68,17 +69,40 @@ def held_out_models(
     plain = candidate.model.plain
     stored = open_index(plain.recipe, database, settings, candidate.stored.manifest.views)
     facts = projection_facts(candidate.model.learned)
-    choice = Choice(int(facts["dimension"]), float(facts["regularisation"]), float(facts["share"]))
+    choice = Choice(**{name: facts[name] for name in Choice._fields})
     grouping = stored.grouping
     products, originals = np.asarray(grouping.row_product), None
     if grouping.view_count > 1:
         originals = np.array([view == ORIGINAL for view in stored.features.views])
-    for part in held_out(stored.features.vectors, products, choice, trainable=originals):
+    photos = _photos(candidate.model.learned, stored)
+    parts = held_out(
+        stored.features.vectors,
+        products,
+        choice,
+        photos=photos,
+        smallest_part=smallest_part(plain),
+        trainable=originals,
+    )
+    for part in parts:
         path = folder / "held-out.npy"
         changed = _projected(stored, part.projection, path)
         products_out = part.out[np.asarray(grouping.starts)[:-1]]
         yield HeldOutModel(Candidate(candidate.label, plain, changed), part.projection, products_out)
         path.unlink()
+
+
+def _photos(learned: Path, stored: StoredIndex) -> Photos | None:
+    """The photos that a projection was learned from, of images that the index has."""
+    kept = read_projected_photos(learned)
+    if kept is None:
+        return None
+    wanted = set(kept.image_ids)
+    rows = dict[str, int]()
+    for row, image in enumerate(stored.features.image_ids):
+        if image in wanted:
+            rows.setdefault(image, row)  # the original is the first of an image's views
+    known = [at for at, image in enumerate(kept.image_ids) if image in rows]
+    return Photos(kept.vectors[known], np.array([rows[kept.image_ids[at]] for at in known], np.intp))
 
 
 def queries_about(outcome: Outcome, products: NDArray[np.bool_]) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,9 @@ import numpy as np
 from image_similarity.errors import ImageError
 from image_similarity.images import STANDARD, decode, on_plain_background, read_bytes, simulated_photo, with_crops
 from image_similarity.models import mean_vector
+from image_similarity.ranking import Gallery
+from image_similarity.settings import Folders
+from image_similarity.store import CatalogueRecords
 from image_similarity.types import Progress, no_progress
 from image_similarity.util.processors import processors
 from image_similarity.util.sampling import spread_over_products
@@ -21,14 +24,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from image_similarity.index import StoredIndex
     from image_similarity.models import Inputs, Model
-    from image_similarity.ranking import Gallery
     from image_similarity.settings import Settings
-    from image_similarity.store import CatalogueRecords
+    from image_similarity.store import Database
 
     Rows = NDArray[np.intp]
-    Vector = NDArray[np.float32]
-    Embedded = Vector | ImageError
+    Vectors = NDArray[np.float32]
+    Embedded = Vectors | ImageError
 
 AT_ONCE, AT_ONCE_WITH_CROPS = 32, 8  # images
 MOST_PHOTOS = 4  # simulated photos per image, if a catalogue has few images
@@ -41,18 +44,38 @@ class SelfQuery:
     Attributes:
         row, copy: the image, and the number of the photo.
         plain, photo_plain: whether the image and the photo have a plain background.
-        photo: the photo's vector, ``(dimension,)``.
-        image_crops, photo_crops: the vectors of a search with crops; None if they were not requested, for the image of
-            a further photo, and where a crop cannot be embedded.
+        photos: the photo's vector, with those of its crops if they were requested, ``(1 or 6, dimension)``.
+        images: the same of the image itself; empty if crops were not requested, for the image of a further photo, and
+            where a crop cannot be embedded.
     """
 
     row: int
     copy: int
     plain: bool
     photo_plain: bool
-    photo: Vector
-    image_crops: Vector | None = None
-    photo_crops: Vector | None = None
+    photos: Vectors
+    images: Vectors
+
+    @property
+    def photo(self) -> Vectors:
+        """The photo's vector ``(dimension,)``."""
+        photo: Vectors = self.photos[0]
+        return photo
+
+    @property
+    def photo_crops(self) -> Vectors | None:
+        """The vector ``(dimension,)`` of a search with the photo's crops; None if there are none."""
+        return mean_vector(self.photos)[0] if len(self.photos) > 1 else None
+
+    @property
+    def image_crops(self) -> Vectors | None:
+        """The same of the image itself."""
+        return mean_vector(self.images)[0] if len(self.images) else None
+
+    def projected(self, project: Callable[[Vectors], Vectors]) -> SelfQuery:
+        """The same query to a gallery whose vectors are projected."""
+        images = project(self.images) if len(self.images) else self.images
+        return replace(self, photos=project(self.photos), images=images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +94,7 @@ class _Prepared:
 class SelfQueries:
     """Makes queries of a gallery's own images.
 
-    ``project`` maps the model's vectors to those of the gallery. ``unread``: ids of images that can no longer be read.
-    A photo that the model cannot embed is skipped.
+    ``unread``: ids of images that can no longer be read. A photo that the model cannot embed is skipped.
     """
 
     gallery: Gallery
@@ -80,7 +102,6 @@ class SelfQueries:
     settings: Settings
     records: CatalogueRecords
     folder: Path
-    project: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda vectors: vectors
     crops: bool = False
     unread: list[str] = field(default_factory=list)
 
@@ -104,9 +125,9 @@ class SelfQueries:
                 vectors = iter(embedder.embed([inputs for each in prepared for inputs in (*each.photo, *each.image)]))
                 for each in prepared:
                     photo, image = ([next(vectors) for _ in pictures] for pictures in (each.photo, each.image))
-                    if not isinstance(photo[0], ImageError):
-                        queries.append(self._query(each, photo[0], photo[1:] and photo, image))
-                progress("calibrate", min(start + at_once, len(planned)), len(planned))
+                    query = self._query(each, photo, image)
+                    queries += [] if query is None else [query]
+                progress("simulated photos", min(start + at_once, len(planned)), len(planned))
         return queries
 
     def _location(self, row: int) -> Path | None:
@@ -132,17 +153,88 @@ class SelfQueries:
         inputs = ([self.model.inputs(each) for each in some] for some in (pictures, crops))
         return _Prepared(row, copy, on_plain_background(image), on_plain_background(photo), *inputs)
 
-    def _query(
-        self, prepared: _Prepared, photo: Vector, photo_crops: Sequence[Embedded], image_crops: Sequence[Embedded]
-    ) -> SelfQuery:
-        crops = self._mean(image_crops), self._mean(photo_crops)
-        (vector,) = self.project(photo[None])
-        return SelfQuery(prepared.row, prepared.copy, prepared.plain, prepared.photo_plain, vector, *crops)
+    def _query(self, prepared: _Prepared, photos: Sequence[Embedded], images: Sequence[Embedded]) -> SelfQuery | None:
+        """The embedded query; None if there is no vector of the photo."""
+        first, *_ = photos
+        if isinstance(first, ImageError):
+            return None
+        whole, crops = _all(photos), _all(images)
+        none = np.empty((0, len(first)), np.float32)
+        return SelfQuery(
+            prepared.row,
+            prepared.copy,
+            prepared.plain,
+            prepared.photo_plain,
+            first[None] if whole is None else whole,
+            none if crops is None else crops,
+        )
 
-    def _mean(self, vectors: Sequence[Embedded]) -> Vector | None:
-        """The vector of a search with a picture and its crops; None if one of them has none."""
-        rows = [each for each in vectors if not isinstance(each, ImageError)]
-        return mean_vector(self.project(np.stack(rows)))[0] if rows and len(rows) == len(vectors) else None
+
+def _all(vectors: Sequence[Embedded]) -> Vectors | None:
+    """The vectors as rows; None if there are none, or one picture has none."""
+    rows = [each for each in vectors if not isinstance(each, ImageError)]
+    return np.stack(rows) if rows and len(rows) == len(vectors) else None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoSample:
+    """How many self-queries to make.
+
+    Attributes:
+        images: how many images to query with; a catalogue with fewer is photographed several times.
+        seed: of the sample.
+        least: the least number of photos of each image.
+        crops: whether to embed the crops of images and photos too.
+    """
+
+    images: int = 600
+    seed: int = 0
+    least: int = 1
+    crops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MadeQueries:
+    """The self-queries of a sample.
+
+    Attributes:
+        sample, gallery_rows: what they were made for.
+        queries: with vectors of the model without a projection.
+        unread: ids of images that can no longer be read.
+    """
+
+    sample: PhotoSample
+    gallery_rows: int
+    queries: Sequence[SelfQuery]
+    unread: Sequence[str]
+
+    def fit(self, sample: PhotoSample, stored: StoredIndex) -> bool:
+        """Whether they can query an index of the same catalogue."""
+        return (self.sample, self.gallery_rows) == (sample, len(stored.features.vectors))
+
+
+def make_queries(
+    stored: StoredIndex, model: Model, database: Database, settings: Settings, sample: PhotoSample, progress: Progress
+) -> MadeQueries:
+    """Make the self-queries of a catalogue.
+
+    Args:
+        stored: an index of the catalogue; its vectors are not used.
+        model: the model that embeds the photos.
+        database: the dataset's.
+        settings: the workspace's.
+        sample: how many.
+        progress: reports the photos made.
+
+    Raises:
+        WeightsError, ModelError: the model cannot be loaded.
+    """
+    gallery, folder = Gallery.of(stored), Folders(settings.root).images(database.dataset)
+    rows = sampled_rows(gallery, sample.images, sample.seed)
+    copies = min(MOST_PHOTOS, max(sample.images // max(1, len(rows)), sample.least))
+    maker = SelfQueries(gallery, model.plain, settings, CatalogueRecords(database), folder, sample.crops)
+    queries = maker.queries(rows, copies, progress) if len(rows) else []
+    return MadeQueries(sample, len(gallery), queries, maker.unread)
 
 
 def sampled_rows(gallery: Gallery, most: int, seed: int) -> Rows:
