@@ -41,8 +41,8 @@ class Scaling:
     rest: float = 1.0
 
     def __call__(self, rows: Floats) -> Floats:
-        scaled: Floats = np.float32(self.rest) * rows + ((rows @ self.directions.T) * self.gains) @ self.directions
-        return scaled
+        scaled = self.rest * rows + ((rows @ self.directions.T) * self.gains) @ self.directions
+        return scaled.astype(np.float32, copy=False)
 
 
 def deviations(vectors: Floats, groups: Groups) -> Floats:
@@ -52,7 +52,8 @@ def deviations(vectors: Floats, groups: Groups) -> Floats:
     several = counts[groups] > 1
     degrees = int(several.sum()) - int((counts > 1).sum())
     apart = vectors[several] - centres(vectors, groups)[groups[several]]
-    return (apart / np.sqrt(max(degrees, 1))).astype(np.float32)
+    scaled: Floats = (apart / np.sqrt(max(degrees, 1))).astype(np.float32)
+    return scaled
 
 
 def centres(vectors: Floats, groups: Groups) -> Floats:
@@ -60,7 +61,7 @@ def centres(vectors: Floats, groups: Groups) -> Floats:
     counts = np.bincount(groups)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     ordered = vectors[np.argsort(groups, kind="stable")]
-    means: Floats = np.add.reduceat(ordered, starts, axis=0, dtype=np.float64) / counts[:, None]
+    means = np.add.reduceat(ordered, starts, axis=0, dtype=np.float64) / counts[:, None]
     return means.astype(np.float32)
 
 
