@@ -41,7 +41,7 @@ from image_similarity.types import Features, Product, Progress, no_progress
 from image_similarity.util.processors import processors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Any
 
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 T = TypeVar("T")
+Q = TypeVar("Q")
 BATCH = 16  # queries that are embedded and ranked together
 DEFAULT_NUMBER = 10  # products of an answer
 NETWORK_LOCK = Lock()
@@ -77,6 +78,7 @@ class Collection:
         ahead: the first query, if known: it is checked early, and the network is loaded while the index is opened.
         with_images: whether answers contain the path of an image of each product.
         progress: receives the progress of slow steps.
+        networks: another collection of the same dataset and networks, which it uses instead of loading its own.
 
     Raises:
         NotFittedError: the dataset has no features of the model.
@@ -99,13 +101,16 @@ class Collection:
         ahead: Query | None = None,
         with_images: bool = True,
         progress: Progress = no_progress,
+        networks: Collection | None = None,
     ) -> None:
         self.dataset, self.settings, self._progress = dataset, settings, progress
+        self._lender = networks
         self._image_folder = Folders(settings.root).images(dataset) if with_images else None
         self._networks: dict[bool, Future[Embedder]] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="network loader")
         self._text: Future[TextModel] | None = None
-        self._loading, self._reading, self._changing = Lock(), Lock(), Lock()
+        self._unlearned: Collection | None = None
+        self._loading, self._reading, self._changing, self._opening = Lock(), Lock(), Lock(), Lock()
         self._read = self._open_database(shared=True)
         self._refresh_database: Database | None = None  # a connection of its own: a refresh delays no query
         self._records = CatalogueRecords(self._read)
@@ -138,6 +143,8 @@ class Collection:
         >>> shop = workspace.open("shop")
         >>> shop.close()
         """
+        if self._unlearned is not None:
+            self._unlearned.close()
         self._loader.shutdown(cancel_futures=True)
         self._networks.clear()
         for database in (self._read, self._refresh_database):
@@ -211,6 +218,8 @@ class Collection:
         3
         """
         options = merge_options(SimilarOptions, options, changes)
+        if options.match is not None and self.model.learned is not None:
+            return self._with_parts().similar(product_id, options)
         state = self.state
         if product_id is None:
             product_id = random.choice(state.product_ids)  # noqa: S311 (not a secret)
@@ -265,6 +274,8 @@ class Collection:
         3
         """
         query, options = query_and_options(query, options, changes)
+        if self._needs_parts(query, options):
+            return self._with_parts().prepared(query, options)
         part_weighting(options.match, self.model)
         if query.text is not None:
             self._check_text()
@@ -280,6 +291,8 @@ class Collection:
         >>> vectors.shape
         (1, 784)
         """
+        if others := self._of_parts(queries):
+            return _merged(queries, others, self.vectors_of, self._with_parts().vectors_of)
         images = [inputs for query in queries for photo in query.inputs for inputs in photo]
         texts = [query.query.text for query in queries if query.query.text is not None]
         embedder = self._network(one=len(images) == 1).result() if images else None
@@ -306,6 +319,8 @@ class Collection:
         >>> [len(answer.matches) for answer in answers]
         [3, 3]
         """
+        if others := self._of_parts([query for query, _ in queries]):
+            return _merged(queries, others, self.answers, self._with_parts().answers)
         state = self._state_for(queries)
         groups: dict[tuple[int, str, str | None], list[int]] = {}
         probabilities = [
@@ -402,6 +417,8 @@ class Collection:
             newer = next_state(self.state, self._database_for_refresh(), self.settings)
             changed = newer is not self.state
             self.state = newer
+        if self._unlearned is not None:
+            self._unlearned.refresh()
         return changed
 
     def embed_views(self, pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, Vectors]:
@@ -434,7 +451,10 @@ class Collection:
     def reads_text(self) -> bool:
         """Whether it supports text queries: a part of the model has a text encoder, and it can be loaded."""
         try:
-            self._text_model()
+            if self.model.learned is None:
+                self._text_model()
+            else:
+                self._check_text()
         except ImageSimilarityError:
             return False
         return True
@@ -473,9 +493,13 @@ class Collection:
         one = one and self.model.has_networks
         with self._loading:
             if one not in self._networks:
-                load = partial(self.model.load, self.settings, self._progress, single=one)
-                self._networks[one] = self._loader.submit(load)
+                self._networks[one] = self._loader.submit(self._loaded, one)
             return self._networks[one]
+
+    def _loaded(self, one: bool) -> Embedder:
+        if self._lender is not None:
+            return self._lender._network(one=one).result().with_recipe(self.model.recipe)
+        return self.model.load(self.settings, self._progress, single=one)
 
     def _preload(self, query: Query, is_stored: bool) -> None:
         """Check that the model supports a query, and load its network while the index is opened."""
@@ -487,7 +511,30 @@ class Collection:
     def _check_text(self) -> None:
         from image_similarity.models import text_specs_of
 
-        text_specs_of(self.model)
+        text_specs_of(self.model.plain)
+
+    def _needs_parts(self, query: Query, options: SearchOptions) -> bool:
+        """Whether a projection mixes what the query needs apart: the model's parts, or the space of its texts."""
+        return self.model.learned is not None and (options.match is not None or query.text is not None)
+
+    def _of_parts(self, queries: Sequence[PreparedQuery]) -> list[int]:
+        """The places of the queries that :meth:`_with_parts` answers."""
+        return [at for at, each in enumerate(queries) if self._needs_parts(each.query, each.options)]
+
+    def _with_parts(self) -> Collection:
+        """The same dataset under the model without its projection, opened at the first query that needs it."""
+        with self._opening:
+            if self._unlearned is None:
+                self._unlearned = Collection(
+                    self.dataset,
+                    self.settings,
+                    self.model.unlearned,
+                    data_augmentation=0 if self.state.views == ONE_VIEW else None,
+                    with_images=self._image_folder is not None,
+                    progress=self._progress,
+                    networks=self,
+                )
+            return self._unlearned
 
     def _text_model(self) -> TextModel:
         from image_similarity.models import load_text_model
@@ -562,6 +609,16 @@ def query_and_options(
     if options.filter is not None:
         parse_filter(options.filter)
     return query, options
+
+
+def _merged(
+    items: Sequence[Q], others: Sequence[int], own: Callable[[list[Q]], list[T]], other: Callable[[list[Q]], list[T]]
+) -> list[T]:
+    """The results of two functions in the order of the items; ``others``: the places of those of the second."""
+    places = [at for at in range(len(items)) if at not in set(others)]
+    results = dict(zip(others, other([items[at] for at in others]), strict=True))
+    results |= zip(places, own([items[at] for at in places]), strict=True) if places else {}
+    return [results[at] for at in range(len(items))]
 
 
 def _all_views(model: EmbeddingModel, views: Sequence[NDArray[np.uint8]]) -> Vectors:

@@ -136,8 +136,7 @@ def _models(
     chosen_by_user = options.choice.name != IN_USE or _chosen_by(dataset, settings) == BY_USE
     if model.adapted and chosen_by_user:
         return [model]
-    name = model.name.removesuffix(ADAPTED)
-    plain = replace(model.plain, adapted=False, choice=replace(model.choice, name=name))
+    plain = replace(model.plain, adapted=False, choice=replace(model.choice, name=model.unlearned.name))
     if not learning.model.endswith(ADAPTED):
         return [plain]
     learned = replace(

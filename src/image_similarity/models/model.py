@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from image_similarity.errors import NotFittedError
-from image_similarity.models.mixture import key_of
+from image_similarity.models.mixture import ADAPTED, key_of
 from image_similarity.settings import Folders
 from image_similarity.types import Progress, no_progress
 
@@ -178,6 +178,11 @@ class Model:
         return next((cast("Precision", part.spec.precision) for part in self.parts if part.is_network), "auto")
 
     @property
+    def unlearned(self) -> ModelChoice:
+        """The choice of the same model without a learned projection, at the precision that this one has."""
+        return replace(self.choice, name=self.name.removesuffix(f"+{ADAPTED}"), precision=self.precision)
+
+    @property
     def has_networks(self) -> bool:
         """Whether any part is a network."""
         return any(part.is_network for part in self.parts)
@@ -237,6 +242,10 @@ class Embedder:
     def models(self) -> Mapping[str, EmbeddingModel]:
         """The parts, by the keys of their features."""
         return {model.spec.key: model for model in self._models}
+
+    def with_recipe(self, recipe: Recipe) -> Embedder:
+        """The same networks, for vectors of another space."""
+        return Embedder(self._models, recipe)
 
     def embed(self, images: Sequence[Inputs]) -> list[NDArray[np.float32] | ImageError]:
         """For each image its unit vector ``(dimension,)``, or the error why there is none."""

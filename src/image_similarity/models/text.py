@@ -39,14 +39,12 @@ def text_specs_of(model: Model) -> tuple[TextSpec | None, ...]:
     """The text encoder of each part of a model; None for a part that has none.
 
     Raises:
-        UsageError: no part has one, and the message names the models that have one; or the model is adapted.
+        UsageError: no part has one, and the message names the models that have one.
     """
     specs = tuple(part.definition.text for part in model.parts)
     if not any(specs):
         *others, last = WITH_TEXT
         raise UsageError(f"{model.name} has no text encoder: fit the dataset with {', '.join(others)} or {last}")
-    if model.learned is not None:
-        raise UsageError(f"`text` needs the vectors of {model.name} as they were before adapt: leave +adapted out")
     return specs
 
 

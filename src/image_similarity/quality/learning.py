@@ -88,7 +88,7 @@ def learn_from_catalogue(dataset: Dataset, settings: Settings, model: Model, pro
             if _still_there(learning, dataset, settings, base, folder):
                 return learning
         made = make_queries(stored, base, database, settings, PhotoSample(), progress)
-    choice = _choice(base, name)
+    choice = base.unlearned
     learning = _learn(dataset, settings, choice, made, progress)
     record = {"format": FORMAT, "sketch": sketch, "learning": plain(learning)}
     write_sealed(folder / RECORD, record)
@@ -117,16 +117,13 @@ def _learn(
     return Learning(name, projection, probabilities, tuple(reasons))
 
 
-def _choice(base: Model, name: str) -> ModelChoice:
-    """The choice that names the model, at the precision of its features."""
-    return replace(base.choice, name=name, precision=base.precision)
-
-
 def _still_there(learning: Learning, dataset: Dataset, settings: Settings, base: Model, folder: Path) -> bool:
     """Whether nothing that was learned has been removed; its match probabilities are then valid for the catalogue."""
     if learning.model.endswith(SUFFIX) and not record_file(folder).exists():
         return False
-    return learning.probabilities is None or renew_calibration(dataset, settings, _choice(base, learning.model))
+    return learning.probabilities is None or renew_calibration(
+        dataset, settings, replace(base.unlearned, name=learning.model)
+    )
 
 
 def _read(folder: Path) -> dict[str, Any] | None:

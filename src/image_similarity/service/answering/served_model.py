@@ -83,7 +83,7 @@ class ServedModel:
     @cached_property
     def matches(self) -> list[Match]:
         """The values of ``match`` that this model supports."""
-        return supported_matches(self.collection.model)
+        return supported_matches(self.collection.model.plain)
 
     @cached_property
     def reads_text(self) -> bool:
