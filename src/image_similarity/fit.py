@@ -22,7 +22,7 @@ from image_similarity.models import (
     warnings_of,
 )
 from image_similarity.options import IN_USE
-from image_similarity.quality import Learning, learn_from_catalogue
+from image_similarity.quality import Learning, Selection, learn_from_catalogue
 from image_similarity.types import Counts, Failure, NoteLog, Notes, Progress, no_notes, no_progress
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class FitReport:
         recommendations_of: what was written for each model: the named one, and that which the catalogue improved.
         learning: what the catalogue taught; None if it was not to be learned from.
         default_model: the dataset's default model from now on.
+        selection: the models that were tried, if the best one was to be chosen.
         notes: notes on the catalogue: what was guessed, joined, left out, or looks wrong.
     """
 
@@ -53,6 +54,7 @@ class FitReport:
     recommendations_of: tuple[WrittenRecommendations, ...]
     learning: Learning | None
     default_model: str
+    selection: Selection | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -124,7 +126,7 @@ def fit(
         models = _models(embedded.model, learning, options, dataset, settings)
         written = tuple(write_recommendations(database, settings, each, options, progress) for each in models)
         default = _update_default(models[-1], dataset, settings)
-    return FitReport(embedded, written, learning, default, log.texts)
+    return FitReport(embedded, written, learning, default, notes=log.texts)
 
 
 def _models(

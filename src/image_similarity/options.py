@@ -36,6 +36,8 @@ Headers = Mapping[str, str | Mapping[str, str]]
 ``*`` for all hosts that the catalogue lists. ``{"Authorization": ...}`` alone is for the catalogue's only host."""
 IN_USE = ""
 """In place of a model's name: the dataset's default model."""
+AUTO = "auto"
+"""In place of a model's name, for a fit: the best of the models at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class FitOptions(ExtractOptions):
     """The model to fit, and the recommendations to write. Includes the options of :class:`ExtractOptions`.
 
     Attributes:
-        model: the model to fit: a name, or a :class:`ModelChoice` with weights or a precision.
+        model: the model to fit: a name, or a :class:`ModelChoice` with weights or a precision; ``auto``: the best of
+            those at hand, measured on a sample of the catalogue.
         data_augmentation: 1: embed six views of each image; 0: only the image itself.
         download: download images that are listed by URL; False: use those that :meth:`Workspace.extract` has
             downloaded.

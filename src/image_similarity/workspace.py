@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from image_similarity.dataset import Dataset
 from image_similarity.errors import CatalogueError, NotFittedError
 from image_similarity.options import (
+    AUTO,
     IN_USE,
     CalibrateOptions,
     CompareOptions,
@@ -157,9 +158,12 @@ class Workspace:
         from image_similarity.catalogue import CatalogueSnapshot
         from image_similarity.fit import fit
         from image_similarity.models import define_model
+        from image_similarity.quality import select_model
 
         options, named = merge_options(FitOptions, options, changes), Dataset.named(dataset)
-        model = define_model(options.choice, named, self.settings)  # an unknown model fails before anything is read
+        choice, selection = options.choice, None
+        if choice.name != AUTO:
+            model = define_model(choice, named, self.settings)  # an unknown model fails before anything is read
         notes = NoteLog(self.notes)
         listed = self._source(self._folder(named) if catalogue is None else catalogue, options)
         with CatalogueSnapshot(listed, self.progress) as source:
@@ -167,8 +171,11 @@ class Workspace:
                 from image_similarity.fitting import extract
 
                 extract(source, named, self.settings, options, self.progress, notes)
+            if choice.name == AUTO:
+                selection = select_model(source, named, self.settings, self.progress)
+                model = define_model(replace(choice, name=selection.model), named, self.settings)
             report = fit(source, named, self.settings, model, options, self.progress, notes)
-            return replace(report, notes=notes.texts)
+            return replace(report, selection=selection, notes=notes.texts)
 
     def open(
         self, dataset: str, model: str | ModelChoice = IN_USE, *, data_augmentation: int | None = None

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from image_similarity.cli.printing import log, show_counts, show_overridden
+from image_similarity.cli.options import Format
+from image_similarity.cli.printing import log, show_counts, show_overridden, show_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from image_similarity.fit import FitReport
-    from image_similarity.quality import Learning
+    from image_similarity.quality import Learning, Selection
 
 QUERIES = {"leave_one_out": "another image of a product", "simulated": "a simulated customer's photo"}
 
 
 def show_fit(report: FitReport, dataset: str) -> None:
     """Print a fit's report as text."""
+    if report.selection is not None:
+        _show_selection(report.selection)
     if report.embedded.int8 is not None:
         log(str(report.embedded.int8))
     for line in recall_lines(report):
@@ -30,6 +33,23 @@ def show_fit(report: FitReport, dataset: str) -> None:
         log(f"{written.products} products with {written.model_key}: {written.path}.pickle and .parquet")
     log(f"Default model of {dataset}: {report.default_model}")
     log(f"Next: image-similarity search PHOTO --dataset {dataset}, or serve --dataset {dataset}")
+
+
+def _show_selection(selection: Selection) -> None:
+    if selection.reason:
+        log(f"The model is {selection.model}: {selection.reason}")
+        return
+    rows = [
+        [row.model, *(_rate(each) for each in (row.leave_one_out, row.simulated)), row.images_per_second, row.dimension]
+        for row in selection.candidates
+    ]
+    header = ["model", "another image", "simulated photo", "images/s", "dimension"]
+    show_rows(header, rows, Format.table, "How often the right product comes first, on a sample")
+    log(f"The model is {selection.model}")
+
+
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def learning_lines(learning: Learning) -> Iterator[str]:
@@ -81,4 +101,5 @@ def fit_facts(report: FitReport) -> dict[str, object]:
         "search_recall": report.written.search_recall,
         "int8": None if report.embedded.int8 is None else str(report.embedded.int8),
         "learning": report.learning,
+        "selection": report.selection,
     }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         fitting_database as fitting_database,
         write_recommendations as write_recommendations,
     )
+    from image_similarity.fitting.sampling import sample_catalogue as sample_catalogue
     from image_similarity.fitting.upsert import (
         EmbeddedImage as EmbeddedImage,
         delete_orphan_files as delete_orphan_files,
@@ -32,5 +33,6 @@ else:
         backfill="backfill_features",
         extract_job="ExtractReport extract extract_department",
         fit_job="EmbeddedCatalogue WrittenRecommendations embed_catalogue fitting_database write_recommendations",
+        sampling="sample_catalogue",
         upsert="EmbeddedImage delete_orphan_files delete_product new_image upload_folder upsert_product",
     )

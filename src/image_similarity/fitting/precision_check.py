@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from image_similarity.errors import ImageError, ModelError, NotFittedError
-from image_similarity.fitting.sampling import Sample, sample
+from image_similarity.fitting.sampling import Sample, sample_catalogue
 from image_similarity.images import decode, min_side, read_bytes, square
 from image_similarity.models import digest_of, embed_each, int8_folder, quantise
 from image_similarity.neighbours import ExactIndex
@@ -94,7 +94,7 @@ def ensure_int8(
     folder = int8_folder(base.key, dataset, settings)
     check = _stored_check(folder) if folder.is_dir() else None
     if check is None:
-        taken = sample(source)
+        taken = sample_catalogue(source)
         images = Folders(settings.root).images(dataset)
         fp32 = replace(part, spec=base, int8=None)
         exact = fp32.load(settings, progress)

@@ -27,7 +27,7 @@ class Sample:
     held_out: bool
 
 
-def sample(source: Iterable[CatalogueImage]) -> Sample:
+def sample_catalogue(source: Iterable[CatalogueImage]) -> Sample:
     """Choose by the digests of the ids, independently of the catalogue's order.
 
     The check gets whole products, those with several images first: each image must find another of its product. The

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         projection_folder as projection_folder,
         resolve as resolve,
     )
+    from image_similarity.models.standard import standard_parts as standard_parts
     from image_similarity.models.text import (
         load_text_model as load_text_model,
         text_specs_of as text_specs_of,
@@ -85,6 +86,7 @@ else:
         recipe="Recipe",
         registry="OFFLINE_MODEL",
         resolver="define_model expression_of int8_folder projection_folder resolve",
+        standard="standard_parts",
         text="load_text_model text_specs_of",
         unit_vectors="ZERO_VECTOR embed_each is_usable mean_vector unit_length",
     )

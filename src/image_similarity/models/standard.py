@@ -11,6 +11,11 @@ RECIPES = {"standard-1": "EfficientNet-Lite2+EfficientNet-Lite0+0.4*colour"}
 LATEST = "standard-1"
 
 
+def standard_parts() -> list[str]:
+    """The networks of the latest version, by name."""
+    return [term for term in RECIPES[LATEST].split("+") if "*" not in term]
+
+
 def recipe_of(name: str) -> str:
     """The version that a model's name begins with; empty if it is another model: ``standard+adapted``, ``standard-1``.
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         Learning as Learning,
         learn_from_catalogue as learn_from_catalogue,
     )
+    from image_similarity.quality.selection import (
+        Selection as Selection,
+        select_model as select_model,
+    )
 else:
     from image_similarity.util.face import face
 
@@ -41,6 +45,7 @@ else:
         evaluation__page="result_tables",
         evaluation__report="Evaluation",
         evaluation__results="Result",
+        selection="Selection select_model",
         learning="Learning learn_from_catalogue",
         evaluation__thresholds="below_thresholds parse_threshold",
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from image_similarity.types import Progress
 
 LEAST_PRODUCTS = 30
-CHANGED = 0.8
+CHANGED = 0.9
 """Similarity to the catalogue that was learned from, below which it is learned from again (docs/notes/quality.md)."""
 RECORD = "learning.json"
 FORMAT = 1
