@@ -14,6 +14,8 @@ from image_similarity.models.keras_networks import NETWORKS, WEIGHTS
 from image_similarity.models.model_folder import ModelFolder, find
 from image_similarity.models.pull import Hub, pull
 from image_similarity.models.registry import MODELS, define
+from image_similarity.models.resolver import expression_of
+from image_similarity.models.standard import LATEST, RECIPES, STANDARD
 from image_similarity.models.suitability import SUITABILITY, Suitability
 from image_similarity.models.timm_networks import pull_timm
 from image_similarity.models.weights import fetch, verify
@@ -88,7 +90,7 @@ def table(settings: Settings) -> list[ModelRow]:
         WeightsError: a lock cannot be read.
     """
     folders = model_folders(settings)
-    rows = [_row(name, settings) for name in MODELS]
+    rows = [_standard_row(settings), *(_row(name, settings) for name in MODELS)]
     entries = (name for folder in map(ModelFolder, folders) for name in folder.entries())
     pulled = dict.fromkeys(name for name in entries if name.startswith("timm:"))
     return rows + [_timm_row(name, settings) for name in pulled]
@@ -171,6 +173,21 @@ def _pull(name: str, folder: ModelFolder, hub: Hub, settings: Settings, exporter
     size = sum(each.bytes for each in entry.files.values())
     path = folder.path_of(entry.repo)
     return PulledModel(name, path, new, entry.revision, size, entry.licence, allowed, trusted if new else ())
+
+
+def _standard_row(settings: Settings) -> ModelRow:
+    """The default model: its row sums up those of its parts."""
+    parts = [_row(part.name, settings) for part in expression_of(ModelChoice(STANDARD)).parts]
+    return replace(
+        parts[0],
+        name=STANDARD,
+        source=f"{LATEST}: {RECIPES[LATEST]}",
+        dimension=sum(part.dimension for part in parts),
+        input="; ".join(part.input for part in parts),
+        preprocessing="; ".join(part.preprocessing for part in parts),
+        good_for="things of all kinds: the default",
+        work=round(sum(part.work for part in parts), 1),
+    )
 
 
 def _row(name: str, settings: Settings) -> ModelRow:

@@ -81,13 +81,13 @@ if TYPE_CHECKING:
     from image_similarity.models.colour_shape import ColourShape
 
 MODELS: dict[str, Callable[[ModelChoice, Settings], Definition]] = {
+    "EfficientNet-Lite2": _lite,
+    "EfficientNet-Lite0": _lite,
+    "colour": _colour,
+    "colour-shape": _colour_shape,
+    **dict.fromkeys(RECORDS, _hub),
     "VGG": _keras,
     "Inception_Resnet": _keras,
-    "EfficientNet-Lite0": _lite,
-    "EfficientNet-Lite2": _lite,
-    "colour-shape": _colour_shape,
-    "colour": _colour,
-    **dict.fromkeys(RECORDS, _hub),
 }
 """By name, the function that makes a model's definition. Defining is cheap; loading may download and build."""
 
