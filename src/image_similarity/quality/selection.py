@@ -18,7 +18,7 @@ from image_similarity.fitting import embed_catalogue, fitting_database, sample_c
 from image_similarity.index import open_index
 from image_similarity.models import Recipe, define_model, standard_parts, table
 from image_similarity.options import FitOptions, ModelChoice
-from image_similarity.quality.adaptation.learn import Photos, learn
+from image_similarity.quality.adaptation.learn import LearnOptions, Photos, learn
 from image_similarity.quality.self_queries import PhotoSample, make_queries
 from image_similarity.settings import Folders, model_folders
 from image_similarity.types import CatalogueImage, Product, Progress, no_progress
@@ -36,6 +36,8 @@ STANDARD, COLOUR, PULLED = "standard", "colour", "pulled"
 SHARES = (0.2, 0.4)  # of colour, beside each network's 1; learning may double it
 PAIRED = 3  # networks, the best alone with colour, that are tried in pairs
 MOST = 5  # networks beside those of `standard`: a mixture has at most eight parts
+PHOTOS = 300  # simulated, of up to 500 images
+LEARNING = LearnOptions(regularisations=(0.3,), emphases=(2.0,))  # what most catalogues choose; a fit tries others
 TIMED = 16  # images that the speed is measured on
 
 
@@ -102,8 +104,7 @@ def select_model(
         return Selection(STANDARD, reason=reason)
     networks = [*standard_parts(), *others]
     folder = Folders(settings.root).images(dataset)
-    sampled = sample_catalogue(source)
-    images = {image.image_id: image for image in (*sampled.check, *sampled.calibration)}
+    images = {image.image_id: image for image in sample_catalogue(source).check}  # whole products
     listed = _Listed([replace(image, location=str(image.file(folder))) for image in images.values()])
     with TemporaryDirectory() as place:
         trial = replace(settings, root=Path(place), models=settings.models or Folders(settings.root).models)
@@ -172,7 +173,7 @@ class _Measured:
         with CatalogueSnapshot(listed) as source, fitting_database(dataset, settings) as database:
             self._model = embed_catalogue(source, database, settings, model, FitOptions(learn=False), progress).model
             stored = open_index(self._model.recipe, database, settings)
-            made = make_queries(stored, self._model, database, settings, PhotoSample(len(listed.images)), progress)
+            made = make_queries(stored, self._model, database, settings, PhotoSample(PHOTOS), progress)
         slices = self._model.recipe.slices([spec.dimension for spec in self._model.specs])
         self._slices = dict(zip(names, slices, strict=True))
         self._images = np.array(stored.features.vectors, np.float32)
@@ -194,7 +195,7 @@ class _Measured:
             recipe.joined([_unit(vectors[:, part]) for part in parts]) for vectors in (self._images, self._photos)
         )
         smallest = recipe.slices([part.stop - part.start for part in parts])[-1]
-        learned = learn(images, self._products, photos=Photos(photos, self._rows), smallest_part=smallest)
+        learned = learn(images, self._products, LEARNING, photos=Photos(photos, self._rows), smallest_part=smallest)
         left_out, simulated = (
             None if change is None else (change.after if learned.helps else change.before).value
             for change in (learned.leave_one_out, learned.simulated)
