@@ -336,7 +336,7 @@ class _Fitter:
     Args:
         examples: what is learned from.
         gallery: ``(n, d)``, rows of the catalogue, whether learned from or not. Their principal components are kept
-            where the examples are so few that theirs would not span what a catalogue shows.
+            where the examples are so few that theirs would not span what the catalogue shows.
         columns: ``(d,)``, the scale of each number of a vector.
         dimension: of the projected vectors, at most.
     """
@@ -346,8 +346,8 @@ class _Fitter:
         self.columns, self.groups = columns, examples.groups
         rows, photos = ((each - self.mean) * columns for each in (examples.vectors, examples.photos))
         self.centres = centres(rows, examples.groups)
-        shown = rows if len(rows) >= FEW * dimension else (gallery - self.mean) * columns
-        self.shown = np.concatenate([shown, photos])
+        enough = len(rows) >= FEW * dimension
+        self.shown = np.concatenate([rows, photos]) if enough else (gallery - self.mean) * columns
         self.axes = axes_of(_nuisance(rows, examples.groups, photos, examples.sources))
         if not len(self.axes.variances):
             raise AdaptationError("all images of each product have the same vector: there is nothing to learn from")
