@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 STANDARD, COLOUR, PULLED = "standard", "colour", "pulled"
 SHARES = (0.2, 0.4)  # of colour, beside each network's 1; learning may double it
 PAIRED = 3  # networks, the best alone with colour, that are tried in pairs
+BETTER = 0.9  # of the error of `standard`: of many candidates on a sample, the best is better by chance alone
 MOST = 5  # networks beside those of `standard`: a mixture has at most eight parts
 PHOTOS = 300  # simulated, of up to 500 images
 LEARNING = LearnOptions(regularisations=(0.3,), emphases=(2.0,))  # what most catalogues choose; a fit tries others
@@ -114,8 +115,9 @@ def select_model(
         except AdaptationError as error:
             return Selection(STANDARD, reason=str(error))
     ordered = tuple(sorted(tried, key=lambda row: (row.error, row.model)))
-    best = ordered[0].model
-    return Selection(STANDARD if best == _name(standard_parts(), SHARES[-1]) else best, ordered)
+    (standard,) = (row for row in tried if row.model == _name(standard_parts(), SHARES[-1]))
+    best = ordered[0]
+    return Selection(best.model if best.error < BETTER * standard.error else STANDARD, ordered)
 
 
 def _others(settings: Settings) -> Iterator[str]:
