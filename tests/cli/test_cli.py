@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from image_similarity.cli import main, printing as show
+from image_similarity.cli import main
 from image_similarity.cli.app import app, app_for
-from image_similarity.fit import FitReport
-from image_similarity.types import Counts
+from image_similarity.cli.fit_report import recall_lines
+from image_similarity.fitting import WrittenRecommendations
 from tests.conftest import MeanColour, paint
 from tests.support.servers import Answer, image_server, picture
 from tests.support.shop import known
@@ -148,8 +148,7 @@ def test_failures_are_exit_code_3_and_listed(
 def test_a_fit_says_where_not_every_row_is_compared_and_what_is_found_so(
     rows: int, recall: float | None, search_recall: float | None, expected: list[str]
 ) -> None:
-    report = FitReport("key", Counts(rows), [], rows, Path("x"), rows, recall, search_recall)
-    lines = list(show.recall_lines(report))
+    lines = list(recall_lines(WrittenRecommendations("key", rows, Path("x"), rows, recall, search_recall)))
     assert len(lines) == len(expected)
     assert all(part in line and f"{rows} images" in line for part, line in zip(expected, lines, strict=True))
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from image_similarity.fit import FitReport
+    from image_similarity.fitting import WrittenRecommendations
     from image_similarity.quality import Learning, Selection
 
 QUERIES = {"leave_one_out": "another image of a product", "simulated": "a simulated customer's photo"}
@@ -22,7 +23,7 @@ def show_fit(report: FitReport, dataset: str) -> None:
         _show_selection(report.selection)
     if report.embedded.int8 is not None:
         log(str(report.embedded.int8))
-    for line in recall_lines(report):
+    for line in recall_lines(report.written):
         log(line)
     show_counts("embedded", report.counts, report.failures, dataset)
     show_overridden(report.embedded.overridden)
@@ -76,16 +77,16 @@ def _share(estimate: Mapping[str, float]) -> str:
     return f"{estimate['value']:.1%} [{estimate['low']:.1%}, {estimate['high']:.1%}]"
 
 
-def recall_lines(report: FitReport) -> Iterator[str]:
-    """Lines about approximate search in a fit's report: from how many rows on it is used, and its recall."""
+def recall_lines(written: WrittenRecommendations) -> Iterator[str]:
+    """Lines about approximate search: from how many rows on it is used, and its recall."""
     from image_similarity.neighbours import ALL_PAIRS_UP_TO, EXACT_UP_TO
 
     for what, up_to, recall in (
-        ("similar products are found approximately", ALL_PAIRS_UP_TO, report.written.recall),
-        ("searches are approximate", EXACT_UP_TO, report.written.search_recall),
+        ("similar products are found approximately", ALL_PAIRS_UP_TO, written.recall),
+        ("searches are approximate", EXACT_UP_TO, written.search_recall),
     ):
         if recall is not None:
-            rows = f"{report.written.rows} images and views, more than {up_to}"
+            rows = f"{written.rows} images and views, more than {up_to}"
             yield f"{rows}: {what}, recall {recall:.1%} (on a sample)"
 
 
