@@ -152,7 +152,7 @@ def test_the_same_picture_under_several_names_is_computed_once(
     folder.mkdir()
     for number in range(copies):
         (folder / f"p{number:02}_1.png").write_bytes(data)
-    report = workspace.fit("shop", folder, model=MODEL)
+    report = workspace.fit("shop", folder, model=MODEL, learn=False)
     assert model.embedded == 1
     assert counted(report) == (1, copies - 1, 0)
     assert rows(workspace.settings, "SELECT count(DISTINCT item_id), count(*) FROM features_shop") == [(copies, copies)]

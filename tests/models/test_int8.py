@@ -103,19 +103,20 @@ def test_a_fit_in_int8_is_calibrated_compared_and_kept(
 ) -> None:
     pictures = paint_shop(tmp_path / "pictures")
     report = workspace.fit("shop", pictures, model=in_int8(network))
-    assert report.int8 is not None
-    assert (report.int8.calibrated_on, report.int8.images, report.int8.held_out) == (6, 6, False)
-    assert report.int8.overlap == 1.0  # of six pictures, all five others
-    assert report.int8.passed
-    assert report.model_key == f"{model_spec(ModelChoice(network)).key}-int8-{report.int8.digest}"
-    assert "the catalogue is too small" in str(report.int8)
+    check = report.embedded.int8
+    assert check is not None
+    assert (check.calibrated_on, check.images, check.held_out) == (6, 6, False)
+    assert check.overlap == 1.0  # of six pictures, all five others
+    assert check.passed
+    assert report.model_key == f"{model_spec(ModelChoice(network)).key}-int8-{check.digest}"
+    assert "the catalogue is too small" in str(check)
     # The second time nothing is calibrated, compared or embedded: neither NNCF nor fp32 is there any more.
     monkeypatch.setitem(sys.modules, "nncf", None)
     steps: list[str] = []
     workspace.progress = lambda stage, done, total=None: steps.append(stage)
     again = workspace.fit("shop", pictures, model=in_int8(network))
     assert set(steps) == {"features", "similar products"}
-    assert (again.model_key, again.int8, again.counts.done) == (report.model_key, report.int8, 0)
+    assert (again.model_key, again.embedded.int8, again.counts.done) == (report.model_key, check, 0)
 
 
 def test_what_was_fitted_in_int8_alone_is_found_without_asking_for_it(
@@ -147,8 +148,8 @@ def test_a_network_too_far_from_fp32_is_refused_with_the_figures_unless_forced(
         with pytest.raises(ModelError, match=r"0\.[0-8]\d\d of the ten nearest are the same, R@1 .*`force_int8`"):
             workspace.fit("shop", pictures, model=in_int8(network))
     report = workspace.fit("shop", pictures, model=in_int8(network, force_int8=True))
-    assert report.int8 is not None
-    assert not report.int8.passed
+    assert report.embedded.int8 is not None
+    assert not report.embedded.int8.passed
     assert report.counts.done == 40
 
 
@@ -176,7 +177,7 @@ def test_a_comparison_that_was_interrupted_is_made_again_on_the_same_network(
     assert sorted(path.name for path in folder.iterdir()) == ["model.bin", "model.xml", "record.json"]
     record = (folder / "record.json").read_bytes()
     report = workspace.fit("shop", pictures, model=in_int8(network))
-    assert report.int8 is not None
+    assert report.embedded.int8 is not None
     assert (folder / "record.json").read_bytes() == record
     assert (folder / "check.json").exists()
 

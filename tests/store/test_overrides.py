@@ -256,7 +256,7 @@ def test_what_is_deleted_while_a_fit_runs_is_not_brought_back_by_its_end(shop: S
 def test_a_fit_says_how_many_products_it_left_as_they_were_put(shop: Shop) -> None:
     shop.put("a", [2])
     report = fit(Source(shop.pictures, {"a": [0], "b": [1]}), SHOP, shop.settings, options())
-    assert (report.overridden, report.products) == (1, 2)
+    assert (report.embedded.overridden, report.products) == (1, 2)
     assert report.counts.seen == 3  # the two that are listed, and the one that was put
     assert not report.failures
 
@@ -329,6 +329,6 @@ def test_a_dataset_without_a_service_has_nothing_of_this(tmp_path: Path, monkeyp
     paint(tmp_path / "pictures" / "red_1.png", (250, 0, 0))
     settings = Settings(root=tmp_path / "data", precision="fp32")
     report = Workspace(settings=settings).fit("shop", tmp_path / "pictures", model=MODEL)
-    assert report.overridden == 0
+    assert report.embedded.overridden == 0
     with suppress(FileNotFoundError):
         assert not list(upload_folder(settings, SHOP).iterdir())
