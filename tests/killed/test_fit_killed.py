@@ -37,7 +37,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(7)
     for number in range(IMAGES):
         coarse = Image.fromarray(random.integers(0, 256, (6, 6, 3), np.uint8))
-        coarse.resize((120, 90)).save(folder / f"p{number // 2:02}_{number}.png")
+        coarse.resize((120, 90)).save(folder / f"p{number // 3:02}_{number}.png")
     return folder
 
 

@@ -125,8 +125,8 @@ def test_what_was_learned_is_applied_to_the_index_and_to_each_query(
     fields_workspace: Workspace,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    pictures = catalogue(tmp_path / "pictures", 40, 100)
-    fields_workspace.fit("shop", pictures, model="fields")
+    pictures = catalogue(tmp_path / "pictures", 31, 100, images=2)
+    fields_workspace.fit("shop", pictures, model="fields", learn=False)
     with pytest.raises(NotFittedError, match=r"nothing has been learned yet .*run adapt first"):
         fields_workspace.search("shop", pictures / "p03_1.png", model="fields+adapted")
     report = fields_workspace.adapt("shop", model="fields")
@@ -139,7 +139,7 @@ def test_what_was_learned_is_applied_to_the_index_and_to_each_query(
     answer = fields_workspace.search("shop", pictures / "p03_1.png", model=report.use, number=1)
     assert answer.matches[0].image_id == "p03_1.png"
     assert answer.matches[0].score == pytest.approx(1, abs=2e-3)
-    fitted = fields_workspace.fit("shop", pictures, model=report.use)
+    fitted = fields_workspace.fit("shop", pictures, model=report.use, learn=False)
     assert fitted.recommendations.name == f"shop_model_fields+adapted@{digest}"
     assert fields_workspace.similar("shop", "p00", model=report.use).matches
 
@@ -148,8 +148,8 @@ def test_an_index_of_what_was_learned_before_goes_when_something_else_is_learned
     fields_workspace: Workspace,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    pictures = catalogue(tmp_path / "pictures", 40, 100)
-    fields_workspace.fit("shop", pictures, model="fields")
+    pictures = catalogue(tmp_path / "pictures", 31, 100, images=2)
+    fields_workspace.fit("shop", pictures, model="fields", learn=False)
     first = fields_workspace.adapt("shop", model="fields")
     index_of(fields_workspace.settings, first.use)
     again = fields_workspace.adapt("shop", model=first.use, pairs=[("p00", "p01")])

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_similarity.quality.calibration.self_queries import SelfQueries, sampled_rows
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
@@ -25,13 +24,14 @@ from image_similarity.quality.calibration.learn import learn
 from image_similarity.quality.calibration.self_scores import LEAVE_ONE_OUT, SIMULATED, self_scores
 from image_similarity.quality.evaluation.candidates import Candidate
 from image_similarity.quality.evaluation.held_out import held_out_models
+from image_similarity.quality.self_queries import PhotoSample, make_queries, sampled_rows
 from image_similarity.ranking.gallery import Gallery
 from image_similarity.search.calibration.file import read_calibrations
 from image_similarity.search.calibration.query_scores import QueryScores
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from image_similarity.store.features import FeatureStore
-from image_similarity.store.records import CatalogueRecords
+from image_similarity.types import no_progress
 from image_similarity.util.sealed_json import write_sealed
 from tests.quality.test_adapt import Fields, catalogue
 from tests.support.service import running
@@ -77,7 +77,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A shop that was calibrated; tests only ask it."""
     folder = tmp_path_factory.mktemp("calibrated")
     workspace = Workspace(settings=Settings(root=folder / "data"))
-    workspace.fit("shop", paint_products(folder / "pictures"), model=MODEL)
+    workspace.fit("shop", paint_products(folder / "pictures"), model=MODEL, learn=False)
     ran = CliRunner().invoke(
         app, [*command(workspace, "calibrate"), "--images", str(PRODUCTS), *ALSO, "--format", "json"]
     )
@@ -300,14 +300,13 @@ def test_with_few_images_several_photos_of_each_are_queries(calibrated: Workspac
     settings, shop = calibrated.settings, Dataset.named("shop")
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(MODEL), shop, settings, FeatureStore(database).has_networks_of)
-        gallery = Gallery.of(open_index(model.recipe, database, settings))
-        self_queries = SelfQueries(gallery, model, settings, CatalogueRecords(database), settings.root)
-        rows = sampled_rows(gallery, 5, seed=0)
-        scores = self_scores(
-            queries := self_queries.queries(rows, copies=2), gallery, model, ["photo", "several", "mean"]
-        )
-        parts = scores["photo"]
-        everything = sampled_rows(gallery, 10_000, seed=0)
+        stored = open_index(model.recipe, database, settings)
+        made = make_queries(stored, model, database, settings, PhotoSample(5, least=2), no_progress)
+    gallery, queries = Gallery.of(stored), made.queries
+    rows, everything = (sampled_rows(gallery, count, seed=0) for count in (5, 10_000))
+    scores = self_scores(queries, gallery, model, ["photo", "several", "mean"])
+    parts = scores["photo"]
+    assert [(query.row, query.copy) for query in queries] == [(row, copy) for copy in (0, 1) for row in rows]
     assert len({gallery.features.product_ids[row] for row in rows}) == 5  # one of each product first
     assert everything.tolist() == list(range(len(gallery)))
     assert len(parts[LEAVE_ONE_OUT]) == 5 and len(parts[SIMULATED]) == 10
@@ -331,23 +330,24 @@ def test_an_adapted_model_is_calibrated_on_held_out_products(
     known(monkeypatch, Fields())
     shop, name, totals = Dataset.named("shop"), f"{Fields.spec.name}+adapted", list[int | None]()
     workspace = Workspace(settings=settings)
-    workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model=Fields.spec.name)
+    workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model=Fields.spec.name, learn=False)
     workspace.adapt("shop", model=Fields.spec.name)
     workspace.progress = lambda _, done, total=None: totals.append(total) if done == total else None
     report = workspace.calibrate("shop", model=name, images=36)
     assert report.model_key.startswith(f"{Fields.spec.name}+adapted@")
-    assert len(totals) == 4 and sum(total or 0 for total in totals) == 36
+    assert totals == [36]
 
     parts, held_out = list[dict[str, QueryScores]](), list[Any]()
     with Database(Folders(settings.root).database, shop) as database:
         model = resolve(ModelChoice(name), shop, settings, FeatureStore(database).has_networks_of)
         candidate = Candidate("", model, open_index(model.recipe, database, settings))
         rows = sampled_rows(Gallery.of(candidate.stored), 36, seed=0)
-        own, records = np.asarray(candidate.stored.grouping.row_product)[rows], CatalogueRecords(database)
+        own = np.asarray(candidate.stored.grouping.row_product)
+        made = make_queries(candidate.stored, model, database, settings, PhotoSample(36), no_progress)
+        assert [query.row for query in made.queries] == rows.tolist()
         for one in held_out_models(candidate, database, settings, tmp_path):
             gallery, project = Gallery.of(one.candidate.stored), one.projection.apply
-            self_queries = SelfQueries(gallery, one.candidate.model, settings, records, tmp_path, project)
-            queries = self_queries.queries(rows[one.products[own]])
+            queries = [query.projected(project) for query in made.queries if one.products[own[query.row]]]
             parts.append(self_scores(queries, gallery, one.candidate.model, ["photo"])["photo"])
             held_out.append(one.products)
     assert (np.sum(held_out, axis=0) == 1).all(), "each product is held out once"

@@ -16,9 +16,9 @@ from image_similarity.cli.app import app
 from image_similarity.dataset import Dataset
 from image_similarity.errors import BELOW_BAR, NotFittedError, UsageError
 from image_similarity.images.views import ONE_VIEW
-from image_similarity.models.projection import projection_facts
+from image_similarity.models.projection import projection_facts, read_projected_photos
 from image_similarity.options import EvaluateOptions, ModelChoice
-from image_similarity.quality.adaptation.learn import Choice, held_out
+from image_similarity.quality.adaptation.learn import Choice, Photos, held_out
 from image_similarity.settings import Folders, Settings
 from image_similarity.store.database import Database
 from tests.conftest import MeanColour, paint
@@ -106,7 +106,7 @@ def test_an_image_is_left_out_by_name_even_if_others_have_its_pixels(workspace: 
 def test_a_shop_of_many_colours_scores_as_by_hand(workspace: Workspace, tmp_path: Path) -> None:
     colours = many_colours(tmp_path / "pictures")
     # Evaluated without the views: they ask nothing and answer nothing.
-    workspace.fit("shop", tmp_path / "pictures", model=MODEL, data_augmentation=1)
+    workspace.fit("shop", tmp_path / "pictures", model=MODEL, data_augmentation=1, learn=False)
     result = workspace.evaluate("shop", model=MODEL, options=STORED)
     by_hand = shares(colours)
     assert [result.r_at_1, result.r_at_5, result.r_at_10] == by_hand
@@ -215,7 +215,7 @@ def test_a_source_that_is_gone_is_a_failure_and_not_the_end(workspace: Workspace
 
 def test_a_large_catalogue_is_sampled_by_whole_products(workspace: Workspace, tmp_path: Path) -> None:
     many_colours(tmp_path / "pictures", 30)
-    workspace.fit("shop", tmp_path / "pictures", model=MODEL)
+    workspace.fit("shop", tmp_path / "pictures", model=MODEL, learn=False)
     options = replace(STORED, most_images=12)
     result = workspace.evaluate("shop", model=MODEL, options=options)
     assert 10 <= result.queries <= 12
@@ -302,7 +302,7 @@ def test_an_adapted_model_is_evaluated_on_held_out_products(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     known(monkeypatch, Fields())
-    workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model="fields")
+    workspace.fit("shop", catalogue(tmp_path / "pictures", 40, 100, noise=30), model="fields", learn=False)
     workspace.adapt("shop", model="fields")
     options = EvaluateOptions(simulated=5)
     before, after = workspace.evaluate("shop", model=["fields", "fields+adapted"], options=options).results[:2]
@@ -318,13 +318,17 @@ def test_an_adapted_model_is_evaluated_on_held_out_products(
 
 def _without_the_own_product(workspace: Workspace) -> float:
     """R@1 by hand: four times, a quarter of the products asks among all by what the others taught."""
-    facts = projection_facts(workspace.settings.root / "adapted" / "shop" / "fields")
+    folder = workspace.settings.root / "adapted" / "shop" / "fields"
+    facts = projection_facts(folder)
     with Database(Folders(workspace.settings.root).database, Dataset.named("shop")) as database:
         features = matrix(database, "fields", ONE_VIEW)
     own = np.array(features.product_ids)
-    choice = Choice(facts["dimension"], facts["regularisation"], facts["share"])
+    choice = Choice(**{name: facts[name] for name in Choice._fields})
+    kept = read_projected_photos(folder)
+    assert kept is not None
+    photos = Photos(kept.vectors, np.array([features.image_ids.index(image) for image in kept.image_ids]))
     queries, right = 0, 0
-    for part in held_out(features.vectors, own, choice):
+    for part in held_out(features.vectors, own, choice, photos=photos):
         projected = part.projection.apply(features.vectors).astype(np.float16).astype(np.float64)
         scores = projected @ projected.T
         np.fill_diagonal(scores, -2)
