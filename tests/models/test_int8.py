@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, NotFittedError, UsageError
 from image_similarity.fitting import precision_check as int8
-from image_similarity.fitting.sampling import CALIBRATION, CHECKED, OF_EACH, PRODUCTS, SMALL, sample
+from image_similarity.fitting.sampling import CALIBRATION, CHECKED, OF_EACH, PRODUCTS, SMALL, sample_catalogue
 from image_similarity.models.resolver import int8_folder
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
@@ -242,7 +242,7 @@ def catalogue(products: int, images: int) -> list[CatalogueImage]:
 
 def test_the_check_has_whole_products_and_none_of_the_calibration() -> None:
     images = catalogue(400, 3)
-    taken = sample(images)
+    taken = sample_catalogue(images)
     assert taken.held_out
     assert (len(taken.calibration), len(taken.check)) == (CALIBRATION, CHECKED - CHECKED % 3)
     assert not {image.image_id for image in taken.calibration} & {image.image_id for image in taken.check}
@@ -253,16 +253,16 @@ def test_the_check_has_whole_products_and_none_of_the_calibration() -> None:
 
 def test_the_sample_does_not_depend_on_the_order_of_the_catalogue() -> None:
     images = catalogue(90, 4)
-    assert sample(images) == sample(images[::-1])
+    assert sample_catalogue(images) == sample_catalogue(images[::-1])
 
 
 def test_a_small_catalogue_gives_all_to_both() -> None:
-    taken = sample(catalogue(SMALL - 1, 1))
+    taken = sample_catalogue(catalogue(SMALL - 1, 1))
     assert not taken.held_out
     assert len(taken.calibration) == len(taken.check) == SMALL - 1
 
 
 def test_a_catalogue_without_end_is_sampled_in_little_memory() -> None:
-    taken = sample(catalogue(5 * PRODUCTS, 2))
+    taken = sample_catalogue(catalogue(5 * PRODUCTS, 2))
     assert (len(taken.calibration), len(taken.check)) == (CALIBRATION, CHECKED)
-    assert sample(catalogue(2, 10 * OF_EACH)).check[0].product_id in ("0", "1")
+    assert sample_catalogue(catalogue(2, 10 * OF_EACH)).check[0].product_id in ("0", "1")
