@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         projection_digest as projection_digest,
         projection_facts as projection_facts,
         read_projected_photos as read_projected_photos,
+        read_projection as read_projection,
         record_file as record_file,
         write_projection as write_projection,
     )
@@ -80,8 +81,8 @@ else:
         model="Embedder Inputs Model ModelPart",
         openvino_runtime="import_openvino",
         projection=(
-            "ProjectedPhotos Projection projection_digest projection_facts read_projected_photos record_file "
-            "write_projection"
+            "ProjectedPhotos Projection projection_digest projection_facts read_projected_photos read_projection "
+            "record_file write_projection"
         ),
         recipe="Recipe",
         registry="OFFLINE_MODEL",

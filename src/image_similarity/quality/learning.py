@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from image_similarity.errors import AdaptationError, CalibrationError, StoreError
+from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError
 from image_similarity.index import open_index
-from image_similarity.models import projection_folder, record_file
+from image_similarity.models import projection_folder, read_projection
 from image_similarity.options import CalibrateOptions
 from image_similarity.quality.adaptation.job import SUFFIX, learn_projection
 from image_similarity.quality.calibration.job import calibrate, renew_calibration
@@ -118,12 +118,14 @@ def _learn(
 
 
 def _still_there(learning: Learning, dataset: Dataset, settings: Settings, base: Model, folder: Path) -> bool:
-    """Whether nothing that was learned has been removed; its match probabilities are then valid for the catalogue."""
-    if learning.model.endswith(SUFFIX) and not record_file(folder).exists():
-        return False
-    return learning.probabilities is None or renew_calibration(
-        dataset, settings, replace(base.unlearned, name=learning.model)
-    )
+    """Whether nothing that was learned is gone or damaged; its match probabilities are then valid for the catalogue."""
+    if learning.model.endswith(SUFFIX):
+        try:
+            read_projection(folder)
+        except (NotFittedError, StoreError):
+            return False
+    learned = replace(base.unlearned, name=learning.model)
+    return learning.probabilities is None or renew_calibration(dataset, settings, learned)
 
 
 def _read(folder: Path) -> dict[str, Any] | None:
