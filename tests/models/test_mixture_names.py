@@ -59,7 +59,7 @@ def test_what_cannot_be_meant_is_refused(text: str, reason: str) -> None:
 
 @pytest.mark.parametrize("text", ["VGG+nothing", "nothing", "VGG+", "+VGG", "adapted", "1.5*nothing+VGG"])
 def test_a_name_that_no_model_has_is_told_with_those_that_there_are(text: str) -> None:
-    with pytest.raises(UsageError, match=r"there is no model .*: use VGG, Inception_Resnet, colour-shape"):
+    with pytest.raises(UsageError, match=r"there is no model .*: use standard, EfficientNet-Lite2"):
         model_named(ModelChoice(text))
 
 

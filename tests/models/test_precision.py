@@ -14,7 +14,8 @@ from image_similarity.dataset import Dataset
 from image_similarity.errors import NotFittedError, UsageError
 from image_similarity.models import precision as processor
 from image_similarity.models.precision import choose_precision, key_at
-from image_similarity.models.resolver import resolve
+from image_similarity.models.projection import Projection, write_projection
+from image_similarity.models.resolver import projection_folder, resolve
 from image_similarity.options import ModelChoice
 from image_similarity.settings import Settings
 from image_similarity.types import EmbeddingModel, no_progress
@@ -158,6 +159,23 @@ def test_what_was_fitted_is_what_auto_asks_wherever_the_workspace_goes(
     similar = elsewhere.similar("shop", "red", model=network)
     assert similar.matches[0].product_id == "orange"
     assert elsewhere.search("shop", pictures / "red_1.png", model=network).matches[0].product_id == "red"
+
+
+def test_an_adapted_model_is_found_at_the_precision_that_it_was_fitted_with(
+    settings: Settings, tmp_path: Path, network: str
+) -> None:
+    pictures, shop = paint_shop(tmp_path / "pictures"), Dataset.named("shop")
+    there = Workspace(settings=replace(settings, precision="bf16"))
+    key = there.fit("shop", pictures, model=network).model_key
+    dimension = model_spec(ModelChoice(network)).dimension
+    projection = Projection.of(np.zeros(dimension), np.eye(dimension, 2))
+    write_projection(projection_folder(settings, shop, key), projection, {})
+    name = f"{network}+adapted"
+    fitted = there.fit("shop", pictures, model=name, learn=False)
+    assert fitted.model_key == f"{key}+adapted@{projection.digest}"
+    for workspace in (there, Workspace(settings=replace(settings, precision="fp32"))):
+        assert workspace.similar("shop", "red", model=name).matches[0].product_id == "orange"
+        assert workspace.search("shop", pictures / "red_1.png", model=name).matches[0].product_id == "red"
 
 
 def test_features_of_different_precision_never_meet(settings: Settings, tmp_path: Path, network: str) -> None:

@@ -61,9 +61,11 @@ def test_a_model_that_is_not_fitted_is_not_put_in_place(workspace: Workspace) ->
     assert workspace.use("shop").model == OLD
 
 
-def test_where_none_was_ever_put_in_place_it_is_the_first_versions(workspace: Workspace) -> None:
-    assert workspace.use("shop").model == "Inception_Resnet"
-    assert workspace.use("shop", OLD).before == ()
+def test_the_first_fit_of_a_dataset_sets_its_default_model(both: Workspace) -> None:
+    assert (both.use("shop").model, both.use("shop").chosen_by) == (OLD, "fit")
+    assert both.use("shop", NEW).before == (OLD,)
+    assert both.use("shop").chosen_by == "use"
+    assert both.use("never fitted").model == "standard-1"
 
 
 def test_a_damaged_note_is_reported_and_written_again(workspace: Workspace) -> None:

@@ -140,8 +140,8 @@ def test_a_fit_of_the_same_catalogue_learns_nothing_anew_and_writes_the_same_byt
     assert [each.model_key for each in report.recommendations_of] == [first[1].model_key]
 
 
-@pytest.mark.parametrize(("changed", "again"), [(2, False), (8, True)])
-def test_it_is_learned_again_once_a_fifth_of_the_catalogue_has_changed(shop: Shop, changed: int, again: bool) -> None:
+@pytest.mark.parametrize(("changed", "again"), [(1, False), (6, True)])
+def test_it_is_learned_again_once_a_tenth_of_the_catalogue_has_changed(shop: Shop, changed: int, again: bool) -> None:
     repaint(shop, changed)
     assert shop.learns_again() is again
     # Until that ends, what was learned before answers, also about the new pictures.

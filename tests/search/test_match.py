@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from image_similarity import Workspace
 from image_similarity.cli.app import app
 from image_similarity.errors import NotFittedError, UsageError
+from image_similarity.models.projection import Projection, write_projection
 from image_similarity.settings import Settings
 
 MIXED = "colour-shape+0.5*colour"
@@ -63,18 +65,26 @@ def test_a_model_without_the_part_says_with_which_it_would_have_it(shop: tuple[W
         workspace.similar("shop", "red-disc", model="colour", match="price")
 
 
-def test_what_was_learned_has_no_parts(shop: tuple[Workspace, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_learned_model_is_compared_by_the_same_model_without_it(shop: tuple[Workspace, Path]) -> None:
     workspace, folder = shop
-    import numpy as np
-
-    from image_similarity.models.projection import Projection, write_projection
-
     matrix = np.eye(2048, 8, dtype=np.float32)
     write_projection(
         workspace.settings.root / "adapted" / "shop" / "colour", Projection.of(np.zeros(2048, np.float32), matrix), {}
     )
-    with pytest.raises(UsageError, match=r"`match` needs the parts of colour\+adapted apart: leave \+adapted out"):
-        workspace.search("shop", folder / "red-bar_1.png", model="colour+adapted", match="colour")
+    photo = folder / "red-bar_1.png"
+    plain = workspace.search("shop", photo, model="colour", match="colour").matches
+    with workspace.open("shop", "colour+adapted") as learned:
+        assert learned.search(photo, match="colour").matches == plain
+        similar = learned.similar("red-bar", match="colour")
+        recommended = workspace.similar("shop", "red-bar", model="colour").matches
+        assert similar is not None
+        assert [match.product_id for match in similar.matches] == [match.product_id for match in recommended]
+        apart = learned.prepared(photo, match="colour")
+        both = [learned.prepared(photo), apart, learned.prepared(photo)]
+        first, mixed, last = learned.answers(list(zip(both, learned.vectors_of(both), strict=True)))  # type: ignore[arg-type]
+        assert mixed.matches == plain and first.matches == last.matches != plain  # type: ignore[union-attr]
+        assert learned.remove("red-bar")
+        assert "red-bar" not in {match.product_id for match in learned.search(photo, match="colour").matches}
 
 
 def test_a_product_that_was_removed_after_the_fit_is_an_error(shop: tuple[Workspace, Path], tmp_path: Path) -> None:
