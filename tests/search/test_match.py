@@ -67,7 +67,7 @@ def test_a_model_without_the_part_says_with_which_it_would_have_it(shop: tuple[W
 
 def test_a_learned_model_is_compared_by_the_same_model_without_it(shop: tuple[Workspace, Path]) -> None:
     workspace, folder = shop
-    matrix = np.eye(2048, 8, dtype=np.float32)
+    matrix = np.random.default_rng(0).standard_normal((2048, 64)).astype(np.float32)
     write_projection(
         workspace.settings.root / "adapted" / "shop" / "colour", Projection.of(np.zeros(2048, np.float32), matrix), {}
     )
