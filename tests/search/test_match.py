@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +67,10 @@ def test_a_model_without_the_part_says_with_which_it_would_have_it(shop: tuple[W
         workspace.similar("shop", "red-disc", model="colour", match="price")
 
 
-def test_a_learned_model_is_compared_by_the_same_model_without_it(shop: tuple[Workspace, Path]) -> None:
-    workspace, folder = shop
+def test_a_learned_model_is_compared_by_the_same_model_without_it(shop: tuple[Workspace, Path], tmp_path: Path) -> None:
+    fitted, folder = shop
+    root = shutil.copytree(fitted.settings.root, tmp_path / "data")
+    workspace = Workspace(settings=replace(fitted.settings, root=root))
     matrix = np.random.default_rng(0).standard_normal((2048, 64)).astype(np.float32)
     write_projection(
         workspace.settings.root / "adapted" / "shop" / "colour", Projection.of(np.zeros(2048, np.float32), matrix), {}
