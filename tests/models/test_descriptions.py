@@ -135,15 +135,15 @@ def test_names_and_licences_in_any_alphabet_are_read(tmp_path: Path) -> None:
     assert spec.weights.startswith("сеть 網.onnx sha256:")
 
 
-@pytest.mark.parametrize("name", ["VGG16", "vgg", "model.onnx", " "])
+@pytest.mark.parametrize("name", ["VGG16", "vgg", "model.onnx", " ", "standard-0"])
 def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(name: str) -> None:
     for ask in (model_spec, lambda choice: load_model(choice, Settings(), no_progress)):
         with pytest.raises(UsageError) as caught:
             ask(ModelChoice(name))
         assert str(caught.value).startswith(
-            f"there is no model {name!r}: use VGG, Inception_Resnet, colour-shape, colour, Marqo-"
+            f"there is no model {name!r}: use standard, EfficientNet-Lite2, EfficientNet-Lite0, "
         )
-        assert str(caught.value).endswith(", DINOv2-S, timm:NAME, or the path of a model's .toml description")
+        assert str(caught.value).endswith(", Inception_Resnet, timm:NAME, or the path of a model's .toml description")
 
 
 @pytest.mark.parametrize("choice", [{"weights": Path("a.h5")}, {"weights_digest": "0" * 32}])

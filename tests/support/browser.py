@@ -163,7 +163,7 @@ def fitted_shop(shop: Path, folder: Path) -> Path:
     with (sample / "images.csv").open("a", encoding="utf-8") as file:
         file.write(f"ball01,{BROKEN},front\n")
     workspace = Workspace(settings=Settings(root=folder / "data", precision="fp32"))
-    workspace.fit(DATASET, sample, model=OTHER)
-    workspace.fit(DATASET, sample, model=MODEL)
+    workspace.fit(DATASET, sample, model=OTHER, learn=False)
+    workspace.fit(DATASET, sample, model=MODEL, learn=False)
     workspace.calibrate(DATASET, model=MODEL, images=30)
     return folder / "data"
