@@ -163,7 +163,7 @@ class FitOptions(ExtractOptions):
         UsageError: an option has an invalid value.
 
     >>> from image_similarity import FitOptions
-    >>> options = FitOptions(model="colour-shape", number=5)
+    >>> options = FitOptions(model="colour-shape", number=5, learn=False)
     >>> workspace.fit("toys", "photos", options).model_key
     'colour-shape'
     """

@@ -149,7 +149,7 @@ class Workspace:
             RemovalError: too many products are no longer listed.
             ModelError, WeightsError: the model cannot be loaded.
 
-        >>> report = workspace.fit("toys", "photos", model="colour-shape", number=5)
+        >>> report = workspace.fit("toys", "photos", model="colour-shape", number=5, learn=False)
         >>> report.counts.failed
         0
         >>> report.recommendations.name
@@ -324,7 +324,7 @@ class Workspace:
 
         >>> workspace.use("shop").model
         'colour-shape'
-        >>> workspace.fit("shop", "photos", model="colour").model_key
+        >>> workspace.fit("shop", "photos", model="colour", learn=False).model_key
         'colour'
         >>> workspace.use("shop", "colour").model
         'colour'
@@ -358,7 +358,7 @@ class Workspace:
         Raises:
             NotFittedError: the dataset is not fitted with one of them.
 
-        >>> report = workspace.fit("shop", "photos", model="colour")
+        >>> report = workspace.fit("shop", "photos", model="colour", learn=False)
         >>> comparison = workspace.compare("shop", "colour-shape", "colour")
         >>> 0 <= comparison.overlap <= 1
         True

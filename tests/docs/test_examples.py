@@ -42,7 +42,7 @@ def fitted(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(drawn_shop / "images", folder / "photos")
     shutil.copy(min((drawn_shop / "photos").iterdir()), folder / "photo.jpg")
     workspace = Workspace(folder / "data")
-    workspace.fit("shop", drawn_shop, model=MODEL)
+    workspace.fit("shop", drawn_shop, model=MODEL, learn=False)
     workspace.use("shop", MODEL)
     return folder
 

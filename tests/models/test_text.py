@@ -18,8 +18,10 @@ from image_similarity.cli import main
 from image_similarity.dataset import Dataset
 from image_similarity.errors import ModelError, UsageError, WeightsError
 from image_similarity.models.inventory import pull_models
+from image_similarity.models.projection import Projection, write_projection
 from image_similarity.models.recipe import Recipe
-from image_similarity.models.text import OpenVinoTextModel, load_text_model, text_specs_of
+from image_similarity.models.resolver import projection_folder
+from image_similarity.models.text import OpenVinoTextModel, load_text_model
 from image_similarity.models.unit_vectors import unit_length
 from image_similarity.options import ModelChoice, Query
 from image_similarity.search.answer import Answer
@@ -28,7 +30,7 @@ from image_similarity.settings import Settings
 from image_similarity.types import no_progress
 from tests.conftest import paint
 from tests.support.hub import WORDS, HubServer, fabricate, put_record
-from tests.support.models import load_model, model_named
+from tests.support.models import load_model, model_named, model_spec
 from tests.support.shop import BLUE, paint_shop
 
 BOTH = pytest.mark.parametrize("name", ["Marqo-FashionSigLIP", "SigLIP2-B-224"])  # the two forms of encoders
@@ -181,10 +183,20 @@ def test_in_a_mixture_the_part_that_reads_text_answers(
         scores(text="something blue", match="colour")
 
 
-def test_adapted_vectors_are_not_compared_with_words(settings: Settings) -> None:
-    adapted = replace(model_named(ModelChoice("SigLIP2-B-224+0.4*colour"), settings), learned=settings.root)
-    with pytest.raises(UsageError, match=r"needs the vectors of .* as they were before adapt: leave \+adapted out"):
-        text_specs_of(adapted)
+def test_words_ask_the_same_model_without_what_was_learned(
+    online: Settings, hub: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = "SigLIP2-B-224"
+    fabricate(monkeypatch, hub, name)
+    workspace = Workspace(settings=online)
+    workspace.pull_models(name)
+    key = workspace.fit("shop", paint_shop(tmp_path / "pictures"), model=name).model_key
+    dimension = model_spec(ModelChoice(name), online).dimension
+    projection = Projection.of(np.zeros(dimension), np.random.default_rng(0).standard_normal((dimension, 16)))
+    write_projection(projection_folder(online, Dataset.named("shop"), key), projection, {})
+    with workspace.open("shop", f"{name}+adapted") as learned:
+        assert learned.reads_text
+        assert learned.search(None, text="red").matches == workspace.search("shop", model=name, text="red").matches
 
 
 def test_words_that_say_nothing_are_refused_and_cost_no_other_search_its_answer(

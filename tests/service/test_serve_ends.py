@@ -40,7 +40,7 @@ def refused(workspace: Path, *flags: str, on: tuple[str, ...] = ()) -> tuple[int
         (("--dataset", "other"), 1, "the dataset other is not fitted (fitted: shop)"),
         (("--model", "no-such"), 2, "there is no model 'no-such'"),
         (("--model", "colour-shape", "--model", "VGG"), 1, "has no features of VGG"),
-        ((), 1, "has no features of Inception_Resnet"),
+        (("--model", "standard"), 1, "has no features of EfficientNet-Lite2"),
         (("--model", "colour-shape", "--fetch-from", "nowhere/99"), 2, "'nowhere/99' is neither a host"),
     ],
 )

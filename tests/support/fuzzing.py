@@ -110,5 +110,5 @@ def fitted_shop(folder: Path) -> Iterator[Workspace]:
         paint_shop(folder / "pictures")
         (folder / "products.csv").write_text("product_id,title,price\nred,A red one,3\nblue,A blue one,5\n")
         shop = Workspace("data")
-        shop.fit("shop", "pictures", products="products.csv", model="colour-shape")
+        shop.fit("shop", "pictures", products="products.csv", model="colour-shape", learn=False)
         yield shop

@@ -1,4 +1,4 @@
-/** The page's state is its address, so that it can be shared: views read it, links and controls change it. */
+/** The page's state is its address: views read it, links and controls change it. */
 
 const NAMES = ["view", "product", "photo", "crop", "text", "match", "model", "with", "min_match", "number", "find", "pair"];
 const FILTER = /^(is|from|to)\.(.+)$/s;
@@ -61,7 +61,7 @@ history.scrollRestoration = "manual"; // the browser would scroll before the pag
 addEventListener("popstate", () => notify(true));
 addEventListener("click", (event) => {
 	const link = event.target.closest("a[href]");
-	if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return; // opens another tab or window
+	if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return; // opens another tab
 	if (link.origin + link.pathname !== location.origin + location.pathname || link.hash) return;
 	event.preventDefault();
 	open(link.href);

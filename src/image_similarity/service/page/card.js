@@ -1,4 +1,4 @@
-/** A product as a card: its image and title; for a result also its score, match probability and buttons. */
+/** A product as a card: image and title; of a result also score, probability and buttons. */
 
 import { go, viewOptions, write } from "./address.js";
 import { loadImage } from "./api.js";

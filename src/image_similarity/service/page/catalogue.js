@@ -1,4 +1,4 @@
-/** The state of the catalogue: counts, models, unusable images with reasons, sizes on disk. */
+/** The catalogue: counts, models, unusable images, sizes on disk. */
 
 import { write } from "./address.js";
 import { request } from "./api.js";

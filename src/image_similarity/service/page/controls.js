@@ -3,7 +3,7 @@
 import { go } from "./address.js";
 import { field, fieldset, h } from "./dom.js";
 import { filterControls } from "./filters.js";
-import { hasProbabilities, modelsOf, shop } from "./shop.js";
+import { isCalibrated, modelsOf, shop } from "./shop.js";
 
 const PROBABILITIES = [["", "Any"], ["0.25", "25%"], ["0.5", "50%"], ["0.75", "75%"], ["0.9", "90%"]];
 const MATCH = [["", "Everything"], ["shape", "Shape"], ["colour", "Colour"]];
@@ -31,7 +31,7 @@ export function controls({ minMatch }) {
 			model.set(first.name);
 			other.set(second?.name ?? "");
 			for (const option of other.input.options) option.hidden = option.value === first.name;
-			least.element.hidden = !minMatch || !modelsOf(state).some((each) => hasProbabilities(each, state));
+			least.element.hidden = !minMatch || !modelsOf(state).some((each) => isCalibrated(each, state));
 			least.set(state.min_match);
 			match.set(state.match, ["", ...first.match, ...(second?.match ?? [])]);
 			filters.update(state.filters);

@@ -1,4 +1,4 @@
-/** Feedback on results: sent to the service, and kept while the page is open to show which buttons are pressed. */
+/** Feedback: sent to the service, and kept while the page is open to show which buttons are pressed. */
 
 import { crop } from "./address.js";
 import { request } from "./api.js";

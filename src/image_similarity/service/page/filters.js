@@ -1,4 +1,4 @@
-/** Filter controls for the catalogue's attributes, and their expression in the filter language (docs/answers.md). */
+/** Filter controls for the catalogue's attributes, and their expression (docs/answers.md). */
 
 import { field, fieldset, h } from "./dom.js";
 

@@ -1,4 +1,4 @@
-/** A dialog with the two images that matched, side by side. Open while the state has a product as its `pair`. */
+/** A dialog with the two images that matched. Open while the state has a product as its `pair`. */
 
 import { crop, go, read } from "./address.js";
 import { large, loadImage, setImage } from "./api.js";

@@ -1,4 +1,4 @@
-/** One product: its images, description and attributes, and the products that look most like it. */
+/** One product: its images, description and attributes, and the products most like it. */
 
 import { large, loadImage, request } from "./api.js";
 import { controls } from "./controls.js";

@@ -1,4 +1,4 @@
-/** Results as a grid, of one model or of two side by side. A newer query replaces one that is still running. */
+/** Results of one model, or of two side by side. A newer query replaces one that is still running. */
 
 import { MOST, STEP, crop, go, number } from "./address.js";
 import { request } from "./api.js";
@@ -6,7 +6,7 @@ import { matchCard } from "./card.js";
 import { announce, clearError, counted, h, showError } from "./dom.js";
 import { expression } from "./filters.js";
 import { hidePair, showPair } from "./pair.js";
-import { hasProbabilities, modelsOf } from "./shop.js";
+import { isCalibrated, modelsOf } from "./shop.js";
 
 /** `update(state)` ends when all answers are shown. */
 export function results() {
@@ -47,7 +47,7 @@ function query(state, model) {
 	if (state.photo) given.image = { photo: state.photo };
 	if (state.photo && crop(state)) given.crop = crop(state);
 	if (state.text) given.text = state.text;
-	if (state.min_match && hasProbabilities(model, state)) given.min_match = Number(state.min_match);
+	if (state.min_match && isCalibrated(model, state)) given.min_match = Number(state.min_match);
 	return ["v1/search", given];
 }
 

@@ -1,4 +1,4 @@
-/** The search view: a photo, a text, or both, and the products that look most like them. */
+/** The search view: a photo, a text or both, and the products most like them. */
 
 import { crop, cropText, go, notify } from "./address.js";
 import { setImage } from "./api.js";

@@ -15,7 +15,7 @@ export function modelsOf({ model, with: other }) {
 	return [first, second].filter(Boolean);
 }
 
-/** Whether a search of the state has match probabilities under a model: never one with a text. */
-export function hasProbabilities({ calibrated, match }, state) {
+/** Whether the state's search has match probabilities under a model. */
+export function isCalibrated({ calibrated, match }, state) {
 	return !state.text && calibrated.includes(match.includes(state.match) ? state.match : "photo");
 }
