@@ -16,10 +16,14 @@ import image_similarity
 from image_similarity import Workspace
 from image_similarity.catalogue.department_listing import department_location
 from image_similarity.collection import Collection
+from image_similarity_demo import FAMILIES
+from tests.quality.test_adapt import catalogue
+from tests.support.drawn import part
 from tests.support.servers import Answer, image_server, picture
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 MODEL = "colour-shape"
+LEARNS = ("Workspace.adapt", "Workspace.calibrate")
 
 
 def public() -> Iterator[tuple[str, object]]:
@@ -35,22 +39,38 @@ def public() -> Iterator[tuple[str, object]]:
                 yield f"{kind.__name__}.{name}", member
 
 
-@pytest.fixture(scope="module")
-def fitted(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the examples find where they run: photos, a table, and a workspace with a dataset `shop`."""
-    folder = tmp_path_factory.mktemp("examples")
-    shutil.copytree(drawn_shop / "images", folder / "photos")
-    shutil.copy(min((drawn_shop / "photos").iterdir()), folder / "photo.jpg")
+def fitted(folder: Path, source: Path, photo: Path) -> Path:
+    """What the examples find where they run: a folder of images, a photo, and a workspace with a dataset `shop`."""
+    shutil.copy(photo, folder / "photo.jpg")
     workspace = Workspace(folder / "data")
-    workspace.fit("shop", drawn_shop, model=MODEL, learn=False)
+    workspace.fit("shop", source, model=MODEL, learn=False)
     workspace.use("shop", MODEL)
     return folder
 
 
+@pytest.fixture(scope="module")
+def small(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A part of the drawn shop, with too few products to learn from: a fit is quick."""
+    folder = tmp_path_factory.mktemp("examples")
+    families = [family for family in FAMILIES if family.prefix in ("ball", "stick")]
+    sample = part(drawn_shop, folder / "sample", families)
+    shutil.copytree(sample / "images", folder / "photos")
+    return fitted(folder, sample, min((drawn_shop / "photos").iterdir()))
+
+
+@pytest.fixture(scope="module")
+def teaching(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop with enough products to learn from."""
+    folder = tmp_path_factory.mktemp("teaching")
+    pictures = catalogue(folder / "photos", 32, 100, images=2)
+    return fitted(folder, pictures, min((drawn_shop / "photos").iterdir()))
+
+
 @pytest.fixture
-def desk(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def desk(name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy for each example, and servers for those that download."""
-    shutil.copytree(fitted, tmp_path, dirs_exist_ok=True)
+    shop: Path = request.getfixturevalue("teaching" if name in LEARNS else "small")
+    shutil.copytree(shop, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")

@@ -119,7 +119,7 @@ def test_a_shop_of_many_colours_scores_as_by_hand(workspace: Workspace, tmp_path
 def test_models_stand_side_by_side_with_the_difference_to_the_first(workspace: Workspace, tmp_path: Path) -> None:
     many_colours(tmp_path / "pictures")
     for model in (MODEL, OTHER):
-        workspace.fit("shop", tmp_path / "pictures", model=model)
+        workspace.fit("shop", tmp_path / "pictures", model=model, learn=False)
     result = workspace.evaluate("shop", model=[OTHER, MODEL], options=STORED)
     first, second = result.results
     assert (first.model, second.model) == (OTHER, MODEL)
