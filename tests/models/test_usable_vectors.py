@@ -111,7 +111,7 @@ def test_a_calibration_asks_with_the_others(
         red, green, blue = chance.integers(100, 250, 3).tolist()
         for turn in (1, 2):
             paint(tmp_path / "pictures" / f"p{number:02}_{turn}.png", (red, green, blue), spot=turn)
-    shop.fit("shop", tmp_path / "pictures", model=MODEL)
+    shop.fit("shop", tmp_path / "pictures", model=MODEL, learn=False)
 
     class Sunny(Choosy):
         def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
