@@ -528,7 +528,7 @@ class Collection:
                 self._unlearned = Collection(
                     self.dataset,
                     self.settings,
-                    self.model.unlearned,
+                    self.model.plain.fitted_choice,
                     data_augmentation=0 if self.state.views == ONE_VIEW else None,
                     with_images=self._image_folder is not None,
                     progress=self._progress,

@@ -30,11 +30,9 @@ if TYPE_CHECKING:
 
     from image_similarity.catalogue import CatalogueSnapshot
     from image_similarity.dataset import Dataset
-    from image_similarity.models import Model
+    from image_similarity.models import DefaultModel, Model
     from image_similarity.options import FitOptions
     from image_similarity.settings import Settings
-
-ADAPTED = "+adapted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,47 +119,39 @@ def fit(
     log.add_all(source.notes)
     log.add_all(warnings_of(model, settings))
     with fitting_database(dataset, settings) as database:
+        default = read_default_model(dataset, settings)  # a damaged one is an error now, not after hours
         embedded = embed_catalogue(source, database, settings, model, options, progress)
         learning = learn_from_catalogue(dataset, settings, embedded.model, progress) if options.learn else None
-        models = _models(embedded.model, learning, options, dataset, settings)
+        chosen = options.choice.name != IN_USE or default.chosen_by == BY_USE
+        folder = projection_folder(settings, dataset, embedded.model.base_key)
+        models = _models(embedded.model, learning, folder, chosen)
         written = tuple(write_recommendations(database, settings, each, options, progress) for each in models)
-        default = _update_default(models[-1], dataset, settings)
-    return FitReport(embedded, written, learning, default, notes=log.texts)
+        default = _updated(default, models[-1], dataset, settings)
+    return FitReport(embedded, written, learning, default.model, notes=log.texts)
 
 
-def _models(
-    model: Model, learning: Learning | None, options: FitOptions, dataset: Dataset, settings: Settings
-) -> list[Model]:
-    """The models to write recommendations of, the one to use last; one that the user chose is always written."""
-    if learning is None:
+def _models(model: Model, learning: Learning | None, folder: Path, chosen: bool) -> list[Model]:
+    """The models to write recommendations of, the one to use last.
+
+    Args:
+        model: the fitted one.
+        learning: what the catalogue taught, if anything.
+        folder: of the learned projection.
+        chosen: whether the user chose the model, which is then written whatever was learned.
+    """
+    if learning is None or (chosen and model.adapted):
         return [model]
-    chosen_by_user = options.choice.name != IN_USE or _chosen_by(dataset, settings) == BY_USE
-    if model.adapted and chosen_by_user:
-        return [model]
-    plain = replace(model.plain, adapted=False, choice=replace(model.choice, name=model.unlearned.name))
-    if not learning.model.endswith(ADAPTED):
-        return [plain]
-    learned = replace(
-        plain,
-        choice=replace(model.choice, name=learning.model),
-        adapted=True,
-        learned=projection_folder(settings, dataset, model.base_key),
-    )
-    return [plain, learned] if chosen_by_user else [learned]
+    if not learning.helps:
+        return [model.plain]
+    learned = model.with_projection(folder)
+    return [model.plain, learned] if chosen else [learned]
 
 
-def _update_default(model: Model, dataset: Dataset, settings: Settings) -> str:
-    """Make a fitted model the default, unless the dataset has another one or the user chose it; returns the default."""
-    former, name = read_default_model(dataset, settings), expression_of(model.choice).name
-    ours = not former.chosen_by or (former.chosen_by == BY_FIT and _base(former.model) == _base(name))
-    if not ours or former == replace(former, model=name, chosen_by=BY_FIT) or model.choice.weights_digest is not None:
-        return former.model
-    return set_default_model(dataset, settings, expression_of(model.choice), BY_FIT).model
-
-
-def _chosen_by(dataset: Dataset, settings: Settings) -> str:
-    return read_default_model(dataset, settings).chosen_by
-
-
-def _base(name: str) -> str:
-    return name.removesuffix(ADAPTED)
+def _updated(default: DefaultModel, model: Model, dataset: Dataset, settings: Settings) -> DefaultModel:
+    """The default model after a fit: the fitted one, unless there is another one or the user chose it."""
+    expression = expression_of(model.choice)
+    alike = default.model in (expression.name, replace(expression, adapted=not expression.adapted).name)
+    ours = not default.chosen_by or (default.chosen_by == BY_FIT and alike)
+    if not ours or (default.chosen_by and default.model == expression.name) or model.choice.weights_digest is not None:
+        return default
+    return set_default_model(dataset, settings, expression, BY_FIT)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         quantise as quantise,
     )
     from image_similarity.models.inventory import (
+        PULLED as PULLED,
         CheckedFile as CheckedFile,
         ModelRow as ModelRow,
         PulledModel as PulledModel,
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
         first_warning as first_warning,
         warnings_of as warnings_of,
     )
-    from image_similarity.models.mixture import key_of as key_of
+    from image_similarity.models.mixture import (
+        ADAPTED_SUFFIX as ADAPTED_SUFFIX,
+        key_of as key_of,
+    )
     from image_similarity.models.model import (
         Embedder as Embedder,
         Inputs as Inputs,
@@ -55,7 +59,11 @@ if TYPE_CHECKING:
         projection_folder as projection_folder,
         resolve as resolve,
     )
-    from image_similarity.models.standard import standard_parts as standard_parts
+    from image_similarity.models.standard import (
+        STANDARD as STANDARD,
+        STANDARD_MIXTURE as STANDARD_MIXTURE,
+        standard_parts as standard_parts,
+    )
     from image_similarity.models.text import (
         load_text_model as load_text_model,
         text_specs_of as text_specs_of,
@@ -75,9 +83,9 @@ else:
         colour_shape_record="COLOUR_SHAPE_PARTS",
         default_model="BY_FIT BY_USE DefaultModel default_model_file read_default_model set_default_model",
         int8="digest_of quantise",
-        inventory="CheckedFile ModelRow PulledModel pull_models table verify_models",
+        inventory="PULLED CheckedFile ModelRow PulledModel pull_models table verify_models",
         licences="first_warning warnings_of",
-        mixture="key_of",
+        mixture="ADAPTED_SUFFIX key_of",
         model="Embedder Inputs Model ModelPart",
         openvino_runtime="import_openvino",
         projection=(
@@ -87,7 +95,7 @@ else:
         recipe="Recipe",
         registry="OFFLINE_MODEL",
         resolver="define_model expression_of int8_folder projection_folder resolve",
-        standard="standard_parts",
+        standard="STANDARD STANDARD_MIXTURE standard_parts",
         text="load_text_model text_specs_of",
         unit_vectors="ZERO_VECTOR embed_each is_usable mean_vector unit_length",
     )

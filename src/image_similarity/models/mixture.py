@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ADAPTED = "adapted"
+ADAPTED_SUFFIX = f"+{ADAPTED}"
 TERM = re.compile(r"\s*(?:(\d++(?:\.\d*+)?(?:[eE]-?\d++)?|\.\d++)\s*\*\s*)?(.+?)\s*", re.DOTALL)
 MAX_PARTS = 8
 LONGEST_KEY = 80
@@ -47,7 +48,7 @@ class Expression:
     def name(self) -> str:
         """The expression as text, with descriptions by their absolute paths: later commands run in other folders."""
         terms = [self.recipe] if self.recipe else [_term(part) for part in self.parts]
-        return "+".join([*terms, *([ADAPTED] if self.adapted else [])])
+        return "+".join(terms) + (ADAPTED_SUFFIX if self.adapted else "")
 
 
 def parse_expression(text: str, is_model: Callable[[str], bool]) -> Expression:
@@ -99,7 +100,7 @@ def key_of(keys: Sequence[str], weights: Sequence[float], projection: str = "") 
             import hashlib  # imports OpenSSL, which most keys, being short, do not need
 
             key = f"mixture@{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-    return f"{key}+{ADAPTED}@{projection}" if projection else key
+    return f"{key}{ADAPTED_SUFFIX}@{projection}" if projection else key
 
 
 def shares_of(weights: Sequence[float]) -> list[float]:

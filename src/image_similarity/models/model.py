@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from image_similarity.errors import NotFittedError
-from image_similarity.models.mixture import ADAPTED, key_of
+from image_similarity.models.mixture import ADAPTED_SUFFIX, key_of
 from image_similarity.settings import Folders
 from image_similarity.types import Progress, no_progress
 
@@ -169,8 +169,14 @@ class Model:
 
     @property
     def plain(self) -> Model:
-        """The same model without the learned projection."""
-        return replace(self, learned=None)
+        """The same model without a learned projection."""
+        name = self.name.rpartition("+")[0].rstrip() if self.adapted else self.name
+        return replace(self, choice=replace(self.choice, name=name), learned=None, adapted=False)
+
+    def with_projection(self, folder: Path) -> Model:
+        """The same model with the projection that was learned into a folder."""
+        name = self.name if self.adapted else self.name + ADAPTED_SUFFIX
+        return replace(self, choice=replace(self.choice, name=name), learned=folder, adapted=True)
 
     @property
     def precision(self) -> Precision:
@@ -178,9 +184,9 @@ class Model:
         return next((cast("Precision", part.spec.precision) for part in self.parts if part.is_network), "auto")
 
     @property
-    def unlearned(self) -> ModelChoice:
-        """The choice of the same model without a learned projection, at the precision that this one has."""
-        return replace(self.choice, name=self.name.removesuffix(f"+{ADAPTED}"), precision=self.precision)
+    def fitted_choice(self) -> ModelChoice:
+        """The choice of this very model: at the precision that it has, whatever else the dataset is fitted with."""
+        return replace(self.choice, precision=self.precision)
 
     @property
     def has_networks(self) -> bool:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from image_similarity.errors import UsageError
 from image_similarity.models.default_model import read_default_model
-from image_similarity.models.mixture import ADAPTED, parse_expression
+from image_similarity.models.mixture import parse_expression
 from image_similarity.models.model import Model, ModelPart
 from image_similarity.models.precision import choose_precision, processor_has_bf16
 from image_similarity.models.projection import record_file
 from image_similarity.models.registry import define, is_model
-from image_similarity.models.standard import RECIPES, STANDARD, recipe_of
+from image_similarity.models.standard import recipe_of
 from image_similarity.options import IN_USE
 from image_similarity.settings import Folders
 
@@ -84,19 +84,24 @@ def resolve(
         NotFittedError: int8 is requested and there is no int8 network yet.
     """
     base = model if isinstance(model, Model) else define_model(model, dataset, settings)
-    if base.adapted:
 
-        def adapted(plain: Model) -> Model:
-            return replace(plain, learned=projection_folder(settings, dataset, plain.base_key))
+    def on_device(model: Model) -> Model:
+        if settings.device != "gpu":  # `auto` takes the GPU only where it gives the same features
+            return model
+        from image_similarity.models.device import with_gpu_keys
 
-        def has_adapted(plain: Model) -> bool:
-            learned = adapted(plain)
-            return learned.learned is not None and record_file(learned.learned).exists() and has(learned)
+        return with_gpu_keys(model, settings)
 
-        # To fit it, features are needed, and the projection is learned from them.
-        needed = (lambda plain: has(adapted(plain))) if fitting else has_adapted
-        return adapted(_at_precision(base, dataset, settings, needed, (fitting, bf16)))
-    return _at_precision(base, dataset, settings, has, (fitting, bf16))
+    def complete(model: Model) -> Model:
+        placed = on_device(model)
+        return placed.with_projection(projection_folder(settings, dataset, placed.base_key)) if base.adapted else placed
+
+    def needed(model: Model) -> bool:
+        whole = complete(model)
+        # To fit it, features are needed; the projection is learned from them.
+        return (fitting or whole.learned is None or record_file(whole.learned).exists()) and has(whole)
+
+    return complete(_at_precision(base, dataset, settings, needed, (fitting, bf16)))
 
 
 def expression_of(choice: ModelChoice) -> Expression:
@@ -105,11 +110,8 @@ def expression_of(choice: ModelChoice) -> Expression:
     Raises:
         UsageError: it is malformed, or weights are given for a mixture.
     """
-    recipe = recipe_of(choice.name)
-    name = RECIPES[recipe] + choice.name.strip().removeprefix(recipe).removeprefix(STANDARD) if recipe else choice.name
-    expression = parse_expression(name, is_model)
-    if recipe and name.removeprefix(RECIPES[recipe]) in ("", f"+{ADAPTED}"):
-        expression = replace(expression, recipe=recipe)
+    recipe, name = recipe_of(choice.name)
+    expression = replace(parse_expression(name, is_model), recipe=recipe)
     if len(expression.parts) > 1 and (choice.weights is not None or choice.weights_digest is not None):
         raise UsageError("`weights` and `weights_digest` go with a single model, not with a mixture")
     return expression
@@ -132,25 +134,7 @@ def _at_precision(
     has: Callable[[Model], bool],
     how: tuple[bool, bool | None],
 ) -> Model:
-    """The model at one precision for all of its networks, chosen where the user did not, and on the user's device."""
-
-    def placed(model: Model) -> Model:
-        if settings.device != "gpu":  # `auto` takes the GPU only where it gives the same features
-            return model
-        from image_similarity.models.device import with_gpu_keys
-
-        return with_gpu_keys(model, settings)
-
-    return placed(_with_precision(model, dataset, settings, lambda model: has(placed(model)), how))
-
-
-def _with_precision(
-    model: Model,
-    dataset: Dataset,
-    settings: Settings,
-    has: Callable[[Model], bool],
-    how: tuple[bool, bool | None],
-) -> Model:
+    """The model at one precision for all of its networks, chosen where the user did not."""
     fitting, bf16 = how
     if not model.has_networks:
         return model

@@ -35,6 +35,5 @@ def similarity(one: Sequence[int], other: Sequence[int]) -> float:
     >>> similarity([1, 2, 3], [2, 3, 4])
     0.5
     """
-    merged = sorted(set(one) | set(other))[: max(len(one), len(other)) if max(len(one), len(other)) == SIZE else None]
-    both = set(one) & set(other)
-    return sum(each in both for each in merged) / len(merged) if merged else 1.0
+    smallest, both = sorted({*one, *other})[:SIZE], {*one} & {*other}
+    return sum(each in both for each in smallest) / len(smallest) if smallest else 1.0

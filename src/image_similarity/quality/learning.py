@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from image_similarity.errors import AdaptationError, CalibrationError, NotFittedError, StoreError
 from image_similarity.index import open_index
-from image_similarity.models import projection_folder, read_projection
+from image_similarity.models import ADAPTED_SUFFIX, projection_folder, read_projection
 from image_similarity.options import CalibrateOptions
-from image_similarity.quality.adaptation.job import SUFFIX, learn_projection
+from image_similarity.quality.adaptation.job import learn_projection
 from image_similarity.quality.calibration.job import calibrate, renew_calibration
+from image_similarity.quality.calibration.learn import LEAST_PRODUCTS
 from image_similarity.quality.catalogue_sketch import similarity, sketch_of
 from image_similarity.quality.self_queries import PhotoSample, make_queries
 from image_similarity.search import PHOTO
 from image_similarity.settings import Folders
 from image_similarity.store import Database
-from image_similarity.util.plain_values import Record, plain
+from image_similarity.util.plain_values import Record
 from image_similarity.util.sealed_json import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
 
-LEAST_PRODUCTS = 30
 CHANGED = 0.9
 """Similarity to the catalogue that was learned from, below which it is learned from again (docs/notes/quality.md)."""
 RECORD = "learning.json"
@@ -57,6 +57,11 @@ class Learning(Record):
     reasons: tuple[str, ...] = ()
     new: bool = True
 
+    @property
+    def helps(self) -> bool:
+        """Whether a projection was learned that helps."""
+        return self.model.endswith(ADAPTED_SUFFIX)
+
 
 def learn_from_catalogue(dataset: Dataset, settings: Settings, model: Model, progress: Progress) -> Learning:
     """Learn from a catalogue, unless that was done and it has hardly changed since.
@@ -71,16 +76,14 @@ def learn_from_catalogue(dataset: Dataset, settings: Settings, model: Model, pro
         WeightsError, ModelError: the model cannot be loaded.
         StoreError, OutputError: something cannot be read or written.
     """
-    base = replace(model.plain, adapted=False)
-    name = base.name.removesuffix(SUFFIX)
+    base = model.plain
     folder = projection_folder(settings, dataset, base.base_key)
     with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
         stored = open_index(base.recipe, database, settings, progress=progress)
-        if len(stored.grouping.products) < LEAST_PRODUCTS:
-            few = (
-                f"the catalogue has {len(stored.grouping.products)} products, and at least {LEAST_PRODUCTS} are needed"
-            )
-            return Learning(name, reasons=(f"{few} to learn from",))
+        products = len(stored.grouping.products)
+        if products < LEAST_PRODUCTS:
+            few = f"the catalogue has {products} products, and at least {LEAST_PRODUCTS} are needed to learn from"
+            return Learning(base.name, reasons=(few,))
         sketch = sketch_of(stored.identities)
         former = _read(folder)
         if former is not None and similarity(former["sketch"], sketch) >= CHANGED:
@@ -88,10 +91,8 @@ def learn_from_catalogue(dataset: Dataset, settings: Settings, model: Model, pro
             if _still_there(learning, dataset, settings, base, folder):
                 return learning
         made = make_queries(stored, base, database, settings, PhotoSample(), progress)
-    choice = base.unlearned
-    learning = _learn(dataset, settings, choice, made, progress)
-    record = {"format": FORMAT, "sketch": sketch, "learning": plain(learning)}
-    write_sealed(folder / RECORD, record)
+    learning = _learn(dataset, settings, base.fitted_choice, made, progress)
+    write_sealed(folder / RECORD, {"format": FORMAT, "sketch": sketch, "learning": learning})
     return learning
 
 
@@ -119,12 +120,12 @@ def _learn(
 
 def _still_there(learning: Learning, dataset: Dataset, settings: Settings, base: Model, folder: Path) -> bool:
     """Whether nothing that was learned is gone or damaged; its match probabilities are then valid for the catalogue."""
-    if learning.model.endswith(SUFFIX):
+    if learning.helps:
         try:
             read_projection(folder)
         except (NotFittedError, StoreError):
             return False
-    learned = replace(base.unlearned, name=learning.model)
+    learned = replace(base.fitted_choice, name=learning.model)
     return learning.probabilities is None or renew_calibration(dataset, settings, learned)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -16,9 +15,21 @@ from image_similarity.catalogue import CatalogueSnapshot
 from image_similarity.errors import AdaptationError
 from image_similarity.fitting import embed_catalogue, fitting_database, sample_catalogue
 from image_similarity.index import open_index
-from image_similarity.models import Recipe, define_model, standard_parts, table
+from image_similarity.models import (
+    PULLED,
+    STANDARD,
+    STANDARD_MIXTURE,
+    Embedder,
+    Recipe,
+    define_model,
+    standard_parts,
+    table,
+    unit_length,
+)
 from image_similarity.options import FitOptions, ModelChoice
+from image_similarity.quality.adaptation.job import photos_of
 from image_similarity.quality.adaptation.learn import LearnOptions, Photos, learn
+from image_similarity.quality.evaluation.candidates import speed_of
 from image_similarity.quality.self_queries import PhotoSample, make_queries
 from image_similarity.settings import Folders, model_folders
 from image_similarity.types import CatalogueImage, Product, Progress, no_progress
@@ -30,9 +41,7 @@ if TYPE_CHECKING:
     from image_similarity.dataset import Dataset
     from image_similarity.settings import Settings
 
-    Vectors = NDArray[np.float32]
-
-STANDARD, COLOUR, PULLED = "standard", "colour", "pulled"
+COLOUR = "colour"
 SHARES = (0.2, 0.4)  # of colour, beside each network's 1; learning may double it
 PAIRED = 3  # networks, the best alone with colour, that are tried in pairs
 BETTER = 0.9  # of the error of `standard`: of many candidates on a sample, the best is better by chance alone
@@ -83,7 +92,12 @@ class Selection(Record):
 
 
 def select_model(
-    source: Iterable[CatalogueImage], dataset: Dataset, settings: Settings, progress: Progress = no_progress
+    source: Iterable[CatalogueImage],
+    dataset: Dataset,
+    settings: Settings,
+    progress: Progress = no_progress,
+    *,
+    photos: int = PHOTOS,
 ) -> Selection:
     """Try the models at hand, mixtures of two and shares of colour on a sample of a catalogue.
 
@@ -94,6 +108,7 @@ def select_model(
         dataset: the dataset.
         settings: the workspace's.
         progress: reports the images embedded and the candidates tried.
+        photos: how many simulated photos to measure with.
 
     Raises:
         WeightsError, ModelError: a model cannot be loaded.
@@ -109,13 +124,13 @@ def select_model(
     listed = _Listed([replace(image, location=str(image.file(folder))) for image in images.values()])
     with TemporaryDirectory() as place:
         trial = replace(settings, root=Path(place), models=settings.models or Folders(settings.root).models)
-        measured = _Measured(listed, [*networks, COLOUR], dataset, trial, progress)
+        measured = _Measured(listed, [*networks, COLOUR], photos, dataset, trial, progress)
         try:
             tried = _tried(measured, networks, progress)
         except AdaptationError as error:
             return Selection(STANDARD, reason=str(error))
     ordered = tuple(sorted(tried, key=lambda row: (row.error, row.model)))
-    (standard,) = (row for row in tried if row.model == _name(standard_parts(), SHARES[-1]))
+    standard = next(row for row in tried if row.model == STANDARD_MIXTURE)
     best = ordered[0]
     return Selection(best.model if best.error < BETTER * standard.error else STANDARD, ordered)
 
@@ -168,20 +183,25 @@ class _Measured:
     """A sample's images, and simulated photos of them, embedded with every model."""
 
     def __init__(
-        self, listed: _Listed, names: Sequence[str], dataset: Dataset, settings: Settings, progress: Progress
+        self,
+        listed: _Listed,
+        names: Sequence[str],
+        photos: int,
+        dataset: Dataset,
+        settings: Settings,
+        progress: Progress,
     ) -> None:
         self._names = list(names)
         model = define_model(ModelChoice("+".join(names)), dataset, settings)
         with CatalogueSnapshot(listed) as source, fitting_database(dataset, settings) as database:
             self._model = embed_catalogue(source, database, settings, model, FitOptions(learn=False), progress).model
             stored = open_index(self._model.recipe, database, settings)
-            made = make_queries(stored, self._model, database, settings, PhotoSample(PHOTOS), progress)
+            made = make_queries(stored, self._model, database, settings, PhotoSample(photos), progress)
         slices = self._model.recipe.slices([spec.dimension for spec in self._model.specs])
         self._slices = dict(zip(names, slices, strict=True))
         self._images = np.array(stored.features.vectors, np.float32)
         self._products = np.array(stored.grouping.row_product)
-        self._photos = np.stack([query.photo for query in made.queries])
-        self._rows = np.array([query.row for query in made.queries], np.intp)
+        self._photos = photos_of(made.queries) or Photos.none(self._images.shape[1])
         self._seconds = {name: self._seconds_of(name, settings) for name in names}
 
     def candidate(self, networks: Sequence[str], share: float) -> Candidate:
@@ -190,14 +210,16 @@ class _Measured:
         Raises:
             AdaptationError: the sample has too few products.
         """
-        names, weights = [*networks, COLOUR], [*(1.0 for _ in networks), share]
-        recipe = Recipe(_name(networks, share), tuple(names), tuple(weights))
+        names, weights = (*networks, COLOUR), (*(1.0 for _ in networks), share)
+        recipe = Recipe(_name(networks, share), names, weights)
         parts = [self._slices[name] for name in names]
-        images, photos = (
-            recipe.joined([_unit(vectors[:, part]) for part in parts]) for vectors in (self._images, self._photos)
-        )
+
+        def mixed(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
+            return recipe.joined([unit_length(vectors[:, part], recipe.key) for part in parts])
+
+        images, photos = mixed(self._images), Photos(mixed(self._photos.vectors), self._photos.rows)
         smallest = recipe.slices([part.stop - part.start for part in parts])[-1]
-        learned = learn(images, self._products, LEARNING, photos=Photos(photos, self._rows), smallest_part=smallest)
+        learned = learn(images, self._products, LEARNING, photos=photos, smallest_part=smallest)
         left_out, simulated = (
             None if change is None else (change.after if learned.helps else change.before).value
             for change in (learned.leave_one_out, learned.simulated)
@@ -208,15 +230,6 @@ class _Measured:
     def _seconds_of(self, name: str, settings: Settings) -> float:
         """The time that one image takes."""
         part = self._model.parts[self._names.index(name)]
-        embed = part.load(settings).embed
-        pixels = np.random.default_rng(0).integers(0, 256, (TIMED, *(part.spec.input.size,) * 2, 3), np.uint8)
-        embed(pixels)
-        began = time.perf_counter()
-        embed(pixels)
-        return (time.perf_counter() - began) / TIMED
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    """Rows of unit length."""
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return unit
+        side = part.spec.input.size
+        pixels = np.random.default_rng(0).integers(0, 256, (TIMED, side, side, 3), np.uint8)
+        return 1 / speed_of(Embedder([part.load(settings)], Recipe.of(part.spec.key)), [(each,) for each in pixels])

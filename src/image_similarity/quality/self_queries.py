@@ -91,7 +91,7 @@ class _Prepared:
 
 
 @dataclass(slots=True)
-class SelfQueries:
+class _Maker:
     """Makes queries of a gallery's own images.
 
     ``unread``: ids of images that can no longer be read. A photo that the model cannot embed is skipped.
@@ -208,8 +208,8 @@ class MadeQueries:
     queries: Sequence[SelfQuery]
     unread: Sequence[str]
 
-    def fit(self, sample: PhotoSample, stored: StoredIndex) -> bool:
-        """Whether they can query an index of the same catalogue."""
+    def suit(self, sample: PhotoSample, stored: StoredIndex) -> bool:
+        """Whether they are this sample of the index's catalogue."""
         return (self.sample, self.gallery_rows) == (sample, len(stored.features.vectors))
 
 
@@ -232,7 +232,7 @@ def make_queries(
     gallery, folder = Gallery.of(stored), Folders(settings.root).images(database.dataset)
     rows = sampled_rows(gallery, sample.images, sample.seed)
     copies = min(MOST_PHOTOS, max(sample.images // max(1, len(rows)), sample.least))
-    maker = SelfQueries(gallery, model.plain, settings, CatalogueRecords(database), folder, sample.crops)
+    maker = _Maker(gallery, model.plain, settings, CatalogueRecords(database), folder, sample.crops)
     queries = maker.queries(rows, copies, progress) if len(rows) else []
     return MadeQueries(sample, len(gallery), queries, maker.unread)
 

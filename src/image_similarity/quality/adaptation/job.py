@@ -11,9 +11,16 @@ import numpy as np
 
 from image_similarity.errors import AdaptationError
 from image_similarity.index import open_index
-from image_similarity.models import ProjectedPhotos, key_of, projection_folder, resolve, write_projection
+from image_similarity.models import (
+    ADAPTED_SUFFIX,
+    ProjectedPhotos,
+    key_of,
+    projection_folder,
+    resolve,
+    write_projection,
+)
 from image_similarity.quality.adaptation.groups import pairs_of_products
-from image_similarity.quality.adaptation.learn import DEFAULTS, Learned, LearnOptions, Photos, learn
+from image_similarity.quality.adaptation.learn import Learned, Photos, learn
 from image_similarity.quality.self_queries import PhotoSample, make_queries
 from image_similarity.settings import Folders
 from image_similarity.store import Database, FeatureStore
@@ -29,8 +36,6 @@ if TYPE_CHECKING:
     from image_similarity.quality.self_queries import MadeQueries, SelfQuery
     from image_similarity.settings import Settings
     from image_similarity.types import Progress
-
-SUFFIX = "+adapted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +62,13 @@ def adapt(
     progress: Progress,
     *,
     pairs: Sequence[tuple[str, str]] = (),
-    options: LearnOptions = DEFAULTS,
 ) -> AdaptReport:
     """:func:`learn_projection`, with an error where it does not help.
 
     Raises:
         NotFittedError, AdaptationError: as there, or what was learned does not help. An earlier projection is kept.
     """
-    report = learn_projection(dataset, settings, model, progress, pairs=pairs, options=options)
+    report = learn_projection(dataset, settings, model, progress, pairs=pairs)
     if not report.learned.helps:
         raise AdaptationError(_no_help(dataset, report.model_key, report.learned))
     return report
@@ -77,7 +81,6 @@ def learn_projection(
     progress: Progress,
     *,
     pairs: Sequence[tuple[str, str]] = (),
-    options: LearnOptions = DEFAULTS,
     made: MadeQueries | None = None,
 ) -> AdaptReport:
     """Learn a projection of a model's features from images and simulated photos of products, and store it if it helps.
@@ -88,7 +91,6 @@ def learn_projection(
         model: the model to improve.
         progress: reports the cross-validation.
         pairs: ids of similar products; each pair counts as one product.
-        options: the values to choose from.
         made: queries that were made of this catalogue with this model; None: make them.
 
     Raises:
@@ -106,19 +108,18 @@ def learn_projection(
     learned = learn(
         stored.features.vectors,
         stored.grouping.row_product,
-        options,
         pairs=linked,
         photos=photos,
         smallest_part=smallest_part(base),
         progress=progress,
     )
     folder = projection_folder(settings, dataset, key)
-    image_ids = [stored.features.image_ids[row] for row in photos.rows.tolist()] if photos else []
-    kept = ProjectedPhotos(image_ids, photos.vectors) if photos else None
     if learned.helps:
+        image_ids = [stored.features.image_ids[each.row] for each in made.queries]
+        kept = ProjectedPhotos(image_ids, photos.vectors) if photos else None
         write_projection(folder, learned.projection, learned.as_dict(), kept)
         _remove_other_indexes(folders.index / dataset.label, key_of([key], [1.0], learned.projection.digest))
-    return AdaptReport(dataset.name, key, base.name.removesuffix(SUFFIX) + SUFFIX, folder, learned, unknown)
+    return AdaptReport(dataset.name, key, base.name + ADAPTED_SUFFIX, folder, learned, unknown)
 
 
 def photos_of(queries: Sequence[SelfQuery]) -> Photos | None:

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
-LEAVE_ONE_OUT, SIMULATED = "leave-one-out", "simulated"
+LEAVE_ONE_OUT, SIMULATED = "leave-one-out", "simulated"  # kinds of query
 PHOTO_SHARE = 0.1  # of photos in the covariance of irrelevant differences, where products have several images too
-
 FEW = 2  # times the dimension: with fewer rows, the components of all rows of the gallery are kept
 
 
@@ -74,6 +73,11 @@ class Photos:
 
     vectors: NDArray[np.floating]
     rows: Rows
+
+    @classmethod
+    def none(cls, dimension: int) -> Photos:
+        """No photos of any row."""
+        return cls(np.empty((0, dimension), np.float32), np.empty(0, np.intp))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +137,16 @@ def learn(
     """
     # By id and not by row, so that another order of the rows samples the same products.
     groups = joined(grouped(products), pairs)
+    photos = photos or Photos.none(vectors.shape[1])
     random = np.random.default_rng(options.seed)
     validation = _Examples.sampled(vectors, groups, photos, options.validation_rows, random)
     _check(validation, options)
-    choices = [
-        Choice(regularisation, emphasis, options.dimension, options.share)
-        for regularisation, emphasis in product(
-            options.regularisations, options.emphases if smallest_part is not None else (1.0,)
-        )
-    ]
+    emphases = (1.0,) if smallest_part is None else options.emphases
+    choices = [Choice(*each, options.dimension, options.share) for each in product(options.regularisations, emphases)]
     before, after = _cross_validated(validation, choices, smallest_part, options, progress)
     examples = _Examples.sampled(vectors, groups, photos, options.most_rows, random)
     choice = _best(after)
-    columns = _columns(examples.vectors.shape[1], smallest_part, choice.emphasis)
-    projection = _Fitter(examples, examples.vectors, columns, choice.dimension)(choice)
+    projection = _Fitter(examples, examples.vectors, choice, smallest_part)(choice.regularisation)
     validated, bootstrap = _nested(after), Bootstrap(options.resamples, options.seed)
     changes = {kind: change(before[kind], validated[kind], bootstrap) for kind in before if before[kind].queries.any()}
     return Learned(
@@ -192,20 +192,15 @@ def held_out(
         AdaptationError: the images of each product in the other folds do not differ.
     """
     groups = grouped(products)
+    photos = photos or Photos.none(vectors.shape[1])
+    trainable = np.ones(len(groups), bool) if trainable is None else trainable
     random = np.random.default_rng(options.seed)
-    gallery = _float32(
-        vectors,
-        sample_rows(
-            np.arange(len(groups)) if trainable is None else np.flatnonzero(trainable), options.most_rows, options.seed
-        ),
-    )
+    gallery = _float32(vectors, sample_rows(np.flatnonzero(trainable), options.most_rows, options.seed))
     for _, test in folds(groups, options.folds, random):
         out = np.zeros(len(groups), bool)
         out[test] = True
-        usable = ~out if trainable is None else ~out & trainable
-        examples = _Examples.sampled(vectors, groups, photos, options.most_rows, random, usable)
-        columns = _columns(examples.vectors.shape[1], smallest_part, choice.emphasis)
-        yield HeldOut(_Fitter(examples, gallery, columns, choice.dimension)(choice), out)
+        examples = _Examples.sampled(vectors, groups, photos, options.most_rows, random, trainable & ~out)
+        yield HeldOut(_Fitter(examples, gallery, choice, smallest_part)(choice.regularisation), out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +217,7 @@ class _Examples:
         cls,
         vectors: NDArray[np.floating],
         groups: Groups,
-        photos: Photos | None,
+        photos: Photos,
         most: int,
         random: np.random.Generator,
         usable: NDArray[np.bool_] | None = None,
@@ -234,13 +229,9 @@ class _Examples:
         chosen = np.zeros(len(groups), bool)
         if len(with_several(numbers)):
             chosen[allowed[sample(numbers, most, random)]] = True
-        of_photos = np.empty(0, np.intp) if photos is None else np.flatnonzero(usable[photos.rows])
-        if photos is not None:
-            chosen |= usable & np.isin(groups, groups[photos.rows[of_photos]])
+        of_photos = np.flatnonzero(usable[photos.rows])
+        chosen |= usable & np.isin(groups, groups[photos.rows[of_photos]])
         rows = np.flatnonzero(chosen)
-        if photos is None or not len(of_photos):
-            none = np.empty((0, vectors.shape[1]), np.float32)
-            return cls(_float32(vectors, rows), grouped(groups[rows]), none, np.empty(0, np.intp))
         sources = np.searchsorted(rows, photos.rows[of_photos])
         return cls(_float32(vectors, rows), grouped(groups[rows]), _float32(photos.vectors, of_photos), sources)
 
@@ -281,9 +272,8 @@ def _cross_validated(
         training, fitters = examples.of(train), dict[float, _Fitter]()
         for choice in choices:
             if choice.emphasis not in fitters:
-                columns = _columns(examples.vectors.shape[1], smallest_part, choice.emphasis)
-                fitters[choice.emphasis] = _Fitter(training, examples.vectors, columns, choice.dimension)
-            learned = fitters[choice.emphasis](choice)
+                fitters[choice.emphasis] = _Fitter(training, examples.vectors, choice, smallest_part)
+            learned = fitters[choice.emphasis](choice.regularisation)
             projected = learned.apply(examples.vectors)
             photos = learned.apply(examples.photos) if len(examples.photos) else examples.photos
             after[choice].append(_hits(examples, projected, photos, test))
@@ -331,43 +321,41 @@ def _log_error(hits: Hits) -> float:
 
 
 class _Fitter:
-    """Fits projections of one emphasis; what does not depend on the regularisation is computed once, here.
+    """Fits projections; what does not depend on the regularisation is computed once, here.
 
     Args:
         examples: what is learned from.
         gallery: ``(n, d)``, rows of the catalogue, whether learned from or not. Their principal components are kept
             where the examples are so few that theirs would not span what the catalogue shows.
-        columns: ``(d,)``, the scale of each number of a vector.
-        dimension: of the projected vectors, at most.
+        choice: everything but the regularisation.
+        smallest_part: the columns of the part that the choice emphasises; None for a single model.
     """
 
-    def __init__(self, examples: _Examples, gallery: Floats, columns: Floats, dimension: int) -> None:
+    def __init__(self, examples: _Examples, gallery: Floats, choice: Choice, smallest_part: slice | None) -> None:
         self.mean: Floats = examples.vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-        self.columns, self.groups = columns, examples.groups
-        rows, photos = ((each - self.mean) * columns for each in (examples.vectors, examples.photos))
-        self.centres = centres(rows, examples.groups)
-        enough = len(rows) >= FEW * dimension
-        self.shown = np.concatenate([rows, photos]) if enough else (gallery - self.mean) * columns
+        self.scales = np.ones(len(self.mean), np.float32)
+        if smallest_part is not None:
+            self.scales[smallest_part] = np.sqrt(choice.emphasis)
+        rows, photos = (self._scaled(each) for each in (examples.vectors, examples.photos))
+        enough = len(rows) >= FEW * choice.dimension
+        self.shown = np.concatenate([rows, photos]) if enough else self._scaled(gallery)
         self.axes = axes_of(_nuisance(rows, examples.groups, photos, examples.sources))
         if not len(self.axes.variances):
             raise AdaptationError("all images of each product have the same vector: there is nothing to learn from")
-
-    def __call__(self, choice: Choice) -> Projection:
-        """Whiten, weight what discriminates products, and keep the principal components of the result."""
-        whiten = whitening(self.axes, choice.regularisation)
+        self.centres, self.dimension = centres(rows, examples.groups), choice.dimension
         # Single images say nothing about which directions discriminate: their means are the images themselves.
-        share = choice.share if len(with_several(self.groups)) else 0.0
-        weight = discrimination(whiten(self.centres), share)
-        found = axes_of(weight(whiten(self.shown)), choice.dimension)
-        return Projection.of(self.mean, (whiten(weight(found.directions)) * self.columns).T)
+        self.share = choice.share if len(with_several(examples.groups)) else 0.0
 
+    def __call__(self, regularisation: float) -> Projection:
+        """Whiten, weight what discriminates products, and keep the principal components of the result."""
+        whiten = whitening(self.axes, regularisation)
+        weight = discrimination(whiten(self.centres), self.share)
+        found = axes_of(weight(whiten(self.shown)), self.dimension)
+        return Projection.of(self.mean, (whiten(weight(found.directions)) * self.scales).T)
 
-def _columns(dimension: int, smallest_part: slice | None, emphasis: float) -> Floats:
-    """The scale of each number of a vector, which multiplies the share of the smallest part."""
-    columns = np.ones(dimension, np.float32)
-    if smallest_part is not None:
-        columns[smallest_part] = np.sqrt(emphasis)
-    return columns
+    def _scaled(self, vectors: Floats) -> Floats:
+        scaled: Floats = (vectors - self.mean) * self.scales
+        return scaled
 
 
 def _nuisance(rows: Floats, groups: Groups, photos: Floats, sources: Rows) -> Floats:

@@ -109,7 +109,7 @@ def calibrate(
         stored = open_index(resolved.recipe, database, settings, None, progress)
         scorings = [PHOTO, *supported_matches(resolved), *dict.fromkeys(options.also)]
         sample = PhotoSample(options.images, options.seed, 2 if SEVERAL in scorings else 1, CROPS in scorings)
-        if made is None or not made.fit(sample, stored):
+        if made is None or not made.suit(sample, stored):
             made = make_queries(stored, resolved, database, settings, sample, progress)
         parts = _parts(Candidate("", resolved, stored), made.queries, scorings, (database, settings))
     if not any(parts[PHOTO].values()):

@@ -89,12 +89,13 @@ def label(name: str) -> str:
 def cost(candidate: Candidate, embedder: Embedder | None, inputs: Sequence[Inputs]) -> Cost:
     """Measure the cost of a model; its speed on ``inputs``, if there are any."""
     vectors = candidate.stored.features.vectors
-    speed = _speed(embedder, inputs) if embedder is not None and inputs else None
+    speed = speed_of(embedder, inputs) if embedder is not None and inputs else None
     products = max(1, len(candidate.stored.grouping.products))
     return Cost(candidate.label, candidate.model.key, int(vectors.shape[1]), vectors.nbytes / products, speed)
 
 
-def _speed(embedder: Embedder, inputs: Sequence[Inputs]) -> float:
+def speed_of(embedder: Embedder, inputs: Sequence[Inputs]) -> float:
+    """Images per second that an embedder embeds here."""
     embedder.embed(inputs[:1])  # warm-up: one-time work is not a cost per image
     done, started = 0, time.perf_counter()
     while True:
