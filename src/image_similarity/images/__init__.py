@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         SIX_VIEWS as SIX_VIEWS,
         min_side as min_side,
         square as square,
+        squares as squares,
         stack as stack,
         views_for as views_for,
         white_background as white_background,
@@ -93,5 +94,5 @@ else:
         thumbnails="as_jpeg shrunk thumbnail",
         unreachable_hosts="UnreachableHosts",
         urls="AddressError PORTS redirect_url port_of request_url",
-        views="ONE_VIEW ORIGINAL SIX_VIEWS min_side square stack views_for white_background",
+        views="ONE_VIEW ORIGINAL SIX_VIEWS min_side square squares stack views_for white_background",
     )

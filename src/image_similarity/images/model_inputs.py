@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from image_similarity.images.decoding import decode, was_repaired
-from image_similarity.images.views import min_side, square
+from image_similarity.images.views import min_side, squares
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-    from PIL import Image
 
     from image_similarity.types import InputSpec
 
@@ -36,12 +35,10 @@ def decoded_inputs(
     Raises:
         ImageError: stage ``decode``.
     """
-    images: dict[int | None, Image.Image] = {}
-    squares: dict[InputSpec, NDArray[np.uint8]] = {}
-    for spec in inputs:
-        side = min_side(spec)
-        if side not in images:
-            images[side] = decode(data, max_pixels=max_pixels, min_side=side, strict=strict)
-        if spec not in squares:
-            squares[spec] = square(images[side], spec)
-    return [squares[spec] for spec in inputs], any(was_repaired(image) for image in images.values())
+    pixels: dict[InputSpec, NDArray[np.uint8]] = {}
+    repaired = False
+    for side in dict.fromkeys(min_side(spec) for spec in inputs):
+        image = decode(data, max_pixels=max_pixels, min_side=side, strict=strict)
+        pixels |= squares(image, [spec for spec in inputs if min_side(spec) == side])
+        repaired = repaired or was_repaired(image)
+    return [pixels[spec] for spec in inputs], repaired

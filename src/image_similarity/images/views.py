@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from image_similarity.errors import UsageError
 from image_similarity.images.resampling import resampled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,6 +59,18 @@ def min_side(spec: InputSpec) -> int | None:
     return None if spec.interpolation == "nearest" else max(spec.size, spec.shorter, SHARED_SIDE)
 
 
+def squares(image: Image.Image, specs: Iterable[InputSpec]) -> dict[InputSpec, NDArray[np.uint8]]:
+    """The input of each of several models, see :func:`square`; those that are the same pixels are made once."""
+    made: dict[InputSpec, NDArray[np.uint8]] = {}
+    for spec in specs:
+        is_whole = image.width == image.height and spec.resize == "pad"
+        alike = replace(spec, resize="stretch") if is_whole else spec  # a square image needs no padding
+        if alike not in made:
+            made[alike] = square(image, alike)
+        made[spec] = made[alike]
+    return made
+
+
 def square(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
     """Fit an image to a network's input: stretched, padded with white, or centre-cropped. RGB ``(size, size, 3)``."""
     size = spec.size
@@ -94,6 +107,8 @@ def _centre_crop(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
 
 def stack(pixels: NDArray[np.uint8], views: Sequence[str]) -> NDArray[np.uint8]:
     """The views of one square image: ``(size, size, 3)`` to ``(views, size, size, 3)``."""
+    if views == ONE_VIEW:
+        return pixels[None]  # no copy, which would take a tenth of decoding
     return np.stack([TRANSFORMS[view](pixels) for view in views])
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LOW = np.array([0.0, -60.0, -60.0], np.float32)
 HIGH = np.array([100.0, 60.0, 60.0], np.float32)
 """The range of lightness and the two colour axes that bins divide; values outside go to the outermost bins."""
+BLUES = int(HIGH[2] - LOW[2]) + 1
 EPSILON = 1e-6
 
 
@@ -40,19 +41,36 @@ def histogram(encoded: NDArray[np.uint8], weights: Floats, bins: tuple[int, int,
         weights: ``(n,)``.
         bins: of lightness, green to red, blue to yellow.
     """
-    axes = [(lower[level], upper[level]) for (lower, upper), level in zip(_bin_tables(bins), encoded.T, strict=True)]
-    size = int(np.prod(bins))
-    counted = np.zeros(size, np.float32)
-    corners = [(np.zeros(len(encoded), np.intp), weights)]  # a place among the bins, and the weight that goes there
-    for (lower, upper), bins_of_axis in zip(axes, bins, strict=True):
-        corners = [
-            (place * bins_of_axis + lower + step, weight * (upper if step else 1 - upper))
-            for place, weight in corners
-            for step in (0, 1)
-        ]
-    for place, weight in corners:
-        counted += count(place, weight, size)
-    return counted
+    light, red, blue = encoded.T
+    (dark, lighter), (green, redder) = _bin_tables(bins)[:2]
+    place = ((dark * bins[1]).take(light) + green.take(red)) * BLUES + _blue_places().take(blue)
+    size = bins[0] * bins[1] * BLUES
+    counted = np.zeros(size)
+    upper = lighter.take(light) * weights
+    for step, share in ((0, weights - upper), (bins[1] * BLUES, upper)):
+        redder_share = share * redder.take(red)
+        counted += np.bincount(place + step, share - redder_share, size)
+        counted += np.bincount(place + (step + BLUES), redder_share, size)
+    # Sharing is linear: on the last axis whole numbers are counted, and each is shared once instead of once a pixel.
+    shared: Floats = counted.astype(np.float32).reshape(-1, BLUES) @ _blue_shares(bins)
+    return shared.ravel()
+
+
+@cache
+def _blue_places() -> NDArray[np.intp]:
+    """For each byte of the last axis: its place among the whole numbers that bins divide."""
+    places: NDArray[np.intp] = np.clip(np.arange(256, dtype=np.uint8).view(np.int8), LOW[2], HIGH[2]).astype(np.intp)
+    return places - int(LOW[2])
+
+
+@cache
+def _blue_shares(bins: tuple[int, int, int]) -> Floats:
+    """The share of each of these whole numbers in each bin, ``(BLUES, bins)``."""
+    levels = (np.arange(BLUES) + int(LOW[2])).astype(np.int8).view(np.uint8)
+    lower, upper = (table.take(levels) for table in _bin_tables(bins)[2])
+    shares, row = np.zeros((BLUES, bins[2]), np.float32), np.arange(BLUES)
+    shares[row, lower], shares[row, lower + 1] = 1 - upper, upper
+    return shares
 
 
 @cache

@@ -204,9 +204,9 @@ class Model:
 
     def inputs(self, image: Image.Image) -> Inputs:
         """The input of :meth:`Embedder.embed` for one upright RGB image."""
-        from image_similarity.images import square
+        from image_similarity.images import squares
 
-        made = {spec: square(image, spec) for spec in {spec.input for spec in self.specs}}
+        made = squares(image, [spec.input for spec in self.specs])
         return tuple(made[spec.input] for spec in self.specs)
 
     def load(self, settings: Settings, progress: Progress = no_progress, *, single: bool = False) -> Embedder:
