@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from image_similarity.neighbours.float16 import to_float32
-from image_similarity.neighbours.packed_scores import nearest, neighbours_of, packed_scores, score_to_reach
+from image_similarity.neighbours.packed_scores import (
+    nearest_and_close,
+    neighbours_of,
+    packed_scores,
+    row_of,
+    score_to_reach,
+)
+from image_similarity.neighbours.rerank import rerank
 from image_similarity.neighbours.row_sets import row_set
 from image_similarity.util.memory import release
 
@@ -45,7 +52,7 @@ class ExactIndex:
         rows = np.arange(len(self._vectors)) if allowed is None else np.sort(row_set(allowed).numbers())
         k = min(k, len(rows))
         found = np.empty((len(queries), k), np.int64)
-        for start in range(0, len(queries), self._query_block):
+        for start in range(0, len(queries) if k else 0, self._query_block):
             block = slice(start, start + self._query_block)
             found[block] = self._block(to_float32(queries[block]), k, rows)
         return neighbours_of(found)
@@ -57,11 +64,15 @@ class ExactIndex:
             scores = queries @ to_float32(self._rows(chosen)).T
             if len(queries) > 1:  # after a single query the next one follows soon, and finds the pages in memory
                 release(self._vectors[chosen[0] : chosen[-1] + 1])
-            if best.shape[1] == k:  # skips nearly all rows: they are too far from all queries
+            if best.shape[1] >= k:  # skips nearly all rows: they are too far from all queries
                 reach = (scores >= score_to_reach(best)[:, None]).any(axis=0)
                 scores, chosen = scores[:, reach], chosen[reach]
-            best = nearest(np.concatenate([best, packed_scores(scores, chosen)], axis=1), k)
-        return best
+            best = nearest_and_close(np.concatenate([best, packed_scores(scores, chosen)], axis=1), k)
+        # A matrix product rounds a row in one way or another, depending on its place and on the other queries.
+        settled = rerank(self._vectors, queries, row_of(best), k)
+        if len(queries) > 1:
+            release(self._vectors)
+        return settled
 
     def _rows(self, rows: NDArray[np.intp]) -> NDArray[np.floating]:
         """The vectors of some rows; a view, not a copy, where the rows are adjacent."""

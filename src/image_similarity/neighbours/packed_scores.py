@@ -81,6 +81,7 @@ def scores_of(whole: NDArray[np.int64]) -> NDArray[np.float32]:
 SCORED = Packing(32)
 LAST_ROW = (1 << 32) - 1
 FARTHEST = np.iinfo(np.int64).min
+CLOSE = 2  # steps by which two scores of one row may differ, each rounded in its own way
 
 
 def packed_scores(scores: NDArray[np.floating], rows: NDArray[np.integer]) -> Packed:
@@ -99,13 +100,34 @@ def nearest(packed: Packed, k: int) -> Packed:
     return packed if surplus <= 0 else np.partition(packed, surplus - 1, axis=1)[:, surplus:]
 
 
+def nearest_and_close(packed: Packed, k: int) -> Packed:
+    """The ``k`` nearest of each query and all that are close to the farthest of them, unsorted; and some farther ones,
+    since each query keeps as many as any of them needs."""
+    surplus = packed.shape[1] - k
+    if surplus <= 0:
+        return packed
+    parted = np.partition(packed, surplus, axis=1)
+    limit = SCORED.from_first(steps_of(parted[:, surplus]) - CLOSE)
+    close = int((parted[:, :surplus] >= limit[:, None]).sum(axis=1).max(initial=0))
+    return nearest(parted, k + close) if close else parted[:, surplus:]
+
+
+def steps_of(packed: Packed) -> NDArray[np.int64]:
+    """The scores of packed numbers, in millionths."""
+    return SCORED.part(0, packed)
+
+
+def row_of(packed: Packed) -> NDArray[np.intp]:
+    """The rows of packed numbers."""
+    return (LAST_ROW - SCORED.part(1, packed)).astype(np.intp)
+
+
 def score_to_reach(packed: Packed) -> NDArray[np.float32]:
-    """For each query ``(queries, n)`` the score of its farthest, less two steps: no row with a lower one is nearer."""
-    return scores_of(SCORED.part(0, packed.min(axis=1, initial=MAX_PACKED)) - 2)
+    """For each query ``(queries, n)`` the score of its farthest, or hardly less: no row with a lower one is nearer."""
+    return scores_of(steps_of(packed.min(axis=1, initial=MAX_PACKED)) - CLOSE)
 
 
 def neighbours_of(packed: Packed) -> Neighbours:
     """Unpack ``(queries, k)`` packed scores into rows and scores, best first."""
     packed = -np.sort(-packed)
-    rows = LAST_ROW - SCORED.part(1, packed)
-    return Neighbours(rows=rows.astype(np.intp), scores=scores_of(SCORED.part(0, packed)))
+    return Neighbours(rows=row_of(packed), scores=scores_of(steps_of(packed)))

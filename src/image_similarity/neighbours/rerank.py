@@ -1,4 +1,8 @@
-"""Re-rank candidates by the dot products of the stored vectors in float32."""
+"""Re-rank candidates by the dot products of the stored vectors in float32.
+
+``np.vecdot`` multiplies each row by itself, so that equal rows have equal scores. Matrix products round some rows
+otherwise than others, depending on their place and on the processor.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from image_similarity.neighbours.cells.components import dots
 from image_similarity.neighbours.float16 import to_float32, write_float32
 from image_similarity.neighbours.packed_scores import FARTHEST, nearest, packed_scores
 
@@ -62,7 +65,7 @@ def rerank(
     for start in range(0, len(queries), together):
         some, block = rows[start : start + together], to_float32(queries[start : start + together])
         candidates = _BUFFERS.take(vectors, some.reshape(-1)).reshape(*some.shape, -1)
-        scores = np.matmul(candidates, block[:, :, None])[:, :, 0]
+        scores = np.vecdot(candidates, block[:, None])
         packed = packed_scores(scores, some)
         packed[some < 0] = FARTHEST
         found[start : start + together] = nearest(packed, k)
@@ -75,7 +78,7 @@ def rerank_shared(
     """As :func:`rerank`, with the same few candidates ``(c,)`` for all queries, at least ``k``."""
     candidates, found = _BUFFERS.take(vectors, rows), np.empty((len(queries), k), np.int64)
     for line, query in zip(found, queries, strict=True):
-        line[:] = nearest(packed_scores(dots(candidates, query), rows)[None], k)[0]
+        line[:] = nearest(packed_scores(np.vecdot(candidates, query), rows)[None], k)[0]
     return found
 
 
@@ -98,13 +101,13 @@ def rerank_query(
     """
     rows, approximate = candidates
     first = max(AT_FIRST, k + k // 2)
-    exact = dots(_BUFFERS.take(vectors, rows[:first]), query)
+    exact = np.vecdot(_BUFFERS.take(vectors, rows[:first]), query)
     if len(rows) > first:
         error = exact - approximate[:first]
         lowest = np.partition(exact, len(exact) - k)[len(exact) - k]
         reach = approximate[first:] >= lowest - (error.mean() + MAX_DEVIATION * error.std())
         more = int(np.count_nonzero(reach))  # the first ones, since they are sorted
-        exact = np.concatenate([exact, dots(_BUFFERS.take(vectors, rows[first : first + more]), query)])
+        exact = np.concatenate([exact, np.vecdot(_BUFFERS.take(vectors, rows[first : first + more]), query)])
         rows = rows[: first + more]
     best: NDArray[np.int64] = nearest(packed_scores(exact, rows)[None], k)[0]
     return best

@@ -238,7 +238,7 @@ def _count(gallery: Gallery, allowed: RowSet | None) -> int:
 def _with_best_pair(gallery: Gallery, query: GalleryQuery, product: int, score: float, allowed: RowSet | None) -> _Hit:
     rows = gallery.allowed_rows(product, allowed)
     candidates = gallery.features.vectors[rows].astype(np.float32)
-    scores = query.vectors.astype(np.float32) @ candidates.T
+    scores = np.vecdot(query.vectors.astype(np.float32)[:, None], candidates)
     image, offset = divmod(int(scores.argmax()), scores.shape[1])
     return _Hit(product, score, image, int(rows[offset]))
 

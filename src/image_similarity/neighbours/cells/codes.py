@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from image_similarity.neighbours.cells.components import BYTE_STEPS, dots, projected, to_bytes
+from image_similarity.neighbours.cells.components import BYTE_STEPS, projected, to_bytes
 from image_similarity.types import no_progress
 from image_similarity.util.files import replacing
 from image_similarity.util.sealed_json import read_sealed, write_sealed
@@ -136,7 +136,7 @@ class CellCodes:
         scores = np.empty(len(slots), np.float32)
         for start in range(0, len(slots), SCAN_BLOCK):
             some = self._small.take(slots[start : start + SCAN_BLOCK], axis=0)
-            scores[start : start + SCAN_BLOCK] = dots(some.astype(np.float32), component)
+            scores[start : start + SCAN_BLOCK] = np.vecdot(some.astype(np.float32), component)
         if len(slots) > count:
             best = np.argpartition(scores, len(slots) - count)[len(slots) - count :]
             slots, scores = slots[best], scores[best]

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 ENERGY = 0.95  # share of the squared length that the components keep, on average
 COUNTS = (32, 64, 128, 256)
 BYTE_STEPS = 127
-WIDE = 256  # dimension from which multiplying row by row is faster than in blocks of rows, measured
-ONE_THREAD = 8192  # values of a matrix that OpenBLAS multiplies with a vector without a second thread
 
 
 def principal_components(sample: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -41,17 +39,3 @@ def projected(vectors: NDArray[np.floating], components: NDArray[np.float32]) ->
 def to_bytes(components: NDArray[np.float32]) -> NDArray[np.int8]:
     """Round components of unit vectors ``(n, m)`` to multiples of 1/127, as int8."""
     return np.rint(components * BYTE_STEPS).clip(-BYTE_STEPS, BYTE_STEPS).astype(np.int8)
-
-
-def dots(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The dot products of rows ``(n, m)`` with one query ``(m,)``, in this thread alone.
-
-    A second thread would save ten microseconds at most, but can delay by milliseconds where the processors are busy.
-    """
-    if rows.shape[1] >= WIDE:
-        each: NDArray[np.float32] = np.vecdot(rows, query)
-        return each
-    block = max(1, ONE_THREAD // rows.shape[1])
-    whole = len(rows) - len(rows) % block
-    blocks = np.matmul(rows[:whole].reshape(-1, block, rows.shape[1]), query).reshape(-1)
-    return np.concatenate([blocks, rows[whole:] @ query])

@@ -118,5 +118,5 @@ def _own(gallery: Gallery, query: _Query, vectors: Vectors, aggregate: str) -> f
     left = ~np.isin(images, [int(gallery.row_image[row]) for row in query.hidden])
     if not left.any():
         return float("nan")
-    scores = to_float32(gallery.features.vectors[rows])[left] @ to_float32(vectors).T
+    scores = np.vecdot(to_float32(gallery.features.vectors[rows])[left][:, None], to_float32(vectors))  # as an index
     return round(float(scores.max() if aggregate == "best" else scores.mean()), 6)
