@@ -68,7 +68,13 @@ class ExactIndex:
                 reach = (scores >= score_to_reach(best)[:, None]).any(axis=0)
                 scores, chosen = scores[:, reach], chosen[reach]
             best = nearest_and_close(np.concatenate([best, packed_scores(scores, chosen)], axis=1), k)
-        # A matrix product rounds a row in one way or another, depending on its place and on the other queries.
+            if best.shape[1] > k + self._row_block // 2:  # many rows of equal scores
+                best = self._settled(queries, best, k)
+        return self._settled(queries, best, k)
+
+    def _settled(self, queries: NDArray[np.float32], best: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+        """The ``k`` best by scores that do not depend on a row's place or on the other queries, as those of a matrix
+        product do in their last bits."""
         settled = rerank(self._vectors, queries, row_of(best), k)
         if len(queries) > 1:
             release(self._vectors)
