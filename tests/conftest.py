@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,6 +36,11 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 # As pip leaves it: compiled, or each of the hundreds of processes that tests start would compile everything anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# As a terminal leaves it: a suite that runs in the background ignores them, and so would the processes it starts.
+for ended_by in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(ended_by) is signal.SIG_IGN:
+        signal.signal(ended_by, signal.SIG_DFL)
 
 LONGEST = (
     *("docs_pages", "docs", "page", "keras_networks", "calibrate", "int8", "fit_trouble", "addresses", "examples"),
