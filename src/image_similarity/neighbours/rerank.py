@@ -1,7 +1,7 @@
 """Re-rank candidates by the dot products of the stored vectors in float32.
 
-``np.vecdot`` multiplies each row by itself, so that equal rows have equal scores. Matrix products round some rows
-otherwise than others, depending on their place and on the processor.
+``np.vecdot`` sums a row's products without regard to other rows, so that equal rows have equal scores. A matrix product
+rounds them by their place in the matrix, on some processors.
 """
 
 from __future__ import annotations
