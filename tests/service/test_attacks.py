@@ -239,9 +239,7 @@ def test_junk_attributes_of_some_products_leave_the_shops_own(service: Service) 
         body = {"attributes": {**junk, "zz-own": "yes"}, "images": [{"base64": picture}]}
         assert service.put(f"/v1/products/junk{number}", json=body).status_code == 201
     until(lambda: len(service.search(photo_of(RED), filter='zz-own = "yes"')["matches"]) == 4)
-    for number in range(4):
-        service.delete(f"/v1/products/junk{number}")
-    until(lambda: not any("junk" in match["product_id"] for match in service.search(photo_of(RED))["matches"]))
+    service.remove(*(f"junk{number}" for number in range(4)))
 
 
 def test_who_keeps_very_many_photos_pushes_out_nobody_elses(tmp_path: Path) -> None:
@@ -306,8 +304,7 @@ def test_a_data_address_is_a_picture_wherever_an_address_may_stand(service: Serv
         job = service.post("/v1/jobs", **body).json()["job_id"]
         until(lambda job=job: service.get(f"/v1/jobs/{job}").json()["state"] == "done")
         assert service.get(f"/v1/jobs/{job}").json()["failures"] == []
-    for name in ("data", "jdata", "tdata"):
-        assert service.delete(f"/v1/products/{name}").status_code == 204
+    service.remove("data", "jdata", "tdata")
     for wrong in ({"address": "data:image/png,plain"}, {**image, "base64": "AA=="}):
         assert service.post("/v1/search", json={"image": wrong}).status_code == 422
 
@@ -359,13 +356,12 @@ def test_attributes_may_be_numbers_truths_and_nulls(service: Service) -> None:
     body = {"attributes": attributes, "images": [{"base64": base64.b64encode(photo_of(RED)).decode()}]}
     answer = service.put("/v1/products/typed", json=body)
     assert answer.json()["attributes"] == {"price": "4.99", "pieces": "3", "new": "true"}
-    service.delete("/v1/products/typed")
+    service.remove("typed")
 
 
 def test_a_picture_may_be_a_text_and_a_text_a_number(service: Service) -> None:
     photo = photo_of(RED)
     letters = base64.b64encode(photo).decode()
-    until(lambda: "typed" not in {match["product_id"] for match in service.search(photo)["matches"]})
     expected = service.search(photo)["matches"]
     for image in (letters, f"data:image/png;base64,{letters}"):
         answer = service.post("/v1/search", json={"image": image, "number": None})
@@ -376,9 +372,7 @@ def test_a_picture_may_be_a_text_and_a_text_a_number(service: Service) -> None:
     assert (made.status_code, made.json()["title"], made.json()["description"]) == (201, "501", "")
     job = service.post("/v1/jobs", json={"products": [{"product_id": 502, "images": [letters]}]}).json()["job_id"]
     until(lambda: service.get(f"/v1/jobs/{job}").json()["state"] == "done")
-    for number in (501, 502):
-        assert service.delete(f"/v1/products/{number}").status_code == 204
-    until(lambda: not {"501", "502"} & {match["product_id"] for match in service.search(photo)["matches"]})
+    service.remove("501", "502")
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, lambda text: text.decode().encode("utf-16")], ids=["gzip", "UTF-16"])
@@ -443,7 +437,7 @@ def test_a_product_that_is_refused_costs_no_other_and_is_counted(service: Servic
     assert (job["state"], job["total"], job["done"], job["failed"]) == ("done", 4, 1, 3)
     assert {failure["product_id"] for failure in job["failures"]} == {"long", "odd", ""}
     assert service.post("/v1/jobs", json={"products": products[1:]}).status_code == 422
-    service.delete("/v1/products/fine")
+    service.remove("fine")
 
 
 def test_a_refused_row_of_a_table_is_counted(service: Service) -> None:

@@ -219,7 +219,7 @@ def test_the_same_request_sent_many_times_at_once_is_carried_out_once(service: S
     for thread in threads:
         thread.join()
     assert answers == [201] * 8
-    service.delete("/v1/products/twice")
+    service.remove("twice")
 
 
 def test_what_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
@@ -353,8 +353,7 @@ def test_pictures_that_were_cut_short_are_counted_in_whatever_is_answered(servic
     products = [{"product_id": name, "images": pictures} for name in ("cut", "cut-too", "cut-three")]
     job = finished(service, service.post("/v1/jobs", json={"products": products}))
     assert (job["done"], job["repaired"], job["notes"]) == (3, 3, [])
-    for product in products:
-        service.delete(f"/v1/products/{product['product_id']}")
+    service.remove(*(product["product_id"] for product in products))
 
 
 def test_what_is_to_be_known_of_a_table_is_in_the_answer(service: Service) -> None:

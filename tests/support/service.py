@@ -53,6 +53,18 @@ class Service:
         found: dict[str, Any] = answer.json()
         return found
 
+    def remove(self, *product_ids: str) -> None:
+        """Delete products that were put, and wait until no answer can have them.
+
+        A delete shows within a second, and so does the put before it: each is waited for, as otherwise a product
+        could be in an answer after one that did not have it.
+        """
+        similar = [f"/v1/products/{name}/similar" for name in product_ids]
+        until(lambda: all(self.client.get(path).status_code == 200 for path in similar))
+        for name in product_ids:
+            assert self.client.delete(f"/v1/products/{name}").status_code == 204
+        until(lambda: all(self.client.get(path).status_code == 404 for path in similar))
+
 
 @contextmanager
 def running(workspace: Path, *flags: str, model: str = MODEL) -> Iterator[Service]:
