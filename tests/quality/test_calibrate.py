@@ -242,10 +242,10 @@ def test_without_a_calibration_an_answer_is_as_before(fitted: Workspace, tmp_pat
 
 def test_a_calibration_of_an_older_catalogue_or_of_another_search_is_noted(fitted: Workspace, tmp_path: Path) -> None:
     source = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
-    curve = {"weights": [8.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": [], "smooth": 1.0}
-    curves = {"kind": "by hand", "first": curve, "others": curve | {"bias": -20.0}}
+    curve = {"weights": [8.0, 0.0, 0.0, 0.0], "bias": -6.0, "places": [], "levels": [], "smooth": 1.0}
+    curves = {"first": curve, "others": curve | {"bias": -20.0}}
     of_photo = {"generation": -1, "facts": {}, "plain": curves, "scene": curves}
-    record = {"format": 2, "model": MODEL, "scorings": {"photo": of_photo}}
+    record = {"format": 3, "model": MODEL, "scorings": {"photo": of_photo}}
     write_sealed(source, record)
     photo = saved(thing(2, 5), tmp_path / "photo.png")
     answer = fitted.search("shop", photo, model=MODEL, min_match=0.1)
@@ -260,7 +260,7 @@ def test_a_calibration_of_an_older_catalogue_or_of_another_search_is_noted(fitte
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"format": 2, "model": "other"}', '{"format": 2, "model": "colour-shape"}']
+    "text", ["{", "[]", '{"format": 3, "model": "other"}', '{"format": 3, "model": "colour-shape"}']
 )
 def test_a_damaged_calibration_is_reported_and_ignored(fitted: Workspace, tmp_path: Path, text: str) -> None:
     file = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"

@@ -224,10 +224,10 @@ def test_models_side_by_side_each_have_their_share(tmp_path: Path, workspace: Wo
 
 
 def test_where_nothing_is_left_there_is_nothing_to_explain(fitted: Workspace, tmp_path: Path) -> None:
-    never = {"weights": [0.0, 0.0, 0.0], "bias": -5.0, "places": [], "levels": [], "smooth": 1.0}
-    curves = {"kind": "by hand", "first": never, "others": never}
+    never = {"weights": [0.0, 0.0, 0.0, 0.0], "bias": -5.0, "places": [], "levels": [], "smooth": 1.0}
+    curves = {"first": never, "others": never}
     photo = {"generation": -1, "facts": {}, "plain": curves, "scene": curves}
-    record = {"format": 2, "model": MODEL, "scorings": {"photo": photo}}
+    record = {"format": 3, "model": MODEL, "scorings": {"photo": photo}}
     file = fitted.settings.root / "calibrated" / "shop" / "colour-shape-1.json"
     write_sealed(file, record)
     pictured((60, 60)).save(tmp_path / "photo.png")

@@ -353,7 +353,7 @@ def test_pictures_that_were_cut_short_are_counted_in_whatever_is_answered(servic
     products = [{"product_id": name, "images": pictures} for name in ("cut", "cut-too", "cut-three")]
     job = finished(service, service.post("/v1/jobs", json={"products": products}))
     assert (job["done"], job["repaired"], job["notes"]) == (3, 3, [])
-    service.remove(*(product["product_id"] for product in products))
+    service.remove("cut", "cut-too", "cut-three")
 
 
 def test_what_is_to_be_known_of_a_table_is_in_the_answer(service: Service) -> None:

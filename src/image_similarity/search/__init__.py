@@ -11,8 +11,8 @@ if TYPE_CHECKING:
         show_products as show_products,
     )
     from image_similarity.search.calibration.curves import (
-        KINDS as KINDS,
         Curve as Curve,
+        fit_curve as fit_curve,
     )
     from image_similarity.search.calibration.file import (
         StoredCalibration as StoredCalibration,
@@ -79,7 +79,7 @@ else:
     __getattr__ = face(
         __name__,
         answer="Answer ShownProduct score_texts show_products probability_text",
-        calibration__curves="Curve KINDS",
+        calibration__curves="Curve fit_curve",
         calibration__file="StoredCalibration read_calibrations write_calibrations",
         calibration__probabilities="Calibration ProbabilityCurve",
         calibration__query_scores="Answers DEPTH FEATURES QueryScores features",

@@ -9,8 +9,8 @@ import numpy as np
 
 from image_similarity.errors import CalibrationError
 from image_similarity.quality.adaptation.groups import grouped
-from image_similarity.quality.calibration.measures import OperatingPoint, calibration_error, log_loss, operating_point
-from image_similarity.search import FEATURES, KINDS, Calibration, ProbabilityCurve, QueryScores, features
+from image_similarity.quality.calibration.measures import OperatingPoint, calibration_error, operating_point
+from image_similarity.search import FEATURES, Calibration, ProbabilityCurve, QueryScores, features, fit_curve
 from image_similarity.util.plain_values import Record, fields_of
 from image_similarity.util.statistics import folds
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from image_similarity.search import Answers, Curve
+    from image_similarity.search import Answers
 
     Doubles = NDArray[np.float64]
 
@@ -34,7 +34,6 @@ class LearnOptions:
     false_matches: float = 0.05
     folds: int = 5
     seed: int = 0
-    kinds: tuple[str, ...] = tuple(KINDS)
 
 
 STANDARD = LearnOptions()
@@ -75,7 +74,6 @@ class Calibrated(Record):
                 | fields_of(self.operating_points[name])
                 for name, count in self.queries.items()
             },
-            "curves": {"plain": self.calibration.plain.kind, "scene": self.calibration.scene.kind},
         }
 
 
@@ -83,7 +81,7 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
     """Learn from queries of several kinds; those with too few products do not count.
 
     The figures are cross-validated over products: the answers of each fold get their probabilities from curves that
-    were learned, and selected by an inner cross-validation, on the other folds.
+    were learned on the other folds.
 
     Raises:
         CalibrationError: too few products.
@@ -100,11 +98,11 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
     answers = queries.answers(options.known_share)
     probabilities = np.empty(answers.scores.shape)
     for train, test in folds(grouped(queries.products), options.folds, random):
-        calibration = _calibration(queries.of(train), options, random)
+        calibration = _calibration(queries.of(train), options.known_share)
         held_out = np.tile(np.isin(np.arange(len(queries)), test), 2)
         probabilities[held_out] = calibration.probabilities(answers.scores[held_out], answers.plain[held_out])
     return Calibrated(
-        calibration=_calibration(queries, options, random),
+        calibration=_calibration(queries, options.known_share),
         products=len(np.unique(queries.products)),
         queries={name: len(part) for name, part in parts.items()},
         known_share=options.known_share,
@@ -129,38 +127,21 @@ def _figures(probabilities: Doubles, answers: Answers, names: NDArray[Any], opti
     }
 
 
-def _calibration(queries: QueryScores, options: LearnOptions, random: np.random.Generator) -> Calibration:
+def _calibration(queries: QueryScores, known_share: float) -> Calibration:
     """One curve for images on a plain ground and one for scenes; each is fitted to all queries if it has too few."""
     curves = []
     for plain in (True, False):
         these = queries.of(queries.plain == plain)
         enough = len(np.unique(these.products)) >= LEAST_PRODUCTS
-        curves.append(_best_curve(these if enough else queries, options, random))
+        curves.append(_curve((these if enough else queries).answers(known_share)))
     return Calibration(*curves)
 
 
-def _best_curve(queries: QueryScores, options: LearnOptions, random: np.random.Generator) -> ProbabilityCurve:
-    """The kind of curve with the least log loss for first answers, cross-validated over products."""
-    losses = dict.fromkeys(options.kinds, 0.0)
-    parts = folds(grouped(queries.products), options.folds, random) if len(options.kinds) > 1 else ()
-    for train, test in parts:
-        learned, held_out = (queries.of(rows).answers(options.known_share) for rows in (train, test))
-        inputs, right = (features(held_out.scores)[:, 0], held_out.right[:, 0])
-        for kind in options.kinds:
-            probabilities = _first_curve(kind, learned)(inputs)
-            losses[kind] += log_loss(probabilities, right, held_out.weights) * len(test)
-    return fitted(min(losses, key=lambda kind: losses[kind]), queries.answers(options.known_share))
-
-
-def fitted(kind: str, answers: Answers) -> ProbabilityCurve:
-    """Fit the curves of one kind: one for first answers, one for the others."""
+def _curve(answers: Answers) -> ProbabilityCurve:
+    """A curve for first answers and one for the others."""
     inputs, depth = features(answers.scores), answers.scores.shape[1]
-    first = _first_curve(kind, answers)
+    first = fit_curve(inputs[:, 0], answers.right[:, 0], answers.weights)
     if depth == 1:
-        return ProbabilityCurve(kind, first, first)
+        return ProbabilityCurve(first, first)
     rest = inputs[:, 1:].reshape(-1, len(FEATURES)), answers.right[:, 1:].ravel(), np.repeat(answers.weights, depth - 1)
-    return ProbabilityCurve(kind, first, KINDS[kind](*rest))
-
-
-def _first_curve(kind: str, answers: Answers) -> Curve:
-    return KINDS[kind](features(answers.scores)[:, 0], answers.right[:, 0], answers.weights)
+    return ProbabilityCurve(first, fit_curve(*rest))

@@ -1,4 +1,4 @@
-"""Metrics of match probabilities: calibration error, log loss, and the operating point of a threshold."""
+"""Metrics of match probabilities: calibration error, and the operating point of a threshold."""
 
 from __future__ import annotations
 
@@ -36,12 +36,6 @@ def calibration_error(
     predicted = np.bincount(place, counted * probabilities, bins)
     observed = np.bincount(place, counted * right, bins)
     return float(np.abs(predicted - observed).sum() / counted.sum())
-
-
-def log_loss(probabilities: Doubles, right: NDArray[np.bool_], weights: Doubles) -> float:
-    """The weighted mean log loss, in nats; the kind of curve is selected by it."""
-    given = np.where(right, probabilities, 1 - probabilities)
-    return float(-(weights @ np.log(np.maximum(given, np.finfo(np.float64).tiny))) / weights.sum())
 
 
 @dataclass(frozen=True, slots=True)

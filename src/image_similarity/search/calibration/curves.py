@@ -1,8 +1,8 @@
-"""Calibration curves: a weighted sum of score, margin and level, then the mean of a logistic and an isotonic curve."""
+"""Calibration curves: a weighted sum of four features, then the mean of a logistic and an isotonic curve."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +13,14 @@ from image_similarity.search.calibration.query_scores import FEATURES
 from image_similarity.util.plain_values import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     Doubles = NDArray[np.float64]
+
+RAISES = np.array([name in ("score", "lead") for name in FEATURES])
+SMOOTH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Curve(Record):
     smooth: float = 1.0
 
     def __call__(self, features: Doubles) -> Doubles:
-        """Probabilities ``(n,)`` of features ``(n, 3)``."""
+        """Probabilities ``(n,)`` of features ``(n, 4)``."""
         values = features @ np.array(self.weights) + self.bias
         curved = sigmoid(values)
         if not self.places:
@@ -67,38 +70,34 @@ class Curve(Record):
         return curve
 
 
-def platt(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: tuple[bool, ...]) -> Curve:
-    """The logistic curve over some of the features; ``uses`` says which."""
-    found, bias = logistic(features[:, list(uses)], right, weights)
-    spread = np.zeros(len(uses))
-    spread[list(uses)] = found
-    return Curve(tuple(spread.tolist()), bias)
+def fit_curve(features: Doubles, right: NDArray[np.bool_], weights: Doubles) -> Curve:
+    """The mean of a logistic curve and of isotonic regression over its weighted sum.
 
+    The steps follow the data where it is dense, the logistic curve is stable where it is sparse. A higher score or lead
+    never makes an answer less likely. Steps are clipped to what one more query could change: at least
+    ``1 / (queries + 2)``.
 
-def steps(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: tuple[bool, ...]) -> Curve:
-    """Isotonic regression over the weighted sum of the logistic curve.
-
-    Probabilities are clipped to what one more query could change: at least ``1 / (queries + 2)``.
+    Args:
+        features: ``(n, 4)``, in the order of :data:`FEATURES`.
+        right: ``(n,)``.
+        weights: ``(n,)``, above 0.
     """
-    sloped = platt(features, right, weights, uses)
-    values = features @ np.array(sloped.weights) + sloped.bias
+    slopes, bias = _rising(features, right, weights)
+    values = features @ slopes + bias
     places, levels = isotonic(values, right.astype(np.float64), weights)
     least = 1 / (len(right) + 2)
     knots = tuple(places.tolist()), tuple(np.clip(levels, least, 1 - least).tolist())
-    return Curve(sloped.weights, sloped.bias, *knots, smooth=0.0)
+    return Curve(tuple(slopes.tolist()), bias, *knots, smooth=SMOOTH)
 
 
-def blend(features: Doubles, right: NDArray[np.bool_], weights: Doubles, uses: tuple[bool, ...]) -> Curve:
-    """The mean of both: steps follow the data where it is dense, the logistic curve is stable where it is sparse."""
-    return replace(steps(features, right, weights, uses), smooth=0.5)
-
-
-def _kind(*names: str) -> Callable[..., Curve]:
-    uses = tuple(name in names for name in FEATURES)
-    return lambda features, right, weights: blend(features, right, weights, uses)
-
-
-KINDS: dict[str, Callable[[Doubles, NDArray[np.bool_], Doubles], Curve]] = {
-    " + ".join(uses): _kind(*uses) for uses in (("score",), ("score", "margin"), ("score", "margin", "level"))
-}
-"""The features that a curve uses, to its fitting function of features ``(n, 3)``, right ``(n,)``, weights ``(n,)``."""
+def _rising(features: Doubles, right: NDArray[np.bool_], weights: Doubles) -> tuple[Doubles, float]:
+    """The logistic curve ``(f,)`` and its bias without the features that would lower it although they must raise it."""
+    used = np.ones(features.shape[1], bool)
+    spread = features.std(axis=0)
+    while True:
+        slopes = np.zeros(features.shape[1])
+        slopes[used], bias = logistic(features[:, used], right, weights)
+        falls = np.where(RAISES, slopes * spread, 0.0)
+        if falls.min() >= 0:
+            return slopes, bias
+        used[falls.argmin()] = False

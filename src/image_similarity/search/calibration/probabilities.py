@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 class ProbabilityCurve(Record):
     """A curve for the first product of an answer, and one for all others."""
 
-    kind: str
     first: Curve
     others: Curve
 
@@ -53,7 +52,7 @@ class ProbabilityCurve(Record):
         Raises:
             ValueError, TypeError, KeyError: the record is not valid.
         """
-        return cls(str(record["kind"]), Curve.from_dict(record["first"]), Curve.from_dict(record["others"]))
+        return cls(Curve.from_dict(record["first"]), Curve.from_dict(record["others"]))
 
 
 @dataclass(frozen=True, slots=True)

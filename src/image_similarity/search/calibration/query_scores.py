@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
 
 DEPTH = 10  # products of an answer that are used
-FEATURES = ("score", "margin", "level")
+FEATURES = ("score", "rival", "lead", "level")
+LEAD = 0.03  # cosine: leads far below it count in proportion, those above by their logarithm (docs/notes/quality.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,11 @@ class Answers:
 
 
 def features(scores: Doubles) -> Doubles:
-    """The features that calibration uses, ``(m, depth, 3)``, in the order of :data:`FEATURES`.
+    """The features that calibration uses, ``(m, depth, 4)``, in the order of :data:`FEATURES`.
 
-    ``score``; ``margin``, its difference from the best other score (positive for the first product, negative for the
-    others, 0 if there is no other); ``level``, the mean of all scores but the first: a poor photo scores lower with
-    every product.
+    ``score``; ``rival``, the best other score (the score itself if there is no other); ``lead``, the score's difference
+    from it on a logarithmic scale, negative for all but the first product; ``level``, the mean of all scores but the
+    first: a poor photo scores lower with every product.
 
     Args:
         scores: ``(m, depth)``, best first.
@@ -105,5 +106,7 @@ def features(scores: Doubles) -> Doubles:
     first, rest = scores[:, :1], scores[:, 1:] if scores.shape[1] > 1 else scores
     rival = np.repeat(first, scores.shape[1], axis=1)
     rival[:, :1] = rest[:, :1]
+    margin = scores - rival
+    lead = np.sign(margin) * np.log1p(np.abs(margin) / LEAD)
     level = np.broadcast_to(rest.mean(axis=1, keepdims=True), scores.shape)
-    return np.stack([scores, scores - rival, level], axis=-1)
+    return np.stack([scores, rival, lead, level], axis=-1)
