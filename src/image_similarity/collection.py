@@ -34,6 +34,7 @@ from image_similarity.search import (
     scoring_of,
     search_vectors,
     show_products,
+    supported_matches,
 )
 from image_similarity.settings import Folders
 from image_similarity.store import CatalogueRecords, Database, FeatureStore
@@ -123,6 +124,10 @@ class Collection:
             self.state = open_state(self.model, self._read, settings, views, progress)
             path = calibration_file(settings, dataset, self.model.recipe.key, len(self.state.views))
             self._probabilities = ProbabilityCache(path, self.model.recipe.key)
+            plain = self.model.plain.recipe.key
+            self._plain_probabilities = ProbabilityCache(
+                calibration_file(settings, dataset, plain, len(self.state.views)), plain
+            )
             if data_augmentation == 1 and len(self.state.views) < len(SIX_VIEWS):
                 raise UsageError("there are no features of the six views: run fit with `data_augmentation` 1 first")
         except BaseException:
@@ -465,7 +470,11 @@ class Collection:
 
         Empty if the dataset is not calibrated for this model.
         """
-        return self._probabilities.scorings
+        found = self._probabilities.scorings
+        if self.model.learned is None:
+            return found
+        of_parts = self._plain_probabilities.scorings
+        return found + [match for match in supported_matches(self.model.plain) if match in of_parts]
 
     def load(self) -> None:
         """Load the networks now, for one photo and for many, so that the first query does not wait.

@@ -352,5 +352,28 @@ def test_an_adapted_model_is_calibrated_on_held_out_products(
             held_out.append(one.products)
     assert (np.sum(held_out, axis=0) == 1).all(), "each product is held out once"
     kinds = {kind: QueryScores.concatenated([part[kind] for part in parts]) for kind in (LEAVE_ONE_OUT, SIMULATED)}
-    assert list(report.calibrated) == ["photo"], "an adapted model has no parts apart"
+    assert list(report.calibrated) == ["photo", "shape"], "by parts it is the model without the projection"
     assert report.calibrated["photo"].as_dict() == learn(kinds).as_dict()
+
+
+def test_a_learned_model_has_probabilities_by_parts_too(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, Fields())
+    mixture, pictures = f"{Fields.spec.name}+0.5*colour", catalogue(tmp_path / "pictures", 32, 100, noise=30)
+    workspace = Workspace(settings=settings)
+    workspace.fit("shop", pictures, model=mixture, learn=False)
+    workspace.adapt("shop", model=mixture)
+    learned = f"{mixture}+adapted"
+    photo = next(path for path in sorted(pictures.iterdir()) if path.suffix == ".png")
+    with pytest.raises(NotFittedError, match="run image-similarity calibrate first"):
+        workspace.search("shop", photo, model=learned, match="colour", min_match=0.1)
+    report = workspace.calibrate("shop", model=learned, images=32)
+    assert list(report.calibrated) == ["photo", "shape", "colour"]
+    assert report.calibrated["colour"].as_dict() != report.calibrated["photo"].as_dict()
+    with workspace.open("shop", learned) as shop:
+        assert shop.calibrated == ["photo", "shape", "colour"]
+        answer = shop.search(photo, match="colour", min_match=0.0, number=3)
+    assert not answer.note and [match.probability is not None for match in answer.matches] == [True] * 3
+    with workspace.open("shop", mixture) as shop:
+        assert shop.calibrated == ["shape", "colour"], "one photo has other scores without the projection"

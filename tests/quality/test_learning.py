@@ -153,7 +153,14 @@ def test_it_is_learned_again_once_a_tenth_of_the_catalogue_has_changed(shop: Sho
 
 @pytest.mark.parametrize("how", ["lost", "damaged"])
 @pytest.mark.parametrize(
-    "what", ["adapted/*/*/projection.json", "adapted/*/*/*.npz", "adapted/*/*/learning.json", "calibrated/*/*.json"]
+    "what",
+    [
+        "adapted/*/*/projection.json",
+        "adapted/*/*/*.npz",
+        "adapted/*/*/learning.json",
+        "calibrated/*/*+adapted*.json",
+        f"calibrated/*/{MODEL}-1.json",
+    ],
 )
 def test_what_was_lost_or_damaged_is_learned_again(shop: Shop, what: str, how: str) -> None:
     (file,) = shop.root.glob(what)

@@ -19,10 +19,12 @@ from image_similarity.quality.evaluation.held_out import held_out_models
 from image_similarity.quality.self_queries import PhotoSample, make_queries
 from image_similarity.ranking import Gallery
 from image_similarity.search import (
+    COLOUR,
     CROPS,
     OPTIONS,
     PHOTO,
     SEVERAL,
+    SHAPE,
     QueryScores,
     StoredCalibration,
     calibration_file,
@@ -41,12 +43,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from image_similarity.dataset import Dataset
+    from image_similarity.models import Model
     from image_similarity.options import CalibrateOptions, ModelChoice
     from image_similarity.quality.self_queries import MadeQueries, SelfQuery
     from image_similarity.settings import Settings
 
     Project = Callable[[NDArray[np.float32]], NDArray[np.float32]]
     Mask = NDArray[np.bool_]
+
+
+PARTS = (SHAPE, COLOUR)
+"""The scorings that need the parts of a model; a learned model has those of the model without its projection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,8 @@ def calibrate(
 
     The queries are images of the catalogue, each as it is (the image itself left out) and as a simulated photo, and
     both again with their whole product left out: those have no right answer. They are scored as searches with one photo
-    are, as those with ``match`` if the model supports it, and as those that ``options.also`` names.
+    are, as those with ``match`` if the model supports it, and as those that ``options.also`` names. Searches with
+    ``match`` are answered without a projection, so theirs are stored with the model without it.
 
     Args:
         dataset: the dataset, fitted with the model.
@@ -112,19 +120,28 @@ def calibrate(
         if made is None or not made.suit(sample, stored):
             made = make_queries(stored, resolved, database, settings, sample, progress)
         parts = _parts(Candidate("", resolved, stored), made.queries, scorings, (database, settings))
+        apart = resolved.plain if resolved.learned is not None else None
+        if apart is not None and (matches := supported_matches(apart)):
+            unlearned = open_index(apart.recipe, database, settings, None, progress)
+            of_parts = _parts(Candidate("", apart, unlearned), made.queries, matches, (database, settings))
+        else:
+            of_parts = {}
     if not any(parts[PHOTO].values()):
         raise CalibrationError(f"not one image of {dataset.name} can be read any more: run fit, then calibrate")
-    calibrated, skipped = _learned(parts, LearnOptions(known_share=options.known, seed=options.seed))
-    path = calibration_file(settings, dataset, resolved.key, len(stored.manifest.views))
-    kept = _earlier(path, resolved.key, calibrated)
-    generation = stored.manifest.generation
-    new = {name: StoredCalibration(one.calibration, generation, one.as_dict()) for name, one in calibrated.items()}
-    write_calibrations(path, resolved.key, {**new, **kept})
-    return CalibrateReport(dataset.name, resolved.key, path, calibrated, skipped, list(kept), made.unread)
+    learn_options = LearnOptions(known_share=options.known, seed=options.seed)
+    calibrated, skipped = _learned(parts, learn_options)
+    generation, views = stored.manifest.generation, len(stored.manifest.views)
+    path = calibration_file(settings, dataset, resolved.key, views)
+    kept = _store(path, resolved.key, calibrated, generation)
+    if of_parts and apart is not None:
+        also, too_few = _learned(of_parts, learn_options)
+        _store(calibration_file(settings, dataset, apart.key, views), apart.key, also, generation)
+        calibrated, skipped = {**calibrated, **also}, {**skipped, **too_few}
+    return CalibrateReport(dataset.name, resolved.key, path, calibrated, skipped, kept, made.unread)
 
 
 def renew_calibration(dataset: Dataset, settings: Settings, model: ModelChoice) -> bool:
-    """Declare match probabilities valid for a catalogue that has hardly changed; returns whether there are any.
+    """Declare match probabilities valid for a catalogue that has hardly changed; returns whether none is missing.
 
     Raises:
         NotFittedError: no features of this model.
@@ -133,17 +150,35 @@ def renew_calibration(dataset: Dataset, settings: Settings, model: ModelChoice) 
     with Database(Folders(settings.root).database, dataset, timeout=settings.lock_timeout) as database:
         resolved = resolve(model, dataset, settings, FeatureStore(database).has_networks_of)
         stored = open_index(resolved.recipe, database, settings, None)
-    generation = stored.manifest.generation
-    path = calibration_file(settings, dataset, resolved.key, len(stored.manifest.views))
+    generation, views = stored.manifest.generation, len(stored.manifest.views)
+    found = _renew(calibration_file(settings, dataset, resolved.key, views), resolved, generation, OPTIONS)
+    if resolved.learned is None:
+        return PHOTO in found
+    apart = resolved.plain
+    of_parts = _renew(calibration_file(settings, dataset, apart.key, views), apart, generation, PARTS)
+    return PHOTO in found and of_parts.issuperset(supported_matches(apart))
+
+
+def _renew(path: Path, model: Model, generation: int, scorings: Container[str]) -> set[str]:
+    """Make a file's calibrations of some scorings those of a generation; all scorings that it has."""
     try:
-        calibrations = read_calibrations(path, resolved.key)
+        calibrations = read_calibrations(path, model.key)
     except StoreError:
-        return False
-    if any(each.generation != generation for each in calibrations.values()):
-        write_calibrations(
-            path, resolved.key, {name: replace(each, generation=generation) for name, each in calibrations.items()}
-        )
-    return PHOTO in calibrations
+        return set()
+    renewed = {
+        name: replace(each, generation=generation) if name in scorings else each for name, each in calibrations.items()
+    }
+    if renewed != calibrations:
+        write_calibrations(path, model.key, renewed)
+    return set(calibrations)
+
+
+def _store(path: Path, key: str, calibrated: Mapping[str, Calibrated], generation: int) -> list[str]:
+    """Write what was learned; the scorings whose earlier calibration stays."""
+    kept = _earlier(path, key, calibrated)
+    new = {name: StoredCalibration(one.calibration, generation, one.as_dict()) for name, one in calibrated.items()}
+    write_calibrations(path, key, {**new, **kept})
+    return list(kept)
 
 
 def _learned(
