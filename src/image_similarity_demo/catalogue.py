@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from image_similarity import __version__
 from image_similarity.errors import UsageError
 from image_similarity.images import simulated_photo
 from image_similarity.types import Progress, no_progress
@@ -22,6 +23,7 @@ from image_similarity_demo.stock import Article, chance, number, stock
 
 MARKER = ".image-similarity-sample"
 CONTENTS = {MARKER, "images", "photos", "products.csv", "images.csv", "photos.csv"}
+SEED = 2019
 QUALITY = 87
 PHOTOS_PER_FAMILY = 3
 
@@ -37,7 +39,7 @@ class SampleSummary:
 
 
 def draw_sample(
-    folder: Path, *, seed: int = 2019, progress: Progress = no_progress, families: Sequence[Family] = FAMILIES
+    folder: Path, *, seed: int = SEED, progress: Progress = no_progress, families: Sequence[Family] = FAMILIES
 ) -> SampleSummary:
     """Draw the catalogue of an imaginary sports shop into ``folder``; the same seed gives the same bytes.
 
@@ -52,7 +54,7 @@ def draw_sample(
     with replacing_folder(folder) as temporary:
         (temporary / "images").mkdir()
         (temporary / "photos").mkdir()
-        (temporary / MARKER).write_text(f"Drawn by image-similarity. Seed: {seed}\n", encoding="utf-8")
+        (temporary / MARKER).write_text(_mark(seed), encoding="utf-8")
         subjects = _subjects(seed, articles)
         images: list[tuple[str, str, str]] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow releases the interpreter's lock while it resamples
@@ -66,6 +68,30 @@ def draw_sample(
         _write_tables(temporary, articles, images, answers)
     progress("draw", len(articles), len(articles))
     return SampleSummary(folder, len(articles), len(images), len(answers))
+
+
+def is_drawn(folder: Path, seed: int = SEED) -> bool:
+    """Whether ``folder`` is a sample of this seed, drawn by this version, and no image of it is missing."""
+    try:
+        if (folder / MARKER).read_text(encoding="utf-8") != _mark(seed):
+            return False
+        return all(
+            (folder / f"{kind}s" / row[kind]).is_file()
+            for kind in ("image", "photo")
+            for row in read_table(folder / f"{kind}s.csv")
+        )
+    except (OSError, UnicodeError, KeyError):
+        return False
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of one of the sample's tables."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _mark(seed: int) -> str:
+    return f"Drawn by image-similarity {__version__}. Seed: {seed}\n"
 
 
 def _draw(seed: int, article: Article, folder: Path, photo: str | None) -> list[tuple[str, str]]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from image_similarity import Workspace
 from image_similarity.html import Page, Section, write
-from image_similarity_demo.catalogue import draw_sample
-from image_similarity_demo.families import FAMILIES
+from image_similarity_demo.catalogue import draw_sample, is_drawn, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from image_similarity import Answer
     from image_similarity.types import Progress
-    from image_similarity_demo.look import Family
 
 DATASET = "shop"
 SHOWN = 5  # answers per row
@@ -34,19 +31,19 @@ class DemoResult:
     page: Path
 
 
-def run_demo(folder: Path, progress: Progress, families: Sequence[Family] = FAMILIES) -> DemoResult:
-    """Draw the sample into ``folder/sample``, fit it in ``folder/data``, write ``folder/index.html``.
+def run_demo(folder: Path, progress: Progress) -> DemoResult:
+    """Draw the sample into ``folder/sample`` if it is not there, fit and search it, and write ``folder/index.html``.
 
     Raises:
         UsageError: ``folder/sample`` contains other files.
         OutputError: the folder cannot be written.
     """
     sample, page = folder / "sample", folder / "index.html"
-    draw_sample(sample, progress=progress, families=families)
+    if not is_drawn(sample):
+        draw_sample(sample, progress=progress)
     workspace = Workspace(folder / "data", progress=progress)
     report = workspace.fit(DATASET, sample, number=SHOWN)
-    with (sample / "photos.csv").open(encoding="utf-8", newline="") as file:
-        photos = {row["photo"]: row["product_id"] for row in csv.DictReader(file)}
+    photos = {row["photo"]: row["product_id"] for row in read_table(sample / "photos.csv")}
     with workspace.open(DATASET) as shop:
         answers = shop.search_many([sample / "photos" / photo for photo in photos], number=SHOWN)
     searches = list(zip(answers, photos.values(), strict=True))

@@ -12,6 +12,7 @@ import pytest
 import image_similarity_demo
 from image_similarity.types import no_progress
 from image_similarity_demo import FAMILIES, run_demo
+from tests.support.drawn import part
 
 PACKAGE = Path(image_similarity_demo.__file__).parent
 PUBLIC = {
@@ -21,14 +22,24 @@ PUBLIC = {
 SHOWN = 5
 
 
-def test_the_demo_draws_fits_searches_and_writes_a_page(tmp_path: Path) -> None:
-    result = run_demo(tmp_path / "tour", no_progress, FAMILIES[:3])
+def test_the_demo_fits_what_is_drawn_searches_and_writes_a_page(drawn_shop: Path, tmp_path: Path) -> None:
+    part(drawn_shop, tmp_path / "tour" / "sample", FAMILIES[:3])
+    result = run_demo(tmp_path / "tour", no_progress)
     assert 0 <= result.found <= result.photos == 9
     assert len(result.similar.matches) == len(result.search.matches) == SHOWN
     page = result.page.read_text(encoding="utf-8")
     assert f"{result.found} of {result.photos}" in page
     assert page.count("data:image/jpeg") > 2 * SHOWN
     assert page.count("Right answer") >= result.found
+
+
+def test_the_demo_draws_the_shop_first(tmp_path: Path) -> None:
+    def stop(stage: str, done: int, total: int | None = None) -> None:
+        raise KeyboardInterrupt(stage, total)
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        run_demo(tmp_path / "tour", stop)
+    assert stopped.value.args == ("draw", 74)
 
 
 def imports(module: Path) -> Iterator[str]:

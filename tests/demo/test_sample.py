@@ -10,6 +10,7 @@ from PIL import Image
 
 from image_similarity.errors import OutputError, UsageError
 from image_similarity_demo import FAMILIES, draw_sample
+from image_similarity_demo.catalogue import MARKER, is_drawn
 from image_similarity_demo.patterns import PATTERNS
 from image_similarity_demo.stock import stock
 
@@ -136,6 +137,21 @@ def test_an_earlier_sample_is_replaced(tmp_path: Path) -> None:
     draw_sample(folder, families=(), seed=7)
     assert not (folder / "images" / "old_1.jpg").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["sample"]
+
+
+def test_a_whole_sample_of_this_seed_counts_as_drawn(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    assert not is_drawn(folder)
+    draw_sample(folder, families=FEW[:1])
+    assert is_drawn(folder) and not is_drawn(folder, seed=7)
+    min((folder / "photos").iterdir()).unlink()
+    assert not is_drawn(folder)
+
+
+def test_a_sample_of_another_version_is_drawn_again(tmp_path: Path) -> None:
+    draw_sample(tmp_path, families=FEW[:1])
+    (tmp_path / MARKER).write_text("Drawn by image-similarity 0.0.9. Seed: 2019\n", encoding="utf-8")
+    assert not is_drawn(tmp_path)
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:

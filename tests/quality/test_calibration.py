@@ -226,6 +226,14 @@ def test_the_error_is_measured_on_held_out_products() -> None:
     assert learned.error > 1.2 * inside
 
 
+def test_the_error_hardly_depends_on_how_products_are_split() -> None:
+    queries = {"made up": made_up(40, 1)}
+    once, often = (
+        np.std([learn(queries, LearnOptions(splits=splits, seed=seed)).error for seed in range(6)]) for splits in (1, 5)
+    )
+    assert often < 0.6 * once
+
+
 def test_probabilities_of_one_answer_are_of_one_product_or_none() -> None:
     sure = Curve((0.0, 0.0, 0.0, 0.0), 3.0)
     probabilities = ProbabilityCurve(sure, sure).probabilities(np.array([[0.9, 0.9, 0.2]]))

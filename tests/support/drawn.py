@@ -9,7 +9,7 @@ from pathlib import Path
 
 from image_similarity.util.files import locked
 from image_similarity_demo import draw_sample
-from image_similarity_demo.catalogue import MARKER
+from image_similarity_demo.catalogue import MARKER, read_table
 from image_similarity_demo.look import Family
 
 PATIENCE = 120.0  # seconds that another worker has to draw it
@@ -29,8 +29,7 @@ def part(shop: Path, folder: Path, families: Collection[Family]) -> Path:
     shutil.copy(shop / MARKER, folder)
     prefixes = tuple(family.prefix for family in families)
     for table, picture in (("products", ""), ("images", "image"), ("photos", "photo")):
-        with (shop / f"{table}.csv").open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["product_id"].startswith(prefixes)]
+        rows = [row for row in read_table(shop / f"{table}.csv") if row["product_id"].startswith(prefixes)]
         with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()

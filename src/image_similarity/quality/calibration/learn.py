@@ -28,11 +28,19 @@ LEAST_PRODUCTS = 30
 
 @dataclass(frozen=True, slots=True)
 class LearnOptions:
-    """How to learn. ``known_share``: the share of photos whose product is in the catalogue, an assumption."""
+    """How to learn and to measure.
+
+    Attributes:
+        known_share: the share of photos whose product is in the catalogue, an assumption.
+        false_matches: the share of photos without a right answer that an operating point lets pass.
+        folds, splits: the figures are cross-validated in so many folds, and so many times.
+        seed: splits the products.
+    """
 
     known_share: float = 0.5
     false_matches: float = 0.05
     folds: int = 5
+    splits: int = 5
     seed: int = 0
 
 
@@ -81,7 +89,8 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
     """Learn from queries of several kinds; those with too few products do not count.
 
     The figures are cross-validated over products: the answers of each fold get their probabilities from curves that
-    were learned on the other folds.
+    were learned on the other folds. On a small catalogue they depend on how its products are split, so they are the
+    means of several splits, and an operating point is that of the answers of all splits.
 
     Raises:
         CalibrationError: too few products.
@@ -96,11 +105,12 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
     queries = QueryScores.concatenated(list(parts.values()))
     random = np.random.default_rng(options.seed)
     answers = queries.answers(options.known_share)
-    probabilities = np.empty(answers.scores.shape)
-    for train, test in folds(grouped(queries.products), options.folds, random):
-        calibration = _calibration(queries.of(train), options.known_share)
-        held_out = np.tile(np.isin(np.arange(len(queries)), test), 2)
-        probabilities[held_out] = calibration.probabilities(answers.scores[held_out], answers.plain[held_out])
+    probabilities = np.empty((options.splits, *answers.scores.shape))
+    for split in probabilities:
+        for train, test in folds(grouped(queries.products), options.folds, random):
+            calibration = _calibration(queries.of(train), options.known_share)
+            held_out = np.tile(np.isin(np.arange(len(queries)), test), 2)
+            split[held_out] = calibration.probabilities(answers.scores[held_out], answers.plain[held_out])
     return Calibrated(
         calibration=_calibration(queries, options.known_share),
         products=len(np.unique(queries.products)),
@@ -111,20 +121,37 @@ def learn(parts: Mapping[str, QueryScores], options: LearnOptions = STANDARD) ->
 
 
 def _figures(probabilities: Doubles, answers: Answers, names: NDArray[Any], options: LearnOptions) -> dict[str, Any]:
-    """The figures of :class:`Calibrated`; ``names``: the kind of each query."""
-    first, right, weights = probabilities[:, 0], answers.right[:, 0], answers.weights
+    """The figures of :class:`Calibrated`.
+
+    Args:
+        probabilities: ``(splits, answers, depth)``.
+        answers: what was right.
+        names: ``(queries,)``, the kind of each.
+        options: the false matches of operating points.
+    """
+    first, right, weights, splits = probabilities[:, :, 0], answers.right[:, 0], answers.weights, len(probabilities)
     kinds = {name: np.tile(names == name, 2) for name in dict.fromkeys(names.tolist())}
     return {
-        "error": calibration_error(first, right, weights),
-        "errors": {name: calibration_error(first[of], right[of], weights[of]) for name, of in kinds.items()},
-        "shown_error": calibration_error(
-            probabilities.ravel(), answers.right.ravel(), np.repeat(weights, probabilities.shape[1])
+        "error": _mean_error(first, right, weights),
+        "errors": {name: _mean_error(first[:, of], right[of], weights[of]) for name, of in kinds.items()},
+        "shown_error": _mean_error(
+            probabilities.reshape(splits, -1), answers.right.ravel(), np.repeat(weights, probabilities.shape[2])
         ),
         "operating_points": {
-            name: operating_point(first[of], right[of], answers.known[of], weights[of], options.false_matches)
+            name: operating_point(
+                first[:, of].ravel(),
+                np.tile(right[of], splits),
+                np.tile(answers.known[of], splits),
+                np.tile(weights[of], splits),
+                options.false_matches,
+            )
             for name, of in kinds.items()
         },
     }
+
+
+def _mean_error(splits: Doubles, right: NDArray[np.bool_], weights: Doubles) -> float:
+    return float(np.mean([calibration_error(probabilities, right, weights) for probabilities in splits]))
 
 
 def _calibration(queries: QueryScores, known_share: float) -> Calibration:
