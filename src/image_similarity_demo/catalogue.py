@@ -80,7 +80,7 @@ def is_drawn(folder: Path, seed: int = SEED) -> bool:
             for kind in ("image", "photo")
             for row in read_table(folder / f"{kind}s.csv")
         )
-    except (OSError, UnicodeError, KeyError):
+    except (OSError, UnicodeError, KeyError, csv.Error):  # whatever is wrong with it, it is drawn again
         return False
 
 
