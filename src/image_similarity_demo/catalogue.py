@@ -43,45 +43,49 @@ def draw_sample(
 ) -> SampleSummary:
     """Draw the catalogue of an imaginary sports shop into ``folder``; the same seed gives the same bytes.
 
-    An earlier sample is replaced; an empty folder is used.
+    A sample of this version and seed that is whole is left as it is; another one is replaced; an empty folder is used.
 
     Raises:
         UsageError: ``folder`` contains other files; it is unchanged.
         OutputError: the folder cannot be written.
     """
-    articles = stock(seed, families)
     _refuse_unless_ours(folder.resolve())
+    if (earlier := _drawn(folder, seed)) is not None:
+        return earlier
+    articles = stock(seed, families)
     with replacing_folder(folder) as temporary:
         (temporary / "images").mkdir()
         (temporary / "photos").mkdir()
         (temporary / MARKER).write_text(_mark(seed), encoding="utf-8")
         subjects = _subjects(seed, articles)
         images: list[tuple[str, str, str]] = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow releases the interpreter's lock while it resamples
+        pool = ThreadPoolExecutor(os.cpu_count())  # Pillow releases the interpreter's lock while it resamples
+        try:
             drawn = pool.map(
                 lambda article: _draw(seed, article, temporary, subjects.get(article.product_id)), articles
             )
             for done, (article, shots_taken) in enumerate(zip(articles, drawn, strict=True)):
                 progress("draw", done, len(articles))
                 images += [(article.product_id, name, shot) for name, shot in shots_taken]
+        finally:
+            pool.shutdown(cancel_futures=True)  # a person who stops it does not wait for what is not drawn yet
         answers = [(name, product_id) for product_id, name in subjects.items()]
         _write_tables(temporary, articles, images, answers)
     progress("draw", len(articles), len(articles))
     return SampleSummary(folder, len(articles), len(images), len(answers))
 
 
-def is_drawn(folder: Path, seed: int = SEED) -> bool:
-    """Whether ``folder`` is a sample of this seed, drawn by this version, and no image of it is missing."""
+def _drawn(folder: Path, seed: int) -> SampleSummary | None:
+    """The sample in ``folder``; None unless this version drew it with this seed and no image is missing."""
     try:
         if (folder / MARKER).read_text(encoding="utf-8") != _mark(seed):
-            return False
-        return all(
-            (folder / f"{kind}s" / row[kind]).is_file()
-            for kind in ("image", "photo")
-            for row in read_table(folder / f"{kind}s.csv")
-        )
+            return None
+        products, images, photos = (read_table(folder / f"{table}.csv") for table in ("products", "images", "photos"))
+        files = [folder / "images" / row["image"] for row in images]
+        files += [folder / "photos" / row["photo"] for row in photos]
     except (OSError, UnicodeError, KeyError, csv.Error):  # whatever is wrong with it, it is drawn again
-        return False
+        return None
+    return SampleSummary(folder, len(products), len(images), len(photos)) if all(map(Path.is_file, files)) else None
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity import Workspace
 from image_similarity.html import Page, Section, write
-from image_similarity_demo.catalogue import draw_sample, is_drawn, read_table
+from image_similarity_demo.catalogue import draw_sample, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,8 +39,7 @@ def run_demo(folder: Path, progress: Progress) -> DemoResult:
         OutputError: the folder cannot be written.
     """
     sample, page = folder / "sample", folder / "index.html"
-    if not is_drawn(sample):
-        draw_sample(sample, progress=progress)
+    draw_sample(sample, progress=progress)
     workspace = Workspace(folder / "data", progress=progress)
     report = workspace.fit(DATASET, sample, number=SHOWN)
     photos = {row["photo"]: row["product_id"] for row in read_table(sample / "photos.csv")}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from image_similarity.errors import OutputError, UsageError
 from image_similarity_demo import FAMILIES, draw_sample
-from image_similarity_demo.catalogue import MARKER, is_drawn
+from image_similarity_demo.catalogue import MARKER, read_table
 from image_similarity_demo.patterns import PATTERNS
 from image_similarity_demo.stock import stock
 
@@ -139,19 +140,43 @@ def test_an_earlier_sample_is_replaced(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["sample"]
 
 
-def test_a_whole_sample_of_this_seed_counts_as_drawn(tmp_path: Path) -> None:
+def test_a_whole_sample_of_this_seed_is_not_drawn_again(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
-    assert not is_drawn(folder)
-    draw_sample(folder, families=FEW[:1])
-    assert is_drawn(folder) and not is_drawn(folder, seed=7)
+    drawn = draw_sample(folder, families=FEW[:1])
+    product = read_table(folder / "products.csv")[0]["product_id"]
+    (folder / "images" / f"{product}_1.jpg").write_bytes(b"touched")
+    assert draw_sample(folder, families=FEW[:1]) == drawn
+    assert (folder / "images" / f"{product}_1.jpg").read_bytes() == b"touched"
+
+
+def lose_a_photo(folder: Path) -> None:
     min((folder / "photos").iterdir()).unlink()
-    assert not is_drawn(folder)
 
 
-def test_a_sample_of_another_version_is_drawn_again(tmp_path: Path) -> None:
+def lose_the_table_of_photos(folder: Path) -> None:
+    (folder / "photos.csv").unlink()
+
+
+def have_a_table_without_a_header(folder: Path) -> None:
+    (folder / "images.csv").write_text("one\ntwo\n", encoding="utf-8")
+
+
+def be_of_another_version(folder: Path) -> None:
+    (folder / MARKER).write_text("Drawn by image-similarity 0.0.9. Seed: 2019\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "damage", [lose_a_photo, lose_the_table_of_photos, have_a_table_without_a_header, be_of_another_version]
+)
+def test_a_damaged_sample_or_one_of_another_version_is_drawn_again(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
     draw_sample(tmp_path, families=FEW[:1])
-    (tmp_path / MARKER).write_text("Drawn by image-similarity 0.0.9. Seed: 2019\n", encoding="utf-8")
-    assert not is_drawn(tmp_path)
+    before = digests(tmp_path)
+    damage(tmp_path)
+    assert digests(tmp_path) != before
+    draw_sample(tmp_path, families=FEW[:1])
+    assert digests(tmp_path) == before
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
@@ -162,7 +187,7 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 
 def test_a_stop_half_way_leaves_the_earlier_sample(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
-    draw_sample(folder, families=())
+    draw_sample(folder, families=(), seed=7)
     before = digests(folder)
 
     def stop(stage: str, done: int, total: int | None = None) -> None:

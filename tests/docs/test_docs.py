@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from image_similarity.cli.app import app
-from tests.support.desk import PAGES, ROOT, demo_shop, desk, little_shop, pages, runs_as_written  # noqa: F401 (fixtures)
+from tests.support.desk import PAGES, ROOT, desk, little_shop, pages, runs_as_written  # noqa: F401 (fixtures)
 
 
 @pytest.mark.parametrize("page", pages(first=True), ids=lambda page: page.stem)

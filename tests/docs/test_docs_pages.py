@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import demo_shop, desk, little_shop, pages, runs_as_written  # noqa: F401 (fixtures)
+from tests.support.desk import desk, little_shop, pages, runs_as_written  # noqa: F401 (fixtures)
 
 
 @pytest.mark.parametrize("page", pages(first=False), ids=lambda page: page.stem)

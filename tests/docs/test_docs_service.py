@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.desk import ROOT, blocks, demo_shop, desk, environment, little_shop, run  # noqa: F401 (fixtures)
+from tests.support.desk import ROOT, blocks, desk, environment, little_shop, run  # noqa: F401 (fixtures)
 
 PAGE = ROOT / "docs" / "service.md"
 HERE = re.compile(r"(?:127\.0\.0\.1|localhost):8000")

@@ -42,21 +42,18 @@ def little_shop(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return part(drawn_shop, tmp_path_factory.mktemp("sample") / "little-shop", FAMILIES[:3])
 
 
-@pytest.fixture(scope="module")
-def demo_shop(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the demo finds drawn: enough products to learn from, and not the whole shop."""
-    return part(drawn_shop, tmp_path_factory.mktemp("demo") / "sample", FAMILIES[:5])
-
-
 @pytest.fixture
-def desk(tmp_path: Path, little_shop: Path, demo_shop: Path) -> Iterator[Path]:
-    """A folder like a reader's: the project's files, photos, a fitted shop, and what is installed goes elsewhere."""
+def desk(tmp_path: Path, little_shop: Path) -> Iterator[Path]:
+    """A folder like a reader's: the project's files, photos, a shop drawn before, and what is installed goes elsewhere.
+
+    The shop has too few products to learn from: tests/quality/test_learning.py fits one that learns.
+    """
     desk = tmp_path / "desk"
     shutil.copytree(
         ROOT, desk, ignore=shutil.ignore_patterns(".git", ".venv", "data", "demo", ".*_cache", ".hypothesis")
     )
     shutil.copytree(little_shop, desk / "little-shop")
-    shutil.copytree(demo_shop, desk / "demo" / "sample")
+    shutil.copytree(little_shop, desk / "demo" / "sample")
     shutil.copytree(little_shop / "images", desk / "photos")
     shutil.copy(min((little_shop / "photos").iterdir()), desk / "photo.jpg")
     (desk / "data" / "dataset").mkdir(parents=True)
