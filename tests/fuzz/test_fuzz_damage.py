@@ -44,7 +44,7 @@ class Shop:
             "product_id,title,price\n" + "".join(f"p{each:02},Thing {each},{each * 3}\n" for each in range(30))
         )
         shop = Workspace(self.whole)
-        shop.fit("shop", self.pictures, products=folder / "products.csv", model=MODEL)
+        shop.fit("shop", self.pictures, products=folder / "products.csv", model=MODEL, learn=False)
         shop.calibrate("shop", model=MODEL, images=30)
         shop.use("shop", MODEL)
         ApiKeys(self.whole / "keys.json").add("web", KeyScope.read)

@@ -284,7 +284,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Pat
     lines = [f"{p.name},{p.stem},{p.stem[:-2]},{int(p.stem[-2:])}" for p in sorted(folder.glob("*.png"))]
     (folder / "images.csv").write_text("\n".join(["image,product_id,colour,price", *lines]))
     workspace = Workspace(settings=settings)
-    workspace.fit("shop", folder / "images.csv", model=MODEL)
+    workspace.fit("shop", folder / "images.csv", model=MODEL, learn=False)
     return workspace
 
 
