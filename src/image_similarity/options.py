@@ -129,7 +129,7 @@ class ExtractOptions:
     """How a catalogue is read and how its images are downloaded.
 
     Attributes:
-        products: a separate table of titles and descriptions: a path or ``s3://bucket/key``.
+        products: a separate table of titles and descriptions: a path, ``https://...`` or ``s3://bucket/key``.
         columns: the table's column names, where they are not recognised.
         downloads: how images are downloaded.
         allow_removal: continue even if many products are no longer listed, see ``Settings.max_removal``.
@@ -348,7 +348,7 @@ class EvaluateOptions:
     Attributes:
         protocols: names of the protocols to run, see docs/evaluation.md; empty: all that the catalogue and the labels
             allow.
-        labels: a table of right answers: a path or ``s3://bucket/key``.
+        labels: a table of right answers: a path, ``https://...`` or ``s3://bucket/key``.
         leave_out: the attribute that leave-attribute-out leaves out; None: the colour.
         simulated: number of simulated photos.
         most_images: maximum number of leave-one-out queries; of more images, random whole products are taken.

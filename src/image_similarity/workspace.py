@@ -84,7 +84,7 @@ class Workspace:
         """Download the images of a table into ``data/dataset/{dataset}``; images downloaded before are kept.
 
         Args:
-            catalogue: a CSV, JSON lines or Parquet table, by its path or ``s3://bucket/key``; or a ``CatalogueSource``.
+            catalogue: a table or feed, by its path, address or ``s3://bucket/key``; or a ``CatalogueSource``.
             dataset: the dataset's name.
             options: how the table is read and how its images are downloaded.
             changes: single options by name.

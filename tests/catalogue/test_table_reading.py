@@ -228,7 +228,6 @@ def test_an_xml_feed_is_read_item_by_item(packed: bool) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"PK\x03\x04\x14\x00\x06\x00\x08\x00[Content_Types].xml", "workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook"),
         (b"<!DOCTYPE html><html><body>Log in</body></html>", "web page"),
         (b"%PDF-1.7\n", "PDF"),

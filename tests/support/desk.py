@@ -45,8 +45,7 @@ def little_shop(drawn_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def desk(tmp_path: Path, little_shop: Path) -> Iterator[Path]:
-    """A folder like a reader's: the project's files, photos, a shop drawn before, and what is installed goes elsewhere.
-    """
+    """A folder like a reader's: the project's files, photos, a shop drawn before; what is installed goes elsewhere."""
     desk = tmp_path / "desk"
     shutil.copytree(
         ROOT, desk, ignore=shutil.ignore_patterns(".git", ".venv", "data", "demo", ".*_cache", ".hypothesis")

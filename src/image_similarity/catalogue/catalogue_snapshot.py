@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-from image_similarity.catalogue.s3 import cached_objects
+from image_similarity.catalogue.remote_tables import fetched_once
 from image_similarity.catalogue.sources import failures_of, items_of, notes_of, product_failures_of
 from image_similarity.types import CatalogueImage, CatalogueSource, Failure, Product, Progress, no_progress
 
@@ -39,7 +39,7 @@ class CatalogueSnapshot:
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         try:
             self._database.executescript(SCHEMA)
-            with cached_objects():
+            with fetched_once():
                 self._add(items_of(source), progress)
         except BaseException:
             self._database.close()

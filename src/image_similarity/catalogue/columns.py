@@ -35,7 +35,10 @@ PRODUCT = [
 ]
 IMAGE_ID = ["image_id", "img_id", "photo_id", "picture_id"]
 TITLE = ["title", "name", "product_name", "product_title", "product_display_name", "item_name", "item_title"]
-DESCRIPTION = ["description", "product_description", "item_description", "long_description", "body", "text", "desc"]
+DESCRIPTION = [
+    *("description", "product_description", "item_description", "long_description", "body", "body_html"),
+    *("text", "desc", "short_description", "summary"),
+]
 PIXL = ["pixl_id", "pixl"]
 
 

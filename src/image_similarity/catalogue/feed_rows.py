@@ -1,9 +1,13 @@
-"""Read the rows of an XML feed (RSS, Atom): one item per product, fields without their namespaces."""
+"""Read the rows of an XML feed (RSS, Atom): one item per product, fields without their namespaces.
+
+A field inside another one is named by both, as Google names them: ``shipping`` with a ``price`` is ``shipping_price``.
+In a list, ``images`` of an ``image`` each, it is named by itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from typing import BinaryIO
 from xml.parsers import expat
 
@@ -13,6 +17,7 @@ from image_similarity.settings import TableLimits
 
 PIECE = 1 << 16  # bytes parsed together
 ITEMS = ("item", "entry")
+IMAGE = "image"
 
 
 def read_feed(stream: BinaryIO, where: str, limits: TableLimits) -> Table:
@@ -46,10 +51,10 @@ class _RowHandler:
             if name in ITEMS:
                 self._item, self._path = {}, []
             return
-        self._path.append(name)
-        self._text = []
-        if "href" in attributes:  # Atom's links
-            self._text.append(attributes["href"])
+        address = attributes.get("href") or attributes.get("url")  # Atom's links, RSS's enclosures and media
+        is_image = address and (attributes.get("type", "").startswith("image/") or attributes.get("medium") == "image")
+        self._path.append(IMAGE if is_image else name)
+        self._text = [address] if address else []
 
     def text(self, text: str) -> None:
         if self._item is not None and self._path:
@@ -64,7 +69,8 @@ class _RowHandler:
         if self._item is None:
             return
         if self._path:
-            field, text = self._path.pop(), "".join(self._text).strip()
+            field, text = _field(self._path), "".join(self._text).strip()
+            self._path.pop()
             self._text = []
             if text:
                 before = self._item.get(field)
@@ -73,6 +79,12 @@ class _RowHandler:
             self._number += 1
             self.rows.append(Row(self._number, self._item))
             self._item, self._size = None, 0
+
+
+def _field(path: list[str]) -> str:
+    """The name of a field from the names of the elements around it, the outermost first."""
+    outer = [name for name, inner in pairwise(path) if name not in (f"{inner}s", f"{inner.removesuffix('y')}ies")]
+    return path[-1] if path[-1] == IMAGE else "_".join([*outer, path[-1]])
 
 
 def _list(value: object) -> list[object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from image_similarity.catalogue.columns import IMAGE, PRODUCT, as_text, column_key
 from image_similarity.catalogue.pairs import BAD, SIMILAR, VERDICT, read_pairs
+from image_similarity.catalogue.remote_tables import is_remote
 from image_similarity.catalogue.rows import BadRow
 from image_similarity.catalogue.tables import open_table
 from image_similarity.errors import CatalogueError
@@ -69,7 +70,7 @@ def read_labels(location: str, settings: Settings) -> Labels:
 
 
 def _photos(location: str, settings: Settings, query: str, product: str) -> Labels:
-    folder = Path() if location.startswith("s3://") else Path(location).parent
+    folder = Path() if is_remote(location) else Path(location).parent
     products: dict[str, dict[str, None]] = {}
     failures = []
     with open_table(location, settings) as table:

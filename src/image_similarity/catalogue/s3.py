@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from threading import Lock
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import Any, BinaryIO, NoReturn
 
 from image_similarity.errors import CatalogueError
 from image_similarity.settings import Settings
@@ -27,81 +20,12 @@ CONNECT_TIMEOUT = 3.0  # seconds
 READ_TIMEOUT = 20.0
 
 
-@contextmanager
-def cached_objects() -> Iterator[None]:
-    """Within the block, fetch each object once and serve further reads from that copy.
-
-    A job reads its catalogue several times, and must not mix two versions of a listing that changes in between. Also a
-    decorator; nested in another block it has no effect.
-    """
-    if _copies.get() is not None:
-        yield
-        return
-    copies = dict[tuple[str | None, ...], _Copy]()
-    token = _copies.set(copies)
-    try:
-        yield
-    finally:
-        _copies.reset(token)
-        for copy in copies.values():
-            copy.file.close()
-
-
-def open_object(location: str, settings: Settings, region: str | None = None) -> BinaryIO:
-    """Copy ``s3://bucket/key`` into an unnamed temporary file, opened at its start; closing removes it.
+def fetch_object(location: str, file: BinaryIO, settings: Settings, region: str | None = None) -> None:
+    """Copy ``s3://bucket/key`` into an empty file.
 
     Raises:
         CatalogueError: no credentials, no such bucket or key, no permission, or no response.
     """
-    copies = _copies.get()
-    if copies is None:
-        return _fetched(location, settings, region)
-    key = (location, region, settings.s3_endpoint, str(settings.config_file))
-    if key not in copies:
-        copies[key] = _Copy(_fetched(location, settings, region))
-    return cast("BinaryIO", io.BufferedReader(_View(copies[key]), CHUNK))
-
-
-@dataclass(slots=True)
-class _Copy:
-    """A fetched object, for several readers."""
-
-    file: BinaryIO
-    lock: Lock = field(default_factory=Lock)
-
-
-class _View(io.RawIOBase):
-    """One reader of a copy, with its own position."""
-
-    def __init__(self, copy: _Copy) -> None:
-        self._copy, self._position = copy, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        with self._copy.lock:
-            self._position = self._copy.file.seek(
-                offset + (self._position if whence == io.SEEK_CUR else 0), whence // 2 * 2
-            )
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        with self._copy.lock:
-            self._copy.file.seek(self._position)
-            data = self._copy.file.read(len(buffer))
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-
-_copies: ContextVar[dict[tuple[str | None, ...], _Copy] | None] = ContextVar("copies", default=None)
-
-
-def _fetched(location: str, settings: Settings, region: str | None) -> BinaryIO:
     bucket, _, key = location.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise CatalogueError(f"{location} is not s3://bucket/key")
@@ -118,7 +42,8 @@ def _fetched(location: str, settings: Settings, region: str | None) -> BinaryIO:
         client = _client(settings, region)
         for left in reversed(range(TRIES)):
             try:
-                return _download(client, bucket, key)
+                _download(client, bucket, key, file)
+                return
             except cut_short:
                 if not left:
                     raise
@@ -131,22 +56,17 @@ def _fetched(location: str, settings: Settings, region: str | None) -> BinaryIO:
         raise CatalogueError(
             f"cannot request from S3: {location}: the endpoint ({_endpoint(settings)}) or the keys hold odd characters"
         ) from None
-    raise AssertionError("unreachable: every way out above returns or raises")
 
 
-def _download(client: Any, bucket: str, key: str) -> BinaryIO:
+def _download(client: Any, bucket: str, key: str, file: BinaryIO) -> None:
+    file.seek(0)
+    file.truncate()
     body = client.get_object(Bucket=bucket, Key=key)["Body"]
-    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  the caller closes it
     try:
         for chunk in body.iter_chunks(CHUNK):
             file.write(chunk)
-    except BaseException:
-        file.close()
-        raise
     finally:
         body.close()
-    file.seek(0)
-    return file
 
 
 def _client(settings: Settings, region: str | None) -> Any:

@@ -10,6 +10,7 @@ from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
 from image_similarity.catalogue.folders import FolderSource, ProductFolders, listed
 from image_similarity.catalogue.names import is_image_name
 from image_similarity.catalogue.product_join import JoinedSource
+from image_similarity.catalogue.remote_tables import is_remote
 from image_similarity.catalogue.tables import ProductTable, TableSource
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
@@ -51,10 +52,10 @@ def open_source(
     columns: Mapping[str, str | Sequence[str]] | None = None,
     settings: Settings,
 ) -> CatalogueSource:
-    """Open a catalogue of products and images: a folder, a folder of folders, or a table, on disk or S3.
+    """Open a catalogue of products and images: a folder, a folder of folders, or a table.
 
     Args:
-        location: a path, or ``s3://bucket/key`` of a table.
+        location: a path; or of a table ``https://...`` or ``s3://bucket/key``.
         products: a separate table with the products' titles and descriptions. A folder's own ``products.csv`` is found
             automatically.
         columns: the columns for ``product``, ``image`` (one or several), ``image_id``, ``title`` and ``description``,
@@ -114,8 +115,8 @@ def notes_of(source: CatalogueSource) -> list[str]:
 
 
 def _table(request: Request) -> CatalogueSource | None:
-    """A table on disk or S3."""
-    if not request.location.startswith("s3://") and not is_file(request.path):
+    """A table on disk, on S3 or on the web."""
+    if not is_remote(request.location) and not is_file(request.path):
         return None
     return TableSource(request.location, request.settings, products=request.product_table, names=request.names)
 
@@ -149,7 +150,9 @@ def _not_a_catalogue(request: Request) -> CatalogueSource | None:
     """Report a location that no other kind accepted."""
     scheme, divider, _ = request.location.partition("://")
     if divider:
-        raise UsageError(f"a catalogue cannot be read from {scheme}://: give a local path or s3://bucket/key")
+        raise UsageError(
+            f"a catalogue cannot be read from {scheme}://: give a local path, https://... or s3://bucket/key"
+        )
     if not is_folder(request.path):
         raise CatalogueError(f"there is no catalogue at {request.location}: no such file or folder")
     raise CatalogueError(

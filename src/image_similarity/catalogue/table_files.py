@@ -1,4 +1,4 @@
-"""Open a table in any format: CSV, JSON or an XML feed, gzipped or not, and Parquet.
+"""Open a table in any format: CSV, JSON or an XML feed, gzipped, zipped or not, and Parquet.
 
 The format is detected from the first bytes, never from the file's name.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,14 +20,18 @@ from image_similarity.catalogue.feed_rows import read_feed
 from image_similarity.catalogue.json_rows import read_json
 from image_similarity.catalogue.parquet_rows import read_parquet
 from image_similarity.catalogue.rows import Table, limited
+from image_similarity.catalogue.shopify import without_variants
 from image_similarity.catalogue.text_lines import TextLines, encoding_of
 from image_similarity.errors import CatalogueError
 from image_similarity.settings import TableLimits
 
 LIMITS = TableLimits()
 START = 8192
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second: an archive of nothing
+WORKBOOKS = {"[Content_Types].xml", "mimetype"}
+"""Files that a zip archive has if it is a workbook."""
+SHOWN = 5  # files of an archive named in a message
 OTHER_FORMATS = (
-    (b"PK\x03\x04", "a workbook (xlsx, ods) or another zip archive", "Save the table as CSV"),
     (b"\xd0\xcf\x11\xe0", "a workbook of an older Excel", "Save it as CSV"),
     (b"%PDF", "a PDF", "Export the table as CSV"),
     (b"SQLite format 3\0", "a database", "Export the table as CSV"),
@@ -55,7 +60,7 @@ def reading(stream: BinaryIO, where: str, limits: TableLimits = LIMITS) -> Itera
             yield replace(table, rows=limited(table.rows, limits, where))
     except EOFError as error:
         raise CatalogueError(f"{where} is cut short: its gzip data ends too early. Fetch it again") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
         raise CatalogueError(f"{where} is damaged: {error}. Fetch it again") from error
     except OSError as error:
         raise CatalogueError(f"cannot read {where}: {error.strerror or error}") from error
@@ -65,6 +70,9 @@ def _table(stream: BinaryIO, where: str, limits: TableLimits, opened: ExitStack)
     start = _peek(stream)
     if start.startswith(b"\x1f\x8b"):
         stream = cast("BinaryIO", opened.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=stream))))
+        start = _peek(stream)
+    elif start.startswith(ZIP):
+        stream = _zipped(stream, where, opened)
         start = _peek(stream)
     if start.startswith(b"PAR1"):
         return read_parquet(stream, where, limits)
@@ -77,8 +85,24 @@ def _table(stream: BinaryIO, where: str, limits: TableLimits, opened: ExitStack)
     notes: list[str] = []
     lines = TextLines(stream, start, where, limits, notes)
     if text.startswith(("{", "[")):
-        return replace(read_json(lines, text, where, limits, _is_header), notes=notes)
+        return replace(without_variants(read_json(lines, text, where, limits, _is_header)), notes=notes)
     return read_delimited(iter(lines), where, limits, _is_header, notes)
+
+
+def _zipped(stream: BinaryIO, where: str, opened: ExitStack) -> BinaryIO:
+    """The one file of a zip archive, unpacked as it is read."""
+    archive = opened.enter_context(zipfile.ZipFile(stream))
+    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    if WORKBOOKS & set(names):
+        raise CatalogueError(f"{where} is a workbook (xlsx, ods), not a table. Save it as CSV")
+    files = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
+    if len(files) != 1:
+        listed = ", ".join(files[:SHOWN]) or "none"
+        raise CatalogueError(f"{where} must hold one file, the table. It holds {len(files)}: {listed}")
+    try:
+        return cast("BinaryIO", opened.enter_context(io.BufferedReader(cast("io.RawIOBase", archive.open(files[0])))))
+    except (RuntimeError, NotImplementedError) as error:  # a password; a compression that Python does not know
+        raise CatalogueError(f"cannot unpack {where}: {error}. Pack it without a password, as zip or gzip") from error
 
 
 def _reject_other_formats(start: bytes, where: str) -> None:

@@ -9,7 +9,7 @@ from html import unescape
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urljoin
 
 from image_similarity.catalogue.addresses import parse_address
 from image_similarity.catalogue.column_names import NO_NAMES, ColumnNames
@@ -19,8 +19,8 @@ from image_similarity.catalogue.image_columns import IMAGE_WORDS
 from image_similarity.catalogue.names import is_text, name_for_address, shown_text
 from image_similarity.catalogue.paths import AmbiguousPathError, FileFinder, leads_out
 from image_similarity.catalogue.product_join import JoinedSource
+from image_similarity.catalogue.remote_tables import is_on_web, is_remote, open_remote, shown_location
 from image_similarity.catalogue.rows import BadRow, Row, Table
-from image_similarity.catalogue.s3 import open_object
 from image_similarity.catalogue.table_files import reading
 from image_similarity.errors import CatalogueError, UsageError
 from image_similarity.settings import Settings
@@ -29,6 +29,7 @@ from image_similarity.util.files import is_file, open_file
 
 PLACEHOLDER = "{pixl_id}"
 SAMPLED = 200  # rows searched for unused image columns
+TAG = re.compile(r"</?[A-Za-z][^<>]*>|<!--.*?-->", re.DOTALL)
 SHOWN = 200  # characters of a failed cell shown in place of an id
 
 
@@ -38,18 +39,21 @@ class RowError(Exception):
 
 @contextmanager
 def open_table(location: str, settings: Settings, region: str | None = None) -> Iterator[Table]:
-    """Open a table from disk or S3 (``s3://bucket/key``) for the duration of the block.
+    """Open a table by its path, ``s3://bucket/key`` or web address for the duration of the block.
 
     Raises:
         CatalogueError: it does not exist or is not a table.
     """
-    with _open_bytes(location, settings, region) as stream, reading(stream, location, settings.tables) as table:
+    with (
+        _open_bytes(location, settings, region) as stream,
+        reading(stream, shown_location(location), settings.tables) as table,
+    ):
         yield table
 
 
 def _open_bytes(location: str, settings: Settings, region: str | None) -> BinaryIO:
-    if location.startswith("s3://"):
-        return open_object(location, settings, region)
+    if is_remote(location):
+        return open_remote(location, settings, region)
     try:
         return open_file(Path(location))
     except FileNotFoundError as error:
@@ -67,7 +71,7 @@ class ProductTable:
     def __init__(
         self, location: str, settings: Settings, region: str | None = None, names: ColumnNames = NO_NAMES
     ) -> None:
-        self.location = location
+        self.location, self._address = shown_location(location), location
         self.failures: list[Failure] = []
         self.notes: list[str] = []
         self._settings, self._region, self._names = settings, region, names
@@ -77,12 +81,12 @@ class ProductTable:
         return self._products()
 
     def header(self) -> tuple[str, ...]:
-        with open_table(self.location, self._settings, self._region) as table:
+        with open_table(self._address, self._settings, self._region) as table:
             return table.header
 
     def _products(self) -> Iterator[Product]:
         seen: set[str] = set()
-        with open_table(self.location, self._settings, self._region) as table:
+        with open_table(self._address, self._settings, self._region) as table:
             self.notes = table.notes
             of_table = _columns(table, self.location, self._names, image=False)
             for row, columns in _rows(table, of_table, self.location, self._names, self.failures):
@@ -111,9 +115,9 @@ class TableSource(JoinedSource):
         names: ColumnNames = NO_NAMES,
     ) -> None:
         super().__init__(products)
-        self.location = location
+        self.location, self._address = shown_location(location), location
         self._settings, self._region, self._names = settings, region, names
-        folder = None if location.startswith("s3://") else Path(location).parent
+        folder = None if is_remote(location) else Path(location).parent
         self._files = None if folder is None else FileFinder([folder, folder / "images"])
         self._last_product_with_images = ""
 
@@ -122,10 +126,10 @@ class TableSource(JoinedSource):
         if self.product_table is not None:
             yield from super().products()
             return
-        with open_table(self.location, self._settings, self._region) as table:
+        with open_table(self._address, self._settings, self._region) as table:
             described = Columns.of(table.header, self._names).describe_products
         if described:
-            yield from ProductTable(self.location, self._settings, self._region, self._names)
+            yield from ProductTable(self._address, self._settings, self._region, self._names)
 
     def items(self) -> Iterator[CatalogueImage | Product]:
         """Images and products in the order of the table, in one pass over it."""
@@ -147,7 +151,7 @@ class TableSource(JoinedSource):
 
     def _header_notes(self) -> list[str]:
         """Notes on the image columns that are read and on those that are not, from the header and first rows."""
-        with open_table(self.location, self._settings, self._region) as table:
+        with open_table(self._address, self._settings, self._region) as table:
             header, unread = table.header, self._unread(table)
             notes = list(table.notes)
         if self._names.named:
@@ -187,7 +191,7 @@ class TableSource(JoinedSource):
     def _read(self, *, products: bool) -> Iterator[CatalogueImage | Product]:
         """The images of each row; with ``products`` also each product once, before its images."""
         self._last_product_with_images, seen = "", set[str]()
-        with open_table(self.location, self._settings, self._region) as table:
+        with open_table(self._address, self._settings, self._region) as table:
             self.notes = table.notes
             of_table = _columns(table, self.location, self._names, image=True)
             products = products and of_table.describe_products
@@ -254,6 +258,9 @@ class TableSource(JoinedSource):
             return self._place(product_id, _path_of(rest), image_id, pixl=False)
         if divider:
             raise RowError(f"an image cannot be read from {scheme}://; use a path or an http(s) address")
+        if self._files is None and is_on_web(self._address):
+            address = urljoin(self._address, text)
+            return image_id or name_for_address(address, product_id), address
         if self._files is None:
             raise RowError("a table on S3 can list http(s) addresses only, not paths")
         return image_id or text, str(self._path(text, self._files))
@@ -311,11 +318,15 @@ def pixl_address(pixl_id: str, settings: Settings) -> str:
 
 
 def _product(product_id: str, columns: Columns, cells: Mapping[str, object]) -> Product:
-    # Shops export texts from their pages with HTML entities: `HeatTech&trade;`.
     title, description = (
-        unescape(as_text(_first(_cell(cells, name)))) for name in (columns.title, columns.description)
+        _without_markup(as_text(_first(_cell(cells, name)))) for name in (columns.title, columns.description)
     )
     return Product(product_id, title, description, columns.attributes_of(cells))
+
+
+def _without_markup(text: str) -> str:
+    """Shops export texts from their pages, with tags and entities: ``<p>HeatTech&trade;</p>``."""
+    return unescape(" ".join(TAG.sub(" ", text).split()) if TAG.search(text) else text)
 
 
 def product_of_row(cells: Mapping[str, object], columns: Columns) -> str:

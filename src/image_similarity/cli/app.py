@@ -118,7 +118,7 @@ def sample(
 @app.command()
 def extract(
     dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Name of the dataset.")] = None,
-    catalogue: Annotated[str | None, typer.Option(help="Table of image URLs: a path or s3://bucket/key.")] = None,
+    catalogue: Annotated[str | None, typer.Option(help="Table of images: a path, https://... or s3://...")] = None,
     products: o.Products = None,
     column: o.Column = None,
     columns: o.ColumnsFile = None,
@@ -181,7 +181,7 @@ def extract(
 def fit(
     dataset: o.Dataset,
     catalogue: Annotated[
-        str | None, typer.Option(help="Folder or table of images. [default: data/dataset/NAME]")
+        str | None, typer.Option(help="Folder, table or feed of images. [default: data/dataset/NAME]")
     ] = None,
     products: o.Products = None,
     column: o.Column = None,

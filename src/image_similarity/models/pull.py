@@ -20,9 +20,9 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from image_similarity.errors import OutputError, WeightsError
-from image_similarity.models.download import DownloadError, download, download_error, http_client
 from image_similarity.models.hub_records import NEWEST
 from image_similarity.models.model_folder import LockedFile, LockEntry, sha256_of
+from image_similarity.util.download import DownloadError, download, download_error, http_client
 from image_similarity.util.files import replacing
 
 if TYPE_CHECKING:

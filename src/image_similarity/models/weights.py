@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_similarity.errors import OutputError, UsageError, WeightsError
-from image_similarity.models.download import DownloadError, download
+from image_similarity.util.download import DownloadError, download
 from image_similarity.util.files import open_file, replacing
 
 if TYPE_CHECKING:
