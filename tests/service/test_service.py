@@ -326,7 +326,7 @@ def test_a_table_is_imported_from_its_addresses_and_never_from_this_machine(serv
     reasons = {each["product_id"]: each["reason"] for each in failures}
     assert reasons["b"] == reasons["c"] and "http" in reasons["b"]  # whether a file is there is not told
     refused(service.post("/v1/jobs", files={"file": ("shop.csv", "a,b\n1,2\n")}), 422, "the table")
-    refused(service.post("/v1/jobs", files={"file": ("shop.csv", b"PK\x03\x04")}), 422, "a workbook")
+    refused(service.post("/v1/jobs", files={"file": ("shop.zip", b"PK\x03\x04")}), 422, "the table is damaged")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,11 @@ from image_similarity.util.files import is_file, open_file
 
 PLACEHOLDER = "{pixl_id}"
 SAMPLED = 200  # rows searched for unused image columns
-TAG = re.compile(r"</?[A-Za-z][^<>]*>|<!--.*?-->", re.DOTALL)
+TAG = re.compile(
+    r"</?(?:p|br|b|i|u|a|em|strong|small|span|font|div|section|h[1-6]|ul|ol|li|dl|dt|dd|table|tbody|thead|tr|td|th|hr|img"
+    r"|su[bp]|blockquote|iframe|meta|style)(?:\s[^<>]*)?/?>|<!--.*?-->",
+    re.IGNORECASE | re.DOTALL,
+)
 SHOWN = 200  # characters of a failed cell shown in place of an id
 
 
@@ -318,10 +322,8 @@ def pixl_address(pixl_id: str, settings: Settings) -> str:
 
 
 def _product(product_id: str, columns: Columns, cells: Mapping[str, object]) -> Product:
-    title, description = (
-        _without_markup(as_text(_first(_cell(cells, name)))) for name in (columns.title, columns.description)
-    )
-    return Product(product_id, title, description, columns.attributes_of(cells))
+    title, description = (as_text(_first(_cell(cells, name))) for name in (columns.title, columns.description))
+    return Product(product_id, unescape(title), _without_markup(description), columns.attributes_of(cells))
 
 
 def _without_markup(text: str) -> str:
