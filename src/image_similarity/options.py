@@ -406,8 +406,8 @@ class CalibrateOptions:
     def __post_init__(self) -> None:
         if not 0 < self.known < 1:
             raise UsageError(f"`known` must be above 0 and below 1, not {self.known}")
-        if self.images < 1:
-            raise UsageError(f"`images` must be 1 or more, not {self.images}")
+        if self.images < 1 or self.seed < 0:
+            raise UsageError("`images` must be 1 or more, and `seed` 0 or more")
         for name in self.also:
             if name not in get_args(AlsoCalibrated):
                 raise UsageError(f"`also` is {', '.join(get_args(AlsoCalibrated))}, not {name!r}")

@@ -19,7 +19,7 @@ from image_similarity.errors import CalibrationError, NotFittedError, StoreError
 from image_similarity.images.plain_background import on_plain_background
 from image_similarity.index.build import open_index
 from image_similarity.models.resolver import resolve
-from image_similarity.options import ModelChoice
+from image_similarity.options import CalibrateOptions, ModelChoice
 from image_similarity.quality.calibration.learn import learn
 from image_similarity.quality.calibration.self_scores import LEAVE_ONE_OUT, SIMULATED, self_scores
 from image_similarity.quality.evaluation.candidates import Candidate
@@ -377,3 +377,8 @@ def test_a_learned_model_has_probabilities_by_parts_too(
     assert not answer.note and [match.probability is not None for match in answer.matches] == [True] * 3
     with workspace.open("shop", mixture) as shop:
         assert shop.calibrated == ["shape", "colour"], "one photo has other scores without the projection"
+
+
+def test_a_seed_below_zero_is_refused() -> None:
+    with pytest.raises(UsageError, match="`seed` 0 or more"):
+        CalibrateOptions(seed=-1)

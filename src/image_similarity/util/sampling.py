@@ -31,7 +31,7 @@ def spread_over_products(starts: NDArray[np.integer], count: int, seed: int) -> 
         seed: of the random numbers.
     """
     random = np.random.default_rng(seed)
-    products = random.choice(len(starts) - 1, min(count, len(starts) - 1), replace=False)
+    products = random.choice(len(starts) - 1, min(int(count), len(starts) - 1), replace=False)
     rows = (random.permutation(np.arange(starts[each], starts[each + 1])).tolist() for each in products)
     return interleaved(rows)[:count]
 
